@@ -1,0 +1,91 @@
+// IP addresses, endpoints and prefixes as values, free of sockaddr.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+
+namespace nxgate {
+
+/// An IPv4 or IPv6 address. An IPv4-mapped IPv6 address (::ffff:a.b.c.d) is turned into the IPv4
+/// address it stands for, so that one client has one address.
+class IpAddress {
+ public:
+  /// 0.0.0.0
+  constexpr IpAddress() = default;
+
+  [[nodiscard]] static IpAddress v4(const std::array<std::uint8_t, 4>& bytes) noexcept;
+  [[nodiscard]] static IpAddress v6(const std::array<std::uint8_t, 16>& bytes) noexcept;
+
+  /// Reads `192.0.2.1` or `2001:db8::1`; no brackets, no port, no zone.
+  [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
+
+  [[nodiscard]] bool is_v4() const noexcept { return length_ == 4; }
+  [[nodiscard]] bool is_unspecified() const noexcept;
+  [[nodiscard]] bool is_loopback() const noexcept;
+
+  /// Network order, 4 or 16 bytes.
+  [[nodiscard]] Bytes bytes() const noexcept { return {bytes_.data(), length_}; }
+
+  [[nodiscard]] std::string to_string() const;
+
+  auto operator<=>(const IpAddress&) const = default;
+
+ private:
+  std::array<std::uint8_t, 16> bytes_{};
+  std::uint8_t length_ = 4;
+};
+
+/// An address and a port, host order.
+struct Endpoint {
+  IpAddress address;
+  std::uint16_t port = 0;
+
+  /// Reads `192.0.2.1:53`, `[2001:db8::1]:53`, or an address alone, which gets `default_port`.
+  [[nodiscard]] static std::optional<Endpoint> parse(std::string_view text,
+                                                     std::uint16_t default_port);
+  /// `192.0.2.1:53` or `[2001:db8::1]:53`.
+  [[nodiscard]] std::string to_string() const;
+
+  auto operator<=>(const Endpoint&) const = default;
+};
+
+/// Reads a decimal port from 1 to 65535 and nothing else.
+[[nodiscard]] std::optional<std::uint16_t> parse_port(std::string_view text);
+
+/// An address range in CIDR form.
+class Prefix {
+ public:
+  /// Reads `10.0.0.0/8`, `fd00::/8`, or an address alone, meaning just itself. Refuses bits set
+  /// behind the prefix length, which are nearly always a slip.
+  [[nodiscard]] static std::optional<Prefix> parse(std::string_view text);
+
+  [[nodiscard]] bool contains(const IpAddress& address) const noexcept;
+  [[nodiscard]] std::uint8_t length() const noexcept { return length_; }
+  [[nodiscard]] const IpAddress& address() const noexcept { return address_; }
+  [[nodiscard]] std::string to_string() const;
+
+  bool operator==(const Prefix&) const = default;
+
+ private:
+  IpAddress address_;
+  std::uint8_t length_ = 0;
+};
+
+}  // namespace nxgate
+
+template <>
+struct std::hash<nxgate::IpAddress> {
+  std::size_t operator()(const nxgate::IpAddress& address) const noexcept {
+    const nxgate::Bytes bytes = address.bytes();
+    return std::hash<std::string_view>{}(
+        {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+};

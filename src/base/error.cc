@@ -1,0 +1,16 @@
+#include "base/error.h"
+
+#include <fmt/core.h>
+
+#include <string>
+
+namespace nxgate {
+
+std::string to_string(const Location& at) {
+  if (at.line == 0) return at.file;
+  return fmt::format("{}:{}:{}", at.file, at.line, at.column);
+}
+
+std::string to_string(const Fault& fault) { return to_string(fault.at) + ": " + fault.text; }
+
+}  // namespace nxgate

@@ -1,0 +1,93 @@
+// Answers of upstreams, kept for their TTL.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "wire/answer.h"
+#include "wire/query.h"
+
+namespace nxgate::cache {
+
+/// What an answer is filed under. DO and CD are part of it (CoreDNS CVE-2024-0874), and so is the
+/// upstream group that said it, so that one group can't poison another's names (MaginotDNS).
+struct Key {
+  wire::Question question;
+  std::uint64_t hash = 0;   ///< of the name, wire::process_hash_key
+  std::uint32_t group = 0;  ///< identity of the upstream group
+  bool dnssec_ok = false;
+  bool checking_disabled = false;
+
+  bool operator==(const Key&) const = default;
+};
+
+/// One stored answer; immutable, and alive as long as somebody holds it.
+struct Answer {
+  Key key;
+  wire::Rcode rcode{};
+  std::uint16_t answers = 0;
+  std::uint16_t authorities = 0;
+  bool negative = false;
+  Instant stored;
+  std::uint32_t ttl = 0;  ///< seconds from `stored`, after caps and floors
+  std::vector<std::uint8_t> body;
+  std::vector<std::uint16_t> ttl_offsets;
+  std::vector<wire::DomainName> targets;
+};
+
+/// Bounds on what is kept, from the configuration.
+struct Limits {
+  std::size_t bytes = 32UL << 20;
+  std::uint32_t least_ttl = 0;              ///< seconds
+  std::uint32_t most_ttl = 7 * 86400;       ///< seconds
+  std::uint32_t most_negative_ttl = 3600;   ///< seconds
+  std::uint32_t stale = 86400;              ///< how long past its TTL an answer may serve, RFC 8767
+};
+
+/// Makes a storable answer: TTLs capped and raised as `limits` say (a TTL of 0 stays 0).
+[[nodiscard]] std::shared_ptr<const Answer> make_answer(const Key& key,
+                                                        const wire::ScrubbedAnswer& scrubbed,
+                                                        const Limits& limits, Instant now);
+
+/// How long `answer` is still good, in seconds; 0 when its TTL is over.
+[[nodiscard]] std::uint32_t remaining_ttl(const Answer& answer, Instant now) noexcept;
+
+/// A bounded store shared by all workers: sharded, each shard with its own mutex held for a probe
+/// only, and SIEVE eviction, by which a hit sets one bit and moves nothing.
+class Cache {
+ public:
+  explicit Cache(const Limits& limits);
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+
+  /// The answer for `key`, fresh or stale within the limit, else null. Any thread.
+  [[nodiscard]] std::shared_ptr<const Answer> find(const Key& key, Instant now) noexcept;
+
+  /// Files `answer` unless its TTL is 0, over an older one of the same key. Any thread.
+  void insert(std::shared_ptr<const Answer> answer);
+
+  void clear();
+
+  [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
+  [[nodiscard]] std::size_t bytes() const;
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  struct Shard;
+  static constexpr std::size_t kShards = 32;
+
+  Shard& shard(const Key& key) const noexcept;
+
+  Limits limits_;
+  std::unique_ptr<std::array<Shard, kShards>> shards_;
+};
+
+}  // namespace nxgate::cache

@@ -1,0 +1,84 @@
+// One worker's DNS server without its sockets: a request in, a reply out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/snapshot.h"
+#include "cache/cache.h"
+#include "engine/snapshot.h"
+#include "engine/upstream.h"
+#include "telemetry/counters.h"
+#include "wire/query.h"
+
+namespace nxgate::engine {
+
+enum class Transport : std::uint8_t { kUdp, kTcp };
+
+/// One message as it came in. `message` must stay valid during `handle` only.
+struct Request {
+  Bytes message;
+  Endpoint client;
+  Transport transport = Transport::kUdp;
+  /// The policy its listener names, else the client's address decides. Kept by name, since indices
+  /// change with a reload; empty for none.
+  std::string_view listener_policy;
+  Instant received;
+};
+
+/// What is to be done with a request.
+enum class Disposition : std::uint8_t {
+  kDrop = 0,  ///< nothing is sent
+  kReply,     ///< `size` bytes of the buffer are sent
+  kPending,   ///< the callback will be called with the reply, now or later
+};
+
+struct Handled {
+  Disposition disposition = Disposition::kDrop;
+  std::size_t size = 0;
+};
+
+/// Sends a reply that came late; called at most once, on the worker's thread, with an empty range
+/// when there is nothing to send. The bytes are valid during the call only.
+using LateReply = std::move_only_function<void(Bytes)>;
+
+/// Decides and answers. One instance a worker, used by its thread alone.
+///
+/// The deny, local and cached paths are synchronous: no lock but a cache shard's, no allocation, no
+/// exception, no log formatting (unless -v asks for it).
+class Engine {
+ public:
+  Engine(const SnapshotCell<Snapshot>& snapshots, cache::Cache& cache, Upstream& upstream,
+         telemetry::Counters& counters);
+  ~Engine();
+
+  /// Takes up a newer snapshot; call once a batch.
+  void refresh();
+
+  /// Handles one request. `out` must hold 65535 bytes for kTcp and kLargestUdpSize for kUdp.
+  /// `make_late` is called only for a request that must wait, to get its callback.
+  template <class MakeLate>
+  Handled handle(const Request& request, MutableBytes out, MakeLate&& make_late) {
+    const Handled handled = answer_now(request, out);
+    if (handled.disposition == Disposition::kPending) forward(request, make_late());
+    return handled;
+  }
+
+ private:
+  struct Pending;
+
+  Handled answer_now(const Request& request, MutableBytes out);
+  void forward(const Request& request, LateReply reply);
+
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nxgate::engine

@@ -1,0 +1,79 @@
+// The compiled form of a policy's rules: which verdict a name gets.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "policy/rule.h"
+#include "wire/name.h"
+
+namespace nxgate::policy {
+
+/// What becomes of a name. The zero value denies.
+enum class Verdict : std::uint8_t {
+  kDeny = 0,
+  kAncestor,  ///< itself denied, but an allowed or local name lies below it: NODATA (RFC 8020)
+  kLocal,     ///< answered from local data
+  kAllow,
+};
+
+/// The outcome for one name. `rule` is the index that `Matcher::rule` takes; kDefaultRule when no
+/// rule matched. `route` is an index into the policy's routes; kNoRoute when none applies.
+struct Match {
+  static constexpr std::uint32_t kDefaultRule = UINT32_MAX;
+  static constexpr std::uint16_t kNoRoute = UINT16_MAX;
+
+  Verdict verdict = Verdict::kDeny;
+  std::uint32_t rule = kDefaultRule;
+  std::uint16_t route = kNoRoute;
+};
+
+/// A name whose subtree is resolved by another upstream group.
+struct Route {
+  wire::DomainName name;
+  std::uint16_t upstream = 0;  ///< index into the snapshot's upstream groups
+};
+
+/// An immutable table of rules, routes and owners of local data.
+///
+/// Every name that a rule, a route or local data mentions is a node, and so is each name above it;
+/// a node is found by the hash of its suffix (see wire::SuffixHashes) and verified by its bytes. A
+/// lookup walks the qname root-first and stops at the first name that is no node, so a name under a
+/// top-level domain nobody allows costs one probe. The longest match wins; at the same length deny
+/// beats allow. Any number of threads may match at once; a lookup never allocates.
+class Matcher {
+ public:
+  /// `local` are the owners of local data: exact ones, or wildcards (everything below).
+  struct LocalName {
+    wire::DomainName name;
+    bool wildcard = false;
+  };
+
+  Matcher(std::vector<Rule> rules, std::span<const LocalName> local, std::span<const Route> routes,
+          std::uint64_t hash_key);
+  ~Matcher();
+  Matcher(const Matcher&) = delete;
+  Matcher& operator=(const Matcher&) = delete;
+
+  /// `hashes` must have been made with the hash key of this matcher.
+  [[nodiscard]] Match match(const wire::SuffixHashes& hashes) const noexcept;
+
+  [[nodiscard]] const Rule& rule(std::uint32_t index) const { return rules_[index]; }
+  [[nodiscard]] std::size_t rule_count() const noexcept { return rules_.size(); }
+  [[nodiscard]] std::size_t bytes() const noexcept;
+
+ private:
+  struct Node;
+  class Table;
+
+  std::vector<Rule> rules_;
+  std::unique_ptr<Table> table_;
+};
+
+}  // namespace nxgate::policy

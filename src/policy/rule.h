@@ -1,0 +1,45 @@
+// One line of an allow or deny list.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "wire/name.h"
+
+namespace nxgate::policy {
+
+/// Which names a rule is about.
+enum class Scope : std::uint8_t {
+  kExact,    ///< `=name`: this name
+  kBelow,    ///< `*.name`: every name below it, not itself
+  kSubtree,  ///< `name` or `.name`: both
+};
+
+enum class Action : std::uint8_t { kDeny = 0, kAllow };
+
+struct Rule {
+  wire::DomainName name;
+  Scope scope = Scope::kExact;
+  Action action = Action::kDeny;
+  Location at;
+};
+
+/// Reads the name and scope of a rule as it stands in a list; one trailing ` force` lets it name a
+/// public suffix. The error says what is wrong with `text` and what was expected.
+struct ParsedRule {
+  wire::DomainName name;
+  Scope scope;
+  bool force;
+};
+[[nodiscard]] Result<ParsedRule> parse_rule(std::string_view text);
+
+/// `=name`, `*.name` or `name`.
+[[nodiscard]] std::string to_string(Scope scope, const wire::DomainName& name);
+
+/// Whether a rule over all names below `name` would open a public suffix (`com`, `co.uk`,
+/// `github.io`, the root): asks libpsl, private section included. Any thread.
+[[nodiscard]] bool is_public_suffix(const wire::DomainName& name);
+
+}  // namespace nxgate::policy

@@ -1,0 +1,45 @@
+// Network namespaces: naming one, and doing something inside it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::sys {
+
+/// Which namespace: a path, an `ip netns` name (below /run/netns), or `pid:N`.
+/// The empty text is our own namespace.
+class NetnsRef {
+ public:
+  NetnsRef() = default;
+  explicit NetnsRef(std::string text) : text_(std::move(text)) {}
+
+  [[nodiscard]] bool own() const noexcept { return text_.empty(); }
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+  /// The file behind it, `/run/netns/NAME` or `/proc/N/ns/net`.
+  [[nodiscard]] std::string path() const;
+
+  /// A token that differs between two namespaces (device and inode of the nsfs file); empty while
+  /// there is none, also when the path is a stale file that is no namespace any more.
+  [[nodiscard]] std::optional<std::uint64_t> identity() const;
+
+  /// Opens it. The error names it and says what to do (no such namespace, no permission).
+  [[nodiscard]] Result<Descriptor> open() const;
+
+  bool operator==(const NetnsRef&) const = default;
+
+ private:
+  std::string text_;
+};
+
+/// Runs `action` on the calling thread inside the namespace and returns to the thread's own. Needs
+/// CAP_SYS_ADMIN. setns is per thread, so other threads notice nothing; if the way back fails, the
+/// process ends rather than go on in the wrong namespace. Our own namespace costs nothing.
+[[nodiscard]] Result<void> in_netns(const NetnsRef& netns, const std::function<void()>& action);
+
+}  // namespace nxgate::sys

@@ -1,0 +1,21 @@
+// Giving up root.
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+
+namespace nxgate::sys {
+
+/// What is kept when root is dropped.
+struct KeptCapabilities {
+  bool enter_namespaces = false;  ///< CAP_SYS_ADMIN, and CAP_SYS_PTRACE for pid:N
+  bool bind_low_ports = false;    ///< CAP_NET_BIND_SERVICE, CAP_NET_RAW for SO_BINDTODEVICE
+};
+
+/// Becomes `user` with that user's groups, no supplementary ones, no capability but the kept ones
+/// (also none in the bounding set), and no_new_privs. Does nothing when not root. Call before the
+/// first thread is started.
+[[nodiscard]] Result<void> drop_privileges(const std::string& user, const KeptCapabilities& keep);
+
+}  // namespace nxgate::sys

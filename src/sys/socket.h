@@ -1,0 +1,60 @@
+// Making sockets, and addresses as the kernel wants them.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <system_error>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+
+namespace nxgate::sys {
+
+/// A socket address of either family with its length.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  [[nodiscard]] const sockaddr* get() const noexcept {
+    return reinterpret_cast<const sockaddr*>(&storage);
+  }
+};
+[[nodiscard]] SocketAddress to_sockaddr(const Endpoint& endpoint) noexcept;
+[[nodiscard]] Endpoint to_endpoint(const sockaddr_storage& storage) noexcept;
+
+/// Where a server listens.
+struct ListenAddress {
+  Endpoint endpoint;      ///< with `interface`, the wildcard of either family
+  std::string interface;  ///< SO_BINDTODEVICE; empty for any
+  NetnsRef netns;
+
+  /// As the operator writes it: `127.0.0.1:53`, `eth1:53`, `127.0.0.1:53@/run/netns/web`.
+  [[nodiscard]] std::string to_string() const;
+  bool operator==(const ListenAddress&) const = default;
+};
+
+enum class SocketKind : std::uint8_t { kUdp, kTcp };
+
+/// Opens a non-blocking listening socket inside its namespace: SO_REUSEPORT when `shared` (so that
+/// each worker has its own), IP(V6)_PKTINFO on UDP so that a wildcard listener can answer from the
+/// address that was asked, IPV6_V6ONLY, IP_FREEBIND off, TCP with SO_REUSEADDR and a backlog. Errors
+/// say what to do: a taken port, a port below 1024 without permission, an address or interface that
+/// isn't there.
+[[nodiscard]] Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at,
+                                               bool shared);
+
+/// Opens a non-blocking UDP socket connected to `server`, from a random port by CSPRNG (RFC 5452
+/// section 9.2); or begins a TCP connection (EINPROGRESS is success). Inside `netns`.
+[[nodiscard]] std::expected<Descriptor, std::error_code> open_upstream_socket(
+    SocketKind kind, const Endpoint& server, const NetnsRef& netns);
+
+/// Index of the interface in that namespace; 0 when it isn't there.
+[[nodiscard]] unsigned interface_index(const std::string& name, const NetnsRef& netns);
+
+}  // namespace nxgate::sys

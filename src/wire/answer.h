@@ -1,0 +1,69 @@
+// What an upstream sent, checked and scrubbed down to what was asked.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "wire/name.h"
+#include "wire/query.h"
+#include "wire/types.h"
+
+namespace nxgate::wire {
+
+/// Why an upstream's message is not an answer to our question.
+enum class AnswerFault : std::uint8_t {
+  kNotOurs,    ///< QR, opcode, id or question differ: junk or forgery; go on waiting
+  kWrongId,    ///< right source and question, wrong id: somebody guesses; ask again over TCP
+  kMalformed,  ///< ours, but broken; a failure of that upstream
+  kTruncated,  ///< TC: ask again over TCP
+  kRcode,      ///< neither NOERROR nor NXDOMAIN; a failure of that upstream
+};
+[[nodiscard]] std::string_view to_string(AnswerFault fault) noexcept;
+
+/// The most links of a CNAME/DNAME chain that are followed within one answer.
+inline constexpr std::size_t kLongestChain = 16;
+/// The most records of one message that are looked at.
+inline constexpr std::size_t kMostRecords = 2048;
+
+/// Room for one scrubbed answer; some 70 KiB, made once and used again.
+struct ScrubbedAnswer {
+  Rcode rcode = Rcode::kNoError;  ///< of the message
+  std::uint16_t answers = 0;
+  std::uint16_t authorities = 0;
+  bool negative = false;          ///< no RRset of the qtype at the end of the chain
+  /// How long the answer may be kept, in seconds: the least TTL of what is in it; for a negative
+  /// one min(SOA TTL, MINIMUM), and 0 without an SOA (RFC 2308 section 5).
+  std::uint32_t ttl = 0;
+  /// The names that the chain leads through, without the qname; they inherit its grant.
+  std::array<DomainName, kLongestChain> targets;
+  std::size_t target_count = 0;
+
+  /// Answer and authority section, to stand behind a header and this question: owners are pointers
+  /// to offset 12 or into the body, names in rdata are uncompressed.
+  [[nodiscard]] Bytes body() const noexcept { return {bytes.data(), size}; }
+  /// Offsets within `body` of every TTL.
+  [[nodiscard]] std::span<const std::uint16_t> ttl_offsets() const noexcept {
+    return {offsets.data(), offset_count};
+  }
+
+  std::array<std::uint8_t, kLargestMessage> bytes;
+  std::size_t size = 0;
+  std::array<std::uint16_t, kMostRecords> offsets;
+  std::size_t offset_count = 0;
+};
+
+/// Checks that `message` answers `sent` (the bytes of our own query, whose id, opcode, question and
+/// letter case must be equal), parses all of it strictly, and keeps the CNAME/DNAME chain from the
+/// qname, the RRset at its end, and the SOA of a negative answer; with DO also the RRSIGs of these
+/// and the NSEC and NSEC3 records of a negative answer. Everything else is dropped
+/// (RFC 2181 section 5.4.1). TTLs of one RRset are made equal, the least (RFC 2181 section 5.2); a
+/// TTL above kLargestTtl counts as 0. Rdata of unknown types stays as it is (RFC 3597).
+/// No heap, never throws, no recursion.
+[[nodiscard]] std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent,
+                                                            ScrubbedAnswer& out) noexcept;
+
+}  // namespace nxgate::wire

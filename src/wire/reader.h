@@ -1,0 +1,56 @@
+// The one way bytes of a message are read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/bytes.h"
+
+namespace nxgate::wire {
+
+/// A cursor over received bytes. Every length check stands here, before its read; after a read past
+/// the end the cursor is failed for good and yields zeros, so a parser checks `ok` once at the end
+/// of a structure rather than at each field. Never throws.
+class Reader {
+ public:
+  explicit Reader(Bytes bytes, std::size_t offset = 0) noexcept
+      : bytes_(bytes), offset_(offset), ok_(offset <= bytes.size()) {}
+
+  [[nodiscard]] bool ok() const noexcept { return ok_; }
+  [[nodiscard]] std::size_t offset() const noexcept { return offset_; }
+  [[nodiscard]] std::size_t remaining() const noexcept { return ok_ ? bytes_.size() - offset_ : 0; }
+
+  std::uint8_t u8() noexcept { return take(1) ? bytes_[offset_ - 1] : std::uint8_t{0}; }
+
+  std::uint16_t u16() noexcept {
+    if (!take(2)) return 0;
+    return static_cast<std::uint16_t>(bytes_[offset_ - 2] << 8 | bytes_[offset_ - 1]);
+  }
+
+  std::uint32_t u32() noexcept {
+    const std::uint32_t high = u16();
+    return high << 16 | u16();
+  }
+
+  Bytes bytes(std::size_t count) noexcept {
+    return take(count) ? bytes_.subspan(offset_ - count, count) : Bytes{};
+  }
+
+  void skip(std::size_t count) noexcept { take(count); }
+
+ private:
+  bool take(std::size_t count) noexcept {
+    if (!ok_ || bytes_.size() - offset_ < count) {
+      ok_ = false;
+      return false;
+    }
+    offset_ += count;
+    return true;
+  }
+
+  Bytes bytes_;
+  std::size_t offset_;
+  bool ok_;
+};
+
+}  // namespace nxgate::wire

@@ -1,0 +1,161 @@
+#include "wire/reply.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "wire/query.h"
+#include "wire/types.h"
+#include "wire/writer.h"
+
+namespace nxgate::wire {
+namespace {
+
+constexpr std::uint16_t kPointerToQuestion = 0xc000 | kHeaderSize;
+constexpr std::uint16_t kEchoed = header_flag::kOpcodeMask | header_flag::kRecursionDesired |
+                                  header_flag::kCheckingDisabled;
+constexpr std::size_t kOptFixedSize = 11;
+constexpr std::size_t kOptionHeader = 4;
+constexpr std::size_t kOptLengthAt = 9;  // of RDLENGTH within an OPT
+
+Bytes as_bytes(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+void option(Writer& writer, OptionCode code, std::size_t size) noexcept {
+  writer.u16(static_cast<std::uint16_t>(code));
+  writer.u16(static_cast<std::uint16_t>(size));
+}
+
+}  // namespace
+
+std::size_t reply_limit(const Query& query, bool stream) noexcept {
+  if (stream) return kLargestMessage;
+  if (!query.edns) return kClassicUdpSize;
+  return std::min<std::size_t>(query.edns->udp_size, kLargestUdpSize);
+}
+
+ReplyWriter::ReplyWriter(MutableBytes buffer, const Query& query, std::size_t limit) noexcept
+    : writer_(buffer.first(std::min(buffer.size(), limit))),
+      query_(query),
+      flags_(static_cast<std::uint16_t>(header_flag::kResponse | header_flag::kRecursionAvailable |
+                                        (query.flags & kEchoed))) {
+  writer_.u16(query.id);
+  writer_.u16(0);
+  writer_.u16(query.question_wire.empty() ? 0 : 1);
+  writer_.u16(0);
+  writer_.u16(0);
+  writer_.u16(0);
+  writer_.bytes(query.question_wire);
+  body_at_ = writer_.size();
+}
+
+void ReplyWriter::answer(Owner owner, Type type, std::uint32_t ttl, Bytes rdata) noexcept {
+  if (owner == Owner::kQname) {
+    writer_.u16(kPointerToQuestion);
+  } else {
+    writer_.u8(0);
+  }
+  writer_.u16(static_cast<std::uint16_t>(type));
+  writer_.u16(static_cast<std::uint16_t>(Class::kIn));
+  writer_.u32(ttl);
+  writer_.u16(static_cast<std::uint16_t>(rdata.size()));
+  writer_.bytes(rdata);
+  ++answers_;
+}
+
+void ReplyWriter::soa(std::uint32_t ttl, std::uint32_t serial) noexcept {
+  // MNAME and RNAME name the program, so that whoever looks with dig sees who said no.
+  constexpr std::string_view kNames("\6nxgate\7invalid\0\6nobody\7invalid", 32);
+  constexpr std::uint32_t kRefresh = 3600;
+  constexpr std::uint32_t kRetry = 600;
+  constexpr std::uint32_t kExpire = 86400;
+  writer_.u8(0);
+  writer_.u16(static_cast<std::uint16_t>(Type::kSoa));
+  writer_.u16(static_cast<std::uint16_t>(Class::kIn));
+  writer_.u32(ttl);
+  const std::size_t length_at = writer_.size();
+  writer_.u16(0);
+  writer_.bytes(as_bytes(kNames));
+  writer_.u32(serial);
+  writer_.u32(kRefresh);
+  writer_.u32(kRetry);
+  writer_.u32(kExpire);
+  writer_.u32(ttl);
+  writer_.patch_u16(length_at, static_cast<std::uint16_t>(writer_.size() - length_at - 2));
+  ++authorities_;
+}
+
+void ReplyWriter::sections(Bytes body, std::uint16_t answers, std::uint16_t authorities) noexcept {
+  writer_.bytes(body);
+  answers_ = static_cast<std::uint16_t>(answers_ + answers);
+  authorities_ = static_cast<std::uint16_t>(authorities_ + authorities);
+}
+
+void ReplyWriter::opt(const ReplyEdns& edns, bool with_text) noexcept {
+  const std::size_t start = writer_.size();
+  writer_.u8(0);
+  writer_.u16(static_cast<std::uint16_t>(Type::kOpt));
+  writer_.u16(static_cast<std::uint16_t>(kLargestUdpSize));
+  writer_.u8(static_cast<std::uint8_t>(static_cast<std::uint16_t>(rcode_) >> 4));
+  writer_.u8(0);
+  writer_.u16(query_.dnssec_ok() ? 0x8000 : 0);
+  writer_.u16(0);
+  if (edns.cookie && query_.edns->cookie) {
+    option(writer_, OptionCode::kCookie, query_.edns->cookie->client.size() + edns.cookie->size());
+    writer_.bytes(query_.edns->cookie->client);
+    writer_.bytes(*edns.cookie);
+  }
+  if (edns.keepalive) {
+    option(writer_, OptionCode::kKeepalive, 2);
+    writer_.u16(*edns.keepalive);
+  }
+  if (edns.ede) {
+    const std::string_view text = with_text ? edns.extra_text : std::string_view{};
+    option(writer_, OptionCode::kEde, 2 + text.size());
+    writer_.u16(static_cast<std::uint16_t>(*edns.ede));
+    writer_.bytes(as_bytes(text));
+  }
+  if (edns.padding_block != 0) {
+    const std::size_t unpadded = writer_.size() + kOptionHeader;
+    const std::size_t pad =
+        (edns.padding_block - unpadded % edns.padding_block) % edns.padding_block;
+    if (writer_.room() >= kOptionHeader + pad) {
+      option(writer_, OptionCode::kPadding, pad);
+      for (std::size_t i = 0; i < pad; ++i) writer_.u8(0);
+    }
+  }
+  writer_.patch_u16(start + kOptLengthAt,
+                    static_cast<std::uint16_t>(writer_.size() - start - kOptFixedSize));
+}
+
+std::size_t ReplyWriter::finish(const ReplyEdns& edns) noexcept {
+  const std::size_t before_opt = writer_.size();
+  bool fits = writer_.ok();
+  if (fits && query_.edns) {
+    opt(edns, true);
+    if (!writer_.ok()) {
+      writer_.rewind(before_opt);
+      opt(edns, false);
+    }
+    fits = writer_.ok();
+  }
+  if (!fits) {
+    flags_ |= header_flag::kTruncated;
+    answers_ = authorities_ = 0;
+    writer_.rewind(body_at_);
+    if (query_.edns) opt(edns, false);
+    if (!writer_.ok()) return 0;
+  }
+  if (writer_.size() < kHeaderSize) return 0;
+  writer_.patch_u16(2, static_cast<std::uint16_t>(
+                           flags_ | (static_cast<std::uint16_t>(rcode_) & header_flag::kRcodeMask)));
+  writer_.patch_u16(6, answers_);
+  writer_.patch_u16(8, authorities_);
+  writer_.patch_u16(10, query_.edns ? 1 : 0);
+  return writer_.size();
+}
+
+}  // namespace nxgate::wire

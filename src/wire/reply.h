@@ -1,0 +1,73 @@
+// Building the answer to a client.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "wire/query.h"
+#include "wire/types.h"
+#include "wire/writer.h"
+
+namespace nxgate::wire {
+
+/// The EDNS part of a reply. Written exactly when the query had an OPT.
+struct ReplyEdns {
+  std::optional<Ede> ede;
+  std::string_view extra_text;                         ///< UTF-8, left out first if space is short
+  std::optional<std::array<std::uint8_t, 16>> cookie;  ///< server cookie, RFC 9018
+  std::optional<std::uint16_t> keepalive;              ///< in units of 100 ms, RFC 7828
+  std::size_t padding_block = 0;                       ///< RFC 8467; 0 for none
+};
+
+/// Writes one reply: construct, add records, `finish`.
+///
+/// The header echoes id, opcode, RD and CD of the query and sets QR and RA; the question is echoed
+/// byte for byte. `limit` bounds the message: what does not fit is left out and TC set, with no
+/// record at all, so that a truncated answer can't be taken for a short one. No heap, never throws.
+class ReplyWriter {
+ public:
+  ReplyWriter(MutableBytes buffer, const Query& query, std::size_t limit) noexcept;
+
+  void authoritative() noexcept { flags_ |= header_flag::kAuthoritative; }
+  void rcode(Rcode rcode) noexcept { rcode_ = rcode; }
+
+  /// An answer or authority record whose owner is the qname (a pointer to the question) or the root.
+  enum class Owner : std::uint8_t { kQname, kRoot };
+  void answer(Owner owner, Type type, std::uint32_t ttl, Bytes rdata) noexcept;
+
+  /// The SOA of a negative answer that nxgate owns: the root's, with `ttl` as TTL and as MINIMUM
+  /// (RFC 2308 section 5; without it c-ares and others cache nothing).
+  void soa(std::uint32_t ttl, std::uint32_t serial) noexcept;
+
+  /// Whole sections in wire form, whose compression pointers were made for a message with this
+  /// question (offset 12), such as a cached answer's.
+  void sections(Bytes body, std::uint16_t answers, std::uint16_t authorities) noexcept;
+
+  /// Where the next record will start, and the bytes already there, for callers that patch TTLs.
+  [[nodiscard]] std::size_t size() const noexcept { return writer_.size(); }
+
+  /// Adds the OPT if the query had one, sets the counts, and returns the size of the message; 0 if
+  /// not even the header fitted.
+  [[nodiscard]] std::size_t finish(const ReplyEdns& edns) noexcept;
+
+ private:
+  void opt(const ReplyEdns& edns, bool with_text) noexcept;
+
+  Writer writer_;
+  const Query& query_;
+  std::uint16_t flags_;
+  Rcode rcode_ = Rcode::kNoError;
+  std::uint16_t answers_ = 0;
+  std::uint16_t authorities_ = 0;
+  std::size_t body_at_ = 0;
+};
+
+/// The largest reply this client may get: over UDP what it offers, at most kLargestUdpSize, and
+/// kClassicUdpSize without EDNS; over a stream the whole 65535 bytes.
+[[nodiscard]] std::size_t reply_limit(const Query& query, bool stream) noexcept;
+
+}  // namespace nxgate::wire
