@@ -1,6 +1,7 @@
 # Warnings, linker, cache and sanitizers: everything that is a property of the build, not of a room.
 add_library(nxgate_options INTERFACE)
-target_include_directories(nxgate_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+# -iquote, not -I: the room `sys` must not stand in front of the system's <sys/socket.h>.
+target_compile_options(nxgate_options INTERFACE -iquote ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(nxgate_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum -Wnon-virtual-dtor
   -Wimplicit-fallthrough -Werror)

@@ -40,6 +40,8 @@ struct Answer {
   std::vector<std::uint8_t> body;
   std::vector<std::uint16_t> ttl_offsets;
   std::vector<wire::DomainName> targets;
+  /// Set by the first who asks for a fresh one before this one ends, so that only one does.
+  mutable std::atomic<bool> refreshing{false};
 };
 
 /// Bounds on what is kept, from the configuration.
@@ -48,7 +50,8 @@ struct Limits {
   std::uint32_t least_ttl = 0;              ///< seconds
   std::uint32_t most_ttl = 7 * 86400;       ///< seconds
   std::uint32_t most_negative_ttl = 3600;   ///< seconds
-  std::uint32_t stale = 86400;              ///< how long past its TTL an answer may serve, RFC 8767
+  std::uint32_t stale = 86400;              ///< how long past its TTL an answer may serve
+                                            ///< (RFC 8767); 0 for not at all
 };
 
 /// Makes a storable answer: TTLs capped and raised as `limits` say (a TTL of 0 stays 0).
@@ -56,8 +59,8 @@ struct Limits {
                                                         const wire::ScrubbedAnswer& scrubbed,
                                                         const Limits& limits, Instant now);
 
-/// How long `answer` is still good, in seconds; 0 when its TTL is over.
-[[nodiscard]] std::uint32_t remaining_ttl(const Answer& answer, Instant now) noexcept;
+/// Whole seconds since `answer` was stored; it is stale once they reach its TTL.
+[[nodiscard]] std::uint32_t elapsed_seconds(const Answer& answer, Instant now) noexcept;
 
 /// A bounded store shared by all workers: sharded, each shard with its own mutex held for a probe
 /// only, and SIEVE eviction, by which a hit sets one bit and moves nothing.
@@ -74,8 +77,6 @@ class Cache {
   /// Files `answer` unless its TTL is 0, over an older one of the same key. Any thread.
   void insert(std::shared_ptr<const Answer> answer);
 
-  void clear();
-
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
   [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] std::size_t size() const;
@@ -84,7 +85,7 @@ class Cache {
   struct Shard;
   static constexpr std::size_t kShards = 32;
 
-  Shard& shard(const Key& key) const noexcept;
+  Shard& shard(std::uint64_t slot) const noexcept;
 
   Limits limits_;
   std::unique_ptr<std::array<Shard, kShards>> shards_;

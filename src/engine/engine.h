@@ -5,14 +5,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/snapshot.h"
 #include "cache/cache.h"
+#include "engine/decision.h"
+#include "engine/responder.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
 #include "telemetry/counters.h"
@@ -27,8 +29,8 @@ struct Request {
   Bytes message;
   Endpoint client;
   Transport transport = Transport::kUdp;
-  /// The policy its listener names, else the client's address decides. Kept by name, since indices
-  /// change with a reload; empty for none.
+  /// The policy its listener names, else the client's address decides. By name, since indices
+  /// change with a reload; empty for none. Must outlive a late reply.
   std::string_view listener_policy;
   Instant received;
 };
@@ -37,7 +39,7 @@ struct Request {
 enum class Disposition : std::uint8_t {
   kDrop = 0,  ///< nothing is sent
   kReply,     ///< `size` bytes of the buffer are sent
-  kPending,   ///< the callback will be called with the reply, now or later
+  kPending,   ///< the late reply will be called, now or later
 };
 
 struct Handled {
@@ -49,7 +51,8 @@ struct Handled {
 /// when there is nothing to send. The bytes are valid during the call only.
 using LateReply = std::move_only_function<void(Bytes)>;
 
-/// Decides and answers. One instance a worker, used by its thread alone.
+/// Decides and answers. One instance a worker, used by its thread alone; it must outlive every
+/// callback that it gave to the upstream.
 ///
 /// The deny, local and cached paths are synchronous: no lock but a cache shard's, no allocation, no
 /// exception, no log formatting (unless -v asks for it).
@@ -58,16 +61,18 @@ class Engine {
   Engine(const SnapshotCell<Snapshot>& snapshots, cache::Cache& cache, Upstream& upstream,
          telemetry::Counters& counters);
   ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
 
   /// Takes up a newer snapshot; call once a batch.
   void refresh();
 
-  /// Handles one request. `out` must hold 65535 bytes for kTcp and kLargestUdpSize for kUdp.
-  /// `make_late` is called only for a request that must wait, to get its callback.
+  /// Handles one request. `out` must hold 65535 bytes for kTcp and wire::kLargestUdpSize for kUdp.
+  /// `make_late` is called only for a request that must wait, to get its LateReply.
   template <class MakeLate>
   Handled handle(const Request& request, MutableBytes out, MakeLate&& make_late) {
     const Handled handled = answer_now(request, out);
-    if (handled.disposition == Disposition::kPending) forward(request, make_late());
+    if (handled.disposition == Disposition::kPending) forward(make_late());
     return handled;
   }
 
@@ -75,10 +80,18 @@ class Engine {
   struct Pending;
 
   Handled answer_now(const Request& request, MutableBytes out);
-  void forward(const Request& request, LateReply reply);
+  Handled answer_question(const Request& request, const wire::Query& query, ReplyContext& context);
+  void prefetch(const cache::Key& key, const cache::Answer& answer, Instant now);
+  void forward(LateReply reply);
+  void finish(Pending& pending, const UpstreamResult& result);
 
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  SnapshotCell<Snapshot>::Reader reader_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  cache::Cache& cache_;
+  Upstream& upstream_;
+  telemetry::Counters& counters_;
+  std::unique_ptr<Pending> pending_;  // between answer_now and forward
+  std::vector<std::uint8_t> scratch_;
 };
 
 }  // namespace nxgate::engine

@@ -36,7 +36,7 @@ struct UpstreamGroup {
 /// Options of answering that a reload may change.
 struct AnswerOptions {
   std::string version_bind;         ///< answer to CHAOS version.bind; empty refuses
-  bool serve_stale = true;          ///< RFC 8767
+  Milliseconds tcp_idle{10'000};    ///< told to clients that ask (RFC 7828)
   bool prefetch = true;             ///< ask again for popular names before they expire
 };
 

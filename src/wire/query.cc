@@ -40,8 +40,6 @@ bool parse_options(Bytes rdata, ClientEdns& edns) noexcept {
       if (!edns.cookie) return false;
     } else if (code == OptionCode::kKeepalive) {
       edns.asks_keepalive = true;
-    } else if (code == OptionCode::kPadding) {
-      edns.asks_padding = true;
     }
   }
   return reader.ok();

@@ -47,7 +47,6 @@ struct ClientEdns {
   std::uint16_t udp_size = kClassicUdpSize;
   bool dnssec_ok = false;
   bool asks_keepalive = false;
-  bool asks_padding = false;
   std::optional<Cookie> cookie;
 };
 

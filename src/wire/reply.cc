@@ -13,11 +13,10 @@
 namespace nxgate::wire {
 namespace {
 
-constexpr std::uint16_t kPointerToQuestion = 0xc000 | kHeaderSize;
+constexpr std::size_t kPointer = 0xc000;
 constexpr std::uint16_t kEchoed = header_flag::kOpcodeMask | header_flag::kRecursionDesired |
                                   header_flag::kCheckingDisabled;
 constexpr std::size_t kOptFixedSize = 11;
-constexpr std::size_t kOptionHeader = 4;
 constexpr std::size_t kOptLengthAt = 9;  // of RDLENGTH within an OPT
 
 Bytes as_bytes(std::string_view text) noexcept {
@@ -38,7 +37,8 @@ std::size_t reply_limit(const Query& query, bool stream) noexcept {
 }
 
 ReplyWriter::ReplyWriter(MutableBytes buffer, const Query& query, std::size_t limit) noexcept
-    : writer_(buffer.first(std::min(buffer.size(), limit))),
+    : buffer_(buffer.first(std::min(buffer.size(), limit))),
+      writer_(buffer_),
       query_(query),
       flags_(static_cast<std::uint16_t>(header_flag::kResponse | header_flag::kRecursionAvailable |
                                         (query.flags & kEchoed))) {
@@ -52,18 +52,17 @@ ReplyWriter::ReplyWriter(MutableBytes buffer, const Query& query, std::size_t li
   body_at_ = writer_.size();
 }
 
-void ReplyWriter::answer(Owner owner, Type type, std::uint32_t ttl, Bytes rdata) noexcept {
-  if (owner == Owner::kQname) {
-    writer_.u16(kPointerToQuestion);
-  } else {
-    writer_.u8(0);
-  }
+std::size_t ReplyWriter::answer(std::size_t owner_at, Type type, Class rclass, std::uint32_t ttl,
+                                Bytes rdata) noexcept {
+  writer_.u16(static_cast<std::uint16_t>(kPointer | owner_at));
   writer_.u16(static_cast<std::uint16_t>(type));
-  writer_.u16(static_cast<std::uint16_t>(Class::kIn));
+  writer_.u16(static_cast<std::uint16_t>(rclass));
   writer_.u32(ttl);
   writer_.u16(static_cast<std::uint16_t>(rdata.size()));
+  const std::size_t rdata_at = writer_.size();
   writer_.bytes(rdata);
   ++answers_;
+  return rdata_at;
 }
 
 void ReplyWriter::soa(std::uint32_t ttl, std::uint32_t serial) noexcept {
@@ -88,10 +87,13 @@ void ReplyWriter::soa(std::uint32_t ttl, std::uint32_t serial) noexcept {
   ++authorities_;
 }
 
-void ReplyWriter::sections(Bytes body, std::uint16_t answers, std::uint16_t authorities) noexcept {
+MutableBytes ReplyWriter::sections(Bytes body, std::uint16_t answers,
+                                   std::uint16_t authorities) noexcept {
+  const std::size_t start = writer_.size();
   writer_.bytes(body);
   answers_ = static_cast<std::uint16_t>(answers_ + answers);
   authorities_ = static_cast<std::uint16_t>(authorities_ + authorities);
+  return buffer_.subspan(start, writer_.size() - start);
 }
 
 void ReplyWriter::opt(const ReplyEdns& edns, bool with_text) noexcept {
@@ -117,15 +119,6 @@ void ReplyWriter::opt(const ReplyEdns& edns, bool with_text) noexcept {
     option(writer_, OptionCode::kEde, 2 + text.size());
     writer_.u16(static_cast<std::uint16_t>(*edns.ede));
     writer_.bytes(as_bytes(text));
-  }
-  if (edns.padding_block != 0) {
-    const std::size_t unpadded = writer_.size() + kOptionHeader;
-    const std::size_t pad =
-        (edns.padding_block - unpadded % edns.padding_block) % edns.padding_block;
-    if (writer_.room() >= kOptionHeader + pad) {
-      option(writer_, OptionCode::kPadding, pad);
-      for (std::size_t i = 0; i < pad; ++i) writer_.u8(0);
-    }
   }
   writer_.patch_u16(start + kOptLengthAt,
                     static_cast<std::uint16_t>(writer_.size() - start - kOptFixedSize));

@@ -20,7 +20,6 @@ struct ReplyEdns {
   std::string_view extra_text;                         ///< UTF-8, left out first if space is short
   std::optional<std::array<std::uint8_t, 16>> cookie;  ///< server cookie, RFC 9018
   std::optional<std::uint16_t> keepalive;              ///< in units of 100 ms, RFC 7828
-  std::size_t padding_block = 0;                       ///< RFC 8467; 0 for none
 };
 
 /// Writes one reply: construct, add records, `finish`.
@@ -35,19 +34,27 @@ class ReplyWriter {
   void authoritative() noexcept { flags_ |= header_flag::kAuthoritative; }
   void rcode(Rcode rcode) noexcept { rcode_ = rcode; }
 
-  /// An answer or authority record whose owner is the qname (a pointer to the question) or the root.
-  enum class Owner : std::uint8_t { kQname, kRoot };
-  void answer(Owner owner, Type type, std::uint32_t ttl, Bytes rdata) noexcept;
+  /// Where the qname stands in every reply; an owner for `answer`.
+  static constexpr std::size_t kQnameAt = kHeaderSize;
+
+  /// Adds a record to the answer section. Its owner is the name that stands at `owner_at` in the
+  /// message. Returns where its rdata stands, which for a CNAME is the owner of the next record.
+  std::size_t answer(std::size_t owner_at, Type type, std::uint32_t ttl, Bytes rdata) noexcept {
+    return answer(owner_at, type, Class::kIn, ttl, rdata);
+  }
+  std::size_t answer(std::size_t owner_at, Type type, Class rclass, std::uint32_t ttl,
+                     Bytes rdata) noexcept;
 
   /// The SOA of a negative answer that nxgate owns: the root's, with `ttl` as TTL and as MINIMUM
   /// (RFC 2308 section 5; without it c-ares and others cache nothing).
   void soa(std::uint32_t ttl, std::uint32_t serial) noexcept;
 
-  /// Whole sections in wire form, whose compression pointers were made for a message with this
-  /// question (offset 12), such as a cached answer's.
-  void sections(Bytes body, std::uint16_t answers, std::uint16_t authorities) noexcept;
+  /// Adds whole sections in wire form, with `answers` and `authorities` records, whose compression
+  /// pointers were made for this place in this message. Returns the bytes as they stand in the
+  /// message, to be patched there, or none if they did not fit.
+  MutableBytes sections(Bytes body, std::uint16_t answers, std::uint16_t authorities) noexcept;
 
-  /// Where the next record will start, and the bytes already there, for callers that patch TTLs.
+  /// Where the next record will stand.
   [[nodiscard]] std::size_t size() const noexcept { return writer_.size(); }
 
   /// Adds the OPT if the query had one, sets the counts, and returns the size of the message; 0 if
@@ -57,6 +64,7 @@ class ReplyWriter {
  private:
   void opt(const ReplyEdns& edns, bool with_text) noexcept;
 
+  MutableBytes buffer_;
   Writer writer_;
   const Query& query_;
   std::uint16_t flags_;

@@ -49,7 +49,7 @@ enum class Ede : std::uint16_t {
 };
 
 /// EDNS options that nxgate reads or writes; every other one is ignored (RFC 6891 section 6.1.2).
-enum class OptionCode : std::uint16_t { kCookie = 10, kKeepalive = 11, kPadding = 12, kEde = 15 };
+enum class OptionCode : std::uint16_t { kCookie = 10, kKeepalive = 11, kEde = 15 };
 
 /// A record type. Types we know nothing of are values like any other (RFC 3597).
 enum class Type : std::uint16_t {

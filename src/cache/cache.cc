@@ -1,0 +1,175 @@
+#include "cache/cache.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "wire/answer.h"
+
+namespace nxgate::cache {
+namespace {
+
+/// What an entry costs beside the answer's own bytes: list node, table slot, control block.
+constexpr std::size_t kOverhead = 128;
+
+std::size_t cost(const Answer& answer) {
+  return sizeof(Answer) + kOverhead + answer.body.capacity() +
+         answer.ttl_offsets.capacity() * sizeof(answer.ttl_offsets[0]) +
+         answer.targets.capacity() * sizeof(answer.targets[0]);
+}
+
+/// The hash of everything in the key; its name's hash is keyed already.
+std::uint64_t slot_of(const Key& key) noexcept {
+  constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;
+  std::uint64_t hash = key.hash;
+  hash ^= (static_cast<std::uint64_t>(key.question.type) << 32 |
+           static_cast<std::uint64_t>(key.question.qclass) << 16 |
+           static_cast<std::uint64_t>(key.dnssec_ok) << 1 |
+           static_cast<std::uint64_t>(key.checking_disabled)) *
+          kMix;
+  hash ^= (key.group + 1) * (kMix << 1 | 1);
+  hash = (hash ^ hash >> 32) * kMix;
+  return hash ^ hash >> 29;
+}
+
+std::uint32_t bounded_ttl(std::uint32_t ttl, std::uint32_t least, std::uint32_t most) noexcept {
+  return ttl == 0 ? 0 : std::min(std::max(ttl, least), most);
+}
+
+}  // namespace
+
+// SIEVE (Zhang et al., NSDI 2024): new entries go in at the front; the hand moves from the back
+// towards the front, spares an entry that was hit since it last came by, and evicts the first that
+// was not. A hit sets one bit, so a scan of one-time names can't push out the popular ones.
+struct Cache::Shard {
+  struct Entry {
+    std::shared_ptr<const Answer> answer;
+    std::uint64_t slot = 0;
+    std::size_t cost = 0;
+    bool visited = false;
+  };
+  using Entries = std::list<Entry>;
+
+  void evict_one() {
+    while (true) {
+      if (hand == entries.end()) hand = std::prev(entries.end());
+      if (!hand->visited) break;
+      hand->visited = false;
+      hand = hand == entries.begin() ? entries.end() : std::prev(hand);
+    }
+    erase(hand);
+  }
+
+  void erase(Entries::iterator entry) {
+    if (hand == entry) hand = entry == entries.begin() ? entries.end() : std::prev(entry);
+    bytes -= entry->cost;
+    index.erase(entry->slot);
+    entries.erase(entry);
+  }
+
+  mutable std::mutex mutex;
+  Entries entries;
+  Entries::iterator hand = entries.end();
+  boost::unordered_flat_map<std::uint64_t, Entries::iterator> index;
+  std::size_t bytes = 0;
+};
+
+std::shared_ptr<const Answer> make_answer(const Key& key, const wire::ScrubbedAnswer& scrubbed,
+                                          const Limits& limits, Instant now) {
+  const std::uint32_t most =
+      scrubbed.negative ? std::min(limits.most_ttl, limits.most_negative_ttl) : limits.most_ttl;
+  auto answer = std::make_shared<Answer>();
+  answer->key = key;
+  answer->rcode = scrubbed.rcode;
+  answer->answers = scrubbed.answers;
+  answer->authorities = scrubbed.authorities;
+  answer->negative = scrubbed.negative;
+  answer->stored = now;
+  answer->ttl = bounded_ttl(scrubbed.ttl, limits.least_ttl, most);
+  answer->body.assign(scrubbed.body().begin(), scrubbed.body().end());
+  answer->ttl_offsets.assign(scrubbed.ttl_offsets().begin(), scrubbed.ttl_offsets().end());
+  answer->targets.assign(scrubbed.targets.begin(),
+                         scrubbed.targets.begin() + scrubbed.target_count);
+  for (const std::uint16_t offset : answer->ttl_offsets) {
+    std::uint8_t* const at = answer->body.data() + offset;
+    std::uint32_t ttl = 0;
+    for (int i = 0; i < 4; ++i) ttl = ttl << 8 | at[i];
+    ttl = bounded_ttl(ttl, limits.least_ttl, most);
+    for (int i = 3; i >= 0; --i, ttl >>= 8) at[i] = static_cast<std::uint8_t>(ttl);
+  }
+  return answer;
+}
+
+std::uint32_t elapsed_seconds(const Answer& answer, Instant now) noexcept {
+  const auto elapsed = std::chrono::floor<Seconds>(now - answer.stored).count();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(elapsed, 0, UINT32_MAX));
+}
+
+Cache::Cache(const Limits& limits)
+    : limits_(limits), shards_(std::make_unique<std::array<Shard, kShards>>()) {}
+
+Cache::~Cache() = default;
+
+Cache::Shard& Cache::shard(std::uint64_t slot) const noexcept {
+  return (*shards_)[slot >> 32 & (kShards - 1)];
+}
+
+std::shared_ptr<const Answer> Cache::find(const Key& key, Instant now) noexcept {
+  const std::uint64_t slot = slot_of(key);
+  Shard& in = shard(slot);
+  const std::lock_guard lock(in.mutex);
+  const auto found = in.index.find(slot);
+  if (found == in.index.end()) return nullptr;
+  Shard::Entry& entry = *found->second;
+  if (!(entry.answer->key == key)) return nullptr;
+  if (elapsed_seconds(*entry.answer, now) >=
+      std::uint64_t{entry.answer->ttl} + limits_.stale) {
+    in.erase(found->second);
+    return nullptr;
+  }
+  entry.visited = true;
+  return entry.answer;
+}
+
+void Cache::insert(std::shared_ptr<const Answer> answer) {
+  const std::size_t most = limits_.bytes / kShards;
+  const std::size_t size = cost(*answer);
+  if (answer->ttl == 0 || size > most) return;
+  const std::uint64_t slot = slot_of(answer->key);
+  Shard& in = shard(slot);
+  const std::lock_guard lock(in.mutex);
+  if (const auto old = in.index.find(slot); old != in.index.end()) in.erase(old->second);
+  while (in.bytes + size > most) in.evict_one();
+  in.entries.push_front({std::move(answer), slot, size, false});
+  in.index.emplace(slot, in.entries.begin());
+  in.bytes += size;
+}
+
+std::size_t Cache::bytes() const {
+  std::size_t total = 0;
+  for (const Shard& each : *shards_) {
+    const std::lock_guard lock(each.mutex);
+    total += each.bytes;
+  }
+  return total;
+}
+
+std::size_t Cache::size() const {
+  std::size_t total = 0;
+  for (const Shard& each : *shards_) {
+    const std::lock_guard lock(each.mutex);
+    total += each.entries.size();
+  }
+  return total;
+}
+
+}  // namespace nxgate::cache

@@ -1,0 +1,119 @@
+#include "engine/decision.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "engine/snapshot.h"
+#include "policy/local_data.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+#include "wire/name.h"
+#include "wire/query.h"
+#include "wire/types.h"
+
+namespace nxgate::engine {
+namespace {
+
+using policy::Verdict;
+
+const policy::Policy* policy_for(const Snapshot& snapshot, const IpAddress& client,
+                                 std::string_view listener_policy) noexcept {
+  if (!listener_policy.empty()) {
+    if (const auto index = snapshot.policies.index_of(listener_policy)) {
+      return &snapshot.policies.at(*index);
+    }
+  }
+  return snapshot.policies.select(client);
+}
+
+std::uint16_t upstream_for(const policy::Policy& policy, const policy::Match& match) noexcept {
+  return match.route == policy::Match::kNoRoute ? policy.upstream
+                                                : policy.routes[match.route].upstream;
+}
+
+/// Turns a local name into what it means for this type: records of its own, or a chain of local
+/// CNAMEs that leads to a name somebody else must be asked for.
+void follow_local(const wire::Question& question, Decision& decision) noexcept {
+  const policy::Policy& policy = *decision.policy;
+  decision.outcome = Outcome::kLocal;
+  for (int links = 0; links < kLongestLocalChain; ++links) {
+    const wire::SuffixHashes hashes(decision.asked, wire::process_hash_key());
+    const policy::Match match = policy.matcher->match(hashes);
+    if (match.verdict != Verdict::kLocal) {
+      // The operator's own CNAME led here, so its target is granted whatever the rules say.
+      decision.outcome = Outcome::kForward;
+      decision.upstream = upstream_for(policy, match);
+      return;
+    }
+    const auto* const cname = cname_to_follow(policy.local->find(hashes), question.type);
+    if (cname == nullptr) return;
+    const auto target = wire::DomainName::parse(cname->rdata);
+    if (!target) return;
+    decision.asked = *target;
+  }
+}
+
+/// The outcome for a name that the policy doesn't deny.
+Outcome outcome_for_existing(const policy::Policy& policy, wire::Type type, bool local) noexcept {
+  if (type == wire::Type::kAny) return Outcome::kAny;
+  if (type == wire::Type::kAxfr || type == wire::Type::kIxfr) return Outcome::kTransfer;
+  if (local) return Outcome::kLocal;
+  const auto& suppressed = policy.suppressed_types;
+  return std::ranges::find(suppressed, type) != suppressed.end() ? Outcome::kSuppressed
+                                                                 : Outcome::kForward;
+}
+
+}  // namespace
+
+const policy::LocalRecord* cname_to_follow(std::span<const policy::LocalRecord> records,
+                                           wire::Type qtype) noexcept {
+  const policy::LocalRecord* cname = nullptr;
+  for (const policy::LocalRecord& record : records) {
+    if (record.type == qtype) return nullptr;
+    if (record.type == wire::Type::kCname) cname = &record;
+  }
+  return cname;
+}
+
+Decision decide(const Snapshot& snapshot, const wire::Question& question, const IpAddress& client,
+                std::string_view listener_policy, Instant now) noexcept {
+  Decision decision;
+  decision.policy = policy_for(snapshot, client, listener_policy);
+  if (decision.policy == nullptr) return decision;
+  const policy::Policy& policy = *decision.policy;
+
+  const wire::SuffixHashes hashes(question.name, wire::process_hash_key());
+  decision.match = policy.matcher->match(hashes);
+  switch (decision.match.verdict) {
+    case Verdict::kDeny:
+    case Verdict::kAncestor:
+      // A grant lifts the default only; an explicit deny rule stays.
+      decision.granted = decision.match.rule == policy::Match::kDefaultRule &&
+                         policy.grants->granted(question.name, hashes.whole(), now);
+      if (!decision.granted) {
+        decision.outcome = decision.match.verdict == Verdict::kDeny ? Outcome::kDeny
+                                                                    : Outcome::kAncestor;
+        return decision;
+      }
+      decision.outcome = outcome_for_existing(policy, question.type, false);
+      break;
+    case Verdict::kLocal:
+      decision.outcome = outcome_for_existing(policy, question.type, true);
+      break;
+    case Verdict::kAllow:
+      decision.outcome = outcome_for_existing(policy, question.type, false);
+      break;
+  }
+  if (decision.outcome != Outcome::kLocal && decision.outcome != Outcome::kForward) return decision;
+  decision.asked = question.name;
+  decision.upstream = upstream_for(policy, decision.match);
+  if (decision.outcome == Outcome::kLocal) follow_local(question, decision);
+  return decision;
+}
+
+}  // namespace nxgate::engine

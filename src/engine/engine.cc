@@ -1,0 +1,220 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/snapshot.h"
+#include "cache/cache.h"
+#include "engine/cookie.h"
+#include "engine/decision.h"
+#include "engine/query_log.h"
+#include "engine/responder.h"
+#include "engine/snapshot.h"
+#include "engine/upstream.h"
+#include "telemetry/counters.h"
+#include "wire/name.h"
+#include "wire/query.h"
+#include "wire/reply.h"
+#include "wire/types.h"
+
+namespace nxgate::engine {
+namespace {
+
+using telemetry::Counter;
+
+/// An answer in the last tenth of its life is asked for anew when somebody still wants it.
+constexpr std::uint32_t kPrefetchShare = 10;
+
+wire::ReplyEdns reply_edns(const wire::Query& query, const Snapshot& snapshot,
+                           const Endpoint& client, Transport transport) noexcept {
+  wire::ReplyEdns edns;
+  if (!query.edns) return edns;
+  if (query.edns->cookie) {
+    edns.cookie = make_server_cookie(*query.edns->cookie, client.address,
+                                     static_cast<std::uint32_t>(std::time(nullptr)));
+  }
+  if (query.edns->asks_keepalive && transport == Transport::kTcp) {
+    const auto tenths = snapshot.options.tcp_idle / Milliseconds(100);
+    edns.keepalive = static_cast<std::uint16_t>(std::min<std::int64_t>(tenths, UINT16_MAX));
+  }
+  return edns;
+}
+
+Handled sent(std::size_t size) noexcept {
+  return {size == 0 ? Disposition::kDrop : Disposition::kReply, size};
+}
+
+Counter counter_of(Outcome outcome) noexcept {
+  switch (outcome) {
+    case Outcome::kProhibited:
+    case Outcome::kDeny:
+    case Outcome::kTransfer:
+      return Counter::kDenied;
+    case Outcome::kAncestor:
+    case Outcome::kSuppressed:
+      return Counter::kNoData;
+    case Outcome::kLocal:
+    case Outcome::kAny:
+      return Counter::kLocal;
+    case Outcome::kForward:
+      return Counter::kForwarded;
+  }
+  return Counter::kDropped;
+}
+
+/// Remembers the names that an answer led the client to, for as long as it may be kept.
+void grant_targets(const policy::Policy& policy, const cache::Answer& answer, Instant now) {
+  const std::uint32_t elapsed = cache::elapsed_seconds(answer, now);
+  const std::uint32_t left = std::max(answer.ttl - std::min(answer.ttl, elapsed), kStaleTtl);
+  for (const wire::DomainName& target : answer.targets) {
+    policy.grants->grant(target, now + Seconds(left));
+  }
+}
+
+}  // namespace
+
+/// A request that waits for an upstream, with all that its reply needs.
+struct Engine::Pending {
+  std::shared_ptr<const Snapshot> snapshot;  // keeps the policy in `decision` alive
+  wire::Query query;
+  std::array<std::uint8_t, wire::kLongestName + 4> question{};  // what query.question_wire shows
+  Decision decision;
+  cache::Key key;
+  std::shared_ptr<const cache::Answer> stale;
+  Endpoint client;
+  Transport transport{};
+  Instant received;
+  LateReply reply;
+};
+
+Engine::Engine(const SnapshotCell<Snapshot>& snapshots, cache::Cache& cache, Upstream& upstream,
+               telemetry::Counters& counters)
+    : reader_(snapshots),
+      snapshot_(reader_.refresh()),
+      cache_(cache),
+      upstream_(upstream),
+      counters_(counters),
+      scratch_(wire::kLargestMessage) {}
+
+Engine::~Engine() = default;
+
+void Engine::refresh() {
+  const auto& current = reader_.refresh();
+  if (current != snapshot_) snapshot_ = current;
+}
+
+Handled Engine::answer_now(const Request& request, MutableBytes out) {
+  const bool stream = request.transport == Transport::kTcp;
+  counters_.add(stream ? Counter::kTcpQueries : Counter::kUdpQueries);
+  const wire::Query query = wire::parse_query(request.message);
+  if (query.parsed == wire::Parsed::kDrop) {
+    counters_.add(Counter::kDropped);
+    return {};
+  }
+  ReplyContext context{out, wire::reply_limit(query, stream),
+                       reply_edns(query, *snapshot_, request.client, request.transport)};
+  if (query.parsed != wire::Parsed::kQuery) {
+    counters_.add(Counter::kMalformed);
+    log_rejection(request.client, query);
+    return sent(write_rejection(query, context));
+  }
+  if (query.question.qclass != wire::Class::kIn) {
+    log_rejection(request.client, query);
+    return sent(write_other_class(query, *snapshot_, context));
+  }
+  if (wire::is_meta(query.question.type) && query.question.type != wire::Type::kAny &&
+      query.question.type != wire::Type::kAxfr && query.question.type != wire::Type::kIxfr) {
+    counters_.add(Counter::kMalformed);
+    wire::Query broken = query;
+    broken.parsed = wire::Parsed::kFormErr;
+    return sent(write_rejection(broken, context));
+  }
+  return answer_question(request, query, context);
+}
+
+Handled Engine::answer_question(const Request& request, const wire::Query& query,
+                                ReplyContext& context) {
+  const Decision decision = decide(*snapshot_, query.question, request.client.address,
+                                   request.listener_policy, request.received);
+  if (decision.outcome != Outcome::kForward) {
+    counters_.add(counter_of(decision.outcome));
+    log_query(request.client, query, decision, {}, request.received);
+    return sent(write_decided(query, *snapshot_, decision, context));
+  }
+  const cache::Key key{
+      .question = {decision.asked, query.question.type, query.question.qclass},
+      .hash = wire::hash_of(decision.asked, wire::process_hash_key()),
+      .group = snapshot_->groups[decision.upstream].identity,
+      .dnssec_ok = query.dnssec_ok(),
+      .checking_disabled = query.checking_disabled(),
+  };
+  auto cached = cache_.find(key, request.received);
+  if (cached && cache::elapsed_seconds(*cached, request.received) < cached->ttl) {
+    counters_.add(Counter::kCacheHits);
+    grant_targets(*decision.policy, *cached, request.received);
+    if (snapshot_->options.prefetch) prefetch(key, *cached, request.received);
+    log_query(request.client, query, decision, "cached", request.received);
+    return sent(write_answer(query, decision, *cached, request.received, context));
+  }
+  counters_.add(Counter::kForwarded);
+  pending_ = std::make_unique<Pending>();
+  pending_->snapshot = snapshot_;
+  pending_->query = query;
+  std::ranges::copy(query.question_wire, pending_->question.begin());
+  pending_->query.question_wire = Bytes(pending_->question).first(query.question_wire.size());
+  pending_->decision = decision;
+  pending_->key = key;
+  pending_->stale = std::move(cached);
+  pending_->client = request.client;
+  pending_->transport = request.transport;
+  pending_->received = request.received;
+  return {Disposition::kPending, 0};
+}
+
+void Engine::prefetch(const cache::Key& key, const cache::Answer& answer, Instant now) {
+  const std::uint32_t left = answer.ttl - cache::elapsed_seconds(answer, now);
+  if (left > answer.ttl / kPrefetchShare || answer.refreshing.exchange(true)) return;
+  upstream_.submit(key, [](const UpstreamResult&) {});
+}
+
+void Engine::forward(LateReply reply) {
+  std::unique_ptr<Pending> pending = std::move(pending_);
+  pending->reply = std::move(reply);
+  const cache::Key key = pending->key;
+  upstream_.submit(key, [this, waiting = std::move(pending)](const UpstreamResult& result) {
+    finish(*waiting, result);
+  });
+}
+
+void Engine::finish(Pending& pending, const UpstreamResult& result) {
+  const Instant now = Clock::now();
+  ReplyContext context{
+      scratch_, wire::reply_limit(pending.query, pending.transport == Transport::kTcp),
+      reply_edns(pending.query, *pending.snapshot, pending.client, pending.transport)};
+  const auto& answer = result.answer ? result.answer : pending.stale;
+  if (!result.answer) counters_.add(Counter::kUpstreamFailures);
+  std::size_t size = 0;
+  if (answer) {
+    if (!result.answer) counters_.add(Counter::kStaleAnswers);
+    grant_targets(*pending.decision.policy, *answer, now);
+    size = write_answer(pending.query, pending.decision, *answer, now, context);
+  } else {
+    size = write_failure(pending.query, *pending.snapshot, pending.decision, result.failure,
+                         context);
+  }
+  log_query(pending.client, pending.query, pending.decision,
+            result.answer ? "forwarded" : answer ? "stale" : to_string(result.failure),
+            pending.received);
+  pending.reply(Bytes(scratch_).first(size));
+}
+
+}  // namespace nxgate::engine

@@ -1,0 +1,89 @@
+#include "engine/query_log.h"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/decision.h"
+#include "policy/matcher.h"
+#include "policy/rule.h"
+#include "wire/query.h"
+#include "wire/types.h"
+
+namespace nxgate::engine {
+namespace {
+
+std::string rule_of(const Decision& decision) {
+  if (decision.policy == nullptr) return "no policy covers this client";
+  std::string text = "policy " + decision.policy->name;
+  if (decision.granted) return text + ", target of an allowed name";
+  if (decision.match.rule == policy::Match::kDefaultRule) return text + ", no rule";
+  const auto rule = decision.policy->matcher->rule(decision.match.rule);
+  return text + ", rule " + policy::to_string(rule.scope, rule.name);
+}
+
+std::string_view to_string(wire::Parsed parsed) noexcept {
+  switch (parsed) {
+    case wire::Parsed::kDrop:
+      return "dropped";
+    case wire::Parsed::kFormErr:
+      return "malformed: FORMERR";
+    case wire::Parsed::kNotImp:
+      return "unknown opcode: NOTIMP";
+    case wire::Parsed::kBadVers:
+      return "unknown EDNS version: BADVERS";
+    case wire::Parsed::kCookieOnly:
+      return "cookie only";
+    case wire::Parsed::kQuery:
+      return "another class than IN";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(Outcome outcome) noexcept {
+  switch (outcome) {
+    case Outcome::kProhibited:
+      return "prohibited";
+    case Outcome::kDeny:
+      return "denied";
+    case Outcome::kAncestor:
+      return "nodata, lies above an allowed name";
+    case Outcome::kSuppressed:
+      return "nodata, type suppressed";
+    case Outcome::kLocal:
+      return "local";
+    case Outcome::kAny:
+      return "any, HINFO";
+    case Outcome::kTransfer:
+      return "transfer refused";
+    case Outcome::kForward:
+      return "forwarded";
+  }
+  return {};
+}
+
+void log_query(const Endpoint& client, const wire::Query& query, const Decision& decision,
+               std::string_view how, Instant received) {
+  if (!log::enabled(log::Level::kQuery)) return;
+  const std::chrono::duration<double, std::milli> taken = Clock::now() - received;
+  log::write(log::Level::kQuery,
+             fmt::format("{} {} {} {} ({}) {:.3f} ms", client.to_string(),
+                         query.question.name.to_text(), wire::to_string(query.question.type),
+                         how.empty() ? to_string(decision.outcome) : how, rule_of(decision),
+                         taken.count()));
+}
+
+void log_rejection(const Endpoint& client, const wire::Query& query) {
+  if (!log::enabled(log::Level::kQuery)) return;
+  log::write(log::Level::kQuery,
+             fmt::format("{} {}", client.to_string(), to_string(query.parsed)));
+}
+
+}  // namespace nxgate::engine

@@ -1,0 +1,312 @@
+#include "engine/responder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "cache/cache.h"
+#include "engine/decision.h"
+#include "engine/snapshot.h"
+#include "engine/upstream.h"
+#include "policy/local_data.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+#include "policy/rule.h"
+#include "wire/name.h"
+#include "wire/query.h"
+#include "wire/rebase.h"
+#include "wire/reply.h"
+#include "wire/types.h"
+
+namespace nxgate::engine {
+namespace {
+
+using wire::ReplyWriter;
+
+/// EXTRA-TEXT of an EDE, without heap.
+class ExtraText {
+ public:
+  template <class... Args>
+  explicit ExtraText(fmt::format_string<Args...> format, Args&&... args) {
+    const auto result = fmt::format_to_n(text_.data(), text_.size(), format,
+                                         std::forward<Args>(args)...);
+    size_ = std::min(result.size, text_.size());
+  }
+  [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 160> text_;
+  std::size_t size_ = 0;
+};
+
+std::string rule_text(const Decision& decision) {
+  switch (decision.outcome) {
+    case Outcome::kAncestor:
+      return "ancestor-of-allowed";
+    case Outcome::kSuppressed:
+      return "suppress-types";
+    case Outcome::kProhibited:
+    case Outcome::kDeny:
+    case Outcome::kLocal:
+    case Outcome::kAny:
+    case Outcome::kTransfer:
+    case Outcome::kForward:
+      break;
+  }
+  if (decision.match.rule == policy::Match::kDefaultRule) return "default";
+  const auto rule = decision.policy->matcher->rule(decision.match.rule);
+  return policy::to_string(rule.scope, rule.name);
+}
+
+std::size_t write_negative(const wire::Query& query, const Snapshot& snapshot, wire::Rcode rcode,
+                           std::uint32_t ttl, ReplyContext& context) noexcept {
+  ReplyWriter writer(context.out, query, context.limit);
+  writer.authoritative();
+  writer.rcode(rcode);
+  writer.soa(ttl, snapshot.generation);
+  return writer.finish(context.edns);
+}
+
+std::size_t write_rcode(const wire::Query& query, wire::Rcode rcode,
+                        ReplyContext& context) noexcept {
+  ReplyWriter writer(context.out, query, context.limit);
+  writer.rcode(rcode);
+  return writer.finish(context.edns);
+}
+
+std::size_t write_address(const wire::Query& query, const Snapshot& snapshot,
+                          const policy::Policy& policy, ReplyContext& context) noexcept {
+  const auto& address = query.question.type == wire::Type::kA ? policy.deny_v4 : policy.deny_v6;
+  const bool is_address =
+      query.question.type == wire::Type::kA || query.question.type == wire::Type::kAaaa;
+  if (!is_address || !address) {
+    return write_negative(query, snapshot, wire::Rcode::kNoError, policy.negative_ttl, context);
+  }
+  ReplyWriter writer(context.out, query, context.limit);
+  writer.authoritative();
+  writer.answer(ReplyWriter::kQnameAt, query.question.type, policy.negative_ttl, address->bytes());
+  return writer.finish(context.edns);
+}
+
+std::size_t write_denied(const wire::Query& query, const Snapshot& snapshot,
+                         const policy::Policy& policy, ReplyContext& context) noexcept {
+  switch (policy.deny) {
+    case policy::DenyReply::kNxDomain:
+      return write_negative(query, snapshot, wire::Rcode::kNxDomain, policy.negative_ttl, context);
+    case policy::DenyReply::kNoData:
+      return write_negative(query, snapshot, wire::Rcode::kNoError, policy.negative_ttl, context);
+    case policy::DenyReply::kRefused:
+      return write_rcode(query, wire::Rcode::kRefused, context);
+    case policy::DenyReply::kDrop:
+      return 0;
+    case policy::DenyReply::kAddress:
+      return write_address(query, snapshot, policy, context);
+  }
+  return 0;
+}
+
+/// Writes the local CNAMEs from the qname to `decision.asked`; returns where that name stands.
+std::size_t write_local_chain(ReplyWriter& writer, const wire::Query& query,
+                              const Decision& decision) noexcept {
+  std::size_t owner_at = ReplyWriter::kQnameAt;
+  wire::DomainName name = query.question.name;
+  while (name != decision.asked) {
+    const wire::SuffixHashes hashes(name, wire::process_hash_key());
+    const auto* const cname =
+        cname_to_follow(decision.policy->local->find(hashes), query.question.type);
+    const auto target = cname == nullptr ? std::nullopt : wire::DomainName::parse(cname->rdata);
+    if (!target) break;
+    owner_at = writer.answer(owner_at, wire::Type::kCname, cname->ttl, cname->rdata);
+    name = *target;
+  }
+  return owner_at;
+}
+
+std::size_t write_local(const wire::Query& query, const Snapshot& snapshot,
+                        const Decision& decision, ReplyContext& context) noexcept {
+  ReplyWriter writer(context.out, query, context.limit);
+  writer.authoritative();
+  const std::size_t owner_at = write_local_chain(writer, query, decision);
+  const wire::SuffixHashes hashes(decision.asked, wire::process_hash_key());
+  bool found = false;
+  for (const policy::LocalRecord& record : decision.policy->local->find(hashes)) {
+    if (record.type != query.question.type) continue;
+    writer.answer(owner_at, record.type, record.ttl, record.rdata);
+    found = true;
+  }
+  if (!found) writer.soa(decision.policy->negative_ttl, snapshot.generation);
+  return writer.finish(context.edns);
+}
+
+/// The synthesized answer of RFC 8482 section 4.2.
+std::size_t write_any(const wire::Query& query, const policy::Policy& policy,
+                      ReplyContext& context) noexcept {
+  static constexpr std::array<std::uint8_t, 9> kHinfo{7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
+  ReplyWriter writer(context.out, query, context.limit);
+  writer.answer(ReplyWriter::kQnameAt, wire::Type::kHinfo, policy.negative_ttl, kHinfo);
+  return writer.finish(context.edns);
+}
+
+/// Counts the TTLs of a stored body down, or sets them all for stale data.
+void age(MutableBytes body, const cache::Answer& answer, std::uint32_t elapsed,
+         bool stale) noexcept {
+  for (const std::uint16_t offset : answer.ttl_offsets) {
+    std::uint8_t* const at = body.data() + offset;
+    const std::uint32_t stored = static_cast<std::uint32_t>(at[0]) << 24 |
+                                 static_cast<std::uint32_t>(at[1]) << 16 |
+                                 static_cast<std::uint32_t>(at[2]) << 8 | at[3];
+    const std::uint32_t ttl = stale ? kStaleTtl : stored - std::min(stored, elapsed);
+    at[0] = static_cast<std::uint8_t>(ttl >> 24);
+    at[1] = static_cast<std::uint8_t>(ttl >> 16);
+    at[2] = static_cast<std::uint8_t>(ttl >> 8);
+    at[3] = static_cast<std::uint8_t>(ttl);
+  }
+}
+
+struct FailureWords {
+  wire::Ede ede;
+  std::string_view text;
+};
+
+FailureWords words_of(UpstreamFailure failure) noexcept {
+  switch (failure) {
+    case UpstreamFailure::kNone:
+      return {wire::Ede::kOther, "no failure"};
+    case UpstreamFailure::kNoServers:
+      return {wire::Ede::kNoReachableAuthority, "no upstream server is configured"};
+    case UpstreamFailure::kTimeout:
+      return {wire::Ede::kNoReachableAuthority, "timeout"};
+    case UpstreamFailure::kUnreachable:
+      return {wire::Ede::kNetworkError, "unreachable"};
+    case UpstreamFailure::kBadAnswer:
+      return {wire::Ede::kNoReachableAuthority, "no usable answer"};
+    case UpstreamFailure::kRemembered:
+      return {wire::Ede::kNoReachableAuthority, "failed a moment ago"};
+    case UpstreamFailure::kOverload:
+      return {wire::Ede::kOther, "too many questions in flight"};
+  }
+  return {wire::Ede::kOther, {}};
+}
+
+}  // namespace
+
+std::string_view to_string(UpstreamFailure failure) noexcept { return words_of(failure).text; }
+
+std::size_t write_rejection(const wire::Query& query, ReplyContext& context) noexcept {
+  switch (query.parsed) {
+    case wire::Parsed::kDrop:
+      return 0;
+    case wire::Parsed::kFormErr:
+      return write_rcode(query, wire::Rcode::kFormErr, context);
+    case wire::Parsed::kNotImp:
+      return write_rcode(query, wire::Rcode::kNotImp, context);
+    case wire::Parsed::kBadVers:
+      return write_rcode(query, wire::Rcode::kBadVers, context);
+    case wire::Parsed::kCookieOnly:
+    case wire::Parsed::kQuery:
+      return write_rcode(query, wire::Rcode::kNoError, context);
+  }
+  return 0;
+}
+
+std::size_t write_other_class(const wire::Query& query, const Snapshot& snapshot,
+                              ReplyContext& context) noexcept {
+  static const auto kVersionBind = wire::DomainName::from_text("version.bind");
+  const std::string_view version = snapshot.options.version_bind;
+  const bool asks_version =
+      query.question.qclass == wire::Class::kChaos && query.question.name == *kVersionBind &&
+      (query.question.type == wire::Type::kTxt || query.question.type == wire::Type::kAny);
+  if (!asks_version || version.empty()) return write_rcode(query, wire::Rcode::kRefused, context);
+
+  std::array<std::uint8_t, 256> rdata{};
+  const std::size_t length = std::min<std::size_t>(version.size(), 255);
+  rdata[0] = static_cast<std::uint8_t>(length);
+  std::copy_n(version.begin(), length, rdata.begin() + 1);
+  ReplyWriter writer(context.out, query, context.limit);
+  writer.authoritative();
+  writer.answer(ReplyWriter::kQnameAt, wire::Type::kTxt, wire::Class::kChaos, 0,
+                Bytes(rdata).first(length + 1));
+  return writer.finish(context.edns);
+}
+
+std::size_t write_decided(const wire::Query& query, const Snapshot& snapshot,
+                          const Decision& decision, ReplyContext& context) {
+  constexpr std::uint32_t kProhibitedTtl = 10;
+  const bool root = query.question.name.is_root();
+  if (decision.outcome == Outcome::kProhibited) {
+    context.edns.ede = wire::Ede::kProhibited;
+    context.edns.extra_text = "no policy covers this client";
+    const wire::Rcode rcode = root ? wire::Rcode::kNoError : wire::Rcode::kNxDomain;
+    return write_negative(query, snapshot, rcode, kProhibitedTtl, context);
+  }
+  const policy::Policy& policy = *decision.policy;
+  if (decision.outcome == Outcome::kLocal) return write_local(query, snapshot, decision, context);
+  if (decision.outcome == Outcome::kAny) return write_any(query, policy, context);
+  if (decision.outcome == Outcome::kTransfer) {
+    return write_rcode(query, wire::Rcode::kRefused, context);
+  }
+  if (!query.edns) {
+    return decision.outcome == Outcome::kDeny
+               ? write_denied(query, snapshot, policy, context)
+               : write_negative(query, snapshot, wire::Rcode::kNoError, policy.negative_ttl,
+                                context);
+  }
+  const ExtraText text("policy={} rule={}", policy.name, rule_text(decision));
+  context.edns.ede = wire::Ede::kBlocked;
+  context.edns.extra_text = text.view();
+  if (decision.outcome == Outcome::kDeny) return write_denied(query, snapshot, policy, context);
+  return write_negative(query, snapshot, wire::Rcode::kNoError, policy.negative_ttl, context);
+}
+
+std::size_t write_answer(const wire::Query& query, const Decision& decision,
+                         const cache::Answer& answer, Instant now,
+                         ReplyContext& context) noexcept {
+  const std::uint32_t elapsed = cache::elapsed_seconds(answer, now);
+  const bool stale = elapsed >= answer.ttl && answer.ttl != 0;
+  ReplyWriter writer(context.out, query, context.limit);
+  writer.rcode(answer.rcode);
+  const std::size_t owner_at = write_local_chain(writer, query, decision);
+  const std::size_t placed_at = writer.size();
+  const MutableBytes body = writer.sections(answer.body, answer.answers, answer.authorities);
+  if (!body.empty()) {
+    age(body, answer, elapsed, stale);
+    if (owner_at != ReplyWriter::kQnameAt) {
+      const std::size_t made_for = wire::kHeaderSize + decision.asked.wire().size() + 4;
+      if (!wire::rebase_owners(body, made_for, placed_at, owner_at)) return 0;
+    }
+  }
+  if (stale) {
+    context.edns.ede = answer.rcode == wire::Rcode::kNxDomain ? wire::Ede::kStaleNxDomain
+                                                              : wire::Ede::kStaleAnswer;
+  }
+  return writer.finish(context.edns);
+}
+
+std::size_t write_failure(const wire::Query& query, const Snapshot& snapshot,
+                          const Decision& decision, UpstreamFailure failure,
+                          ReplyContext& context) {
+  const FailureWords words = words_of(failure);
+  const ExtraText text("upstream={}: {}", snapshot.groups[decision.upstream].name, words.text);
+  context.edns.ede = words.ede;
+  context.edns.extra_text = text.view();
+  switch (decision.policy->on_upstream_failure) {
+    case policy::FailureReply::kServFail:
+      return write_rcode(query, wire::Rcode::kServFail, context);
+    case policy::FailureReply::kNxDomain:
+      return write_negative(query, snapshot, wire::Rcode::kNxDomain,
+                            decision.policy->negative_ttl, context);
+  }
+  return 0;
+}
+
+}  // namespace nxgate::engine

@@ -1,0 +1,55 @@
+// Writing the reply that a decision calls for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "cache/cache.h"
+#include "engine/decision.h"
+#include "engine/snapshot.h"
+#include "engine/upstream.h"
+#include "wire/query.h"
+#include "wire/reply.h"
+
+namespace nxgate::engine {
+
+/// What every reply to one request has in common.
+struct ReplyContext {
+  MutableBytes out;
+  std::size_t limit = 0;  ///< of the message, see wire::reply_limit
+  wire::ReplyEdns edns;   ///< cookie and keepalive, already made
+};
+
+/// TTL of stale data, seconds (RFC 8767 section 5.2).
+inline constexpr std::uint32_t kStaleTtl = 30;
+
+// Each writes one reply into `context.out` and returns its size; 0 sends nothing. No I/O.
+
+/// FORMERR, NOTIMP, BADVERS, or the NOERROR of a cookie-only query: whatever is no question.
+[[nodiscard]] std::size_t write_rejection(const wire::Query& query, ReplyContext& context) noexcept;
+
+/// A question of another class than IN: `version.bind` of CHAOS by option, else REFUSED.
+[[nodiscard]] std::size_t write_other_class(const wire::Query& query, const Snapshot& snapshot,
+                                            ReplyContext& context) noexcept;
+
+/// Every outcome but kForward.
+[[nodiscard]] std::size_t write_decided(const wire::Query& query, const Snapshot& snapshot,
+                                        const Decision& decision, ReplyContext& context);
+
+/// An upstream's answer, TTLs counted down to `now`; stale once they are over.
+[[nodiscard]] std::size_t write_answer(const wire::Query& query, const Decision& decision,
+                                       const cache::Answer& answer, Instant now,
+                                       ReplyContext& context) noexcept;
+
+/// No answer, and nothing stale: what the policy says for this case.
+[[nodiscard]] std::size_t write_failure(const wire::Query& query, const Snapshot& snapshot,
+                                        const Decision& decision, UpstreamFailure failure,
+                                        ReplyContext& context);
+
+/// The failure in words: `timeout`.
+[[nodiscard]] std::string_view to_string(UpstreamFailure failure) noexcept;
+
+}  // namespace nxgate::engine
