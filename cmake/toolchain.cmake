@@ -4,7 +4,7 @@ add_library(nxgate_options INTERFACE)
 target_compile_options(nxgate_options INTERFACE -iquote ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(nxgate_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum -Wnon-virtual-dtor
-  -Wimplicit-fallthrough -Werror)
+  -Wimplicit-fallthrough -Wno-missing-designated-field-initializers -Werror)
 target_compile_definitions(nxgate_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_VISIBILITY NXGATE_VERSION="${PROJECT_VERSION}")
 
