@@ -1,9 +1,5 @@
 #include "base/address.h"
 
-#include <arpa/inet.h>
-#include <fmt/core.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -14,6 +10,10 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+
+#include <arpa/inet.h>
+#include <fmt/core.h>
+#include <sys/socket.h>
 
 #include "base/bytes.h"
 
@@ -68,8 +68,8 @@ bool IpAddress::is_unspecified() const noexcept {
 
 bool IpAddress::is_loopback() const noexcept {
   if (is_v4()) return bytes_[0] == 127;
-  return bytes_[15] == 1 && std::all_of(bytes_.begin(), bytes_.end() - 1,
-                                        [](std::uint8_t byte) { return byte == 0; });
+  return bytes_[15] == 1 &&
+         std::all_of(bytes_.begin(), bytes_.end() - 1, [](std::uint8_t byte) { return byte == 0; });
 }
 
 std::string IpAddress::to_string() const {
@@ -107,7 +107,8 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t def
 }
 
 std::string Endpoint::to_string() const {
-  return fmt::format(fmt::runtime(address.is_v4() ? "{}:{}" : "[{}]:{}"), address.to_string(), port);
+  return fmt::format(fmt::runtime(address.is_v4() ? "{}:{}" : "[{}]:{}"), address.to_string(),
+                     port);
 }
 
 std::optional<Prefix> Prefix::parse(std::string_view text) {
@@ -137,6 +138,8 @@ bool Prefix::contains(const IpAddress& address) const noexcept {
   return ((address.bytes()[whole] ^ address_.bytes()[whole]) >> (8 - rest)) == 0;
 }
 
-std::string Prefix::to_string() const { return fmt::format("{}/{}", address_.to_string(), length_); }
+std::string Prefix::to_string() const {
+  return fmt::format("{}/{}", address_.to_string(), length_);
+}
 
 }  // namespace nxgate

@@ -1,7 +1,5 @@
 #include "base/duration.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -11,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+
+#include <fmt/core.h>
 
 #include "base/clock.h"
 

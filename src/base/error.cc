@@ -1,8 +1,8 @@
 #include "base/error.h"
 
-#include <fmt/core.h>
-
 #include <string>
+
+#include <fmt/core.h>
 
 namespace nxgate {
 

@@ -20,7 +20,8 @@ using Result = std::expected<T, Error>;
   return std::unexpected(Error{std::move(message)});
 }
 
-/// A place in a text that the operator wrote. Lines and columns count from 1; 0 means the whole file.
+/// A place in a text that the operator wrote. Lines and columns count from 1; 0 means the whole
+/// file.
 struct Location {
   std::string file;
   std::uint32_t line = 0;

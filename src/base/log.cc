@@ -1,9 +1,5 @@
 #include "base/log.h"
 
-#include <spdlog/common.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +8,10 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+
+#include <spdlog/common.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
 
 #include "base/clock.h"
 
@@ -46,11 +46,16 @@ State& state() {
 
 spdlog::level::level_enum spdlog_level(Level level) {
   switch (level) {
-    case Level::kError: return spdlog::level::err;
-    case Level::kWarning: return spdlog::level::warn;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kQuery: return spdlog::level::debug;
-    case Level::kExchange: return spdlog::level::trace;
+    case Level::kError:
+      return spdlog::level::err;
+    case Level::kWarning:
+      return spdlog::level::warn;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kQuery:
+      return spdlog::level::debug;
+    case Level::kExchange:
+      return spdlog::level::trace;
   }
   return spdlog::level::err;
 }

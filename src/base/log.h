@@ -1,11 +1,11 @@
 // What nxgate tells its operator, on standard error, one line a message.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <cstdint>
 #include <string_view>
 #include <utility>
+
+#include <fmt/core.h>
 
 namespace nxgate::log {
 

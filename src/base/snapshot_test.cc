@@ -1,9 +1,9 @@
 #include "base/snapshot.h"
 
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace nxgate {
 namespace {

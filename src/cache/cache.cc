@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +10,8 @@
 #include <mutex>
 #include <utility>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/clock.h"
 #include "wire/answer.h"
@@ -131,8 +132,7 @@ std::shared_ptr<const Answer> Cache::find(const Key& key, Instant now) noexcept 
   if (found == in.index.end()) return nullptr;
   Shard::Entry& entry = *found->second;
   if (!(entry.answer->key == key)) return nullptr;
-  if (elapsed_seconds(*entry.answer, now) >=
-      std::uint64_t{entry.answer->ttl} + limits_.stale) {
+  if (elapsed_seconds(*entry.answer, now) >= std::uint64_t{entry.answer->ttl} + limits_.stale) {
     in.erase(found->second);
     return nullptr;
   }

@@ -47,11 +47,11 @@ struct Answer {
 /// Bounds on what is kept, from the configuration.
 struct Limits {
   std::size_t bytes = 32UL << 20;
-  std::uint32_t least_ttl = 0;              ///< seconds
-  std::uint32_t most_ttl = 7 * 86400;       ///< seconds
-  std::uint32_t most_negative_ttl = 3600;   ///< seconds
-  std::uint32_t stale = 86400;              ///< how long past its TTL an answer may serve
-                                            ///< (RFC 8767); 0 for not at all
+  std::uint32_t least_ttl = 0;             ///< seconds
+  std::uint32_t most_ttl = 7 * 86400;      ///< seconds
+  std::uint32_t most_negative_ttl = 3600;  ///< seconds
+  std::uint32_t stale = 86400;             ///< how long past its TTL an answer may serve
+                                           ///< (RFC 8767); 0 for not at all
 };
 
 /// Makes a storable answer: TTLs capped and raised as `limits` say (a TTL of 0 stays 0).

@@ -1,11 +1,11 @@
 #include "cache/cache.h"
 
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace nxgate::cache {
 namespace {

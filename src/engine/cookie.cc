@@ -1,11 +1,11 @@
 #include "engine/cookie.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+
+#include <sodium.h>
 
 #include "base/address.h"
 #include "base/bytes.h"
@@ -44,8 +44,7 @@ ServerCookie make_server_cookie(const wire::Cookie& cookie, const IpAddress& cli
 
   ServerCookie out{};
   std::copy_n(input.begin() + cookie.client.size(), kPlainSize, out.begin());
-  crypto_shorthash_siphash24(out.data() + kPlainSize, input.data(), writer.size(),
-                             secret().data());
+  crypto_shorthash_siphash24(out.data() + kPlainSize, input.data(), writer.size(), secret().data());
   return out;
 }
 

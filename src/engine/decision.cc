@@ -96,8 +96,8 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
       decision.granted = decision.match.rule == policy::Match::kDefaultRule &&
                          policy.grants->granted(question.name, hashes.whole(), now);
       if (!decision.granted) {
-        decision.outcome = decision.match.verdict == Verdict::kDeny ? Outcome::kDeny
-                                                                    : Outcome::kAncestor;
+        decision.outcome =
+            decision.match.verdict == Verdict::kDeny ? Outcome::kDeny : Outcome::kAncestor;
         return decision;
       }
       decision.outcome = outcome_for_existing(policy, question.type, false);

@@ -33,7 +33,7 @@ struct Decision {
   bool granted = false;                    ///< allowed only as the target of an allowed name
   /// For kForward: what is asked, the qname or where local CNAMEs lead from it.
   wire::DomainName asked;
-  std::uint16_t upstream = 0;              ///< for kForward: index into the snapshot's groups
+  std::uint16_t upstream = 0;  ///< for kForward: index into the snapshot's groups
 };
 
 /// The most local CNAMEs that are followed one after another.

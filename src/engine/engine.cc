@@ -16,6 +16,7 @@
 #include "cache/cache.h"
 #include "engine/cookie.h"
 #include "engine/decision.h"
+#include "engine/failure.h"
 #include "engine/query_log.h"
 #include "engine/responder.h"
 #include "engine/snapshot.h"
@@ -208,11 +209,13 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
     grant_targets(*pending.decision.policy, *answer, now);
     size = write_answer(pending.query, pending.decision, *answer, now, context);
   } else {
-    size = write_failure(pending.query, *pending.snapshot, pending.decision, result.failure,
-                         context);
+    size =
+        write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);
   }
   log_query(pending.client, pending.query, pending.decision,
-            result.answer ? "forwarded" : answer ? "stale" : to_string(result.failure),
+            result.answer ? "forwarded"
+            : answer      ? "stale"
+                          : words_of(result.failure).text,
             pending.received);
   pending.reply(Bytes(scratch_).first(size));
 }

@@ -1,10 +1,10 @@
 #include "engine/query_log.h"
 
-#include <fmt/core.h>
-
 #include <chrono>
 #include <string>
 #include <string_view>
+
+#include <fmt/core.h>
 
 #include "base/address.h"
 #include "base/clock.h"
@@ -82,8 +82,7 @@ void log_query(const Endpoint& client, const wire::Query& query, const Decision&
 
 void log_rejection(const Endpoint& client, const wire::Query& query) {
   if (!log::enabled(log::Level::kQuery)) return;
-  log::write(log::Level::kQuery,
-             fmt::format("{} {}", client.to_string(), to_string(query.parsed)));
+  log::write(log::Level::kQuery, fmt::format("{} {}", client.to_string(), to_string(query.parsed)));
 }
 
 }  // namespace nxgate::engine

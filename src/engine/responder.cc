@@ -1,7 +1,5 @@
 #include "engine/responder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -11,11 +9,14 @@
 #include <string>
 #include <string_view>
 
+#include <fmt/format.h>
+
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "engine/decision.h"
+#include "engine/failure.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
 #include "policy/local_data.h"
@@ -38,8 +39,8 @@ class ExtraText {
  public:
   template <class... Args>
   explicit ExtraText(fmt::format_string<Args...> format, Args&&... args) {
-    const auto result = fmt::format_to_n(text_.data(), text_.size(), format,
-                                         std::forward<Args>(args)...);
+    const auto result =
+        fmt::format_to_n(text_.data(), text_.size(), format, std::forward<Args>(args)...);
     size_ = std::min(result.size, text_.size());
   }
   [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
@@ -173,34 +174,7 @@ void age(MutableBytes body, const cache::Answer& answer, std::uint32_t elapsed,
   }
 }
 
-struct FailureWords {
-  wire::Ede ede;
-  std::string_view text;
-};
-
-FailureWords words_of(UpstreamFailure failure) noexcept {
-  switch (failure) {
-    case UpstreamFailure::kNone:
-      return {wire::Ede::kOther, "no failure"};
-    case UpstreamFailure::kNoServers:
-      return {wire::Ede::kNoReachableAuthority, "no upstream server is configured"};
-    case UpstreamFailure::kTimeout:
-      return {wire::Ede::kNoReachableAuthority, "timeout"};
-    case UpstreamFailure::kUnreachable:
-      return {wire::Ede::kNetworkError, "unreachable"};
-    case UpstreamFailure::kBadAnswer:
-      return {wire::Ede::kNoReachableAuthority, "no usable answer"};
-    case UpstreamFailure::kRemembered:
-      return {wire::Ede::kNoReachableAuthority, "failed a moment ago"};
-    case UpstreamFailure::kOverload:
-      return {wire::Ede::kOther, "too many questions in flight"};
-  }
-  return {wire::Ede::kOther, {}};
-}
-
 }  // namespace
-
-std::string_view to_string(UpstreamFailure failure) noexcept { return words_of(failure).text; }
 
 std::size_t write_rejection(const wire::Query& query, ReplyContext& context) noexcept {
   switch (query.parsed) {
@@ -269,8 +243,7 @@ std::size_t write_decided(const wire::Query& query, const Snapshot& snapshot,
 }
 
 std::size_t write_answer(const wire::Query& query, const Decision& decision,
-                         const cache::Answer& answer, Instant now,
-                         ReplyContext& context) noexcept {
+                         const cache::Answer& answer, Instant now, ReplyContext& context) noexcept {
   const std::uint32_t elapsed = cache::elapsed_seconds(answer, now);
   const bool stale = elapsed >= answer.ttl && answer.ttl != 0;
   ReplyWriter writer(context.out, query, context.limit);
@@ -303,8 +276,8 @@ std::size_t write_failure(const wire::Query& query, const Snapshot& snapshot,
     case policy::FailureReply::kServFail:
       return write_rcode(query, wire::Rcode::kServFail, context);
     case policy::FailureReply::kNxDomain:
-      return write_negative(query, snapshot, wire::Rcode::kNxDomain,
-                            decision.policy->negative_ttl, context);
+      return write_negative(query, snapshot, wire::Rcode::kNxDomain, decision.policy->negative_ttl,
+                            context);
   }
   return 0;
 }

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -48,8 +47,5 @@ inline constexpr std::uint32_t kStaleTtl = 30;
 [[nodiscard]] std::size_t write_failure(const wire::Query& query, const Snapshot& snapshot,
                                         const Decision& decision, UpstreamFailure failure,
                                         ReplyContext& context);
-
-/// The failure in words: `timeout`.
-[[nodiscard]] std::string_view to_string(UpstreamFailure failure) noexcept;
 
 }  // namespace nxgate::engine

@@ -35,14 +35,14 @@ struct UpstreamGroup {
 
 /// Options of answering that a reload may change.
 struct AnswerOptions {
-  std::string version_bind;         ///< answer to CHAOS version.bind; empty refuses
-  Milliseconds tcp_idle{10'000};    ///< told to clients that ask (RFC 7828)
-  bool prefetch = true;             ///< ask again for popular names before they expire
+  std::string version_bind;       ///< answer to CHAOS version.bind; empty refuses
+  Milliseconds tcp_idle{10'000};  ///< told to clients that ask (RFC 7828)
+  bool prefetch = true;           ///< ask again for popular names before they expire
 };
 
 /// One configuration as it is enforced. Immutable but for the policies' grants.
 struct Snapshot {
-  std::uint32_t generation = 0;     ///< also the serial of our SOA
+  std::uint32_t generation = 0;  ///< also the serial of our SOA
   policy::PolicySet policies;
   std::vector<UpstreamGroup> groups;
   AnswerOptions options;

@@ -1,8 +1,5 @@
 #include "wire/name.h"
 
-#include <fmt/core.h>
-#include <sodium.h>
-
 #include <algorithm>
 #include <cctype>
 #include <compare>
@@ -13,6 +10,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <fmt/core.h>
+#include <sodium.h>
 
 #include "base/bytes.h"
 
@@ -114,7 +114,8 @@ std::expected<DomainName, std::string_view> DomainName::from_text(std::string_vi
     std::uint8_t byte = static_cast<std::uint8_t>(c);
     if (c == '\\') {
       const auto escaped = take_escape(text);
-      if (!escaped) return std::unexpected("an escape is \\DDD up to \\255, or \\ and one character");
+      if (!escaped)
+        return std::unexpected("an escape is \\DDD up to \\255, or \\ and one character");
       byte = *escaped;
     } else if (byte <= ' ' || byte == 0x7f) {
       return std::unexpected("it has a space or a control character");
@@ -192,9 +193,9 @@ bool DomainName::operator==(const DomainName& other) const noexcept {
 }
 
 std::strong_ordering DomainName::operator<=>(const DomainName& other) const noexcept {
-  return std::lexicographical_compare_three_way(
-      bytes_.begin(), bytes_.begin() + length_, other.bytes_.begin(),
-      other.bytes_.begin() + other.length_);
+  return std::lexicographical_compare_three_way(bytes_.begin(), bytes_.begin() + length_,
+                                                other.bytes_.begin(),
+                                                other.bytes_.begin() + other.length_);
 }
 
 SuffixHashes::SuffixHashes(const DomainName& name, std::uint64_t key) noexcept

@@ -57,7 +57,8 @@ class DomainName {
   /// Whether this is `other` or a name below it, by whole labels.
   [[nodiscard]] bool is_at_or_below(const DomainName& other) const noexcept;
 
-  /// `label` in front of this name, lower-cased; empty if it is no label or the name grows too long.
+  /// `label` in front of this name, lower-cased; empty if it is no label or the name grows too
+  /// long.
   [[nodiscard]] std::optional<DomainName> with_label(Bytes label) const noexcept;
 
   /// Presentation form without the last dot (the root is `.`), unprintable bytes escaped.

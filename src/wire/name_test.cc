@@ -1,10 +1,10 @@
 #include "wire/name.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace nxgate::wire {
 namespace {
@@ -57,8 +57,8 @@ TEST(DomainName, RefusesBadText) {
 }
 
 TEST(DomainName, LengthLimitIsExact) {
-  const std::string three = std::string(63, 'a') + '.' + std::string(63, 'b') + '.' +
-                            std::string(63, 'c') + '.';
+  const std::string three =
+      std::string(63, 'a') + '.' + std::string(63, 'b') + '.' + std::string(63, 'c') + '.';
   EXPECT_EQ(name(three + std::string(61, 'd')).wire().size(), 255U);
   EXPECT_FALSE(DomainName::from_text(three + std::string(62, 'd')));
   std::string most;

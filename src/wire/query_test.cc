@@ -1,11 +1,11 @@
 #include "wire/query.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace nxgate::wire {
 namespace {
@@ -64,8 +64,13 @@ TEST(ParseQuery, OfferBelow512CountsAs512) {
 }
 
 TEST(ParseQuery, ReadsCookieAndKeepaliveAndIgnoresUnknownOptions) {
-  const std::string options = "\0\x0a\0\x08" "12345678" "\0\x0b\0\0" "\xfd\xe9\0\1x"s;
-  const std::string opt = "\0\0\x29\x04\xd0\0\0\0\0\0"s + static_cast<char>(options.size()) + options;
+  const std::string options =
+      "\0\x0a\0\x08"
+      "12345678"
+      "\0\x0b\0\0"
+      "\xfd\xe9\0\1x"s;
+  const std::string opt =
+      "\0\0\x29\x04\xd0\0\0\0\0\0"s + static_cast<char>(options.size()) + options;
   const Query query = parse_query(packet(0, {1, 0, 0, 1}, kQuestion + opt));
   ASSERT_EQ(query.parsed, Parsed::kQuery);
   ASSERT_TRUE(query.edns->cookie);
@@ -79,7 +84,8 @@ TEST(ParseQuery, CookieOfAForbiddenLengthIsFormErr) {
     const std::string options = "\0\x0a\0"s + static_cast<char>(size) + std::string(size, 'c');
     const std::string opt =
         "\0\0\x29\x04\xd0\0\0\0\0\0"s + static_cast<char>(options.size()) + options;
-    EXPECT_EQ(parse_query(packet(0, {1, 0, 0, 1}, kQuestion + opt)).parsed, Parsed::kFormErr) << size;
+    EXPECT_EQ(parse_query(packet(0, {1, 0, 0, 1}, kQuestion + opt)).parsed, Parsed::kFormErr)
+        << size;
   }
 }
 
@@ -102,18 +108,34 @@ TEST(ParseQuery, EachBrokenMessageGetsItsOwnVerdict) {
       {"two OPTs", 0, {1, 0, 0, 2}, kQuestion + kOpt + kOpt, Parsed::kFormErr},
       {"OPT in the answer section", 0, {1, 1, 0, 0}, kQuestion + kOpt, Parsed::kFormErr},
       {"OPT with an owner", 0, {1, 0, 0, 1}, kQuestion + "\1a" + kOpt, Parsed::kFormErr},
-      {"option longer than OPT", 0, {1, 0, 0, 1},
-       kQuestion + "\0\0\x29\x04\xd0\0\0\0\0\0\4\0\x0f\0\1"s, Parsed::kFormErr},
-      {"rdata longer than message", 0, {1, 0, 0, 1},
-       kQuestion + "\0\0\x29\x04\xd0\0\0\0\0\0\4"s, Parsed::kFormErr},
-      {"EDNS version 1", 0, {1, 0, 0, 1}, kQuestion + "\0\0\x29\x04\xd0\0\1\0\0\0\0"s,
+      {"option longer than OPT",
+       0,
+       {1, 0, 0, 1},
+       kQuestion + "\0\0\x29\x04\xd0\0\0\0\0\0\4\0\x0f\0\1"s,
+       Parsed::kFormErr},
+      {"rdata longer than message",
+       0,
+       {1, 0, 0, 1},
+       kQuestion + "\0\0\x29\x04\xd0\0\0\0\0\0\4"s,
+       Parsed::kFormErr},
+      {"EDNS version 1",
+       0,
+       {1, 0, 0, 1},
+       kQuestion + "\0\0\x29\x04\xd0\0\1\0\0\0\0"s,
        Parsed::kBadVers},
       {"UPDATE", 0x2800, {1, 0, 0, 0}, kQuestion, Parsed::kNotImp},
       {"unknown opcode, unknown form", 0x7800, {9, 9, 9, 9}, "x", Parsed::kNotImp},
-      {"cookie only", 0, {0, 0, 0, 1},
-       "\0\0\x29\x04\xd0\0\0\0\0\0\x0c\0\x0a\0\x08" "12345678"s, Parsed::kCookieOnly},
-      {"a harmless record in front of OPT", 0, {1, 0, 0, 2},
-       kQuestion + "\xc0\x0c\0\1\0\1\0\0\0\0\0\4abcd"s + kOpt, Parsed::kQuery},
+      {"cookie only",
+       0,
+       {0, 0, 0, 1},
+       "\0\0\x29\x04\xd0\0\0\0\0\0\x0c\0\x0a\0\x08"
+       "12345678"s,
+       Parsed::kCookieOnly},
+      {"a harmless record in front of OPT",
+       0,
+       {1, 0, 0, 2},
+       kQuestion + "\xc0\x0c\0\1\0\1\0\0\0\0\0\4abcd"s + kOpt,
+       Parsed::kQuery},
   };
   for (const Case& each : cases) {
     EXPECT_EQ(parse_query(packet(each.flags, each.counts, each.body)).parsed, each.expected)

@@ -1,8 +1,8 @@
 #include "wire/rebase.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace nxgate::wire {
 namespace {

@@ -14,8 +14,8 @@ namespace nxgate::wire {
 namespace {
 
 constexpr std::size_t kPointer = 0xc000;
-constexpr std::uint16_t kEchoed = header_flag::kOpcodeMask | header_flag::kRecursionDesired |
-                                  header_flag::kCheckingDisabled;
+constexpr std::uint16_t kEchoed =
+    header_flag::kOpcodeMask | header_flag::kRecursionDesired | header_flag::kCheckingDisabled;
 constexpr std::size_t kOptFixedSize = 11;
 constexpr std::size_t kOptLengthAt = 9;  // of RDLENGTH within an OPT
 
@@ -143,8 +143,8 @@ std::size_t ReplyWriter::finish(const ReplyEdns& edns) noexcept {
     if (!writer_.ok()) return 0;
   }
   if (writer_.size() < kHeaderSize) return 0;
-  writer_.patch_u16(2, static_cast<std::uint16_t>(
-                           flags_ | (static_cast<std::uint16_t>(rcode_) & header_flag::kRcodeMask)));
+  writer_.patch_u16(2, static_cast<std::uint16_t>(flags_ | (static_cast<std::uint16_t>(rcode_) &
+                                                            header_flag::kRcodeMask)));
   writer_.patch_u16(6, answers_);
   writer_.patch_u16(8, authorities_);
   writer_.patch_u16(10, query_.edns ? 1 : 0);

@@ -1,11 +1,11 @@
 #include "wire/reply.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "wire/reader.h"
 

@@ -1,7 +1,5 @@
 #include "wire/types.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -11,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+
+#include <fmt/core.h>
 
 namespace nxgate::wire {
 namespace {
@@ -22,25 +22,36 @@ struct NamedNumber {
 
 // The IANA registry of resource record types, without the obsolete ones.
 constexpr auto kTypes = std::to_array<NamedNumber>({
-    {"A", 1},          {"NS", 2},          {"CNAME", 5},    {"SOA", 6},        {"PTR", 12},
-    {"HINFO", 13},     {"MX", 15},         {"TXT", 16},     {"RP", 17},        {"AFSDB", 18},
-    {"SIG", 24},       {"KEY", 25},        {"AAAA", 28},    {"LOC", 29},       {"SRV", 33},
-    {"NAPTR", 35},     {"KX", 36},         {"CERT", 37},    {"DNAME", 39},     {"OPT", 41},
-    {"APL", 42},       {"DS", 43},         {"SSHFP", 44},   {"IPSECKEY", 45},  {"RRSIG", 46},
-    {"NSEC", 47},      {"DNSKEY", 48},     {"DHCID", 49},   {"NSEC3", 50},     {"NSEC3PARAM", 51},
-    {"TLSA", 52},      {"SMIMEA", 53},     {"HIP", 55},     {"CDS", 59},       {"CDNSKEY", 60},
-    {"OPENPGPKEY", 61}, {"CSYNC", 62},     {"ZONEMD", 63},  {"SVCB", 64},      {"HTTPS", 65},
-    {"SPF", 99},       {"EUI48", 108},     {"EUI64", 109},  {"TKEY", 249},     {"TSIG", 250},
-    {"IXFR", 251},     {"AXFR", 252},      {"MAILB", 253},  {"MAILA", 254},    {"ANY", 255},
-    {"URI", 256},      {"CAA", 257},       {"AVC", 258},    {"DOA", 259},      {"AMTRELAY", 260},
+    {"A", 1},           {"NS", 2},      {"CNAME", 5},   {"SOA", 6},       {"PTR", 12},
+    {"HINFO", 13},      {"MX", 15},     {"TXT", 16},    {"RP", 17},       {"AFSDB", 18},
+    {"SIG", 24},        {"KEY", 25},    {"AAAA", 28},   {"LOC", 29},      {"SRV", 33},
+    {"NAPTR", 35},      {"KX", 36},     {"CERT", 37},   {"DNAME", 39},    {"OPT", 41},
+    {"APL", 42},        {"DS", 43},     {"SSHFP", 44},  {"IPSECKEY", 45}, {"RRSIG", 46},
+    {"NSEC", 47},       {"DNSKEY", 48}, {"DHCID", 49},  {"NSEC3", 50},    {"NSEC3PARAM", 51},
+    {"TLSA", 52},       {"SMIMEA", 53}, {"HIP", 55},    {"CDS", 59},      {"CDNSKEY", 60},
+    {"OPENPGPKEY", 61}, {"CSYNC", 62},  {"ZONEMD", 63}, {"SVCB", 64},     {"HTTPS", 65},
+    {"SPF", 99},        {"EUI48", 108}, {"EUI64", 109}, {"TKEY", 249},    {"TSIG", 250},
+    {"IXFR", 251},      {"AXFR", 252},  {"MAILB", 253}, {"MAILA", 254},   {"ANY", 255},
+    {"URI", 256},       {"CAA", 257},   {"AVC", 258},   {"DOA", 259},     {"AMTRELAY", 260},
 });
 
-constexpr auto kClasses = std::to_array<NamedNumber>({{"IN", 1}, {"CH", 3}, {"HS", 4}, {"ANY", 255}});
+constexpr auto kClasses =
+    std::to_array<NamedNumber>({{"IN", 1}, {"CH", 3}, {"HS", 4}, {"ANY", 255}});
 
 constexpr auto kRcodes = std::to_array<NamedNumber>({
-    {"NOERROR", 0},  {"FORMERR", 1},  {"SERVFAIL", 2}, {"NXDOMAIN", 3},   {"NOTIMP", 4},
-    {"REFUSED", 5},  {"YXDOMAIN", 6}, {"YXRRSET", 7},  {"NXRRSET", 8},    {"NOTAUTH", 9},
-    {"NOTZONE", 10}, {"BADVERS", 16}, {"BADCOOKIE", 23},
+    {"NOERROR", 0},
+    {"FORMERR", 1},
+    {"SERVFAIL", 2},
+    {"NXDOMAIN", 3},
+    {"NOTIMP", 4},
+    {"REFUSED", 5},
+    {"YXDOMAIN", 6},
+    {"YXRRSET", 7},
+    {"NXRRSET", 8},
+    {"NOTAUTH", 9},
+    {"NOTZONE", 10},
+    {"BADVERS", 16},
+    {"BADCOOKIE", 23},
 });
 
 std::string name_of(const auto& table, std::string_view prefix, std::uint16_t number) {

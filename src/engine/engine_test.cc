@@ -1,0 +1,343 @@
+#include "engine/engine.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "policy/local_data.h"
+#include "policy/rule_set.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
+
+namespace nxgate::engine {
+namespace {
+
+using telemetry::Counter;
+using wire::Rcode;
+using wire::Type;
+
+wire::DomainName name(std::string_view text) { return *wire::DomainName::from_text(text); }
+
+struct PolicyText {
+  std::string name = "default";
+  std::vector<std::string> allow;
+  std::vector<std::string> deny;
+  std::vector<std::string> records;
+  policy::DenyReply reply = policy::DenyReply::kNxDomain;
+  policy::FailureReply on_failure = policy::FailureReply::kServFail;
+  std::vector<Type> suppressed = {};
+};
+
+std::unique_ptr<const policy::Policy> make_policy(const PolicyText& text) {
+  const std::uint64_t key = wire::process_hash_key();
+  policy::RuleSet rules;
+  const auto add = [&rules](const std::vector<std::string>& list, policy::Action action) {
+    for (const std::string& line : list) {
+      const auto rule = policy::parse_rule(line);
+      rules.add({rule->name, rule->scope, action, {"test", 1, 1}});
+    }
+  };
+  add(text.allow, policy::Action::kAllow);
+  add(text.deny, policy::Action::kDeny);
+  auto local = std::make_unique<policy::LocalData>(key);
+  for (const std::string& line : text.records) {
+    const auto record = policy::parse_record(line);
+    local->add(record->owner, record->wildcard, record->record);
+  }
+  auto made = std::make_unique<policy::Policy>();
+  made->name = text.name;
+  made->deny = text.reply;
+  made->deny_v4 = IpAddress::parse("192.0.2.1");
+  made->on_upstream_failure = text.on_failure;
+  made->suppressed_types = text.suppressed;
+  made->matcher = std::make_unique<policy::Matcher>(std::move(rules), local->names(),
+                                                    std::span<const policy::Route>{}, key);
+  made->local = std::move(local);
+  made->grants = std::make_unique<policy::Grants>(key);
+  return made;
+}
+
+std::shared_ptr<const Snapshot> make_snapshot(const PolicyText& text, bool covers_all = true) {
+  std::vector<std::unique_ptr<const policy::Policy>> policies;
+  policies.push_back(make_policy(text));
+  return std::make_shared<const Snapshot>(Snapshot{
+      .generation = 7,
+      .policies = policy::PolicySet(std::move(policies), {},
+                                    covers_all ? std::uint16_t{0} : policy::PolicySet::kNone),
+      .groups = {{.name = "up", .identity = 42}},
+      .options = {}});
+}
+
+/// Keeps what it is asked until the test answers.
+class FakeUpstream : public Upstream {
+ public:
+  void submit(const cache::Key& key, UpstreamCallback done) override {
+    asked.push_back(key);
+    waiting.push_back(std::move(done));
+  }
+  std::vector<cache::Key> asked;
+  std::vector<UpstreamCallback> waiting;
+};
+
+struct Reply {
+  std::vector<std::uint8_t> bytes;
+  [[nodiscard]] std::uint16_t word(std::size_t at) const {
+    return static_cast<std::uint16_t>(bytes.at(at) << 8 | bytes.at(at + 1));
+  }
+  [[nodiscard]] Rcode rcode() const { return Rcode{static_cast<std::uint16_t>(word(2) & 15)}; }
+  [[nodiscard]] bool authoritative() const { return (word(2) & 0x0400) != 0; }
+  [[nodiscard]] std::uint16_t answers() const { return word(6); }
+  [[nodiscard]] std::uint16_t authorities() const { return word(8); }
+  [[nodiscard]] bool contains(std::string_view text) const {
+    return std::string(bytes.begin(), bytes.end()).find(text) != std::string::npos;
+  }
+};
+
+class EngineTest : public testing::Test {
+ protected:
+  void use(const PolicyText& text, bool covers_all = true) {
+    cell.publish(make_snapshot(text, covers_all));
+    engine.refresh();
+  }
+
+  Reply ask(std::string_view qname, Type type = Type::kA, bool with_opt = false,
+            std::uint16_t qclass = 1) {
+    std::array<std::uint8_t, 600> message{};
+    wire::Writer writer(message);
+    for (const int word : {0x1234, 0x0100, 1, 0, 0, with_opt ? 1 : 0}) {
+      writer.u16(static_cast<std::uint16_t>(word));
+    }
+    writer.bytes(name(qname).wire());
+    writer.u16(static_cast<std::uint16_t>(type));
+    writer.u16(qclass);
+    if (with_opt) writer.bytes(std::array<std::uint8_t, 11>{0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0});
+    Request request{.message = writer.written(),
+                    .client = {*IpAddress::parse("10.0.0.7"), 4000},
+                    .received = now};
+    Reply reply;
+    reply.bytes.resize(4096);
+    const Handled handled = engine.handle(request, reply.bytes, [this] {
+      return [this](Bytes bytes) { late.bytes.assign(bytes.begin(), bytes.end()); };
+    });
+    disposition = handled.disposition;
+    reply.bytes.resize(handled.size);
+    return reply;
+  }
+
+  std::shared_ptr<cache::Answer> address_answer(const cache::Key& key, std::uint32_t ttl = 60) {
+    auto answer = std::make_shared<cache::Answer>();
+    answer->key = key;
+    answer->answers = 1;
+    answer->stored = now;
+    answer->ttl = ttl;
+    answer->body = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, static_cast<std::uint8_t>(ttl),
+                    0,    4,  9, 9, 9, 9};
+    answer->ttl_offsets = {6};
+    return answer;
+  }
+
+  Instant now = Clock::now();
+  SnapshotCell<Snapshot> cell{make_snapshot({})};
+  cache::Cache cache{{}};
+  FakeUpstream upstream;
+  telemetry::Counters counters;
+  Engine engine{cell, cache, upstream, counters};
+  Disposition disposition{};
+  Reply late;
+};
+
+TEST_F(EngineTest, DeniesWithAuthorityAndSoa) {
+  const Reply reply = ask("www.example.com");
+  EXPECT_EQ(reply.rcode(), Rcode::kNxDomain);
+  EXPECT_TRUE(reply.authoritative());
+  EXPECT_EQ(reply.authorities(), 1);
+  EXPECT_EQ(reply.word(10), 0);
+  EXPECT_EQ(counters.get(Counter::kDenied), 1U);
+  EXPECT_EQ(counters.get(Counter::kUdpQueries), 1U);
+}
+
+TEST_F(EngineTest, EdeNamesPolicyAndRule) {
+  use({.name = "ci", .allow = {"example.com"}, .deny = {"ads.example.com"}});
+  EXPECT_TRUE(ask("x.test", Type::kA, true).contains("policy=ci rule=default"));
+  EXPECT_TRUE(ask("ads.example.com", Type::kA, true).contains("policy=ci rule=ads.example.com"));
+  EXPECT_FALSE(ask("x.test").contains("policy="));
+}
+
+TEST_F(EngineTest, RootAndAncestorsAreNoData) {
+  use({.allow = {"api.example.com"}});
+  for (const char* qname : {".", "com", "example.com"}) {
+    const Reply reply = ask(qname);
+    EXPECT_EQ(reply.rcode(), Rcode::kNoError) << qname;
+    EXPECT_EQ(reply.answers(), 0) << qname;
+    EXPECT_EQ(reply.authorities(), 1) << qname;
+  }
+  EXPECT_EQ(ask("other.example.com").rcode(), Rcode::kNxDomain);
+  EXPECT_EQ(counters.get(Counter::kNoData), 3U);
+}
+
+TEST_F(EngineTest, EachDenyReply) {
+  use({.reply = policy::DenyReply::kNoData});
+  EXPECT_EQ(ask("x.test").rcode(), Rcode::kNoError);
+  use({.reply = policy::DenyReply::kRefused});
+  EXPECT_EQ(ask("x.test").rcode(), Rcode::kRefused);
+  use({.reply = policy::DenyReply::kDrop});
+  ask("x.test");
+  EXPECT_EQ(disposition, Disposition::kDrop);
+  use({.reply = policy::DenyReply::kAddress});
+  EXPECT_TRUE(ask("x.test").contains(std::string_view("\xc0\x00\x02\x01", 4)));
+  EXPECT_EQ(ask("x.test", Type::kAaaa).answers(), 0);
+}
+
+TEST_F(EngineTest, UncoveredClientIsProhibited) {
+  use({}, false);
+  const Reply reply = ask("x.test", Type::kA, true);
+  EXPECT_EQ(reply.rcode(), Rcode::kNxDomain);
+  EXPECT_TRUE(reply.contains("no policy covers this client"));
+  EXPECT_EQ(ask(".").rcode(), Rcode::kNoError);
+}
+
+TEST_F(EngineTest, SuppressedTypeIsNoData) {
+  use({.allow = {"example.com"}, .suppressed = {Type::kAaaa}});
+  const Reply reply = ask("example.com", Type::kAaaa);
+  EXPECT_EQ(reply.rcode(), Rcode::kNoError);
+  EXPECT_EQ(reply.authorities(), 1);
+  ask("example.com", Type::kA);
+  EXPECT_EQ(disposition, Disposition::kPending);
+}
+
+TEST_F(EngineTest, LocalDataAndItsMissingTypes) {
+  use({.records = {"db.test A 10.0.0.5", "db.test A 10.0.0.6"}});
+  EXPECT_EQ(ask("db.test").answers(), 2);
+  EXPECT_EQ(ask("db.test", Type::kAaaa).answers(), 0);
+  EXPECT_EQ(ask("db.test", Type::kAaaa).authorities(), 1);
+  EXPECT_EQ(ask("db.test", Type::kAny).answers(), 1);
+  EXPECT_EQ(ask("test").rcode(), Rcode::kNoError);
+  EXPECT_EQ(ask("x.db.test").rcode(), Rcode::kNxDomain);
+}
+
+TEST_F(EngineTest, LocalCnameIsFollowedLocally) {
+  use({.records = {"www.test CNAME db.test", "db.test A 10.0.0.5"}});
+  const Reply reply = ask("www.test");
+  EXPECT_EQ(reply.answers(), 2);
+  // The A record's owner is the rdata of the CNAME.
+  const std::size_t cname_rdata = 12 + name("www.test").wire().size() + 4 + 12;
+  const std::size_t second = cname_rdata + name("db.test").wire().size();
+  EXPECT_EQ(reply.word(second), 0xc000 | cname_rdata);
+  EXPECT_EQ(ask("www.test", Type::kCname).answers(), 1);
+}
+
+TEST_F(EngineTest, LocalCnameLoopEnds) {
+  use({.records = {"a.test CNAME b.test", "b.test CNAME a.test"}});
+  EXPECT_EQ(ask("a.test").rcode(), Rcode::kNoError);
+}
+
+TEST_F(EngineTest, LocalCnameLeadsUpstreamWithoutARule) {
+  use({.records = {"www.test CNAME real.example.com"}});
+  ask("www.test");
+  ASSERT_EQ(disposition, Disposition::kPending);
+  EXPECT_EQ(upstream.asked.at(0).question.name, name("real.example.com"));
+  upstream.waiting.at(0)({address_answer(upstream.asked[0]), UpstreamFailure::kNone});
+  EXPECT_EQ(late.answers(), 2);
+  const std::size_t cname_rdata = 12 + name("www.test").wire().size() + 4 + 12;
+  EXPECT_EQ(late.word(cname_rdata + name("real.example.com").wire().size()), 0xc000 | cname_rdata);
+}
+
+TEST_F(EngineTest, ForwardsOnceAndThenServesFromTheCache) {
+  use({.allow = {"example.com"}});
+  ask("example.com");
+  ASSERT_EQ(disposition, Disposition::kPending);
+  EXPECT_EQ(upstream.asked.at(0).group, 42U);
+  const auto answer = address_answer(upstream.asked[0]);
+  cache.insert(answer);
+  upstream.waiting.at(0)({answer, UpstreamFailure::kNone});
+  EXPECT_EQ(late.answers(), 1);
+  EXPECT_FALSE(late.authoritative());
+  EXPECT_EQ(late.word(0), 0x1234);
+
+  now += Seconds(20);
+  const Reply hit = ask("example.com");
+  ASSERT_EQ(disposition, Disposition::kReply);
+  EXPECT_EQ(hit.bytes.at(hit.bytes.size() - 7), 40);  // the TTL has counted down
+  EXPECT_EQ(upstream.asked.size(), 1U);
+  EXPECT_EQ(counters.get(Counter::kCacheHits), 1U);
+}
+
+TEST_F(EngineTest, PrefetchesOnceInTheLastTenth) {
+  use({.allow = {"example.com"}});
+  ask("example.com");
+  cache.insert(address_answer(upstream.asked.at(0)));
+  now += Seconds(55);
+  ask("example.com");
+  ask("example.com");
+  EXPECT_EQ(disposition, Disposition::kReply);
+  EXPECT_EQ(upstream.asked.size(), 2U);
+}
+
+TEST_F(EngineTest, StaleAnswerServesWhenUpstreamFails) {
+  use({.allow = {"example.com"}});
+  ask("example.com");
+  cache.insert(address_answer(upstream.asked.at(0)));
+  now += Seconds(61);
+  ask("example.com", Type::kA, true);
+  ASSERT_EQ(disposition, Disposition::kPending);
+  // The engine takes the time of the late reply from the clock, so the answer is made old enough.
+  auto old = address_answer(upstream.asked[0]);
+  old->stored = Clock::now() - Seconds(100);
+  cache.insert(old);
+  now = Clock::now();
+  ask("example.com", Type::kA, true);
+  upstream.waiting.at(2)({nullptr, UpstreamFailure::kTimeout});
+  EXPECT_EQ(late.rcode(), Rcode::kNoError);
+  EXPECT_EQ(late.answers(), 1);
+  EXPECT_TRUE(late.contains(std::string_view("\0\x0f\0\2\0\3", 6)));  // EDE 3 Stale Answer
+}
+
+TEST_F(EngineTest, FailureIsServFailOrByOptionNxDomain) {
+  use({.allow = {"example.com"}});
+  ask("example.com", Type::kA, true);
+  upstream.waiting.at(0)({nullptr, UpstreamFailure::kTimeout});
+  EXPECT_EQ(late.rcode(), Rcode::kServFail);
+  EXPECT_TRUE(late.contains("upstream=up: timeout"));
+  use({.allow = {"example.com"}, .on_failure = policy::FailureReply::kNxDomain});
+  ask("example.com");
+  upstream.waiting.at(1)({nullptr, UpstreamFailure::kTimeout});
+  EXPECT_EQ(late.rcode(), Rcode::kNxDomain);
+}
+
+TEST_F(EngineTest, CnameTargetIsGrantedButNotAgainstADenyRule) {
+  use({.allow = {"example.com"}, .deny = {"bad.net"}});
+  ask("example.com");
+  auto answer = address_answer(upstream.asked.at(0));
+  answer->targets = {name("edge.cdn.net"), name("bad.net")};
+  upstream.waiting.at(0)({answer, UpstreamFailure::kNone});
+  ask("edge.cdn.net");
+  EXPECT_EQ(disposition, Disposition::kPending);
+  EXPECT_EQ(ask("bad.net").rcode(), Rcode::kNxDomain);
+  EXPECT_EQ(ask("cdn.net").rcode(), Rcode::kNxDomain);
+}
+
+TEST_F(EngineTest, PolicyIsAskedBeforeTheCache) {
+  use({.allow = {"example.com"}});
+  ask("example.com");
+  cache.insert(address_answer(upstream.asked.at(0)));
+  use({});
+  EXPECT_EQ(ask("example.com").rcode(), Rcode::kNxDomain);
+}
+
+TEST_F(EngineTest, OtherClassesAndTypesThatAreNoQuestions) {
+  EXPECT_EQ(ask("version.bind", Type::kTxt, false, 3).rcode(), Rcode::kRefused);
+  EXPECT_EQ(ask("example.com", Type::kA, false, 4).rcode(), Rcode::kRefused);
+  EXPECT_EQ(ask("example.com", Type::kOpt).rcode(), Rcode::kFormErr);
+  use({.allow = {"example.com"}});
+  EXPECT_EQ(ask("example.com", Type::kAxfr).rcode(), Rcode::kRefused);
+  EXPECT_TRUE(upstream.asked.empty());
+}
+
+}  // namespace
+}  // namespace nxgate::engine
