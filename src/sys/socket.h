@@ -1,13 +1,13 @@
 // Making sockets, and addresses as the kernel wants them.
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <expected>
 #include <string>
 #include <system_error>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "base/address.h"
 #include "base/error.h"
@@ -34,6 +34,10 @@ struct ListenAddress {
   std::string interface;  ///< SO_BINDTODEVICE; empty for any
   NetnsRef netns;
 
+  /// Whether one socket stands for many addresses, so that a reply must be told which one to leave
+  /// from (UdpBatch::receive).
+  [[nodiscard]] bool wildcard() const noexcept { return endpoint.address.is_unspecified(); }
+
   /// As the operator writes it: `127.0.0.1:53`, `eth1:53`, `127.0.0.1:53@/run/netns/web`.
   [[nodiscard]] std::string to_string() const;
   bool operator==(const ListenAddress&) const = default;
@@ -42,15 +46,23 @@ struct ListenAddress {
 enum class SocketKind : std::uint8_t { kUdp, kTcp };
 
 /// Opens a non-blocking listening socket inside its namespace: SO_REUSEPORT when `shared` (so that
-/// each worker has its own), IP(V6)_PKTINFO on UDP so that a wildcard listener can answer from the
-/// address that was asked, IPV6_V6ONLY, IP_FREEBIND off, TCP with SO_REUSEADDR and a backlog. Errors
-/// say what to do: a taken port, a port below 1024 without permission, an address or interface that
-/// isn't there.
+/// each worker has its own), IP(V6)_PKTINFO on a wildcard UDP socket so that it can answer from the
+/// address that was asked, IPV6_V6ONLY, IP_FREEBIND off, TCP with SO_REUSEADDR and a backlog.
+/// Errors say what to do: a taken port, a port below 1024 without permission, an address or
+/// interface that isn't there.
 [[nodiscard]] Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at,
                                                bool shared);
 
+/// Whether nobody else serves there: binds once without SO_REUSEPORT and lets go again. With it
+/// another program of the same user would silently share our port. Call before the first
+/// open_listener; the errors are those of open_listener.
+[[nodiscard]] Result<void> probe_free(SocketKind kind, const ListenAddress& at);
+
 /// Opens a non-blocking UDP socket connected to `server`, from a random port by CSPRNG (RFC 5452
-/// section 9.2); or begins a TCP connection (EINPROGRESS is success). Inside `netns`.
+/// section 9.2); or begins a TCP connection (EINPROGRESS is success). Inside `netns`;
+/// one that is missing counts as ENETUNREACH. ICMP errors of the path, EHOSTUNREACH too, are
+/// reported by the next call on the socket (IP_RECVERR); ICMP can't change its packet size (RFC
+/// 9715).
 [[nodiscard]] std::expected<Descriptor, std::error_code> open_upstream_socket(
     SocketKind kind, const Endpoint& server, const NetnsRef& netns);
 

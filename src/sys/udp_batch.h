@@ -1,20 +1,25 @@
 // Receiving and sending UDP messages many at a time.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "base/bytes.h"
 
 namespace nxgate::sys {
 
-/// Buffers for one recvmmsg and the sendmmsg that answers it; made once a worker.
+/// Room for one IP_PKTINFO or IPV6_PKTINFO.
+inline constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(in6_pktinfo));
+
+/// Buffers for one recvmmsg and the sendmmsg that answers it; made once a worker and used for its
+/// sockets in turn.
 ///
-/// A reply leaves from the address that was asked, through the interface it came in by: the pktinfo
-/// of the request is turned around. One thread.
+/// A reply leaves from the address that was asked: on a wildcard socket the pktinfo of the request
+/// is turned around; a socket bound to one address needs none, and is spared the cost. One thread.
 class UdpBatch {
  public:
   static constexpr std::size_t kMessages = 64;
@@ -28,13 +33,14 @@ class UdpBatch {
 
   /// Receives what is there, at most kMessages, without blocking; returns how many, 0 when nothing
   /// is there or on an error that belongs to no message (ECONNREFUSED of an earlier reply).
-  [[nodiscard]] std::size_t receive(int socket) noexcept;
+  /// `wildcard` says whether the socket delivers pktinfo. Replies not flushed are forgotten.
+  [[nodiscard]] std::size_t receive(int socket, bool wildcard = true) noexcept;
 
   [[nodiscard]] Bytes message(std::size_t index) const noexcept;
   [[nodiscard]] const sockaddr_storage& client(std::size_t index) const noexcept;
 
   /// Where the reply to message `index` is written (kMessageSize bytes); `reply` then queues `size`
-  /// of them for sending.
+  /// of them for sending, at most once a message.
   [[nodiscard]] MutableBytes reply_buffer(std::size_t index) noexcept;
   void reply(std::size_t index, std::size_t size) noexcept;
 
@@ -46,7 +52,7 @@ class UdpBatch {
   struct ReturnPath {
     sockaddr_storage client{};
     socklen_t client_length = 0;
-    alignas(cmsghdr) unsigned char control[64]{};
+    alignas(cmsghdr) unsigned char control[kControlSize]{};
     std::size_t control_length = 0;
   };
   [[nodiscard]] ReturnPath return_path(std::size_t index) const noexcept;
@@ -56,7 +62,7 @@ class UdpBatch {
   std::unique_ptr<Buffers> buffers_;
 };
 
-/// Sends one late reply; a failure is final, the client asks again.
+/// Sends one late reply; a failure is final, the client asks again. Any thread.
 void send_late(int socket, const UdpBatch::ReturnPath& path, Bytes message) noexcept;
 
 }  // namespace nxgate::sys

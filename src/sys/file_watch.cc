@@ -1,0 +1,104 @@
+#include "sys/file_watch.h"
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <glob.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::sys {
+namespace {
+
+constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_TO |
+                                  IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF;
+
+/// The paths that a pattern stands for now, in order; none if nothing matches.
+std::vector<std::string> expand(const std::string& pattern) {
+  glob_t matches{};
+  std::vector<std::string> paths;
+  if (::glob(pattern.c_str(), 0, nullptr, &matches) == 0) {
+    paths.assign(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
+  }
+  ::globfree(&matches);
+  return paths;
+}
+
+/// The directory of `path`, or the nearest one above it that exists: its creation is an event
+/// there.
+std::filesystem::path nearest_directory(const std::filesystem::path& path) {
+  std::filesystem::path directory = path.parent_path();
+  std::error_code error;
+  while (directory.has_relative_path() && !std::filesystem::is_directory(directory, error)) {
+    directory = directory.parent_path();
+  }
+  return directory.empty() ? "." : directory;
+}
+
+}  // namespace
+
+bool FileWatch::Seen::operator==(const Seen& other) const noexcept {
+  return path == other.path && device == other.device && inode == other.inode &&
+         size == other.size && modified.tv_sec == other.modified.tv_sec &&
+         modified.tv_nsec == other.modified.tv_nsec;
+}
+
+Result<FileWatch> FileWatch::create() {
+  Descriptor inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!inotify) {
+    return fail("cannot watch files for changes: " + std::generic_category().message(errno) +
+                "; see fs.inotify.max_user_instances");
+  }
+  return FileWatch(std::move(inotify));
+}
+
+void FileWatch::watch(std::vector<std::string> patterns) {
+  patterns_ = std::move(patterns);
+  last_ = look();
+}
+
+bool FileWatch::changed() {
+  alignas(inotify_event) std::array<std::byte, 4096> events;
+  while (::read(inotify_.get(), events.data(), events.size()) > 0) {
+  }
+  std::vector<Seen> now = look();
+  std::swap(now, last_);
+  return now != last_;
+}
+
+/// Looks at all files, and watches what led to them; watching a place twice is one watch.
+std::vector<FileWatch::Seen> FileWatch::look() {
+  std::vector<Seen> seen;
+  for (const std::string& pattern : patterns_) {
+    add(nearest_directory(pattern));
+    for (const std::string& path : expand(pattern)) {
+      // The file itself too: a bind mount changes without an event in our directory.
+      add(path);
+      std::error_code error;
+      const std::filesystem::path target = std::filesystem::canonical(path, error);
+      if (!error) add(target.parent_path());
+      struct stat status{};
+      if (::stat(path.c_str(), &status) != 0) continue;
+      seen.push_back({path, status.st_dev, status.st_ino, status.st_size, status.st_mtim});
+    }
+  }
+  return seen;
+}
+
+/// What can't be watched (missing, no permission, no watches left) is still seen by its directory.
+void FileWatch::add(const std::string& path) {
+  (void)::inotify_add_watch(inotify_.get(), path.c_str(), kEvents);
+}
+
+}  // namespace nxgate::sys

@@ -1,0 +1,119 @@
+#include "sys/netns.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::sys {
+namespace {
+
+constexpr std::string_view kPidPrefix = "pid:";
+/// nsfs files share a few devices but have 32-bit inode numbers, so both fit in one token.
+constexpr unsigned kDeviceShift = 48;
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+bool is_namespace(int fd) noexcept {
+  struct statfs filesystem{};
+  return ::fstatfs(fd, &filesystem) == 0 && filesystem.f_type == NSFS_MAGIC;
+}
+
+/// Brings the thread back to where it came from when the scope is left, also by an exception.
+class WayBack {
+ public:
+  explicit WayBack(int home) noexcept : home_(home) {}
+  WayBack(const WayBack&) = delete;
+  WayBack& operator=(const WayBack&) = delete;
+  ~WayBack() {
+    if (::setns(home_, CLONE_NEWNET) == 0) return;
+    log::error("cannot return to nxgate's own network namespace: {}", reason(errno));
+    std::abort();
+  }
+
+ private:
+  int home_;
+};
+
+}  // namespace
+
+std::string NetnsRef::path() const {
+  if (text_.starts_with(kPidPrefix)) {
+    return "/proc/" + text_.substr(kPidPrefix.size()) + "/ns/net";
+  }
+  if (text_.contains('/')) return text_;
+  return "/run/netns/" + text_;
+}
+
+std::optional<std::uint64_t> NetnsRef::identity() const {
+  const std::string file = own() ? "/proc/thread-self/ns/net" : path();
+  struct statfs filesystem{};
+  struct stat status{};
+  if (::statfs(file.c_str(), &filesystem) != 0 || filesystem.f_type != NSFS_MAGIC) {
+    return std::nullopt;
+  }
+  if (::stat(file.c_str(), &status) != 0) return std::nullopt;
+  return status.st_ino ^ (static_cast<std::uint64_t>(status.st_dev) << kDeviceShift);
+}
+
+Result<Descriptor> NetnsRef::open() const {
+  const std::string file = own() ? "/proc/thread-self/ns/net" : path();
+  Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (opened && is_namespace(opened.get())) return opened;
+  if (opened || errno == EINVAL) {
+    return fail(fmt::format("{} is no network namespace (any more)", file));
+  }
+  switch (errno) {
+    case ENOENT:
+    case ESRCH:
+      return fail(
+          fmt::format("there is no network namespace {} ({}); `ip netns list` or "
+                      "`lsns -t net` show those there are",
+                      text_, file));
+    case EACCES:
+    case EPERM:
+      return fail(
+          fmt::format("no permission to open the network namespace {} ({}): needs root, or "
+                      "CAP_SYS_PTRACE for pid:N",
+                      text_, file));
+    default:
+      return fail(
+          fmt::format("cannot open the network namespace {} ({}): {}", text_, file, reason(errno)));
+  }
+}
+
+Result<void> in_netns(const NetnsRef& netns, const std::function<void()>& action) {
+  if (netns.own()) {
+    action();
+    return {};
+  }
+  const Result<Descriptor> home = NetnsRef().open();
+  if (!home) return std::unexpected(home.error());
+  const Result<Descriptor> there = netns.open();
+  if (!there) return std::unexpected(there.error());
+  if (::setns(there->get(), CLONE_NEWNET) != 0) {
+    const bool forbidden = errno == EPERM;
+    return fail(fmt::format("cannot enter the network namespace {}: {}{}", netns.text(),
+                            reason(errno), forbidden ? " (needs root or CAP_SYS_ADMIN)" : ""));
+  }
+  const WayBack way_back(home->get());
+  action();
+  return {};
+}
+
+}  // namespace nxgate::sys

@@ -1,0 +1,230 @@
+#include "sys/socket.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <fmt/core.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sodium.h>
+#include <sys/socket.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+
+namespace nxgate::sys {
+namespace {
+
+constexpr int kBacklog = 1024;
+constexpr int kUdpReceiveBuffer = 1 << 20;
+constexpr std::uint16_t kFirstRandomPort = 1024;
+constexpr int kPortAttempts = 8;
+
+std::unexpected<std::error_code> system_failure() {
+  return std::unexpected(std::error_code(errno, std::system_category()));
+}
+
+/// Sets an option to an int; the error stays in errno.
+bool set(const Descriptor& socket, int level, int option, int value = 1) noexcept {
+  return ::setsockopt(socket.get(), level, option, &value, sizeof value) == 0;
+}
+
+Descriptor make_socket(SocketKind kind, bool v4) noexcept {
+  const int type = kind == SocketKind::kUdp ? SOCK_DGRAM : SOCK_STREAM;
+  return Descriptor(::socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+std::string_view name_of(SocketKind kind) noexcept {
+  return kind == SocketKind::kUdp ? "udp" : "tcp";
+}
+
+/// What to do about an error of making a listening socket.
+std::string advice(int error, SocketKind kind, const ListenAddress& at) {
+  const std::string place = fmt::format("{}/{}", at.to_string(), name_of(kind));
+  const std::string inside =
+      at.netns.own() ? "" : fmt::format("nsenter --net={} ", at.netns.path());
+  switch (error) {
+    case EADDRINUSE:
+      return fmt::format(
+          "{} is taken by another program; `{}ss -l{}np 'sport = :{}'` shows which; "
+          "choose another port with --listen",
+          place, inside, name_of(kind).front(), at.endpoint.port);
+    case EACCES:
+      return fmt::format("{}: a port below 1024 needs root or CAP_NET_BIND_SERVICE", place);
+    case EPERM:
+      return fmt::format("{}: needs root or CAP_NET_RAW", place);
+    case EADDRNOTAVAIL:
+      return fmt::format(
+          "{}: no interface here has the address {}; `{}ip address` shows those there "
+          "are",
+          place, at.endpoint.address.to_string(), inside);
+    case ENODEV:
+      return fmt::format("{}: there is no interface {}; `{}ip link` shows those there are", place,
+                         at.interface, inside);
+    case EAFNOSUPPORT:
+      return fmt::format("{}: this system has no {}", place,
+                         at.endpoint.address.is_v4() ? "IPv4" : "IPv6");
+    default:
+      return fmt::format("cannot listen on {}: {}", place, std::generic_category().message(error));
+  }
+}
+
+bool set_udp_options(const Descriptor& socket, const ListenAddress& at) noexcept {
+  // Best effort: only root may go beyond net.core.rmem_max.
+  if (!set(socket, SOL_SOCKET, SO_RCVBUFFORCE, kUdpReceiveBuffer)) {
+    (void)set(socket, SOL_SOCKET, SO_RCVBUF, kUdpReceiveBuffer);
+  }
+  if (!at.wildcard()) return true;
+  return at.endpoint.address.is_v4() ? set(socket, IPPROTO_IP, IP_PKTINFO)
+                                     : set(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+}
+
+/// Makes and binds the socket in the calling thread's namespace; on failure errno says why.
+Descriptor bound_socket(SocketKind kind, const ListenAddress& at, bool shared) noexcept {
+  const bool v4 = at.endpoint.address.is_v4();
+  Descriptor socket = make_socket(kind, v4);
+  if (!socket) return {};
+  if (!v4 && !set(socket, IPPROTO_IPV6, IPV6_V6ONLY)) return {};
+  if (kind == SocketKind::kTcp && !set(socket, SOL_SOCKET, SO_REUSEADDR)) return {};
+  if (shared && !set(socket, SOL_SOCKET, SO_REUSEPORT)) return {};
+  if (kind == SocketKind::kUdp && !set_udp_options(socket, at)) return {};
+  if (!at.interface.empty() &&
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, at.interface.c_str(),
+                   static_cast<socklen_t>(at.interface.size())) != 0) {
+    return {};
+  }
+  const SocketAddress address = to_sockaddr(at.endpoint);
+  if (::bind(socket.get(), address.get(), address.length) != 0) return {};
+  return socket;
+}
+
+/// An unpredictable source port (RFC 5452 section 9.2); the kernel's choice when ours are taken.
+bool bind_random_port(const Descriptor& socket, bool v4) noexcept {
+  Endpoint from{v4 ? IpAddress() : IpAddress::v6({}), 0};
+  for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
+    from.port = static_cast<std::uint16_t>(kFirstRandomPort +
+                                           randombytes_uniform(65536 - kFirstRandomPort));
+    const SocketAddress address = to_sockaddr(from);
+    if (::bind(socket.get(), address.get(), address.length) == 0) return true;
+    if (errno != EADDRINUSE) return false;
+  }
+  from.port = 0;
+  const SocketAddress address = to_sockaddr(from);
+  return ::bind(socket.get(), address.get(), address.length) == 0;
+}
+
+bool prepare_upstream(SocketKind kind, const Descriptor& socket, bool v4) noexcept {
+  if (kind == SocketKind::kTcp) return set(socket, IPPROTO_TCP, TCP_NODELAY);
+  const bool options = v4 ? set(socket, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT) &&
+                                set(socket, IPPROTO_IP, IP_RECVERR)
+                          : set(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT) &&
+                                set(socket, IPPROTO_IPV6, IPV6_RECVERR);
+  return options && bind_random_port(socket, v4);
+}
+
+std::expected<Descriptor, std::error_code> connected_socket(SocketKind kind,
+                                                            const Endpoint& server) noexcept {
+  const bool v4 = server.address.is_v4();
+  Descriptor socket = make_socket(kind, v4);
+  if (!socket || !prepare_upstream(kind, socket, v4)) return system_failure();
+  const SocketAddress address = to_sockaddr(server);
+  if (::connect(socket.get(), address.get(), address.length) != 0 && errno != EINPROGRESS) {
+    return system_failure();
+  }
+  return socket;
+}
+
+}  // namespace
+
+SocketAddress to_sockaddr(const Endpoint& endpoint) noexcept {
+  SocketAddress result;
+  const Bytes bytes = endpoint.address.bytes();
+  if (endpoint.address.is_v4()) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(endpoint.port);
+    std::memcpy(&v4.sin_addr, bytes.data(), sizeof v4.sin_addr);
+    std::memcpy(&result.storage, &v4, sizeof v4);
+    result.length = sizeof v4;
+  } else {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(endpoint.port);
+    std::memcpy(&v6.sin6_addr, bytes.data(), sizeof v6.sin6_addr);
+    std::memcpy(&result.storage, &v6, sizeof v6);
+    result.length = sizeof v6;
+  }
+  return result;
+}
+
+Endpoint to_endpoint(const sockaddr_storage& storage) noexcept {
+  if (storage.ss_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &storage, sizeof v4);
+    std::array<std::uint8_t, 4> bytes{};
+    std::memcpy(bytes.data(), &v4.sin_addr, bytes.size());
+    return {IpAddress::v4(bytes), ntohs(v4.sin_port)};
+  }
+  if (storage.ss_family != AF_INET6) return {};
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &storage, sizeof v6);
+  std::array<std::uint8_t, 16> bytes{};
+  std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
+  return {IpAddress::v6(bytes), ntohs(v6.sin6_port)};
+}
+
+std::string ListenAddress::to_string() const {
+  std::string text =
+      interface.empty() ? endpoint.to_string() : fmt::format("{}:{}", interface, endpoint.port);
+  if (!netns.own()) text += '@' + netns.text();
+  return text;
+}
+
+Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at, bool shared) {
+  Descriptor socket;
+  int error = 0;
+  const Result<void> entered = in_netns(at.netns, [&] {
+    socket = bound_socket(kind, at, shared);
+    const bool ready =
+        socket && (kind == SocketKind::kUdp || ::listen(socket.get(), kBacklog) == 0);
+    error = ready ? 0 : errno;
+  });
+  if (!entered) return fail(fmt::format("{}: {}", at.to_string(), entered.error().message));
+  if (error != 0) return fail(advice(error, kind, at));
+  return socket;
+}
+
+Result<void> probe_free(SocketKind kind, const ListenAddress& at) {
+  int error = 0;
+  const Result<void> entered =
+      in_netns(at.netns, [&] { error = bound_socket(kind, at, false) ? 0 : errno; });
+  if (!entered) return fail(fmt::format("{}: {}", at.to_string(), entered.error().message));
+  if (error != 0) return fail(advice(error, kind, at));
+  return {};
+}
+
+std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
+                                                                const Endpoint& server,
+                                                                const NetnsRef& netns) {
+  std::expected<Descriptor, std::error_code> socket;
+  const Result<void> entered = in_netns(netns, [&] { socket = connected_socket(kind, server); });
+  if (!entered) return std::unexpected(make_error_code(std::errc::network_unreachable));
+  return socket;
+}
+
+unsigned interface_index(const std::string& name, const NetnsRef& netns) {
+  unsigned index = 0;
+  const Result<void> entered = in_netns(netns, [&] { index = ::if_nametoindex(name.c_str()); });
+  return entered ? index : 0;
+}
+
+}  // namespace nxgate::sys

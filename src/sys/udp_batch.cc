@@ -1,0 +1,190 @@
+#include "sys/udp_batch.h"
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/bytes.h"
+
+namespace nxgate::sys {
+namespace {
+
+/// Not a multiple of 4096, or the fronts of all messages would fight for one set of the L1 cache.
+constexpr std::size_t kStride = UdpBatch::kMessageSize + 2 * 64;
+
+/// How often flush waits for a full send buffer, a millisecond each time.
+constexpr int kMostWaits = 10;
+
+/// Turns the pktinfo of a request into that of its reply; returns the length to send, 0 for none.
+///
+/// The interface stays out of it, so that the reply follows the routing table, except where an
+/// address means nothing without its interface (RFC 4007).
+std::size_t turn_around(msghdr& message) noexcept {
+  cmsghdr* info = CMSG_FIRSTHDR(&message);
+  if (info == nullptr) return 0;
+  if (info->cmsg_level == IPPROTO_IP && info->cmsg_type == IP_PKTINFO) {
+    in_pktinfo value{};
+    std::memcpy(&value, CMSG_DATA(info), sizeof value);
+    value.ipi_spec_dst = value.ipi_addr;
+    const bool link_local = (ntohl(value.ipi_addr.s_addr) >> 16) == 0xa9fe;  // 169.254.0.0/16
+    if (!link_local) value.ipi_ifindex = 0;
+    std::memcpy(CMSG_DATA(info), &value, sizeof value);
+    return CMSG_SPACE(sizeof value);
+  }
+  if (info->cmsg_level == IPPROTO_IPV6 && info->cmsg_type == IPV6_PKTINFO) {
+    in6_pktinfo value{};
+    std::memcpy(&value, CMSG_DATA(info), sizeof value);
+    if (!IN6_IS_ADDR_LINKLOCAL(&value.ipi6_addr)) value.ipi6_ifindex = 0;
+    std::memcpy(CMSG_DATA(info), &value, sizeof value);
+    return CMSG_SPACE(sizeof value);
+  }
+  return 0;
+}
+
+}  // namespace
+
+/// The headers point into the arrays for good; per batch only what the kernel or a reply changed is
+/// written again.
+struct UdpBatch::Buffers {
+  struct alignas(cmsghdr) Control {
+    unsigned char bytes[kControlSize];
+  };
+
+  std::array<mmsghdr, kMessages> in{};
+  std::array<mmsghdr, kMessages> out{};
+  std::array<iovec, kMessages> in_parts{};
+  std::array<iovec, kMessages> out_parts{};
+  std::array<sockaddr_storage, kMessages> clients{};
+  std::array<Control, kMessages> controls{};
+  // Not cleared: pages that no message reaches are never touched and cost no memory.
+  std::unique_ptr<std::uint8_t[]> requests =
+      std::make_unique_for_overwrite<std::uint8_t[]>(kMessages * kStride);
+  std::unique_ptr<std::uint8_t[]> replies =
+      std::make_unique_for_overwrite<std::uint8_t[]>(kMessages * kStride);
+  std::size_t received = 0;
+  std::size_t queued = 0;
+  bool wildcard = false;
+
+  Buffers() noexcept {
+    for (std::size_t i = 0; i < kMessages; ++i) {
+      in_parts[i] = {.iov_base = requests.get() + i * kStride, .iov_len = kMessageSize};
+      in[i].msg_hdr.msg_iov = &in_parts[i];
+      in[i].msg_hdr.msg_iovlen = 1;
+      in[i].msg_hdr.msg_name = &clients[i];
+      in[i].msg_hdr.msg_namelen = sizeof clients[i];
+      out[i].msg_hdr.msg_iov = &out_parts[i];
+      out[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+
+  /// Undoes what the last batch did to the headers.
+  void reset(bool with_pktinfo) noexcept {
+    const std::size_t touched = with_pktinfo == wildcard ? received : kMessages;
+    for (std::size_t i = 0; i < touched; ++i) {
+      in[i].msg_hdr.msg_namelen = sizeof clients[i];
+      in[i].msg_hdr.msg_control = with_pktinfo ? &controls[i] : nullptr;
+      in[i].msg_hdr.msg_controllen = with_pktinfo ? sizeof controls[i] : 0;
+    }
+    wildcard = with_pktinfo;
+  }
+};
+
+UdpBatch::UdpBatch() : buffers_(std::make_unique<Buffers>()) {}
+UdpBatch::~UdpBatch() = default;
+
+std::size_t UdpBatch::receive(int socket, bool wildcard) noexcept {
+  Buffers& b = *buffers_;
+  b.reset(wildcard);
+  b.queued = 0;
+  const int count = ::recvmmsg(socket, b.in.data(), kMessages, MSG_DONTWAIT, nullptr);
+  b.received = count > 0 ? static_cast<std::size_t>(count) : 0;
+  if (wildcard) {
+    for (std::size_t i = 0; i < b.received; ++i) {
+      b.in[i].msg_hdr.msg_controllen = turn_around(b.in[i].msg_hdr);
+    }
+  }
+  return b.received;
+}
+
+Bytes UdpBatch::message(std::size_t index) const noexcept {
+  return {buffers_->requests.get() + index * kStride, buffers_->in[index].msg_len};
+}
+
+const sockaddr_storage& UdpBatch::client(std::size_t index) const noexcept {
+  return buffers_->clients[index];
+}
+
+MutableBytes UdpBatch::reply_buffer(std::size_t index) noexcept {
+  return {buffers_->replies.get() + index * kStride, kMessageSize};
+}
+
+void UdpBatch::reply(std::size_t index, std::size_t size) noexcept {
+  Buffers& b = *buffers_;
+  const msghdr& request = b.in[index].msg_hdr;
+  msghdr& answer = b.out[b.queued].msg_hdr;
+  b.out_parts[b.queued] = {.iov_base = b.replies.get() + index * kStride, .iov_len = size};
+  answer.msg_name = request.msg_name;
+  answer.msg_namelen = request.msg_namelen;
+  answer.msg_control = request.msg_controllen == 0 ? nullptr : request.msg_control;
+  answer.msg_controllen = request.msg_controllen;
+  ++b.queued;
+}
+
+std::size_t UdpBatch::flush(int socket) noexcept {
+  Buffers& b = *buffers_;
+  std::size_t done = 0;
+  std::size_t sent = 0;
+  int waits = 0;
+  while (done < b.queued) {
+    const int count = ::sendmmsg(socket, &b.out[done], static_cast<unsigned>(b.queued - done),
+                                 MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count > 0) {
+      done += static_cast<std::size_t>(count);
+      sent += static_cast<std::size_t>(count);
+    } else if (errno == EAGAIN || errno == ENOBUFS) {
+      if (++waits > kMostWaits) break;
+      // With ENOBUFS it is the device's queue that is full; the socket would look writable at once.
+      pollfd writable{.fd = socket, .events = POLLOUT, .revents = 0};
+      ::poll(&writable, errno == EAGAIN ? 1 : 0, 1);
+    } else if (errno != EINTR) {
+      ++done;  // this one can't be sent: EINVAL, EPERM, EMSGSIZE, ENETUNREACH
+    }
+  }
+  b.queued = 0;
+  return sent;
+}
+
+UdpBatch::ReturnPath UdpBatch::return_path(std::size_t index) const noexcept {
+  const msghdr& request = buffers_->in[index].msg_hdr;
+  ReturnPath path;
+  path.client_length = request.msg_namelen;
+  path.control_length = request.msg_controllen;
+  std::memcpy(&path.client, request.msg_name, request.msg_namelen);
+  if (path.control_length != 0) {
+    std::memcpy(path.control, request.msg_control, path.control_length);
+  }
+  return path;
+}
+
+void send_late(int socket, const UdpBatch::ReturnPath& path, Bytes message) noexcept {
+  UdpBatch::ReturnPath to = path;
+  iovec part{.iov_base = const_cast<std::uint8_t*>(message.data()), .iov_len = message.size()};
+  msghdr header{};
+  header.msg_name = &to.client;
+  header.msg_namelen = to.client_length;
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = to.control_length == 0 ? nullptr : to.control;
+  header.msg_controllen = to.control_length;
+  while (::sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace nxgate::sys
