@@ -12,7 +12,6 @@ answer stand beside it.
 import argparse
 import os
 import re
-import shutil
 import socket
 import statistics
 import struct
@@ -22,14 +21,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-TICKS = os.sysconf("SC_CLK_TCK")
 STARTS = 5
 
 
 @dataclass
 class Server:
     name: str
-    command: list
+    command: list  # PORT and CONFIG stand for the port and the path of the configuration
+    config: str = ""
     answers: list = field(default_factory=list)  # per CPU-second, one a round
     rates: list = field(default_factory=list)  # per second, one a round
     starts: list = field(default_factory=list)  # seconds
@@ -64,8 +63,9 @@ def wait_for_answer(port, started, timeout=15):
 
 
 def cpu_seconds(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Of all threads; schedstat counts nanoseconds where stat counts ticks."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
 def rss_kib(pid):
@@ -73,15 +73,20 @@ def rss_kib(pid):
 
 
 def start(server, port):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False) as config:
+        config.write(server.config.replace("PORT", str(port)))
+    os.chmod(config.name, 0o644)
     started = time.monotonic()
     process = subprocess.Popen(
-        [part.replace("PORT", str(port)) for part in server.command],
+        [part.replace("PORT", str(port)).replace("CONFIG", config.name) for part in server.command],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         return process, wait_for_answer(port, started)
     except RuntimeError:
         process.kill()
         raise RuntimeError(f"{server.name} did not answer: {' '.join(server.command)}") from None
+    finally:
+        os.unlink(config.name)
 
 
 def stop(process):
@@ -115,8 +120,13 @@ def measure(server, port, names, seconds):
 
 def peers(directory):
     """Debian's servers, each set to deny everything with one worker."""
-    unbound = directory / "unbound.conf"
-    unbound.write_text(f"""server:
+    zone = directory / "root.zone"
+    zone.write_text(". 10 SOA ns.invalid. nobody.invalid. 1 3600 600 86400 10\n"
+                    ". 10 NS ns.invalid.\n")
+    return [
+        Server("dnsmasq", ["dnsmasq", "-k", "-C", "/dev/null", "-h", "-R", "-p", "PORT", "-u", "root",
+                           "-a", "127.0.0.1", "--bind-interfaces", "--address=/#/", "-x", ""]),
+        Server("unbound", ["unbound", "-d", "-c", "CONFIG"], f"""server:
   directory: "{directory}"
   chroot: ""
   username: ""
@@ -126,21 +136,17 @@ def peers(directory):
   num-threads: 1
   interface: 127.0.0.1@PORT
   so-reuseport: no
-  do-not-query-localhost: no
   local-zone: "." always_nxdomain
 remote-control:
   control-enable: no
-""")
-    dnsdist = directory / "dnsdist.conf"
-    dnsdist.write_text("""setLocal("127.0.0.1:PORT")
+"""),
+        Server("dnsdist", ["dnsdist", "--supervised", "--disable-syslog", "-C", "CONFIG"],
+               """setLocal("127.0.0.1:PORT")
 setSecurityPollSuffix("")
 addAction(AllRule(), RCodeAction(DNSRCode.NXDOMAIN))
 newServer({address="127.0.0.1:9", healthCheckMode="up"})
-""")
-    zone = directory / "root.zone"
-    zone.write_text(". 10 SOA ns.invalid. nobody.invalid. 1 3600 600 86400 10\n. 10 NS ns.invalid.\n")
-    knot = directory / "knot.conf"
-    knot.write_text(f"""server:
+"""),
+        Server("knotd", ["knotd", "-c", "CONFIG"], f"""server:
   rundir: "{directory}"
   listen: 127.0.0.1@PORT
   udp-workers: 1
@@ -151,15 +157,7 @@ database:
 zone:
   - domain: "."
     file: "{zone}"
-""")
-    configured = "sed s/PORT/$0/ {} > {}.run && exec "
-    shell = lambda path, command: ["sh", "-c", configured.format(path, path) + command, "PORT"]
-    return [
-        Server("dnsmasq", ["dnsmasq", "-k", "-C", "/dev/null", "-h", "-R", "-p", "PORT", "-u", "root",
-                           "-a", "127.0.0.1", "--bind-interfaces", "--address=/#/", "-x", ""]),
-        Server("unbound", shell(unbound, f"unbound -d -c {unbound}.run")),
-        Server("dnsdist", shell(dnsdist, f"dnsdist --supervised --disable-syslog -C {dnsdist}.run")),
-        Server("knot", shell(knot, f"knotd -c {knot}.run")),
+"""),
     ]
 
 
@@ -192,8 +190,7 @@ def main():
             Server("floor", [options.floor, "PORT"]),
             Server("nxgate", [options.nxgate, "serve", "--listen", "127.0.0.1:PORT", "--workers", "1",
                               "--allow", "allowed.test", "--upstream", "127.0.0.1"]),
-        ] + [peer for peer in peers(directory) if shutil.which(peer.name if peer.name != "knot"
-                                                               else "knotd", path="/usr/sbin:/usr/bin")]
+        ] + peers(directory)
         for server in servers:
             for _ in range(STARTS):
                 process, seconds = start(server, free_port())
