@@ -28,6 +28,9 @@ struct Rule {
 
 /// Reads the name and scope of a rule as it stands in a list; one trailing ` force` lets it name a
 /// public suffix. The error says what is wrong with `text` and what was expected.
+///
+/// The root is `.`, all names below it `*`. What is no rule about a name but easily slips into a
+/// list is refused: an address, a URL, a port, an asterisk elsewhere than in front.
 struct ParsedRule {
   wire::DomainName name;
   Scope scope;
@@ -35,11 +38,17 @@ struct ParsedRule {
 };
 [[nodiscard]] Result<ParsedRule> parse_rule(std::string_view text);
 
+/// The same for a rule of which the action is known: without ` force` it also refuses to allow the
+/// names below a public suffix.
+[[nodiscard]] Result<ParsedRule> parse_rule(std::string_view text, Action action);
+
 /// `=name`, `*.name` or `name`.
 [[nodiscard]] std::string to_string(Scope scope, const wire::DomainName& name);
 
 /// Whether a rule over all names below `name` would open a public suffix (`com`, `co.uk`,
-/// `github.io`, the root): asks libpsl, private section included. Any thread.
+/// `github.io`, the root): asks libpsl, private section included. A single label that the list
+/// doesn't know (`lan`, `home`, `internal`) is somebody's own network and no public suffix.
+/// Any thread.
 [[nodiscard]] bool is_public_suffix(const wire::DomainName& name);
 
 }  // namespace nxgate::policy

@@ -1,0 +1,112 @@
+#include "policy/rule.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <fmt/core.h>
+#include <libpsl.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "policy/words.h"
+#include "wire/name.h"
+
+namespace nxgate::policy {
+namespace {
+
+constexpr std::string_view kForms = "a rule is NAME (it and all below), =NAME or *.NAME";
+
+Scope take_scope(std::string_view& name) {
+  if (name.starts_with('=')) {
+    name.remove_prefix(1);
+    return Scope::kExact;
+  }
+  if (name == "*" || name == "*.") {
+    name = ".";
+    return Scope::kBelow;
+  }
+  if (name.starts_with("*.")) {
+    name.remove_prefix(2);
+    return Scope::kBelow;
+  }
+  if (name.starts_with('.') && name.size() > 1) name.remove_prefix(1);
+  return Scope::kSubtree;
+}
+
+/// What `name` is if it is something else that gets pasted into lists; empty for a plain name.
+std::string_view mistaken_for(std::string_view name) {
+  if (IpAddress::parse(name) || Prefix::parse(name)) return "it is an address, not a name";
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    switch (name[i]) {
+      case '\\':
+        ++i;  // what is escaped is meant
+        break;
+      case ':':
+        return "a name has no scheme and no port";
+      case ',':
+      case ';':
+        return "one rule at a time";
+      case '*':
+        return "an asterisk may only stand in front";
+      default:
+        break;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ParsedRule> parse_rule(std::string_view text) {
+  WordReader words(text);
+  const std::string_view rule = words.next().text;
+  const std::string_view second = words.next().text;
+  if (rule.empty()) return fail(fmt::format("empty rule: {}", kForms));
+  if ((!second.empty() && second != "force") || !words.next().text.empty()) {
+    return fail(fmt::format("`{}`: only `force` may stand behind a rule", text));
+  }
+  std::string_view name_text = rule;
+  const Scope scope = take_scope(name_text);
+  if (const auto wrong = mistaken_for(name_text); !wrong.empty()) {
+    return fail(fmt::format("`{}`: {}; {}", rule, wrong, kForms));
+  }
+  const auto name = wire::DomainName::from_text(name_text);
+  if (!name) return fail(fmt::format("`{}`: {}; {}", rule, name.error(), kForms));
+  return ParsedRule{.name = *name, .scope = scope, .force = !second.empty()};
+}
+
+Result<ParsedRule> parse_rule(std::string_view text, Action action) {
+  auto rule = parse_rule(text);
+  if (!rule || action == Action::kDeny || rule->scope == Scope::kExact || rule->force) return rule;
+  if (!is_public_suffix(rule->name)) return rule;
+  const std::string shown = to_string(rule->scope, rule->name);
+  return fail(
+      fmt::format("`{0}` would open everything under a public suffix; if that is meant, "
+                  "write `{0} force`",
+                  shown));
+}
+
+std::string to_string(Scope scope, const wire::DomainName& name) {
+  switch (scope) {
+    case Scope::kExact:
+      return "=" + name.to_text();
+    case Scope::kBelow:
+      return name.is_root() ? "*" : "*." + name.to_text();
+    case Scope::kSubtree:
+      break;
+  }
+  return name.to_text();
+}
+
+bool is_public_suffix(const wire::DomainName& name) {
+  if (name.is_root()) return true;
+  // The list file of the system may be newer than the one built into libpsl.
+  static const psl_ctx_t* const list = psl_latest(nullptr);
+  const std::string text = name.to_text();
+  return psl_is_public_suffix2(list, text.c_str(), PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
+}
+
+}  // namespace nxgate::policy

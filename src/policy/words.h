@@ -1,0 +1,55 @@
+// The line-and-word shape that rules, lists, hosts files and records share.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace nxgate::policy {
+
+/// A word and where it begins, counted from 1. An empty text is the end of the line.
+struct Word {
+  std::string_view text;
+  std::uint32_t column = 0;
+};
+
+/// The words of a line, between blanks; the carriage return of a DOS line is a blank.
+class WordReader {
+ public:
+  explicit WordReader(std::string_view line) : line_(line) {}
+
+  Word next() {
+    constexpr std::string_view kBlanks = " \t\r\v\f";
+    const std::size_t begin = std::min(line_.find_first_not_of(kBlanks, at_), line_.size());
+    at_ = std::min(line_.find_first_of(kBlanks, begin), line_.size());
+    return {line_.substr(begin, at_ - begin), static_cast<std::uint32_t>(begin + 1)};
+  }
+
+ private:
+  std::string_view line_;
+  std::size_t at_ = 0;
+};
+
+/// The lines of a text without their # comments, numbered from 1.
+class LineReader {
+ public:
+  explicit LineReader(std::string_view text) : rest_(text) {}
+
+  std::optional<std::string_view> next() {
+    if (rest_.empty()) return std::nullopt;
+    const std::size_t end = std::min(rest_.find('\n'), rest_.size());
+    const std::string_view line = rest_.substr(0, end);
+    rest_.remove_prefix(std::min(end + 1, rest_.size()));
+    ++number_;
+    return line.substr(0, line.find('#'));
+  }
+  [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+
+ private:
+  std::string_view rest_;
+  std::uint32_t number_ = 0;
+};
+
+}  // namespace nxgate::policy
