@@ -3,14 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <span>
-#include <string>
-#include <vector>
 
-#include "base/error.h"
 #include "policy/rule.h"
+#include "policy/rule_set.h"
+#include "policy/suffix_table.h"
 #include "wire/name.h"
 
 namespace nxgate::policy {
@@ -26,12 +23,14 @@ enum class Verdict : std::uint8_t {
 /// The outcome for one name. `rule` is the index that `Matcher::rule` takes; kDefaultRule when no
 /// rule matched. `route` is an index into the policy's routes; kNoRoute when none applies.
 struct Match {
-  static constexpr std::uint32_t kDefaultRule = UINT32_MAX;
-  static constexpr std::uint16_t kNoRoute = UINT16_MAX;
+  static constexpr std::uint32_t kDefaultRule = Ruling::kNoRule;
+  static constexpr std::uint16_t kNoRoute = SuffixNode::kNoRoute;
 
   Verdict verdict = Verdict::kDeny;
   std::uint32_t rule = kDefaultRule;
   std::uint16_t route = kNoRoute;
+
+  bool operator==(const Match&) const = default;
 };
 
 /// A name whose subtree is resolved by another upstream group.
@@ -46,7 +45,8 @@ struct Route {
 /// a node is found by the hash of its suffix (see wire::SuffixHashes) and verified by its bytes. A
 /// lookup walks the qname root-first and stops at the first name that is no node, so a name under a
 /// top-level domain nobody allows costs one probe. The longest match wins; at the same length deny
-/// beats allow. Any number of threads may match at once; a lookup never allocates.
+/// beats local data and local data beats allow. Any number of threads may match at once; a lookup
+/// never allocates.
 class Matcher {
  public:
   /// `local` are the owners of local data: exact ones, or wildcards (everything below).
@@ -55,25 +55,27 @@ class Matcher {
     bool wildcard = false;
   };
 
-  Matcher(std::vector<Rule> rules, std::span<const LocalName> local, std::span<const Route> routes,
+  /// `routes` and `local` are needed during construction only.
+  Matcher(RuleSet rules, std::span<const LocalName> local, std::span<const Route> routes,
           std::uint64_t hash_key);
-  ~Matcher();
   Matcher(const Matcher&) = delete;
   Matcher& operator=(const Matcher&) = delete;
 
   /// `hashes` must have been made with the hash key of this matcher.
   [[nodiscard]] Match match(const wire::SuffixHashes& hashes) const noexcept;
 
-  [[nodiscard]] const Rule& rule(std::uint32_t index) const { return rules_[index]; }
+  /// A rule as it was added, `index` counting from 0 in that order.
+  [[nodiscard]] Rule rule(std::uint32_t index) const;
   [[nodiscard]] std::size_t rule_count() const noexcept { return rules_.size(); }
+  /// What rules and table occupy.
   [[nodiscard]] std::size_t bytes() const noexcept;
 
  private:
-  struct Node;
-  class Table;
+  [[nodiscard]] static SuffixTable compile(RuleSet& rules, std::span<const LocalName> local,
+                                           std::span<const Route> routes, std::uint64_t hash_key);
 
-  std::vector<Rule> rules_;
-  std::unique_ptr<Table> table_;
+  RuleSet rules_;  ///< without their names: `name_at` is an offset in the table
+  SuffixTable table_;
 };
 
 }  // namespace nxgate::policy

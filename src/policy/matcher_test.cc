@@ -1,0 +1,380 @@
+#include "policy/matcher.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/bytes.h"
+#include "policy/rule.h"
+#include "policy/rule_set.h"
+#include "wire/name.h"
+
+namespace nxgate::policy {
+namespace {
+
+constexpr std::uint64_t kKey = 0x9e3779b97f4a7c15;
+/// With this key a hash is the plain sum of the bytes, and all fingerprints are alike.
+constexpr std::uint64_t kWeakKey = 1;
+
+wire::DomainName name_of(std::string_view text) {
+  return wire::DomainName::from_text(text).value();
+}
+
+/// A policy in the words of the configuration.
+struct Given {
+  std::vector<const char*> allow;
+  std::vector<const char*> deny;
+  std::vector<const char*> local;  ///< `*.name` for a wildcard
+  std::vector<const char*> routes;
+  std::uint64_t key = kKey;
+
+  [[nodiscard]] Matcher compiled() const {
+    RuleSet rules;
+    const auto add = [&](const char* text, Action action) {
+      const auto rule = parse_rule(text).value();
+      rules.add({.name = rule.name, .scope = rule.scope, .action = action, .at = {.file = text}});
+    };
+    for (const char* text : allow) add(text, Action::kAllow);
+    for (const char* text : deny) add(text, Action::kDeny);
+    std::vector<Matcher::LocalName> owners;
+    for (const std::string_view text : local) {
+      const bool wildcard = text.starts_with("*.");
+      owners.push_back({name_of(text.substr(wildcard ? 2 : 0)), wildcard});
+    }
+    std::vector<Route> targets;
+    for (const char* text : routes) targets.push_back({name_of(text), 0});
+    return Matcher(std::move(rules), owners, targets, key);
+  }
+
+  [[nodiscard]] Match match(std::string_view text) const {
+    const wire::DomainName name = name_of(text);
+    return compiled().match(wire::SuffixHashes(name, key));
+  }
+  [[nodiscard]] Verdict verdict(std::string_view text) const { return match(text).verdict; }
+};
+
+constexpr Verdict kDeny = Verdict::kDeny;
+constexpr Verdict kAncestor = Verdict::kAncestor;
+constexpr Verdict kLocal = Verdict::kLocal;
+constexpr Verdict kAllow = Verdict::kAllow;
+
+TEST(Matcher, WithoutRulesDeniesEverythingButLeavesTheRootStanding) {
+  const Given nothing;
+  EXPECT_EQ(nothing.match("example.com"), Match{});
+  EXPECT_EQ(nothing.verdict("com"), kDeny);
+  EXPECT_EQ(nothing.verdict("."), kAncestor);
+}
+
+TEST(Matcher, ScopesCoverWhatTheySay) {
+  const Given given{.allow = {"=exact.test", "*.below.test", "both.test"}};
+  EXPECT_EQ(given.verdict("exact.test"), kAllow);
+  EXPECT_EQ(given.verdict("a.exact.test"), kDeny);
+  EXPECT_EQ(given.verdict("below.test"), kAncestor);
+  EXPECT_EQ(given.verdict("a.below.test"), kAllow);
+  EXPECT_EQ(given.verdict("a.b.below.test"), kAllow);
+  EXPECT_EQ(given.verdict("both.test"), kAllow);
+  EXPECT_EQ(given.verdict("a.b.both.test"), kAllow);
+  EXPECT_EQ(given.verdict("test"), kAncestor);
+  EXPECT_EQ(given.verdict("other.test"), kDeny);
+}
+
+TEST(Matcher, MatchesWholeLabelsOnly) {
+  const Given given{.allow = {"example.com"}};
+  for (const char* text : {"notexample.com", "example.com.evil.net", "xexample.com", "example.co",
+                           "example.comm", "a\\.example.com", "example\\.com", "a.example\\.com"}) {
+    EXPECT_EQ(given.verdict(text), kDeny) << text;
+  }
+  EXPECT_EQ(given.verdict("not.example.com"), kAllow);
+  EXPECT_EQ(given.verdict("a\\.b.example.com"), kAllow);
+}
+
+TEST(Matcher, NamesAreBytesNotCStrings) {
+  const Given given{.allow = {"a\\000b.test", "dotted\\.label.test"}};
+  EXPECT_EQ(given.verdict("a\\000b.test"), kAllow);
+  EXPECT_EQ(given.verdict("a.test"), kDeny);
+  EXPECT_EQ(given.verdict("a\\000c.test"), kDeny);
+  EXPECT_EQ(given.verdict("a\\000b\\000.test"), kDeny);
+  EXPECT_EQ(given.verdict("dotted\\.label.test"), kAllow);
+  EXPECT_EQ(given.verdict("dotted.label.test"), kDeny);
+  // A label whose bytes look like the wire form of the allowed name.
+  EXPECT_EQ(Given{.allow = {"b.test"}}.verdict("x\\001b\\004test"), kDeny);
+}
+
+TEST(Matcher, IgnoresAsciiCaseAndNoOther) {
+  const Given given{.allow = {"ExAmPlE.Com", "\\196.test", "\\[.test"}};
+  EXPECT_EQ(given.verdict("eXaMpLe.cOM"), kAllow);
+  EXPECT_EQ(given.verdict("\\196.test"), kAllow);
+  EXPECT_EQ(given.verdict("\\228.test"), kDeny);
+  EXPECT_EQ(given.verdict("{.test"), kDeny);
+}
+
+TEST(Matcher, TheLongestMatchWins) {
+  const Given given{.allow = {"example.com", "ok.ads.example.com", "=x.bad.test"},
+                    .deny = {"ads.example.com", "=one.example.com", "bad.test"}};
+  EXPECT_EQ(given.verdict("www.example.com"), kAllow);
+  EXPECT_EQ(given.verdict("a.b.ads.example.com"), kDeny);
+  EXPECT_EQ(given.verdict("ads.example.com"), kAncestor);
+  EXPECT_EQ(given.verdict("ok.ads.example.com"), kAllow);
+  EXPECT_EQ(given.verdict("a.ok.ads.example.com"), kAllow);
+  EXPECT_EQ(given.verdict("bad.test"), kAncestor);
+  EXPECT_EQ(given.verdict("x.bad.test"), kAllow);
+  EXPECT_EQ(given.verdict("y.x.bad.test"), kDeny);
+}
+
+TEST(Matcher, ADenialDoesNotCutOffAllowedNamesBelowIt) {
+  const Given given{.allow = {"example.com"}, .deny = {"=one.example.com"}};
+  EXPECT_EQ(given.verdict("one.example.com"), kAncestor);
+  EXPECT_EQ(given.verdict("a.one.example.com"), kAllow);
+  const Given below{.allow = {"example.com"}, .deny = {"*.example.com"}};
+  EXPECT_EQ(below.verdict("example.com"), kAllow);
+  EXPECT_EQ(below.verdict("a.example.com"), kDeny);
+}
+
+TEST(Matcher, AtTheSameNameDenyBeatsAllow) {
+  const Given same{.allow = {"x.test"}, .deny = {"x.test"}};
+  EXPECT_EQ(same.verdict("x.test"), kDeny);
+  EXPECT_EQ(same.verdict("a.x.test"), kDeny);
+  EXPECT_EQ(same.verdict("test"), kDeny) << "nothing below is allowed";
+  const Given exact{.allow = {"=x.test"}, .deny = {"x.test"}};
+  EXPECT_EQ(exact.verdict("x.test"), kDeny);
+  const Given self_only{.allow = {"x.test"}, .deny = {"=x.test"}};
+  EXPECT_EQ(self_only.verdict("x.test"), kAncestor);
+  EXPECT_EQ(self_only.verdict("a.x.test"), kAllow);
+}
+
+TEST(Matcher, TheRootIsNoDataUnlessAllowed) {
+  EXPECT_EQ((Given{.deny = {"."}}.verdict(".")), kAncestor);
+  EXPECT_EQ((Given{.deny = {"."}}.verdict("a.test")), kDeny);
+  const Given all{.allow = {". force"}, .deny = {"onion"}};
+  EXPECT_EQ(all.verdict("."), kAllow);
+  EXPECT_EQ(all.verdict("anything.at.all"), kAllow);
+  EXPECT_EQ(all.verdict("a.onion"), kDeny);
+  const Given below{.allow = {"*"}};
+  EXPECT_EQ(below.verdict("."), kAncestor);
+  EXPECT_EQ(below.verdict("com"), kAllow);
+}
+
+TEST(Matcher, LocalNames) {
+  const Given given{
+      .allow = {"db.test", "*.wild.test", "deep.wide.test"},
+      .deny = {"=no.test", "sub.wide.test"},
+      .local = {"db.test", "a.b.db.test", "no.test", "lone.example", "*.wild.test", "*.wide.test"}};
+  EXPECT_EQ(given.verdict("db.test"), kLocal) << "local beats allow at the same name";
+  EXPECT_EQ(given.verdict("b.db.test"), kAllow) << "allowed names stay allowed above local ones";
+  EXPECT_EQ(given.verdict("a.b.db.test"), kLocal);
+  EXPECT_EQ(given.verdict("x.a.b.db.test"), kAllow);
+  EXPECT_EQ(given.verdict("no.test"), kDeny) << "deny beats local at the same name";
+  EXPECT_EQ(given.verdict("lone.example"), kLocal);
+  EXPECT_EQ(given.verdict("x.lone.example"), kDeny);
+  EXPECT_EQ(given.verdict("example"), kAncestor);
+  EXPECT_EQ(given.verdict("x.wild.test"), kLocal) << "a wildcard beats allow at the same name";
+  EXPECT_EQ(given.verdict("wild.test"), kAncestor);
+  EXPECT_EQ(given.verdict("x.y.wide.test"), kLocal);
+  EXPECT_EQ(given.verdict("deep.wide.test"), kAllow) << "the longer match wins";
+  EXPECT_EQ(given.verdict("sub.wide.test"), kDeny);
+  EXPECT_EQ(given.match("lone.example").rule, Match::kDefaultRule);
+}
+
+TEST(Matcher, RoutesChooseTheDeepestAndAllowNothing) {
+  const Given given{.allow = {"corp.example", "other.test"},
+                    .routes = {"corp.example", "eu.corp.example", "lonely.test"}};
+  EXPECT_EQ(given.match("corp.example").route, 0);
+  EXPECT_EQ(given.match("a.b.corp.example").route, 0);
+  EXPECT_EQ(given.match("x.eu.corp.example").route, 1);
+  EXPECT_EQ(given.match("other.test").route, Match::kNoRoute);
+  EXPECT_EQ(given.match("example").route, Match::kNoRoute);
+  EXPECT_EQ(given.verdict("lonely.test"), kDeny);
+  EXPECT_EQ((Given{.routes = {"a.b.c"}}.verdict("b.c")), kDeny);
+  EXPECT_EQ((Given{.allow = {"a.b"}, .routes = {"."}}.match("x.a.b").route), 0);
+}
+
+TEST(Matcher, TellsTheRuleThatDecidedAndWhereItStands) {
+  const Given given{.allow = {"example.com", "=example.com"}, .deny = {"*.ads.example.com"}};
+  const Matcher matcher = given.compiled();
+  const auto rule_for = [&](const char* text) {
+    const wire::DomainName name = name_of(text);
+    return matcher.match(wire::SuffixHashes(name, kKey)).rule;
+  };
+  EXPECT_EQ(rule_for("example.com"), 0U) << "of two equal rules the first";
+  EXPECT_EQ(rule_for("www.example.com"), 0U);
+  EXPECT_EQ(rule_for("x.ads.example.com"), 2U);
+  EXPECT_EQ(rule_for("elsewhere.test"), Match::kDefaultRule);
+  ASSERT_EQ(matcher.rule_count(), 3U);
+  const Rule rule = matcher.rule(2);
+  EXPECT_EQ(rule.name, name_of("ads.example.com"));
+  EXPECT_EQ(rule.scope, Scope::kBelow);
+  EXPECT_EQ(rule.action, Action::kDeny);
+  EXPECT_EQ(rule.at.file, "*.ads.example.com");
+  EXPECT_EQ(matcher.rule(1).scope, Scope::kExact);
+  // A denied ancestor still tells the rule that denied it.
+  const Given ancestor{.allow = {"ok.bad.test"}, .deny = {"bad.test"}};
+  EXPECT_EQ(ancestor.match("bad.test"), (Match{.verdict = kAncestor, .rule = 1}));
+}
+
+TEST(Matcher, NamesWithOneHashAreNotConfused) {
+  const Given given{.allow = {"ab.test", "cd.ok"}, .local = {"ef.test"}, .key = kWeakKey};
+  ASSERT_EQ(wire::hash_of(name_of("ab.test"), kWeakKey),
+            wire::hash_of(name_of("ba.test"), kWeakKey));
+  EXPECT_EQ(given.verdict("ab.test"), kAllow);
+  EXPECT_EQ(given.verdict("ba.test"), kDeny);
+  EXPECT_EQ(given.verdict("x.ab.test"), kAllow);
+  EXPECT_EQ(given.verdict("x.ba.test"), kDeny);
+  EXPECT_EQ(given.verdict("fe.test"), kDeny);
+  EXPECT_EQ(given.verdict("cd.ko"), kDeny);
+  EXPECT_EQ(given.verdict("ko"), kDeny);
+  EXPECT_EQ(given.verdict("ok"), kAncestor);
+}
+
+TEST(Matcher, TheLongestNamesFit) {
+  std::string deepest = "a";
+  for (std::size_t labels = 1; labels < wire::kMostLabels; ++labels) deepest += ".a";
+  const std::string allowed = deepest.substr(2);
+  const Given given{.allow = {allowed.c_str()}};
+  EXPECT_EQ(given.verdict(allowed), kAllow);
+  EXPECT_EQ(given.verdict(deepest), kAllow);
+  EXPECT_EQ(given.verdict(deepest.substr(4)), kAncestor);
+}
+
+// ---- Against the semantics written down as plainly as possible, without any tree.
+
+struct Spoken {
+  wire::DomainName name;
+  Scope scope;
+  Stance stance;
+  std::uint32_t rule;
+};
+
+bool covers(const Spoken& spoken, const wire::DomainName& name) {
+  if (!name.is_at_or_below(spoken.name)) return false;
+  switch (spoken.scope) {
+    case Scope::kExact:
+      return name == spoken.name;
+    case Scope::kBelow:
+      return name != spoken.name;
+    case Scope::kSubtree:
+      return true;
+  }
+  return false;
+}
+
+const Spoken* decisive(const std::vector<Spoken>& all, const wire::DomainName& name) {
+  const Spoken* best = nullptr;
+  for (const Spoken& one : all) {
+    if (!covers(one, name)) continue;
+    const std::size_t length = one.name.label_count();
+    const std::size_t standing = best == nullptr ? 0 : best->name.label_count();
+    if (best == nullptr || length > standing || (length == standing && one.stance > best->stance)) {
+      best = &one;
+    }
+  }
+  return best;
+}
+
+bool answers(const Spoken* spoken) { return spoken != nullptr && spoken->stance != Stance::kDeny; }
+
+Match expected(const std::vector<Spoken>& all, const std::vector<Route>& routes,
+               const wire::DomainName& name) {
+  Match match;
+  const Spoken* const own = decisive(all, name);
+  if (own != nullptr) match.rule = own->rule;
+  if (answers(own)) {
+    match.verdict = own->stance == Stance::kLocal ? kLocal : kAllow;
+  } else {
+    // Some name below answers if one that rules mention does, or one directly below any of these.
+    std::vector<wire::DomainName> below{
+        name.with_label(Bytes(name_of("zz").wire()).subspan(1, 2)).value()};
+    for (const Spoken& one : all) {
+      if (!one.name.is_at_or_below(name)) continue;
+      if (one.name != name) below.push_back(one.name);
+      below.push_back(one.name.with_label(Bytes(name_of("zz").wire()).subspan(1, 2)).value());
+    }
+    bool any = name.is_root();
+    for (const auto& candidate : below) any = any || answers(decisive(all, candidate));
+    match.verdict = any ? kAncestor : kDeny;
+  }
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    const std::size_t length = routes[i].name.label_count() + 1;
+    if (name.is_at_or_below(routes[i].name) && length > longest) {
+      longest = length;
+      match.route = static_cast<std::uint16_t>(i);
+    }
+  }
+  return match;
+}
+
+/// Few labels and few letters, so that names meet often.
+wire::DomainName random_name(std::mt19937& random) {
+  static constexpr auto kLabels = std::to_array<std::string_view>({"a", "b", "ab", "ba", "a\\.b"});
+  std::string text;
+  const std::size_t labels = random() % 5;
+  for (std::size_t i = 0; i < labels; ++i) {
+    text += kLabels[random() % kLabels.size()];
+    text += '.';
+  }
+  return name_of(text.empty() ? "." : text);
+}
+
+TEST(Matcher, AgreesWithThePlainReading) {
+  std::mt19937 random(20260722);
+  for (int round = 0; round < 4000; ++round) {
+    const std::uint64_t key =
+        round % 4 == 0 ? kWeakKey : (std::uint64_t{random()} << 32 | random() | 1);
+    RuleSet rules;
+    std::vector<Spoken> all;
+    std::vector<Matcher::LocalName> local;
+    std::vector<Route> routes;
+    for (std::size_t i = random() % 8; i > 0; --i) {
+      const auto index = static_cast<std::uint32_t>(rules.size());
+      const Rule rule{.name = random_name(random),
+                      .scope = static_cast<Scope>(random() % 3),
+                      .action = random() % 2 == 0 ? Action::kAllow : Action::kDeny,
+                      .at = {}};
+      rules.add(rule);
+      all.push_back({rule.name, rule.scope,
+                     rule.action == Action::kAllow ? Stance::kAllow : Stance::kDeny, index});
+    }
+    for (std::size_t i = random() % 4; i > 0; --i) {
+      local.push_back({random_name(random), random() % 2 == 0});
+      all.push_back({local.back().name, local.back().wildcard ? Scope::kBelow : Scope::kExact,
+                     Stance::kLocal, Match::kDefaultRule});
+    }
+    for (std::size_t i = random() % 3; i > 0; --i) routes.push_back({random_name(random), 0});
+    const Matcher matcher(std::move(rules), local, routes, key);
+    for (int query = 0; query < 30; ++query) {
+      const wire::DomainName name = random_name(random);
+      ASSERT_EQ(matcher.match(wire::SuffixHashes(name, key)), expected(all, routes, name))
+          << name.to_text() << " in round " << round;
+    }
+  }
+}
+
+TEST(Matcher, ManyRulesStayCompactAndFindable) {
+  constexpr std::uint32_t kRules = 50'000;
+  RuleSet rules;
+  Rule rule{.scope = Scope::kSubtree, .action = Action::kAllow, .at = {.file = "many.list"}};
+  for (std::uint32_t i = 0; i < kRules; ++i) {
+    rule.name = name_of("host" + std::to_string(i) + ".com");
+    rule.at.line = i + 1;
+    rules.add(rule);
+  }
+  const Matcher matcher(std::move(rules), {}, {}, kKey);
+  EXPECT_LT(matcher.bytes(), kRules * 60U);
+  for (std::uint32_t i = 0; i < kRules; i += 97) {
+    const wire::DomainName name = name_of("www.host" + std::to_string(i) + ".com");
+    const Match match = matcher.match(wire::SuffixHashes(name, kKey));
+    ASSERT_EQ(match.verdict, kAllow);
+    ASSERT_EQ(match.rule, i);
+    ASSERT_EQ(matcher.rule(i).at, (Location{"many.list", i + 1, 0}));
+    ASSERT_EQ(matcher.rule(i).name, name.parent());
+  }
+}
+
+}  // namespace
+}  // namespace nxgate::policy
