@@ -1,0 +1,50 @@
+// Reading hosts(5) files into local data.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <fmt/core.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "policy/local_data.h"
+#include "policy/words.h"
+#include "wire/name.h"
+
+namespace nxgate::policy {
+
+Faults parse_hosts(std::string_view text, std::string_view file, LocalData& data) {
+  Faults faults;
+  LineReader lines(text);
+  while (const auto line = lines.next()) {
+    const auto fault = [&](const Word& at, std::string what) {
+      faults.push_back({{std::string(file), lines.number(), at.column}, std::move(what)});
+    };
+    WordReader words(*line);
+    const Word first = words.next();
+    if (first.text.empty()) continue;
+    // A scoped address means something on this host's links only.
+    if (first.text.find('%') != std::string_view::npos) continue;
+    const auto address = IpAddress::parse(first.text);
+    if (!address) {
+      fault(first, fmt::format("`{}` is no address; a line is ADDRESS NAME...", first.text));
+      continue;
+    }
+    Word word = words.next();
+    if (word.text.empty()) fault(first, fmt::format("`{}` has no name behind it", first.text));
+    for (; !word.text.empty(); word = words.next()) {
+      const auto name = wire::DomainName::from_text(word.text);
+      if (!name) {
+        fault(word, fmt::format("`{}`: {}", word.text, name.error()));
+      } else if (word.text.starts_with('*')) {
+        fault(word,
+              fmt::format("`{}`: hosts files have no wildcards; write it as a record", word.text));
+      } else {
+        data.add_host(*address, *name);
+      }
+    }
+  }
+  return faults;
+}
+
+}  // namespace nxgate::policy

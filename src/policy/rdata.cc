@@ -1,0 +1,190 @@
+#include "policy/rdata.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "policy/record_words.h"
+#include "wire/name.h"
+#include "wire/types.h"
+
+namespace nxgate::policy {
+namespace {
+
+/// What still fits into one reply, beside its header, question and OPT.
+constexpr std::size_t kLargestRdata = 65'000;
+
+/// One field of a record. kStrings takes all words that are left.
+enum class Field : std::uint8_t { kEnd, kV4, kV6, kName, kU8, kU16, kTag, kRest, kStrings };
+
+struct Form {
+  std::uint16_t type;
+  std::string_view shown;
+  std::array<Field, 4> fields;
+};
+
+constexpr std::uint16_t number_of(wire::Type type) { return static_cast<std::uint16_t>(type); }
+constexpr std::uint16_t kCaa = 257;
+
+constexpr auto kForms = std::to_array<Form>({
+    {number_of(wire::Type::kA), "IPV4-ADDRESS", {Field::kV4}},
+    {number_of(wire::Type::kAaaa), "IPV6-ADDRESS", {Field::kV6}},
+    {number_of(wire::Type::kCname), "NAME", {Field::kName}},
+    {number_of(wire::Type::kDname), "NAME", {Field::kName}},
+    {number_of(wire::Type::kNs), "NAME", {Field::kName}},
+    {number_of(wire::Type::kPtr), "NAME", {Field::kName}},
+    {number_of(wire::Type::kMx), "PREFERENCE NAME", {Field::kU16, Field::kName}},
+    {number_of(wire::Type::kSrv),
+     "PRIORITY WEIGHT PORT NAME",
+     {Field::kU16, Field::kU16, Field::kU16, Field::kName}},
+    {number_of(wire::Type::kTxt), "\"STRING\"...", {Field::kStrings}},
+    {kCaa, "FLAGS TAG \"VALUE\"", {Field::kU8, Field::kTag, Field::kRest}},
+});
+
+using Rdata = std::vector<std::uint8_t>;
+
+/// The error of a field; empty when the word was good.
+using Wrong = std::string;
+
+void append(Rdata& rdata, Bytes bytes) { rdata.insert(rdata.end(), bytes.begin(), bytes.end()); }
+
+template <class Number>
+Wrong read_number(std::string_view word, Rdata& rdata) {
+  Number number = 0;
+  const char* const last = word.data() + word.size();
+  const auto [end, error] = std::from_chars(word.data(), last, number);
+  if (error != std::errc{} || end != last) {
+    return fmt::format("`{}` is no number up to {}", word, static_cast<Number>(~Number{0}));
+  }
+  for (std::size_t shift = sizeof number; shift-- > 0;) {
+    rdata.push_back(static_cast<std::uint8_t>(number >> (8 * shift)));
+  }
+  return {};
+}
+
+Wrong read_address(std::string_view word, bool v4, Rdata& rdata) {
+  const auto address = IpAddress::parse(word);
+  if (!address || address->is_v4() != v4) {
+    return fmt::format("`{}` is no {} address", word, v4 ? "IPv4" : "IPv6");
+  }
+  append(rdata, address->bytes());
+  return {};
+}
+
+Wrong read_name(std::string_view word, Rdata& rdata) {
+  const auto name = wire::DomainName::from_text(word);
+  if (!name) return fmt::format("`{}`: {}", word, name.error());
+  append(rdata, name->wire());
+  return {};
+}
+
+Wrong read_string(std::string_view word, bool counted, Rdata& rdata) {
+  const auto bytes = unescape(word);
+  if (!bytes) return bytes.error().message;
+  if (counted) rdata.push_back(static_cast<std::uint8_t>(bytes->size()));
+  append(rdata, *bytes);
+  return {};
+}
+
+/// A CAA tag (RFC 8659 section 4.1).
+Wrong read_tag(std::string_view word, Rdata& rdata) {
+  const auto is_tag_char = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  if (word.empty() || word.size() > 15 || !std::ranges::all_of(word, is_tag_char)) {
+    return fmt::format("`{}` is no tag: 1 to 15 letters and digits, such as issue", word);
+  }
+  return read_string(word, true, rdata);
+}
+
+Wrong read_field(Field field, std::string_view word, Rdata& rdata) {
+  switch (field) {
+    case Field::kEnd:
+      return fmt::format("`{}` is one word too many", word);
+    case Field::kV4:
+    case Field::kV6:
+      return read_address(word, field == Field::kV4, rdata);
+    case Field::kName:
+      return read_name(word, rdata);
+    case Field::kU8:
+      return read_number<std::uint8_t>(word, rdata);
+    case Field::kU16:
+      return read_number<std::uint16_t>(word, rdata);
+    case Field::kTag:
+      return read_tag(word, rdata);
+    case Field::kRest:
+      return read_string(word, false, rdata);
+    case Field::kStrings:
+      return read_string(word, true, rdata);
+  }
+  return {};
+}
+
+Wrong read_form(const Form& form, std::span<const RecordWord> words, Rdata& rdata) {
+  std::size_t field = 0;
+  for (const RecordWord& word : words) {
+    if (field == form.fields.size()) return fmt::format("`{}` is one word too many", word.text);
+    if (auto wrong = read_field(form.fields[field], word.text, rdata); !wrong.empty()) return wrong;
+    if (form.fields[field] != Field::kStrings) ++field;
+  }
+  const bool strings = form.fields[0] == Field::kStrings;
+  const bool complete = field == form.fields.size() || form.fields[field] == Field::kEnd;
+  if (strings ? words.empty() : !complete) return "something is missing behind the type";
+  return {};
+}
+
+/// `\# LENGTH HEX...` (RFC 3597 section 5).
+Wrong read_unknown(std::span<const RecordWord> words, Rdata& rdata) {
+  if (words.size() < 2 || words[0].quoted || words[0].text != "\\#")
+    return "this type has no other form";
+  Rdata length;
+  if (auto wrong = read_number<std::uint16_t>(words[1].text, length); !wrong.empty()) return wrong;
+  std::string hex;
+  for (const RecordWord& word : words.subspan(2)) hex += word.text;
+  if (hex.size() % 2 != 0) return "an odd number of hex digits";
+  for (std::size_t at = 0; at < hex.size(); at += 2) {
+    std::uint8_t byte = 0;
+    const auto [end, error] = std::from_chars(hex.data() + at, hex.data() + at + 2, byte, 16);
+    if (error != std::errc{} || end != hex.data() + at + 2) {
+      return fmt::format("`{}` is no byte in hex", hex.substr(at, 2));
+    }
+    rdata.push_back(byte);
+  }
+  const std::size_t told = static_cast<std::size_t>(length[0] << 8 | length[1]);
+  if (told != rdata.size()) {
+    return fmt::format("LENGTH says {} bytes, but there are {}", told, rdata.size());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::uint8_t>> parse_rdata(wire::Type type, std::span<const RecordWord> words) {
+  Rdata rdata;
+  const auto form = std::ranges::find(kForms, number_of(type), &Form::type);
+  const bool known = form != kForms.end();
+  const Wrong wrong = known ? read_form(*form, words, rdata) : read_unknown(words, rdata);
+  const std::string_view shown = known ? form->shown : "\\# LENGTH HEX";
+  if (!wrong.empty()) {
+    return fail(fmt::format("{}; the form is NAME [TTL] {} {}", wrong, to_string(type), shown));
+  }
+  if (rdata.size() > kLargestRdata) {
+    return fail(fmt::format("{} bytes of data; a reply holds {}", rdata.size(), kLargestRdata));
+  }
+  return rdata;
+}
+
+}  // namespace nxgate::policy
