@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -16,14 +17,17 @@ namespace nxgate::policy {
 
 /// CNAME targets remembered as granted for the record's TTL, so that a client that follows a chain
 /// by itself isn't denied halfway. Bounded: at most kMost names, the oldest of a shard going first.
-/// Any thread; a lookup while no grant is held takes no lock.
+/// Any thread; a lookup of a name that isn't held takes, with few exceptions, no lock.
 class Grants {
  public:
   static constexpr std::size_t kMost = 16384;
 
   explicit Grants(std::uint64_t hash_key) : hash_key_(hash_key) {}
 
+  /// A later `until` lengthens a grant that is held; an earlier one changes nothing.
   void grant(const wire::DomainName& name, Instant until);
+
+  /// `hash` is that of `name`, by the key given to the constructor.
   [[nodiscard]] bool granted(const wire::DomainName& name, std::uint64_t hash,
                              Instant now) const noexcept;
 
@@ -35,12 +39,20 @@ class Grants {
   struct Shard {
     mutable std::mutex mutex;
     boost::unordered_flat_map<std::uint64_t, Entry> entries;
+    std::vector<std::uint64_t> order;  ///< a ring of the hashes held, once it is full
+    std::size_t oldest = 0;
   };
   static constexpr std::size_t kShards = 16;
+  static constexpr std::size_t kMostOfShard = kMost / kShards;
+  static constexpr std::size_t kCounts = 4096;
+
+  [[nodiscard]] static std::size_t shard_of(std::uint64_t hash) noexcept { return hash >> 60; }
+  [[nodiscard]] static std::size_t count_of(std::uint64_t hash) noexcept { return hash >> 52; }
 
   std::uint64_t hash_key_;
   std::array<Shard, kShards> shards_;
-  std::atomic<std::size_t> count_{0};
+  /// How many names are held by the first bits of their hashes, so that a denial needs no lock.
+  std::array<std::atomic<std::uint16_t>, kCounts> counts_{};
 };
 
 }  // namespace nxgate::policy

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/address.h"
@@ -58,7 +59,7 @@ class PolicySet {
   [[nodiscard]] const Policy* select(const IpAddress& client) const noexcept;
   /// The policy a listener names outright.
   [[nodiscard]] const Policy& at(std::uint16_t index) const { return *policies_[index]; }
-  [[nodiscard]] std::optional<std::uint16_t> index_of(const std::string& name) const;
+  [[nodiscard]] std::optional<std::uint16_t> index_of(std::string_view name) const noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return policies_.size(); }
 
  private:

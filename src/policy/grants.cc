@@ -1,0 +1,46 @@
+#include "policy/grants.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "base/clock.h"
+#include "wire/name.h"
+
+namespace nxgate::policy {
+
+void Grants::grant(const wire::DomainName& name, Instant until) {
+  const std::uint64_t hash = wire::hash_of(name, hash_key_);
+  Shard& shard = shards_[shard_of(hash)];
+  const std::lock_guard lock(shard.mutex);
+  if (const auto held = shard.entries.find(hash); held != shard.entries.end()) {
+    Entry& entry = held->second;
+    // Of two names with one hash the newer is held: a grant may be lost, never given wrongly.
+    entry.until = entry.name == name ? std::max(entry.until, until) : until;
+    entry.name = name;
+    return;
+  }
+  if (shard.order.size() < kMostOfShard) {
+    shard.order.push_back(hash);
+  } else {
+    std::uint64_t& oldest = shard.order[shard.oldest];
+    shard.entries.erase(oldest);
+    counts_[count_of(oldest)].fetch_sub(1, std::memory_order_relaxed);
+    oldest = hash;
+    shard.oldest = (shard.oldest + 1) % kMostOfShard;
+  }
+  shard.entries.emplace(hash, Entry{name, until});
+  counts_[count_of(hash)].fetch_add(1, std::memory_order_relaxed);
+}
+
+bool Grants::granted(const wire::DomainName& name, std::uint64_t hash, Instant now) const noexcept {
+  if (counts_[count_of(hash)].load(std::memory_order_relaxed) == 0) return false;
+  const Shard& shard = shards_[shard_of(hash)];
+  const std::lock_guard lock(shard.mutex);
+  const auto held = shard.entries.find(hash);
+  return held != shard.entries.end() && now < held->second.until && held->second.name == name;
+}
+
+}  // namespace nxgate::policy

@@ -1,0 +1,103 @@
+#include "policy/policy.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "policy/grants.h"
+#include "wire/name.h"
+
+namespace nxgate::policy {
+namespace {
+
+constexpr std::uint64_t kKey = 0x9e3779b97f4a7c15;
+
+PolicySet set_of(std::vector<std::pair<const char*, std::uint16_t>> ranges,
+                 std::uint16_t fallback) {
+  std::vector<std::unique_ptr<const Policy>> policies;
+  for (const char* name : {"default", "ci", "lab"}) {
+    auto policy = std::make_unique<Policy>();
+    policy->name = name;
+    policies.push_back(std::move(policy));
+  }
+  std::vector<PolicySet::ClientRange> clients;
+  for (const auto& [text, policy] : ranges)
+    clients.push_back({Prefix::parse(text).value(), policy});
+  return {std::move(policies), std::move(clients), fallback};
+}
+
+TEST(PolicySet, TheLongestPrefixWins) {
+  const PolicySet set = set_of({{"10.0.0.0/8", 1}, {"10.1.0.0/16", 2}, {"fd00::/8", 1}}, 0);
+  const auto name_for = [&](const char* client) {
+    return set.select(IpAddress::parse(client).value())->name;
+  };
+  EXPECT_EQ(name_for("10.2.3.4"), "ci");
+  EXPECT_EQ(name_for("10.1.3.4"), "lab");
+  EXPECT_EQ(name_for("fd00::1"), "ci");
+  EXPECT_EQ(name_for("192.0.2.1"), "default");
+  EXPECT_EQ(name_for("::ffff:10.1.0.1"), "lab") << "an IPv4 client, however it is written";
+}
+
+TEST(PolicySet, AClientThatNothingCoversHasNoPolicy) {
+  const PolicySet set = set_of({{"10.0.0.0/8", 1}}, PolicySet::kNone);
+  EXPECT_EQ(set.select(IpAddress::parse("192.0.2.1").value()), nullptr);
+  EXPECT_EQ(set.index_of("lab"), 2);
+  EXPECT_EQ(set.index_of("nope"), std::nullopt);
+  EXPECT_EQ(set.at(1).name, "ci");
+}
+
+wire::DomainName numbered(std::size_t number) {
+  return wire::DomainName::from_text("n" + std::to_string(number) + ".cdn.example").value();
+}
+
+bool granted(const Grants& grants, const wire::DomainName& name, Instant now) {
+  return grants.granted(name, wire::hash_of(name, kKey), now);
+}
+
+TEST(Grants, HoldUntilTheyEnd) {
+  Grants grants(kKey);
+  const Instant now{};
+  EXPECT_FALSE(granted(grants, numbered(1), now));
+  grants.grant(numbered(1), now + Seconds(10));
+  EXPECT_TRUE(granted(grants, numbered(1), now));
+  EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(9)));
+  EXPECT_FALSE(granted(grants, numbered(1), now + Seconds(10)));
+  EXPECT_FALSE(granted(grants, numbered(2), now));
+  grants.grant(numbered(1), now + Seconds(5));
+  EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(9))) << "a shorter grant shortens nothing";
+  grants.grant(numbered(1), now + Seconds(20));
+  EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(19)));
+}
+
+TEST(Grants, AreBoundedTheOldestGoingFirst) {
+  Grants grants(kKey);
+  const Instant until = Instant{} + Seconds(60);
+  constexpr std::size_t kMany = Grants::kMost * 3;
+  for (std::size_t i = 0; i < kMany; ++i) grants.grant(numbered(i), until);
+  std::size_t held = 0;
+  for (std::size_t i = 0; i < kMany; ++i) held += granted(grants, numbered(i), Instant{}) ? 1 : 0;
+  EXPECT_EQ(held, Grants::kMost);
+  EXPECT_TRUE(granted(grants, numbered(kMany - 1), Instant{}));
+  EXPECT_FALSE(granted(grants, numbered(0), Instant{}));
+}
+
+TEST(Grants, AnotherNameWithTheSameHashIsNotGranted) {
+  constexpr std::uint64_t kWeakKey = 1;
+  Grants grants(kWeakKey);
+  const auto allowed = wire::DomainName::from_text("ab.test").value();
+  const auto other = wire::DomainName::from_text("ba.test").value();
+  grants.grant(allowed, Instant{} + Seconds(60));
+  EXPECT_TRUE(grants.granted(allowed, wire::hash_of(allowed, kWeakKey), Instant{}));
+  EXPECT_FALSE(grants.granted(other, wire::hash_of(other, kWeakKey), Instant{}));
+}
+
+}  // namespace
+}  // namespace nxgate::policy
