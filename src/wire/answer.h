@@ -5,11 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <span>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "wire/name.h"
-#include "wire/query.h"
+#include "wire/record_index.h"
 #include "wire/types.h"
 
 namespace nxgate::wire {
@@ -26,15 +27,12 @@ enum class AnswerFault : std::uint8_t {
 
 /// The most links of a CNAME/DNAME chain that are followed within one answer.
 inline constexpr std::size_t kLongestChain = 16;
-/// The most records of one message that are looked at.
-inline constexpr std::size_t kMostRecords = 2048;
-
 /// Room for one scrubbed answer; some 70 KiB, made once and used again.
 struct ScrubbedAnswer {
   Rcode rcode = Rcode::kNoError;  ///< of the message
   std::uint16_t answers = 0;
   std::uint16_t authorities = 0;
-  bool negative = false;          ///< no RRset of the qtype at the end of the chain
+  bool negative = false;  ///< no RRset of the qtype at the end of the chain
   /// How long the answer may be kept, in seconds: the least TTL of what is in it; for a negative
   /// one min(SOA TTL, MINIMUM), and 0 without an SOA (RFC 2308 section 5).
   std::uint32_t ttl = 0;
@@ -58,11 +56,16 @@ struct ScrubbedAnswer {
 
 /// Checks that `message` answers `sent` (the bytes of our own query, whose id, opcode, question and
 /// letter case must be equal), parses all of it strictly, and keeps the CNAME/DNAME chain from the
-/// qname, the RRset at its end, and the SOA of a negative answer; with DO also the RRSIGs of these
-/// and the NSEC and NSEC3 records of a negative answer. Everything else is dropped
-/// (RFC 2181 section 5.4.1). TTLs of one RRset are made equal, the least (RFC 2181 section 5.2); a
-/// TTL above kLargestTtl counts as 0. Rdata of unknown types stays as it is (RFC 3597).
-/// No heap, never throws, no recursion.
+/// qname, the RRset at its end, and the SOA of a negative answer, if its owner is at or above the
+/// end of the chain; with DO also the RRSIGs of these and the NSEC and NSEC3 records that prove a
+/// negative or wildcard answer. Everything else is dropped (RFC 2181 section 5.4.1). TTLs of one
+/// RRset are made equal, the least (RFC 2181 section 5.2); a TTL above kLargestTtl counts as 0. The
+/// SOA's TTL is made min(TTL, MINIMUM). Rdata of unknown types stays as it is (RFC 3597).
+///
+/// Faults are found in this order: identity (kNotOurs, kWrongId), TC, rcode, then the records. A
+/// chain that loops or is too long ends there, as a negative answer that can't be kept, and so is
+/// NOERROR without anything. `out.rcode` is set for kRcode too. No heap, never throws, no
+/// recursion.
 [[nodiscard]] std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent,
                                                             ScrubbedAnswer& out) noexcept;
 
