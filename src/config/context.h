@@ -1,0 +1,54 @@
+// What every step of reading a configuration has at hand.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace nxgate::config {
+
+/// The files that a configuration names. Tests and fuzzing answer from memory.
+class FileReader {
+ public:
+  virtual ~FileReader() = default;
+
+  /// The whole text of a file; the error says why not, without the path.
+  [[nodiscard]] virtual Result<std::string> read(const std::string& path) = 0;
+
+  /// The files a pattern such as `/etc/nxgate/allow.d/*.list` stands for, sorted. A pattern without
+  /// wildcard is a file that must exist; one with a wildcard may match nothing, but its folder must
+  /// exist.
+  [[nodiscard]] virtual Result<std::vector<std::string>> expand(const std::string& pattern) = 0;
+};
+
+/// A text the operator wrote, and where.
+struct Text {
+  std::string value;
+  Location at;
+};
+
+/// Collects what one reading finds out.
+struct Context {
+  FileReader& files;
+  std::string directory;  ///< what relative paths are relative to; empty for ours
+  Faults faults{};        ///< any refuses the configuration
+  Faults warnings{};
+  std::vector<std::string> watched{};  ///< files and folders whose change calls for a reload
+
+  void fault(const Location& at, std::string text) { faults.push_back({at, std::move(text)}); }
+  void warn(const Location& at, std::string text) { warnings.push_back({at, std::move(text)}); }
+
+  /// A path as written, made relative to `directory`.
+  [[nodiscard]] std::string resolve(const std::string& path) const;
+};
+
+/// The text in quotes for a fault, shortened and with control characters escaped.
+[[nodiscard]] std::string quoted(std::string_view text);
+
+/// ` (did you mean "x"?)` for the closest of `known`, or nothing if none is close.
+[[nodiscard]] std::string suggestion(std::string_view text,
+                                     const std::vector<std::string_view>& known);
+
+}  // namespace nxgate::config

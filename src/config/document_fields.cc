@@ -1,0 +1,66 @@
+#include <array>
+#include <span>
+
+#include <toml++/toml.h>
+
+#include "config/context.h"
+#include "config/fields.h"
+#include "config/reading.h"
+#include "config/settings.h"
+
+namespace nxgate::config {
+namespace {
+
+void read_server(Reading& reading, const toml::node& node, Settings& into) {
+  if (const auto* const table = reading.table(node)) {
+    read_table<ServerSettings>(reading, *table, server_fields(), into.server);
+  }
+}
+
+void read_cache(Reading& reading, const toml::node& node, Settings& into) {
+  if (const auto* const table = reading.table(node)) {
+    read_table<CacheSettings>(reading, *table, cache_fields(), into.cache);
+  }
+}
+
+void read_upstreams(Reading& reading, const toml::node& node, Settings& into) {
+  reading.each_named(node, [&](const Text& name, const toml::table& table) {
+    UpstreamSettings& upstream = into.upstreams.emplace_back();
+    upstream.name = {name.value, name.at};
+    read_table<UpstreamSettings>(reading, table, upstream_fields(), upstream);
+  });
+}
+
+void read_policies(Reading& reading, const toml::node& node, Settings& into) {
+  reading.each_named(node, [&](const Text& name, const toml::table& table) {
+    PolicySettings& policy = into.policies.emplace_back();
+    policy.name = {name.value, name.at};
+    read_table<PolicySettings>(reading, table, policy_fields(), policy);
+  });
+}
+
+void read_clients(Reading& reading, const toml::node& node, Settings& into) {
+  reading.each_table(node, [&](const toml::table& table) {
+    read_table<ClientSettings>(reading, table, client_fields(), into.clients.emplace_back());
+  });
+}
+
+constexpr std::array<Field<Settings>, 5> kDocument{{
+    {"server", "table", "{}", "Where and as whom nxgate answers.", read_server},
+    {"cache", "table", "{}", "How long answers of upstreams are kept.", read_cache},
+    {"upstreams", "table of tables", "{}",
+     "Groups of servers that are asked as one. Without `upstreams.default` it is the servers of "
+     "`/etc/resolv.conf`, never a fallback of them.",
+     read_upstreams},
+    {"policies", "table of tables", "{}",
+     "What is allowed; `policies.default` is for clients that no `[[clients]]` range covers. "
+     "Without any policy everything is denied.",
+     read_policies},
+    {"clients", "list of tables", "[]", "Which clients get which policy.", read_clients},
+}};
+
+}  // namespace
+
+std::span<const Field<Settings>> document_fields() { return kDocument; }
+
+}  // namespace nxgate::config

@@ -1,0 +1,28 @@
+// The tables of keys, one a section. Each line is the only place where its key is mentioned.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "config/reading.h"
+#include "config/settings.h"
+
+namespace nxgate::config {
+
+/// A listener as a table: `{ address = "127.0.0.1:53", netns = "web", policy = "ci" }`.
+struct ListenTable {
+  Listener address;  ///< its namespace too, if that was written here
+  std::string netns;
+  Reference policy;
+};
+
+[[nodiscard]] std::span<const Field<Settings>> document_fields();
+[[nodiscard]] std::span<const Field<ServerSettings>> server_fields();
+[[nodiscard]] std::span<const Field<ListenTable>> listen_fields();
+[[nodiscard]] std::span<const Field<CacheSettings>> cache_fields();
+[[nodiscard]] std::span<const Field<UpstreamSettings>> upstream_fields();
+[[nodiscard]] std::span<const Field<PolicySettings>> policy_fields();
+[[nodiscard]] std::span<const Field<RouteSettings>> route_fields();
+[[nodiscard]] std::span<const Field<ClientSettings>> client_fields();
+
+}  // namespace nxgate::config

@@ -1,0 +1,96 @@
+#include "config/keys.h"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "config/fields.h"
+#include "config/reading.h"
+#include "config/settings.h"
+
+namespace nxgate::config {
+namespace {
+
+template <class T>
+void append(std::vector<Key>& keys, std::string_view prefix, std::span<const Field<T>> fields) {
+  for (const Field<T>& field : fields) {
+    keys.push_back({fmt::format("{}{}", prefix, field.name), field.type, field.fallback, field.doc,
+                    field.same != nullptr});
+  }
+}
+
+template <class T>
+void append_changes(std::vector<std::string>& changes, std::string_view prefix,
+                    std::span<const Field<T>> fields, const T& running, const T& next) {
+  for (const Field<T>& field : fields) {
+    if (field.same == nullptr || field.same(running, next)) continue;
+    changes.push_back(fmt::format("{}{}", prefix, field.name));
+  }
+}
+
+constexpr std::string_view kIntroduction = R"(# Configuration reference
+
+<!-- Made from the table of keys in src/config; `src/config/keys_test.cc` tells how to renew it. -->
+
+One TOML file. `nxgate check FILE` reports every fault as `file:line:column`; an unknown key is a
+fault. SIGHUP and a change of the file, or of a file it names, reload it: everything is built first
+and then swapped, and any fault keeps what is running. A change of a key that is *sealed* is refused
+by name; restart to change it. Relative paths are relative to the folder of the file. A time is a
+whole number with a unit: `250ms`, `10s`, `5m`, `1h`, `7d`.
+
+A rule that allows all names below a public suffix (`com`, `co.uk`, `github.io`, the root `.`) must
+end in ` force`, as in `"com force"`.
+)";
+
+/// The section of a path: all but its last part.
+std::string_view section_of(std::string_view path) {
+  const auto dot = path.rfind('.');
+  return dot == std::string_view::npos ? std::string_view() : path.substr(0, dot);
+}
+
+}  // namespace
+
+std::vector<Key> keys() {
+  std::vector<Key> all;
+  append(all, "", document_fields());
+  append(all, "server.", server_fields());
+  append(all, "server.listen[].", listen_fields());
+  append(all, "cache.", cache_fields());
+  append(all, "upstreams.*.", upstream_fields());
+  append(all, "policies.*.", policy_fields());
+  append(all, "policies.*.routes[].", route_fields());
+  append(all, "clients[].", client_fields());
+  return all;
+}
+
+std::vector<std::string> sealed_changes(const Settings& running, const Settings& next) {
+  std::vector<std::string> changes;
+  append_changes(changes, "server.", server_fields(), running.server, next.server);
+  append_changes(changes, "cache.", cache_fields(), running.cache, next.cache);
+  return changes;
+}
+
+std::string reference_page() {
+  std::string page(kIntroduction);
+  std::string_view section = "none yet";
+  const std::vector<Key> all = keys();
+  for (const Key& key : all) {
+    const std::string_view own = section_of(key.path);
+    if (own != section) {
+      section = own;
+      page += fmt::format("\n## {}\n\n| Key | Type | Default | Meaning |\n|---|---|---|---|\n",
+                          section.empty() ? "Sections" : fmt::format("`{}`", section));
+    }
+    const bool required = key.fallback == kRequired;
+    page += fmt::format("| `{}` | {} | {} | {}{} |\n",
+                        section.empty() ? key.path : key.path.substr(section.size() + 1), key.type,
+                        required ? "required" : fmt::format("`{}`", key.fallback), key.doc,
+                        key.sealed ? " *Sealed.*" : "");
+  }
+  return page;
+}
+
+}  // namespace nxgate::config

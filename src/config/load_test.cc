@@ -1,0 +1,273 @@
+#include "config/load.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "config/complete.h"
+#include "config/context.h"
+#include "config/memory_files.h"
+#include "config/settings.h"
+#include "policy/policy.h"
+#include "wire/types.h"
+
+namespace nxgate::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+class LoadTest : public testing::Test {
+ protected:
+  Settings load(const std::string& text) {
+    Settings settings = read_toml(text, "n.toml", context_);
+    complete(context_, settings);
+    sort_faults(context_.faults, "n.toml");
+    return settings;
+  }
+
+  /// The faults of a text, each as `file:line:column: text`.
+  std::vector<std::string> faults_of(const std::string& text) {
+    context_.faults.clear();
+    (void)load(text);
+    std::vector<std::string> lines;
+    for (const Fault& fault : context_.faults) lines.push_back(to_string(fault));
+    return lines;
+  }
+
+  MemoryFiles files_;
+  Context context_{files_, "/etc/nxgate"};
+};
+
+TEST_F(LoadTest, NothingListensOnLoopbackAndDeniesEverything) {
+  const Settings settings = load("");
+  EXPECT_THAT(context_.faults, IsEmpty());
+  ASSERT_EQ(settings.server.listen.size(), 2U);
+  EXPECT_EQ(settings.server.listen[0].endpoint.to_string(), "127.0.0.1:53");
+  EXPECT_FALSE(settings.server.listen[0].implied);
+  EXPECT_EQ(settings.server.listen[1].endpoint.to_string(), "[::1]:53");
+  EXPECT_TRUE(settings.server.listen[1].implied);
+  ASSERT_EQ(settings.policies.size(), 1U);
+  EXPECT_EQ(settings.policies[0].name.name, "default");
+  EXPECT_TRUE(settings.policies[0].rules.empty());
+  EXPECT_THAT(context_.watched, IsEmpty());
+}
+
+TEST_F(LoadTest, ReadsEveryKey) {
+  files_.files["/etc/nxgate/allow.d/a.list"] = "one.example\n";
+  files_.files["/etc/nxgate/hosts"] = "10.0.0.9 box.test\n";
+  const Settings settings = load(R"(
+[server]
+listen = ["127.0.0.1:5353", "eth1:53", "10.0.0.1:53@/run/netns/x",
+          { address = "127.0.0.2:53", netns = "web", policy = "ci" }]
+workers = 3
+user = "dns"
+version-bind = "nxgate"
+tcp-idle = "5s"
+tcp-clients = 100
+tcp-per-client = 7
+[cache]
+size = "1MiB"
+least-ttl = "1s"
+most-ttl = "1h"
+most-negative-ttl = "1m"
+stale = "0s"
+prefetch = false
+[upstreams.app]
+servers = ["127.0.0.11", "tcp://[2620:fe::fe]:5353"]
+netns = "pid:17"
+timeout = "250ms"
+[policies.ci]
+deny = "address"
+deny-addresses = ["192.0.2.1", "2001:db8::1"]
+negative-ttl = "2s"
+allow = ["qiqitori.com", "=exact.example.org", "*.pypi.org"]
+deny-names = ["ads.qiqitori.com"]
+allow-files = ["allow.d/*"]
+hosts-files = ["/etc/nxgate/hosts"]
+records = ["db.test A 10.0.0.5"]
+suppress-types = ["AAAA", "TYPE65"]
+on-upstream-failure = "nxdomain"
+upstream = "app"
+routes = [{ names = ["corp.example"], upstream = "app" }]
+[[clients]]
+from = ["10.0.0.0/8", "fd00::/8"]
+policy = "ci"
+)");
+  ASSERT_THAT(context_.faults, IsEmpty());
+  const ServerSettings& server = settings.server;
+  ASSERT_EQ(server.listen.size(), 4U);
+  EXPECT_EQ(server.listen[1].interface, "eth1");
+  EXPECT_EQ(server.listen[1].endpoint.port, 53);
+  EXPECT_EQ(server.listen[2].netns, "/run/netns/x");
+  EXPECT_EQ(server.listen[3].netns, "web");
+  EXPECT_EQ(server.listen[3].policy->name, "ci");
+  EXPECT_EQ(server.workers, 3U);
+  EXPECT_EQ(server.user, "dns");
+  EXPECT_EQ(server.version_bind, "nxgate");
+  EXPECT_EQ(server.tcp_idle, Seconds(5));
+  EXPECT_EQ(server.tcp_clients, 100U);
+  EXPECT_EQ(server.tcp_per_client, 7U);
+  EXPECT_EQ(settings.cache.size, 1UL << 20);
+  EXPECT_EQ(settings.cache.least_ttl, Seconds(1));
+  EXPECT_EQ(settings.cache.most_ttl, Seconds(3600));
+  EXPECT_EQ(settings.cache.most_negative_ttl, Seconds(60));
+  EXPECT_EQ(settings.cache.stale, Seconds(0));
+  EXPECT_FALSE(settings.cache.prefetch);
+  const UpstreamSettings& upstream = settings.upstreams.at(0);
+  EXPECT_EQ(upstream.netns, "pid:17");
+  EXPECT_EQ(upstream.timeout, Milliseconds(250));
+  EXPECT_EQ(upstream.servers.at(0).endpoint.to_string(), "127.0.0.11:53");
+  EXPECT_FALSE(upstream.servers.at(0).tcp_only);
+  EXPECT_EQ(upstream.servers.at(1).endpoint.to_string(), "[2620:fe::fe]:5353");
+  EXPECT_TRUE(upstream.servers.at(1).tcp_only);
+  const PolicySettings& ci = settings.policies.at(0);
+  EXPECT_EQ(ci.deny, policy::DenyReply::kAddress);
+  EXPECT_EQ(ci.deny_v4->to_string(), "192.0.2.1");
+  EXPECT_EQ(ci.deny_v6->to_string(), "2001:db8::1");
+  EXPECT_EQ(ci.negative_ttl, Seconds(2));
+  ASSERT_EQ(ci.rules.size(), 5U);
+  EXPECT_EQ(ci.rules[0].at, (Location{"n.toml", 26, 10}));
+  EXPECT_EQ(ci.rules[4].at.file, "/etc/nxgate/allow.d/a.list");
+  EXPECT_EQ(ci.local.size(), 3U) << "box.test, its reverse name, db.test";
+  EXPECT_THAT(ci.suppressed_types, ElementsAre(wire::Type::kAaaa, wire::Type::kHttps));
+  EXPECT_EQ(ci.on_upstream_failure, policy::FailureReply::kNxDomain);
+  EXPECT_EQ(ci.upstream.name, "app");
+  EXPECT_EQ(ci.routes.at(0).names.at(0).to_text(), "corp.example");
+  EXPECT_EQ(settings.clients.at(0).from.at(1).prefix.to_string(), "fd00::/8");
+  EXPECT_THAT(context_.watched, ElementsAre("/etc/nxgate/allow.d/*", "/etc/nxgate/hosts"));
+}
+
+/// A text and the beginnings of the faults it must give, in order.
+struct Case {
+  const char* text;
+  std::vector<const char*> faults;
+};
+
+TEST_F(LoadTest, EachFaultStandsAtItsPlace) {
+  const std::vector<Case> cases{
+      {"servr = 1", {"n.toml:1:1: unknown key \"servr\" (did you mean \"server\"?)"}},
+      {"[server]\nlisten = [\"127.0.0.1:53\"]\nworker = 2",
+       {"n.toml:3:1: unknown key \"worker\" (did you mean \"workers\"?)"}},
+      {"[server]\nlisten = [\"127.0.0.256:53\"]",
+       {"n.toml:2:11: \"127.0.0.256:53\": expected an address or interface to listen on"}},
+      {"[server]\nlisten = [\"127.0.0.1:99999\"]", {"n.toml:2:11: \"127.0.0.1:99999\""}},
+      {"[server]\nlisten = []", {"n.toml:2:10: expected a list of at least one listener"}},
+      {"[server]\nlisten = [{ netns = \"web\" }]",
+       {"n.toml:2:11: missing key \"address\": expected listener"}},
+      {"[server]\nlisten = [\"127.0.0.1:53@../x\"]",
+       {"n.toml:2:11: \"../x\": expected a network namespace"}},
+      {"[server]\nworkers = 0", {"n.toml:2:11: \"0\": expected \"auto\" or a number from 1"}},
+      {"[server]\ntcp-idle = 5", {"n.toml:2:12: \"5\": expected a time with its unit"}},
+      {"[server]\nuser = [1]", {"n.toml:2:8: expected a single value, found a list"}},
+      {"[cache]\nsize = \"32MB\"", {"n.toml:2:8: \"32MB\": expected a size in bytes"}},
+      {"[cache]\nleast-ttl = \"1500ms\"", {"n.toml:2:13: \"1500ms\": expected whole seconds"}},
+      {"cache = 3", {"n.toml:1:9: expected a table, found a whole number"}},
+      {"[upstreams.default]\nservers = [\"dns.google\"]",
+       {"n.toml:2:12: \"dns.google\": expected a server's address"}},
+      {"[upstreams.default]\nservers = []", {"n.toml:2:11: expected at least one server"}},
+      {"[upstreams.default]", {"n.toml:1:1: missing key \"servers\""}},
+      {"[upstreams.default]\nservers = [\"1.1.1.1\"]\ntimeout = \"1h\"",
+       {"n.toml:3:11: \"1h\": expected a time from 50ms to 30s"}},
+      {"[upstreams.default]\nservers = [\"127.0.0.1\"]",
+       {"n.toml:2:12: \"127.0.0.1:53\" is nxgate itself"}},
+      {"[policies.default]\ndeny = \"nxdomian\"",
+       {"n.toml:2:8: \"nxdomian\": expected one of \"nxdomain\", \"nodata\""}},
+      {"[policies.default]\ndeny = \"address\"", {"n.toml:1:11: deny = \"address\" without"}},
+      {"[policies.default]\ndeny-addresses = [\"192.0.2.1\"]",
+       {"n.toml:1:11: \"deny-addresses\" without effect"}},
+      {"[policies.default]\nallow = [\"a..b\", \"ok.example\", \"x_y!.1.2.3.4:53\"]",
+       {"n.toml:2:10: ", "n.toml:2:32: "}},
+      {"[policies.default]\nallow = [\n  \"com\",\n  \"co.uk\",\n  \"=net\",\n  \"org force\"]",
+       {"n.toml:3:3: `com` would open everything under a public suffix",
+        "n.toml:4:3: `co.uk` would open"}},
+      {"[policies.default]\nallow = [7]", {"n.toml:2:10: expected a text, found a whole number"}},
+      {"[policies.default]\nallow-files = [\"missing.list\"]",
+       {"n.toml:2:16: \"/etc/nxgate/missing.list\": no such file"}},
+      {"[policies.default]\nrecords = [\"db.test A 10.0.0.500\"]", {"n.toml:2:12: "}},
+      {"[policies.default]\nsuppress-types = [\"AAAAA\"]",
+       {"n.toml:2:19: \"AAAAA\": expected a record type"}},
+      {"[policies.default]\nupstream = \"ap\"\n[upstreams.app]\nservers = [\"1.1.1.1\"]",
+       {"n.toml:2:12: \"ap\": no such upstream (did you mean \"app\"?)"}},
+      {"[policies.default]\nroutes = [{ names = [\"a.b\"], upstream = \"x\" }]",
+       {"n.toml:2:41: \"x\": no such upstream"}},
+      {"[[clients]]\nfrom = [\"10.0.0.0/8\"]\npolicy = \"nobody\"",
+       {"n.toml:3:10: \"nobody\": no such policy"}},
+      {"[[clients]]\nfrom = [\"10.0.0.1/8\"]\npolicy = \"default\"",
+       {"n.toml:2:9: \"10.0.0.1/8\": expected an address range"}},
+      {"[[clients]]\nfrom = [\"10.0.0.0/8\", \"10.0.0.0/8\"]\npolicy = \"default\"",
+       {"n.toml:2:23: \"10.0.0.0/8\" stands at n.toml:2:9 already"}},
+      {"[server]\nuser = \"a\"\nuser = \"b\"", {"n.toml:3:"}},
+      {"x = ", {"n.toml:1:"}},
+  };
+  for (const Case& one : cases) {
+    const std::vector<std::string> faults = faults_of(one.text);
+    std::vector<testing::Matcher<std::string>> expected;
+    for (const char* text : one.faults) expected.emplace_back(StartsWith(text));
+    EXPECT_THAT(faults, testing::ElementsAreArray(expected)) << one.text;
+  }
+}
+
+TEST_F(LoadTest, OverlappingListenersAreRefused) {
+  const auto listen = [&](const std::string& list) {
+    return faults_of("[server]\nlisten = [" + list + "]");
+  };
+  EXPECT_THAT(listen(R"("127.0.0.1:53", "127.0.0.1")"),
+              ElementsAre(StartsWith("n.toml:2:27: \"127.0.0.1:53\" overlaps with "
+                                     "\"127.0.0.1:53\" of n.toml:2:11")));
+  EXPECT_EQ(listen(R"("0.0.0.0:53", "127.0.0.1:53")").size(), 1U);
+  EXPECT_EQ(listen(R"("127.0.0.1:53@web", "127.0.0.1:53@/run/netns/web")").size(), 1U);
+  EXPECT_EQ(listen(R"("eth1:53", "eth1")").size(), 1U);
+  EXPECT_EQ(listen(R"("eth1:53", "0.0.0.0:53")").size(), 1U);
+  EXPECT_THAT(listen(R"("0.0.0.0:53", "[::]:53", "0.0.0.0:54", "eth1:55", "127.0.0.1:53@web")"),
+              IsEmpty());
+}
+
+TEST_F(LoadTest, FaultsInsideFilesNameTheFile) {
+  files_.files["/etc/nxgate/a.list"] = "good.example\n\nbad..example # why\n";
+  files_.files["/etc/nxgate/hosts"] = "10.0.0.300 x\n";
+  EXPECT_THAT(
+      faults_of("[policies.default]\nhosts-files = [\"hosts\"]\nallow-files = "
+                "[\"a.list\"]"),
+      ElementsAre(StartsWith("/etc/nxgate/a.list:3:1: "), StartsWith("/etc/nxgate/hosts:1:1: ")));
+}
+
+TEST_F(LoadTest, KeysTooDeepForTheParserAreRefused) {
+  std::string deep = "a";
+  for (int i = 0; i < 200'000; ++i) deep += ".a";
+  EXPECT_THAT(faults_of("\n" + deep + " = 1"),
+              ElementsAre("n.toml:2:18: a key of more than 8 parts; no key is that deep"));
+  EXPECT_THAT(faults_of("x = 'it''s'\ny = \"\"\"a\"\"\"\"\"\n[" + deep + "]"),
+              ElementsAre(testing::HasSubstr("")));
+  EXPECT_THAT(
+      faults_of("[policies.default]\nallow = [\"a.b.c.d.e.f.g.h.i.j.k.l\"] # a.b.c.d.e.f.g.h.i"),
+      IsEmpty());
+}
+
+TEST_F(LoadTest, ResolvConfServesWhenNoUpstreamIsNamed) {
+  files_.files["/etc/resolv.conf"] =
+      "# comment\nnameserver 127.0.0.1\nnameserver 9.9.9.9\nnameserver fe80::1%eth0\n";
+  const Settings settings = load("[policies.default]\nallow = [\"a.example\"]");
+  EXPECT_THAT(context_.faults, IsEmpty());
+  ASSERT_EQ(settings.upstreams.size(), 1U);
+  ASSERT_EQ(settings.upstreams[0].servers.size(), 1U) << "127.0.0.1:53 is nxgate itself";
+  EXPECT_EQ(settings.upstreams[0].servers[0].endpoint.to_string(), "9.9.9.9:53");
+  ASSERT_EQ(context_.warnings.size(), 1U);
+  EXPECT_EQ(to_string(context_.warnings[0]),
+            "/etc/resolv.conf:2:1: nameserver 127.0.0.1 is nxgate itself and left out");
+  EXPECT_THAT(context_.watched, ElementsAre("/etc/resolv.conf"));
+}
+
+TEST_F(LoadTest, WithoutAnyServerThereIsAWarningAndNoFallback) {
+  const Settings settings = load("[policies.default]\nallow = [\"a.example\"]");
+  EXPECT_THAT(settings.upstreams.at(0).servers, IsEmpty());
+  EXPECT_EQ(context_.warnings.size(), 2U) << "no resolv.conf, no server";
+}
+
+}  // namespace
+}  // namespace nxgate::config

@@ -1,0 +1,144 @@
+#include <array>
+#include <span>
+
+#include <toml++/toml.h>
+
+#include "config/context.h"
+#include "config/fields.h"
+#include "config/policy_source.h"
+#include "config/reading.h"
+#include "config/settings.h"
+#include "config/value.h"
+#include "policy/rule.h"
+
+namespace nxgate::config {
+namespace {
+
+using policy::Action;
+
+void read_servers(Reading& reading, const toml::node& node, UpstreamSettings& into) {
+  reading.each(node, [&](const Text& text) {
+    auto server = parse_upstream_server(text.value);
+    if (!server) return reading.context.fault(text.at, server.error().message);
+    server->at = text.at;
+    into.servers.push_back(*server);
+  });
+  const toml::array* const list = node.as_array();
+  if (list != nullptr && list->empty()) reading.fault(node, "expected at least one server");
+}
+
+constexpr std::array<Field<UpstreamSettings>, 3> kUpstream{{
+    {"servers", "list of servers", kRequired,
+     "Addresses to ask: `1.1.1.1`, `udp://1.1.1.1:53` (TCP when an answer is truncated), "
+     "`tcp://[2620:fe::fe]:53` (TCP alone). The fastest that works is asked first.",
+     read_servers},
+    {"timeout", "time", "\"1s\"", "For the whole of one question, failover included.",
+     read_value<&UpstreamSettings::timeout, parse_timeout>},
+    {"netns", "namespace", "\"\"",
+     "Network namespace to ask from: a path, a name of `ip netns`, or `pid:N`.",
+     read_value<&UpstreamSettings::netns, parse_netns>},
+}};
+
+void read_route_names(Reading& reading, const toml::node& node, RouteSettings& into) {
+  reading.each(node, [&](const Text& text) {
+    const auto name = parse_domain(text.value);
+    if (!name) return reading.context.fault(text.at, name.error().message);
+    into.names.push_back(*name);
+  });
+}
+
+constexpr std::array<Field<RouteSettings>, 2> kRoute{{
+    {"names", "list of names", kRequired, "Each name with all names below it.", read_route_names},
+    {"upstream", "upstream name", kRequired, "Who resolves them.",
+     read_reference<&RouteSettings::upstream>},
+}};
+
+/// Reads a list of texts with one of the functions of policy_source.h.
+template <auto Add>
+void read_each(Reading& reading, const toml::node& node, PolicySettings& into) {
+  reading.each(node, [&](const Text& text) { Add(reading.context, into, text); });
+}
+template <auto Add, Action action>
+void read_each_rule(Reading& reading, const toml::node& node, PolicySettings& into) {
+  reading.each(node, [&](const Text& text) { Add(reading.context, into, action, text); });
+}
+
+void read_suppressed(Reading& reading, const toml::node& node, PolicySettings& into) {
+  reading.each(node, [&](const Text& text) {
+    const auto type = parse_record_type(text.value);
+    if (!type) return reading.context.fault(text.at, type.error().message);
+    into.suppressed_types.push_back(*type);
+  });
+}
+
+void read_routes(Reading& reading, const toml::node& node, PolicySettings& into) {
+  reading.each_table(node, [&](const toml::table& table) {
+    read_table<RouteSettings>(reading, table, kRoute, into.routes.emplace_back());
+  });
+}
+
+constexpr std::array<Field<PolicySettings>, 13> kPolicy{{
+    {"allow", "list of rules", "[]",
+     "Names that are resolved. `name` is the name and all below it, `=name` the name alone, "
+     "`*.name` what is below it. The longest match wins; at the same length deny wins.",
+     read_each_rule<add_rule, Action::kAllow>},
+    {"deny-names", "list of rules", "[]",
+     "Names that are denied though a shorter rule allows them.",
+     read_each_rule<add_rule, Action::kDeny>},
+    {"allow-files", "list of paths", "[]",
+     "Files with one allow rule a line and `#` comments; `*` and `?` stand for many files.",
+     read_each_rule<add_rule_files, Action::kAllow>},
+    {"deny-files", "list of paths", "[]", "The same for deny rules.",
+     read_each_rule<add_rule_files, Action::kDeny>},
+    {"hosts-files", "list of paths", "[]",
+     "Files like `/etc/hosts`, answered by nxgate itself, forward and reverse.",
+     read_each<add_hosts_files>},
+    {"records", "list of records", "[]",
+     "Records that nxgate answers itself: `OWNER [TTL] TYPE DATA`; `*.name` is a wildcard.",
+     read_each<add_record>},
+    {"deny", "word", "\"nxdomain\"",
+     "What a denied name gets: `nxdomain`, `nodata`, `refused`, `drop` or `address`.",
+     read_value<&PolicySettings::deny, parse_deny_reply>},
+    {"deny-addresses", "list of addresses", "[]",
+     "With `deny = \"address\"`: an IPv4 and an IPv6 address, or one of them.",
+     read_each<add_deny_address>},
+    {"negative-ttl", "time", "\"10s\"",
+     "How long clients may remember a denial, and so wait for a newly allowed name.",
+     read_value<&PolicySettings::negative_ttl, parse_ttl>},
+    {"suppress-types", "list of types", "[]",
+     "Record types that allowed names don't have, such as `AAAA`: answered NODATA.",
+     read_suppressed},
+    {"on-upstream-failure", "word", "\"servfail\"",
+     "What a client gets when no upstream answers: `servfail`, or `nxdomain` for networks that "
+     "are offline on purpose.",
+     read_value<&PolicySettings::on_upstream_failure, parse_failure_reply>},
+    {"upstream", "upstream name", "\"default\"", "Who resolves allowed names.",
+     read_reference<&PolicySettings::upstream>},
+    {"routes", "list of tables", "[]",
+     "Names that another upstream resolves (see below). A route allows nothing by itself.",
+     read_routes},
+}};
+
+void read_ranges(Reading& reading, const toml::node& node, ClientSettings& into) {
+  reading.each(node, [&](const Text& text) {
+    const auto prefix = parse_range(text.value);
+    if (!prefix) return reading.context.fault(text.at, prefix.error().message);
+    into.from.push_back({*prefix, text.at});
+  });
+}
+
+constexpr std::array<Field<ClientSettings>, 2> kClients{{
+    {"from", "list of ranges", kRequired, "Address ranges, `10.0.0.0/8`; the longest match counts.",
+     read_ranges},
+    {"policy", "policy name", kRequired, "What is enforced for these clients.",
+     read_reference<&ClientSettings::policy>},
+}};
+
+}  // namespace
+
+std::span<const Field<UpstreamSettings>> upstream_fields() { return kUpstream; }
+std::span<const Field<RouteSettings>> route_fields() { return kRoute; }
+std::span<const Field<PolicySettings>> policy_fields() { return kPolicy; }
+std::span<const Field<ClientSettings>> client_fields() { return kClients; }
+
+}  // namespace nxgate::config

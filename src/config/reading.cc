@@ -1,0 +1,107 @@
+#include "config/reading.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/core.h>
+#include <toml++/toml.h>
+
+#include "base/error.h"
+#include "config/context.h"
+
+namespace nxgate::config {
+namespace {
+
+std::string_view kind_of(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "a text";
+    case toml::node_type::integer:
+      return "a whole number";
+    case toml::node_type::floating_point:
+      return "a number with a point";
+    case toml::node_type::boolean:
+      return "true or false";
+    case toml::node_type::date:
+    case toml::node_type::time:
+    case toml::node_type::date_time:
+      return "a date or time";
+    case toml::node_type::none:
+      break;
+  }
+  return "nothing";
+}
+
+std::string expected_kind(std::string_view expected, const toml::node& node) {
+  return fmt::format("expected {}, found {}", expected, kind_of(node));
+}
+
+}  // namespace
+
+Location Reading::at(const toml::source_region& source) const {
+  return {file, source.begin.line, source.begin.column};
+}
+
+void Reading::fault(const toml::node& node, std::string text) {
+  context.fault(at(node.source()), std::move(text));
+}
+
+std::optional<Text> Reading::scalar(const toml::node& node) {
+  const Location place = at(node.source());
+  if (const auto* const text = node.as_string()) return Text{text->get(), place};
+  if (const auto* const number = node.as_integer()) {
+    return Text{std::to_string(number->get()), place};
+  }
+  if (const auto* const flag = node.as_boolean()) {
+    return Text{flag->get() ? "true" : "false", place};
+  }
+  fault(node, expected_kind("a single value", node));
+  return std::nullopt;
+}
+
+const toml::table* Reading::table(const toml::node& node) {
+  const toml::table* const table = node.as_table();
+  if (table == nullptr) fault(node, expected_kind("a table", node));
+  return table;
+}
+
+void Reading::each(const toml::node& node, const std::function<void(const Text&)>& use) {
+  const toml::array* const list = node.as_array();
+  if (list == nullptr) return fault(node, expected_kind("a list of texts", node));
+  for (const toml::node& element : *list) {
+    if (const auto* const text = element.as_string()) {
+      use({text->get(), at(element.source())});
+    } else {
+      fault(element, expected_kind("a text", element));
+    }
+  }
+}
+
+void Reading::each_table(const toml::node& node,
+                         const std::function<void(const toml::table&)>& use) {
+  const toml::array* const list = node.as_array();
+  if (list == nullptr) return fault(node, expected_kind("a list of tables", node));
+  for (const toml::node& element : *list) {
+    if (const toml::table* const member = table(element)) use(*member);
+  }
+}
+
+void Reading::each_named(const toml::node& node,
+                         const std::function<void(const Text& name, const toml::table&)>& use) {
+  const toml::table* const tables = table(node);
+  if (tables == nullptr) return;
+  for (const auto& [key, element] : *tables) {
+    if (const toml::table* const named = table(element)) {
+      use({std::string(key.str()), at(key.source())}, *named);
+    }
+  }
+}
+
+}  // namespace nxgate::config

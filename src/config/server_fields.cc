@@ -1,0 +1,120 @@
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <toml++/toml.h>
+
+#include "base/error.h"
+#include "config/context.h"
+#include "config/fields.h"
+#include "config/reading.h"
+#include "config/settings.h"
+#include "config/value.h"
+
+namespace nxgate::config {
+namespace {
+
+Result<std::string> any_text(std::string_view text) { return std::string(text); }
+
+constexpr std::array<Field<ListenTable>, 3> kListen{{
+    {"address", "listener", kRequired, "Address or interface, and port.",
+     read_value<&ListenTable::address, parse_listener>},
+    {"netns", "namespace", "\"\"",
+     "Network namespace to listen in: a path, a name of `ip netns`, or `pid:N`.",
+     read_value<&ListenTable::netns, parse_netns>},
+    {"policy", "policy name", "\"\"", "Enforce this policy here, whatever the client's address.",
+     read_reference<&ListenTable::policy>},
+}};
+
+std::optional<Listener> read_listen_table(Reading& reading, const toml::table& table) {
+  ListenTable parts;
+  const auto faults = reading.context.faults.size();
+  read_table(reading, table, listen_fields(), parts);
+  if (reading.context.faults.size() != faults) return std::nullopt;
+  Listener listener = std::move(parts.address);
+  if (!parts.netns.empty() && !listener.netns.empty()) {
+    reading.fault(table, "names a network namespace both in \"address\" and in \"netns\"");
+    return std::nullopt;
+  }
+  if (!parts.netns.empty()) listener.netns = std::move(parts.netns);
+  if (!parts.policy.name.empty()) listener.policy = std::move(parts.policy);
+  return listener;
+}
+
+std::optional<Listener> read_listen_text(Reading& reading, const toml::node& node) {
+  const auto text = reading.scalar(node);
+  if (!text) return std::nullopt;
+  auto listener = parse_listener(text->value);
+  if (listener) return *std::move(listener);
+  reading.fault(node, listener.error().message);
+  return std::nullopt;
+}
+
+void read_listen(Reading& reading, const toml::node& node, ServerSettings& into) {
+  const toml::array* const list = node.as_array();
+  if (list == nullptr || list->empty()) {
+    return reading.fault(node,
+                         "expected a list of at least one listener, such as [\"127.0.0.1:53\"]");
+  }
+  for (const toml::node& element : *list) {
+    const toml::table* const table = element.as_table();
+    auto listener =
+        table != nullptr ? read_listen_table(reading, *table) : read_listen_text(reading, element);
+    if (!listener) continue;
+    listener->at = reading.at(element.source());
+    into.listen.push_back(*std::move(listener));
+  }
+}
+
+constexpr std::array<Field<ServerSettings>, 7> kServer{{
+    {"listen", "list of listeners", R"(["127.0.0.1:53", "[::1]:53"])",
+     "Where to answer, over UDP and TCP: `address:port`, `interface:port`, either followed by "
+     "`@NETNS`, or a table (see below).",
+     read_listen, same_value<&ServerSettings::listen>},
+    {"workers", "\"auto\" or number", "\"auto\"",
+     "Threads that answer, each with sockets of its own; `auto` is one a processor.",
+     read_value<&ServerSettings::workers, parse_workers>, same_value<&ServerSettings::workers>},
+    {"user", "user name", "\"nobody\"", "Who to become after binding, when started as root.",
+     read_value<&ServerSettings::user, any_text>, same_value<&ServerSettings::user>},
+    {"version-bind", "text", "\"\"",
+     "Answer to CHAOS `version.bind`; the empty text refuses the question.",
+     read_value<&ServerSettings::version_bind, any_text>},
+    {"tcp-idle", "time", "\"10s\"", "A TCP connection without a query for this long is closed.",
+     read_value<&ServerSettings::tcp_idle, parse_time>, same_value<&ServerSettings::tcp_idle>},
+    {"tcp-clients", "number", "1024",
+     "TCP connections in all; beyond it the one idle for longest is closed.",
+     read_value<&ServerSettings::tcp_clients, parse_count>,
+     same_value<&ServerSettings::tcp_clients>},
+    {"tcp-per-client", "number", "32", "TCP connections of one client address, likewise.",
+     read_value<&ServerSettings::tcp_per_client, parse_count>,
+     same_value<&ServerSettings::tcp_per_client>},
+}};
+
+constexpr std::array<Field<CacheSettings>, 6> kCache{{
+    {"size", "size", "\"32MiB\"", "Memory for answers of upstreams.",
+     read_value<&CacheSettings::size, parse_size>, same_value<&CacheSettings::size>},
+    {"least-ttl", "time", "\"0s\"", "Shorter TTLs are raised to this; a TTL of 0 stays 0.",
+     read_value<&CacheSettings::least_ttl, parse_ttl>, same_value<&CacheSettings::least_ttl>},
+    {"most-ttl", "time", "\"7d\"", "Longer TTLs are cut to this.",
+     read_value<&CacheSettings::most_ttl, parse_ttl>, same_value<&CacheSettings::most_ttl>},
+    {"most-negative-ttl", "time", "\"1h\"",
+     "The same for upstreams' NXDOMAIN and NODATA (RFC 2308).",
+     read_value<&CacheSettings::most_negative_ttl, parse_ttl>,
+     same_value<&CacheSettings::most_negative_ttl>},
+    {"stale", "time", "\"1d\"",
+     "How long past its TTL an answer may serve while upstreams fail (RFC 8767); `0s` for never.",
+     read_value<&CacheSettings::stale, parse_ttl>, same_value<&CacheSettings::stale>},
+    {"prefetch", "true or false", "true", "Ask again for popular names shortly before they expire.",
+     read_value<&CacheSettings::prefetch, parse_flag>},
+}};
+
+}  // namespace
+
+std::span<const Field<ListenTable>> listen_fields() { return kListen; }
+std::span<const Field<ServerSettings>> server_fields() { return kServer; }
+std::span<const Field<CacheSettings>> cache_fields() { return kCache; }
+
+}  // namespace nxgate::config

@@ -1,0 +1,119 @@
+// The configuration as typed values, whatever it was written as.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "policy/local_data.h"
+#include "policy/policy.h"
+#include "policy/rule_set.h"
+#include "wire/name.h"
+#include "wire/types.h"
+
+namespace nxgate::config {
+
+/// The name of a policy or upstream, and where it was written. Two are equal if they name the same.
+struct Reference {
+  std::string name;
+  Location at;
+
+  bool operator==(const Reference& other) const { return name == other.name; }
+};
+
+/// One place to listen on, over UDP and TCP.
+struct Listener {
+  Endpoint endpoint;      ///< with `interface`, the IPv4 wildcard, meaning both families
+  std::string interface;  ///< empty for any
+  std::string netns;      ///< path, `ip netns` name or `pid:N`; empty for our own
+  std::optional<Reference> policy;
+  bool implied = false;  ///< nobody asked for it: skipped where the host has no IPv6
+  Location at;
+
+  /// Where the text stands makes no difference.
+  bool operator==(const Listener& other) const {
+    return endpoint == other.endpoint && interface == other.interface && netns == other.netns &&
+           policy == other.policy && implied == other.implied;
+  }
+};
+
+struct ServerSettings {
+  std::vector<Listener> listen;  ///< never empty once `complete` has run
+  std::uint32_t workers = 0;     ///< 0: as many as there are processors
+  std::string user = "nobody";
+  std::string version_bind;  ///< empty refuses
+  Milliseconds tcp_idle{10'000};
+  std::uint32_t tcp_clients = 1024;
+  std::uint32_t tcp_per_client = 32;
+};
+
+struct CacheSettings {
+  std::size_t size = 32UL << 20;  ///< bytes
+  Milliseconds least_ttl{0};
+  Milliseconds most_ttl{Seconds(7L * 86400)};
+  Milliseconds most_negative_ttl{Seconds(3600)};
+  Milliseconds stale{Seconds(86400)};  ///< 0: stale answers are never served
+  bool prefetch = true;
+};
+
+struct UpstreamServer {
+  bool tcp_only = false;
+  Endpoint endpoint;
+  Location at;
+
+  bool operator==(const UpstreamServer& other) const {
+    return tcp_only == other.tcp_only && endpoint == other.endpoint;
+  }
+};
+
+struct UpstreamSettings {
+  Reference name;
+  std::vector<UpstreamServer> servers;
+  Milliseconds timeout{1000};
+  std::string netns;
+};
+
+/// Names, each with all below it, that another upstream resolves. A route allows nothing by itself.
+struct RouteSettings {
+  std::vector<wire::DomainName> names;
+  Reference upstream;
+};
+
+struct PolicySettings {
+  Reference name;
+  policy::DenyReply deny = policy::DenyReply::kNxDomain;
+  std::optional<IpAddress> deny_v4;
+  std::optional<IpAddress> deny_v6;
+  Milliseconds negative_ttl{10'000};
+  policy::RuleSet rules;  ///< of the keys and of the files they name
+  policy::LocalData local{wire::process_hash_key()};
+  std::vector<wire::Type> suppressed_types;
+  policy::FailureReply on_upstream_failure = policy::FailureReply::kServFail;
+  Reference upstream{"default", {}};
+  std::vector<RouteSettings> routes;
+};
+
+struct ClientRange {
+  Prefix prefix;
+  Location at;
+};
+
+struct ClientSettings {
+  std::vector<ClientRange> from;
+  Reference policy;
+};
+
+struct Settings {
+  ServerSettings server;
+  CacheSettings cache;
+  std::vector<UpstreamSettings> upstreams;
+  std::vector<PolicySettings> policies;
+  std::vector<ClientSettings> clients;
+};
+
+}  // namespace nxgate::config
