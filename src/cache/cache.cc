@@ -28,8 +28,13 @@ std::size_t cost(const Answer& answer) {
          answer.targets.capacity() * sizeof(answer.targets[0]);
 }
 
-/// The hash of everything in the key; its name's hash is keyed already.
-std::uint64_t slot_of(const Key& key) noexcept {
+std::uint32_t bounded_ttl(std::uint32_t ttl, std::uint32_t least, std::uint32_t most) noexcept {
+  return ttl == 0 ? 0 : std::min(std::max(ttl, least), most);
+}
+
+}  // namespace
+
+std::size_t hash_value(const Key& key) noexcept {
   constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;
   std::uint64_t hash = key.hash;
   hash ^= (static_cast<std::uint64_t>(key.question.type) << 32 |
@@ -41,12 +46,6 @@ std::uint64_t slot_of(const Key& key) noexcept {
   hash = (hash ^ hash >> 32) * kMix;
   return hash ^ hash >> 29;
 }
-
-std::uint32_t bounded_ttl(std::uint32_t ttl, std::uint32_t least, std::uint32_t most) noexcept {
-  return ttl == 0 ? 0 : std::min(std::max(ttl, least), most);
-}
-
-}  // namespace
 
 // SIEVE (Zhang et al., NSDI 2024): new entries go in at the front; the hand moves from the back
 // towards the front, spares an entry that was hit since it last came by, and evicts the first that
@@ -125,7 +124,7 @@ Cache::Shard& Cache::shard(std::uint64_t slot) const noexcept {
 }
 
 std::shared_ptr<const Answer> Cache::find(const Key& key, Instant now) noexcept {
-  const std::uint64_t slot = slot_of(key);
+  const std::uint64_t slot = hash_value(key);
   Shard& in = shard(slot);
   const std::lock_guard lock(in.mutex);
   const auto found = in.index.find(slot);
@@ -144,7 +143,7 @@ void Cache::insert(std::shared_ptr<const Answer> answer) {
   const std::size_t most = limits_.bytes / kShards;
   const std::size_t size = cost(*answer);
   if (answer->ttl == 0 || size > most) return;
-  const std::uint64_t slot = slot_of(answer->key);
+  const std::uint64_t slot = hash_value(answer->key);
   Shard& in = shard(slot);
   const std::lock_guard lock(in.mutex);
   if (const auto old = in.index.find(slot); old != in.index.end()) in.erase(old->second);

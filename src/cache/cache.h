@@ -28,6 +28,9 @@ struct Key {
   bool operator==(const Key&) const = default;
 };
 
+/// The hash of a whole key, for hash tables; keyed as far as `hash` is.
+[[nodiscard]] std::size_t hash_value(const Key& key) noexcept;
+
 /// One stored answer; immutable, and alive as long as somebody holds it.
 struct Answer {
   Key key;

@@ -1,0 +1,91 @@
+#include "forward/health.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/snapshot.h"
+
+namespace nxgate::forward {
+namespace {
+
+constexpr std::uint32_t kMissesUntilDown = 3;
+constexpr Seconds kTrustAfterSuccess{10};
+constexpr Seconds kDownAtFirst{5};
+/// The table is tidied when it grows past this, as after many reloads.
+constexpr std::size_t kManyGroups = 64;
+
+}  // namespace
+
+void ServerHealth::answered(Instant now, Microseconds rtt) noexcept {
+  // As TCP does it (RFC 6298): one eighth of the new sample.
+  const auto old = rtt_.load(std::memory_order_relaxed);
+  const auto sample = std::max<Microseconds::rep>(rtt.count(), 1);
+  rtt_.store(old == 0 ? sample : old + (sample - old) / 8, std::memory_order_relaxed);
+  reached(now);
+}
+
+void ServerHealth::reached(Instant now) noexcept {
+  if (down(now)) {
+    store(recovered_, now);
+    store(down_until_, Instant{});
+  }
+  misses_.store(0, std::memory_order_relaxed);
+  store(last_success_, now);
+}
+
+void ServerHealth::missed(Instant now, Microseconds waited) noexcept {
+  if (waited > smoothed_rtt()) rtt_.store(waited.count(), std::memory_order_relaxed);
+  const std::uint32_t misses = misses_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const Instant success = load(last_success_);
+  const bool trusted = success != Instant{} && now - success < kTrustAfterSuccess;
+  if (misses >= kMissesUntilDown || !trusted) {
+    stay_down(std::max(load(down_until_), now + kDownAtFirst));
+  }
+}
+
+void ServerHealth::age() noexcept {
+  const auto old = rtt_.load(std::memory_order_relaxed);
+  rtt_.store(old - old / 64, std::memory_order_relaxed);
+}
+
+std::vector<std::size_t> GroupHealth::order(Instant now) noexcept {
+  std::vector<std::pair<Microseconds, std::size_t>> alive;
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    if (!servers_[i].down(now)) alive.emplace_back(servers_[i].smoothed_rtt(), i);
+  }
+  std::ranges::sort(alive);
+  std::vector<std::size_t> order;
+  for (const auto& [rtt, index] : alive) {
+    if (!order.empty()) servers_[index].age();
+    order.push_back(index);
+  }
+  return order;
+}
+
+Instant GroupHealth::recovered() const noexcept {
+  Instant latest{};
+  for (const ServerHealth& server : servers_) latest = std::max(latest, server.recovered());
+  return latest;
+}
+
+std::shared_ptr<GroupHealth> HealthTable::of(const engine::UpstreamGroup& group) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = groups_.find(group.identity); found != groups_.end()) {
+    return found->second;
+  }
+  if (groups_.size() >= kManyGroups) {
+    std::erase_if(groups_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  }
+  auto health = std::make_shared<GroupHealth>(group.servers.size());
+  groups_.emplace(group.identity, health);
+  return health;
+}
+
+}  // namespace nxgate::forward

@@ -1,0 +1,107 @@
+// How the upstream servers are doing, learnt from real traffic and from probes.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/snapshot.h"
+
+namespace nxgate::forward {
+
+using Microseconds = std::chrono::microseconds;
+
+/// One server. Any thread, no lock: a lost update costs a little precision and no more.
+///
+/// A server goes down when it misses three questions in a row, or one after ten seconds without a
+/// success, so that a single slow name can't take a working server out. It stays down as long as
+/// probes say so, and comes back with the first reply of any kind.
+class ServerHealth {
+ public:
+  /// A usable answer came after `rtt`.
+  void answered(Instant now, Microseconds rtt) noexcept;
+  /// It replied, if only with a failure.
+  void reached(Instant now) noexcept;
+  /// It was unreachable, or silent for `waited`.
+  void missed(Instant now, Microseconds waited) noexcept;
+
+  [[nodiscard]] bool down(Instant now) const noexcept { return now < load(down_until_); }
+  void stay_down(Instant until) noexcept { store(down_until_, until); }
+  /// When it last came back from being down.
+  [[nodiscard]] Instant recovered() const noexcept { return load(recovered_); }
+
+  /// Zero until it was measured.
+  [[nodiscard]] Microseconds smoothed_rtt() const noexcept {
+    return Microseconds(rtt_.load(std::memory_order_relaxed));
+  }
+  /// Makes a server that wasn't chosen a little more attractive, so that it's tried again some day.
+  void age() noexcept;
+
+  /// True for the one caller who is to probe this server until it's back; that one calls
+  /// `release_probe` in the end.
+  [[nodiscard]] bool claim_probe(Instant now) noexcept {
+    return down(now) && !probed_.exchange(true, std::memory_order_relaxed);
+  }
+  void release_probe() noexcept { probed_.store(false, std::memory_order_relaxed); }
+
+ private:
+  using Ticks = std::atomic<Instant::rep>;
+  static Instant load(const Ticks& ticks) noexcept {
+    return Instant(Instant::duration(ticks.load(std::memory_order_relaxed)));
+  }
+  static void store(Ticks& ticks, Instant at) noexcept {
+    ticks.store(at.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+
+  std::atomic<Microseconds::rep> rtt_{0};
+  std::atomic<std::uint32_t> misses_{0};
+  Ticks last_success_{0};
+  Ticks down_until_{0};
+  Ticks recovered_{0};
+  std::atomic<bool> probed_{false};
+};
+
+/// The servers of one group, in the group's order. Any thread.
+class GroupHealth {
+ public:
+  explicit GroupHealth(std::size_t servers) : servers_(servers) {}
+
+  [[nodiscard]] ServerHealth& server(std::size_t index) noexcept { return servers_[index]; }
+  [[nodiscard]] std::size_t size() const noexcept { return servers_.size(); }
+
+  /// The servers that are not down, the fastest first; empty while the whole group is remembered
+  /// as dead.
+  [[nodiscard]] std::vector<std::size_t> order(Instant now) noexcept;
+
+  /// When one of them last came back.
+  [[nodiscard]] Instant recovered() const noexcept;
+
+  /// Probing goes on only while clients ask.
+  void note_interest(Instant now) noexcept { interest_.store(now.time_since_epoch().count()); }
+  [[nodiscard]] Instant last_interest() const noexcept {
+    return Instant(Instant::duration(interest_.load()));
+  }
+
+ private:
+  std::vector<ServerHealth> servers_;
+  std::atomic<Instant::rep> interest_{0};
+};
+
+/// The health of every group by its identity, which a reload keeps as long as its settings are the
+/// same. Any thread; a lock per question, held for one look-up.
+class HealthTable {
+ public:
+  [[nodiscard]] std::shared_ptr<GroupHealth> of(const engine::UpstreamGroup& group);
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<GroupHealth>> groups_;
+};
+
+}  // namespace nxgate::forward
