@@ -1,7 +1,7 @@
 // Reading hosts(5) files into local data.
-#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/core.h>
 

@@ -51,7 +51,7 @@ Matcher::Matcher(RuleSet rules, std::span<const LocalName> local, std::span<cons
 
 SuffixTable Matcher::compile(RuleSet& rules, std::span<const LocalName> local,
                              std::span<const Route> routes, std::uint64_t hash_key) {
-  SuffixTableBuilder builder(hash_key);
+  SuffixTableBuilder builder(hash_key, rules.size() + local.size() + routes.size());
   std::vector<std::uint32_t> nodes;
   nodes.reserve(rules.size());
   for (std::uint32_t i = 0; i < rules.size(); ++i) {
@@ -72,7 +72,7 @@ SuffixTable Matcher::compile(RuleSet& rules, std::span<const LocalName> local,
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     rules.entries_[i].name_at = builder.offset_of(nodes[i]);
   }
-  rules.names_ = {};
+  rules.names_ = std::vector<std::uint8_t>();
   rules.entries_.shrink_to_fit();
   return table;
 }

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
@@ -18,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "policy/record_words.h"
+#include "policy/words.h"
 #include "wire/name.h"
 #include "wire/types.h"
 
@@ -63,14 +62,12 @@ void append(Rdata& rdata, Bytes bytes) { rdata.insert(rdata.end(), bytes.begin()
 
 template <class Number>
 Wrong read_number(std::string_view word, Rdata& rdata) {
-  Number number = 0;
-  const char* const last = word.data() + word.size();
-  const auto [end, error] = std::from_chars(word.data(), last, number);
-  if (error != std::errc{} || end != last) {
-    return fmt::format("`{}` is no number up to {}", word, static_cast<Number>(~Number{0}));
+  const auto number = parse_number<Number>(word);
+  if (!number) {
+    return fmt::format("`{}` is no number up to {}", word, std::numeric_limits<Number>::max());
   }
-  for (std::size_t shift = sizeof number; shift-- > 0;) {
-    rdata.push_back(static_cast<std::uint8_t>(number >> (8 * shift)));
+  for (std::size_t shift = sizeof(Number); shift-- > 0;) {
+    rdata.push_back(static_cast<std::uint8_t>(*number >> (8 * shift)));
   }
   return {};
 }
@@ -150,22 +147,19 @@ Wrong read_form(const Form& form, std::span<const RecordWord> words, Rdata& rdat
 Wrong read_unknown(std::span<const RecordWord> words, Rdata& rdata) {
   if (words.size() < 2 || words[0].quoted || words[0].text != "\\#")
     return "this type has no other form";
-  Rdata length;
-  if (auto wrong = read_number<std::uint16_t>(words[1].text, length); !wrong.empty()) return wrong;
+  const auto length = parse_number<std::uint16_t>(words[1].text);
+  if (!length) return fmt::format("`{}` is no length up to 65535", words[1].text);
   std::string hex;
   for (const RecordWord& word : words.subspan(2)) hex += word.text;
   if (hex.size() % 2 != 0) return "an odd number of hex digits";
   for (std::size_t at = 0; at < hex.size(); at += 2) {
-    std::uint8_t byte = 0;
-    const auto [end, error] = std::from_chars(hex.data() + at, hex.data() + at + 2, byte, 16);
-    if (error != std::errc{} || end != hex.data() + at + 2) {
-      return fmt::format("`{}` is no byte in hex", hex.substr(at, 2));
-    }
-    rdata.push_back(byte);
+    const std::string_view digits = std::string_view(hex).substr(at, 2);
+    const auto byte = parse_number<std::uint8_t>(digits, 16);
+    if (!byte) return fmt::format("`{}` is no byte in hex", digits);
+    rdata.push_back(*byte);
   }
-  const std::size_t told = static_cast<std::size_t>(length[0] << 8 | length[1]);
-  if (told != rdata.size()) {
-    return fmt::format("LENGTH says {} bytes, but there are {}", told, rdata.size());
+  if (*length != rdata.size()) {
+    return fmt::format("LENGTH says {} bytes, but there are {}", *length, rdata.size());
   }
   return {};
 }

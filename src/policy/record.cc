@@ -1,21 +1,23 @@
 // Reading records of the configuration.
-#include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <span>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/core.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/error.h"
 #include "policy/local_data.h"
 #include "policy/rdata.h"
 #include "policy/record_words.h"
+#include "policy/words.h"
 #include "wire/name.h"
 #include "wire/types.h"
 
@@ -26,10 +28,7 @@ constexpr std::string_view kForm = "a record is NAME [TTL] TYPE DATA";
 
 /// Seconds as a number or as a duration; empty if the word is no TTL.
 std::optional<std::uint32_t> parse_ttl(std::string_view word) {
-  std::uint32_t seconds = 0;
-  const char* const last = word.data() + word.size();
-  const auto [end, error] = std::from_chars(word.data(), last, seconds);
-  if (error == std::errc{} && end == last) return seconds;
+  if (const auto seconds = parse_number<std::uint32_t>(word)) return seconds;
   const auto duration = parse_duration(word);
   if (!duration) return std::nullopt;
   return static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(*duration).count());

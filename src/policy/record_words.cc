@@ -1,15 +1,15 @@
 #include "policy/record_words.h"
 
-#include <charconv>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "policy/words.h"
 
 namespace nxgate::policy {
 namespace {
@@ -66,13 +66,12 @@ Result<std::vector<std::uint8_t>> unescape(std::string_view text) {
       continue;
     }
     const std::string_view digits = text.substr(std::min(at, text.size()), 3);
-    std::uint8_t value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (digits.size() < 3 || error != std::errc{} || end != digits.data() + 3) {
+    const auto value = parse_number<std::uint8_t>(digits);
+    if (digits.size() < 3 || !value) {
       return fail(
           fmt::format("`{}`: an escape is \\DDD up to \\255, or \\ and one character", text));
     }
-    bytes.push_back(value);
+    bytes.push_back(*value);
     at += 2;
   }
   if (bytes.size() > kLongestString) {

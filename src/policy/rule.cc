@@ -1,8 +1,6 @@
 #include "policy/rule.h"
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 

@@ -11,13 +11,14 @@
 namespace nxgate::policy {
 namespace {
 
-constexpr std::size_t kFirstRoom = 64;
 constexpr std::uint8_t kRootName[] = {0};
 
 }  // namespace
 
-SuffixTableBuilder::SuffixTableBuilder(std::uint64_t hash_key)
-    : hash_key_(hash_key), index_(kFirstRoom), room_(kFirstRoom) {
+SuffixTableBuilder::SuffixTableBuilder(std::uint64_t hash_key, std::size_t names)
+    // Names have ancestors of their own too, by experience one for every two or three.
+    : hash_key_(hash_key), index_(names + names / 2 + 8), room_(names + names / 2 + 8) {
+  drafts_.reserve(room_ + 1);
   drafts_.push_back({.name = kRootName, .name_size = 1});
 }
 

@@ -16,7 +16,8 @@ namespace nxgate::policy {
 /// Names are not copied: the bytes given to `node` must live until `build` returns.
 class SuffixTableBuilder {
  public:
-  explicit SuffixTableBuilder(std::uint64_t hash_key);
+  /// `names` is about how many will be given; more is no fault.
+  SuffixTableBuilder(std::uint64_t hash_key, std::size_t names);
 
   /// The number of the node of `name`, which is made, together with those above, if it is new.
   std::uint32_t node(Bytes name);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <system_error>
 
 namespace nxgate::policy {
 
@@ -51,5 +53,16 @@ class LineReader {
   std::string_view rest_;
   std::uint32_t number_ = 0;
 };
+
+/// Reads `text` as a whole as an unsigned number.
+template <class Number>
+[[nodiscard]] std::optional<Number> parse_number(std::string_view text, int base = 10) {
+  Number number = 0;
+  const char* const first = text.data();
+  const char* const last = first + text.size();
+  const auto [end, error] = std::from_chars(first, last, number, base);
+  if (error != std::errc{} || end != last) return std::nullopt;
+  return number;
+}
 
 }  // namespace nxgate::policy
