@@ -1,0 +1,155 @@
+#include "serve/server.h"
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/error_code.hpp>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "serve/handler.h"
+#include "serve/limits.h"
+#include "serve/tcp_census.h"
+#include "serve/tcp_listener.h"
+#include "serve/tcp_session.h"
+#include "serve/udp_listener.h"
+#include "serve/worker.h"
+#include "sys/netns.h"
+#include "sys/socket.h"
+
+namespace nxgate::serve {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// How often sessions and listeners are looked after: once a second, more often only where the
+/// timeout is shorter than that makes sense for.
+Milliseconds interval(const TcpLimits& limits) {
+  return std::clamp(limits.idle / 4, Milliseconds(10), Milliseconds(1000));
+}
+
+}  // namespace
+
+Result<void> probe_free(std::span<const Listener> listeners) {
+  for (const Listener& listener : listeners) {
+    for (const sys::SocketKind kind : {sys::SocketKind::kUdp, sys::SocketKind::kTcp}) {
+      if (auto free = sys::probe_free(kind, listener.at); !free) return free;
+    }
+  }
+  return {};
+}
+
+Server::Server(asio::io_context& loop, Handler& handler, std::vector<Listener> listeners,
+               const TcpLimits& limits, TcpCensus& census, bool reports)
+    : worker_{.loop = loop, .handler = handler, .limits = limits, .census = census},
+      timer_(std::make_shared<asio::steady_timer>(loop)),
+      reports_(reports) {
+  for (Listener& listener : listeners) {
+    places_.emplace_back().listener = std::make_shared<const Listener>(std::move(listener));
+  }
+}
+
+Server::~Server() {
+  for (Place& place : places_) close(place);
+  for (const auto& weak : worker_.sessions) {
+    if (const auto session = weak.lock()) session->close();
+  }
+}
+
+Result<void> Server::start() {
+  for (Place& place : places_) {
+    if (auto opened = open(place); !opened) return opened;
+    if (reports_) log::info("listening on {}", place.listener->at.to_string());
+  }
+  schedule();
+  return {};
+}
+
+void Server::stop() {
+  stopped_ = true;
+  for (const Place& place : places_) {
+    if (place.udp) place.udp->stop_receiving();
+    if (place.tcp) place.tcp->close();
+  }
+  for (const auto& weak : worker_.sessions) {
+    if (const auto session = weak.lock()) session->drain();
+  }
+}
+
+bool Server::drained() const {
+  return worker_.pending.use_count() == 1 &&
+         std::ranges::none_of(worker_.sessions, [](const auto& weak) {
+           const auto session = weak.lock();
+           return session && session->open();
+         });
+}
+
+void Server::schedule() {
+  timer_->expires_after(interval(worker_.limits));
+  timer_->async_wait([this, alive = std::weak_ptr(timer_)](const boost::system::error_code&) {
+    if (alive.expired()) return;
+    close_overdue();
+    for (Place& place : places_) {
+      if (!stopped_) check(place);
+    }
+    schedule();
+  });
+}
+
+void Server::close_overdue() {
+  const Instant now = Clock::now();
+  std::erase_if(worker_.sessions, [now](const auto& weak) {
+    const auto session = weak.lock();
+    if (session && session->open() && session->overdue(now)) session->close();
+    return !session || !session->open();
+  });
+}
+
+/// Closes what is no more where it was, and opens what is closed.
+void Server::check(Place& place) {
+  const std::string name = place.listener->at.to_string();
+  if (place.udp) {
+    if (still_there(place)) return;
+    close(place);
+    if (reports_) log::warning("{} is gone with its namespace or interface; waiting for it", name);
+  }
+  if (open(place) && reports_) log::info("listening on {} again", name);
+}
+
+/// Opens both sockets or none. Where they are is noted first: if that changes meanwhile, the next
+/// check finds out.
+Result<void> Server::open(Place& place) {
+  const sys::ListenAddress& at = place.listener->at;
+  place.netns = at.netns.identity();
+  place.interface = at.interface.empty() ? 0 : sys::interface_index(at.interface, at.netns);
+  auto udp = sys::open_listener(sys::SocketKind::kUdp, at, true);
+  if (!udp) return std::unexpected(udp.error());
+  auto tcp = sys::open_listener(sys::SocketKind::kTcp, at, true);
+  if (!tcp) return std::unexpected(tcp.error());
+  place.udp = std::make_shared<UdpListener>(std::move(*udp), place.listener, worker_);
+  place.tcp = std::make_shared<TcpListener>(std::move(*tcp), place.listener, worker_);
+  place.udp->start();
+  place.tcp->start();
+  return {};
+}
+
+void Server::close(Place& place) {
+  if (place.udp) std::exchange(place.udp, nullptr)->close();
+  if (place.tcp) std::exchange(place.tcp, nullptr)->close();
+}
+
+bool Server::still_there(const Place& place) {
+  const sys::ListenAddress& at = place.listener->at;
+  if (!at.netns.own() && at.netns.identity() != place.netns) return false;
+  return at.interface.empty() || sys::interface_index(at.interface, at.netns) == place.interface;
+}
+
+}  // namespace nxgate::serve

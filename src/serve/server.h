@@ -1,0 +1,73 @@
+// One worker's listeners: opened, watched, closed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/error.h"
+#include "serve/handler.h"
+#include "serve/limits.h"
+#include "serve/tcp_census.h"
+#include "serve/tcp_listener.h"
+#include "serve/udp_listener.h"
+#include "serve/worker.h"
+
+namespace nxgate::serve {
+
+/// Whether nobody else serves at any of these places. Call once, before the first Server starts.
+[[nodiscard]] Result<void> probe_free(std::span<const Listener> listeners);
+
+/// The network side of one worker. A listener whose namespace or interface goes away is closed, and
+/// opened again when it returns. Used by the thread that runs `loop`, which must outlive it;
+/// destroying it closes everything.
+class Server {
+ public:
+  /// `reports` is for one worker of all: it logs what happens to the listeners.
+  Server(boost::asio::io_context& loop, Handler& handler, std::vector<Listener> listeners,
+         const TcpLimits& limits, TcpCensus& census, bool reports);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Opens all listeners, or says which one can't be. Binds low ports and enters namespaces: call
+  /// it before root is dropped. Serving begins when the loop runs.
+  [[nodiscard]] Result<void> start();
+
+  /// Accepts and receives no more. Late replies still leave, and TCP sessions end when they have
+  /// theirs.
+  void stop();
+  /// After `stop`: whether nothing is owed to anybody any more.
+  [[nodiscard]] bool drained() const;
+
+ private:
+  /// A listener and what is open there, if anything.
+  struct Place {
+    std::shared_ptr<const Listener> listener;
+    std::shared_ptr<UdpListener> udp;
+    std::shared_ptr<TcpListener> tcp;
+    /// Where it is open: the same name can come to mean another namespace or interface.
+    std::optional<std::uint64_t> netns;
+    unsigned interface = 0;
+  };
+
+  void schedule();
+  void close_overdue();
+  void check(Place& place);
+  [[nodiscard]] Result<void> open(Place& place);
+  static void close(Place& place);
+  [[nodiscard]] static bool still_there(const Place& place);
+
+  Worker worker_;
+  std::vector<Place> places_;
+  std::shared_ptr<boost::asio::steady_timer> timer_;  ///< also tells its handler that we live
+  bool reports_;
+  bool stopped_ = false;
+};
+
+}  // namespace nxgate::serve

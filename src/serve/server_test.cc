@@ -1,0 +1,190 @@
+#include "serve/server.h"
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <latch>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "serve/fixture_test.h"
+#include "sys/netns.h"
+
+namespace nxgate::serve {
+namespace {
+
+TEST(Server, AnswersOverUdp) {
+  Running running;
+  const Client client = running.udp();
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(client.send("q" + std::to_string(i)));
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(client.receive(), "q" + std::to_string(i));
+  ASSERT_TRUE(client.send("d"));
+  ASSERT_TRUE(client.send("l"));
+  ASSERT_TRUE(client.send("n"));
+  EXPECT_EQ(client.receive(), "n");
+  EXPECT_EQ(client.receive(), "l");
+  running.on_loop([&] { EXPECT_EQ(running.handler().policy, "ci"); });
+}
+
+TEST(Server, AnswersFromTheAddressAsked) {
+  const Running running("0.0.0.0");
+  const Client client(SOCK_DGRAM, {*IpAddress::parse("127.0.0.2"), running.endpoint().port});
+  ASSERT_TRUE(client.send("e"));
+  EXPECT_EQ(client.receive(), "e");
+  const Client late(SOCK_DGRAM, {*IpAddress::parse("127.0.0.3"), running.endpoint().port});
+  ASSERT_TRUE(late.send("l"));
+  ASSERT_TRUE(late.send("r"));
+  EXPECT_EQ(late.receive(), "l");
+}
+
+TEST(Server, LateRepliesOfClosedSocketsGoNowhere) {
+  Running running;
+  const Client udp = running.udp();
+  const Client tcp = running.tcp();
+  ASSERT_TRUE(udp.send("l"));
+  ASSERT_TRUE(tcp.send(framed("l")));
+  ASSERT_TRUE(eventually([&] { return running.handler().waiting == 2; }));
+  running.destroy_server();
+  for (auto& [text, reply] : running.handler().late) reply(bytes_of(text));
+}
+
+TEST(Server, CanBeDestroyedInTheMiddleOfEverything) {
+  Running running;
+  const Client udp = running.udp();
+  const Client tcp = running.tcp();
+  const Client idle = running.tcp();
+  ASSERT_TRUE(udp.send("l"));
+  ASSERT_TRUE(tcp.send(framed("l")));
+  ASSERT_TRUE(eventually([&] { return running.handler().waiting == 2; }));
+  running.halt();
+}
+
+TEST(Server, StopsWhenNothingIsOwed) {
+  Running running;
+  const Client udp = running.udp();
+  const Client tcp = running.tcp();
+  const Client idle = running.tcp();
+  ASSERT_TRUE(idle.send(framed("e")));
+  EXPECT_EQ(idle.receive_framed(), "e");
+  ASSERT_TRUE(udp.send("l"));
+  ASSERT_TRUE(tcp.send(framed("l")));
+  ASSERT_TRUE(eventually([&] { return running.handler().waiting == 2; }));
+  running.on_loop([&] {
+    running.server().stop();
+    EXPECT_FALSE(running.server().drained());
+  });
+  EXPECT_TRUE(idle.closed());
+  EXPECT_FALSE(running.tcp().connected());
+  running.on_loop([&] {
+    for (auto& [text, reply] : running.handler().late) reply(bytes_of(text));
+    running.handler().late.clear();
+  });
+  EXPECT_EQ(udp.receive(), "l");
+  EXPECT_EQ(tcp.receive_framed(), "l");
+  EXPECT_EQ(tcp.receive_framed(), "(closed)");
+  bool drained = false;
+  EXPECT_TRUE(eventually([&] {
+    running.on_loop([&] { drained = running.server().drained(); });
+    return drained;
+  }));
+}
+
+TEST(Server, NamesTheListenerThatCannotBeOpened) {
+  const Running running("192.0.2.1");
+  ASSERT_FALSE(running.started());
+  EXPECT_NE(running.started().error().message.find("192.0.2.1"), std::string::npos);
+  const Running missing("127.0.0.1", {}, sys::NetnsRef("nonesuch"));
+  ASSERT_FALSE(missing.started());
+  EXPECT_NE(missing.started().error().message.find("nonesuch"), std::string::npos);
+}
+
+TEST(ProbeFree, FindsAListenerThatSharesItsPort) {
+  const Running running;
+  Listener same;
+  same.at.endpoint = running.endpoint();
+  const auto free = probe_free({&same, 1});
+  ASSERT_FALSE(free);
+  EXPECT_NE(free.error().message.find("is taken by another program"), std::string::npos);
+}
+
+void raise_loopback() {
+  const sys::Descriptor socket(::socket(AF_INET, SOCK_DGRAM, 0));
+  ifreq request{};
+  std::memcpy(request.ifr_name, "lo", 3);
+  request.ifr_flags = IFF_UP;
+  EXPECT_EQ(::ioctl(socket.get(), SIOCSIFFLAGS, &request), 0);
+}
+
+/// A network namespace that is reached by `link` as long as this lives.
+class Namespace {
+ public:
+  explicit Namespace(const std::filesystem::path& link) : thread_([this] { live(); }) {
+    entered_.wait();
+    std::filesystem::remove(link);
+    std::filesystem::create_symlink("/proc/self/task/" + std::to_string(id_) + "/ns/net", link);
+  }
+  ~Namespace() {
+    leave_.count_down();
+    thread_.join();
+  }
+  [[nodiscard]] bool permitted() const { return permitted_; }
+
+ private:
+  void live() {
+    permitted_ = ::unshare(CLONE_NEWNET) == 0;
+    if (permitted_) raise_loopback();
+    id_ = static_cast<int>(::syscall(SYS_gettid));
+    entered_.count_down();
+    leave_.wait();
+  }
+
+  bool permitted_ = false;
+  int id_ = 0;
+  std::latch entered_{1};
+  std::latch leave_{1};
+  std::thread thread_;
+};
+
+/// Asks over both transports from within the namespace.
+bool served(const sys::NetnsRef& netns, const Endpoint& server) {
+  bool good = false;
+  const auto entered = sys::in_netns(netns, [&] {
+    const Client udp(SOCK_DGRAM, server);
+    const Client tcp(SOCK_STREAM, server);
+    good = udp.send("e") && tcp.send(framed("e")) && udp.receive() == "e" &&
+           tcp.receive_framed() == "e";
+  });
+  return entered && good;
+}
+
+TEST(Server, ComesBackWithItsNamespace) {
+  const std::filesystem::path link =
+      std::filesystem::path(::testing::TempDir()) / ("nxgate_ns_" + std::to_string(::getpid()));
+  const sys::NetnsRef netns(link.string());
+  std::optional<Namespace> there(std::in_place, link);
+  if (!there->permitted()) GTEST_SKIP() << "unshare(CLONE_NEWNET) is not permitted here";
+  TcpLimits limits;
+  limits.idle = Milliseconds(400);  // so that it looks after its listeners every 100 ms
+  Running running("127.0.0.1", limits, netns);
+  ASSERT_TRUE(running.started()) << running.started().error().message;
+  EXPECT_TRUE(served(netns, running.endpoint()));
+  EXPECT_FALSE(running.tcp().connected());
+
+  there.reset();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  there.emplace(link);
+  EXPECT_TRUE(eventually([&] { return served(netns, running.endpoint()); }));
+  there.emplace(link);  // replaced between two looks
+  EXPECT_TRUE(eventually([&] { return served(netns, running.endpoint()); }));
+  std::filesystem::remove(link);
+}
+
+}  // namespace
+}  // namespace nxgate::serve

@@ -1,0 +1,119 @@
+#include "serve/tcp_listener.h"
+
+#include <cerrno>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "serve/tcp_census.h"
+#include "serve/tcp_session.h"
+#include "serve/worker.h"
+#include "sys/descriptor.h"
+#include "sys/socket.h"
+
+namespace nxgate::serve {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr Milliseconds kPause{100};
+/// Then the loop's other work has its turn.
+constexpr int kMostAtATime = 64;
+
+bool out_of_resources(int error) noexcept {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+TcpListener::TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
+                         Worker& worker)
+    : socket_(worker.loop, socket.release()),
+      listener_(std::move(listener)),
+      worker_(worker),
+      pause_(worker.loop) {}
+
+void TcpListener::start() {
+  asio::co_spawn(socket_.get_executor(), run(shared_from_this()), asio::detached);
+}
+
+void TcpListener::close() {
+  error_code ignored;
+  socket_.close(ignored);
+  pause_.cancel();
+}
+
+asio::awaitable<void> TcpListener::run(std::shared_ptr<TcpListener> self) {
+  while (self->socket_.is_open()) {
+    const auto [error] =
+        co_await self->socket_.async_wait(asio::posix::stream_descriptor::wait_read, kNoThrow);
+    if (error || !self->socket_.is_open()) co_return;
+    if (self->accept_waiting()) continue;
+    self->pause_.expires_after(kPause);
+    co_await self->pause_.async_wait(kNoThrow);
+  }
+}
+
+/// Accepts what is there; false if the process is out of descriptors or memory.
+bool TcpListener::accept_waiting() {
+  for (int i = 0; i < kMostAtATime; ++i) {
+    sockaddr_storage from{};
+    socklen_t length = sizeof from;
+    sys::Descriptor connection(::accept4(socket_.native_handle(),
+                                         reinterpret_cast<sockaddr*>(&from), &length,
+                                         SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (connection) {
+      begin_session(std::move(connection), sys::to_endpoint(from));
+    } else if (errno == EAGAIN) {
+      return true;
+    } else if (out_of_resources(errno)) {
+      log::repeated("tcp accept", fmt::format("cannot accept TCP connections: {}; see `ulimit -n`",
+                                              std::generic_category().message(errno)));
+      return false;
+    }  // else the connection was gone before we took it
+  }
+  return true;
+}
+
+void TcpListener::begin_session(sys::Descriptor connection, const Endpoint& client) {
+  const int on = 1;
+  (void)::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  asio::ip::tcp::socket socket(worker_.loop);
+  error_code error;
+  const auto protocol = client.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
+  socket.assign(protocol, connection.get(), error);
+  if (error) return;
+  (void)connection.release();
+
+  const auto session = std::make_shared<TcpSession>(std::move(socket), client, listener_, worker_);
+  const std::weak_ptr<TcpSession> weak = session;
+  auto close = [weak] {
+    if (const auto evicted = weak.lock()) evicted->close();
+  };
+  auto place = worker_.census.admit(
+      client.address, [close, executor = socket_.get_executor()] { asio::post(executor, close); });
+  if (!place) return;
+  worker_.sessions.push_back(weak);
+  session->start(std::move(*place));
+}
+
+}  // namespace nxgate::serve

@@ -1,0 +1,38 @@
+// Accepting TCP connections.
+#pragma once
+
+#include <memory>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/address.h"
+#include "serve/worker.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::serve {
+
+/// A listening TCP socket of one worker. Each connection that the census lets in becomes a
+/// TcpSession; one that it doesn't is closed at once. When the process is out of descriptors it
+/// pauses rather than spin. One thread.
+class TcpListener : public std::enable_shared_from_this<TcpListener> {
+ public:
+  TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener, Worker& worker);
+
+  void start();
+  /// Accepts no more; sessions live on.
+  void close();
+
+ private:
+  static boost::asio::awaitable<void> run(std::shared_ptr<TcpListener> self);
+  bool accept_waiting();
+  void begin_session(sys::Descriptor connection, const Endpoint& client);
+
+  boost::asio::posix::stream_descriptor socket_;
+  std::shared_ptr<const Listener> listener_;
+  Worker& worker_;
+  boost::asio::steady_timer pause_;
+};
+
+}  // namespace nxgate::serve

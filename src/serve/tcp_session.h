@@ -1,0 +1,81 @@
+// One TCP connection of a client.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/error_code.hpp>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "serve/tcp_census.h"
+#include "serve/worker.h"
+
+namespace nxgate::serve {
+
+/// Reads queries framed by their length (RFC 1035 section 4.2.2), however segmented, and writes
+/// each answer as soon as there is one, in any order (RFC 7766 section 6.2.1.1 and 7).
+///
+/// One coroutine reads and has the queries answered, as many as are there in one go; writes are
+/// handed over one at a time, each with all the answers that have gathered. When too much is
+/// unanswered or unread by the client, reading stops. A client that closes its side, or sends an
+/// empty message, still gets the answers it is owed. One thread.
+class TcpSession : public std::enable_shared_from_this<TcpSession> {
+ public:
+  TcpSession(boost::asio::ip::tcp::socket socket, const Endpoint& client,
+             std::shared_ptr<const Listener> listener, Worker& worker);
+
+  void start(TcpCensus::Place place);
+
+  /// Takes no further query, and closes when all are answered.
+  void drain();
+  void close();
+
+  [[nodiscard]] bool open() const noexcept { return socket_.is_open(); }
+  /// Whether the client has been silent, or has left an answer unread, for too long.
+  [[nodiscard]] bool overdue(Instant now) const noexcept;
+
+ private:
+  class Late;
+  using Socket = boost::asio::ip::tcp::socket;
+
+  static boost::asio::awaitable<void> run(std::shared_ptr<TcpSession> self);
+  boost::asio::awaitable<void> read();
+  boost::asio::awaitable<void> progress();
+
+  void take_queries();
+  void answer(Bytes query);
+  void answer_late(Bytes reply);
+  void queue(Bytes reply);
+  void flush();
+  void written(const boost::system::error_code& error);
+  void settle();
+
+  [[nodiscard]] bool full() const noexcept;
+  [[nodiscard]] bool owes_nothing() const noexcept;
+
+  Socket socket_;
+  Endpoint client_;
+  std::shared_ptr<const Listener> listener_;
+  Worker& worker_;
+  boost::asio::steady_timer progress_;  ///< never expires; cancelled to wake the reader
+  std::optional<TcpCensus::Place> place_;
+
+  std::vector<std::uint8_t> input_;
+  std::size_t filled_ = 0;             ///< bytes of input_ that were received
+  std::vector<std::uint8_t> output_;   ///< answers that wait for the write to end
+  std::vector<std::uint8_t> writing_;  ///< answers in the write under way
+  std::size_t unanswered_ = 0;
+  bool input_ended_ = false;
+  Instant last_active_ = Clock::now();  ///< a whole query came, or a write ended
+  Instant write_began_;
+};
+
+}  // namespace nxgate::serve

@@ -1,0 +1,141 @@
+#include "serve/tcp_session.h"
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "serve/fixture_test.h"
+
+namespace nxgate::serve {
+namespace {
+
+TcpLimits short_idle() {
+  TcpLimits limits;
+  limits.idle = Milliseconds(200);
+  return limits;
+}
+
+TEST(TcpSession, TakesAnySegmentation) {
+  const Running running;
+  const Client client = running.tcp();
+  const std::string queries = framed("one") + framed("two") + framed(std::string(5000, 'x'));
+  for (std::size_t i = 0; i < 20; ++i) ASSERT_TRUE(client.send(queries.substr(i, 1)));
+  ASSERT_TRUE(client.send(queries.substr(20)));
+  EXPECT_EQ(client.receive_framed(), "one");
+  EXPECT_EQ(client.receive_framed(), "two");
+  EXPECT_EQ(client.receive_framed(), std::string(5000, 'x'));
+}
+
+TEST(TcpSession, AnswersManyQueriesOfOneSegment) {
+  const Running running;
+  const Client client = running.tcp();
+  std::string queries;
+  for (int i = 0; i < 1000; ++i) queries += framed("q" + std::to_string(i));
+  ASSERT_TRUE(client.send(queries));
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(client.receive_framed(), "q" + std::to_string(i));
+}
+
+TEST(TcpSession, AnswersOutOfOrder) {
+  const Running running;
+  const Client client = running.tcp();
+  ASSERT_TRUE(client.send(framed("l1") + framed("e") + framed("d") + framed("l2") + framed("n")));
+  EXPECT_EQ(client.receive_framed(), "e");
+  EXPECT_EQ(client.receive_framed(), "n");
+  EXPECT_EQ(client.receive_framed(), "l2");
+  EXPECT_EQ(client.receive_framed(), "l1");
+}
+
+TEST(TcpSession, TakesTheLargestMessageThereIs) {
+  const Running running;
+  const Client client = running.tcp();
+  const std::string largest(65535, 'z');
+  ASSERT_TRUE(client.send(framed(largest)));
+  EXPECT_EQ(client.receive_framed(), largest);
+}
+
+TEST(TcpSession, ServesAClientThatHasClosedItsSide) {
+  Running running;
+  const Client client = running.tcp();
+  ASSERT_TRUE(client.send(framed("l1") + framed("now")));
+  ASSERT_EQ(::shutdown(client.get(), SHUT_WR), 0);
+  EXPECT_EQ(client.receive_framed(), "now");
+  ASSERT_TRUE(running.tcp().send(framed("r")));
+  EXPECT_EQ(client.receive_framed(), "l1");
+  EXPECT_EQ(client.receive_framed(), "(closed)");
+  EXPECT_TRUE(eventually([&] { return running.census().connections() == 0; }));
+}
+
+TEST(TcpSession, EndsAtAnEmptyMessage) {
+  const Running running;
+  const Client client = running.tcp();
+  ASSERT_TRUE(client.send(framed("one") + framed("")));
+  EXPECT_EQ(client.receive_framed(), "one");
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(TcpSession, ClosesWhenIdleEvenIfBytesTrickle) {
+  const Running running("127.0.0.1", short_idle());
+  const Client silent = running.tcp();
+  const Client slow = running.tcp();
+  const std::string query = framed("never to be finished");
+  bool taken = true;
+  for (std::size_t i = 0; i < 12 && taken; ++i) {
+    taken = slow.send(query.substr(i, 1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_FALSE(taken && slow.send("x"));
+  EXPECT_TRUE(silent.closed());
+}
+
+TEST(TcpSession, StopsReadingWhenTooMuchIsUnanswered) {
+  TcpLimits limits;
+  limits.unanswered = 4;
+  Running running("127.0.0.1", limits);
+  const Client client = running.tcp();
+  std::string queries;
+  for (int i = 0; i < 10; ++i) queries += framed("l" + std::to_string(i));
+  ASSERT_TRUE(client.send(queries + framed("end")));
+  EXPECT_TRUE(eventually([&] { return running.handler().waiting == 4; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(running.handler().waiting, 4);
+  int answers = 0;
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_TRUE(eventually([&] { return running.handler().waiting == (round < 2 ? 4 : 2); }));
+    ASSERT_TRUE(running.tcp().send(framed("r")));
+    for (int i = 0; i < (round < 2 ? 4 : 3); ++i) answers += client.receive_framed() != "(none)";
+  }
+  EXPECT_EQ(answers, 11);
+}
+
+TEST(TcpSession, ClosesOnAClientThatDoesNotRead) {
+  Running running("127.0.0.1", short_idle());
+  const Client client = running.tcp();
+  const timeval timeout{.tv_sec = 0, .tv_usec = 100'000};
+  ASSERT_EQ(::setsockopt(client.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout), 0);
+  std::string queries;
+  for (int i = 0; i < 5000; ++i) queries += framed("b");
+  client.send(queries);
+  EXPECT_TRUE(eventually([&] { return running.census().connections() == 1; }));
+  EXPECT_TRUE(eventually([&] { return running.census().connections() == 0; }));
+}
+
+TEST(TcpSession, SurvivesAClientThatGoesAwayWhileItWaits) {
+  Running running;
+  {
+    const Client client = running.tcp();
+    ASSERT_TRUE(client.send(framed("l1") + framed("l2")));
+    EXPECT_TRUE(eventually([&] { return running.handler().waiting == 2; }));
+    const linger reset{.l_onoff = 1, .l_linger = 0};
+    (void)::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+  EXPECT_TRUE(eventually([&] { return running.census().connections() == 0; }));
+  const Client other = running.tcp();
+  ASSERT_TRUE(other.send(framed("r")));
+  EXPECT_EQ(other.receive_framed(), "r");
+}
+
+}  // namespace
+}  // namespace nxgate::serve

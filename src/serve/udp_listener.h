@@ -1,0 +1,43 @@
+// Answering over UDP.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "base/bytes.h"
+#include "serve/worker.h"
+#include "sys/descriptor.h"
+#include "sys/udp_batch.h"
+
+namespace nxgate::serve {
+
+/// A UDP socket of one worker: waits until it is readable, then receives, has answered and sends
+/// batch after batch until nothing is left. A reply that comes later finds its way back by itself,
+/// or nowhere if the socket is closed by then. One thread.
+class UdpListener : public std::enable_shared_from_this<UdpListener> {
+ public:
+  UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener, Worker& worker);
+
+  void start();
+  /// Receives no more; late replies still leave until `close`.
+  void stop_receiving();
+  void close();
+
+ private:
+  class Late;
+
+  static boost::asio::awaitable<void> run(std::shared_ptr<UdpListener> self);
+  bool answer_batch();
+  void answer(std::size_t index, const engine::Request& request);
+  void answer_late(const sys::UdpBatch::ReturnPath& path, Bytes reply);
+
+  boost::asio::posix::stream_descriptor socket_;
+  std::shared_ptr<const Listener> listener_;
+  Worker& worker_;
+  bool receiving_ = true;
+};
+
+}  // namespace nxgate::serve

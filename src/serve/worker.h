@@ -1,0 +1,42 @@
+// What all sockets of one worker have in common.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "serve/handler.h"
+#include "serve/limits.h"
+#include "serve/tcp_census.h"
+#include "sys/socket.h"
+#include "sys/udp_batch.h"
+#include "wire/types.h"
+
+namespace nxgate::serve {
+
+class TcpSession;
+
+/// A place to listen at, over UDP and TCP.
+struct Listener {
+  sys::ListenAddress at;
+  std::string policy;  ///< for all that is asked there; empty leaves it to the client's address
+};
+
+/// The context of one worker, used by its thread alone. It outlives what is open: a closed socket
+/// or session refers to it no more, though its coroutine may still be waiting to be let go.
+struct Worker {
+  boost::asio::io_context& loop;
+  Handler& handler;
+  TcpLimits limits;
+  TcpCensus& census;
+  sys::UdpBatch batch{};
+  std::vector<std::uint8_t> tcp_reply = std::vector<std::uint8_t>(wire::kLargestMessage);
+  std::vector<std::weak_ptr<TcpSession>> sessions{};
+  /// Each late reply that is still out holds a copy.
+  std::shared_ptr<const bool> pending = std::make_shared<const bool>();
+};
+
+}  // namespace nxgate::serve
