@@ -166,6 +166,13 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     log_query(request.client, query, decision, "cached", request.received);
     return sent(write_answer(query, decision, *cached, request.received, context));
   }
+  std::uint32_t& waiting = waiting_[request.client.address];
+  if (waiting >= kMostWaitingOfOneClient) {
+    counters_.add(Counter::kUpstreamFailures);
+    log_query(request.client, query, decision, "too many waiting", request.received);
+    return sent(write_failure(query, *snapshot_, decision, UpstreamFailure::kOverload, context));
+  }
+  ++waiting;
   counters_.add(Counter::kForwarded);
   pending_ = std::make_unique<Pending>();
   pending_->snapshot = snapshot_;
@@ -198,6 +205,9 @@ void Engine::forward(LateReply reply) {
 
 void Engine::finish(Pending& pending, const UpstreamResult& result) {
   const Instant now = Clock::now();
+  if (const auto waiting = waiting_.find(pending.client.address); --waiting->second == 0) {
+    waiting_.erase(waiting);
+  }
   ReplyContext context{
       scratch_, wire::reply_limit(pending.query, pending.transport == Transport::kTcp),
       reply_edns(pending.query, *pending.snapshot, pending.client, pending.transport)};

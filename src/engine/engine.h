@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -58,6 +60,9 @@ using LateReply = std::move_only_function<void(Bytes)>;
 /// exception, no log formatting (unless -v asks for it).
 class Engine {
  public:
+  /// A client that has this many questions waiting is told so at once (DNSBomb, CVE-2024-33655).
+  static constexpr std::uint32_t kMostWaitingOfOneClient = 1000;
+
   Engine(const SnapshotCell<Snapshot>& snapshots, cache::Cache& cache, Upstream& upstream,
          telemetry::Counters& counters);
   ~Engine();
@@ -91,6 +96,7 @@ class Engine {
   Upstream& upstream_;
   telemetry::Counters& counters_;
   std::unique_ptr<Pending> pending_;  // between answer_now and forward
+  boost::unordered_flat_map<IpAddress, std::uint32_t, std::hash<IpAddress>> waiting_;
   std::vector<std::uint8_t> scratch_;
 };
 

@@ -322,6 +322,18 @@ TEST_F(EngineTest, CnameTargetIsGrantedButNotAgainstADenyRule) {
   EXPECT_EQ(ask("cdn.net").rcode(), Rcode::kNxDomain);
 }
 
+TEST_F(EngineTest, OneClientCannotFillTheRoomOfAll) {
+  use({.allow = {"example.com"}});
+  for (std::uint32_t i = 0; i < Engine::kMostWaitingOfOneClient; ++i) {
+    ask(std::to_string(i) + ".example.com");
+    ASSERT_EQ(disposition, Disposition::kPending);
+  }
+  EXPECT_EQ(ask("one-more.example.com").rcode(), Rcode::kServFail);
+  upstream.waiting.at(0)({nullptr, UpstreamFailure::kTimeout});
+  ask("one-more.example.com");
+  EXPECT_EQ(disposition, Disposition::kPending);
+}
+
 TEST_F(EngineTest, PolicyIsAskedBeforeTheCache) {
   use({.allow = {"example.com"}});
   ask("example.com");
