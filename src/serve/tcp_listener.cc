@@ -1,8 +1,8 @@
 #include "serve/tcp_listener.h"
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
-#include <system_error>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -87,7 +87,7 @@ bool TcpListener::accept_waiting() {
       return true;
     } else if (out_of_resources(errno)) {
       log::repeated("tcp accept", fmt::format("cannot accept TCP connections: {}; see `ulimit -n`",
-                                              std::generic_category().message(errno)));
+                                              ::strerrordesc_np(errno)));
       return false;
     }  // else the connection was gone before we took it
   }
