@@ -1,0 +1,19 @@
+// The files of the configuration, on disk.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "config/context.h"
+
+namespace nxgate::app {
+
+/// Reads regular files of at most 256 MiB and expands glob(7) patterns. Any thread.
+class DiskFiles : public config::FileReader {
+ public:
+  [[nodiscard]] Result<std::string> read(const std::string& path) override;
+  [[nodiscard]] Result<std::vector<std::string>> expand(const std::string& pattern) override;
+};
+
+}  // namespace nxgate::app

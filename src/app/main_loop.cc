@@ -1,0 +1,79 @@
+#include "app/main_loop.h"
+
+#include <csignal>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <boost/asio/posix/descriptor_base.hpp>
+#include <boost/system/error_code.hpp>
+
+#include "app/reloader.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "sys/file_watch.h"
+
+namespace nxgate::app {
+
+using boost::system::error_code;
+
+Result<std::unique_ptr<MainLoop>> MainLoop::create(Reloader& reloader) {
+  auto watch = sys::FileWatch::create();
+  if (!watch) return std::unexpected(watch.error());
+  return std::unique_ptr<MainLoop>(new MainLoop(reloader, *std::move(watch)));
+}
+
+MainLoop::MainLoop(Reloader& reloader, sys::FileWatch watch)
+    : reloader_(reloader),
+      watch_(std::move(watch)),
+      watched_(reloader.watched()),
+      signals_(loop_, SIGTERM, SIGINT, SIGHUP),
+      changes_(loop_, watch_.descriptor()),
+      settle_(loop_) {
+  watch_.watch(watched_);
+  await_signal();
+  await_change();
+}
+
+MainLoop::~MainLoop() { changes_.release(); }
+
+std::string MainLoop::run() {
+  loop_.run();
+  return reason_;
+}
+
+void MainLoop::await_signal() {
+  signals_.async_wait([this](const error_code& error, int signal) {
+    if (error) return;
+    if (signal != SIGHUP) {
+      reason_ = signal == SIGTERM ? "SIGTERM" : "SIGINT";
+      return loop_.stop();
+    }
+    // This reload takes in whatever has changed up to now.
+    (void)watch_.changed();
+    reload();
+    await_signal();
+  });
+}
+
+void MainLoop::await_change() {
+  changes_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this](const error_code& e) {
+    if (e) return;
+    settle_.expires_after(sys::FileWatch::kSettle);
+    settle_.async_wait([this](const error_code& error) {
+      if (error) return;
+      if (watch_.changed()) reload();
+      await_change();
+    });
+  });
+}
+
+void MainLoop::reload() {
+  reloader_.reload();
+  // Looking anew would miss what changed since the reload read it, so only when there is need.
+  if (watched_ == reloader_.watched()) return;
+  watched_ = reloader_.watched();
+  watch_.watch(watched_);
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,48 @@
+// What the main thread does while the workers answer: signals and changed files.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "app/reloader.h"
+#include "base/error.h"
+#include "sys/file_watch.h"
+
+namespace nxgate::app {
+
+/// Reloads on SIGHUP and when a watched file changed; ends on SIGTERM or SIGINT.
+class MainLoop {
+ public:
+  /// From here on the signals are ours.
+  [[nodiscard]] static Result<std::unique_ptr<MainLoop>> create(Reloader& reloader);
+  ~MainLoop();
+  MainLoop(const MainLoop&) = delete;
+  MainLoop& operator=(const MainLoop&) = delete;
+
+  /// Until it is told to stop; returns the name of the signal that did.
+  std::string run();
+
+ private:
+  MainLoop(Reloader& reloader, sys::FileWatch watch);
+
+  void await_signal();
+  void await_change();
+  void reload();
+
+  Reloader& reloader_;
+  sys::FileWatch watch_;
+  std::vector<std::string> watched_;
+  boost::asio::io_context loop_{1};
+  boost::asio::signal_set signals_;
+  boost::asio::posix::stream_descriptor changes_;  ///< the watch's; not owned
+  boost::asio::steady_timer settle_;
+  std::string reason_;
+};
+
+}  // namespace nxgate::app

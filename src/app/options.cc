@@ -1,0 +1,204 @@
+#include "app/options.h"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+
+#include "config/context.h"
+
+namespace nxgate::app {
+namespace {
+
+constexpr const char* kFooter =
+    "Exit status: 0 done, 1 a fault of the configuration or a failure while running,\n"
+    "2 a mistake on the command line.";
+
+/// Puts each text of an option into `into`, saying which option it comes from.
+CLI::Option* add_texts(CLI::App& command, const std::string& option, const std::string& value,
+                       Options::Texts& into, const std::string& help) {
+  auto* const added = command.add_option_function<std::vector<std::string>>(
+      option,
+      [&into, option](const std::vector<std::string>& values) {
+        for (const std::string& value : values) into.push_back({value, {option, 0, 0}});
+      },
+      help);
+  return added->allow_extra_args(false)->type_name(value);
+}
+
+void add_text(CLI::App& command, const std::string& option, const std::string& type,
+              std::optional<config::Text>& into, const std::string& help) {
+  command
+      .add_option_function<std::string>(
+          option,
+          [&into, option](const std::string& value) { into = config::Text{value, {option, 0, 0}}; },
+          help)
+      ->type_name(type);
+}
+
+void add_policy_options(CLI::App& command, Options& options) {
+  const std::string group = "Policy (not with --config)";
+  add_texts(command, "--allow", "NAME", options.allow,
+            "Resolve this name and all below it; =NAME: it alone; *.NAME: those below")
+      ->delimiter(',')
+      ->group(group);
+  add_texts(command, "--deny", "NAME", options.deny,
+            "Deny this name although a shorter rule allows it")
+      ->delimiter(',')
+      ->group(group);
+  add_texts(command, "--allow-file", "FILE", options.allow_files,
+            "A file with one allow rule a line")
+      ->group(group);
+  add_texts(command, "--hosts", "FILE", options.hosts, "A hosts file, answered locally")
+      ->group(group);
+  add_texts(command, "--record", "RECORD", options.records,
+            "A record, answered locally: 'db.test A 10.0.0.5'")
+      ->group(group);
+  add_texts(command, "--upstream", "ADDR", options.upstream,
+            "A server for allowed names: ADDR[@NETNS], tcp://ADDR (default: /etc/resolv.conf's)")
+      ->delimiter(',')
+      ->group(group);
+}
+
+void add_failure_option(CLI::App& command, Options& options) {
+  add_text(command, "--on-upstream-failure", "REPLY", options.on_upstream_failure,
+           "What clients get when no upstream answers: servfail or nxdomain");
+}
+
+void add_server_options(CLI::App& command, Options& options) {
+  add_texts(command, "--listen", "ADDR", options.listen,
+            "Where to answer: ADDR:PORT[@NETNS] or INTERFACE:PORT[@NETNS]; repeatable "
+            "(default: 127.0.0.1:53 and [::1]:53)")
+      ->delimiter(',');
+  add_text(command, "--user", "USER", options.user,
+           "Who to become after binding, when started as root (default: nobody)");
+  add_text(command, "--workers", "N", options.workers, "Threads that answer (default: auto)");
+  command.add_flag("-v", options.verbosity,
+                   "Log each query; -vv: each exchange with an upstream as well");
+}
+
+void add_config_option(CLI::App& command, Options& options, const std::string& help) {
+  command.add_option("--config", options.config, help)->type_name("FILE");
+}
+
+void add_serve(CLI::App& command, Options& options) {
+  add_config_option(command, options,
+                    "Read this configuration; --listen, --user and --workers go before it");
+  add_server_options(command, options);
+  add_failure_option(command, options);
+  add_policy_options(command, options);
+}
+
+void add_forward(CLI::App& command, Options& options) {
+  add_server_options(command, options);
+  add_failure_option(command, options);
+  add_texts(command, "--to", "ADDR", options.upstream,
+            "The server to ask: ADDR[@NETNS]; repeatable")
+      ->delimiter(',')
+      ->required();
+  add_texts(command, "--hosts", "FILE", options.hosts, "A hosts file, answered locally");
+  add_texts(command, "--only", "NAME", options.allow,
+            "Resolve these names alone, and what is below them")
+      ->allow_extra_args()
+      ->delimiter(',');
+}
+
+void add_check(CLI::App& command, Options& options) {
+  command.add_option("FILE", options.config, "The configuration to check")->required();
+}
+
+void add_explain(CLI::App& command, Options& options) {
+  command.add_option("NAME", options.name, "The name in question")->required();
+  command.add_option("--type", options.type, "The record type")->default_val("A");
+  command.add_option("--client", options.client, "The address that asks")->default_val("127.0.0.1");
+  add_config_option(command, options, "The configuration to ask");
+  add_failure_option(command, options);
+  add_policy_options(command, options);
+}
+
+struct CommandRow {
+  Command command;
+  const char* name;
+  const char* help;
+  void (*add)(CLI::App& command, Options& options);
+};
+
+constexpr CommandRow kCommands[] = {
+    {Command::kServe, "serve",
+     "Answer DNS: resolve what is allowed, deny everything else (all, if nothing is)", add_serve},
+    {Command::kForward, "forward", "Serve one network's DNS in another: resolve everything by --to",
+     add_forward},
+    {Command::kCheck, "check", "Report every fault of a configuration as file:line:column",
+     add_check},
+    {Command::kExplain, "explain", "Tell what a question would get, and by which rule",
+     add_explain},
+};
+
+/// What can't be said in terms of single options.
+std::optional<std::string> contradiction(const Options& options) {
+  if (!options.config) return std::nullopt;
+  Options::Texts given;
+  for (const auto* texts : {&options.allow, &options.deny, &options.allow_files, &options.hosts,
+                            &options.records, &options.upstream}) {
+    given.insert(given.end(), texts->begin(), texts->end());
+  }
+  if (options.on_upstream_failure) given.push_back(*options.on_upstream_failure);
+  if (given.empty()) return std::nullopt;
+  return fmt::format("{} doesn't go with --config: write it into {}", given.front().at.file,
+                     *options.config);
+}
+
+/// Everything but `help`: forwarding is serving with everything allowed.
+std::variant<Options, Farewell> checked(Options options) {
+  if (const auto wrong = contradiction(options)) return Farewell{kUsage, *wrong + "\n"};
+  if (options.command == Command::kForward && options.allow.empty()) {
+    options.allow.push_back({". force", {"--to", 0, 0}});
+  }
+  return options;
+}
+
+}  // namespace
+
+std::variant<Options, Farewell> parse_command_line(int argc, const char* const* argv) {
+  CLI::App app("nxgate, a DNS server that denies what isn't allowed", "nxgate");
+  app.set_version_flag("--version", "nxgate " NXGATE_VERSION);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  Options options;
+  std::map<const CLI::App*, Command> commands;
+  for (const CommandRow& row : kCommands) {
+    CLI::App* const command = app.add_subcommand(row.name, row.help);
+    command->footer(kFooter);
+    row.add(*command, options);
+    commands.emplace(command, row.command);
+  }
+  CLI::App* const help = app.add_subcommand("help", "Tell about a subcommand");
+  std::string topic;
+  help->add_option("SUBCOMMAND", topic, "Which one");
+  try {
+    app.parse(argc, argv);
+    const CLI::App* const chosen = app.get_subcommands().front();
+    if (chosen != help) {
+      options.command = commands.at(chosen);
+      return checked(std::move(options));
+    }
+    return Farewell{kSuccess,
+                    topic.empty() ? app.help() : app.get_subcommand(topic)->help(app.get_name())};
+  } catch (const CLI::OptionNotFound&) {
+    return Farewell{kUsage, fmt::format("no such subcommand: {}\n", topic)};
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream text;
+    const bool ok = app.exit(error, text, text) == 0;
+    return Farewell{ok ? kSuccess : kUsage, text.str()};
+  }
+}
+
+}  // namespace nxgate::app

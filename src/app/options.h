@@ -1,0 +1,58 @@
+// The command line.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/context.h"
+
+namespace nxgate::app {
+
+enum class Command : std::uint8_t { kServe, kForward, kCheck, kExplain };
+
+/// Exit statuses, as --help tells them.
+inline constexpr int kSuccess = 0;
+inline constexpr int kFailure = 1;
+inline constexpr int kUsage = 2;
+
+/// What was asked for. Texts that end up in the settings say which option they come from, in place
+/// of a file.
+struct Options {
+  using Texts = std::vector<config::Text>;
+
+  Command command = Command::kServe;
+  std::optional<std::string> config;
+  int verbosity = 0;
+
+  // These go with --config, over what the file says.
+  Texts listen;
+  std::optional<config::Text> user;
+  std::optional<config::Text> workers;
+
+  // These make the policy and the upstream named `default`; with --config they are refused.
+  Texts allow;
+  Texts deny;
+  Texts allow_files;
+  Texts hosts;
+  Texts records;
+  Texts upstream;
+  std::optional<config::Text> on_upstream_failure;
+
+  // explain
+  std::string name;
+  std::string type;
+  std::string client;
+};
+
+/// Nothing is to be done but to print this and end.
+struct Farewell {
+  int status = kSuccess;
+  std::string text;  ///< for standard output, or for standard error if `status` isn't kSuccess
+};
+
+[[nodiscard]] std::variant<Options, Farewell> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace nxgate::app

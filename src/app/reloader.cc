@@ -1,0 +1,106 @@
+#include "app/reloader.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "app/options.h"
+#include "app/settings_source.h"
+#include "app/snapshot_builder.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/context.h"
+#include "config/keys.h"
+#include "config/settings.h"
+
+namespace nxgate::app {
+namespace {
+
+std::string counted(std::size_t count, const char* what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+/// The part of settings that sealed_changes looks at.
+config::Settings sealed_part(const config::Settings& settings) {
+  config::Settings part;
+  part.server = settings.server;
+  part.cache = settings.cache;
+  return part;
+}
+
+}  // namespace
+
+std::string describe(const config::Settings& settings) {
+  std::string text;
+  for (const config::PolicySettings& policy : settings.policies) {
+    text += fmt::format("{}policy {}: {}", text.empty() ? "" : ", ", policy.name.name,
+                        counted(policy.rules.size(), "rule"));
+    if (policy.local.size() != 0) {
+      text += " and " + counted(policy.local.size(), "local name");
+    }
+  }
+  for (const config::UpstreamSettings& upstream : settings.upstreams) {
+    if (upstream.servers.empty()) continue;
+    std::string servers;
+    for (const config::UpstreamServer& server : upstream.servers) {
+      servers += fmt::format("{}{}", servers.empty() ? "" : " ", server.endpoint.to_string());
+    }
+    text += fmt::format(", upstream {}: {}{}", upstream.name.name, servers,
+                        upstream.netns.empty() ? "" : "@" + upstream.netns);
+  }
+  return text;
+}
+
+bool uses_namespaces(const config::Settings& settings) {
+  const auto entered = [](const auto& one) { return !one.netns.empty(); };
+  return std::ranges::any_of(settings.server.listen, entered) ||
+         std::ranges::any_of(settings.upstreams, entered);
+}
+
+Reloader::Reloader(const Options& options, config::FileReader& files, LoadedSettings first,
+                   bool may_enter)
+    : options_(options),
+      files_(files),
+      sealed_(sealed_part(first.settings)),
+      watched_(std::move(first.watched)),
+      may_enter_(may_enter),
+      snapshots_(build_snapshot(std::move(first.settings), registry_, generation_)) {}
+
+std::vector<std::string> Reloader::refusals(const config::Settings& next) const {
+  std::vector<std::string> refused;
+  for (const std::string& key : config::sealed_changes(sealed_, next)) {
+    refused.push_back(key + " can't change while running; restart to change it");
+  }
+  for (const config::UpstreamSettings& upstream : next.upstreams) {
+    if (may_enter_ || upstream.netns.empty()) continue;
+    refused.push_back(fmt::format(
+        "{}: upstreams.{}.netns: the right to enter network namespaces was given up at start, "
+        "when none was named; restart to use one",
+        to_string(upstream.name.at), upstream.name.name));
+  }
+  return refused;
+}
+
+bool Reloader::reload() {
+  LoadedSettings next = load_settings(options_, files_);
+  watched_ = std::move(next.watched);
+  std::vector<std::string> refused;
+  for (const Fault& fault : next.faults) refused.push_back(to_string(fault));
+  if (refused.empty()) refused = refusals(next.settings);
+  for (const std::string& text : refused) log::error("{}", text);
+  if (!refused.empty()) {
+    log::error("reload refused by {}; generation {} goes on", counted(refused.size(), "fault"),
+               generation_);
+    return false;
+  }
+  for (const Fault& warning : next.warnings) log::warning("{}", to_string(warning));
+  const std::string description = describe(next.settings);
+  snapshots_.publish(build_snapshot(std::move(next.settings), registry_, ++generation_));
+  log::info("reloaded: generation {}, {}", generation_, description);
+  return true;
+}
+
+}  // namespace nxgate::app

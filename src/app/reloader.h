@@ -1,0 +1,54 @@
+// Taking up a changed configuration while serving.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/options.h"
+#include "app/settings_source.h"
+#include "app/snapshot_builder.h"
+#include "base/snapshot.h"
+#include "config/context.h"
+#include "config/settings.h"
+#include "engine/snapshot.h"
+
+namespace nxgate::app {
+
+/// What a configuration enforces, for the log: `policy default: 3 rules, upstream
+/// default: 1.1.1.1`.
+[[nodiscard]] std::string describe(const config::Settings& settings);
+
+/// Whether serving by these settings enters network namespaces.
+[[nodiscard]] bool uses_namespaces(const config::Settings& settings);
+
+/// Owns what is needed to build the next snapshot. Main thread.
+class Reloader {
+ public:
+  /// `first` are the settings at start, without fault. `may_enter` says whether this process will
+  /// still be able to enter namespaces that a later configuration names.
+  Reloader(const Options& options, config::FileReader& files, LoadedSettings first, bool may_enter);
+
+  /// Reads everything anew and publishes it. Any fault is logged, keeps the old snapshot, and gives
+  /// false; so does a change of what is sealed at start.
+  bool reload();
+
+  [[nodiscard]] SnapshotCell<engine::Snapshot>& snapshots() noexcept { return snapshots_; }
+  /// What should cause a reload when it changes, by the last configuration that was read.
+  [[nodiscard]] const std::vector<std::string>& watched() const noexcept { return watched_; }
+
+ private:
+  [[nodiscard]] std::vector<std::string> refusals(const config::Settings& next) const;
+
+  const Options options_;
+  config::FileReader& files_;
+  GroupRegistry registry_;
+  std::uint32_t generation_ = 1;
+  config::Settings sealed_;  ///< of the settings at start only what can't change
+  std::vector<std::string> watched_;
+  bool may_enter_;
+  SnapshotCell<engine::Snapshot> snapshots_;
+};
+
+}  // namespace nxgate::app

@@ -1,0 +1,20 @@
+#include "app/report.h"
+
+#include <cstdio>
+
+#include <fmt/core.h>
+
+#include "app/settings_source.h"
+#include "base/error.h"
+
+namespace nxgate::app {
+
+bool report(const LoadedSettings& loaded) {
+  for (const Fault& fault : loaded.faults) fmt::print(stderr, "{}\n", to_string(fault));
+  for (const Fault& warning : loaded.warnings) {
+    fmt::print(stderr, "{}: warning: {}\n", to_string(warning.at), warning.text);
+  }
+  return !loaded.faults.empty();
+}
+
+}  // namespace nxgate::app

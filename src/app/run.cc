@@ -1,0 +1,79 @@
+#include "app/run.h"
+
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <fmt/core.h>
+
+#include "app/disk_files.h"
+#include "app/explain.h"
+#include "app/options.h"
+#include "app/reloader.h"
+#include "app/report.h"
+#include "app/server.h"
+#include "app/settings_source.h"
+#include "app/snapshot_builder.h"
+#include "base/error.h"
+#include "config/value.h"
+#include "wire/query.h"
+#include "wire/types.h"
+
+namespace nxgate::app {
+namespace {
+
+int check(const Options& options) {
+  DiskFiles files;
+  const LoadedSettings loaded = load_settings(options, files);
+  if (report(loaded)) return kFailure;
+  fmt::print("{}: ok, {}\n", options.config.value_or(""), describe(loaded.settings));
+  return kSuccess;
+}
+
+int explain_question(const Options& options) {
+  const auto name = config::parse_domain(options.name);
+  const auto type = wire::parse_type(options.type);
+  const auto client = config::parse_address(options.client);
+  if (!name || !type || !client) {
+    const std::string text = !name   ? "NAME: " + name.error().message
+                             : !type ? "--type: expected a record type, such as AAAA"
+                                     : "--client: " + client.error().message;
+    fmt::print(stderr, "{}\n", text);
+    return kUsage;
+  }
+  DiskFiles files;
+  LoadedSettings loaded = load_settings(options, files);
+  if (report(loaded)) return kFailure;
+  GroupRegistry registry;
+  const auto snapshot = build_snapshot(std::move(loaded.settings), registry, 1);
+  const wire::Question question{*name, *type, wire::Class::kIn};
+  fmt::print("{}", explain(*snapshot, question, *client));
+  return kSuccess;
+}
+
+int run(const Options& options) {
+  switch (options.command) {
+    case Command::kServe:
+    case Command::kForward:
+      return serve(options);
+    case Command::kCheck:
+      return check(options);
+    case Command::kExplain:
+      return explain_question(options);
+  }
+  return kUsage;
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  const auto parsed = parse_command_line(argc, argv);
+  if (const auto* const farewell = std::get_if<Farewell>(&parsed)) {
+    fmt::print(farewell->status == kSuccess ? stdout : stderr, "{}", farewell->text);
+    return farewell->status;
+  }
+  return run(std::get<Options>(parsed));
+}
+
+}  // namespace nxgate::app

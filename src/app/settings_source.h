@@ -1,0 +1,24 @@
+// From the command line and the file it names to settings; the same at start, at each reload, for
+// `check` and for `explain`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/options.h"
+#include "base/error.h"
+#include "config/context.h"
+#include "config/settings.h"
+
+namespace nxgate::app {
+
+struct LoadedSettings {
+  config::Settings settings;  ///< to be used only if there is no fault
+  Faults faults;
+  Faults warnings;
+  std::vector<std::string> watched;  ///< whatever should cause a reload when it changes
+};
+
+[[nodiscard]] LoadedSettings load_settings(const Options& options, config::FileReader& files);
+
+}  // namespace nxgate::app

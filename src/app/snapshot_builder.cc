@@ -1,0 +1,131 @@
+#include "app/snapshot_builder.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "cache/cache.h"
+#include "config/settings.h"
+#include "engine/snapshot.h"
+#include "policy/grants.h"
+#include "policy/local_data.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+#include "policy/special_names.h"
+#include "wire/name.h"
+
+namespace nxgate::app {
+namespace {
+
+std::uint32_t seconds(Milliseconds time) {
+  return static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(time).count());
+}
+
+/// Where the named one stands; `complete` has seen to it that it is there.
+template <class T>
+std::uint16_t index_of(const std::vector<T>& all, const config::Reference& reference) {
+  const auto found = std::ranges::find(all, reference, &T::name);
+  return static_cast<std::uint16_t>(found - all.begin());
+}
+
+engine::UpstreamGroup build_group(const config::UpstreamSettings& settings,
+                                  GroupRegistry& registry) {
+  engine::UpstreamGroup group;
+  group.name = settings.name.name;
+  group.timeout = settings.timeout;
+  group.netns = settings.netns;
+  for (const config::UpstreamServer& server : settings.servers) {
+    group.servers.push_back(
+        {server.tcp_only ? engine::UpstreamProtocol::kTcp : engine::UpstreamProtocol::kUdp,
+         server.endpoint});
+  }
+  group.identity = registry.identity_of(group);
+  return group;
+}
+
+std::unique_ptr<const policy::Policy> build_policy(
+    config::PolicySettings& settings, const std::vector<config::UpstreamSettings>& upstreams) {
+  auto built = std::make_unique<policy::Policy>();
+  built->name = settings.name.name;
+  built->deny = settings.deny;
+  built->deny_v4 = settings.deny_v4;
+  built->deny_v6 = settings.deny_v6;
+  built->negative_ttl = seconds(settings.negative_ttl);
+  built->on_upstream_failure = settings.on_upstream_failure;
+  built->suppressed_types = std::move(settings.suppressed_types);
+  built->upstream = index_of(upstreams, settings.upstream);
+  for (const config::RouteSettings& route : settings.routes) {
+    for (const wire::DomainName& name : route.names) {
+      built->routes.push_back({name, index_of(upstreams, route.upstream)});
+    }
+  }
+  policy::add_special_names(settings.rules, settings.local);
+  auto local = std::make_unique<policy::LocalData>(std::move(settings.local));
+  built->matcher = std::make_unique<policy::Matcher>(std::move(settings.rules), local->names(),
+                                                     built->routes, wire::process_hash_key());
+  built->local = std::move(local);
+  built->grants = std::make_unique<policy::Grants>(wire::process_hash_key());
+  return built;
+}
+
+std::vector<policy::PolicySet::ClientRange> build_clients(const config::Settings& settings) {
+  std::vector<policy::PolicySet::ClientRange> ranges;
+  for (const config::ClientSettings& client : settings.clients) {
+    const std::uint16_t index = index_of(settings.policies, client.policy);
+    for (const config::ClientRange& range : client.from) ranges.push_back({range.prefix, index});
+  }
+  return ranges;
+}
+
+}  // namespace
+
+std::uint32_t GroupRegistry::identity_of(const engine::UpstreamGroup& group) {
+  const auto same = std::ranges::find_if(known_, [&](const engine::UpstreamGroup& other) {
+    return other.name == group.name && other.servers == group.servers &&
+           other.timeout == group.timeout && other.netns == group.netns;
+  });
+  const auto index = same - known_.begin();
+  if (same == known_.end()) known_.push_back(group);
+  return static_cast<std::uint32_t>(index + 1);
+}
+
+std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings,
+                                                       GroupRegistry& registry,
+                                                       std::uint32_t generation) {
+  std::vector<engine::UpstreamGroup> groups;
+  for (const config::UpstreamSettings& upstream : settings.upstreams) {
+    groups.push_back(build_group(upstream, registry));
+  }
+  const auto clients = build_clients(settings);
+  const std::uint16_t fallback = index_of(settings.policies, {"default", {}});
+  const bool has_fallback = fallback < settings.policies.size();
+  std::vector<std::unique_ptr<const policy::Policy>> policies;
+  for (config::PolicySettings& policy : settings.policies) {
+    policies.push_back(build_policy(policy, settings.upstreams));
+  }
+  return std::make_shared<const engine::Snapshot>(engine::Snapshot{
+      .generation = generation,
+      .policies = policy::PolicySet(std::move(policies), clients,
+                                    has_fallback ? fallback : policy::PolicySet::kNone),
+      .groups = std::move(groups),
+      .options = {.version_bind = std::move(settings.server.version_bind),
+                  .tcp_idle = settings.server.tcp_idle,
+                  .prefetch = settings.cache.prefetch},
+  });
+}
+
+cache::Limits cache_limits(const config::CacheSettings& settings) {
+  return {.bytes = settings.size,
+          .least_ttl = seconds(settings.least_ttl),
+          .most_ttl = seconds(settings.most_ttl),
+          .most_negative_ttl = seconds(settings.most_negative_ttl),
+          .stale = seconds(settings.stale)};
+}
+
+}  // namespace nxgate::app

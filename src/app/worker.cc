@@ -1,0 +1,57 @@
+#include "app/worker.h"
+
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/error_code.hpp>
+
+#include "base/clock.h"
+#include "serve/worker.h"
+#include "telemetry/counters.h"
+
+namespace nxgate::app {
+namespace {
+
+constexpr Milliseconds kDrainCheck{5};
+
+}  // namespace
+
+Worker::Worker(Shared& shared, std::vector<serve::Listener> listeners,
+               telemetry::Counters& counters, bool reports)
+    : forwarder_(loop_, shared.forwarding, shared.snapshots, shared.cache),
+      engine_(shared.snapshots, shared.cache, forwarder_, counters),
+      handler_(engine_),
+      server_(loop_, handler_, std::move(listeners), shared.tcp_limits, shared.census, reports),
+      drained_(loop_) {}
+
+Worker::~Worker() = default;
+
+void Worker::run() {
+  thread_ = std::jthread([this] {
+    const auto work = boost::asio::make_work_guard(loop_);
+    loop_.run();
+  });
+}
+
+void Worker::stop(Instant deadline) {
+  boost::asio::post(loop_, [this, deadline] {
+    server_.stop();
+    drain(deadline);
+  });
+}
+
+void Worker::drain(Instant deadline) {
+  if (server_.drained() || Clock::now() >= deadline) return loop_.stop();
+  drained_.expires_after(kDrainCheck);
+  drained_.async_wait([this, deadline](const boost::system::error_code&) { drain(deadline); });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace nxgate::app

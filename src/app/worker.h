@@ -1,0 +1,68 @@
+// One thread that answers.
+#pragma once
+
+#include <thread>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/snapshot.h"
+#include "cache/cache.h"
+#include "engine/engine.h"
+#include "engine/snapshot.h"
+#include "forward/forwarder.h"
+#include "serve/handler.h"
+#include "serve/limits.h"
+#include "serve/server.h"
+#include "serve/tcp_census.h"
+#include "serve/worker.h"
+#include "telemetry/counters.h"
+
+namespace nxgate::app {
+
+/// What all workers share; it outlives them.
+struct Shared {
+  Shared(const SnapshotCell<engine::Snapshot>& published, const cache::Limits& cache_limits,
+         const serve::TcpLimits& limits)
+      : snapshots(published), cache(cache_limits), tcp_limits(limits), census(limits) {}
+
+  const SnapshotCell<engine::Snapshot>& snapshots;
+  cache::Cache cache;
+  forward::Shared forwarding;
+  serve::TcpLimits tcp_limits;
+  serve::TcpCensus census;
+};
+
+/// A loop, an engine, a forwarder and the sockets of one thread. Made, opened and destroyed by the
+/// main thread; everything in between happens on its own.
+class Worker {
+ public:
+  Worker(Shared& shared, std::vector<serve::Listener> listeners, telemetry::Counters& counters,
+         bool reports);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Opens the listeners; before root is dropped.
+  [[nodiscard]] Result<void> open() { return server_.start(); }
+  void run();
+  /// Takes no more queries, and ends once all that came are answered, or at `deadline`. Any thread.
+  void stop(Instant deadline);
+  void join();
+
+ private:
+  void drain(Instant deadline);
+
+  boost::asio::io_context loop_{1};
+  forward::Forwarder forwarder_;
+  engine::Engine engine_;
+  serve::EngineHandler handler_;
+  serve::Server server_;
+  boost::asio::steady_timer drained_;
+  std::jthread thread_;
+};
+
+}  // namespace nxgate::app
