@@ -35,7 +35,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string Context::resolve(const std::string& path) const {
   if (path.starts_with('/') || directory.empty()) return path;
-  return directory + "/" + path;
+  return directory + (directory.ends_with('/') ? "" : "/") + path;
 }
 
 std::string quoted(std::string_view text) {
