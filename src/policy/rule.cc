@@ -37,23 +37,11 @@ Scope take_scope(std::string_view& name) {
 /// What `name` is if it is something else that gets pasted into lists; empty for a plain name.
 std::string_view mistaken_for(std::string_view name) {
   if (IpAddress::parse(name) || Prefix::parse(name)) return "it is an address, not a name";
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    switch (name[i]) {
-      case '\\':
-        ++i;  // what is escaped is meant
-        break;
-      case ':':
-        return "a name has no scheme and no port";
-      case ',':
-      case ';':
-        return "one rule at a time";
-      case '*':
-        return "an asterisk may only stand in front";
-      default:
-        break;
-    }
-  }
-  return {};
+  const std::size_t odd = name.find_first_of(":,;*=");
+  if (odd == std::string_view::npos) return {};
+  if (name[odd] == ':') return "a name has no scheme and no port";
+  if (name[odd] == ',' || name[odd] == ';') return "one rule at a time";
+  return "an asterisk or = may only stand in front";
 }
 
 }  // namespace
@@ -68,11 +56,10 @@ Result<ParsedRule> parse_rule(std::string_view text) {
   }
   std::string_view name_text = rule;
   const Scope scope = take_scope(name_text);
-  if (const auto wrong = mistaken_for(name_text); !wrong.empty()) {
-    return fail(fmt::format("`{}`: {}; {}", rule, wrong, kForms));
-  }
   const auto name = wire::DomainName::from_text(name_text);
-  if (!name) return fail(fmt::format("`{}`: {}; {}", rule, name.error(), kForms));
+  // The name as printed, so that escapes don't hide anything.
+  const std::string_view wrong = name ? mistaken_for(name->to_text()) : name.error();
+  if (!wrong.empty()) return fail(fmt::format("`{}`: {}; {}", rule, wrong, kForms));
   return ParsedRule{.name = *name, .scope = scope, .force = !second.empty()};
 }
 
