@@ -17,6 +17,7 @@
 #include "policy/local_data.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
+#include "wire/types.h"
 
 namespace nxgate::config {
 namespace {
@@ -61,6 +62,7 @@ void add_rule_files(Context& context, PolicySettings& policy, policy::Action act
 void add_record(Context& context, PolicySettings& policy, const Text& record) {
   auto parsed = policy::parse_record(record.value);
   if (!parsed) return context.fault(record.at, parsed.error().message);
+  policy.local_cnames |= parsed->record.type == wire::Type::kCname;
   policy.local.add(parsed->owner, parsed->wildcard, std::move(parsed->record));
 }
 

@@ -92,6 +92,7 @@ struct PolicySettings {
   Milliseconds negative_ttl{10'000};
   policy::RuleSet rules;  ///< of the keys and of the files they name
   policy::LocalData local{wire::process_hash_key()};
+  bool local_cnames = false;  ///< whether a record may lead to names that aren't local
   std::vector<wire::Type> suppressed_types;
   policy::FailureReply on_upstream_failure = policy::FailureReply::kServFail;
   Reference upstream{"default", {}};
