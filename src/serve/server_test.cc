@@ -52,7 +52,9 @@ TEST(Server, LateRepliesOfClosedSocketsGoNowhere) {
   ASSERT_TRUE(tcp.send(framed("l")));
   ASSERT_TRUE(eventually([&] { return running.handler().waiting == 2; }));
   running.destroy_server();
-  for (auto& [text, reply] : running.handler().late) reply(bytes_of(text));
+  running.on_loop([&] {
+    for (auto& [text, reply] : running.handler().late) reply(bytes_of(text));
+  });
 }
 
 TEST(Server, CanBeDestroyedInTheMiddleOfEverything) {
