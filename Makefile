@@ -1,0 +1,57 @@
+# Two commands matter: `make run` and `make test`. Both install what they need (tests/setup.sh says
+# what) and build what is missing.
+SETUP := sh tests/setup.sh
+BUILD = cmake --preset $(1) >build/$(1).log && cmake --build --preset $(1) --target $(2)
+SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
+
+.PHONY: run build test bench fuzz format lint install clean
+
+run:
+	@$(SETUP) build
+	@mkdir -p build && $(call BUILD,release,nxgate)
+	@echo "nxgate answers on 127.0.0.1:5353 and [::1]:5353. In another terminal:"
+	@echo "    dig @127.0.0.1 -p 5353 www.example.com     # not on the list: NXDOMAIN"
+	@echo "    dig @127.0.0.1 -p 5353 db.test             # a record of the example's own"
+	@build/release/nxgate serve --config examples/nxgate.toml --listen 127.0.0.1:5353 --listen '[::1]:5353' -v
+
+build:
+	@$(SETUP) build
+	@mkdir -p build && $(call BUILD,release,nxgate)
+
+# Every test: see tests/run.sh. NXGATE_PRESETS="release" runs those of one build alone.
+test:
+	@$(SETUP) build test
+	@sh tests/run.sh
+
+bench:
+	@$(SETUP) build bench
+	@mkdir -p build && $(call BUILD,release,nxgate floor)
+	@/usr/bin/python3 tests/bench/bench.py build/release/nxgate build/release/tests/bench/floor
+
+# Every fuzz target for FUZZ_SECONDS each, from its corpus.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@$(SETUP) build
+	@mkdir -p build && $(call BUILD,fuzz,all)
+	@for corpus in tests/corpus/*; do \
+	    target=$$(basename $$corpus); mkdir -p build/fuzz/found/$$target; \
+	    build/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=1 \
+	        build/fuzz/found/$$target $$corpus || exit 1; \
+	done
+
+format:
+	@$(SETUP) lint
+	@clang-format-19 -i $(SOURCES)
+
+lint:
+	@$(SETUP) build lint
+	@clang-format-19 --dry-run -Werror $(SOURCES)
+	@mkdir -p build && cmake --preset dev >build/dev.log
+	@run-clang-tidy-19 -quiet -p build/dev '$(CURDIR)/src/.*[^t]\.cc$$' >build/lint.log 2>&1 || \
+	    { grep -E '(error|warning):' build/lint.log; exit 1; }
+
+install: build
+	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+
+clean:
+	@rm -rf build

@@ -1,0 +1,60 @@
+"""Fixtures: nxgate itself, scripted upstreams, network namespaces. All are gone after each test."""
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness.netns import Namespace  # noqa: E402
+from harness.nxgate import Nxgate, free_port  # noqa: E402
+from harness.upstream import Upstream  # noqa: E402
+
+
+@pytest.fixture
+def nxgate():
+    """Starts servers: nxgate("--allow", "example.com") or nxgate(config="..."); see Nxgate."""
+    started = []
+
+    def start(*arguments, **options):
+        server = Nxgate(*arguments, **options)
+        started.append(server)
+        return server
+
+    yield start
+    for server in reversed(started):
+        server.stop()
+
+
+@pytest.fixture
+def upstream():
+    """Starts scripted upstreams: upstream({"example.com": answer(...)}); see Upstream."""
+    started = []
+
+    def start(script=None, **options):
+        server = Upstream(script or {}, **options)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def namespace():
+    """Makes network namespaces: namespace("app"); see Namespace."""
+    made = []
+
+    def make(label):
+        made.append(Namespace(label))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.delete()
+
+
+@pytest.fixture
+def port():
+    return free_port()

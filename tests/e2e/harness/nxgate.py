@@ -1,0 +1,207 @@
+"""The real binary, started on a free port and ended by its pid."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+
+BINARY = os.environ.get("NXGATE_BINARY", str(Path(__file__).parents[3] / "build/release/nxgate"))
+PRESET = os.environ.get("NXGATE_PRESET", "release")
+SANITIZED = PRESET in ("asan", "tsan")
+START_TIMEOUT = 30
+STOP_TIMEOUT = 30
+COMPLAINTS = re.compile(r"Sanitizer|runtime error:|Assertion|terminate called")
+
+
+def free_port(address="127.0.0.1"):
+    """A port that is free for UDP and TCP."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    while True:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family) as tcp:
+            udp.bind((address, 0))
+            try:
+                tcp.bind((address, udp.getsockname()[1]))
+            except OSError:
+                continue
+            return udp.getsockname()[1]
+
+
+def run(*arguments, namespace=None, input=None, timeout=60, **options):
+    """Runs nxgate to its end, for commands that end."""
+    command = [BINARY, *map(str, arguments)]
+    if namespace:
+        command = ["ip", "netns", "exec", namespace.name, *command]
+    return subprocess.run(command, input=input, capture_output=True, text=True, timeout=timeout,
+                          check=False, **options)
+
+
+class Nxgate:
+    """`nxgate serve` (or another command), ready to be asked.
+
+    Without `config` it listens on 127.0.0.1 and [::1] at `port`; a config says so itself, with PORT
+    standing for the port. `log` collects what it writes to standard error. On stop it must end well,
+    without a word from a sanitizer.
+    """
+
+    def __init__(self, *arguments, config=None, command="serve", namespace=None, listen=None,
+                 port=None, user=None, wait=True):
+        self.port = port or free_port()
+        self.log = []
+        self.namespace = namespace
+        self._directory = tempfile.TemporaryDirectory(prefix="nxgate-test-")
+        os.chmod(self._directory.name, 0o755)
+        self.directory = Path(self._directory.name)
+        arguments = [str(a).replace("PORT", str(self.port)) for a in arguments]
+        if config is not None:
+            self.config = self.directory / "nxgate.toml"
+            self.write_config(config)
+            arguments += ["--config", str(self.config)]
+        else:
+            for address in listen or ["127.0.0.1:PORT"]:
+                arguments += ["--listen", address.replace("PORT", str(self.port))]
+        prefix = ["ip", "netns", "exec", namespace.name] if namespace else []
+        self.process = subprocess.Popen(
+            [*prefix, BINARY, command, *arguments], user=user, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+        self.pid = self.process.pid
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        if wait:
+            try:
+                self.wait_for_log(r"\bready:", timeout=START_TIMEOUT)
+            except AssertionError:
+                self.process.kill()
+                raise
+
+    def write_config(self, text):
+        self.config.write_text(text.replace("PORT", str(self.port)))
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self._changed:
+                self.log.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    def log_text(self):
+        with self._changed:
+            return "\n".join(self.log)
+
+    def wait_for_log(self, pattern, timeout=15, since=0):
+        """The first line from index `since` on that matches; fails with the whole log."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                for line in self.log[since:]:
+                    if re.search(pattern, line):
+                        return line
+                left = deadline - time.monotonic()
+                ended = self.process.poll() is not None and not self._reader.is_alive()
+                if left <= 0 or ended:
+                    raise AssertionError(f"no log line matches {pattern!r}:\n" + "\n".join(self.log))
+                self._changed.wait(min(left, 0.2))
+
+    def reload(self):
+        """SIGHUP, then the line that tells how it went."""
+        since = len(self.log)
+        self.process.send_signal(signal.SIGHUP)
+        return self.wait_for_log(r"reload", since=since)
+
+    def query(self, qname, qtype="A", **options):
+        """One question made by dnspython, over UDP or with tcp=True; see `ask`."""
+        return self.ask(make_query(qname, qtype, **options), tcp=options.get("tcp", False))
+
+    def ask(self, message, tcp=False, timeout=10, address="127.0.0.1", source=None):
+        ask = dns.query.tcp if tcp else dns.query.udp
+        return ask(message, address, port=self.port, timeout=timeout, source=source)
+
+    def exchange(self, wire, timeout=3, address="127.0.0.1"):
+        """Bytes over UDP and the bytes that come back; None if nothing does within `timeout`."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as client:
+            client.settimeout(timeout)
+            client.connect((address, self.port))
+            client.send(wire)
+            try:
+                return client.recv(65535)
+            except TimeoutError:
+                return None
+
+    def tcp(self, address="127.0.0.1", timeout=10):
+        return socket.create_connection((address, self.port), timeout=timeout)
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def rss_kib(self):
+        return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())[1])
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("did not stop within its time:\n" + self.log_text()) from None
+        finally:
+            self._reader.join(5)
+            self._directory.cleanup()
+        complaint = COMPLAINTS.search(self.log_text())
+        assert not complaint, self.log_text()
+        assert status in (0, -signal.SIGKILL), f"exit status {status}:\n{self.log_text()}"
+
+
+def make_query(qname, qtype="A", edns=False, payload=1232, dnssec=False, options=None, rd=True,
+               cd=False, qclass="IN", **_):
+    """A query as bare as asked: no OPT unless something needs one."""
+    with_opt = edns or dnssec or options is not None
+    message = dns.message.make_query(qname, qtype, qclass, use_edns=0 if with_opt else None,
+                                     payload=payload, want_dnssec=dnssec, options=options)
+    if not with_opt:
+        message.use_edns(False)
+    if not rd:
+        message.flags &= ~dns.flags.RD
+    if cd:
+        message.flags |= dns.flags.CD
+    return message
+
+
+def ede(response):
+    """(code, text) of each extended error in a response."""
+    found = []
+    for option in response.options:
+        if option.otype == 15:
+            data = option.data if hasattr(option, "data") else option.to_wire()
+            found.append((int.from_bytes(data[:2], "big"), data[2:].decode()))
+    return found
+
+
+def soa(response):
+    """The one SOA of the authority section."""
+    (rrset,) = response.authority
+    assert rrset.rdtype == dns.rdatatype.SOA
+    return rrset
+
+
+def rcode(response):
+    return dns.rcode.to_text(response.rcode())
+
+
+def addresses(response):
+    """The addresses in the answer section, sorted."""
+    return sorted(item.address for rrset in response.answer for item in rrset
+                  if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA))

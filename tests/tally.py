@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+"""Sums the suites' results: `N passed, N failed`, and `N skipped` with the reason of each.
+
+    tally.py RESULTS PRESET...
+
+Fails when a test failed, or when a suite that should have run left no result. A GoogleTest program
+counts by its cases, as its output in the ctest report lists them; a corpus replay counts as one.
+"""
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+
+def ctest_counts(case):
+    """(passed, failed, skips) of one ctest entry."""
+    output = case.findtext("system-out") or ""
+    passed = len(re.findall(r"^\[       OK \]", output, re.M))
+    skipped = sorted(set(re.findall(r"^\[  SKIPPED \] (\S+)(?: \(|$)", output, re.M)))
+    failed = len(set(re.findall(r"^\[  FAILED  \] (\S+)", output, re.M)) - {"tests"})
+    succeeded = case.get("status") == "run"
+    if passed + failed + len(skipped) == 0:
+        passed = int(succeeded)
+    if not succeeded:
+        failed = max(failed, 1)
+    return passed, failed, [f"{case.get('name')}: {name}" for name in skipped]
+
+
+def pytest_counts(case):
+    skip = case.find("skipped")
+    if skip is not None:
+        return 0, 0, [f"{case.get('name')}: {skip.get('message')}"]
+    bad = case.find("failure") is not None or case.find("error") is not None
+    return int(not bad), int(bad), []
+
+
+def main():
+    results, presets = Path(sys.argv[1]), sys.argv[2:]
+    passed, failed, skips = 0, 0, []
+    for preset in presets:
+        for suite, counts in (("ctest", ctest_counts), ("e2e", pytest_counts)):
+            path = results / f"{preset}-{suite}.xml"
+            cases = ElementTree.parse(path).iter("testcase") if path.exists() else ()
+            totals = [counts(case) for case in cases]
+            if not totals:
+                print(f"{preset} {suite}: no result")
+                failed += 1
+                continue
+            ok, bad = sum(t[0] for t in totals), sum(t[1] for t in totals)
+            skipped = [skip for t in totals for skip in t[2]]
+            print(f"{preset} {suite}: {ok} ok, {bad} bad, {len(skipped)} left out")
+            passed, failed, skips = passed + ok, failed + bad, skips + skipped
+    for skip in sorted(set(skips)):
+        print(f"skipped {skip}")
+    print(f"{passed} passed, {failed} failed" + (f", {len(skips)} skipped" if skips else ""))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
