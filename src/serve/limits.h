@@ -11,7 +11,7 @@ struct TcpLimits {
   std::size_t connections = 1024;           ///< in the whole process
   std::size_t connections_per_client = 32;  ///< by address
   std::size_t unanswered = 64;              ///< on one connection; then it isn't read any more
-  std::size_t output = 128 * 1024;          ///< bytes of answers not yet read, likewise
+  std::size_t output = 131'072;             ///< bytes of answers not yet read, likewise
   /// Closed when no whole query came and no answer was read for so long (RFC 7766 section 6.2.3).
   Milliseconds idle{10'000};
 };

@@ -1,6 +1,7 @@
 #include "serve/server.h"
 
 #include <algorithm>
+#include <expected>
 #include <memory>
 #include <span>
 #include <string>

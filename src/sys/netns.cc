@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <expected>
 #include <functional>
 #include <optional>
 #include <string>
