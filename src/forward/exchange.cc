@@ -1,14 +1,5 @@
 #include "forward/exchange.h"
 
-#include <fmt/core.h>
-#include <sodium.h>
-#include <sys/socket.h>
-
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/posix/descriptor_base.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/system/error_code.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -18,6 +9,15 @@
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/descriptor_base.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+#include <sodium.h>
+#include <sys/socket.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -216,11 +216,11 @@ void Exchange::finish(Outcome outcome, std::string_view words) {
   reply_.outcome = outcome;
   if (!log::enabled(log::Level::kExchange)) return;
   const std::chrono::duration<double, std::milli> time = Clock::now() - started_;
-  log::write(log::Level::kExchange,
-             fmt::format("{} {} {} {}: {} in {:.1f} ms", server_.endpoint.to_string(),
-                         kind_ == sys::SocketKind::kUdp ? "udp" : "tcp",
-                         key_.question.name.to_text(), to_string(key_.question.type), words,
-                         time.count()));
+  log::write(
+      log::Level::kExchange,
+      fmt::format("{} {} {} {}: {} in {:.1f} ms", server_.endpoint.to_string(),
+                  kind_ == sys::SocketKind::kUdp ? "udp" : "tcp", key_.question.name.to_text(),
+                  to_string(key_.question.type), words, time.count()));
 }
 
 }  // namespace nxgate::forward

@@ -55,7 +55,12 @@ void ServerHealth::age() noexcept {
   rtt_.store(old - old / 64, std::memory_order_relaxed);
 }
 
-std::vector<std::size_t> GroupHealth::order(Instant now) noexcept {
+bool GroupHealth::any_alive(Instant now) const noexcept {
+  return std::ranges::any_of(servers_,
+                             [now](const ServerHealth& server) { return !server.down(now); });
+}
+
+std::vector<std::size_t> GroupHealth::order(Instant now) {
   std::vector<std::pair<Microseconds, std::size_t>> alive;
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     if (!servers_[i].down(now)) alive.emplace_back(servers_[i].smoothed_rtt(), i);
@@ -77,14 +82,15 @@ Instant GroupHealth::recovered() const noexcept {
 
 std::shared_ptr<GroupHealth> HealthTable::of(const engine::UpstreamGroup& group) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = groups_.find(group.identity); found != groups_.end()) {
+  const auto found = groups_.find(group.identity);
+  if (found != groups_.end() && found->second->size() == group.servers.size()) {
     return found->second;
   }
   if (groups_.size() >= kManyGroups) {
     std::erase_if(groups_, [](const auto& entry) { return entry.second.use_count() == 1; });
   }
   auto health = std::make_shared<GroupHealth>(group.servers.size());
-  groups_.emplace(group.identity, health);
+  groups_.insert_or_assign(group.identity, health);
   return health;
 }
 

@@ -75,9 +75,11 @@ class GroupHealth {
   [[nodiscard]] ServerHealth& server(std::size_t index) noexcept { return servers_[index]; }
   [[nodiscard]] std::size_t size() const noexcept { return servers_.size(); }
 
-  /// The servers that are not down, the fastest first; empty while the whole group is remembered
-  /// as dead.
-  [[nodiscard]] std::vector<std::size_t> order(Instant now) noexcept;
+  /// False while the whole group is remembered as dead.
+  [[nodiscard]] bool any_alive(Instant now) const noexcept;
+
+  /// The servers that are not down, the fastest first.
+  [[nodiscard]] std::vector<std::size_t> order(Instant now);
 
   /// When one of them last came back.
   [[nodiscard]] Instant recovered() const noexcept;

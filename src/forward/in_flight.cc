@@ -1,10 +1,11 @@
 #include "forward/in_flight.h"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <mutex>
 #include <utility>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 #include "cache/cache.h"
 #include "engine/upstream.h"

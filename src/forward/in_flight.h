@@ -3,12 +3,13 @@
 
 #include <array>
 #include <atomic>
-#include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
 
 #include "cache/cache.h"
 #include "engine/upstream.h"

@@ -1,0 +1,64 @@
+// Asking upstream servers on behalf of one worker.
+#pragma once
+
+#include <memory>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "base/snapshot.h"
+#include "cache/cache.h"
+#include "engine/snapshot.h"
+#include "engine/upstream.h"
+#include "forward/exchange.h"
+#include "forward/failure_memory.h"
+#include "forward/health.h"
+#include "forward/in_flight.h"
+
+namespace nxgate::forward {
+
+/// What the forwarders of all workers share; every part guards itself. Must outlive them.
+struct Shared {
+  explicit Shared(const InFlight::Limits& limits = {}) : in_flight(limits) {}
+
+  InFlight in_flight;
+  HealthTable health;
+  FailureMemory failures;
+};
+
+/// The port `Upstream` over real servers: one a worker, used by the thread that runs `loop`.
+///
+/// A question that is asked already, by any worker, is joined; one that failed a moment ago, or
+/// whose group has no server alive, fails at once. Groups are taken from the current snapshot by
+/// identity; a question for one that a reload has removed fails with kNoServers. An answer is in
+/// the cache before anybody hears of it.
+///
+/// Destroy it when its loop has stopped, before the loop itself: callbacks not yet called are then
+/// forgotten, and other workers that waited for its exchanges get kOverload.
+class Forwarder : public engine::Upstream {
+ public:
+  /// Everything must outlive it.
+  Forwarder(boost::asio::io_context& loop, Shared& shared,
+            const SnapshotCell<engine::Snapshot>& snapshots, cache::Cache& cache);
+  ~Forwarder() override;
+  Forwarder(const Forwarder&) = delete;
+  Forwarder& operator=(const Forwarder&) = delete;
+
+  void submit(const cache::Key& key, engine::UpstreamCallback done) override;
+
+ private:
+  using Group = std::shared_ptr<const engine::UpstreamGroup>;
+  using Health = std::shared_ptr<GroupHealth>;
+
+  [[nodiscard]] Group find_group(std::uint32_t identity);
+  boost::asio::awaitable<void> resolve(cache::Key key, Group group, Health health);
+  void start_probes(const cache::Key& key, const Group& group, const Health& health);
+
+  boost::asio::io_context& loop_;
+  Shared& shared_;
+  SnapshotCell<engine::Snapshot>::Reader snapshots_;
+  cache::Cache& cache_;
+  std::unique_ptr<Bench> bench_;
+};
+
+}  // namespace nxgate::forward

@@ -1,0 +1,32 @@
+// Finding out that a server is back.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/clock.h"
+#include "cache/cache.h"
+#include "engine/snapshot.h"
+#include "forward/exchange.h"
+#include "forward/health.h"
+
+namespace nxgate::forward {
+
+/// A server that is down, and the question that it missed.
+struct Probe {
+  std::shared_ptr<const engine::UpstreamGroup> group;
+  std::shared_ptr<GroupHealth> health;
+  std::size_t server = 0;
+  cache::Key missed;
+};
+
+/// Asks the server, in turn for the root's NS and for the question that it missed, until it replies
+/// with anything, so that no client has to wait to find out. One query at a time, after a second at
+/// first and then at a quarter of the time it has been down, at most 30 s. The server stays down
+/// meanwhile. Gives up when no client has asked the group for a minute. The caller has claimed the
+/// probe; it's released at the end.
+[[nodiscard]] boost::asio::awaitable<void> probe_until_back(Bench& bench, Probe probe);
+
+}  // namespace nxgate::forward
