@@ -1,0 +1,175 @@
+// What counts as an answer, and what an exchange does about the rest.
+#include "forward/exchange.h"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "forward/forward_fixture.h"
+#include "forward/scripted_upstream.h"
+#include "sys/descriptor.h"
+#include "sys/socket.h"
+#include "wire/name.h"
+
+namespace nxgate::forward {
+namespace {
+
+TEST_F(Forward, TruncatedAnswerIsAskedForByTcp) {
+  const ScriptedUpstream upstream([](const Seen& seen) {
+    return Replies{seen.tcp ? address_reply(seen.query) : empty_reply(seen.query, kTruncatedFlag)};
+  });
+  use({&upstream});
+  EXPECT_TRUE(ask(key_of("www.example")).answer);
+  ASSERT_EQ(upstream.seen().size(), 2U);
+  EXPECT_TRUE(upstream.seen()[1].tcp);
+}
+
+TEST_F(Forward, TcpAloneWorks) {
+  const ScriptedUpstream upstream(answering);
+  use({&upstream}, Milliseconds(600), UpstreamProtocol::kTcp);
+  EXPECT_TRUE(ask(key_of("www.example")).answer);
+  ASSERT_EQ(upstream.seen().size(), 1U);
+  EXPECT_TRUE(upstream.seen()[0].tcp);
+}
+
+TEST_F(Forward, WrongIdMovesToTcp) {
+  const ScriptedUpstream upstream([](const Seen& seen) {
+    Packet reply = address_reply(seen.query);
+    if (!seen.tcp) reply[0] ^= 1;
+    return Replies{reply};
+  });
+  use({&upstream});
+  EXPECT_TRUE(ask(key_of("www.example")).answer);
+  ASSERT_EQ(upstream.seen().size(), 2U);
+  EXPECT_TRUE(upstream.seen()[1].tcp);
+}
+
+TEST_F(Forward, JunkBeforeTheAnswerIsIgnored) {
+  const ScriptedUpstream upstream([](const Seen& seen) {
+    Packet other_case = address_reply(seen.query);
+    other_case[13] ^= 0x20;
+    Packet other_name = address_reply(seen.query);
+    other_name[14] = '!';
+    Packet query = seen.query;
+    return Replies{other_case, other_name, query, {1, 2, 3}, address_reply(seen.query)};
+  });
+  use({&upstream});
+  EXPECT_TRUE(ask(key_of("www.example")).answer);
+  EXPECT_EQ(upstream.seen().size(), 1U);
+}
+
+TEST_F(Forward, AServerThatChangesTheLettersIsAskedByTcp) {
+  const ScriptedUpstream upstream([](const Seen& seen) {
+    Packet reply = address_reply(seen.query);
+    for (std::size_t at = 12; at < seen.query.size() - 15; ++at) reply[at] = wire::lower(reply[at]);
+    return Replies{reply};
+  });
+  use({&upstream}, Milliseconds(300));
+  EXPECT_TRUE(ask(key_of("www.letters.example")).answer);
+  EXPECT_EQ(upstream.seen().size(), 2U);
+}
+
+TEST_F(Forward, AHeapOfJunkMovesToTcp) {
+  const ScriptedUpstream upstream(
+      [](const Seen& seen) { return seen.tcp ? answering(seen) : Replies(64, Packet{1, 2, 3}); });
+  use({&upstream});
+  EXPECT_TRUE(ask(key_of("www.example")).answer);
+}
+
+TEST_F(Forward, AnotherSourceIsNotHeard) {
+  std::atomic<int> forged{0};
+  const ScriptedUpstream upstream([&forged](const Seen& seen) {
+    // The right answer, to the right port, from a port that wasn't asked.
+    Packet reply = address_reply(seen.query);
+    reply.back() = 66;
+    const sys::Descriptor other(::socket(AF_INET, SOCK_DGRAM, 0));
+    const auto to = sys::to_sockaddr({IpAddress::v4({127, 0, 0, 1}), seen.client_port});
+    if (::sendto(other.get(), reply.data(), reply.size(), 0, to.get(), to.length) > 0) ++forged;
+    return answering(seen);
+  });
+  use({&upstream});
+  const auto result = ask(key_of("www.example"));
+  ASSERT_TRUE(result.answer);
+  EXPECT_EQ(forged, 1);
+  EXPECT_EQ(result.answer->body.back(), 1);
+}
+
+TEST_F(Forward, RefusedConnectionFailsAtOnce) {
+  Endpoint nobody;
+  {
+    const ScriptedUpstream gone(silent);
+    nobody = gone.endpoint();
+  }
+  use(snapshot_of({{UpstreamProtocol::kUdp, nobody}}, Milliseconds(1000)));
+  EXPECT_EQ(failure_of("a.example"), UpstreamFailure::kUnreachable);
+  EXPECT_LT(took_, Milliseconds(50));
+}
+
+TEST_F(Forward, MissingNamespaceFailsAtOnce) {
+  const ScriptedUpstream upstream(answering);
+  use(snapshot_of({{UpstreamProtocol::kUdp, upstream.endpoint()}}, Milliseconds(1000),
+                  "/run/netns/nxgate-test-has-none"));
+  EXPECT_EQ(failure_of("a.example"), UpstreamFailure::kUnreachable);
+  EXPECT_LT(took_, Milliseconds(50));
+}
+
+TEST_F(Forward, MalformedAnswersAreAFailureAndRemembered) {
+  const ScriptedUpstream upstream([](const Seen& seen) {
+    Packet reply = address_reply(seen.query);
+    reply.pop_back();
+    return Replies{reply};
+  });
+  use({&upstream});
+  EXPECT_EQ(failure_of("www.example"), UpstreamFailure::kBadAnswer);
+  EXPECT_LT(took_, Milliseconds(150));
+  EXPECT_EQ(failure_of("www.example"), UpstreamFailure::kRemembered);
+  EXPECT_EQ(failure_of("other.example"), UpstreamFailure::kBadAnswer);  // the server is alive
+  EXPECT_EQ(upstream.seen().size(), 2U);
+}
+
+TEST_F(Forward, IdsPortsAndLettersAreRandom) {
+  constexpr int kQueries = 2000;
+  const ScriptedUpstream upstream(answering);
+  use({&upstream}, Milliseconds(2000));
+  for (int i = 0; i < kQueries; ++i) {
+    ASSERT_TRUE(ask(key_of("abcdefghijklmnop" + std::to_string(i) + ".example")).answer) << i;
+  }
+  std::set<int> ids;
+  std::set<int> ports;
+  std::array<int, 16> id_nibbles{};
+  std::array<int, 16> port_nibbles{};
+  int capitals = 0;
+  int steps = 0;  // ids or ports that follow their predecessor closely
+  const auto seen = upstream.seen();
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    const int id = seen[i].query[0] << 8 | seen[i].query[1];
+    ids.insert(id);
+    ports.insert(seen[i].client_port);
+    ++id_nibbles[static_cast<std::size_t>(id >> 12)];
+    ++port_nibbles[seen[i].client_port & 15];
+    for (std::size_t at = 13; at < 13 + 16; ++at) capitals += seen[i].query[at] < 'a' ? 1 : 0;
+    if (i > 0 && std::abs(seen[i].client_port - seen[i - 1].client_port) < 8) ++steps;
+  }
+  const auto chi_square = [&](const std::array<int, 16>& counts) {
+    const double expected = static_cast<double>(seen.size()) / 16;
+    double sum = 0;
+    for (const int count : counts) sum += (count - expected) * (count - expected) / expected;
+    return sum;
+  };
+  EXPECT_GT(ids.size(), kQueries * 95 / 100);    // 1970 expected
+  EXPECT_GT(ports.size(), kQueries * 90 / 100);  // of at least some 28,000 ports
+  EXPECT_LT(steps, 20);
+  EXPECT_LT(chi_square(id_nibbles), 50);  // 15 degrees of freedom: 1 in 80,000
+  EXPECT_LT(chi_square(port_nibbles), 50);
+  EXPECT_NEAR(capitals, kQueries * 8, kQueries / 2);
+}
+
+}  // namespace
+}  // namespace nxgate::forward
