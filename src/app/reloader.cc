@@ -46,7 +46,8 @@ std::string describe(const config::Settings& settings) {
     if (upstream.servers.empty()) continue;
     std::string servers;
     for (const config::UpstreamServer& server : upstream.servers) {
-      servers += fmt::format("{}{}", servers.empty() ? "" : " ", server.endpoint.to_string());
+      servers += fmt::format("{}{}{}", servers.empty() ? "" : " ", server.tcp_only ? "tcp://" : "",
+                             server.endpoint.to_string());
     }
     text += fmt::format(", upstream {}: {}{}", upstream.name.name, servers,
                         upstream.netns.empty() ? "" : "@" + upstream.netns);

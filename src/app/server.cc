@@ -1,8 +1,9 @@
 #include "app/server.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
@@ -43,6 +44,14 @@ void raise_descriptor_limit() {
   limit.rlim_cur = limit.rlim_max;
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
     log::warning("the limit on open files stays low; many clients at once may be refused");
+  }
+}
+
+/// Says now, and not at the first reload, which files are out of reach without root.
+void warn_of_unreadable(const std::vector<std::string>& watched, const std::string& user) {
+  for (const std::string& path : watched) {
+    if (::access(path.c_str(), R_OK) == 0 || errno != EACCES) continue;
+    log::warning("{} can't be read as {}: its changes can't be taken up", path, user);
   }
 }
 
@@ -116,6 +125,7 @@ int failed(const Error& error) {
 
 int serve(const Options& options) {
   log::set_level(level_of(options.verbosity));
+  std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more is no reason to end
   DiskFiles files;
   LoadedSettings loaded = load_settings(options, files);
   if (report(loaded)) return kFailure;
@@ -135,6 +145,7 @@ int serve(const Options& options) {
   Workers workers(shared, listeners, count);
   if (auto opened = workers.open(); !opened) return failed(opened.error());
   if (auto dropped = sys::drop_privileges(user, keep); !dropped) return failed(dropped.error());
+  warn_of_unreadable(reloader.watched(), user);
   auto loop = MainLoop::create(reloader);
   if (!loop) return failed(loop.error());
   workers.run();
