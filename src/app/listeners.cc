@@ -1,7 +1,5 @@
 #include "app/listeners.h"
 
-#include <array>
-#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>

@@ -1,6 +1,7 @@
 #include "app/main_loop.h"
 
 #include <csignal>
+#include <expected>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,7 +11,6 @@
 
 #include "app/reloader.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "sys/file_watch.h"
 
 namespace nxgate::app {

@@ -1,6 +1,7 @@
 #include "app/reloader.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>

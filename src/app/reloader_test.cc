@@ -1,6 +1,6 @@
 #include "app/reloader.h"
 
-#include <memory>
+#include <cstdint>
 #include <string>
 
 #include <gmock/gmock.h>

@@ -28,6 +28,7 @@
 #include "config/settings.h"
 #include "serve/limits.h"
 #include "serve/server.h"
+#include "serve/worker.h"
 #include "sys/privileges.h"
 #include "telemetry/counters.h"
 

@@ -1,6 +1,7 @@
 #include "app/settings_source.h"
 
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "app/options.h"
 #include "base/error.h"
 #include "config/memory_files.h"
+#include "config/settings.h"
 #include "policy/policy.h"
 
 namespace nxgate::app {

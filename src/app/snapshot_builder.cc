@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -99,6 +98,7 @@ std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings
                                                        GroupRegistry& registry,
                                                        std::uint32_t generation) {
   std::vector<engine::UpstreamGroup> groups;
+  groups.reserve(settings.upstreams.size());
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
     groups.push_back(build_group(upstream, registry));
   }
@@ -106,6 +106,7 @@ std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings
   const std::uint16_t fallback = index_of(settings.policies, {"default", {}});
   const bool has_fallback = fallback < settings.policies.size();
   std::vector<std::unique_ptr<const policy::Policy>> policies;
+  policies.reserve(settings.policies.size());
   for (config::PolicySettings& policy : settings.policies) {
     policies.push_back(build_policy(policy, settings.upstreams));
   }

@@ -74,6 +74,7 @@ template <class T>
 void check_reference(Context& context, const Reference& reference, const std::vector<T>& known,
                      std::string_view what) {
   std::vector<std::string_view> names;
+  names.reserve(known.size());
   for (const T& one : known) names.push_back(one.name.name);
   if (std::ranges::find(names, reference.name) != names.end()) return;
   context.fault(reference.at,

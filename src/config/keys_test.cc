@@ -1,14 +1,17 @@
 #include "config/keys.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "config/complete.h"
 #include "config/context.h"
 #include "config/load.h"
@@ -91,7 +94,8 @@ TEST(Keys, EveryKeyIsDocumented) {
 TEST(Keys, TheReferencePageIsCurrent) {
   std::string path = __FILE__;
   path = path.substr(0, path.rfind("/src/")) + "/docs/configuration.md";
-  if (getenv("NXGATE_WRITE_REFERENCE") != nullptr) std::ofstream(path) << reference_page();
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+  if (std::getenv("NXGATE_WRITE_REFERENCE") != nullptr) std::ofstream(path) << reference_page();
   std::ifstream file(path);
   const std::string page{std::istreambuf_iterator<char>(file), {}};
   EXPECT_EQ(page, reference_page());

@@ -1,5 +1,6 @@
 #include "config/policy_source.h"
 
+#include <algorithm>
 #include <functional>
 #include <iterator>
 #include <optional>
