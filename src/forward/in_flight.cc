@@ -1,5 +1,6 @@
 #include "forward/in_flight.h"
 
+#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/bytes.h"
+#include "wire/answer.h"
 #include "wire/name.h"
 #include "wire/rdata.h"
 #include "wire/reader.h"
