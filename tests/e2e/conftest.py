@@ -1,11 +1,13 @@
 """Fixtures: nxgate itself, scripted upstreams, network namespaces. All are gone after each test."""
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from harness import lookup  # noqa: E402
 from harness.netns import Namespace  # noqa: E402
 from harness.nxgate import Nxgate, free_port  # noqa: E402
 from harness.upstream import Upstream  # noqa: E402
@@ -53,6 +55,20 @@ def namespace():
     yield make
     for each in made:
         each.delete()
+
+
+@pytest.fixture
+def directory():
+    """A directory that nobody else needs, readable for whom nxgate becomes."""
+    with tempfile.TemporaryDirectory(prefix="nxgate-test-") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+@pytest.fixture(scope="session")
+def musl_lookup(tmp_path_factory):
+    """A program that calls musl's getaddrinfo, as those of Alpine's images do."""
+    return lookup.build_musl(tmp_path_factory.mktemp("musl"))
 
 
 @pytest.fixture

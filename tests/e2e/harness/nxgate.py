@@ -1,5 +1,6 @@
 """The real binary, started on a free port and ended by its pid."""
 import os
+import random
 import re
 import signal
 import socket
@@ -24,16 +25,17 @@ COMPLAINTS = re.compile(r"Sanitizer|runtime error:|Assertion|terminate called")
 
 
 def free_port(address="127.0.0.1"):
-    """A port that is free for UDP and TCP."""
+    """A port that is free for UDP and TCP, and that nobody gets as an ephemeral one meanwhile."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     while True:
+        port = random.randrange(10000, 30000)
         with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family) as tcp:
-            udp.bind((address, 0))
             try:
-                tcp.bind((address, udp.getsockname()[1]))
+                udp.bind((address, port))
+                tcp.bind((address, port))
             except OSError:
                 continue
-            return udp.getsockname()[1]
+            return port
 
 
 def run(*arguments, namespace=None, input=None, timeout=60, **options):

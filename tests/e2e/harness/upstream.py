@@ -175,6 +175,8 @@ class Upstream:
                 wire, peer = self.udp.recvfrom(65535)
             except OSError:
                 return
+            if self._stopped:
+                return
             send = (lambda data, peer=peer: self.udp.sendto(data, peer))
             received = Received(self, wire, peer, send, tcp=False)
             threading.Thread(target=self._handle, args=(received,), daemon=True).start()

@@ -1,0 +1,140 @@
+"""Answers of nxgate's own: hosts files, records, the special names of RFC 6761."""
+import dns.flags
+import pytest
+from harness.nxgate import addresses, rcode, soa
+from harness.timing import wait_for
+from harness.upstream import answer
+
+CONFIG = """
+[server]
+listen = ["127.0.0.1:PORT"]
+[upstreams.default]
+servers = ["%s"]
+[policies.default]
+allow = ["away.test"]
+records = [%s]
+"""
+
+
+@pytest.fixture
+def hosts(directory):
+    path = directory / "hosts"
+    path.write_text("# ours\n10.0.0.5 db.corp.test db\nfd00::5\tdb.corp.test\n10.0.0.6 web.corp.test\n")
+    return path
+
+
+def local(nxgate, *records, upstream="127.0.0.1:1"):
+    return nxgate(config=CONFIG % (upstream, ", ".join(f"'{record}'" for record in records)))
+
+
+def test_hosts_file_answers_forward(nxgate, hosts):
+    server = nxgate("--hosts", hosts)
+    response = server.query("DB.corp.test")
+    assert addresses(response) == ["10.0.0.5"] and response.flags & dns.flags.AA
+    assert addresses(server.query("db.corp.test", "AAAA")) == ["fd00::5"]
+    assert addresses(server.query("db")) == ["10.0.0.5"]
+
+
+def test_hosts_file_answers_reverse(nxgate, hosts):
+    server = nxgate("--hosts", hosts)
+    assert server.query("5.0.0.10.in-addr.arpa", "PTR").answer[0][0].target.to_text() == "db.corp.test."
+    reverse = ".".join(reversed("fd00" + "0" * 27 + "5")) + ".ip6.arpa"
+    assert server.query(reverse, "PTR").answer[0][0].target.to_text() == "db.corp.test."
+    assert rcode(server.query("7.0.0.10.in-addr.arpa", "PTR")) == "NXDOMAIN"
+
+
+def test_a_missing_type_of_a_local_name_is_nodata(nxgate, hosts):
+    response = nxgate("--hosts", hosts).query("web.corp.test", "AAAA")
+    assert rcode(response) == "NOERROR" and not response.answer
+    assert soa(response).ttl == 10
+
+
+def test_ancestor_of_a_local_name_is_nodata(nxgate, hosts):
+    server = nxgate("--hosts", hosts)
+    for qname in ("corp.test", "test", "0.0.10.in-addr.arpa", "arpa"):
+        assert rcode(server.query(qname)) == "NOERROR", qname
+    assert rcode(server.query("other.test")) == "NXDOMAIN"
+
+
+def test_below_a_local_name_is_nothing(nxgate, hosts):
+    assert rcode(nxgate("--hosts", hosts).query("a.db.corp.test")) == "NXDOMAIN"
+
+
+def test_hosts_file_is_read_again_when_it_changes(nxgate, hosts):
+    server = nxgate("--hosts", hosts)
+    hosts.write_text("10.0.0.77 db.corp.test new.corp.test\n")
+    wait_for(lambda: addresses(server.query("new.corp.test")) == ["10.0.0.77"], what="the new name")
+    assert addresses(server.query("db.corp.test")) == ["10.0.0.77"]
+    assert rcode(server.query("web.corp.test")) == "NXDOMAIN"
+
+
+@pytest.mark.parametrize("qtype, record, expected", [
+    ("A", "r.test A 10.0.0.5", "10.0.0.5"),
+    ("AAAA", "r.test AAAA fd00::5", "fd00::5"),
+    ("TXT", 'r.test TXT "v=1" "two words"', '"v=1" "two words"'),
+    ("PTR", "r.test PTR host.corp.test", "host.corp.test."),
+    ("SRV", "r.test SRV 1 2 5060 sip.corp.test", "1 2 5060 sip.corp.test."),
+    ("MX", "r.test MX 10 mail.corp.test", "10 mail.corp.test."),
+    ("CNAME", "r.test CNAME host.corp.test", "host.corp.test."),
+])
+def test_record_of_each_type(nxgate, qtype, record, expected):
+    response = local(nxgate, record).query("r.test", qtype)
+    assert [rdata.to_text() for rdata in response.answer[0]] == [expected]
+    assert response.flags & dns.flags.AA
+
+
+def test_record_with_a_ttl_of_its_own(nxgate):
+    assert local(nxgate, "r.test 77 A 10.0.0.5").query("r.test").answer[0].ttl == 77
+
+
+def test_several_records_make_one_rrset(nxgate):
+    server = local(nxgate, "r.test A 10.0.0.5", "r.test A 10.0.0.6")
+    assert addresses(server.query("r.test")) == ["10.0.0.5", "10.0.0.6"]
+
+
+def test_wildcard_record(nxgate):
+    server = local(nxgate, "*.w.test A 10.0.0.5")
+    assert addresses(server.query("any.w.test")) == ["10.0.0.5"]
+    assert rcode(server.query("w.test")) == "NOERROR"
+
+
+def test_local_cname_is_followed_to_local_data(nxgate):
+    response = local(nxgate, "c.test CNAME r.test", "r.test A 10.0.0.5").query("c.test")
+    assert response.answer[0][0].to_text() == "r.test."
+    assert addresses(response) == ["10.0.0.5"]
+
+
+def test_local_cname_is_followed_to_an_upstream(nxgate, upstream):
+    up = upstream({"away.test": answer("@ 60 A 192.0.2.1")})
+    response = local(nxgate, "c.test CNAME away.test", upstream=up.endpoint).query("C.test")
+    assert [rrset.name.to_text() for rrset in response.answer] == ["C.test.", "away.test."]
+    assert addresses(response) == ["192.0.2.1"]
+
+
+def test_a_loop_of_local_cnames_ends(nxgate):
+    server = local(nxgate, "a.test CNAME b.test", "b.test CNAME a.test")
+    assert rcode(server.query("a.test")) in ("NOERROR", "SERVFAIL")
+    assert addresses(server.query("a.test")) == []
+
+
+def test_localhost_is_loopback(nxgate):
+    server = nxgate()
+    for qname in ("localhost", "a.b.localhost"):
+        assert addresses(server.query(qname)) == ["127.0.0.1"]
+        assert addresses(server.query(qname, "AAAA")) == ["::1"]
+    assert server.query("1.0.0.127.in-addr.arpa", "PTR").answer[0][0].to_text() == "localhost."
+
+
+def test_invalid_and_onion_never_leave(nxgate, upstream):
+    up = upstream({})
+    server = nxgate("--allow", ". force", "--upstream", up.endpoint)
+    for qname in ("x.invalid", "x.onion"):
+        assert rcode(server.query(qname)) == "NXDOMAIN"
+    assert up.count() == 0
+
+
+def test_local_data_goes_before_an_upstream(nxgate, upstream):
+    up = upstream({"away.test": answer("@ 60 A 192.0.2.1")})
+    server = local(nxgate, "away.test A 10.0.0.5", upstream=up.endpoint)
+    assert addresses(server.query("away.test")) == ["10.0.0.5"]
+    assert up.count() == 0
