@@ -87,7 +87,7 @@ std::string verdict_of(const engine::Snapshot& snapshot, const Decision& decisio
                        const wire::Question& question) {
   switch (decision.outcome) {
     case Outcome::kProhibited:
-      return "denied: REFUSED, no policy covers this client";
+      return "denied: NXDOMAIN, no policy covers this client";
     case Outcome::kDeny:
       return "denied: " + denial_of(*decision.policy, question.type);
     case Outcome::kAncestor:

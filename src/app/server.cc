@@ -29,6 +29,7 @@
 #include "serve/limits.h"
 #include "serve/server.h"
 #include "serve/worker.h"
+#include "sys/netns.h"
 #include "sys/privileges.h"
 #include "telemetry/counters.h"
 
@@ -36,7 +37,7 @@ namespace nxgate::app {
 namespace {
 
 /// How long stopping waits for upstreams that still owe an answer.
-constexpr Milliseconds kGrace{500};
+constexpr Milliseconds kGrace{1500};
 
 /// Every TCP client and every upstream question holds a descriptor.
 void raise_descriptor_limit() {
@@ -117,6 +118,17 @@ class Workers {
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 
+/// A namespace that is missing now is a slip; one that goes away later may come back.
+Result<void> find_namespaces(const config::Settings& settings) {
+  for (const config::UpstreamSettings& upstream : settings.upstreams) {
+    if (upstream.netns.empty()) continue;
+    if (auto found = sys::NetnsRef(upstream.netns).open(); !found) {
+      return fail("upstream " + upstream.name.name + ": " + found.error().message);
+    }
+  }
+  return {};
+}
+
 int failed(const Error& error) {
   log::error("{}", error.message);
   return kFailure;
@@ -130,6 +142,7 @@ int serve(const Options& options) {
   DiskFiles files;
   LoadedSettings loaded = load_settings(options, files);
   if (report(loaded)) return kFailure;
+  if (auto found = find_namespaces(loaded.settings); !found) return failed(found.error());
   raise_descriptor_limit();
 
   const auto listeners = to_open(loaded.settings.server.listen, host_has_ipv6());

@@ -34,7 +34,7 @@ std::uint32_t bounded_ttl(std::uint32_t ttl, std::uint32_t least, std::uint32_t 
 
 }  // namespace
 
-std::size_t hash_value(const Key& key) noexcept {
+std::size_t KeyHash::operator()(const Key& key) const noexcept {
   constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;
   std::uint64_t hash = key.hash;
   hash ^= (static_cast<std::uint64_t>(key.question.type) << 32 |
@@ -124,7 +124,7 @@ Cache::Shard& Cache::shard(std::uint64_t slot) const noexcept {
 }
 
 std::shared_ptr<const Answer> Cache::find(const Key& key, Instant now) noexcept {
-  const std::uint64_t slot = hash_value(key);
+  const std::uint64_t slot = KeyHash{}(key);
   Shard& in = shard(slot);
   const std::lock_guard lock(in.mutex);
   const auto found = in.index.find(slot);
@@ -143,7 +143,7 @@ void Cache::insert(std::shared_ptr<const Answer> answer) {
   const std::size_t most = limits_.bytes / kShards;
   const std::size_t size = cost(*answer);
   if (answer->ttl == 0 || size > most) return;
-  const std::uint64_t slot = hash_value(answer->key);
+  const std::uint64_t slot = KeyHash{}(answer->key);
   Shard& in = shard(slot);
   const std::lock_guard lock(in.mutex);
   if (const auto old = in.index.find(slot); old != in.index.end()) in.erase(old->second);

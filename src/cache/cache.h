@@ -28,8 +28,10 @@ struct Key {
   bool operator==(const Key&) const = default;
 };
 
-/// The hash of a whole key, for hash tables; keyed as far as `hash` is.
-[[nodiscard]] std::size_t hash_value(const Key& key) noexcept;
+/// The hash of a whole key, for hash tables: mixes the rest into that of the name, which is keyed.
+struct KeyHash {
+  [[nodiscard]] std::size_t operator()(const Key& key) const noexcept;
+};
 
 /// One stored answer; immutable, and alive as long as somebody holds it.
 struct Answer {
@@ -88,7 +90,7 @@ class Cache {
   struct Shard;
   static constexpr std::size_t kShards = 32;
 
-  Shard& shard(std::uint64_t slot) const noexcept;
+  [[nodiscard]] Shard& shard(std::uint64_t slot) const noexcept;
 
   Limits limits_;
   std::unique_ptr<std::array<Shard, kShards>> shards_;

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "engine/upstream.h"
-#include "forward/key_hash.h"
 
 namespace nxgate::forward {
 
@@ -34,7 +33,7 @@ class FailureMemory {
 
   std::size_t most_;
   std::mutex mutex_;
-  std::unordered_map<cache::Key, Failure, KeyHash> failures_;
+  std::unordered_map<cache::Key, Failure, cache::KeyHash> failures_;
 };
 
 }  // namespace nxgate::forward

@@ -13,7 +13,6 @@
 
 #include "cache/cache.h"
 #include "engine/upstream.h"
-#include "forward/key_hash.h"
 
 namespace nxgate::forward {
 
@@ -59,11 +58,11 @@ class InFlight {
   };
   struct Shard {
     std::mutex mutex;
-    std::unordered_map<cache::Key, Entry, KeyHash> entries;
+    std::unordered_map<cache::Key, Entry, cache::KeyHash> entries;
   };
   static constexpr std::size_t kShards = 16;
 
-  Shard& shard(const cache::Key& key) noexcept { return shards_[KeyHash{}(key) % kShards]; }
+  Shard& shard(const cache::Key& key) noexcept { return shards_[cache::KeyHash{}(key) % kShards]; }
   static void post(Waiter& waiter, const engine::UpstreamResult& result);
 
   Limits limits_;
