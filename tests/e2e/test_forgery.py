@@ -52,19 +52,20 @@ def test_forged_answer_over_tcp_does_not_count(nxgate, upstream, forgery):
 
 
 @pytest.mark.parametrize("make", [
-    lambda good: good[:-1], lambda good: good[:-4] + b"\xc0\xff\0\1",
-    lambda good: good + b"trailing", lambda good: good[:6] + b"\0\x09" + good[8:],
-    lambda good: good[:-6] + b"\xff\xff" + good[-4:], lambda good: good[:-6] + b"\0\3" + good[-4:-1],
+    lambda good: good[:-1],
+    lambda good: good + b"x",
+    lambda good: good[:6] + b"\0\x09" + good[8:],
+    lambda good: good[:-6] + b"\xff\xff" + good[-4:],
+    lambda good: good[:-6] + b"\0\3" + good[-4:-1],
     lambda good: good[:-16] + b"\xc0\xfe" + good[-14:],
     lambda good: good[:-16] + b"\xc0" + bytes([len(good) - 16]) + good[-14:],
-], ids=["cut", "rdlength", "trailing", "counts", "beyond", "three byte A", "forward pointer",
-        "own pointer"])
+], ids=["cut short", "trailing byte", "record count", "rdlength beyond the end", "A of three bytes",
+        "pointer forward", "pointer to itself"])
 def test_malformed_answer_is_a_failure_and_never_passed_on(nxgate, upstream, make):
     bad, good = upstream({"x.test": hostile.raw(make)}), upstream({"x.test": GOOD})
     lonely = gate(nxgate, bad)
     response = lonely.query("x.test")
-    assert (rcode(response) == "SERVFAIL" and not response.answer) or \
-        addresses(response) == ["192.0.2.1"]
+    assert rcode(response) == "SERVFAIL" and not response.answer
     helped = nxgate("--allow", "x.test", "--upstream", f"{bad.endpoint},{good.endpoint}")
     assert addresses(helped.query("x.test")) == ["192.0.2.1"]
 

@@ -56,6 +56,11 @@ class Namespace:
         return subprocess.run(["ip", "netns", "exec", self.name, *map(str, command)],
                               capture_output=True, text=True, timeout=timeout, check=check)
 
+    def popen(self, *command):
+        """A program inside that goes on; its output is dropped."""
+        return subprocess.Popen(["ip", "netns", "exec", self.name, *map(str, command)],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def call(self, function, *arguments):
         """A function on a thread inside; sockets it makes belong there for good."""
         result = {}

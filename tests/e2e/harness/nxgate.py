@@ -16,7 +16,8 @@ import dns.message
 import dns.query
 import dns.rcode
 
-BINARY = os.environ.get("NXGATE_BINARY", str(Path(__file__).parents[3] / "build/release/nxgate"))
+ROOT = Path(__file__).resolve().parents[3]
+BINARY = os.environ.get("NXGATE_BINARY", str(ROOT / "build/release/nxgate"))
 PRESET = os.environ.get("NXGATE_PRESET", "release")
 SANITIZED = PRESET in ("asan", "tsan")
 START_TIMEOUT = 30
@@ -43,8 +44,10 @@ def run(*arguments, namespace=None, input=None, timeout=60, **options):
     command = [BINARY, *map(str, arguments)]
     if namespace:
         command = ["ip", "netns", "exec", namespace.name, *command]
-    return subprocess.run(command, input=input, capture_output=True, text=True, timeout=timeout,
+    done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=timeout,
                           check=False, **options)
+    assert not COMPLAINTS.search(done.stderr), done.stderr
+    return done
 
 
 class Nxgate:
@@ -87,7 +90,10 @@ class Nxgate:
                 raise
 
     def write_config(self, text):
-        self.config.write_text(text.replace("PORT", str(self.port)))
+        """At once and whole, as an editor does it that replaces the file."""
+        fresh = self.config.with_suffix(".fresh")
+        fresh.write_text(text.replace("PORT", str(self.port)))
+        os.replace(fresh, self.config)
 
     def _read(self):
         for line in self.process.stderr:

@@ -1,0 +1,194 @@
+"""The command line: faults with their place, exit statuses, help, explain."""
+import random
+import re
+import socket
+
+import pytest
+from harness.nxgate import BINARY, ROOT, addresses, free_port, rcode, run
+from harness.upstream import answer
+
+
+@pytest.fixture
+def check(directory):
+    """check("...") writes a configuration and gives the lines about it and the exit status."""
+    def run_check(text):
+        path = directory / "bad.toml"
+        path.write_text(text)
+        done = run("check", path)
+        return [line.replace(str(path), "FILE") for line in done.stderr.splitlines()], done
+    return run_check
+
+
+@pytest.mark.parametrize("text, place, words", [
+    ('[server]\nwrokers = 3\n', "2:1", ['"wrokers"', 'did you mean "workers"']),
+    ('[server]\nlisten = ["300.1.1.1:53"]\n', "2:11", ["300.1.1.1:53", "expected"]),
+    ('[server]\nlisten = ["127.0.0.1:99999"]\n', "2:11", ["127.0.0.1:99999", "expected"]),
+    ('[server]\nlisten = ["127.0.0.1:53", "127.0.0.1:53"]\n', "2:27", ["overlaps", "2:11"]),
+    ('[server]\nlisten = ["127.0.0.1:53", "0.0.0.0:53"]\n', "2:27", ["overlaps"]),
+    ('[server\n', "1:8", ["expected ']'"]),
+    ('[policies.default]\nallow = ["x.test", "a..b"]\n', "2:20", ["a..b", "empty label"]),
+    ('[policies.default]\nallow = ["com"]\n', "2:10", ["com", "public suffix", "com force"]),
+    ('[policies.default]\nallow = ["github.io"]\n', "2:10", ["public suffix"]),
+    ('[policies.default]\nallow-files = ["/nowhere/x.list"]\n', "2:16", ["/nowhere/x.list", "No such file"]),
+    ('[policies.default]\nhosts-files = ["/nowhere/hosts"]\n', "2:16", ["No such file"]),
+    ('[policies.default]\nrecords = ["db.test A 10.0.0.500"]\n', "2:12", ["10.0.0.500", "IPV4"]),
+    ('[policies.default]\ndeny = "nope"\n', "2:8", ["nope", '"nxdomain"']),
+    ('[policies.default]\nnegative-ttl = "10"\n', "2:16", ['"10"', '"10s"']),
+    ('[policies.default]\nsuppress-types = ["AAAAA"]\n', "2:19", ["AAAAA", "expected"]),
+    ('[policies.default]\nupstream = "nowhere"\n', "2:12", ["nowhere", "no such upstream"]),
+    ('[upstreams.default]\nservers = ["dns.example.com"]\n', "2:12", ["dns.example.com", "expected"]),
+    ('[upstreams.default]\ntimeout = "1s"\n', "1:1", ["servers"]),
+    ('[[clients]]\nfrom = ["10.0.0.0/33"]\npolicy = "default"\n', "2:9", ["10.0.0.0/33"]),
+    ('[[clients]]\nfrom = ["10.0.0.0/8"]\npolicy = "ci"\n', "3:10", ["ci", "no such policy"]),
+    ('[policies.default]\nallow = "x.test"\n', "2:9", ["expected a list of texts"]),
+])
+def test_check_tells_each_fault_with_its_place(check, text, place, words):
+    lines, done = check(text)
+    assert done.returncode == 1 and not done.stdout
+    (line,) = [line for line in lines if line.startswith(f"FILE:{place}: ")] or [lines]
+    for word in words:
+        assert word in line
+
+
+def test_check_reports_all_faults_at_once(check):
+    lines, _ = check('[server]\nfoo = 1\n[policies.default]\nbar = 2\nallow = ["a..b"]\n')
+    assert [re.match(r"FILE:(\d+):\d+: ", line).group(1) for line in lines] == ["2", "4", "5"]
+
+
+def test_check_tells_faults_of_list_files_with_their_own_place(check, directory):
+    (directory / "a.list").write_text("x.test\n\n  bad..name\n")
+    lines, _ = check('[policies.default]\nallow-files = ["a.list"]\n')
+    assert len(lines) == 1 and lines[0].startswith(f"{directory}/a.list:3:3: ")
+
+
+def test_check_of_a_good_file(check):
+    _, done = check('[policies.default]\nallow = ["x.test"]\n[upstreams.default]\nservers = ["192.0.2.53"]\n')
+    assert done.returncode == 0 and ": ok, policy default: 1 rule" in done.stdout
+
+
+def test_the_example_is_without_fault():
+    assert run("check", "examples/nxgate.toml", cwd=ROOT).returncode == 0
+
+
+def test_check_of_a_missing_file():
+    done = run("check", "/nowhere.toml")
+    assert done.returncode == 1 and "/nowhere.toml: No such file" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["serve", "--bogus"], ["bogus"], ["check"], ["help", "bogus"], ["forward"], ["explain"],
+    ["serve", "--config", "x.toml", "--allow", "x.test"]])
+def test_mistakes_on_the_command_line_are_status_2(arguments):
+    done = run(*arguments)
+    assert done.returncode == 2 and done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--listen", "nonsense"], "nonsense"), (["--allow", "a..b"], "--allow: `a..b`"),
+    (["--allow", "com"], "public suffix"), (["--upstream", "1.1.1.300"], "1.1.1.300"),
+    (["--record", "db.test A"], "--record"), (["--hosts", "/nowhere"], "/nowhere"),
+    (["--user", "no-such-user", "--listen", "127.0.0.1:15353"], "no-such-user"),
+    (["--config", "/nowhere.toml"], "/nowhere.toml: No such file"),
+    (["--listen", "127.0.0.1:15353@no-such-netns"], "no-such-netns")])
+def test_faults_at_start_are_status_1_and_name_the_text(arguments, words):
+    done = run("serve", *arguments)
+    assert done.returncode == 1 and words in done.stderr
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_a_taken_port_is_an_error_that_names_it(kind):
+    port = free_port()
+    with socket.socket(socket.AF_INET, kind) as holder:
+        holder.bind(("127.0.0.1", port))
+        if kind == socket.SOCK_STREAM:
+            holder.listen()
+        done = run("serve", "--listen", f"127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in done.stderr and "taken by another program" in done.stderr
+
+
+def test_a_second_server_on_the_same_port_is_an_error(nxgate):
+    server = nxgate()
+    done = run("serve", "--listen", f"127.0.0.1:{server.port}")
+    assert done.returncode == 1 and "taken by another program" in done.stderr
+
+
+def test_a_low_port_without_the_right_to_it(namespace):
+    inside = namespace("unprivileged")
+    done = inside.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                      BINARY, "serve", "--listen", "127.0.0.1:53")
+    assert done.returncode == 1
+    assert "127.0.0.1:53" in done.stderr and "needs root or CAP_NET_BIND_SERVICE" in done.stderr
+
+
+def test_version_and_help_go_to_standard_output():
+    assert re.fullmatch(r"nxgate \d+\.\d+\.\d+\n", run("--version").stdout)
+    for command in ("serve", "forward", "check", "explain"):
+        assert command in run("--help").stdout
+        done = run("help", command)
+        assert done.returncode == 0 and done.stdout == run(command, "--help").stdout
+
+
+def test_it_answers_as_nobody_after_binding(nxgate):
+    server = nxgate()
+    assert rcode(server.query("x.test")) == "NXDOMAIN"
+    status = open(f"/proc/{server.pid}/status").read()
+    assert re.search(r"Uid:\s+65534\s+65534\s+65534\s+65534", status)
+    assert re.search(r"CapEff:\s+0+\n", status) and re.search(r"NoNewPrivs:\s+1", status)
+
+
+def test_v_shows_each_query_in_one_line(nxgate):
+    server = nxgate("--allow", "x.test", "--upstream", "127.0.0.1:1", "-v")
+    server.query("denied.example", "AAAA")
+    line = server.wait_for_log("denied.example")
+    assert re.search(r"127\.0\.0\.1:\d+ denied\.example AAAA denied .*no rule.* ms$", line)
+
+
+def test_vv_shows_the_upstream_exchanges(nxgate, upstream):
+    up = upstream({"x.test": answer("@ 60 A 192.0.2.1")})
+    server = nxgate("--allow", "x.test", "--upstream", up.endpoint, "-vv")
+    server.query("x.test")
+    server.wait_for_log(rf"{up.endpoint} udp x\.test A: answer in")
+
+
+def test_without_v_queries_leave_no_trace(nxgate):
+    server = nxgate()
+    server.query("private.example")
+    server.stop()
+    assert "private.example" not in server.log_text()
+
+
+def test_names_in_the_log_are_escaped(nxgate):
+    server = nxgate("-v")
+    server.query(r"a\010b\027[31m.test")
+    line = server.wait_for_log(r"\.test A denied")
+    assert "\x1b[31m" not in line.replace("\x1b[36m", "")
+
+
+POLICY = ["--allow", "a.test,*.b.test,=c.test,d.c.test", "--deny", "no.a.test,*.d.c.test",
+          "--record", "l.a.test A 10.0.0.1"]
+
+
+def test_explain_agrees_with_the_answers(nxgate, upstream):
+    up = upstream({"*": answer("@ 60 A 192.0.2.1")})
+    arguments = [*POLICY, "--upstream", up.endpoint]
+    server, dice = nxgate(*arguments), random.Random(4)
+    labels = ["a", "b", "c", "d", "no", "l", "x"]
+    names = {".".join([*dice.choices(labels, k=dice.randrange(4)), "test"]) for _ in range(120)}
+    for qname in sorted(names):
+        verdict = re.search(r"verdict +(.*)", run("explain", qname, *arguments).stdout).group(1)
+        response = server.query(qname)
+        told = {"denied: NXDOMAIN": ("NXDOMAIN", []), "denied: NODATA": ("NOERROR", []),
+                "allowed: asks": ("NOERROR", ["192.0.2.1"]), "local: 1": ("NOERROR", ["10.0.0.1"])}
+        (expected,) = [reply for words, reply in told.items() if verdict.startswith(words)]
+        assert (rcode(response), addresses(response)) == expected, qname
+
+
+def test_explain_names_rule_place_and_upstream(directory):
+    config = directory / "n.toml"
+    config.write_text('[upstreams.default]\nservers = ["192.0.2.53"]\n[policies.default]\n'
+                      'allow = ["a.test"]\ndeny-names = ["no.a.test"]\n')
+    allowed = run("explain", "www.a.test", "--config", config).stdout
+    assert f'allow "a.test" ({config}:4:10)' in allowed and "192.0.2.53" in allowed
+    denied = run("explain", "x.no.a.test", "--config", config, "--type", "AAAA").stdout
+    assert f'deny "no.a.test" ({config}:5:15)' in denied and "NXDOMAIN" in denied

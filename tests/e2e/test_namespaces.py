@@ -1,0 +1,136 @@
+"""Listeners and upstreams inside network namespaces, from one process outside of them."""
+import subprocess
+
+import pytest
+from harness.nxgate import addresses, make_query, rcode, run
+from harness.timing import wait_for
+from harness.upstream import answer
+
+GOOD = {"*": answer("@ 60 A 192.0.2.1")}
+
+
+def ask_inside(inside, server, qname="x.test", tcp=False):
+    return inside.call(lambda: server.ask(make_query(qname), tcp=tcp))
+
+
+@pytest.mark.parametrize("named_by", ["name", "path", "pid"])
+def test_listener_in_a_namespace(nxgate, namespace, named_by):
+    inside = namespace("web")
+    holder = subprocess.Popen(["ip", "netns", "exec", inside.name, "sleep", "60"])
+    try:
+        if named_by == "pid":  # `ip` has to have entered it
+            own = subprocess.run(["readlink", "/proc/self/ns/net"], capture_output=True, text=True).stdout
+            wait_for(lambda: subprocess.run(["readlink", f"/proc/{holder.pid}/ns/net"],
+                                            capture_output=True, text=True).stdout != own)
+        place = {"name": inside.name, "path": inside.path, "pid": f"pid:{holder.pid}"}[named_by]
+        server = nxgate(listen=[f"127.0.0.1:PORT@{place}"])
+        for tcp in (False, True):
+            assert rcode(ask_inside(inside, server, tcp=tcp)) == "NXDOMAIN"
+        with pytest.raises(OSError):
+            server.tcp(timeout=1)
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_listener_of_a_table_with_its_policy(nxgate, namespace, upstream):
+    inside, up = namespace("web"), upstream(GOOD)
+    server = nxgate(config=f"""
+[server]
+listen = ["127.0.0.1:PORT", {{ address = "127.0.0.1:PORT", netns = "{inside.path}", policy = "ci" }}]
+[upstreams.default]
+servers = ["{up.endpoint}"]
+[policies.default]
+[policies.ci]
+allow = ["x.test"]
+""")
+    assert rcode(server.query("x.test")) == "NXDOMAIN"
+    assert addresses(ask_inside(inside, server)) == ["192.0.2.1"]
+
+
+def test_upstream_in_a_namespace(nxgate, namespace, upstream):
+    app = namespace("app")
+    up = upstream(GOOD, port=53, namespace=app)
+    server = nxgate("--allow", "x.test", "--upstream", f"127.0.0.1:53@{app.path}")
+    assert addresses(server.query("x.test")) == ["192.0.2.1"]
+    assert addresses(server.query("y.x.test", tcp=True)) == ["192.0.2.1"]
+    assert up.count() == 2
+
+
+def test_source_ports_inside_a_namespace_are_random_too(nxgate, namespace, upstream):
+    app = namespace("app")
+    up = upstream(GOOD, port=53, namespace=app)
+    server = nxgate("--allow", "x.test", "--upstream", f"127.0.0.1@{app.path}")
+    for i in range(200):
+        server.query(f"n{i}.x.test")
+    queries = [r for r in up.received if r.qname != "."]
+    assert len({r.peer[1] for r in queries}) > 185 and len({r.message.id for r in queries}) > 190
+
+
+@pytest.mark.parametrize("options", [
+    ["--listen", "127.0.0.1:15353@no-such-netns"],
+    ["--listen", "127.0.0.1:15353@/run/netns/no-such-netns"],
+    ["--listen", "127.0.0.1:15353@pid:4194303"]])
+def test_a_missing_namespace_at_start_is_an_error_that_names_it(options):
+    done = run("serve", *options)
+    assert done.returncode == 1
+    assert options[1].split("@")[1] in done.stderr and "namespace" in done.stderr
+
+
+def test_a_missing_namespace_of_an_upstream_is_an_error_at_start(port):
+    ended = run("serve", "--listen", f"127.0.0.1:{port}", "--allow", "x.test", "--upstream",
+                "127.0.0.1@no-such-netns", timeout=20)
+    assert ended.returncode == 1 and "no-such-netns" in ended.stderr
+
+
+def test_a_listeners_namespace_that_goes_and_returns(nxgate, namespace):
+    inside = namespace("web")
+    server = nxgate("--listen", f"127.0.0.1:PORT@{inside.name}", listen=["127.0.0.1:PORT"])
+    assert rcode(ask_inside(inside, server)) == "NXDOMAIN"
+    inside.delete()
+    server.wait_for_log(inside.name + ".*(gone|vanished|went away|no longer|lost)", timeout=30)
+    assert rcode(server.query("x.test")) == "NXDOMAIN"
+    inside.recreate()
+
+    def answered():
+        try:
+            return rcode(inside.call(lambda: server.ask(make_query("x.test"), timeout=1))) == "NXDOMAIN"
+        except Exception:
+            return False
+    wait_for(answered, timeout=20, what="an answer in the new namespace")
+    assert rcode(ask_inside(inside, server, tcp=True)) == "NXDOMAIN"
+
+
+def test_an_upstreams_namespace_that_goes_and_returns(nxgate, namespace, upstream):
+    app = namespace("app")
+    first = upstream(GOOD, port=53, namespace=app)
+    server = nxgate("--allow", "x.test", "--upstream", f"127.0.0.1@{app.path}")
+    assert addresses(server.query("a.x.test"))
+    app.delete()
+    first.stop()
+    assert rcode(server.query("b.x.test")) == "SERVFAIL"
+    server.wait_for_log("namespace is missing")
+    app.recreate()
+    upstream(GOOD, port=53, namespace=app)
+    wait_for(lambda: addresses(server.query("c.x.test")), timeout=20, what="the upstream's return")
+
+
+def test_a_wildcard_listener_answers_from_the_address_that_was_asked(nxgate, namespace):
+    inside = namespace("many")
+    for address in ("192.0.2.1/32", "192.0.2.2/32", "2001:db8::2/128"):
+        inside.add_address(address)
+    server = nxgate("--listen", f"[::]:PORT@{inside.path}", listen=[f"0.0.0.0:PORT@{inside.path}"])
+    for address in ("192.0.2.1", "192.0.2.2", "2001:db8::2", "127.0.0.5"):
+        for tcp in (False, True):
+            response = inside.call(lambda a=address, t=tcp: server.ask(make_query("x.test"), tcp=t, address=a))
+            assert rcode(response) == "NXDOMAIN"
+
+
+def test_an_interface_as_listener_follows_its_addresses(nxgate, namespace):
+    left, right = namespace("left"), namespace("right")
+    left.join(right, "10.77.0.1/24", "10.77.0.2/24")
+    server = nxgate(listen=[f"eth0:PORT@{left.path}"])
+    query = make_query("x.test")
+    assert rcode(right.call(lambda: server.ask(query, address="10.77.0.1"))) == "NXDOMAIN"
+    left.add_address("10.77.0.9/24", "eth0")
+    assert rcode(right.call(lambda: server.ask(query, address="10.77.0.9"))) == "NXDOMAIN"

@@ -1,0 +1,75 @@
+"""README.md tells the truth: its examples are run, and print what it shows."""
+import re
+from pathlib import Path
+
+import pytest
+from harness.nxgate import BINARY, COMPLAINTS, ROOT
+from harness.timing import within
+from harness.upstream import answer, by_type, nxdomain
+
+README = (ROOT / "README.md").read_text()
+STORIES = re.findall(r"^### (.*?)$(.*?)(?=^##|\Z)", README, re.M | re.S)
+MARK = "--8<--"
+
+#: Private copies of what the examples write to; gone with the last process of the example.
+PRELUDE = """
+mount --make-rprivate /
+for place in /run/netns /etc/netns; do mkdir -p $place; mount -t tmpfs none $place; done
+"""
+
+#: What differs from run to run, and says nothing.
+MASKS = [(r"id: \d+", "id: N"), (r"Query time: \d+ msec", "Query time: N msec"),
+         (r"COOKIE: [0-9a-f]+", "COOKIE: C"), (r"SOA(.*invalid\.) \d+", r"SOA\1 N")]
+
+
+def masked(text):
+    for pattern, replacement in MASKS:
+        text = re.sub(pattern, replacement, text)
+    return text.strip()
+
+
+def blocks_of(story):
+    """[(commands, the output shown or None)]."""
+    found = re.findall(r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?", story, re.M | re.S)
+    return [(commands, shown or None) for commands, shown in found]
+
+
+def run_blocks(inside, directory, blocks):
+    """Runs the blocks in one shell, a breath between them; gives each one's output, and the log."""
+    (directory / "nxgate").symlink_to(BINARY)
+    script = PRELUDE + f"export PATH={directory}:$PATH\n"
+    for commands, _ in blocks:
+        script += f"{commands}\nsleep {within(1)}\necho '{MARK}'\n"
+    (directory / "story.sh").write_text(script)
+    done = inside.run("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                      "bash", directory / "story.sh")
+    assert not COMPLAINTS.search(done.stderr), done.stderr
+    return done.stdout.split(MARK)[:-1], done.stderr
+
+
+@pytest.fixture
+def internet(namespace, upstream):
+    """A namespace that owns 1.1.1.1, where `qiqitori.com` exists."""
+    inside = namespace("internet")
+    inside.add_address("1.1.1.1/32")
+    upstream({"blog.qiqitori.com": by_type(A=answer("@ 300 A 192.0.2.80")), "*": nxdomain()},
+             address="1.1.1.1", port=53, namespace=inside)
+    inside.resolv_conf("nameserver 1.1.1.1\n")
+    (inside.etc / "nsswitch.conf").write_text("hosts: files dns\n")
+    return inside
+
+
+def test_readme_has_three_stories():
+    assert len(STORIES) == 3
+    assert all(any(shown for _, shown in blocks_of(story)) for _, story in STORIES)
+
+
+@pytest.mark.parametrize("story", [story for _, story in STORIES],
+                         ids=[title for title, _ in STORIES])
+def test_readme_example_prints_what_it_shows(internet, directory, story):
+    blocks = blocks_of(story)
+    outputs, errors = run_blocks(internet, directory, blocks)
+    Path("/tmp/office.hosts").unlink(missing_ok=True)
+    assert len(outputs) == len(blocks), errors
+    for (commands, shown), output in zip(blocks, outputs):
+        assert masked(output) == masked(shown or ""), f"{commands}\n{errors}"

@@ -1,0 +1,163 @@
+"""A changed configuration: built completely, then swapped; any fault keeps the old one."""
+import threading
+import time
+
+import pytest
+from harness.nxgate import addresses, make_query, rcode
+from harness.timing import wait_for, within
+from harness.upstream import answer
+
+ANY_NAME = {"*": answer("@ 60 A 192.0.2.1")}
+
+
+def config(upstream, allow='"x.test"', server="", policy=""):
+    return f"""[server]
+listen = ["127.0.0.1:PORT"]
+{server}
+[upstreams.default]
+servers = ["{upstream.endpoint}"]
+[policies.default]
+allow = [{allow}]
+{policy}
+"""
+
+
+@pytest.fixture
+def up(upstream):
+    return upstream(ANY_NAME)
+
+
+def resolves(server, qname):
+    return bool(addresses(server.query(qname)))
+
+
+def test_sighup_takes_up_the_new_configuration(nxgate, up):
+    server = nxgate(config=config(up))
+    server.write_config(config(up, '"y.test"'))
+    assert "reloaded: generation" in server.reload()
+    assert resolves(server, "y.test") and rcode(server.query("x.test")) == "NXDOMAIN"
+
+
+def test_a_change_of_the_file_is_taken_up_by_itself(nxgate, up):
+    server = nxgate(config=config(up))
+    server.write_config(config(up, '"y.test"'))
+    wait_for(lambda: resolves(server, "y.test"), what="the new rule")
+
+
+def test_a_file_written_in_place_is_taken_up(nxgate, up):
+    server = nxgate(config=config(up))
+    server.config.write_text(config(up, '"y.test"').replace("PORT", str(server.port)))
+    wait_for(lambda: resolves(server, "y.test"), what="the new rule")
+
+
+def test_list_files_are_watched_and_a_new_one_of_the_pattern_counts(nxgate, up, directory):
+    (directory / "a.list").write_text("x.test\n")
+    server = nxgate("--allow-file", directory / "*.list", "--upstream", up.endpoint)
+    assert resolves(server, "x.test")
+    (directory / "b.list").write_text("y.test\n")
+    wait_for(lambda: resolves(server, "y.test"), what="the new list")
+    (directory / "a.list").unlink()
+    wait_for(lambda: not resolves(server, "x.test"), what="the end of the old list")
+
+
+def test_a_fault_keeps_what_is_running_and_is_told_with_its_place(nxgate, up):
+    server = nxgate(config=config(up))
+    server.write_config(config(up, '"y.test", "a..b"'))
+    assert "refused" in server.reload()
+    assert f"{server.config}:7:20: " in server.log_text() and "`a..b`" in server.log_text()
+    assert resolves(server, "x.test") and rcode(server.query("y.test")) == "NXDOMAIN"
+    server.write_config(config(up, '"y.test"'))
+    assert "reloaded: generation" in server.reload()
+    assert resolves(server, "y.test")
+
+
+def test_a_missing_file_keeps_what_is_running(nxgate, up):
+    server = nxgate(config=config(up))
+    server.config.unlink()
+    assert "refused" in server.reload()
+    assert resolves(server, "x.test")
+
+
+@pytest.mark.parametrize("key, line", [
+    ("server.workers", "workers = 1"), ("server.user", 'user = "daemon"'),
+    ("server.tcp-idle", 'tcp-idle = "99s"')])
+def test_what_is_sealed_is_refused_by_name(nxgate, up, key, line):
+    server = nxgate(config=config(up))
+    server.write_config(config(up, '"y.test"', server=line))
+    assert "refused" in server.reload()
+    assert f"{key} can't change while running" in server.log_text()
+    assert resolves(server, "x.test") and not resolves(server, "y.test")
+
+
+def test_other_listeners_are_refused_by_name(nxgate, up):
+    server = nxgate(config=config(up))
+    server.write_config(config(up).replace("127.0.0.1:PORT", "127.0.0.2:PORT"))
+    assert "refused" in server.reload()
+    assert "server.listen can't change while running" in server.log_text()
+
+
+def test_a_name_no_longer_allowed_is_denied_though_it_is_cached(nxgate, up):
+    server = nxgate(config=config(up))
+    assert resolves(server, "x.test")
+    server.write_config(config(up, '"y.test"'))
+    server.reload()
+    assert rcode(server.query("x.test")) == "NXDOMAIN"
+
+
+def test_answers_of_a_changed_upstream_are_out_of_reach(nxgate, up, upstream):
+    server = nxgate(config=config(up))
+    assert resolves(server, "x.test")
+    server.write_config(config(upstream({"*": answer("@ 60 A 192.0.2.2")})))
+    server.reload()
+    assert addresses(server.query("x.test")) == ["192.0.2.2"]
+
+
+def test_answers_of_an_unchanged_upstream_stay_cached(nxgate, up):
+    server = nxgate(config=config(up))
+    server.query("x.test")
+    server.write_config(config(up, '"x.test", "y.test"'))
+    server.reload()
+    assert resolves(server, "x.test") and up.count("x.test") == 1
+
+
+def test_no_answer_is_lost_or_mixed_while_reloading_under_load(nxgate, up):
+    """One rule set allows a.test and denies b.test, the other the opposite, and never both."""
+    rules = ('"a.test"', '"b.test"')
+    server = nxgate(config=config(up, rules[0]))
+    stop, outcomes, lost = threading.Event(), set(), []
+
+    def client():
+        while not stop.is_set():
+            try:
+                for qname in ("a.test", "b.test", "never.test"):
+                    response = server.ask(make_query(qname), timeout=within(5))
+                    outcomes.add((qname, rcode(response), len(addresses(response))))
+            except Exception as error:  # a lost answer is what this looks for
+                lost.append(error)
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for thread in clients:
+        thread.start()
+    for i in range(1, 31):
+        server.write_config(config(up, rules[i % 2]))
+        assert "reloaded: generation" in server.reload()
+        time.sleep(0.03)
+    stop.set()
+    for thread in clients:
+        thread.join()
+    assert not lost
+    assert outcomes <= {("a.test", "NOERROR", 1), ("a.test", "NXDOMAIN", 0), ("b.test", "NOERROR", 1),
+                        ("b.test", "NXDOMAIN", 0), ("never.test", "NXDOMAIN", 0)}
+    assert {("a.test", "NOERROR", 1), ("b.test", "NOERROR", 1)} <= outcomes
+
+
+def test_a_hundred_reloads_leak_nothing(nxgate, up):
+    server = nxgate(config=config(up))
+    for _ in range(10):
+        server.reload()
+    before, memory = server.descriptors(), server.rss_kib()
+    for i in range(100):
+        server.write_config(config(up, ", ".join(f'"n{i}-{j}.test"' for j in range(200))))
+        server.reload()
+    assert server.descriptors() <= before
+    assert server.rss_kib() - memory < 32 * 1024 * within(1)
