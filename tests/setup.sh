@@ -8,7 +8,7 @@ build="clang-19 lld-19 libclang-rt-19-dev cmake ninja-build pkg-config git
     libboost1.81-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev libpsl-dev
     libsodium-dev libcap-ng-dev libgtest-dev libgmock-dev"
 test="python3 python3-pytest python3-dnspython bind9-dnsutils iproute2 util-linux procps curl
-    musl-tools libc-bin dnsmasq-base"
+    musl-tools gcc libc-bin dnsmasq-base clang-format-19"
 lint="clang-format-19 clang-tidy-19"
 bench="python3 dnsperf dnsmasq-base unbound dnsdist knot"
 

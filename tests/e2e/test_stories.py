@@ -79,6 +79,6 @@ def test_third_story_one_networks_dns_in_another(nxgate, sandbox, namespace, ups
         reverse = server.ask(make_query("99.0.9.10.in-addr.arpa", "PTR"))
         assert reverse.answer[0][0].to_text() == "printer.office."
     sandbox.call(every_request)
-    assert up.count() == 500
+    assert len({r.qname.lower() for r in up.received} - {"."}) == 500
     for i in range(3):
         assert sandbox.run("getent", "hosts", f"g{i}.intranet.example").stdout.split()[0] == "10.9.0.80"
