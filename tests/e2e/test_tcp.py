@@ -3,7 +3,6 @@ import random
 import socket
 import time
 
-import dns.message
 import pytest
 from harness.client import TcpClient, framed
 from harness.nxgate import make_query, rcode
