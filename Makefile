@@ -2,6 +2,7 @@
 # what) and build what is missing.
 SETUP := sh tests/setup.sh
 BUILD = cmake --preset $(1) >build/$(1).log && cmake --build --preset $(1) --target $(2)
+IPV6 := $(if $(wildcard /proc/net/if_inet6),--listen '[::1]:5353')
 SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 
 .PHONY: run build test bench fuzz format lint install clean
@@ -9,10 +10,12 @@ SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 run:
 	@$(SETUP) build
 	@mkdir -p build && $(call BUILD,release,nxgate)
-	@echo "nxgate answers on 127.0.0.1:5353 and [::1]:5353. In another terminal:"
-	@echo "    dig @127.0.0.1 -p 5353 www.example.com     # not on the list: NXDOMAIN"
-	@echo "    dig @127.0.0.1 -p 5353 db.test             # a record of the example's own"
-	@build/release/nxgate serve --config examples/nxgate.toml --listen 127.0.0.1:5353 --listen '[::1]:5353' -v
+	@echo "nxgate answers on port 5353 of this machine. In another terminal:"
+	@echo "    dig @127.0.0.1 -p 5353 www.example.com   # not on the list: NXDOMAIN"
+	@echo "    dig @127.0.0.1 -p 5353 qiqitori.com      # on it: asked of resolv.conf's servers"
+	@echo "    dig @127.0.0.1 -p 5353 db.test           # a record of its own"
+	@build/release/nxgate serve --listen 127.0.0.1:5353 $(IPV6) -v \
+	    --allow qiqitori.com,debian.org --record 'db.test A 10.0.0.5'
 
 build:
 	@$(SETUP) build
@@ -47,8 +50,8 @@ lint:
 	@$(SETUP) build lint
 	@clang-format-19 --dry-run -Werror $(SOURCES)
 	@mkdir -p build && cmake --preset dev >build/dev.log
-	@run-clang-tidy-19 -quiet -p build/dev '$(CURDIR)/src/.*[^t]\.cc$$' >build/lint.log 2>&1 || \
-	    { grep -E '(error|warning):' build/lint.log; exit 1; }
+	@printf '%s\n' $(filter-out %_test.cc %_fuzz.cc,$(filter src/%.cc,$(SOURCES))) | \
+	    xargs -P $$(nproc) -n 3 clang-tidy-19 --quiet -p build/dev 2>build/lint.log
 
 install: build
 	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)

@@ -16,7 +16,7 @@ namespace nxgate::engine {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kPlainSize = 8;  // version, reserved, timestamp; the hash follows
+constexpr std::size_t kPlainSize = 16;  // client cookie, version, reserved, time; a hash follows
 
 using Secret = std::array<std::uint8_t, crypto_shorthash_siphash24_KEYBYTES>;
 
@@ -31,9 +31,9 @@ const Secret& secret() noexcept {
 
 }  // namespace
 
-ServerCookie make_server_cookie(const wire::Cookie& cookie, const IpAddress& client,
-                                std::uint32_t unix_time) noexcept {
-  std::array<std::uint8_t, 8 + kPlainSize + 16> input{};
+FullCookie make_cookie(const wire::Cookie& cookie, const IpAddress& client,
+                       std::uint32_t unix_time) noexcept {
+  std::array<std::uint8_t, kPlainSize + 16> input{};
   wire::Writer writer(input);
   writer.bytes(cookie.client);
   writer.u8(kVersion);
@@ -42,8 +42,8 @@ ServerCookie make_server_cookie(const wire::Cookie& cookie, const IpAddress& cli
   writer.u32(unix_time);
   writer.bytes(client.bytes());
 
-  ServerCookie out{};
-  std::copy_n(input.begin() + cookie.client.size(), kPlainSize, out.begin());
+  FullCookie out{};
+  std::copy_n(input.begin(), kPlainSize, out.begin());
   crypto_shorthash_siphash24(out.data() + kPlainSize, input.data(), writer.size(), secret().data());
   return out;
 }

@@ -40,8 +40,8 @@ wire::ReplyEdns reply_edns(const wire::Query& query, const Snapshot& snapshot,
   wire::ReplyEdns edns;
   if (!query.edns) return edns;
   if (query.edns->cookie) {
-    edns.cookie = make_server_cookie(*query.edns->cookie, client.address,
-                                     static_cast<std::uint32_t>(std::time(nullptr)));
+    edns.cookie = make_cookie(*query.edns->cookie, client.address,
+                              static_cast<std::uint32_t>(std::time(nullptr)));
   }
   if (query.edns->asks_keepalive && transport == Transport::kTcp) {
     const auto tenths = snapshot.options.tcp_idle / Milliseconds(100);

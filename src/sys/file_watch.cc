@@ -28,6 +28,7 @@ constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_DE
 std::vector<std::string> expand(const std::string& pattern) {
   glob_t matches{};
   std::vector<std::string> paths;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): it reads the environment, which nobody here changes.
   if (::glob(pattern.c_str(), 0, nullptr, &matches) == 0) {
     paths.assign(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
   }

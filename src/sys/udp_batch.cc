@@ -17,7 +17,7 @@ namespace nxgate::sys {
 namespace {
 
 /// Not a multiple of 4096, or the fronts of all messages would fight for one set of the L1 cache.
-constexpr std::size_t kStride = UdpBatch::kMessageSize + 2 * 64;
+constexpr std::size_t kStride = UdpBatch::kMessageSize + 128;
 
 /// How often flush waits for a full send buffer, a millisecond each time.
 constexpr int kMostWaits = 10;

@@ -67,7 +67,7 @@ std::size_t ReplyWriter::answer(std::size_t owner_at, Type type, Class rclass, s
 
 void ReplyWriter::soa(std::uint32_t ttl, std::uint32_t serial) noexcept {
   // MNAME and RNAME name the program, so that whoever looks with dig sees who said no.
-  constexpr std::string_view kNames("\6nxgate\7invalid\0\6nobody\7invalid", 32);
+  constexpr std::string_view kNames("\6nxgate\7invalid\0\6nobody\7invalid\0", 32);
   constexpr std::uint32_t kRefresh = 3600;
   constexpr std::uint32_t kRetry = 600;
   constexpr std::uint32_t kExpire = 86400;
@@ -105,9 +105,8 @@ void ReplyWriter::opt(const ReplyEdns& edns, bool with_text) noexcept {
   writer_.u8(0);
   writer_.u16(query_.dnssec_ok() ? 0x8000 : 0);
   writer_.u16(0);
-  if (edns.cookie && query_.edns->cookie) {
-    option(writer_, OptionCode::kCookie, query_.edns->cookie->client.size() + edns.cookie->size());
-    writer_.bytes(query_.edns->cookie->client);
+  if (edns.cookie) {
+    option(writer_, OptionCode::kCookie, edns.cookie->size());
     writer_.bytes(*edns.cookie);
   }
   if (edns.keepalive) {

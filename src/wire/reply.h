@@ -18,7 +18,7 @@ namespace nxgate::wire {
 struct ReplyEdns {
   std::optional<Ede> ede;
   std::string_view extra_text;                         ///< UTF-8, left out first if space is short
-  std::optional<std::array<std::uint8_t, 16>> cookie;  ///< server cookie, RFC 9018
+  std::optional<std::array<std::uint8_t, 24>> cookie;  ///< the client's and ours, RFC 9018
   std::optional<std::uint16_t> keepalive;              ///< in units of 100 ms, RFC 7828
 };
 
