@@ -24,7 +24,7 @@ for set in "$@"; do
 done
 
 missing=''
-for package in $wanted; do
+for package in $(printf '%s\n' $wanted | sort -u); do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
         missing="$missing $package"
 done
