@@ -23,9 +23,6 @@ function(nxgate_room NAME)
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench)\\.cc$")
-  if(NOT sources)
-    return()
-  endif()
 
   add_library(nxgate_${NAME} STATIC ${sources})
   target_link_libraries(nxgate_${NAME} PUBLIC ${ROOM_LINK} Threads::Threads
