@@ -27,6 +27,7 @@ for preset in $presets; do
     }
     echo "== $preset: unit tests and corpora"
     $plain ctest --test-dir "build/$preset" --output-junit "$results/$preset-ctest.xml" \
+        --test-output-size-passed 10000000 --test-output-size-failed 10000000 \
         --output-on-failure --timeout 600 >"build/$preset-ctest.log" 2>&1 ||
         tail -n 60 "build/$preset-ctest.log"
     echo "== $preset: end to end"
