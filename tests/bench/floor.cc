@@ -3,14 +3,14 @@
 // the batch back. Whatever a real server spends beyond this is its own.
 //
 //   floor PORT      listens on 127.0.0.1:PORT until it is ended
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 namespace {
 
@@ -57,7 +57,8 @@ int main(int argc, char** argv) {
       vectors[static_cast<unsigned>(i)].iov_len = messages[static_cast<unsigned>(i)].msg_len;
     }
     for (int done = 0; done < received;) {
-      const int sent = ::sendmmsg(fd, messages.data() + done, static_cast<unsigned>(received - done), 0);
+      const int sent =
+          ::sendmmsg(fd, messages.data() + done, static_cast<unsigned>(received - done), 0);
       done += sent > 0 ? sent : 1;
     }
   }
