@@ -36,6 +36,11 @@ std::uint16_t upstream_for(const policy::Policy& policy, const policy::Match& ma
                                                 : policy.routes[match.route].upstream;
 }
 
+bool suppresses(const policy::Policy& policy, wire::Type type) noexcept {
+  const auto& types = policy.suppressed_types;
+  return std::ranges::find(types, type) != types.end();
+}
+
 /// Turns a local name into what it means for this type: records of its own, or a chain of local
 /// CNAMEs that leads to a name somebody else must be asked for.
 void follow_local(const wire::Question& question, Decision& decision) noexcept {
@@ -45,8 +50,10 @@ void follow_local(const wire::Question& question, Decision& decision) noexcept {
     const wire::SuffixHashes hashes(decision.asked, wire::process_hash_key());
     const policy::Match match = policy.matcher->match(hashes);
     if (match.verdict != Verdict::kLocal) {
-      // The operator's own CNAME led here, so its target is granted whatever the rules say.
-      decision.outcome = Outcome::kForward;
+      // The operator's own CNAME led here, so its target is granted whatever the rules say; it has
+      // no type that names asked for directly don't have.
+      decision.outcome =
+          suppresses(policy, question.type) ? Outcome::kSuppressed : Outcome::kForward;
       decision.upstream = upstream_for(policy, match);
       return;
     }
@@ -63,9 +70,7 @@ Outcome outcome_for_existing(const policy::Policy& policy, wire::Type type, bool
   if (type == wire::Type::kAny) return Outcome::kAny;
   if (type == wire::Type::kAxfr || type == wire::Type::kIxfr) return Outcome::kTransfer;
   if (local) return Outcome::kLocal;
-  const auto& suppressed = policy.suppressed_types;
-  return std::ranges::find(suppressed, type) != suppressed.end() ? Outcome::kSuppressed
-                                                                 : Outcome::kForward;
+  return suppresses(policy, type) ? Outcome::kSuppressed : Outcome::kForward;
 }
 
 }  // namespace
@@ -94,7 +99,7 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
     case Verdict::kAncestor:
       // A grant lifts the default only; an explicit deny rule stays.
       decision.granted = decision.match.rule == policy::Match::kDefaultRule &&
-                         policy.grants->granted(question.name, hashes.whole(), now);
+                         policy.grants->granted(question.name, hashes, now);
       if (!decision.granted) {
         decision.outcome =
             decision.match.verdict == Verdict::kDeny ? Outcome::kDeny : Outcome::kAncestor;

@@ -237,6 +237,15 @@ TEST_F(EngineTest, LocalCnameLoopEnds) {
   EXPECT_EQ(ask("a.test").rcode(), Rcode::kNoError);
 }
 
+TEST_F(EngineTest, LocalCnameIsNoWayAroundASuppressedType) {
+  use({.records = {"www.test CNAME real.example.com"}, .suppressed = {Type::kAaaa}});
+  const Reply reply = ask("www.test", Type::kAaaa);
+  EXPECT_EQ(reply.rcode(), Rcode::kNoError);
+  EXPECT_EQ(reply.answers(), 0);
+  EXPECT_EQ(reply.authorities(), 1);
+  EXPECT_TRUE(upstream.asked.empty());
+}
+
 TEST_F(EngineTest, LocalCnameLeadsUpstreamWithoutARule) {
   use({.records = {"www.test CNAME real.example.com"}});
   ask("www.test");

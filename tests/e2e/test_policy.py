@@ -122,6 +122,14 @@ def test_suppressed_types_are_nodata_and_never_asked_for(nxgate, up):
     assert allowed(server, "x.test") == ["x.test"]
 
 
+def test_a_local_cname_is_no_way_around_a_suppressed_type(nxgate, up):
+    server = nxgate(config=SUPPRESSED % up.endpoint + 'records = ["c.test CNAME x.test"]\n')
+    response = server.query("c.test", "AAAA")
+    assert rcode(response) == "NOERROR" and not response.answer and response.authority
+    assert up.count() == 0
+    assert allowed(server, "c.test") == ["c.test"]
+
+
 def test_suppressed_type_of_a_denied_name_is_still_nxdomain(nxgate, up):
     assert rcode(nxgate(config=SUPPRESSED % up.endpoint).query("y.test", "AAAA")) == "NXDOMAIN"
 
