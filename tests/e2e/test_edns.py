@@ -6,7 +6,7 @@ import dns.message
 import dns.rcode
 import pytest
 from harness.client import COOKIE, KEEPALIVE, PADDING, TcpClient, option, options
-from harness.nxgate import make_query, rcode
+from harness.nxgate import addresses, make_query, rcode
 from harness.upstream import answer
 
 SECTION = '[server]\nlisten = ["127.0.0.1:PORT"]\ntcp-idle = "7s"\n'
@@ -20,14 +20,27 @@ def with_opts(count, version=0):
     return bytes(query)
 
 
-def test_other_version_is_badvers(nxgate):
-    response = dns.message.from_wire(nxgate().exchange(with_opts(1, version=1)))
+@pytest.mark.parametrize("version", [1, 255])
+def test_other_version_is_badvers(nxgate, version):
+    response = dns.message.from_wire(nxgate().exchange(with_opts(1, version)))
     assert rcode(response) == "BADVERS" and response.edns == 0
+
+
+def test_version_is_looked_at_before_the_options(nxgate):
+    query = bytearray(make_query("x.test", options=[option(COOKIE, b"short")]).to_wire())
+    query[-9 - 5] = 1
+    assert rcode(dns.message.from_wire(nxgate().exchange(bytes(query)))) == "BADVERS"
 
 
 def test_two_opts_are_formerr(nxgate):
     response = dns.message.from_wire(nxgate().exchange(with_opts(2)))
     assert rcode(response) == "FORMERR"
+
+
+@pytest.mark.parametrize("owner", [b"\1a\0", b"\xc0\x0c"])
+def test_an_opt_that_the_root_does_not_own_is_formerr(nxgate, owner):
+    query = with_opts(1)
+    assert rcode(dns.message.from_wire(nxgate().exchange(query[:-11] + owner + query[-10:]))) == "FORMERR"
 
 
 def test_unknown_options_are_ignored_and_not_echoed(nxgate):
@@ -66,6 +79,25 @@ def test_without_opt_the_limit_is_512(nxgate, upstream):
     assert len(server.query("big.test", tcp=True).answer[0]) == 60
 
 
+@pytest.mark.parametrize("edns, count, fits", [
+    (False, 30, True), (False, 31, False), (True, 74, True), (True, 75, False)])
+def test_local_answers_obey_the_same_limits(nxgate, directory, edns, count, fits):
+    hosts = directory / "hosts"
+    hosts.write_text("".join(f"10.0.0.{i} x.test\n" for i in range(count)))
+    server = nxgate("--hosts", hosts)
+    response = server.query("x.test", edns=edns, payload=4096)
+    assert bool(response.flags & dns.flags.TC) != fits
+    assert len(addresses(response)) == (count if fits else 0)
+    assert len(addresses(server.query("x.test", edns=edns, tcp=True))) == count
+
+
+def test_no_other_flag_than_do_is_copied(nxgate):
+    query = bytearray(with_opts(1))
+    query[-4:-2] = b"\xff\xff"
+    response = dns.message.from_wire(nxgate().exchange(bytes(query)))
+    assert response.ednsflags == dns.flags.DO
+
+
 def test_do_is_copied(nxgate):
     server = nxgate()
     assert server.query("x.test", dnssec=True).ednsflags & dns.flags.DO
@@ -85,6 +117,21 @@ def test_returned_server_cookie_is_accepted_and_renewed(nxgate):
     response = server.query("x.test", options=[option(COOKIE, first)])
     assert rcode(response) == "NXDOMAIN"
     assert options(response)[COOKIE][:8] == mine
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_a_wrong_server_cookie_is_answered_with_a_right_one(nxgate, tcp):
+    response = nxgate().query("x.test", options=[option(COOKIE, b"c" * 40)], tcp=tcp)
+    cookie = options(response)[COOKIE]
+    assert rcode(response) == "NXDOMAIN" and len(cookie) == 24
+    assert cookie[:8] == b"c" * 8 and cookie[8:] != b"c" * 16
+
+
+def test_server_cookie_is_bound_to_the_address(nxgate):
+    server, query = nxgate(), make_query("x.test", options=[option(COOKIE, b"c" * 8)])
+    hashes = {options(server.ask(query, source=source))[COOKIE][16:]
+              for source in ("127.0.0.1", "127.0.0.2")}
+    assert len(hashes) == 2
 
 
 def test_cookies_differ_by_client_cookie_and_hide_the_secret(nxgate):
