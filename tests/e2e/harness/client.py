@@ -42,8 +42,11 @@ class TcpClient:
             data += more
         return data
 
+    def receive_wire(self):
+        return self.read(struct.unpack("!H", self.read(2))[0])
+
     def receive(self):
-        return dns.message.from_wire(self.read(struct.unpack("!H", self.read(2))[0]))
+        return dns.message.from_wire(self.receive_wire())
 
     def closed_within(self, seconds):
         """Whether the server closes the connection in time, without another byte."""
