@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fmt/core.h>
+#include <netinet/in.h>
 
 #include "app/options.h"
 #include "app/settings_source.h"
@@ -16,6 +17,8 @@
 #include "config/context.h"
 #include "config/keys.h"
 #include "config/settings.h"
+#include "sys/netns.h"
+#include "sys/privileges.h"
 
 namespace nxgate::app {
 namespace {
@@ -56,19 +59,30 @@ std::string describe(const config::Settings& settings) {
   return text;
 }
 
-bool uses_namespaces(const config::Settings& settings) {
-  const auto entered = [](const auto& one) { return !one.netns.empty(); };
-  return std::ranges::any_of(settings.server.listen, entered) ||
-         std::ranges::any_of(settings.upstreams, entered);
+sys::KeptCapabilities needed_by(const config::Settings& settings) {
+  sys::KeptCapabilities needed;
+  const auto enter = [&needed](const std::string& netns) {
+    if (netns.empty()) return;
+    needed.enter_namespaces = true;
+    if (sys::NetnsRef(netns).of_process()) needed.find_by_process = true;
+  };
+  for (const config::UpstreamSettings& upstream : settings.upstreams) enter(upstream.netns);
+  for (const config::Listener& listener : settings.server.listen) {
+    enter(listener.netns);
+    if (listener.netns.empty() && listener.interface.empty()) continue;  // bound once and for all
+    if (listener.endpoint.port < IPPORT_RESERVED) needed.bind_low_ports = true;
+    if (!listener.interface.empty()) needed.bind_interfaces = true;
+  }
+  return needed;
 }
 
 Reloader::Reloader(const Options& options, config::FileReader& files, LoadedSettings first,
-                   bool may_enter)
+                   const sys::KeptCapabilities& kept)
     : options_(options),
       files_(files),
       sealed_(sealed_part(first.settings)),
       watched_(std::move(first.watched)),
-      may_enter_(may_enter),
+      kept_(kept),
       snapshots_(build_snapshot(std::move(first.settings), registry_, generation_)) {}
 
 std::vector<std::string> Reloader::refusals(const config::Settings& next) const {
@@ -77,11 +91,14 @@ std::vector<std::string> Reloader::refusals(const config::Settings& next) const 
     refused.push_back(key + " can't change while running; restart to change it");
   }
   for (const config::UpstreamSettings& upstream : next.upstreams) {
-    if (may_enter_ || upstream.netns.empty()) continue;
+    if (upstream.netns.empty()) continue;
+    const bool of_process = sys::NetnsRef(upstream.netns).of_process();
+    if (kept_.enter_namespaces && (kept_.find_by_process || !of_process)) continue;
     refused.push_back(fmt::format(
-        "{}: upstreams.{}.netns: the right to enter network namespaces was given up at start, "
+        "{}: upstreams.{}.netns: the right to enter network namespaces{} was given up at start, "
         "when none was named; restart to use one",
-        to_string(upstream.name.at), upstream.name.name));
+        to_string(upstream.name.at), upstream.name.name,
+        kept_.enter_namespaces ? " of processes" : ""));
   }
   return refused;
 }

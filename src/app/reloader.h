@@ -13,6 +13,7 @@
 #include "config/context.h"
 #include "config/settings.h"
 #include "engine/snapshot.h"
+#include "sys/privileges.h"
 
 namespace nxgate::app {
 
@@ -20,15 +21,17 @@ namespace nxgate::app {
 /// default: 1.1.1.1`.
 [[nodiscard]] std::string describe(const config::Settings& settings);
 
-/// Whether serving by these settings enters network namespaces.
-[[nodiscard]] bool uses_namespaces(const config::Settings& settings);
+/// What of root serving by these settings takes, once everything is bound: a namespace or interface
+/// can come back, and must then be bound anew.
+[[nodiscard]] sys::KeptCapabilities needed_by(const config::Settings& settings);
 
 /// Owns what is needed to build the next snapshot. Main thread.
 class Reloader {
  public:
-  /// `first` are the settings at start, without fault. `may_enter` says whether this process will
-  /// still be able to enter namespaces that a later configuration names.
-  Reloader(const Options& options, config::FileReader& files, LoadedSettings first, bool may_enter);
+  /// `first` are the settings at start, without fault. `kept` says which namespaces that a later
+  /// configuration names this process will still be able to enter.
+  Reloader(const Options& options, config::FileReader& files, LoadedSettings first,
+           const sys::KeptCapabilities& kept);
 
   /// Reads everything anew and publishes it. Any fault is logged, keeps the old snapshot, and gives
   /// false; so does a change of what is sealed at start.
@@ -47,7 +50,7 @@ class Reloader {
   std::uint32_t generation_ = 1;
   config::Settings sealed_;  ///< of the settings at start only what can't change
   std::vector<std::string> watched_;
-  bool may_enter_;
+  sys::KeptCapabilities kept_;
   SnapshotCell<engine::Snapshot> snapshots_;
 };
 

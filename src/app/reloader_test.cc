@@ -46,9 +46,10 @@ class ReloaderTest : public testing::Test {
  protected:
   ReloaderTest() { options_.config = "/n.toml"; }
 
-  Reloader start(const std::string& text, bool may_enter = true) {
+  Reloader start(const std::string& text,
+                 const sys::KeptCapabilities& kept = {.enter_namespaces = true}) {
     files_.files["/n.toml"] = text;
-    return {options_, files_, load_settings(options_, files_), may_enter};
+    return {options_, files_, load_settings(options_, files_), kept};
   }
 
   static std::string explained(Reloader& reloader, const char* name,
@@ -154,11 +155,37 @@ TEST_F(ReloaderTest, WhatIsSealedAtStartIsRefused) {
 
 TEST_F(ReloaderTest, ANamespaceIsRefusedOnceTheRightToEnterIsGone) {
   const std::string plain = "[upstreams.default]\nservers = [\"192.0.2.1\"]\n";
-  Reloader reloader = start(plain, false);
+  Reloader reloader = start(plain, {});
   files_.files["/n.toml"] = plain + "netns = \"app\"\n";
   EXPECT_FALSE(reloader.reload());
   files_.files["/n.toml"] = plain + "timeout = \"2s\"\n";
   EXPECT_TRUE(reloader.reload());
+}
+
+TEST_F(ReloaderTest, ANamespaceOfAProcessTakesARightOfItsOwn) {
+  const std::string plain = "[upstreams.default]\nservers = [\"192.0.2.1\"]\n";
+  Reloader reloader = start(plain, {.enter_namespaces = true});
+  for (const char* netns : {"pid:1", "/proc/1/ns/net"}) {
+    files_.files["/n.toml"] = plain + "netns = \"" + netns + "\"\n";
+    EXPECT_FALSE(reloader.reload());
+  }
+  files_.files["/n.toml"] = plain + "netns = \"app\"\n";
+  EXPECT_TRUE(reloader.reload());
+}
+
+TEST_F(ReloaderTest, OnlyWhatTheSettingsNeedIsKeptOfRoot) {
+  const auto needed = [this](const std::string& text) {
+    files_.files["/n.toml"] = text;
+    const sys::KeptCapabilities kept = needed_by(load_settings(options_, files_).settings);
+    return std::string(kept.enter_namespaces ? "enter " : "") +
+           (kept.find_by_process ? "process " : "") + (kept.bind_low_ports ? "low " : "") +
+           (kept.bind_interfaces ? "interface" : "");
+  };
+  EXPECT_EQ(needed("[server]\nlisten = [\"127.0.0.1:53\"]\n"), "");
+  EXPECT_EQ(needed("[server]\nlisten = [\"127.0.0.1:5353@web\"]\n"), "enter ");
+  EXPECT_EQ(needed("[server]\nlisten = [\"127.0.0.1:53@pid:1\"]\n"), "enter process low ");
+  EXPECT_EQ(needed("[server]\nlisten = [\"eth1:5353\"]\n"), "interface");
+  EXPECT_EQ(needed(kFirst), "enter ");
 }
 
 }  // namespace

@@ -67,13 +67,13 @@ std::size_t worker_count(const config::ServerSettings& settings) {
                                : std::max(1U, std::thread::hardware_concurrency());
 }
 
-/// What of root is kept: a namespace or interface can come back, and must then be bound anew.
+/// Started by another user than root, nothing is given up.
 sys::KeptCapabilities kept_for(const config::Settings& settings) {
-  return {.enter_namespaces = uses_namespaces(settings),
-          .bind_low_ports =
-              std::ranges::any_of(settings.server.listen, [](const config::Listener& listener) {
-                return !listener.netns.empty() || !listener.interface.empty();
-              })};
+  if (::geteuid() == 0) return needed_by(settings);
+  return {.enter_namespaces = true,
+          .find_by_process = true,
+          .bind_low_ports = true,
+          .bind_interfaces = true};
 }
 
 serve::TcpLimits tcp_limits(const config::ServerSettings& settings) {
@@ -152,7 +152,7 @@ int serve(const Options& options) {
   const std::string description = describe(loaded.settings);
   const auto limits = cache_limits(loaded.settings.cache);
   const serve::TcpLimits tcp = tcp_limits(loaded.settings.server);
-  Reloader reloader(options, files, std::move(loaded), keep.enter_namespaces || ::geteuid() != 0);
+  Reloader reloader(options, files, std::move(loaded), keep);
 
   Shared shared(reloader.snapshots(), limits, tcp);
   if (auto free = serve::probe_free(listeners); !free) return failed(free.error());

@@ -190,8 +190,10 @@ Exchange::Next Exchange::judge(Bytes message) {
   switch (scrubbed.error()) {
     case wire::AnswerFault::kNotOurs:
       return Next::kWait;
-    case wire::AnswerFault::kWrongId:
     case wire::AnswerFault::kTruncated:
+      replied_ = true;
+      [[fallthrough]];
+    case wire::AnswerFault::kWrongId:
       finish(Outcome::kSilent, to_string(scrubbed.error()));
       return Next::kTcp;
     case wire::AnswerFault::kMalformed:

@@ -70,6 +70,9 @@ class Exchange {
   /// better asked by TCP, where these are left small.
   [[nodiscard]] bool saw_junk() const noexcept { return saw_junk_; }
 
+  /// Whether the server itself sent us to TCP. It is alive then, whatever becomes of the TCP.
+  [[nodiscard]] bool replied() const noexcept { return replied_; }
+
  private:
   enum class Next : std::uint8_t { kDone, kWait, kTcp };
 
@@ -91,6 +94,7 @@ class Exchange {
   cache::Key key_;
   bool by_tcp_only_;
   bool saw_junk_ = false;
+  bool replied_ = false;
   bool cancelled_ = false;
   boost::asio::posix::stream_descriptor socket_;
   sys::SocketKind kind_{};

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -69,8 +68,9 @@ awaitable<void> probe_until_back(Bench& bench, Probe probe) {
     if (!server.down(now) || now - probe.health->last_interest() > kInterest) break;
     const cache::Key key = ask_root ? root_ns(probe.missed) : probe.missed;
     auto exchange = std::make_shared<Exchange>(bench, at, probe.group->netns, key, false);
-    const Reply reply = co_await ask_for(bench, std::move(exchange), kPatience);
-    if (reply.outcome == Outcome::kAnswered || reply.outcome == Outcome::kBadAnswer) {
+    const Reply reply = co_await ask_for(bench, exchange, kPatience);
+    if (reply.outcome == Outcome::kAnswered || reply.outcome == Outcome::kBadAnswer ||
+        exchange->replied()) {
       server.reached(Clock::now());
       log::info("upstream {} answers again", address);
     }

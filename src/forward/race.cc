@@ -103,7 +103,7 @@ void Race::ended(Attempt& attempt, Reply reply) {
       server.reached(now);
       break;
     case Outcome::kUnreachable:
-      server.missed(now, Microseconds(0));
+      note_miss(attempt.server, now, Microseconds(0));
       break;
     case Outcome::kSilent:
     case Outcome::kNoSocket:
@@ -156,8 +156,21 @@ void Race::note_silence(Instant now) {
     });
     const bool passed_over = &attempt != &attempts_.back() || now >= deadline_;
     if (passed_over && !counted_otherwise) {
-      health_->server(attempt.server).missed(now, since(attempt.started, now));
+      note_miss(attempt.server, now, since(attempt.started, now));
     }
+  }
+}
+
+/// A server whose TCP is filtered still answers whatever fits UDP: names with large answers must
+/// not take it out for all others.
+void Race::note_miss(std::size_t server, Instant now, Microseconds waited) {
+  const bool replied = std::ranges::any_of(attempts_, [server](const Attempt& attempt) {
+    return attempt.server == server && attempt.exchange->replied();
+  });
+  if (replied) {
+    health_->server(server).reached(now);
+  } else {
+    health_->server(server).missed(now, waited);
   }
 }
 

@@ -51,6 +51,7 @@ class Race : public std::enable_shared_from_this<Race> {
   [[nodiscard]] bool can_start() const noexcept { return attempts_.size() < plan_.size(); }
   [[nodiscard]] bool any_running() const noexcept;
   void note_silence(Instant now);
+  void note_miss(std::size_t server, Instant now, Microseconds waited);
   [[nodiscard]] engine::UpstreamResult result() const;
 
   Bench& bench_;

@@ -32,9 +32,13 @@ void Grants::grant(const wire::DomainName& name, Instant until) {
   }
   shard.entries.emplace(hash, Entry{name, until});
   counts_[count_of(hash)].fetch_add(1, std::memory_order_relaxed);
+  any_.store(true, std::memory_order_relaxed);
 }
 
-bool Grants::granted(const wire::DomainName& name, std::uint64_t hash, Instant now) const noexcept {
+bool Grants::granted(const wire::DomainName& name, const wire::SuffixHashes& hashes,
+                     Instant now) const noexcept {
+  if (!any_.load(std::memory_order_relaxed)) return false;
+  const std::uint64_t hash = hashes.whole();
   if (counts_[count_of(hash)].load(std::memory_order_relaxed) == 0) return false;
   const Shard& shard = shards_[shard_of(hash)];
   const std::lock_guard lock(shard.mutex);

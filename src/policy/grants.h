@@ -27,8 +27,9 @@ class Grants {
   /// A later `until` lengthens a grant that is held; an earlier one changes nothing.
   void grant(const wire::DomainName& name, Instant until);
 
-  /// `hash` is that of `name`, by the key given to the constructor.
-  [[nodiscard]] bool granted(const wire::DomainName& name, std::uint64_t hash,
+  /// `hashes` are those of `name`, by the key given to the constructor; they are looked at only
+  /// once there has been a grant.
+  [[nodiscard]] bool granted(const wire::DomainName& name, const wire::SuffixHashes& hashes,
                              Instant now) const noexcept;
 
  private:
@@ -50,6 +51,7 @@ class Grants {
   [[nodiscard]] static std::size_t count_of(std::uint64_t hash) noexcept { return hash >> 52; }
 
   std::uint64_t hash_key_;
+  std::atomic<bool> any_{false};
   std::array<Shard, kShards> shards_;
   /// How many names are held by the first bits of their hashes, so that a denial needs no lock.
   std::array<std::atomic<std::uint16_t>, kCounts> counts_{};

@@ -59,7 +59,7 @@ wire::DomainName numbered(std::size_t number) {
 }
 
 bool granted(const Grants& grants, const wire::DomainName& name, Instant now) {
-  return grants.granted(name, wire::hash_of(name, kKey), now);
+  return grants.granted(name, wire::SuffixHashes(name, kKey), now);
 }
 
 TEST(Grants, HoldUntilTheyEnd) {
@@ -95,8 +95,8 @@ TEST(Grants, AnotherNameWithTheSameHashIsNotGranted) {
   const auto allowed = wire::DomainName::from_text("ab.test").value();
   const auto other = wire::DomainName::from_text("ba.test").value();
   grants.grant(allowed, Instant{} + Seconds(60));
-  EXPECT_TRUE(grants.granted(allowed, wire::hash_of(allowed, kWeakKey), Instant{}));
-  EXPECT_FALSE(grants.granted(other, wire::hash_of(other, kWeakKey), Instant{}));
+  EXPECT_TRUE(grants.granted(allowed, wire::SuffixHashes(allowed, kWeakKey), Instant{}));
+  EXPECT_FALSE(grants.granted(other, wire::SuffixHashes(other, kWeakKey), Instant{}));
 }
 
 }  // namespace

@@ -84,7 +84,9 @@ void TcpSession::close() {
 
 bool TcpSession::overdue(Instant now) const noexcept {
   // A write that doesn't end is the client's fault, whatever else it sends meanwhile.
-  return now - (writing_.empty() ? last_active_ : write_began_) > worker_.limits.idle;
+  if (!writing_.empty()) return now - write_began_ > worker_.limits.idle;
+  // Who waits for an answer isn't idle (RFC 7766 section 3).
+  return unanswered_ == 0 && now - last_active_ > worker_.limits.idle;
 }
 
 asio::awaitable<void> TcpSession::run(std::shared_ptr<TcpSession> self) {

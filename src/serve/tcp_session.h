@@ -39,7 +39,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   void close();
 
   [[nodiscard]] bool open() const noexcept { return socket_.is_open(); }
-  /// Whether the client has been silent, or has left an answer unread, for too long.
+  /// Whether the client, owed nothing, has been silent, or has left an answer unread, for too long.
   [[nodiscard]] bool overdue(Instant now) const noexcept;
 
  private:

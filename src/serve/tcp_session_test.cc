@@ -90,6 +90,16 @@ TEST(TcpSession, ClosesWhenIdleEvenIfBytesTrickle) {
   EXPECT_TRUE(silent.closed());
 }
 
+TEST(TcpSession, IsNotIdleWhileItWaitsForAnAnswer) {
+  const Running running("127.0.0.1", short_idle());
+  const Client client = running.tcp();
+  ASSERT_TRUE(client.send(framed("l1")));
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  ASSERT_TRUE(running.tcp().send(framed("r")));
+  EXPECT_EQ(client.receive_framed(), "l1");
+  EXPECT_TRUE(client.closed());
+}
+
 TEST(TcpSession, StopsReadingWhenTooMuchIsUnanswered) {
   TcpLimits limits;
   limits.unanswered = 4;

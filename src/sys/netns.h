@@ -24,6 +24,10 @@ class NetnsRef {
   /// The file behind it, `/run/netns/NAME` or `/proc/N/ns/net`.
   [[nodiscard]] std::string path() const;
 
+  /// Whether it is named by a process, as `pid:N` or below /proc: to reach another user's takes
+  /// CAP_SYS_PTRACE.
+  [[nodiscard]] bool of_process() const { return path().starts_with("/proc/"); }
+
   /// A token that differs between two namespaces (device and inode of the nsfs file); empty while
   /// there is none, also when the path is a stale file that is no namespace any more.
   [[nodiscard]] std::optional<std::uint64_t> identity() const;

@@ -53,14 +53,10 @@ Result<void> drop_privileges(const std::string& user, const KeptCapabilities& ke
     return fail(fmt::format("there is no user '{}' to become; name another with --user", user));
   }
   capng_clear(CAPNG_SELECT_BOTH);
-  if (keep_these.enter_namespaces) {
-    keep(CAP_SYS_ADMIN);
-    keep(CAP_SYS_PTRACE);
-  }
-  if (keep_these.bind_low_ports) {
-    keep(CAP_NET_BIND_SERVICE);
-    keep(CAP_NET_RAW);
-  }
+  if (keep_these.enter_namespaces) keep(CAP_SYS_ADMIN);
+  if (keep_these.find_by_process) keep(CAP_SYS_PTRACE);
+  if (keep_these.bind_low_ports) keep(CAP_NET_BIND_SERVICE);
+  if (keep_these.bind_interfaces) keep(CAP_NET_RAW);
   const auto flags = static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
   const int result =
       capng_change_id(static_cast<int>(identity->user), static_cast<int>(identity->group), flags);

@@ -9,8 +9,10 @@ namespace nxgate::sys {
 
 /// What is kept when root is dropped.
 struct KeptCapabilities {
-  bool enter_namespaces = false;  ///< CAP_SYS_ADMIN, and CAP_SYS_PTRACE for pid:N
-  bool bind_low_ports = false;    ///< CAP_NET_BIND_SERVICE, CAP_NET_RAW for SO_BINDTODEVICE
+  bool enter_namespaces = false;  ///< CAP_SYS_ADMIN
+  bool find_by_process = false;   ///< CAP_SYS_PTRACE, for namespaces named by a process
+  bool bind_low_ports = false;    ///< CAP_NET_BIND_SERVICE
+  bool bind_interfaces = false;   ///< CAP_NET_RAW, for SO_BINDTODEVICE
 };
 
 /// Becomes `user` with that user's groups, no supplementary ones, no capability but the kept ones

@@ -55,10 +55,23 @@ TEST(DropPrivileges, LeavesNothing) {
 TEST(DropPrivileges, KeepsWhatNamespacesNeed) {
   NEED_ROOT();
   EXPECT_TRUE(in_child([] {
-    const NetnsRef own("pid:" + std::to_string(::getppid()));
+    const NetnsRef own("/proc/self/ns/net");
+    const NetnsRef of_process("pid:" + std::to_string(::getppid()));
     if (!drop_privileges("65534", {.enter_namespaces = true})) return false;
-    return ::geteuid() == kNobody && has(CAP_SYS_ADMIN) && !has(CAP_NET_BIND_SERVICE) &&
-           !has(CAP_SETUID) && own.identity() && in_netns(own, [] {});
+    return ::geteuid() == kNobody && has(CAP_SYS_ADMIN) && !has(CAP_SYS_PTRACE) &&
+           !has(CAP_NET_BIND_SERVICE) && !has(CAP_SETUID) && in_netns(own, [] {}) &&
+           !in_netns(of_process, [] {});
+  }));
+}
+
+TEST(DropPrivileges, KeepsWhatNamespacesOfProcessesNeed) {
+  NEED_ROOT();
+  EXPECT_TRUE(in_child([] {
+    const NetnsRef parents("pid:" + std::to_string(::getppid()));
+    if (!drop_privileges("nobody", {.enter_namespaces = true, .find_by_process = true})) {
+      return false;
+    }
+    return ::geteuid() == kNobody && parents.identity() && in_netns(parents, [] {});
   }));
 }
 
@@ -66,7 +79,7 @@ TEST(DropPrivileges, KeepsWhatLowPortsNeed) {
   NEED_ROOT();
   EXPECT_TRUE(in_child([] {
     return drop_privileges("nobody", {.bind_low_ports = true}) && has(CAP_NET_BIND_SERVICE) &&
-           !has(CAP_SYS_ADMIN) && listens_on_a_low_port();
+           !has(CAP_SYS_ADMIN) && !has(CAP_NET_RAW) && listens_on_a_low_port();
   }));
 }
 

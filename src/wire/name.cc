@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/core.h>
 #include <sodium.h>
@@ -40,20 +41,18 @@ std::optional<std::uint8_t> take_escape(std::string_view& text) {
 }  // namespace
 
 std::optional<DomainName> DomainName::parse(Bytes wire) noexcept {
-  DomainName name;
-  std::size_t at = 0;
   const std::size_t limit = std::min(wire.size(), kLongestName);
-  while (at < limit) {
-    const std::size_t length = wire[at];
-    if (length > kLongestLabel || at + 1 + length > limit) return std::nullopt;
-    name.bytes_[at++] = static_cast<std::uint8_t>(length);
-    if (length == 0) {
-      name.length_ = static_cast<std::uint8_t>(at);
-      return name;
-    }
-    for (const std::size_t end = at + length; at < end; ++at) name.bytes_[at] = lower(wire[at]);
+  std::size_t last = 0;  // where the zero byte stands
+  while (last < limit && wire[last] != 0) {
+    if (wire[last] > kLongestLabel) return std::nullopt;
+    last += 1U + wire[last];
   }
-  return std::nullopt;
+  if (last >= limit) return std::nullopt;
+  // A length byte is below 'A', so all bytes can be lowered alike.
+  std::optional<DomainName> name(std::in_place);
+  std::ranges::transform(wire.first(last), name->bytes_.begin(), lower);
+  name->length_ = static_cast<std::uint8_t>(last + 1);
+  return name;
 }
 
 std::optional<DomainName> DomainName::parse_compressed(Bytes message, std::size_t offset,
@@ -199,22 +198,20 @@ std::strong_ordering DomainName::operator<=>(const DomainName& other) const noex
 }
 
 SuffixHashes::SuffixHashes(const DomainName& name, std::uint64_t key) noexcept
-    : wire_(name.wire()) {
-  std::array<std::uint8_t, kMostLabels + 1> forward;
-  std::size_t labels = 0;
-  for (std::size_t at = 0; wire_[at] != 0; at += 1U + wire_[at]) {
-    forward[labels++] = static_cast<std::uint8_t>(at);
-  }
-  depth_ = labels;
-  std::size_t at = wire_.size() - 1;
-  std::uint64_t hash = key;
-  hashes_[0] = hash;
-  starts_[0] = static_cast<std::uint8_t>(at);
-  for (std::size_t depth = 1; depth <= labels; ++depth) {
-    const std::size_t start = forward[labels - depth];
-    while (at > start) hash = (hash + wire_[--at] + 1) * key;
-    hashes_[depth] = hash;
-    starts_[depth] = static_cast<std::uint8_t>(start);
+    : wire_(name.wire()), key_(key) {
+  std::size_t at = 0;
+  for (; wire_[at] != 0; at += 1U + wire_[at]) starts_[depth_++] = static_cast<std::uint8_t>(at);
+  starts_[depth_] = static_cast<std::uint8_t>(at);
+  hashes_[0] = key;
+}
+
+void SuffixHashes::extend(std::size_t depth) const noexcept {
+  std::uint64_t hash = hashes_[known_];
+  std::size_t at = starts_[depth_ - known_];
+  while (known_ < depth) {
+    const std::size_t start = starts_[depth_ - ++known_];
+    while (at > start) hash = (hash + wire_[--at] + 1) * key_;
+    hashes_[known_] = hash;
   }
 }
 

@@ -72,30 +72,38 @@ class DomainName {
   std::uint8_t length_ = 1;
 };
 
-/// Hashes of a name and of every name above it, from one pass over its bytes.
+/// Hashes of a name and of every name above it, each computed when it is first asked for.
 ///
 /// The hash of a suffix is a polynomial over its wire bytes from the last to the first, so walking
-/// a name backwards the running value *is* the hash of each suffix as it begins. An eBPF program
-/// can compute it byte by byte. It is keyed, yet no proof of equality: whoever finds a hash in a
-/// table compares the name as well.
+/// a name backwards the running value *is* the hash of each suffix as it begins; a look-up that
+/// goes root-first and stops early pays for what it saw. An eBPF program can compute it byte by
+/// byte. It is keyed, yet no proof of equality: whoever finds a hash in a table compares the name
+/// as well. A short-lived local of one thread; `name` must outlive it.
 class SuffixHashes {
  public:
   SuffixHashes(const DomainName& name, std::uint64_t key) noexcept;
 
   /// The labels of the name; suffix `depth` has `depth` labels, suffix 0 is the root.
   [[nodiscard]] std::size_t depth() const noexcept { return depth_; }
-  [[nodiscard]] std::uint64_t hash(std::size_t depth) const noexcept { return hashes_[depth]; }
-  [[nodiscard]] std::uint64_t whole() const noexcept { return hashes_[depth_]; }
+  [[nodiscard]] std::uint64_t hash(std::size_t depth) const noexcept {
+    if (depth > known_) extend(depth);
+    return hashes_[depth];
+  }
+  [[nodiscard]] std::uint64_t whole() const noexcept { return hash(depth_); }
   /// The suffix of `depth` labels, as bytes of the name given to the constructor.
   [[nodiscard]] Bytes suffix(std::size_t depth) const noexcept {
-    return wire_.subspan(starts_[depth]);
+    return wire_.subspan(starts_[depth_ - depth]);
   }
 
  private:
+  void extend(std::size_t depth) const noexcept;
+
   Bytes wire_;
+  std::uint64_t key_;
   std::size_t depth_ = 0;
-  std::array<std::uint64_t, kMostLabels + 1> hashes_;
-  std::array<std::uint8_t, kMostLabels + 1> starts_;
+  std::array<std::uint8_t, kMostLabels + 1> starts_;  // of each label in the order of the wire
+  mutable std::size_t known_ = 0;                     // hashes up to this depth are computed
+  mutable std::array<std::uint64_t, kMostLabels + 1> hashes_;
 };
 
 /// The hash of the whole of `name`, as SuffixHashes gives it.

@@ -19,6 +19,18 @@ constexpr std::uint16_t kEchoed =
 constexpr std::size_t kOptFixedSize = 11;
 constexpr std::size_t kOptLengthAt = 9;  // of RDLENGTH within an OPT
 
+/// The SOA of negative answers, ready but for its TTL, serial and MINIMUM. MNAME and RNAME name the
+/// program, so that whoever looks with dig sees who said no; refresh, retry and expire are 3600,
+/// 600 and 86400 seconds.
+constexpr std::string_view kSoa(
+    "\0\0\6\0\1\0\0\0\0\0\64"
+    "\6nxgate\7invalid\0\6nobody\7invalid\0"
+    "\0\0\0\0\0\0\x0e\x10\0\0\x02\x58\0\1\x51\x80\0\0\0\0",
+    11 + 32 + 20);
+constexpr std::size_t kSoaTtlAt = 5;
+constexpr std::size_t kSoaSerialAt = 11 + 32;
+constexpr std::size_t kSoaMinimumAt = kSoaSerialAt + 16;
+
 Bytes as_bytes(std::string_view text) noexcept {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
@@ -66,24 +78,12 @@ std::size_t ReplyWriter::answer(std::size_t owner_at, Type type, Class rclass, s
 }
 
 void ReplyWriter::soa(std::uint32_t ttl, std::uint32_t serial) noexcept {
-  // MNAME and RNAME name the program, so that whoever looks with dig sees who said no.
-  constexpr std::string_view kNames("\6nxgate\7invalid\0\6nobody\7invalid\0", 32);
-  constexpr std::uint32_t kRefresh = 3600;
-  constexpr std::uint32_t kRetry = 600;
-  constexpr std::uint32_t kExpire = 86400;
-  writer_.u8(0);
-  writer_.u16(static_cast<std::uint16_t>(Type::kSoa));
-  writer_.u16(static_cast<std::uint16_t>(Class::kIn));
-  writer_.u32(ttl);
-  const std::size_t length_at = writer_.size();
-  writer_.u16(0);
-  writer_.bytes(as_bytes(kNames));
-  writer_.u32(serial);
-  writer_.u32(kRefresh);
-  writer_.u32(kRetry);
-  writer_.u32(kExpire);
-  writer_.u32(ttl);
-  writer_.patch_u16(length_at, static_cast<std::uint16_t>(writer_.size() - length_at - 2));
+  const std::size_t start = writer_.size();
+  writer_.bytes(as_bytes(kSoa));
+  if (!writer_.ok()) return;
+  writer_.patch_u32(start + kSoaTtlAt, ttl);
+  writer_.patch_u32(start + kSoaSerialAt, serial);
+  writer_.patch_u32(start + kSoaMinimumAt, ttl);
   ++authorities_;
 }
 

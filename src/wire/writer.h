@@ -38,11 +38,15 @@ class Writer {
     }
   }
 
-  /// Overwrites two bytes that were written before, such as a count or a length.
+  /// Overwrites bytes that were written before, such as a count or a length.
   void patch_u16(std::size_t offset, std::uint16_t value) noexcept {
     if (offset + 2 > size_) return;
     buffer_[offset] = static_cast<std::uint8_t>(value >> 8);
     buffer_[offset + 1] = static_cast<std::uint8_t>(value);
+  }
+  void patch_u32(std::size_t offset, std::uint32_t value) noexcept {
+    patch_u16(offset, static_cast<std::uint16_t>(value >> 16));
+    patch_u16(offset + 2, static_cast<std::uint16_t>(value));
   }
 
   /// Takes back everything behind `size`, also a failed write there.
