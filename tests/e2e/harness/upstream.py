@@ -22,9 +22,10 @@ SOA = "ns.upstream.test. admin.upstream.test. 1 3600 600 86400 60"
 class Received:
     """One query as it came, and the ways to answer it."""
 
-    def __init__(self, upstream, wire, peer, send, tcp):
-        self.upstream, self.wire, self.peer, self.tcp = upstream, wire, peer, tcp
+    def __init__(self, upstream, wire, peer, send, connection=None):
+        self.upstream, self.wire, self.peer, self.tcp = upstream, wire, peer, connection is not None
         self.send = send  # bytes to the client, from the address that was asked
+        self.connection = connection  # of a query over TCP
         self.message = dns.message.from_wire(wire)
         self.question = self.message.question[0]
         self.qname = self.question.name.to_text(omit_final_dot=True)
@@ -178,7 +179,7 @@ class Upstream:
             if self._stopped:
                 return
             send = (lambda data, peer=peer: self.udp.sendto(data, peer))
-            received = Received(self, wire, peer, send, tcp=False)
+            received = Received(self, wire, peer, send)
             threading.Thread(target=self._handle, args=(received,), daemon=True).start()
 
     def _serve_tcp(self):
@@ -193,12 +194,15 @@ class Upstream:
     def _serve_connection(self, connection, peer):
         with connection, connection.makefile("rb") as stream:
             while True:
-                length = stream.read(2)
+                try:
+                    length = stream.read(2)
+                except ConnectionError:
+                    return
                 if len(length) < 2:
                     return
                 wire = stream.read(struct.unpack("!H", length)[0])
                 send = (lambda data: connection.sendall(struct.pack("!H", len(data)) + data))
-                self._handle(Received(self, wire, peer, send, tcp=True))
+                self._handle(Received(self, wire, peer, send, connection))
 
     def stop(self):
         self._stopped = True
