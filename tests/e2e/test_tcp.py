@@ -1,12 +1,13 @@
 """DNS over TCP: RFC 7766, RFC 9210."""
 import random
 import socket
+import struct
 import time
 
 import pytest
 from harness.client import TcpClient, framed
 from harness.nxgate import make_query, rcode
-from harness.timing import wait_for, within
+from harness.timing import Stopwatch, wait_for, within
 from harness.upstream import after, answer
 
 LIMITS = """
@@ -71,6 +72,17 @@ def test_idle_connections_are_closed(nxgate):
         assert client.closed_within(within(4))
 
 
+def test_a_connection_lives_for_its_idle_time_from_the_last_query_on(nxgate):
+    with TcpClient(nxgate(config=LIMITS % ("1s", 100, 100))) as client:
+        for _ in range(4):
+            client.send(make_query("x.test"))
+            client.receive()
+            time.sleep(0.4)
+        with Stopwatch() as watch:
+            assert client.closed_within(within(5))
+    assert 0.3 < watch.seconds < within(2)
+
+
 def test_bytes_that_complete_no_query_keep_nothing_open(nxgate):
     with TcpClient(nxgate(config=LIMITS % ("300ms", 100, 100))) as client:
         began = time.monotonic()
@@ -99,6 +111,26 @@ def test_beyond_the_limit_the_oldest_idle_connection_goes(nxgate):
     assert clients[0].closed_within(within(2))
     clients[3].send(make_query("y.test"))
     assert rcode(clients[3].receive()) == "NXDOMAIN"
+
+
+def test_a_connection_that_waits_for_an_answer_is_not_idle(nxgate, upstream):
+    up = upstream({"slow.test": after(0.6, answer("@ 60 A 192.0.2.1"))})
+    server = nxgate(config=LIMITS % ("300ms", 2, 100) + f"""
+[upstreams.default]
+servers = ["{up.endpoint}"]
+timeout = "5s"
+[policies.default]
+allow = ["slow.test"]
+""")
+    with TcpClient(server) as busy, TcpClient(server) as idle:
+        busy.send(make_query("slow.test"))
+        idle.send(make_query("x.test"))
+        idle.receive()
+        with TcpClient(server) as third:
+            third.send(make_query("x.test"))
+            assert rcode(third.receive()) == "NXDOMAIN"
+        assert idle.closed_within(within(2))
+        assert rcode(busy.receive()) == "NOERROR"
 
 
 def test_one_client_may_hold_only_its_share(nxgate):
@@ -134,7 +166,50 @@ def test_a_client_that_never_reads_costs_bounded_memory(nxgate):
         assert rcode(server.query("other.test")) == "NXDOMAIN"
 
 
-def test_thousands_of_connections_leak_no_descriptor(nxgate):
+def test_clients_that_never_read_hold_up_no_other(nxgate):
+    server = nxgate()
+    burst = b"".join(framed(make_query(f"n{i}.test", edns=True)) for i in range(2000))
+    deaf = [TcpClient(server) for _ in range(8)]
+    for client in deaf:
+        client.socket.setblocking(False)
+        try:
+            while client.socket.send(burst):
+                pass
+        except OSError:
+            pass  # its window is full
+    with TcpClient(server) as other, Stopwatch() as watch:
+        for i in range(50):
+            other.send(make_query(f"x{i}.test"))
+            assert rcode(other.receive()) == "NXDOMAIN"
+    assert watch.seconds < within(1)
+    for client in deaf:
+        client.socket.close()
+
+
+def test_a_client_that_goes_away_takes_no_answer_of_others_along(nxgate, upstream):
+    up = upstream({"slow.test": after(0.3, answer("@ 60 A 192.0.2.1"))})
+    server = nxgate("--allow", "slow.test", "--upstream", up.endpoint)
+    with TcpClient(server) as stays:
+        with TcpClient(server) as goes:
+            for client in (goes, stays):
+                client.send(make_query("slow.test"))
+            goes.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert rcode(stays.receive()) == "NOERROR"
+
+
+def test_a_broken_message_between_good_ones_is_formerr(nxgate):
+    with TcpClient(nxgate()) as client:
+        client.send(make_query("a.test"), make_query("b.test").to_wire() + b"\0", make_query("c.test"))
+        assert [rcode(client.receive()) for _ in range(3)] == ["NXDOMAIN", "FORMERR", "NXDOMAIN"]
+
+
+def test_the_longest_message_is_read_whole(nxgate):
+    with TcpClient(nxgate()) as client:
+        client.send(make_query("a.test").to_wire().ljust(65535, b"\0"), make_query("c.test"))
+        assert [rcode(client.receive()) for _ in range(2)] == ["FORMERR", "NXDOMAIN"]
+
+
+def test_hundreds_of_connections_leak_no_descriptor(nxgate):
     server = nxgate()
     before = server.descriptors()
     for i in range(300):
