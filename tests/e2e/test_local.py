@@ -60,6 +60,15 @@ def test_below_a_local_name_is_nothing(nxgate, hosts):
     assert rcode(nxgate("--hosts", hosts).query("a.db.corp.test")) == "NXDOMAIN"
 
 
+def test_hosts_file_replaced_by_another_is_read_again(nxgate, hosts, directory):
+    server = nxgate("--hosts", hosts)
+    for address in ("10.0.1.1", "10.0.1.2", "10.0.1.3"):
+        fresh = directory / "fresh"
+        fresh.write_text(f"{address} db.corp.test\n")
+        fresh.replace(hosts)
+        wait_for(lambda: addresses(server.query("db.corp.test")) == [address], what="the new address")
+
+
 def test_hosts_file_is_read_again_when_it_changes(nxgate, hosts):
     server = nxgate("--hosts", hosts)
     hosts.write_text("10.0.0.77 db.corp.test new.corp.test\n")
@@ -95,7 +104,37 @@ def test_several_records_make_one_rrset(nxgate):
 def test_wildcard_record(nxgate):
     server = local(nxgate, "*.w.test A 10.0.0.5")
     assert addresses(server.query("any.w.test")) == ["10.0.0.5"]
+    assert addresses(server.query("two.deep.w.test")) == ["10.0.0.5"]
+    assert server.query("any.w.test").answer[0].name.to_text() == "any.w.test."
     assert rcode(server.query("w.test")) == "NOERROR"
+    assert rcode(server.query("xw.test")) == "NXDOMAIN"
+
+
+def test_a_record_of_its_own_hides_the_wildcard(nxgate):
+    server = local(nxgate, "*.w.test A 10.0.0.5", "own.w.test TXT here")
+    assert rcode(server.query("own.w.test")) == "NOERROR"
+    assert addresses(server.query("own.w.test")) == []
+
+
+def test_a_wildcard_cname_leads_to_an_upstream(nxgate, upstream):
+    up = upstream({"away.test": answer("@ 60 A 192.0.2.1")})
+    response = local(nxgate, "*.w.test CNAME away.test", upstream=up.endpoint).query("any.w.test")
+    assert [rrset.name.to_text() for rrset in response.answer] == ["any.w.test.", "away.test."]
+    assert addresses(response) == ["192.0.2.1"]
+
+
+def test_ancestor_of_a_record_is_nodata(nxgate):
+    server = local(nxgate, "a.b.c.test TXT x", "*.w.v.test A 10.0.0.5")
+    for qname in ("b.c.test", "c.test", "test", "w.v.test", "v.test", "."):
+        response = server.query(qname, "TXT")
+        assert rcode(response) == "NOERROR" and not response.answer, qname
+        assert soa(response).ttl == 10
+
+
+def test_a_missing_type_of_a_record_is_nodata_with_aa(nxgate):
+    response = local(nxgate, "r.test MX 10 mail.test").query("r.test", "A")
+    assert rcode(response) == "NOERROR" and not response.answer
+    assert soa(response).ttl == 10 and response.flags & dns.flags.AA
 
 
 def test_local_cname_is_followed_to_local_data(nxgate):
@@ -122,7 +161,10 @@ def test_localhost_is_loopback(nxgate):
     for qname in ("localhost", "a.b.localhost"):
         assert addresses(server.query(qname)) == ["127.0.0.1"]
         assert addresses(server.query(qname, "AAAA")) == ["::1"]
-    assert server.query("1.0.0.127.in-addr.arpa", "PTR").answer[0][0].to_text() == "localhost."
+    for qname in ("1.0.0.127.in-addr.arpa", "1." + "0." * 31 + "ip6.arpa"):
+        assert server.query(qname, "PTR").answer[0][0].to_text() == "localhost."
+    response = server.query("localhost", "TXT")
+    assert rcode(response) == "NOERROR" and not response.answer
 
 
 def test_invalid_and_onion_never_leave(nxgate, upstream):
