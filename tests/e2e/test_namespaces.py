@@ -1,12 +1,18 @@
 """Listeners and upstreams inside network namespaces, from one process outside of them."""
+import os
+import re
 import subprocess
 
 import pytest
+from harness.netns import ip
 from harness.nxgate import addresses, make_query, rcode, run
 from harness.timing import wait_for
 from harness.upstream import answer
 
 GOOD = {"*": answer("@ 60 A 192.0.2.1")}
+
+#: Bits of /proc/PID/status, from capabilities(7).
+NET_BIND_SERVICE, NET_RAW, SYS_PTRACE, SYS_ADMIN = 1 << 10, 1 << 13, 1 << 19, 1 << 21
 
 
 def ask_inside(inside, server, qname="x.test", tcp=False):
@@ -31,6 +37,53 @@ def test_listener_in_a_namespace(nxgate, namespace, named_by):
     finally:
         holder.kill()
         holder.wait()
+
+
+def test_the_process_and_its_threads_stay_outside(nxgate, namespace, upstream):
+    inside, app = namespace("web"), namespace("app")
+    upstream(GOOD, port=53, namespace=app)
+    server = nxgate("--allow", "x.test", "--upstream", f"127.0.0.1@{app.path}",
+                    listen=[f"127.0.0.1:PORT@{inside.path}"])
+    assert addresses(ask_inside(inside, server)) == ["192.0.2.1"]
+    tasks = os.listdir(f"/proc/{server.pid}/task")
+    assert len(tasks) > 1
+    assert {os.readlink(f"/proc/{server.pid}/task/{task}/ns/net") for task in tasks} == {
+        os.readlink("/proc/self/ns/net")}
+
+
+def test_each_namespace_has_the_policy_of_its_listener(nxgate, namespace):
+    first, second, third = namespace("a"), namespace("b"), namespace("c")
+    server = nxgate(config=f"""
+[server]
+listen = [{{ address = "127.0.0.1:PORT", netns = "{first.name}", policy = "one" }},
+          {{ address = "127.0.0.1:PORT", netns = "{second.name}", policy = "two" }},
+          "127.0.0.1:PORT@{third.name}"]
+[policies.default]
+deny = "refused"
+[policies.one]
+records = ["x.test A 192.0.2.1"]
+[policies.two]
+records = ["x.test A 192.0.2.2"]
+""")
+    for _ in range(3):
+        assert addresses(ask_inside(first, server)) == ["192.0.2.1"]
+        assert addresses(ask_inside(second, server, tcp=True)) == ["192.0.2.2"]
+        assert rcode(ask_inside(third, server)) == "REFUSED"
+
+
+@pytest.mark.parametrize("place, kept", [
+    ("127.0.0.1:PORT@{name}", SYS_ADMIN),
+    ("127.0.0.1:53@{name}", SYS_ADMIN | NET_BIND_SERVICE),
+    ("lo:PORT@{name}", SYS_ADMIN | NET_RAW),
+    ("127.0.0.1:PORT@pid:{pid}", SYS_ADMIN | SYS_PTRACE)],
+    ids=["name", "low-port", "interface", "process"])
+def test_of_root_is_kept_what_the_namespace_needs_and_no_more(nxgate, namespace, place, kept):
+    server = nxgate(listen=[place.format(name=namespace("web").name, pid=os.getpid())])
+    status = open(f"/proc/{server.pid}/status").read()
+    assert re.search(r"Uid:(\s+65534){4}\n", status) and re.search(r"NoNewPrivs:\s+1\n", status)
+    for kind, expected in (("Prm", kept), ("Eff", kept), ("Inh", 0), ("Bnd", 0), ("Amb", 0)):
+        found = int(re.search(rf"Cap{kind}:\s+(\w+)", status)[1], 16)
+        assert found == expected, f"Cap{kind} is {found:x}"
 
 
 def test_listener_of_a_table_with_its_policy(nxgate, namespace, upstream):
@@ -134,3 +187,23 @@ def test_an_interface_as_listener_follows_its_addresses(nxgate, namespace):
     assert rcode(right.call(lambda: server.ask(query, address="10.77.0.1"))) == "NXDOMAIN"
     left.add_address("10.77.0.9/24", "eth0")
     assert rcode(right.call(lambda: server.ask(query, address="10.77.0.9"))) == "NXDOMAIN"
+
+
+def test_an_interface_that_goes_and_returns_is_taken_up_again(nxgate, namespace):
+    left, right = namespace("left"), namespace("right")
+    left.join(right, "10.77.0.1/24", "10.77.0.2/24")
+    server = nxgate(port=53, listen=[f"eth0:53@{left.name}"])
+
+    def answered(tcp=False):
+        ask = (lambda: server.ask(make_query("x.test"), address="10.77.0.1", tcp=tcp, timeout=1))
+        try:
+            return rcode(right.call(ask)) == "NXDOMAIN"
+        except Exception:
+            return False
+    assert answered()
+    ip("-n", left.name, "link", "del", "eth0")
+    server.wait_for_log(f"eth0:53@{left.name} is gone", timeout=30)
+    left.join(right, "10.77.0.1/24", "10.77.0.2/24")
+    server.wait_for_log(f"listening on eth0:53@{left.name} again", timeout=30)
+    wait_for(answered, timeout=20, what="an answer on the new interface")
+    assert answered(tcp=True)
