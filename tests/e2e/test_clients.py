@@ -7,13 +7,18 @@ from harness.upstream import answer, by_type, nodata, nxdomain
 AT_ONCE = 1.0  # seconds; the next slower outcome takes five
 
 
-@pytest.fixture(params=["glibc", "musl"])
-def client(request, namespace, musl_lookup):
-    """client(qname) looks a name up by the server at 127.0.0.1:53 of client.namespace."""
-    inside = namespace(request.param)
+def offline(inside):
+    """A namespace whose programs ask 127.0.0.1 and nobody else."""
     inside.resolv_conf("nameserver 127.0.0.1\noptions timeout:2 attempts:2\n")
     (inside.etc / "nsswitch.conf").write_text("hosts: dns\n")
     (inside.etc / "hosts").write_text("")
+    return inside
+
+
+@pytest.fixture(params=["glibc", "musl"])
+def client(request, namespace, musl_lookup):
+    """client(qname) looks a name up by the server at 127.0.0.1:53 of client.namespace."""
+    inside = offline(namespace(request.param))
     program = GLIBC if request.param == "glibc" else [musl_lookup]
 
     def lookup(qname):
@@ -32,6 +37,21 @@ def test_denied_name_fails_at_once(nxgate, client):
     serve(nxgate, client)
     found = client("www.example.com")
     assert found.output == "EAI_NONAME" and found.seconds < within(AT_ONCE)
+
+
+@pytest.mark.parametrize("database", ["hosts", "ahosts", "ahostsv4", "ahostsv6"])
+def test_getent_of_a_denied_name_fails_at_once(nxgate, namespace, database):
+    inside = offline(namespace("getent"))
+    nxgate(listen=[f"127.0.0.1:53@{inside.path}"])
+    found = Lookup(inside, "getent", database, "www.example.com")
+    assert not found.ok and found.output == "" and found.seconds < within(AT_ONCE)
+
+
+def test_curl_to_a_denied_name_fails_at_once(nxgate, namespace):
+    inside = offline(namespace("curl"))
+    nxgate(listen=[f"127.0.0.1:53@{inside.path}"])
+    found = Lookup(inside, "curl", "-sS", "--stderr", "-", "https://www.example.com/")
+    assert "Could not resolve host" in found.output and found.seconds < within(AT_ONCE)
 
 
 def test_ancestor_of_an_allowed_name_fails_at_once(nxgate, client):
@@ -82,6 +102,16 @@ def test_silence_freezes_both(nxgate, client):
                                  '[policies.default]\ndeny = "drop"\n')
     found = client("www.example.com")
     assert found.output == "EAI_AGAIN" and found.seconds > 1.5
+
+
+def test_dead_upstream_as_servfail_costs_musl_seconds(nxgate, client):
+    serve(nxgate, client, "--allow", "x.test", "--upstream", f"127.0.0.1:1@{client.namespace.path}")
+    found = client("x.test")
+    assert found.output == "EAI_AGAIN"
+    if client.libc == "glibc":
+        assert found.seconds < within(AT_ONCE)
+    else:
+        assert found.seconds > 1.5
 
 
 def test_dead_upstream_as_nxdomain_spares_musl_its_stall(nxgate, client):
