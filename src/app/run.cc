@@ -36,9 +36,10 @@ int explain_question(const Options& options) {
   const auto type = wire::parse_type(options.type);
   const auto client = config::parse_address(options.client);
   if (!name || !type || !client) {
-    const std::string text = !name   ? "NAME: " + name.error().message
-                             : !type ? "--type: expected a record type, such as AAAA"
-                                     : "--client: " + client.error().message;
+    const std::string text =
+        !name   ? "NAME: " + name.error().message
+        : !type ? fmt::format("--type: `{}`: expected a record type, such as AAAA", options.type)
+                : "--client: " + client.error().message;
     fmt::print(stderr, "{}\n", text);
     return kUsage;
   }
