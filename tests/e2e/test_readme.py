@@ -1,6 +1,5 @@
 """README.md tells the truth: its examples are run, and print what it shows."""
 import re
-from pathlib import Path
 
 import pytest
 from harness.nxgate import BINARY, COMPLAINTS, ROOT, SANITIZED
@@ -35,16 +34,22 @@ def blocks_of(story):
 
 
 def run_blocks(inside, directory, blocks):
-    """Runs the blocks in one shell, a breath between them; gives each one's output, and the log."""
+    """Runs the blocks in one shell, a breath between them.
+
+    Gives the output of each, the processes and namespaces that are left, and the log.
+    """
     (directory / "nxgate").symlink_to(BINARY)
     script = PRELUDE + f"export PATH={directory}:$PATH\n"
     for commands, _ in blocks:
         script += f"{commands}\nsleep {BREATH}\necho '{MARK}'\n"
+    script += "pgrep -l 'nxgate|dnsmasq'; ls /run/netns /etc/netns | grep -v :\n"
+    script += f"echo '{MARK}'\n"
     (directory / "story.sh").write_text(script)
     done = inside.run("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
                       "bash", directory / "story.sh")
     assert not COMPLAINTS.search(done.stderr), done.stderr
-    return done.stdout.split(MARK)[:-1], done.stderr
+    *outputs, left, _ = done.stdout.split(MARK)
+    return outputs, left.strip(), done.stderr
 
 
 @pytest.fixture
@@ -59,8 +64,9 @@ def internet(namespace, upstream):
     return inside
 
 
-def test_readme_has_three_stories():
+def test_every_example_belongs_to_one_of_three_stories():
     assert len(STORIES) == 3
+    assert README.count("```sh\n") == sum(len(blocks_of(story)) for _, story in STORIES)
     assert all(any(shown for _, shown in blocks_of(story)) for _, story in STORIES)
 
 
@@ -68,8 +74,8 @@ def test_readme_has_three_stories():
                          ids=[title for title, _ in STORIES])
 def test_readme_example_prints_what_it_shows(internet, directory, story):
     blocks = blocks_of(story)
-    outputs, errors = run_blocks(internet, directory, blocks)
-    Path("/tmp/office.hosts").unlink(missing_ok=True)
+    outputs, left, errors = run_blocks(internet, directory, blocks)
     assert len(outputs) == len(blocks), errors
     for (commands, shown), output in zip(blocks, outputs):
         assert masked(output) == masked(shown or ""), f"{commands}\n{errors}"
+    assert left == ""
