@@ -42,6 +42,7 @@ def test_second_story_a_sandbox_with_an_allow_list(nxgate, sandbox, namespace, u
                   address="1.1.1.1", port=53, namespace=internet)
     server = nxgate("--allow", "qiqitori.com", "--upstream", f"1.1.1.1@{internet.path}", port=53,
                     listen=[f"127.0.0.1:53@{sandbox.path}"])
+    assert sandbox.run("ip", "route").stdout == ""
     assert Lookup(sandbox, *GLIBC, "blog.qiqitori.com").addresses == ["127.0.0.80"]
     assert Lookup(sandbox, musl_lookup, "blog.qiqitori.com").addresses == ["127.0.0.80"]
 
