@@ -103,6 +103,17 @@ TEST_F(Forward, OneSlowNameDoesNotTakeAServerOut) {
   EXPECT_TRUE(ask(key_of("other.example")).answer);
 }
 
+TEST_F(Forward, RefusedTcpDoesNotTakeAServerOutThatAnswersOverUdp) {
+  ScriptedUpstream upstream(
+      [](const Seen& seen) { return Replies{empty_reply(seen.query, kTruncatedFlag)}; }, false);
+  use({&upstream});
+  for (const char* name : {"a.example", "b.example", "c.example", "d.example"}) {
+    EXPECT_EQ(failure_of(name), UpstreamFailure::kUnreachable) << name;
+  }
+  upstream.script(answering);
+  EXPECT_TRUE(ask(key_of("e.example")).answer);
+}
+
 TEST_F(Forward, IdenticalQuestionsAreAskedOnce) {
   const ScriptedUpstream upstream([](const Seen& seen) {
     std::this_thread::sleep_for(Milliseconds(50));

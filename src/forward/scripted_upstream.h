@@ -26,7 +26,8 @@ class ScriptedUpstream {
   /// Replies to one query, sent in this order; none is silence.
   using Script = std::function<std::vector<Packet>(const Seen&)>;
 
-  explicit ScriptedUpstream(Script script);
+  /// Without `tcp` connections are refused.
+  explicit ScriptedUpstream(Script script, bool tcp = true);
   ~ScriptedUpstream();
   ScriptedUpstream(const ScriptedUpstream&) = delete;
   ScriptedUpstream& operator=(const ScriptedUpstream&) = delete;

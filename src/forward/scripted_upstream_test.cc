@@ -34,14 +34,18 @@ std::uint16_t bind_to(int socket, std::uint16_t port) {
 
 }  // namespace
 
-ScriptedUpstream::ScriptedUpstream(Script script) : script_(std::move(script)) {
+ScriptedUpstream::ScriptedUpstream(Script script, bool tcp) : script_(std::move(script)) {
   std::uint16_t port = 0;
   for (int tries = 0; port == 0 && tries < 100; ++tries) {
     tcp_ = sys::Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     udp_ = sys::Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     port = bind_to(udp_.get(), bind_to(tcp_.get(), 0));
   }
-  ::listen(tcp_.get(), 16);
+  if (tcp) {
+    ::listen(tcp_.get(), 16);
+  } else {
+    tcp_ = {};
+  }
   endpoint_ = {IpAddress::v4({127, 0, 0, 1}), port};
   thread_ = std::thread([this] { run(); });
 }
