@@ -24,6 +24,9 @@ namespace {
 constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_TO |
                                   IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF;
 
+/// As many as Linux itself follows.
+constexpr int kMostLinks = 40;
+
 /// The paths that a pattern stands for now, in order; none if nothing matches.
 std::vector<std::string> expand(const std::string& pattern) {
   glob_t matches{};
@@ -82,19 +85,39 @@ bool FileWatch::changed() {
 std::vector<FileWatch::Seen> FileWatch::look() {
   std::vector<Seen> seen;
   for (const std::string& pattern : patterns_) {
-    add(nearest_directory(pattern));
+    add_way(pattern);
     for (const std::string& path : expand(pattern)) {
       // The file itself too: a bind mount changes without an event in our directory.
       add(path);
-      std::error_code error;
-      const std::filesystem::path target = std::filesystem::canonical(path, error);
-      if (!error) add(target.parent_path());
+      add_way(path);
       struct stat status{};
       if (::stat(path.c_str(), &status) != 0) continue;
       seen.push_back({path, status.st_dev, status.st_ino, status.st_size, status.st_mtim});
     }
   }
   return seen;
+}
+
+/// Watches the directories that `path` and each symlink on the way to it lie in: swapping any of
+/// them makes it another file.
+void FileWatch::add_way(const std::string& path) {
+  std::filesystem::path way = path;
+  for (int links = 0; links < kMostLinks; ++links) {
+    std::filesystem::path at;
+    std::filesystem::path target;
+    auto part = way.begin();
+    for (std::error_code no_link; part != way.end(); ++part) {
+      target = std::filesystem::read_symlink(at / *part, no_link);
+      if (!no_link) break;
+      at /= *part;
+    }
+    if (part == way.end()) break;
+    add(at.empty() ? "." : at.string());
+    std::filesystem::path next = at / target;
+    for (++part; part != way.end(); ++part) next /= *part;
+    way = std::move(next);
+  }
+  add(nearest_directory(way));
 }
 
 /// What can't be watched (missing, no permission, no watches left) is still seen by its directory.

@@ -51,6 +51,7 @@ class FileWatch {
 
   [[nodiscard]] std::vector<Seen> look();
   void add(const std::string& path);
+  void add_way(const std::string& path);
 
   Descriptor inotify_;
   std::vector<std::string> patterns_;

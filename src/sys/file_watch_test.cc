@@ -70,6 +70,32 @@ TEST_F(FileWatchTest, SeesAConfigMapSwap) {
   EXPECT_TRUE(noticed());
 }
 
+TEST_F(FileWatchTest, SeesASwapAnywhereOnTheWay) {
+  for (const char* folder : {"1", "2", "elsewhere"}) fs::create_directory(dir_ / folder);
+  write("1/list", "a");
+  write("2/list", "b");
+  const auto swap_to = [this](const char* version) {
+    fs::create_directory_symlink(version, dir_ / "fresh");
+    fs::rename(dir_ / "fresh", dir_ / "current");
+  };
+  swap_to("1");
+  fs::create_symlink(dir_ / "current/list", dir_ / "elsewhere/list");
+  for (const char* path : {"current/list", "current/*", "elsewhere/list"}) {
+    swap_to("1");
+    watch_ = std::move(*FileWatch::create());
+    watch(path);
+    swap_to("2");
+    EXPECT_TRUE(noticed()) << path;
+  }
+}
+
+TEST_F(FileWatchTest, SurvivesALoopOfSymlinks) {
+  fs::create_symlink("b", dir_ / "a");
+  fs::create_symlink("a", dir_ / "b");
+  watch("a/list");
+  EXPECT_FALSE(watch_.changed());
+}
+
 TEST_F(FileWatchTest, SeesFilesOfAGlobComeAndGo) {
   watch("allow.d/*.list");
   fs::create_directory(dir_ / "allow.d");
