@@ -1,11 +1,12 @@
 """A changed configuration: built completely, then swapped; any fault keeps the old one."""
+import signal
 import threading
 import time
 
 import pytest
 from harness.nxgate import addresses, make_query, rcode
 from harness.timing import wait_for, within
-from harness.upstream import answer
+from harness.upstream import after, answer
 
 ANY_NAME = {"*": answer("@ 60 A 192.0.2.1")}
 
@@ -48,6 +49,26 @@ def test_a_file_written_in_place_is_taken_up(nxgate, up):
     server = nxgate(config=config(up))
     server.config.write_text(config(up, '"y.test"').replace("PORT", str(server.port)))
     wait_for(lambda: resolves(server, "y.test"), what="the new rule")
+
+
+@pytest.mark.parametrize("linked", ["file", "folder", "folder of a link's target"])
+def test_a_swapped_symlink_is_taken_up(nxgate, up, directory, linked):
+    """The last is how Kubernetes and deploy tools put a new version in place."""
+    for version, rule in (("v1", "x.test"), ("v2", "y.test")):
+        (directory / version).mkdir()
+        (directory / version / "names").write_text(rule + "\n")
+    (directory / "current").symlink_to("v1/names" if linked == "file" else "v1")
+    path = directory / "current" if linked == "file" else directory / "current" / "names"
+    if linked.endswith("target"):
+        (directory / "elsewhere").mkdir()
+        (directory / "elsewhere" / "names").symlink_to(path)
+        path = directory / "elsewhere" / "names"
+    server = nxgate("--allow-file", path, "--upstream", up.endpoint)
+    assert resolves(server, "x.test")
+    (directory / "fresh").symlink_to("v2/names" if linked == "file" else "v2")
+    (directory / "fresh").rename(directory / "current")
+    wait_for(lambda: resolves(server, "y.test") and not resolves(server, "x.test"),
+             what="the new target")
 
 
 def test_list_files_are_watched_and_a_new_one_of_the_pattern_counts(nxgate, up, directory):
@@ -118,6 +139,46 @@ def test_answers_of_an_unchanged_upstream_stay_cached(nxgate, up):
     server.write_config(config(up, '"x.test", "y.test"'))
     server.reload()
     assert resolves(server, "x.test") and up.count("x.test") == 1
+
+
+@pytest.mark.parametrize("change", [("0.2.1", "0.2.1"), ('"x.test"', '"y.test"'),
+                                    ("[upstreams.default]", "[upstreams.default]\ntimeout = '3s'")],
+                         ids=["nothing", "rule", "upstream"])
+def test_what_is_in_flight_across_a_reload_is_answered(nxgate, upstream, change):
+    up = upstream({"*": after(0.6, answer("@ 60 A 192.0.2.1"))})
+    server = nxgate(config=config(up))
+    answers = []
+    askers = [threading.Thread(target=lambda name=name: answers.append(server.query(name)))
+              for name in ("a.x.test", "b.x.test", "b.x.test")]
+    for asker in askers:
+        asker.start()
+    wait_for(lambda: up.count() >= 2, what="the upstream queries")
+    server.write_config(config(up).replace(*change))
+    assert "reloaded: generation" in server.reload()
+    for asker in askers:
+        asker.join()
+    assert [addresses(each) for each in answers] == [["192.0.2.1"]] * 3
+
+
+def test_routes_are_reloaded(nxgate, up, upstream):
+    inner = upstream({"*": answer("@ 60 A 192.0.2.2")})
+    group = f'[upstreams.inner]\nservers = ["{inner.endpoint}"]\n'
+    server = nxgate(config=config(up) + group)
+    assert addresses(server.query("in.x.test")) == ["192.0.2.1"]
+    server.write_config(config(up, policy='routes = [{ names = ["in.x.test"], upstream = "inner" }]')
+                        + group)
+    server.reload()
+    assert addresses(server.query("in.x.test")) == ["192.0.2.2"]
+
+
+def test_a_storm_of_signals_ends_with_the_newest_configuration(nxgate, up):
+    server = nxgate(config=config(up))
+    for i in range(200):
+        if i == 100:
+            server.write_config(config(up, '"y.test"'))
+        server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: resolves(server, "y.test"), what="the new rule")
+    assert not resolves(server, "x.test")
 
 
 def test_no_answer_is_lost_or_mixed_while_reloading_under_load(nxgate, up):
