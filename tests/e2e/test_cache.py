@@ -3,9 +3,9 @@ import time
 
 import dns.flags
 import pytest
-from harness.nxgate import addresses, ede, rcode, soa
-from harness.timing import wait_for, within
-from harness.upstream import answer, nodata, nxdomain, sequence, silent
+from harness.nxgate import addresses, ede, make_query, rcode, soa
+from harness.timing import Stopwatch, wait_for, within
+from harness.upstream import SOA, answer, nodata, nxdomain, sequence, silent
 from harness.upstream import rcode as upstream_rcode
 
 
@@ -59,6 +59,22 @@ def test_negative_answers_are_cached_for_the_lesser_of_ttl_and_minimum(nxgate, u
     assert up.count("x.test") == 1
 
 
+def test_negative_answer_is_kept_no_longer_than_the_minimum(nxgate, upstream):
+    soa_of_five = "ns.x.test. admin.x.test. 1 3600 600 86400 5"
+    up = upstream({"x.test": lambda r: r.reply(rcode="NXDOMAIN",
+                                               authority=[f"x.test 900 SOA {soa_of_five}"])})
+    assert soa(gate(nxgate, up).query("x.test")).ttl == 5
+
+
+def test_soa_of_another_zone_keeps_nothing(nxgate, upstream):
+    up = upstream({"x.test": lambda r: r.reply(rcode="NXDOMAIN",
+                                               authority=[f"evil.test 900 SOA {SOA}"])})
+    server = gate(nxgate, up)
+    for _ in range(2):
+        assert not server.query("x.test").authority
+    assert up.count("x.test") == 2
+
+
 def test_negative_answer_without_an_soa_is_not_cached(nxgate, upstream):
     up = upstream({"x.test": lambda received: received.reply(rcode="NXDOMAIN")})
     server = gate(nxgate, up)
@@ -105,6 +121,28 @@ def test_stale_nxdomain_says_so(nxgate, upstream):
     time.sleep(1.3)
     response = server.query("x.test", edns=True)
     assert rcode(response) == "NXDOMAIN" and ede(response)[0][0] == 19
+
+
+def test_stale_answer_gives_way_when_the_upstream_is_back(nxgate, upstream):
+    up = upstream({"x.test": sequence(answer("@ 1 A 192.0.2.1"), upstream_rcode("SERVFAIL"),
+                                      answer("@ 60 A 192.0.2.2"))})
+    server = gate(nxgate, up)
+    server.query("x.test")
+    time.sleep(1.3)
+    assert addresses(server.query("x.test")) == ["192.0.2.1"]
+    wait_for(lambda: addresses(server.query("x.test")) == ["192.0.2.2"], what="the fresh answer")
+
+
+def test_stale_answer_comes_at_once_while_the_failure_is_remembered(nxgate, upstream):
+    up = upstream({"x.test": sequence(answer("@ 1 A 192.0.2.1"), silent())})
+    server = gate(nxgate, up)
+    server.query("x.test")
+    time.sleep(1.3)
+    server.query("x.test")
+    with Stopwatch() as watch:
+        for _ in range(5):
+            assert addresses(server.query("x.test")) == ["192.0.2.1"]
+    assert watch.seconds < within(0.3)
 
 
 def test_stale_is_only_for_failures(nxgate, upstream):
@@ -155,6 +193,47 @@ def test_other_answers_prolong_nothing(nxgate, upstream):
     server.query("y.x.test")
     assert addresses(server.query("t.x.test")) == ["192.0.2.9"]
     assert max(rrset.ttl for rrset in server.query("x.test").answer) <= 2
+
+
+def test_upstream_groups_do_not_share_answers(nxgate, upstream):
+    """CVE-2025-40778, MaginotDNS: who is asked about one zone says nothing about another."""
+    inner = upstream({"*": answer("@ 60 CNAME www.x.test.", "www.x.test 60 A 192.0.2.66")})
+    outer = upstream({"*": answer("@ 60 A 192.0.2.1")})
+    server = nxgate(config=f"""
+[server]
+listen = ["127.0.0.1:PORT", {{ address = "127.0.0.2:PORT", policy = "routed" }}]
+[upstreams.default]
+servers = ["{outer.endpoint}"]
+[upstreams.inner]
+servers = ["{inner.endpoint}"]
+[policies.default]
+allow = ["x.test"]
+[policies.routed]
+allow = ["x.test"]
+upstream = "inner"
+""")
+    query = make_query("www.x.test")
+    assert addresses(server.ask(query, address="127.0.0.2")) == ["192.0.2.66"]
+    assert addresses(server.ask(query)) == ["192.0.2.1"]
+    assert addresses(server.ask(query, address="127.0.0.2")) == ["192.0.2.66"]
+    assert inner.count() == outer.count() == 1
+
+
+def test_signatures_are_for_those_who_ask_for_them(nxgate, upstream):
+    rrsig = "@ 60 RRSIG A 8 2 60 20300101000000 20200101000000 1 x.test. AAAA"
+    server = gate(nxgate, upstream({"x.test": answer("@ 60 A 192.0.2.1", rrsig)}))
+    for _ in range(2):
+        assert len(server.query("x.test", dnssec=True).answer) == 2
+        assert len(server.query("x.test").answer) == 1
+
+
+def test_answer_too_large_for_udp_is_cached_for_tcp(nxgate, upstream):
+    up = upstream({"x.test": answer(*(f"@ 60 A 10.0.0.{i}" for i in range(200)))})
+    server = gate(nxgate, up)
+    response = server.query("x.test")
+    assert response.flags & dns.flags.TC and not response.answer
+    assert len(addresses(server.query("x.test", tcp=True))) == 200
+    assert up.count("x.test") == 1
 
 
 def test_memory_is_bounded_by_the_size(nxgate, upstream):
