@@ -30,6 +30,26 @@ def test_forged_answer_is_waited_past(nxgate, upstream, forgery):
     assert addresses(server.query("x.test")) != [FORGED]
 
 
+@pytest.mark.parametrize("flood", [
+    hostile.times(20, hostile.wrong_case(), hostile.wrong_name(), hostile.junk(12)),
+    hostile.times(100, hostile.junk(3), hostile.not_a_response()),
+    hostile.times(40, hostile.from_elsewhere("127.0.0.2"), hostile.wrong_id()),
+], ids=["some", "much", "guesses"])
+def test_flood_of_forgeries_is_waited_past(nxgate, upstream, flood):
+    server = gate(nxgate, upstream({"x.test": both(over_udp(flood), GOOD)}))
+    for _ in range(2):
+        assert addresses(server.query("x.test")) == ["192.0.2.1"]
+
+
+def test_forgery_is_not_cached(nxgate, upstream):
+    up = upstream({"x.test": both(over_udp(hostile.wrong_id()), over_udp(hostile.wrong_case()),
+                                  over_udp(hostile.wrong_type()), GOOD), "*": nxdomain()})
+    server = gate(nxgate, up, "test force")
+    assert addresses(server.query("x.test")) == ["192.0.2.1"]
+    for qname, qtype in (("x.test", "AAAA"), ("other.test", "A"), ("x.test", "TXT")):
+        assert FORGED not in str(server.query(qname, qtype))
+
+
 @pytest.mark.parametrize("forgery", [
     hostile.wrong_name(), hostile.wrong_case(), hostile.from_elsewhere("127.0.0.2")],
     ids=["name", "case", "address"])
@@ -81,6 +101,19 @@ def test_records_that_were_not_asked_for_are_dropped(nxgate, upstream):
     assert not response.authority and not response.additional
     for qname in ("bank.test", "ns.evil.test"):
         assert addresses(server.query(qname)) == []
+
+
+@pytest.mark.parametrize("sections", [
+    {"authority": ["bank.test 86400 A 192.0.2.66"]},
+    {"authority": ["test 86400 NS ns.evil.test."], "additional": ["ns.evil.test 60 A 192.0.2.66"]},
+    {"additional": ["x.test 86400 A 192.0.2.66", "bank.test 86400 A 192.0.2.66"]},
+], ids=["authority", "delegation", "additional"])
+def test_answer_that_only_poisons_is_empty(nxgate, upstream, sections):
+    up = upstream({"x.test": lambda r: r.reply(**sections), "*": nxdomain()})
+    server = gate(nxgate, up, "test force")
+    for qname in ("x.test", "bank.test", "ns.evil.test"):
+        assert FORGED not in str(server.query(qname, edns=True))
+    assert up.count("bank.test") == 1
 
 
 def test_cname_chain_is_kept_in_order(nxgate, upstream):

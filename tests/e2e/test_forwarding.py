@@ -15,6 +15,12 @@ from harness.upstream import rcode as upstream_rcode
 GOOD = answer("@ 60 A 192.0.2.1")
 
 
+def chi_square(classes, of=16):
+    counts = collections.Counter(classes)
+    even = sum(counts.values()) / of
+    return sum((counts[each] - even) ** 2 / even for each in range(of))
+
+
 def gate(nxgate, *upstreams, allow="x.test", **options):
     return nxgate("--allow", allow, "--upstream", ",".join(u.endpoint for u in upstreams), **options)
 
@@ -90,6 +96,11 @@ def test_refused_connection_fails_at_once(nxgate):
     assert watch.seconds < within(0.3)
 
 
+def test_the_reason_is_told_only_to_those_who_speak_edns(nxgate):
+    response = nxgate("--allow", "x.test", "--upstream", "127.0.0.1:1").query("x.test")
+    assert rcode(response) == "SERVFAIL" and response.edns == -1 and not response.additional
+
+
 def test_network_without_a_route_fails_at_once(nxgate, namespace):
     inside = namespace("offline")
     server = nxgate("--allow", "x.test", "--upstream", f"192.0.2.53@{inside.path}")
@@ -128,6 +139,24 @@ def test_upstream_that_comes_back_is_found(nxgate, upstream):
     wait_for(lambda: addresses(server.query("y.x.test")), timeout=15, what="the upstream's return")
 
 
+@pytest.mark.parametrize("qname", ["x.test", "y.x.test"])
+def test_upstream_that_is_started_late_is_found(nxgate, upstream, port, qname):
+    server = nxgate("--allow", "x.test", "--upstream", f"127.0.0.1:{port}")
+    assert rcode(server.query("x.test")) == "SERVFAIL"
+    upstream({"*": GOOD}, port=port)
+    wait_for(lambda: addresses(server.query(qname)), timeout=8, what="the upstream's start")
+
+
+def test_upstream_that_restarts_loses_few_questions(nxgate, upstream, port):
+    first = upstream({"*": GOOD}, port=port)
+    server = nxgate("--allow", "x.test", "--upstream", f"127.0.0.1:{port}")
+    assert addresses(server.query("a.x.test"))
+    first.stop()
+    assert rcode(server.query("b.x.test")) == "SERVFAIL"
+    upstream({"*": GOOD}, port=port)
+    wait_for(lambda: addresses(server.query("b.x.test")), timeout=8, what="the upstream's return")
+
+
 def test_ids_ports_and_letter_case_are_random(nxgate, upstream):
     up = upstream({"*": GOOD})
     server = gate(nxgate, up)
@@ -146,6 +175,9 @@ def test_ids_ports_and_letter_case_are_random(nxgate, upstream):
     assert max(collections.Counter(ports).values()) < 12
     for bit in range(16):
         assert 0.42 < sum(i >> bit & 1 for i in ids) / len(ids) < 0.58
+    # Chi-square of 16 even classes has a mean of 15; above 60 once in a million runs.
+    assert chi_square(i >> 12 for i in ids) < 60 and chi_square(i & 15 for i in ids) < 60
+    assert chi_square((p - 1024) * 16 // (65536 - 1024) for p in ports) < 60
     for place in range(10):
         upper = sum(text[place].isupper() for text in letters) / len(letters)
         assert 0.42 < upper < 0.58

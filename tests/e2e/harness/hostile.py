@@ -81,6 +81,11 @@ def junk(size=40):
     return lambda received: received.send(bytes(size))
 
 
+def times(count, *actions):
+    """All of them, again and again."""
+    return both(*actions * count)
+
+
 def both(*actions):
     """One right after the other."""
     def act(received):
