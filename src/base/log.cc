@@ -14,6 +14,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 
 namespace nxgate::log {
 namespace {
@@ -58,20 +59,6 @@ spdlog::level::level_enum spdlog_level(Level level) {
       return spdlog::level::trace;
   }
   return spdlog::level::err;
-}
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 
 #include <fmt/core.h>
 
+#include "base/escape.h"
+
 namespace nxgate::config {
 namespace {
 
@@ -39,17 +41,8 @@ std::string Context::resolve(const std::string& path) const {
 }
 
 std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text.substr(0, kLongestQuote)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  if (text.size() > kLongestQuote) out += "...";
-  return out + "\"";
+  const bool whole = text.size() <= kLongestQuote;
+  return "\"" + escaped(text.substr(0, kLongestQuote)) + (whole ? "\"" : "...\"");
 }
 
 std::string suggestion(std::string_view text, const std::vector<std::string_view>& known) {

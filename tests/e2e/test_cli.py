@@ -1,10 +1,9 @@
-"""The command line: faults with their place, exit statuses, help, explain."""
-import random
+"""The command line: faults with their place, exit statuses, help, what is logged."""
 import re
 import socket
 
 import pytest
-from harness.nxgate import BINARY, ROOT, addresses, free_port, rcode, run
+from harness.nxgate import BINARY, ROOT, free_port, rcode, run
 from harness.upstream import answer
 
 
@@ -41,6 +40,21 @@ def check(directory):
     ('[[clients]]\nfrom = ["10.0.0.0/33"]\npolicy = "default"\n', "2:9", ["10.0.0.0/33"]),
     ('[[clients]]\nfrom = ["10.0.0.0/8"]\npolicy = "ci"\n', "3:10", ["ci", "no such policy"]),
     ('[policies.default]\nallow = "x.test"\n', "2:9", ["expected a list of texts"]),
+    ('[policies.default]\nallow = ["*.co.uk"]\n', "2:10", ["`*.co.uk`", "`*.co.uk force`"]),
+    ('[policies.default]\nallow = ["."]\n', "2:10", ["force"]),
+    ('[policies.default]\nallow-files = ["none/*.list"]\n', "2:16", ["none/*.list", "No such file"]),
+    ('[policies.default]\nallow = ["%s.test"]\n' % ("a" * 64), "2:10", ["a" * 64, "63"]),
+    ('[policies.default]\nroutes = [{ names = ["x.test"], upstream = "d" }]\n', "2:44", ['"d"', "no such upstream"]),
+    ('[policies.default]\nroutes = [{ name = ["x.test"] }]\n', "2:13", ['"name"', 'did you mean "names"']),
+    ('[policies.default]\ndeny = "address"\n', "1:11", ["deny-addresses"]),
+    ('[server]\ntcp-idle = 10\n', "2:12", ['"10"', '"10s"']),
+    ('[server]\nworkers = 0\n', "2:11", ['"0"', '"auto"']),
+    ('[server]\nlisten = ["[::1]:53", "[::]:53"]\n', "2:23", ["[::]:53", "overlaps", "2:11"]),
+    ('[server]\nlisten = [{ address = "127.0.0.1:53", policy = "ci" }]\n', "2:48", ['"ci"', "no such policy"]),
+    ('[upstreams.default]\nservers = ["127.0.0.1:53"]\n[policies.default]\nallow = ["x.test"]\n', "2:12",
+     ["nxgate itself"]),
+    ('[[clients]]\nfrom = ["10.0.0.0/8"]\n', "1:1", ['"policy"']),
+    ('unknown = 1\n', "1:1", ['"unknown"']),
 ])
 def test_check_tells_each_fault_with_its_place(check, text, place, words):
     lines, done = check(text)
@@ -59,6 +73,18 @@ def test_check_tells_faults_of_list_files_with_their_own_place(check, directory)
     (directory / "a.list").write_text("x.test\n\n  bad..name\n")
     lines, _ = check('[policies.default]\nallow-files = ["a.list"]\n')
     assert len(lines) == 1 and lines[0].startswith(f"{directory}/a.list:3:3: ")
+
+
+def test_check_tells_faults_of_hosts_files_with_their_own_place(check, directory):
+    (directory / "hosts").write_text("10.0.0.1 a.test\n10.0.0.300 b.test\n")
+    lines, _ = check('[policies.default]\nhosts-files = ["hosts"]\n')
+    assert len(lines) == 1 and lines[0].startswith(f"{directory}/hosts:2:1: ") and "10.0.0.300" in lines[0]
+
+
+def test_a_fault_does_not_bring_control_bytes_to_the_terminal(check):
+    lines, done = check('[policies.default]\nallow = ["\\u001b[31mx..test"]\n"k\\u001b[31m" = 1\n')
+    assert done.returncode == 1 and len(lines) == 2
+    assert "\x1b" not in done.stderr
 
 
 def test_check_of_a_good_file(check):
@@ -158,37 +184,45 @@ def test_without_v_queries_leave_no_trace(nxgate):
     assert "private.example" not in server.log_text()
 
 
-def test_names_in_the_log_are_escaped(nxgate):
+@pytest.mark.parametrize("byte", [0, 7, 9, 10, 13, 27, 32, 127, 128, 155, 255])
+def test_bytes_of_a_name_break_no_log_line(nxgate, byte):
     server = nxgate("-v")
-    server.query(r"a\010b\027[31m.test")
-    line = server.wait_for_log(r"\.test A denied")
-    assert "\x1b[31m" not in line.replace("\x1b[36m", "")
+    server.query(rf"begin\{byte:03}[31m.end.test")
+    line = server.wait_for_log(r"end\.test A denied")
+    assert rf" begin\{byte:03}[31m.end.test A denied " in line
 
 
-POLICY = ["--allow", "a.test,*.b.test,=c.test,d.c.test", "--deny", "no.a.test,*.d.c.test",
-          "--record", "l.a.test A 10.0.0.1"]
+VERDICTS = """
+[server]
+listen = ["127.0.0.1:PORT"]
+[upstreams.default]
+servers = ["%s"]
+[policies.default]
+allow = ["a.x.test"]
+deny-names = ["no.a.x.test"]
+records = ["l.test A 10.0.0.1"]
+suppress-types = ["TXT"]
+"""
 
 
-def test_explain_agrees_with_the_answers(nxgate, upstream):
-    up = upstream({"*": answer("@ 60 A 192.0.2.1")})
-    arguments = [*POLICY, "--upstream", up.endpoint]
-    server, dice = nxgate(*arguments), random.Random(4)
-    labels = ["a", "b", "c", "d", "no", "l", "x"]
-    names = {".".join([*dice.choices(labels, k=dice.randrange(4)), "test"]) for _ in range(120)}
-    for qname in sorted(names):
-        verdict = re.search(r"verdict +(.*)", run("explain", qname, *arguments).stdout).group(1)
-        response = server.query(qname)
-        told = {"denied: NXDOMAIN": ("NXDOMAIN", []), "denied: NODATA": ("NOERROR", []),
-                "allowed: asks": ("NOERROR", ["192.0.2.1"]), "local: 1": ("NOERROR", ["10.0.0.1"])}
-        (expected,) = [reply for words, reply in told.items() if verdict.startswith(words)]
-        assert (rcode(response), addresses(response)) == expected, qname
+@pytest.mark.parametrize("qname, qtype, words", [
+    ("b.a.x.test", "A", r"forwarded \(policy default, rule a\.x\.test\)"),
+    ("no.a.x.test", "A", r"denied \(policy default, rule no\.a\.x\.test\)"),
+    ("x.test", "A", r"nodata, .*\(policy default, no rule\)"),
+    ("a.x.test", "TXT", r"nodata, type suppressed \(policy default, rule a\.x\.test\)"),
+    ("l.test", "A", r"local \(policy default, no rule\)"),
+])
+@pytest.mark.parametrize("tcp", [False, True])
+def test_v_tells_verdict_and_rule(nxgate, upstream, qname, qtype, words, tcp):
+    server = nxgate("-v", config=VERDICTS % upstream({"*": answer("@ 60 A 192.0.2.1")}).endpoint)
+    server.query(qname, qtype, tcp=tcp)
+    line = server.wait_for_log(rf" {re.escape(qname)} {qtype} ")
+    assert re.search(rf"127\.0\.0\.1:\d+ {re.escape(qname)} {qtype} {words} \d+\.\d+ ms$", line), line
+    assert len([line for line in server.log_text().splitlines() if qname in line]) == 1
 
 
-def test_explain_names_rule_place_and_upstream(directory):
-    config = directory / "n.toml"
-    config.write_text('[upstreams.default]\nservers = ["192.0.2.53"]\n[policies.default]\n'
-                      'allow = ["a.test"]\ndeny-names = ["no.a.test"]\n')
-    allowed = run("explain", "www.a.test", "--config", config).stdout
-    assert f'allow "a.test" ({config}:4:10)' in allowed and "192.0.2.53" in allowed
-    denied = run("explain", "x.no.a.test", "--config", config, "--type", "AAAA").stdout
-    assert f'deny "no.a.test" ({config}:5:15)' in denied and "NXDOMAIN" in denied
+def test_v_tells_answers_from_the_cache_apart(nxgate, upstream):
+    server = nxgate("-v", config=VERDICTS % upstream({"*": answer("@ 60 A 192.0.2.1")}).endpoint)
+    for words in ("forwarded", "cached"):
+        server.query("a.x.test")
+        server.wait_for_log(rf"a\.x\.test A {words} ")
