@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -57,7 +58,7 @@ TEST_F(Forward, SilentGroupIsRememberedAndFoundAgain) {
   EXPECT_EQ(failure_of("a.example"), UpstreamFailure::kTimeout);
   EXPECT_GE(took_, Milliseconds(500));
   EXPECT_LT(took_, Milliseconds(900));
-  EXPECT_EQ(upstream.seen().size(), 2U);  // the question and its one repetition
+  EXPECT_EQ(upstream.seen().size(), 3U);  // the question, its one repetition, and the check
   for (const char* name : {"a.example", "b.example"}) {
     EXPECT_EQ(failure_of(name), UpstreamFailure::kRemembered);
     EXPECT_LT(took_, Milliseconds(10));
@@ -101,6 +102,18 @@ TEST_F(Forward, OneSlowNameDoesNotTakeAServerOut) {
   EXPECT_TRUE(ask(key_of("fast.example")).answer);
   EXPECT_EQ(failure_of("slow.example"), UpstreamFailure::kTimeout);
   EXPECT_TRUE(ask(key_of("other.example")).answer);
+}
+
+TEST_F(Forward, ADeadNameDoesNotTakeAServerOut) {
+  const ScriptedUpstream upstream([](const Seen& seen) {
+    const bool dead = seen.query[12] == 4 && (seen.query[13] | 0x20) == 'd';
+    return dead ? Replies{} : answering(seen);
+  });
+  use({&upstream}, Milliseconds(300));
+  for (const char* name : {"dead.a", "dead.b", "dead.c", "dead.d"}) {
+    EXPECT_EQ(failure_of(name), UpstreamFailure::kTimeout) << name;
+    EXPECT_TRUE(ask(key_of(std::string("good.") + name)).answer);
+  }
 }
 
 TEST_F(Forward, RefusedTcpDoesNotTakeAServerOutThatAnswersOverUdp) {

@@ -44,6 +44,7 @@ void ServerHealth::reached(Instant now) noexcept {
 
 void ServerHealth::missed(Instant now, Microseconds waited) noexcept {
   if (waited > smoothed_rtt()) rtt_.store(waited.count(), std::memory_order_relaxed);
+  if (replied_since(now - waited)) return;
   const std::uint32_t misses = misses_.fetch_add(1, std::memory_order_relaxed) + 1;
   const Instant success = load(last_success_);
   const bool trusted = success != Instant{} && now - success < kTrustAfterSuccess;

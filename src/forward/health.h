@@ -20,8 +20,9 @@ using Microseconds = std::chrono::microseconds;
 /// One server. Any thread, no lock: a lost update costs a little precision and no more.
 ///
 /// A server goes down when it misses three questions in a row, or one after ten seconds without a
-/// success, so that a single slow name can't take a working server out. It stays down as long as
-/// probes say so, and comes back with the first reply of any kind.
+/// success. A question doesn't count as missed if the server replied to any other while it waited:
+/// then it's the name that is dead, not the server. It stays down as long as probes say so, and
+/// comes back with the first reply of any kind.
 class ServerHealth {
  public:
   /// A usable answer came after `rtt`.
@@ -30,6 +31,9 @@ class ServerHealth {
   void reached(Instant now) noexcept;
   /// It was unreachable, or silent for `waited`.
   void missed(Instant now, Microseconds waited) noexcept;
+  [[nodiscard]] bool replied_since(Instant then) const noexcept {
+    return load(last_success_) > then;
+  }
 
   [[nodiscard]] bool down(Instant now) const noexcept { return now < load(down_until_); }
   void stay_down(Instant until) noexcept { store(down_until_, until); }
@@ -50,6 +54,12 @@ class ServerHealth {
   }
   void release_probe() noexcept { probed_.store(false, std::memory_order_relaxed); }
 
+  /// The same for whoever is to find out whether it's alive at all.
+  [[nodiscard]] bool claim_check() noexcept {
+    return !checked_.exchange(true, std::memory_order_relaxed);
+  }
+  void release_check() noexcept { checked_.store(false, std::memory_order_relaxed); }
+
  private:
   using Ticks = std::atomic<Instant::rep>;
   static Instant load(const Ticks& ticks) noexcept {
@@ -65,6 +75,7 @@ class ServerHealth {
   Ticks down_until_{0};
   Ticks recovered_{0};
   std::atomic<bool> probed_{false};
+  std::atomic<bool> checked_{false};
 };
 
 /// The servers of one group, in the group's order. Any thread.

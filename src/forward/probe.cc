@@ -48,14 +48,32 @@ awaitable<Reply> ask_for(Bench& bench, std::shared_ptr<Exchange> exchange, Milli
   co_return co_await exchange->run();
 }
 
+/// Whether the server replies to `key` with anything, which its health then knows too.
+awaitable<bool> replies(Bench& bench, const Probe& probe, const cache::Key& key) {
+  const engine::UpstreamGroup& group = *probe.group;
+  auto exchange =
+      std::make_shared<Exchange>(bench, group.servers[probe.server], group.netns, key, false);
+  const Reply reply = co_await ask_for(bench, exchange, kPatience);
+  if (reply.outcome != Outcome::kAnswered && reply.outcome != Outcome::kBadAnswer &&
+      !exchange->replied()) {
+    co_return false;
+  }
+  probe.health->server(probe.server).reached(Clock::now());
+  co_return true;
+}
+
 }  // namespace
+
+awaitable<void> check_silent_server(Bench& bench, Probe probe) {
+  co_await replies(bench, probe, root_ns(probe.missed));
+  probe.health->server(probe.server).release_check();
+}
 
 awaitable<void> probe_until_back(Bench& bench, Probe probe) {
   ServerHealth& server = probe.health->server(probe.server);
-  const engine::UpstreamServer& at = probe.group->servers[probe.server];
   const Instant began = Clock::now();
   Milliseconds delay = kFirstDelay;
-  const std::string address = at.endpoint.to_string();
+  const std::string address = probe.group->servers[probe.server].endpoint.to_string();
   log::repeated("down " + address,
                 "upstream " + address + " doesn't answer; it is passed over until it does");
   boost::asio::steady_timer timer(bench.loop);
@@ -67,13 +85,7 @@ awaitable<void> probe_until_back(Bench& bench, Probe probe) {
     const Instant now = Clock::now();
     if (!server.down(now) || now - probe.health->last_interest() > kInterest) break;
     const cache::Key key = ask_root ? root_ns(probe.missed) : probe.missed;
-    auto exchange = std::make_shared<Exchange>(bench, at, probe.group->netns, key, false);
-    const Reply reply = co_await ask_for(bench, exchange, kPatience);
-    if (reply.outcome == Outcome::kAnswered || reply.outcome == Outcome::kBadAnswer ||
-        exchange->replied()) {
-      server.reached(Clock::now());
-      log::info("upstream {} answers again", address);
-    }
+    if (co_await replies(bench, probe, key)) log::info("upstream {} answers again", address);
     if (!server.down(Clock::now())) break;
     const auto down_for = std::chrono::duration_cast<Milliseconds>(Clock::now() - began);
     delay = std::clamp(down_for / 4, kLeastDelay, kMostDelay);

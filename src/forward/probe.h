@@ -29,4 +29,8 @@ struct Probe {
 /// probe; it's released at the end.
 [[nodiscard]] boost::asio::awaitable<void> probe_until_back(Bench& bench, Probe probe);
 
+/// Asks a server that is silent so far for the root's NS, once, to learn whether it is dead or only
+/// the name that it was asked for. The caller has claimed the check; it's released at the end.
+[[nodiscard]] boost::asio::awaitable<void> check_silent_server(Bench& bench, Probe probe);
+
 }  // namespace nxgate::forward

@@ -20,6 +20,7 @@
 #include "engine/upstream.h"
 #include "forward/exchange.h"
 #include "forward/health.h"
+#include "forward/probe.h"
 
 namespace nxgate::forward {
 namespace {
@@ -47,6 +48,7 @@ Race::Race(Bench& bench, std::shared_ptr<const engine::UpstreamGroup> group,
 awaitable<engine::UpstreamResult> Race::run() {
   Instant now = Clock::now();
   deadline_ = now + group_->timeout;
+  check_ = deadline_ - group_->timeout / 3;
   next_start_ = now;
   plan_ = health_->order(now);
   if (plan_.size() == 1) plan_.push_back(plan_.front());
@@ -56,8 +58,11 @@ awaitable<engine::UpstreamResult> Race::run() {
       start_next(now);
     } else if (!can_start() && !any_running()) {
       break;
+    } else if (now >= check_) {
+      check_ = deadline_;
+      check_silent();
     } else if (!std::exchange(changed_, false)) {
-      wake_.expires_at(can_start() ? std::min(next_start_, deadline_) : deadline_);
+      wake_.expires_at(can_start() ? std::min(next_start_, check_) : check_);
       boost::system::error_code cancelled;
       co_await wake_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
     }
@@ -158,6 +163,20 @@ void Race::note_silence(Instant now) {
     if (passed_over && !counted_otherwise) {
       note_miss(attempt.server, now, since(attempt.started, now));
     }
+  }
+}
+
+/// Silence may be the name's fault. Before it counts against a server that has said nothing else
+/// meanwhile, the server is asked for something that it knows.
+void Race::check_silent() {
+  for (const Attempt& attempt : attempts_) {
+    ServerHealth& server = health_->server(attempt.server);
+    if (!attempt.running || server.replied_since(attempt.started) || !server.claim_check()) {
+      continue;
+    }
+    boost::asio::co_spawn(bench_.loop,
+                          check_silent_server(bench_, Probe{group_, health_, attempt.server, key_}),
+                          boost::asio::detached);
   }
 }
 

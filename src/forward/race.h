@@ -18,7 +18,7 @@
 namespace nxgate::forward {
 
 /// The most servers that one question is put to; each may cost a UDP and a TCP query, so a client
-/// can make us send six packets at most (CAMP, NXNSAttack).
+/// can make us send six packets at most (CAMP, NXNSAttack), and a check of each silent server.
 inline constexpr std::size_t kMostAttempts = 3;
 
 /// Asks the fastest server first. When its share of the group's timeout has passed the next one is
@@ -50,6 +50,7 @@ class Race : public std::enable_shared_from_this<Race> {
   [[nodiscard]] Milliseconds share(std::size_t server, Instant now) const;
   [[nodiscard]] bool can_start() const noexcept { return attempts_.size() < plan_.size(); }
   [[nodiscard]] bool any_running() const noexcept;
+  void check_silent();
   void note_silence(Instant now);
   void note_miss(std::size_t server, Instant now, Microseconds waited);
   [[nodiscard]] engine::UpstreamResult result() const;
@@ -64,6 +65,7 @@ class Race : public std::enable_shared_from_this<Race> {
   boost::asio::steady_timer wake_;
   Instant deadline_;
   Instant next_start_;
+  Instant check_;         ///< when silent servers are looked into
   bool changed_ = false;  ///< an attempt ended since `run` looked last
 };
 

@@ -124,6 +124,22 @@ def test_silent_upstreams_cost_a_second_and_a_half_once(nxgate, upstream):
     assert sorted(times)[len(times) // 2] < within(0.01)
 
 
+def test_names_that_are_silent_upstream_take_no_other_name_with_them(nxgate, upstream):
+    """A resolver says nothing for a while about a zone whose servers are dead."""
+    def act(received):
+        (silent() if "dead" in received.qname.lower() else GOOD)(received)
+    servers = upstream({"*": act}), upstream({"*": act})
+    for count in (1, 2):
+        server = gate(nxgate, *servers[:count])
+        assert rcode(server.query("dead.x.test")) == "SERVFAIL"
+        assert addresses(server.query("a.x.test")) == ["192.0.2.1"]
+        with TcpClient(server) as client:
+            client.send(*(make_query(f"n{i}.dead.x.test") for i in range(50)))
+            for _ in range(50):
+                assert rcode(client.receive()) == "SERVFAIL"
+        assert addresses(server.query("b.x.test")) == ["192.0.2.1"]
+
+
 def test_on_upstream_failure_nxdomain(nxgate):
     server = nxgate("--allow", "x.test", "--upstream", "127.0.0.1:1",
                     "--on-upstream-failure", "nxdomain")
