@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <ranges>
@@ -30,10 +31,10 @@ constexpr std::int64_t kLongest = 10LL * 365 * 86'400'000;
 
 std::optional<Milliseconds> parse_duration(std::string_view text) {
   std::int64_t count = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, count);
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (error != std::errc{} || count < 0) return std::nullopt;
-  const auto unit = std::ranges::find(kUnits, std::string_view(rest, end), &Unit::suffix);
+  const auto unit = std::ranges::find(
+      kUnits, text.substr(static_cast<std::size_t>(rest - text.data())), &Unit::suffix);
   if (unit == kUnits.end() || count > kLongest / unit->milliseconds) return std::nullopt;
   return Milliseconds(count * unit->milliseconds);
 }
