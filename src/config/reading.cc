@@ -15,32 +15,18 @@
 namespace nxgate::config {
 namespace {
 
-std::string_view kind_of(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table:
-      return "a table";
-    case toml::node_type::array:
-      return "a list";
-    case toml::node_type::string:
-      return "a text";
-    case toml::node_type::integer:
-      return "a whole number";
-    case toml::node_type::floating_point:
-      return "a number with a point";
-    case toml::node_type::boolean:
-      return "true or false";
-    case toml::node_type::date:
-    case toml::node_type::time:
-    case toml::node_type::date_time:
-      return "a date or time";
-    case toml::node_type::none:
-      break;
-  }
-  return "nothing";
+/// The value itself where it is short to say, else what kind of thing it is.
+std::string shown(const toml::node& node) {
+  if (const auto* const text = node.as_string()) return '"' + text->get() + '"';
+  if (const auto* const number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* const flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  if (node.is_table()) return "a table";
+  if (node.is_array()) return "a list";
+  return node.is_floating_point() ? "a number with a point" : "a date or time";
 }
 
 std::string expected_kind(std::string_view expected, const toml::node& node) {
-  return fmt::format("expected {}, found {}", expected, kind_of(node));
+  return fmt::format("expected {}, found {}", expected, shown(node));
 }
 
 }  // namespace
