@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
@@ -85,6 +86,9 @@ class Forward : public testing::Test {
   cache::Cache cache_{cache::Limits{}};
   Shared shared_;
   boost::asio::io_context loop_{1};
+  /// As a worker's loop, it doesn't end for want of work: an answer may be posted to it.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+      loop_.get_executor()};
   std::optional<SnapshotCell<engine::Snapshot>> snapshots_;
   std::optional<Forwarder> forwarder_;
   Milliseconds took_{};
