@@ -17,7 +17,7 @@ def ctest_counts(case):
     output = case.findtext("system-out") or ""
     passed = len(re.findall(r"^\[       OK \]", output, re.M))
     skipped = sorted(set(re.findall(r"^\[  SKIPPED \] (\S+)(?: \(|$)", output, re.M)))
-    failed = len(set(re.findall(r"^\[  FAILED  \] (\S+)", output, re.M)) - {"tests"})
+    failed = len(set(re.findall(r"^\[  FAILED  \] (\S+\.\S+)", output, re.M)))
     succeeded = case.get("status") == "run"
     if passed + failed + len(skipped) == 0:
         passed = int(succeeded)
