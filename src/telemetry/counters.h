@@ -25,13 +25,12 @@ enum class Counter : std::uint8_t {
   kStaleAnswers,
   kForwarded,
   kUpstreamFailures,
-  kTruncated,
 };
-inline constexpr std::size_t kCounterCount = 12;
+inline constexpr std::size_t kCounterCount = 11;
 
 inline constexpr std::array<std::string_view, kCounterCount> kCounterNames{
-    "udp queries", "tcp queries", "dropped",   "malformed",         "denied",   "nodata", "local",
-    "cache hits",  "stale",       "forwarded", "upstream failures", "truncated"};
+    "udp queries", "tcp queries", "dropped", "malformed", "denied",           "nodata",
+    "local",       "cache hits",  "stale",   "forwarded", "upstream failures"};
 
 /// The counters of one worker: written by its thread, read by any, no shared cache line.
 class alignas(128) Counters {

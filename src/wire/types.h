@@ -33,14 +33,12 @@ enum class Rcode : std::uint16_t {
   kNotImp = 4,
   kRefused = 5,
   kBadVers = 16,
-  kBadCookie = 23,
 };
 
 /// Extended DNS Errors that nxgate sends (RFC 8914 section 5.2).
 enum class Ede : std::uint16_t {
   kOther = 0,
   kStaleAnswer = 3,
-  kNotReady = 14,
   kBlocked = 15,
   kProhibited = 18,
   kStaleNxDomain = 19,
