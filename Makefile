@@ -5,7 +5,7 @@ BUILD = cmake --preset $(1) >build/$(1).log && cmake --build --preset $(1) --tar
 IPV6 := $(if $(wildcard /proc/net/if_inet6),--listen '[::1]:5353')
 SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 
-.PHONY: run build test bench fuzz format lint install clean
+.PHONY: run build test test-engines bench fuzz format lint install clean
 
 run:
 	@$(SETUP) build
@@ -25,6 +25,12 @@ build:
 test:
 	@$(SETUP) build test
 	@sh tests/run.sh
+
+# The tests with a Docker engine against the engines of other Debian releases.
+test-engines:
+	@$(SETUP) build engines
+	@mkdir -p build && $(call BUILD,release,nxgate)
+	@sh tests/engines.sh build/release/nxgate
 
 bench:
 	@$(SETUP) build bench

@@ -8,7 +8,9 @@ build="clang-19 lld-19 libclang-rt-19-dev cmake ninja-build pkg-config git
     libboost1.81-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev libpsl-dev
     libsodium-dev libcap-ng-dev libgtest-dev libgmock-dev"
 test="python3 python3-pytest python3-dnspython bind9-dnsutils iproute2 util-linux procps curl
-    musl-tools gcc libc-bin dnsmasq-base clang-format-19"
+    musl-tools gcc libc-bin dnsmasq-base clang-format-19
+    docker.io iptables busybox-static nftables"
+engines="$test debootstrap"
 lint="clang-format-19 clang-tidy-19"
 bench="python3 dnsperf dnsmasq-base unbound dnsdist knot"
 
@@ -19,7 +21,8 @@ for set in "$@"; do
     test) wanted="$wanted $test" ;;
     lint) wanted="$wanted $lint" ;;
     bench) wanted="$wanted $bench" ;;
-    *) echo "setup.sh: no such set: $set (build, test, lint, bench)" >&2; exit 2 ;;
+    engines) wanted="$wanted $engines" ;;
+    *) echo "setup.sh: no such set: $set (build, test, lint, bench, engines)" >&2; exit 2 ;;
     esac
 done
 

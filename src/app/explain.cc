@@ -72,11 +72,11 @@ std::string denial_of(const policy::Policy& policy, wire::Type type) {
   return {};
 }
 
-std::string local_answer(const policy::Policy& policy, const wire::DomainName& name,
+std::string local_answer(const policy::LocalData& local, const wire::DomainName& name,
                          wire::Type type) {
   const wire::SuffixHashes hashes(name, wire::process_hash_key());
   int count = 0;
-  for (const policy::LocalRecord& record : policy.local->find(hashes)) {
+  for (const policy::LocalRecord& record : local.find(hashes)) {
     count += record.type == type ? 1 : 0;
   }
   return count == 0 ? fmt::format("local: NODATA, the name has no {} record", to_string(type))
@@ -96,7 +96,7 @@ std::string verdict_of(const engine::Snapshot& snapshot, const Decision& decisio
     case Outcome::kSuppressed:
       return fmt::format("allowed, but NODATA: the policy suppresses {}", to_string(question.type));
     case Outcome::kLocal:
-      return local_answer(*decision.policy, decision.asked, question.type);
+      return local_answer(*decision.local, decision.asked, question.type);
     case Outcome::kAny:
       return "allowed, but ANY gets HINFO only (RFC 8482)";
     case Outcome::kTransfer:

@@ -15,7 +15,7 @@ namespace nxgate::app {
 namespace {
 
 serve::Listener opened_as(const config::Listener& listener, const Endpoint& endpoint) {
-  return {{endpoint, listener.interface, sys::NetnsRef(listener.netns)},
+  return {{endpoint, listener.interface, sys::NetnsRef(listener.netns), listener.freebind},
           listener.policy ? listener.policy->name : std::string()};
 }
 

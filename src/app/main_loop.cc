@@ -42,12 +42,16 @@ std::string MainLoop::run() {
   return reason_;
 }
 
+void MainLoop::end(std::string reason) {
+  reason_ = std::move(reason);
+  loop_.stop();
+}
+
 void MainLoop::await_signal() {
   signals_.async_wait([this](const error_code& error, int signal) {
     if (error) return;
     if (signal != SIGHUP) {
-      reason_ = signal == SIGTERM ? "SIGTERM" : "SIGINT";
-      return loop_.stop();
+      return end(signal == SIGTERM ? "SIGTERM" : "SIGINT");
     }
     // This reload takes in whatever has changed up to now.
     (void)watch_.changed();
@@ -69,7 +73,7 @@ void MainLoop::await_change() {
 }
 
 void MainLoop::reload() {
-  reloader_.reload();
+  if (reloader_.reload()) after_reload_();
   // Looking anew would miss what changed since the reload read it, so only when there is need.
   if (watched_ == reloader_.watched()) return;
   watched_ = reloader_.watched();

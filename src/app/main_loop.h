@@ -1,8 +1,10 @@
 // What the main thread does while the workers answer: signals and changed files.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -25,8 +27,14 @@ class MainLoop {
   MainLoop(const MainLoop&) = delete;
   MainLoop& operator=(const MainLoop&) = delete;
 
-  /// Until it is told to stop; returns the name of the signal that did.
+  /// Until it is told to stop; returns the name of the signal that did, or the `reason` of `end`.
   std::string run();
+  void end(std::string reason);
+
+  /// For what else there is to do on this thread. Comes to an end with `run`.
+  [[nodiscard]] boost::asio::io_context& loop() noexcept { return loop_; }
+  /// Calls this after every reload that was taken up.
+  void after_reload(std::function<void()> action) { after_reload_ = std::move(action); }
 
  private:
   MainLoop(Reloader& reloader, sys::FileWatch watch);
@@ -43,6 +51,7 @@ class MainLoop {
   boost::asio::posix::stream_descriptor changes_;  ///< the watch's; not owned
   boost::asio::steady_timer settle_;
   std::string reason_;
+  std::function<void()> after_reload_ = [] {};
 };
 
 }  // namespace nxgate::app

@@ -5,6 +5,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -77,6 +78,8 @@ void add_server_options(CLI::App& command, Options& options) {
             "Where to answer: ADDR:PORT[@NETNS] or INTERFACE:PORT[@NETNS]; repeatable "
             "(default: 127.0.0.1:53 and [::1]:53)")
       ->delimiter(',');
+  command.add_flag("--freebind", options.freebind,
+                   "Listen at these addresses although they aren't there yet");
   add_text(command, "--user", "USER", options.user,
            "Who to become after binding, when started as root (default: nobody)");
   add_text(command, "--workers", "N", options.workers, "Threads that answer (default: auto)");
@@ -110,6 +113,97 @@ void add_forward(CLI::App& command, Options& options) {
       ->delimiter(',');
 }
 
+/// Namespaces without an engine: Podman, containerd, Kubernetes, `unshare -n`.
+void add_namespace_options(CLI::App& command, Options& options) {
+  const auto add = [&](const std::string& option, const std::string& value, const char* label,
+                       const char* netns, const std::string& help) {
+    command
+        .add_option_function<std::vector<std::string>>(
+            option,
+            [&options, label, netns](const std::vector<std::string>& values) {
+              for (const std::string& each : values) {
+                options.namespaces.push_back({label + each, netns + each});
+              }
+            },
+            help)
+        ->allow_extra_args(false)
+        ->type_name(value);
+  };
+  add("--pid", "N", "pid ", "pid:", "The network namespace of this process; repeatable");
+  add("--netns", "NETNS", "", "", "This namespace: a path or a name of `ip netns`; repeatable");
+}
+
+void add_engine_option(CLI::App& command, Options& options) {
+  add_text(command, "--engine", "PATH", options.engine,
+           "The engine's unix socket (default: DOCKER_HOST, else /var/run/docker.sock)");
+}
+
+void add_attaching_options(CLI::App& command, Options& options) {
+  add_engine_option(command, options);
+  add_text(command, "--fail", "HOW", options.fail,
+           "What an attached container can resolve when nxgate was killed: closed (nothing) or "
+           "open (default: closed)");
+  add_serve(command, options);
+}
+
+void add_attach(CLI::App& command, Options& options) {
+  command.add_option("CONTAINER", options.containers, "Running containers, by name or id");
+  add_namespace_options(command, options);
+  command.add_option("--policy", options.policy, "The policy to enforce")
+      ->type_name("NAME")
+      ->capture_default_str();
+  add_attaching_options(command, options);
+}
+
+void add_detach(CLI::App& command, Options& options) {
+  command.add_option("CONTAINER", options.containers, "Running containers, by name or id");
+  add_namespace_options(command, options);
+  add_engine_option(command, options);
+}
+
+void add_install_hook(CLI::App& command, Options& options) {
+  command.add_option("--runtime", options.runtime, "The runtime that the wrapper calls")
+      ->type_name("PROGRAM")
+      ->capture_default_str();
+  command.add_option("--directory", options.directory, "Where the wrapper is put")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command.add_option("--socket", options.hook_socket, "Where `nxgate docker` is asked")
+      ->type_name("PATH")
+      ->capture_default_str();
+}
+
+void add_docker(CLI::App& command, Options& options) {
+  command.add_flag("--all", options.attach_all,
+                   "Attach containers that nothing matches as well, with the policy `default`");
+  add_texts(command, "--label", "KEY[=VALUE]", options.labels,
+            "Attach containers with this label; repeatable");
+  add_texts(command, "--network", "NAME", options.networks,
+            "Attach containers on this network; repeatable");
+  command.add_option("--hook-socket", options.hook_socket, "Where the hook of `install-hook` asks")
+      ->type_name("PATH")
+      ->capture_default_str();
+  add_attaching_options(command, options);
+}
+
+void add_doctor(CLI::App& command, Options& options) {
+  command.add_option("TARGET", options.name, "A container, a pid, or a network namespace")
+      ->required();
+  add_engine_option(command, options);
+}
+
+void add_runtime(CLI::App& command, Options& options) {
+  command.add_option("--runtime", options.runtime);
+  command.add_option("--socket", options.hook_socket);
+  command.add_option("ARGUMENTS", options.runtime_arguments);
+  command.group("");
+}
+
+void add_hook(CLI::App& command, Options& options) {
+  command.add_option("--socket", options.hook_socket);
+  command.group("");
+}
+
 void add_check(CLI::App& command, Options& options) {
   command.add_option("FILE", options.config, "The configuration to check")->required();
 }
@@ -125,7 +219,7 @@ void add_explain(CLI::App& command, Options& options) {
 
 struct CommandRow {
   Command command;
-  const char* name;
+  std::string_view name;  ///< the last word; those before name a command that stands further up
   const char* help;
   void (*add)(CLI::App& command, Options& options);
 };
@@ -135,14 +229,45 @@ constexpr CommandRow kCommands[] = {
      "Answer DNS: resolve what is allowed, deny everything else (all, if nothing is)", add_serve},
     {Command::kForward, "forward", "Serve one network's DNS in another: resolve everything by --to",
      add_forward},
+    {Command::kAttach, "attach",
+     "Answer all DNS of a running container or another network namespace, until stopped",
+     add_attach},
+    {Command::kDetach, "detach", "Remove what a killed nxgate left in a container or namespace",
+     add_detach},
+    {Command::kDocker, "docker", "Watch a Docker engine and attach to containers as they start",
+     add_docker},
+    {Command::kInstallHook, "docker install-hook",
+     "Set up a runtime under which no container starts before it is attached", add_install_hook},
+    {Command::kDoctor, "doctor", "Tell why lookups are slow in a container; changes nothing",
+     add_doctor},
     {Command::kCheck, "check", "Report every fault of a configuration as file:line:column",
      add_check},
     {Command::kExplain, "explain", "Tell what a question would get, and by which rule",
      add_explain},
+    {Command::kRuntime, "oci-runtime", "", add_runtime},
+    {Command::kHook, "oci-hook", "", add_hook},
 };
+
+/// Adds the command of a row below the one it belongs to.
+CLI::App* add_command(CLI::App& app, const CommandRow& row, Options& options) {
+  const auto space = row.name.rfind(' ');
+  const bool nested = space != std::string_view::npos;
+  CLI::App* const parent =
+      nested ? app.get_subcommand(std::string(row.name.substr(0, space))) : &app;
+  const std::string name(nested ? row.name.substr(space + 1) : row.name);
+  CLI::App* const command = parent->add_subcommand(name, row.help);
+  command->footer(kFooter);
+  row.add(*command, options);
+  return command;
+}
 
 /// What can't be said in terms of single options.
 std::optional<std::string> contradiction(const Options& options) {
+  const bool wants_target =
+      options.command == Command::kAttach || options.command == Command::kDetach;
+  if (wants_target && options.containers.empty() && options.namespaces.empty()) {
+    return "expected a CONTAINER, --pid N or --netns NETNS";
+  }
   if (!options.config) return std::nullopt;
   Options::Texts given;
   for (const auto* texts : {&options.allow, &options.deny, &options.allow_files, &options.hosts,
@@ -174,17 +299,15 @@ std::variant<Options, Farewell> parse_command_line(int argc, const char* const* 
   Options options;
   std::map<const CLI::App*, Command> commands;
   for (const CommandRow& row : kCommands) {
-    CLI::App* const command = app.add_subcommand(row.name, row.help);
-    command->footer(kFooter);
-    row.add(*command, options);
-    commands.emplace(command, row.command);
+    commands.emplace(add_command(app, row, options), row.command);
   }
   CLI::App* const help = app.add_subcommand("help", "Tell about a subcommand");
   std::string topic;
   help->add_option("SUBCOMMAND", topic, "Which one");
   try {
     app.parse(argc, argv);
-    const CLI::App* const chosen = app.get_subcommands().front();
+    const CLI::App* chosen = app.get_subcommands().front();
+    while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
     if (chosen != help) {
       options.command = commands.at(chosen);
       return checked(std::move(options));

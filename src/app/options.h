@@ -11,7 +11,25 @@
 
 namespace nxgate::app {
 
-enum class Command : std::uint8_t { kServe, kForward, kCheck, kExplain };
+enum class Command : std::uint8_t {
+  kServe,
+  kForward,
+  kAttach,
+  kDetach,
+  kDocker,
+  kInstallHook,
+  kDoctor,
+  kCheck,
+  kExplain,
+  kRuntime,  ///< what the installed wrapper runs
+  kHook,     ///< what the runtime runs before a container starts
+};
+
+/// A namespace given by --pid or --netns.
+struct NamespaceOption {
+  std::string label;  ///< `pid 4711`, `/run/netns/app`
+  std::string netns;  ///< for sys::NetnsRef
+};
 
 /// Exit statuses, as --help tells them.
 inline constexpr int kSuccess = 0;
@@ -29,6 +47,7 @@ struct Options {
 
   // These go with --config, over what the file says.
   Texts listen;
+  bool freebind = false;
   std::optional<config::Text> user;
   std::optional<config::Text> workers;
 
@@ -40,6 +59,24 @@ struct Options {
   Texts records;
   Texts upstream;
   std::optional<config::Text> on_upstream_failure;
+
+  // attach, detach, doctor; `policy` is what attach enforces
+  std::vector<std::string> containers;
+  std::vector<NamespaceOption> namespaces;
+  std::string policy = "default";
+
+  // attach, docker: over what the configuration says
+  std::optional<config::Text> engine;
+  std::optional<config::Text> fail;
+  bool attach_all = false;
+  Texts labels;
+  Texts networks;
+
+  // install-hook, and what it installs
+  std::string runtime = "runc";
+  std::string directory = "/usr/local/libexec/nxgate";
+  std::string hook_socket = "/run/nxgate/hook.sock";
+  std::vector<std::string> runtime_arguments;
 
   // explain
   std::string name;

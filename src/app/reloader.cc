@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <fmt/core.h>
 #include <netinet/in.h>
 
+#include "app/attached_policy.h"
 #include "app/options.h"
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
@@ -17,6 +19,8 @@
 #include "config/context.h"
 #include "config/keys.h"
 #include "config/settings.h"
+#include "engine/snapshot.h"
+#include "policy/policy.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
 
@@ -32,6 +36,7 @@ config::Settings sealed_part(const config::Settings& settings) {
   config::Settings part;
   part.server = settings.server;
   part.cache = settings.cache;
+  part.docker = settings.docker;
   return part;
 }
 
@@ -83,6 +88,7 @@ Reloader::Reloader(const Options& options, config::FileReader& files, LoadedSett
       sealed_(sealed_part(first.settings)),
       watched_(std::move(first.watched)),
       kept_(kept),
+      docker_(first.settings.docker),
       snapshots_(build_snapshot(std::move(first.settings), registry_, generation_)) {}
 
 std::vector<std::string> Reloader::refusals(const config::Settings& next) const {
@@ -103,6 +109,25 @@ std::vector<std::string> Reloader::refusals(const config::Settings& next) const 
   return refused;
 }
 
+void Reloader::set_attached(std::vector<AttachedPolicy> attached) {
+  attached_ = std::move(attached);
+  snapshots_.publish(with_attached(snapshots_.load()));
+}
+
+std::shared_ptr<const engine::Snapshot> Reloader::with_attached(
+    std::shared_ptr<const engine::Snapshot> bare) const {
+  policy::PolicySet::Attached policies;
+  for (const AttachedPolicy& attached : attached_) {
+    if (auto policy = policy_for(attached, *bare))
+      policies.emplace(attached.key, std::move(policy));
+  }
+  engine::Snapshot snapshot{.generation = bare->generation,
+                            .policies = bare->policies.with(std::move(policies)),
+                            .groups = bare->groups,
+                            .options = bare->options};
+  return std::make_shared<const engine::Snapshot>(std::move(snapshot));
+}
+
 bool Reloader::reload() {
   LoadedSettings next = load_settings(options_, files_);
   watched_ = std::move(next.watched);
@@ -117,7 +142,9 @@ bool Reloader::reload() {
   }
   for (const Fault& warning : next.warnings) log::warning("{}", to_string(warning));
   const std::string description = describe(next.settings);
-  snapshots_.publish(build_snapshot(std::move(next.settings), registry_, ++generation_));
+  docker_ = next.settings.docker;
+  snapshots_.publish(
+      with_attached(build_snapshot(std::move(next.settings), registry_, ++generation_)));
   log::info("reloaded: generation {}, {}", generation_, description);
   return true;
 }

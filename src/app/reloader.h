@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/attached_policy.h"
 #include "app/options.h"
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
@@ -37,12 +38,19 @@ class Reloader {
   /// false; so does a change of what is sealed at start.
   bool reload();
 
+  /// Publishes the present configuration for these containers as well; a reload keeps them.
+  void set_attached(std::vector<AttachedPolicy> attached);
+
+  [[nodiscard]] const config::DockerSettings& docker() const noexcept { return docker_; }
+
   [[nodiscard]] SnapshotCell<engine::Snapshot>& snapshots() noexcept { return snapshots_; }
   /// What should cause a reload when it changes, by the last configuration that was read.
   [[nodiscard]] const std::vector<std::string>& watched() const noexcept { return watched_; }
 
  private:
   [[nodiscard]] std::vector<std::string> refusals(const config::Settings& next) const;
+  [[nodiscard]] std::shared_ptr<const engine::Snapshot> with_attached(
+      std::shared_ptr<const engine::Snapshot> bare) const;
 
   const Options options_;
   config::FileReader& files_;
@@ -51,6 +59,8 @@ class Reloader {
   config::Settings sealed_;  ///< of the settings at start only what can't change
   std::vector<std::string> watched_;
   sys::KeptCapabilities kept_;
+  config::DockerSettings docker_;
+  std::vector<AttachedPolicy> attached_;
   SnapshotCell<engine::Snapshot> snapshots_;
 };
 

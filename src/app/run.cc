@@ -12,9 +12,11 @@
 #include "app/options.h"
 #include "app/reloader.h"
 #include "app/report.h"
+#include "app/runtime_hook.h"
 #include "app/server.h"
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
+#include "app/targeted.h"
 #include "base/error.h"
 #include "config/value.h"
 #include "wire/query.h"
@@ -57,7 +59,19 @@ int run(const Options& options) {
   switch (options.command) {
     case Command::kServe:
     case Command::kForward:
+    case Command::kAttach:
+    case Command::kDocker:
       return serve(options);
+    case Command::kDetach:
+      return detach(options);
+    case Command::kInstallHook:
+      return install_hook(options);
+    case Command::kDoctor:
+      return examine(options);
+    case Command::kRuntime:
+      return run_runtime(options);
+    case Command::kHook:
+      return run_hook(options);
     case Command::kCheck:
       return check(options);
     case Command::kExplain:

@@ -5,14 +5,17 @@
 #include <csignal>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/attaching.h"
 #include "app/disk_files.h"
 #include "app/listeners.h"
 #include "app/main_loop.h"
@@ -22,6 +25,7 @@
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
 #include "app/worker.h"
+#include "app/workers.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -35,9 +39,6 @@
 
 namespace nxgate::app {
 namespace {
-
-/// How long stopping waits for upstreams that still owe an answer.
-constexpr Milliseconds kGrace{1500};
 
 /// Every TCP client and every upstream question holds a descriptor.
 void raise_descriptor_limit() {
@@ -68,12 +69,21 @@ std::size_t worker_count(const config::ServerSettings& settings) {
 }
 
 /// Started by another user than root, nothing is given up.
-sys::KeptCapabilities kept_for(const config::Settings& settings) {
-  if (::geteuid() == 0) return needed_by(settings);
-  return {.enter_namespaces = true,
-          .find_by_process = true,
-          .bind_low_ports = true,
-          .bind_interfaces = true};
+sys::KeptCapabilities kept_for(const config::Settings& settings, bool attaches) {
+  if (::geteuid() != 0) {
+    return {.enter_namespaces = true,
+            .find_by_process = true,
+            .bind_low_ports = true,
+            .bind_interfaces = true,
+            .change_rules = true,
+            .reach_engine = true};
+  }
+  sys::KeptCapabilities needed = needed_by(settings);
+  if (attaches) {
+    needed.enter_namespaces = needed.find_by_process = true;
+    needed.change_rules = needed.reach_engine = true;
+  }
+  return needed;
 }
 
 serve::TcpLimits tcp_limits(const config::ServerSettings& settings) {
@@ -83,40 +93,6 @@ serve::TcpLimits tcp_limits(const config::ServerSettings& settings) {
   limits.idle = settings.tcp_idle;
   return limits;
 }
-
-/// The threads and their counters, from opening the sockets to the last answer.
-class Workers {
- public:
-  Workers(Shared& shared, const std::vector<serve::Listener>& listeners, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      counters_.push_back(std::make_unique<telemetry::Counters>());
-      workers_.push_back(std::make_unique<Worker>(shared, listeners, *counters_.back(), i == 0));
-    }
-  }
-
-  [[nodiscard]] Result<void> open() {
-    for (const auto& worker : workers_) {
-      if (auto opened = worker->open(); !opened) return opened;
-    }
-    return {};
-  }
-
-  void run() {
-    for (const auto& worker : workers_) worker->run();
-  }
-
-  void stop() {
-    const Instant deadline = Clock::now() + kGrace;
-    for (const auto& worker : workers_) worker->stop(deadline);
-    for (const auto& worker : workers_) worker->join();
-  }
-
-  [[nodiscard]] std::string summary() const { return telemetry::summary(counters_); }
-
- private:
-  std::vector<std::unique_ptr<telemetry::Counters>> counters_;
-  std::vector<std::unique_ptr<Worker>> workers_;
-};
 
 /// A namespace that is missing now is a slip; one that goes away later may come back.
 Result<void> find_namespaces(const config::Settings& settings) {
@@ -148,10 +124,17 @@ int serve(const Options& options) {
   const auto listeners = to_open(loaded.settings.server.listen, host_has_ipv6());
   const std::size_t count = worker_count(loaded.settings.server);
   const std::string user = loaded.settings.server.user;
-  const sys::KeptCapabilities keep = kept_for(loaded.settings);
+  const bool attaches = options.command == Command::kAttach || options.command == Command::kDocker;
+  const sys::KeptCapabilities keep = kept_for(loaded.settings, attaches);
   const std::string description = describe(loaded.settings);
   const auto limits = cache_limits(loaded.settings.cache);
   const serve::TcpLimits tcp = tcp_limits(loaded.settings.server);
+  std::optional<Targets> targets;
+  if (attaches) {
+    auto found = find_targets(options, loaded.settings.docker);
+    if (!found) return failed(found.error());
+    targets = *std::move(found);
+  }
   Reloader reloader(options, files, std::move(loaded), keep);
 
   Shared shared(reloader.snapshots(), limits, tcp);
@@ -163,9 +146,21 @@ int serve(const Options& options) {
   auto loop = MainLoop::create(reloader);
   if (!loop) return failed(loop.error());
   workers.run();
-  log::info("ready: {} worker{} on {} (udp, tcp), {}", count, count == 1 ? "" : "s",
-            describe(listeners), description);
-  const std::string reason = (*loop)->run();
+  const std::string ready = fmt::format(
+      "ready: {} worker{}{}, {}", count, count == 1 ? "" : "s",
+      listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", describe(listeners)), description);
+  std::string reason;
+  if (targets) {
+    auto ended = run_attaching(**loop, options, *std::move(targets), reloader, workers, ready);
+    if (!ended) {
+      workers.stop();
+      return failed(ended.error());
+    }
+    reason = *std::move(ended);
+  } else {
+    log::info("{}", ready);
+    reason = (*loop)->run();
+  }
   workers.stop();
   const std::string summary = workers.summary();
   log::flush_repeated();

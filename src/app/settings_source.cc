@@ -1,7 +1,10 @@
 #include "app/settings_source.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "app/options.h"
 #include "base/error.h"
@@ -42,6 +45,7 @@ void override_server(Context& context, const Options& options, config::ServerSet
       continue;
     }
     listener->at = text.at;
+    listener->freebind = options.freebind;
     server.listen.push_back(*std::move(listener));
   }
   if (options.user) server.user = options.user->value;
@@ -50,6 +54,38 @@ void override_server(Context& context, const Options& options, config::ServerSet
     if (!workers) return context.fault(options.workers->at, workers.error().message);
     server.workers = *workers;
   }
+}
+
+/// The same for what is said of containers.
+void override_docker(Context& context, const Options& options, Settings& settings) {
+  config::DockerSettings& docker = settings.docker;
+  if (options.engine) docker.socket = options.engine->value;
+  if (options.attach_all) docker.attach_all = true;
+  if (options.fail) {
+    const auto opens = config::parse_fail(options.fail->value);
+    if (!opens) return context.fault(options.fail->at, opens.error().message);
+    docker.opens_on_death = *opens;
+  }
+  for (const Text& text : options.labels) {
+    const auto label = config::parse_label(text.value);
+    if (!label) return context.fault(text.at, label.error().message);
+    docker.containers.emplace_back().label = *label;
+  }
+  for (const Text& text : options.networks) {
+    docker.containers.emplace_back().network = text.value;
+  }
+  const bool known = std::ranges::any_of(settings.policies, [&](const PolicySettings& policy) {
+    return policy.name.name == options.policy;
+  });
+  if (options.policy != "default" && !known) {
+    context.fault({"--policy", 0, 0}, fmt::format("{}: no such policy in the configuration",
+                                                  config::quoted(options.policy)));
+  }
+}
+
+/// Attached containers are served where they are; more listeners only if asked for.
+bool listens_by_default(Command command) {
+  return command != Command::kAttach && command != Command::kDocker;
 }
 
 PolicySettings policy_of(Context& context, const Options& options) {
@@ -120,6 +156,8 @@ LoadedSettings load_settings(const Options& options, config::FileReader& files) 
     }
   }
   override_server(context, options, settings.server);
+  override_docker(context, options, settings);
+  settings.server.listens_by_default = listens_by_default(options.command);
   config::complete(context, settings);
   config::sort_faults(context.faults, file);
   loaded.faults = std::move(context.faults);

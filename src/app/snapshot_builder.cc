@@ -48,9 +48,9 @@ engine::UpstreamGroup build_group(const config::UpstreamSettings& settings,
   return group;
 }
 
-std::unique_ptr<const policy::Policy> build_policy(
+std::shared_ptr<const policy::Policy> build_policy(
     config::PolicySettings& settings, const std::vector<config::UpstreamSettings>& upstreams) {
-  auto built = std::make_unique<policy::Policy>();
+  auto built = std::make_shared<policy::Policy>();
   built->name = settings.name.name;
   built->deny = settings.deny;
   built->deny_v4 = settings.deny_v4;
@@ -105,7 +105,7 @@ std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings
   const auto clients = build_clients(settings);
   const std::uint16_t fallback = index_of(settings.policies, {"default", {}});
   const bool has_fallback = fallback < settings.policies.size();
-  std::vector<std::unique_ptr<const policy::Policy>> policies;
+  policy::PolicySet::Policies policies;
   policies.reserve(settings.policies.size());
   for (config::PolicySettings& policy : settings.policies) {
     policies.push_back(build_policy(policy, settings.upstreams));

@@ -1,5 +1,6 @@
 #include "app/worker.h"
 
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -35,6 +36,15 @@ void Worker::run() {
     const auto work = boost::asio::make_work_guard(loop_);
     loop_.run();
   });
+}
+
+void Worker::adopt(serve::OpenListener open) {
+  boost::asio::post(
+      loop_, [this, adopted = std::move(open)]() mutable { server_.adopt(std::move(adopted)); });
+}
+
+void Worker::abandon(const std::string& policy) {
+  boost::asio::post(loop_, [this, policy] { server_.abandon(policy); });
 }
 
 void Worker::stop(Instant deadline) {

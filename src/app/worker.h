@@ -1,6 +1,7 @@
 // One thread that answers.
 #pragma once
 
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -49,6 +50,9 @@ class Worker {
   /// Opens the listeners; before root is dropped.
   [[nodiscard]] Result<void> open() { return server_.start(); }
   void run();
+  /// Serves at these sockets as well, soon. Any thread, like the next.
+  void adopt(serve::OpenListener open);
+  void abandon(const std::string& policy);
   /// Takes no more queries, and ends once all that came are answered, or at `deadline`. Any thread.
   void stop(Instant deadline);
   void join();

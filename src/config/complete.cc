@@ -25,7 +25,7 @@ namespace {
 constexpr std::string_view kDefault = "default";
 
 void add_default_listeners(Settings& settings) {
-  if (!settings.server.listen.empty()) return;
+  if (!settings.server.listen.empty() || !settings.server.listens_by_default) return;
   for (const std::string_view text : {"127.0.0.1:53", "[::1]:53"}) {
     Listener listener = parse_listener(text).value();
     listener.implied = !listener.endpoint.address.is_v4();
@@ -91,6 +91,14 @@ void check_references(Context& context, const Settings& settings) {
     if (!client.policy.name.empty()) {
       check_reference(context, client.policy, settings.policies, "policy");
     }
+  }
+  for (const ContainerRule& rule : settings.docker.containers) {
+    if (!rule.policy.name.empty()) {
+      check_reference(context, rule.policy, settings.policies, "policy");
+    }
+  }
+  for (const Reference& policy : settings.docker.label_policies) {
+    if (policy.name != "*") check_reference(context, policy, settings.policies, "policy");
   }
   for (const PolicySettings& policy : settings.policies) {
     check_reference(context, policy.upstream, settings.upstreams, "upstream");

@@ -45,7 +45,13 @@ void read_clients(Reading& reading, const toml::node& node, Settings& into) {
   });
 }
 
-constexpr std::array<Field<Settings>, 5> kDocument{{
+void read_docker(Reading& reading, const toml::node& node, Settings& into) {
+  if (const auto* const table = reading.table(node)) {
+    read_table<DockerSettings>(reading, *table, docker_fields(), into.docker);
+  }
+}
+
+constexpr std::array<Field<Settings>, 6> kDocument{{
     {"server", "table", "{}", "Where and as whom nxgate answers.", read_server},
     {"cache", "table", "{}", "How long answers of upstreams are kept.", read_cache},
     {"upstreams", "table of tables", "{}",
@@ -57,6 +63,8 @@ constexpr std::array<Field<Settings>, 5> kDocument{{
      "Without any policy everything is denied.",
      read_policies},
     {"clients", "list of tables", "[]", "Which clients get which policy.", read_clients},
+    {"docker", "table", "{}",
+     "Which containers `nxgate docker` attaches to, and with which policy.", read_docker},
 }};
 
 }  // namespace

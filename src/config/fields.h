@@ -14,6 +14,7 @@ struct ListenTable {
   Listener address;  ///< its namespace too, if that was written here
   std::string netns;
   Reference policy;
+  bool freebind = false;
 };
 
 [[nodiscard]] std::span<const Field<Settings>> document_fields();
@@ -24,5 +25,7 @@ struct ListenTable {
 [[nodiscard]] std::span<const Field<PolicySettings>> policy_fields();
 [[nodiscard]] std::span<const Field<RouteSettings>> route_fields();
 [[nodiscard]] std::span<const Field<ClientSettings>> client_fields();
+[[nodiscard]] std::span<const Field<DockerSettings>> docker_fields();
+[[nodiscard]] std::span<const Field<ContainerRule>> container_fields();
 
 }  // namespace nxgate::config

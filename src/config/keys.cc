@@ -63,6 +63,8 @@ std::vector<Key> keys() {
   append(all, "policies.*.", policy_fields());
   append(all, "policies.*.routes[].", route_fields());
   append(all, "clients[].", client_fields());
+  append(all, "docker.", docker_fields());
+  append(all, "docker.containers[].", container_fields());
   return all;
 }
 
@@ -70,6 +72,7 @@ std::vector<std::string> sealed_changes(const Settings& running, const Settings&
   std::vector<std::string> changes;
   append_changes(changes, "server.", server_fields(), running.server, next.server);
   append_changes(changes, "cache.", cache_fields(), running.cache, next.cache);
+  append_changes(changes, "docker.", docker_fields(), running.docker, next.docker);
   return changes;
 }
 

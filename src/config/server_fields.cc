@@ -17,9 +17,7 @@
 namespace nxgate::config {
 namespace {
 
-Result<std::string> any_text(std::string_view text) { return std::string(text); }
-
-constexpr std::array<Field<ListenTable>, 3> kListen{{
+constexpr std::array<Field<ListenTable>, 4> kListen{{
     {"address", "listener", kRequired, "Address or interface, and port.",
      read_value<&ListenTable::address, parse_listener>},
     {"netns", "namespace", "\"\"",
@@ -27,6 +25,9 @@ constexpr std::array<Field<ListenTable>, 3> kListen{{
      read_value<&ListenTable::netns, parse_netns>},
     {"policy", "policy name", "\"\"", "Enforce this policy here, whatever the client's address.",
      read_reference<&ListenTable::policy>},
+    {"freebind", "true or false", "false",
+     "The address need not be there yet, such as that of a Docker network's bridge (IP_FREEBIND).",
+     read_value<&ListenTable::freebind, parse_flag>},
 }};
 
 std::optional<Listener> read_listen_table(Reading& reading, const toml::table& table) {
@@ -40,6 +41,7 @@ std::optional<Listener> read_listen_table(Reading& reading, const toml::table& t
     return std::nullopt;
   }
   if (!parts.netns.empty()) listener.netns = std::move(parts.netns);
+  listener.freebind = parts.freebind;
   if (!parts.policy.name.empty()) listener.policy = std::move(parts.policy);
   return listener;
 }
@@ -78,10 +80,10 @@ constexpr std::array<Field<ServerSettings>, 7> kServer{{
      "Threads that answer, each with sockets of its own; `auto` is one a processor.",
      read_value<&ServerSettings::workers, parse_workers>, same_value<&ServerSettings::workers>},
     {"user", "user name", "\"nobody\"", "Who to become after binding, when started as root.",
-     read_value<&ServerSettings::user, any_text>, same_value<&ServerSettings::user>},
+     read_value<&ServerSettings::user, parse_text>, same_value<&ServerSettings::user>},
     {"version-bind", "text", "\"\"",
      "Answer to CHAOS `version.bind`; the empty text refuses the question.",
-     read_value<&ServerSettings::version_bind, any_text>},
+     read_value<&ServerSettings::version_bind, parse_text>},
     {"tcp-idle", "time", "\"10s\"", "A TCP connection without a query for this long is closed.",
      read_value<&ServerSettings::tcp_idle, parse_time>, same_value<&ServerSettings::tcp_idle>},
     {"tcp-clients", "number", "1024",

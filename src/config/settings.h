@@ -32,19 +32,21 @@ struct Listener {
   std::string interface;  ///< empty for any
   std::string netns;      ///< path, `ip netns` name or `pid:N`; empty for our own
   std::optional<Reference> policy;
-  bool implied = false;  ///< nobody asked for it: skipped where the host has no IPv6
+  bool freebind = false;  ///< the address need not be there yet
+  bool implied = false;   ///< nobody asked for it: skipped where the host has no IPv6
   Location at;
 
   /// Where the text stands makes no difference.
   bool operator==(const Listener& other) const {
     return endpoint == other.endpoint && interface == other.interface && netns == other.netns &&
-           policy == other.policy && implied == other.implied;
+           policy == other.policy && freebind == other.freebind && implied == other.implied;
   }
 };
 
 struct ServerSettings {
-  std::vector<Listener> listen;  ///< never empty once `complete` has run
-  std::uint32_t workers = 0;     ///< 0: as many as there are processors
+  std::vector<Listener> listen;
+  bool listens_by_default = true;  ///< whether `complete` adds the usual listeners if there is none
+  std::uint32_t workers = 0;       ///< 0: as many as there are processors
   std::string user = "nobody";
   std::string version_bind;  ///< empty refuses
   Milliseconds tcp_idle{10'000};
@@ -109,12 +111,31 @@ struct ClientSettings {
   Reference policy;
 };
 
+/// Which containers a rule is about: those that have all that is set.
+struct ContainerRule {
+  std::string name;     ///< pattern of fnmatch(3)
+  std::string project;  ///< of compose
+  std::string service;  ///< of compose
+  std::string network;
+  std::string label;  ///< `KEY` or `KEY=VALUE`
+  Reference policy;   ///< empty leaves it to the label, else it is `default`
+};
+
+struct DockerSettings {
+  std::string socket;       ///< path or unix://PATH; empty: DOCKER_HOST, else the usual place
+  bool attach_all = false;  ///< containers that nothing matches get the policy `default`
+  bool opens_on_death = false;
+  std::vector<Reference> label_policies{{"*", {}}};  ///< what a label may choose; `*` for any
+  std::vector<ContainerRule> containers;
+};
+
 struct Settings {
   ServerSettings server;
   CacheSettings cache;
   std::vector<UpstreamSettings> upstreams;
   std::vector<PolicySettings> policies;
   std::vector<ClientSettings> clients;
+  DockerSettings docker;
 };
 
 }  // namespace nxgate::config

@@ -71,6 +71,16 @@ constexpr std::array<std::pair<std::string_view, policy::FailureReply>, 2> kFail
     {"nxdomain", policy::FailureReply::kNxDomain},
 }};
 
+constexpr std::array<std::pair<std::string_view, bool>, 2> kAttach{{
+    {"matched", false},
+    {"all", true},
+}};
+
+constexpr std::array<std::pair<std::string_view, bool>, 2> kFail{{
+    {"closed", false},
+    {"open", true},
+}};
+
 constexpr std::array<std::pair<std::string_view, std::size_t>, 4> kSizeUnits{{
     {"", 1},
     {"KiB", 1UL << 10},
@@ -199,6 +209,8 @@ Result<std::uint32_t> parse_count(std::string_view text) {
   return *number;
 }
 
+Result<std::string> parse_text(std::string_view text) { return std::string(text); }
+
 Result<bool> parse_flag(std::string_view text) {
   if (text != "true" && text != "false") return expected_got(text, "true or false");
   return text == "true";
@@ -222,6 +234,17 @@ Result<std::uint32_t> parse_workers(std::string_view text) {
     return expected_got(text, fmt::format("\"auto\" or a number from 1 to {}", kMostWorkers));
   }
   return *number;
+}
+
+Result<bool> parse_attach(std::string_view text) { return parse_word<bool>(text, kAttach); }
+
+Result<bool> parse_fail(std::string_view text) { return parse_word<bool>(text, kFail); }
+
+Result<std::string> parse_label(std::string_view text) {
+  if (text.empty() || text.front() == '=') {
+    return expected_got(text, "a label, such as \"tier\" or \"tier=ci\"");
+  }
+  return std::string(text);
 }
 
 Result<policy::DenyReply> parse_deny_reply(std::string_view text) {

@@ -46,6 +46,9 @@ inline constexpr std::uint16_t kDnsPort = 53;
 /// A number from 1 to 65535.
 [[nodiscard]] Result<std::uint32_t> parse_count(std::string_view text);
 
+/// Any text at all.
+[[nodiscard]] Result<std::string> parse_text(std::string_view text);
+
 /// `true` or `false`.
 [[nodiscard]] Result<bool> parse_flag(std::string_view text);
 
@@ -54,6 +57,15 @@ inline constexpr std::uint16_t kDnsPort = 53;
 
 /// `auto` (0) or a number from 1 to 1024.
 [[nodiscard]] Result<std::uint32_t> parse_workers(std::string_view text);
+
+/// `matched` (false) or `all` (true): which containers are attached to.
+[[nodiscard]] Result<bool> parse_attach(std::string_view text);
+
+/// `closed` (false) or `open` (true): what an attached container is when nxgate dies.
+[[nodiscard]] Result<bool> parse_fail(std::string_view text);
+
+/// `KEY` or `KEY=VALUE`.
+[[nodiscard]] Result<std::string> parse_label(std::string_view text);
 
 [[nodiscard]] Result<policy::DenyReply> parse_deny_reply(std::string_view text);
 [[nodiscard]] Result<policy::FailureReply> parse_failure_reply(std::string_view text);

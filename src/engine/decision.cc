@@ -23,12 +23,32 @@ using policy::Verdict;
 
 const policy::Policy* policy_for(const Snapshot& snapshot, const IpAddress& client,
                                  std::string_view listener_policy) noexcept {
-  if (!listener_policy.empty()) {
-    if (const auto index = snapshot.policies.index_of(listener_policy)) {
-      return &snapshot.policies.at(*index);
+  return listener_policy.empty() ? snapshot.policies.select(client)
+                                 : snapshot.policies.find(listener_policy);
+}
+
+/// The verdict on a name: that of the rules, of what narrows them, and of the neighbours.
+policy::Match judge(const wire::SuffixHashes& hashes, Decision& decision) noexcept {
+  const policy::Policy& policy = *decision.policy;
+  policy::Match match = policy.matcher->match(hashes);
+  decision.local = policy.local.get();
+  if (match.verdict == Verdict::kLocal) return match;
+  if (policy.neighbours) {
+    const policy::Match neighbour = policy.neighbours->matcher.match(hashes);
+    if (neighbour.verdict == Verdict::kLocal) {
+      decision.local = &policy.neighbours->data;
+      return neighbour;
+    }
+    if (neighbour.verdict == Verdict::kAncestor && match.verdict == Verdict::kDeny) {
+      return neighbour;
     }
   }
-  return snapshot.policies.select(client);
+  if (policy.narrowing && match.verdict != Verdict::kDeny) {
+    const Verdict narrower = policy.narrowing->match(hashes).verdict;
+    decision.narrowed = narrower != Verdict::kAllow;
+    if (decision.narrowed) return {.verdict = narrower};
+  }
+  return match;
 }
 
 std::uint16_t upstream_for(const policy::Policy& policy, const policy::Match& match) noexcept {
@@ -48,7 +68,7 @@ void follow_local(const wire::Question& question, Decision& decision) noexcept {
   decision.outcome = Outcome::kLocal;
   for (int links = 0; links < kLongestLocalChain; ++links) {
     const wire::SuffixHashes hashes(decision.asked, wire::process_hash_key());
-    const policy::Match match = policy.matcher->match(hashes);
+    const policy::Match match = links == 0 ? decision.match : policy.matcher->match(hashes);
     if (match.verdict != Verdict::kLocal) {
       // The operator's own CNAME led here, so its target is granted whatever the rules say; it has
       // no type that names asked for directly don't have.
@@ -57,7 +77,7 @@ void follow_local(const wire::Question& question, Decision& decision) noexcept {
       decision.upstream = upstream_for(policy, match);
       return;
     }
-    const auto* const cname = cname_to_follow(policy.local->find(hashes), question.type);
+    const auto* const cname = cname_to_follow(decision.local->find(hashes), question.type);
     if (cname == nullptr) return;
     const auto target = wire::DomainName::parse(cname->rdata);
     if (!target) return;
@@ -93,7 +113,7 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
   const policy::Policy& policy = *decision.policy;
 
   const wire::SuffixHashes hashes(question.name, wire::process_hash_key());
-  decision.match = policy.matcher->match(hashes);
+  decision.match = judge(hashes, decision);
   switch (decision.match.verdict) {
     case Verdict::kDeny:
     case Verdict::kAncestor:

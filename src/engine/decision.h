@@ -28,9 +28,11 @@ enum class Outcome : std::uint8_t {
 
 struct Decision {
   Outcome outcome = Outcome::kProhibited;
-  const policy::Policy* policy = nullptr;  ///< null for kProhibited only
-  policy::Match match;                     ///< of the qname
-  bool granted = false;                    ///< allowed only as the target of an allowed name
+  const policy::Policy* policy = nullptr;    ///< null for kProhibited only
+  policy::Match match;                       ///< of the qname
+  bool granted = false;                      ///< allowed only as the target of an allowed name
+  bool narrowed = false;                     ///< denied only by what narrows the policy here
+  const policy::LocalData* local = nullptr;  ///< for kLocal: where the records are
   /// For kForward: what is asked, the qname or where local CNAMEs lead from it.
   wire::DomainName asked;
   std::uint16_t upstream = 0;  ///< for kForward: index into the snapshot's groups
@@ -39,7 +41,8 @@ struct Decision {
 /// The most local CNAMEs that are followed one after another.
 inline constexpr int kLongestLocalChain = 8;
 
-/// Decides by one snapshot. `listener_policy`, if not empty, names the policy whatever the client.
+/// Decides by one snapshot. `listener_policy`, if not empty, names the policy whatever the client;
+/// one that isn't there (any more) covers nobody.
 /// No allocation; never throws; any thread.
 [[nodiscard]] Decision decide(const Snapshot& snapshot, const wire::Question& question,
                               const IpAddress& client, std::string_view listener_policy,

@@ -34,7 +34,7 @@ struct PolicyText {
   std::vector<Type> suppressed = {};
 };
 
-std::unique_ptr<const policy::Policy> make_policy(const PolicyText& text) {
+std::shared_ptr<policy::Policy> make_policy(const PolicyText& text) {
   const std::uint64_t key = wire::process_hash_key();
   policy::RuleSet rules;
   const auto add = [&rules](const std::vector<std::string>& list, policy::Action action) {
@@ -50,7 +50,7 @@ std::unique_ptr<const policy::Policy> make_policy(const PolicyText& text) {
     const auto record = policy::parse_record(line);
     local->add(record->owner, record->wildcard, record->record);
   }
-  auto made = std::make_unique<policy::Policy>();
+  auto made = std::make_shared<policy::Policy>();
   made->name = text.name;
   made->deny = text.reply;
   made->deny_v4 = IpAddress::parse("192.0.2.1");
@@ -63,9 +63,10 @@ std::unique_ptr<const policy::Policy> make_policy(const PolicyText& text) {
   return made;
 }
 
-std::shared_ptr<const Snapshot> make_snapshot(const PolicyText& text, bool covers_all = true) {
-  std::vector<std::unique_ptr<const policy::Policy>> policies;
-  policies.push_back(make_policy(text));
+std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const policy::Policy> policy,
+                                              bool covers_all = true) {
+  policy::PolicySet::Policies policies;
+  policies.push_back(std::move(policy));
   return std::make_shared<const Snapshot>(Snapshot{
       .generation = 7,
       .policies = policy::PolicySet(std::move(policies), {},
@@ -102,7 +103,11 @@ struct Reply {
 class EngineTest : public testing::Test {
  protected:
   void use(const PolicyText& text, bool covers_all = true) {
-    cell.publish(make_snapshot(text, covers_all));
+    use_policy(make_policy(text), covers_all);
+  }
+
+  void use_policy(std::shared_ptr<const policy::Policy> policy, bool covers_all = true) {
+    cell.publish(make_snapshot(std::move(policy), covers_all));
     engine.refresh();
   }
 
@@ -143,7 +148,7 @@ class EngineTest : public testing::Test {
   }
 
   Instant now = Clock::now();
-  SnapshotCell<Snapshot> cell{make_snapshot({})};
+  SnapshotCell<Snapshot> cell{make_snapshot(make_policy({}))};
   cache::Cache cache{{}};
   FakeUpstream upstream;
   telemetry::Counters counters;
@@ -349,6 +354,47 @@ TEST_F(EngineTest, PolicyIsAskedBeforeTheCache) {
   cache.insert(address_answer(upstream.asked.at(0)));
   use({});
   EXPECT_EQ(ask("example.com").rcode(), Rcode::kNxDomain);
+}
+
+/// Of an attached container: `narrowing` are rules, `neighbour` has an address.
+std::shared_ptr<const policy::Policy> attached(const PolicyText& text,
+                                               const std::vector<std::string>& narrowing,
+                                               std::string_view neighbour = "db") {
+  auto made = make_policy(text);
+  if (!narrowing.empty()) made->narrowing = make_policy({.allow = narrowing})->matcher;
+  policy::LocalData names(wire::process_hash_key());
+  names.add(name(neighbour), false, {.type = Type::kA, .ttl = 5, .rdata = {172, 18, 0, 3}});
+  made->neighbours = std::make_shared<const policy::Neighbours>(std::move(names));
+  return made;
+}
+
+TEST_F(EngineTest, NarrowingAllowsOnlyWhatBothAllow) {
+  use_policy(attached({.allow = {"example.com", "test"}}, {"a.example.com", "other.org"}));
+  ask("x.a.example.com");
+  EXPECT_EQ(disposition, Disposition::kPending);
+  EXPECT_EQ(ask("b.example.com").rcode(), Rcode::kNxDomain);
+  EXPECT_EQ(ask("example.com").rcode(), Rcode::kNoError) << "lies above an allowed name";
+  EXPECT_EQ(ask("example.com").answers(), 0);
+  EXPECT_EQ(ask("x.test").rcode(), Rcode::kNxDomain);
+  EXPECT_EQ(ask("other.org").rcode(), Rcode::kNxDomain) << "a label never widens";
+  EXPECT_TRUE(ask("x.test", Type::kA, true).contains("rule=narrowed"));
+}
+
+TEST_F(EngineTest, NeighboursAreAnsweredWhateverTheRules) {
+  use_policy(attached({.records = {"mine A 10.0.0.1"}}, {"none.test"}));
+  EXPECT_EQ(ask("db").answers(), 1);
+  EXPECT_TRUE(ask("db").authoritative());
+  EXPECT_EQ(ask("db", Type::kAaaa).rcode(), Rcode::kNoError);
+  EXPECT_EQ(ask("db", Type::kAaaa).answers(), 0) << "musl fails on NXDOMAIN for one family";
+  EXPECT_EQ(ask("tired.com").rcode(), Rcode::kNxDomain);
+  use_policy(attached({.records = {"db A 10.0.0.1"}}, {}, "db"));
+  EXPECT_TRUE(ask("db").contains(std::string("\x0a\x00\x00\x01", 4))) << "the operator's own wins";
+}
+
+TEST_F(EngineTest, AboveANeighbourIsNoNxdomain) {
+  use_policy(attached({}, {}, "db.app_net"));
+  EXPECT_EQ(ask("app_net").rcode(), Rcode::kNoError);
+  EXPECT_EQ(ask("other_net").rcode(), Rcode::kNxDomain);
 }
 
 TEST_F(EngineTest, OtherClassesAndTypesThatAreNoQuestions) {

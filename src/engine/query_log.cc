@@ -22,6 +22,7 @@ std::string rule_of(const Decision& decision) {
   if (decision.policy == nullptr) return "no policy covers this client";
   std::string text = "policy " + decision.policy->name;
   if (decision.granted) return text + ", target of an allowed name";
+  if (decision.narrowed) return text + ", narrowed by a label";
   if (decision.match.rule == policy::Match::kDefaultRule) return text + ", no rule";
   const auto rule = decision.policy->matcher->rule(decision.match.rule);
   return text + ", rule " + policy::to_string(rule.scope, rule.name);

@@ -64,6 +64,7 @@ std::string rule_text(const Decision& decision) {
     case Outcome::kForward:
       break;
   }
+  if (decision.narrowed) return "narrowed";
   if (decision.match.rule == policy::Match::kDefaultRule) return "default";
   const auto rule = decision.policy->matcher->rule(decision.match.rule);
   return policy::to_string(rule.scope, rule.name);
@@ -123,8 +124,7 @@ std::size_t write_local_chain(ReplyWriter& writer, const wire::Query& query,
   wire::DomainName name = query.question.name;
   while (name != decision.asked) {
     const wire::SuffixHashes hashes(name, wire::process_hash_key());
-    const auto* const cname =
-        cname_to_follow(decision.policy->local->find(hashes), query.question.type);
+    const auto* const cname = cname_to_follow(decision.local->find(hashes), query.question.type);
     const auto target = cname == nullptr ? std::nullopt : wire::DomainName::parse(cname->rdata);
     if (!target) break;
     owner_at = writer.answer(owner_at, wire::Type::kCname, cname->ttl, cname->rdata);
@@ -140,7 +140,7 @@ std::size_t write_local(const wire::Query& query, const Snapshot& snapshot,
   const std::size_t owner_at = write_local_chain(writer, query, decision);
   const wire::SuffixHashes hashes(decision.asked, wire::process_hash_key());
   bool found = false;
-  for (const policy::LocalRecord& record : decision.policy->local->find(hashes)) {
+  for (const policy::LocalRecord& record : decision.local->find(hashes)) {
     if (record.type != query.question.type) continue;
     writer.answer(owner_at, record.type, record.ttl, record.rdata);
     found = true;

@@ -1,11 +1,8 @@
 #include "policy/policy.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -14,9 +11,12 @@
 
 namespace nxgate::policy {
 
-PolicySet::PolicySet(std::vector<std::unique_ptr<const Policy>> policies,
-                     std::vector<ClientRange> clients, std::uint16_t fallback)
-    : policies_(std::move(policies)), clients_(std::move(clients)), fallback_(fallback) {
+PolicySet::PolicySet(Policies policies, std::vector<ClientRange> clients, std::uint16_t fallback,
+                     Attached attached)
+    : policies_(std::move(policies)),
+      clients_(std::move(clients)),
+      fallback_(fallback),
+      attached_(std::move(attached)) {
   std::ranges::sort(clients_, std::ranges::greater{},
                     [](const ClientRange& range) { return range.prefix.length(); });
 }
@@ -28,11 +28,17 @@ const Policy* PolicySet::select(const IpAddress& client) const noexcept {
   return index < policies_.size() ? policies_[index].get() : nullptr;
 }
 
-std::optional<std::uint16_t> PolicySet::index_of(std::string_view name) const noexcept {
-  for (std::size_t i = 0; i < policies_.size(); ++i) {
-    if (policies_[i]->name == name) return static_cast<std::uint16_t>(i);
+const Policy* PolicySet::find(std::string_view name) const noexcept {
+  if (const auto attached = attached_.find(name); attached != attached_.end()) {
+    return attached->second.get();
   }
-  return std::nullopt;
+  const auto named =
+      std::ranges::find(policies_, name, [](const auto& each) { return each->name; });
+  return named == policies_.end() ? nullptr : named->get();
+}
+
+PolicySet PolicySet::with(Attached attached) const {
+  return {policies_, clients_, fallback_, std::move(attached)};
 }
 
 }  // namespace nxgate::policy

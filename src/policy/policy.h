@@ -3,16 +3,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/address.h"
 #include "policy/grants.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
+#include "wire/name.h"
 #include "wire/types.h"
 
 namespace nxgate::policy {
@@ -23,7 +28,17 @@ enum class DenyReply : std::uint8_t { kNxDomain = 0, kNoData, kRefused, kDrop, k
 /// What a client gets when no upstream answers and nothing stale is there.
 enum class FailureReply : std::uint8_t { kServFail = 0, kNxDomain };
 
+/// The names of an attached container's networks, as its own resolver would answer them.
+struct Neighbours {
+  explicit Neighbours(LocalData names)
+      : data(std::move(names)), matcher({}, data.names(), {}, wire::process_hash_key()) {}
+
+  LocalData data;
+  Matcher matcher;  ///< says what is such a name, and what lies above one
+};
+
 /// One policy, immutable once it is in a PolicySet; only `grants` changes, and guards itself.
+/// A copy shares the tables.
 struct Policy {
   std::string name;
   DenyReply deny = DenyReply::kNxDomain;
@@ -35,9 +50,13 @@ struct Policy {
   std::vector<wire::Type> suppressed_types;
   std::uint16_t upstream = 0;  ///< group of names without a route
   std::vector<Route> routes;
-  std::unique_ptr<const LocalData> local;
-  std::unique_ptr<const Matcher> matcher;
-  std::unique_ptr<Grants> grants;
+  std::shared_ptr<const LocalData> local;
+  std::shared_ptr<const Matcher> matcher;
+  std::shared_ptr<Grants> grants;
+
+  // Of one attached container, if anything.
+  std::shared_ptr<const Matcher> narrowing;  ///< allows only what this allows as well
+  std::shared_ptr<const Neighbours> neighbours;
 };
 
 /// Every policy of one configuration, and the clients' prefixes.
@@ -50,22 +69,34 @@ class PolicySet {
     std::uint16_t policy = kNone;
   };
 
+  using Policies = std::vector<std::shared_ptr<const Policy>>;
+  /// So that keys are found by text of any kind.
+  struct KeyHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  /// By what its listeners call it.
+  using Attached = boost::unordered_flat_map<std::string, std::shared_ptr<const Policy>, KeyHash,
+                                             std::equal_to<>>;
+
   /// `fallback` is for clients in no range: the policy named `default`, or kNone.
-  PolicySet(std::vector<std::unique_ptr<const Policy>> policies, std::vector<ClientRange> clients,
-            std::uint16_t fallback);
+  PolicySet(Policies policies, std::vector<ClientRange> clients, std::uint16_t fallback,
+            Attached attached = {});
 
   /// The policy of a client: its longest matching range, else the fallback; null when nothing
   /// covers it (such a client is answered Prohibited).
   [[nodiscard]] const Policy* select(const IpAddress& client) const noexcept;
-  /// The policy a listener names outright.
-  [[nodiscard]] const Policy& at(std::uint16_t index) const { return *policies_[index]; }
-  [[nodiscard]] std::optional<std::uint16_t> index_of(std::string_view name) const noexcept;
-  [[nodiscard]] std::size_t size() const noexcept { return policies_.size(); }
+  /// The policy that a listener names outright, an attached container's or another; null when there
+  /// is none (any more).
+  [[nodiscard]] const Policy* find(std::string_view name) const noexcept;
+
+  /// The same policies and clients with other attached containers.
+  [[nodiscard]] PolicySet with(Attached attached) const;
 
  private:
-  std::vector<std::unique_ptr<const Policy>> policies_;
+  Policies policies_;
   std::vector<ClientRange> clients_;  // longest prefix first
   std::uint16_t fallback_;
+  Attached attached_;
 };
 
 }  // namespace nxgate::policy

@@ -22,9 +22,9 @@ constexpr std::uint64_t kKey = 0x9e3779b97f4a7c15;
 
 PolicySet set_of(std::vector<std::pair<const char*, std::uint16_t>> ranges,
                  std::uint16_t fallback) {
-  std::vector<std::unique_ptr<const Policy>> policies;
+  PolicySet::Policies policies;
   for (const char* name : {"default", "ci", "lab"}) {
-    auto policy = std::make_unique<Policy>();
+    auto policy = std::make_shared<Policy>();
     policy->name = name;
     policies.push_back(std::move(policy));
   }
@@ -49,9 +49,19 @@ TEST(PolicySet, TheLongestPrefixWins) {
 TEST(PolicySet, AClientThatNothingCoversHasNoPolicy) {
   const PolicySet set = set_of({{"10.0.0.0/8", 1}}, PolicySet::kNone);
   EXPECT_EQ(set.select(IpAddress::parse("192.0.2.1").value()), nullptr);
-  EXPECT_EQ(set.index_of("lab"), 2);
-  EXPECT_EQ(set.index_of("nope"), std::nullopt);
-  EXPECT_EQ(set.at(1).name, "ci");
+  EXPECT_EQ(set.find("lab")->name, "lab");
+  EXPECT_EQ(set.find("nope"), nullptr);
+}
+
+TEST(PolicySet, AnAttachedContainersPolicyIsFoundByItsKey) {
+  const PolicySet set = set_of({}, 0);
+  Policy policy;
+  policy.name = "ci";
+  const PolicySet attached =
+      set.with({{"attached/web", std::make_shared<const Policy>(std::move(policy))}});
+  EXPECT_EQ(attached.find("attached/web")->name, "ci");
+  EXPECT_EQ(attached.find("lab")->name, "lab");
+  EXPECT_EQ(attached.with({}).find("attached/web"), nullptr);
 }
 
 wire::DomainName numbered(std::size_t number) {

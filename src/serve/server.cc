@@ -116,6 +116,7 @@ void Server::close_overdue() {
 
 /// Closes what is no more where it was, and opens what is closed.
 void Server::check(Place& place) {
+  if (place.adopted) return;
   const std::string name = place.listener->at.to_string();
   if (place.udp) {
     if (still_there(place)) return;
@@ -131,15 +132,40 @@ Result<void> Server::open(Place& place) {
   const sys::ListenAddress& at = place.listener->at;
   place.netns = at.netns.identity();
   place.interface = at.interface.empty() ? 0 : sys::interface_index(at.interface, at.netns);
-  auto udp = sys::open_listener(sys::SocketKind::kUdp, at, true);
+  auto udp = sys::open_listener(sys::SocketKind::kUdp, at, sys::Sharing::kWorkers);
   if (!udp) return std::unexpected(udp.error());
-  auto tcp = sys::open_listener(sys::SocketKind::kTcp, at, true);
+  auto tcp = sys::open_listener(sys::SocketKind::kTcp, at, sys::Sharing::kWorkers);
   if (!tcp) return std::unexpected(tcp.error());
-  place.udp = std::make_shared<UdpListener>(std::move(*udp), place.listener, worker_);
-  place.tcp = std::make_shared<TcpListener>(std::move(*tcp), place.listener, worker_);
+  serve_at(place, *std::move(udp), *std::move(tcp));
+  return {};
+}
+
+void Server::serve_at(Place& place, sys::Descriptor udp, sys::Descriptor tcp) {
+  place.udp = std::make_shared<UdpListener>(std::move(udp), place.listener, worker_);
+  place.tcp = std::make_shared<TcpListener>(std::move(tcp), place.listener, worker_);
   place.udp->start();
   place.tcp->start();
-  return {};
+}
+
+void Server::adopt(OpenListener open) {
+  if (stopped_) return;
+  Place place;
+  place.listener = std::make_shared<const Listener>(std::move(open.listener));
+  place.adopted = true;
+  serve_at(place, std::move(open.udp), std::move(open.tcp));
+  places_.push_back(std::move(place));
+}
+
+void Server::abandon(const std::string& policy) {
+  std::erase_if(places_, [&policy](Place& place) {
+    const bool ours = place.adopted && place.listener->policy == policy;
+    if (ours) close(place);
+    return ours;
+  });
+  for (const auto& weak : worker_.sessions) {
+    const auto session = weak.lock();
+    if (session && session->listener().policy == policy) session->close();
+  }
 }
 
 void Server::close(Place& place) {

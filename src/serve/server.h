@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -17,6 +18,7 @@
 #include "serve/tcp_listener.h"
 #include "serve/udp_listener.h"
 #include "serve/worker.h"
+#include "sys/descriptor.h"
 
 namespace nxgate::serve {
 
@@ -39,6 +41,11 @@ class Server {
   /// it before root is dropped. Serving begins when the loop runs.
   [[nodiscard]] Result<void> start();
 
+  /// Serves at sockets that are open already, as long as they are.
+  void adopt(OpenListener open);
+  /// Closes those that were adopted with this policy, and their connections.
+  void abandon(const std::string& policy);
+
   /// Accepts and receives no more. Late replies still leave, and TCP sessions end when they have
   /// theirs.
   void stop();
@@ -54,12 +61,14 @@ class Server {
     /// Where it is open: the same name can come to mean another namespace or interface.
     std::optional<std::uint64_t> netns;
     unsigned interface = 0;
+    bool adopted = false;  ///< somebody else's to open
   };
 
   void schedule();
   void close_overdue();
   void check(Place& place);
   [[nodiscard]] Result<void> open(Place& place);
+  void serve_at(Place& place, sys::Descriptor udp, sys::Descriptor tcp);
   static void close(Place& place);
   [[nodiscard]] static bool still_there(const Place& place);
 

@@ -39,6 +39,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   void close();
 
   [[nodiscard]] bool open() const noexcept { return socket_.is_open(); }
+  [[nodiscard]] const Listener& listener() const noexcept { return *listener_; }
   /// Whether the client, owed nothing, has been silent, or has left an answer unread, for too long.
   [[nodiscard]] bool overdue(Instant now) const noexcept;
 

@@ -11,6 +11,7 @@
 #include "serve/handler.h"
 #include "serve/limits.h"
 #include "serve/tcp_census.h"
+#include "sys/descriptor.h"
 #include "sys/socket.h"
 #include "sys/udp_batch.h"
 #include "wire/types.h"
@@ -23,6 +24,13 @@ class TcpSession;
 struct Listener {
   sys::ListenAddress at;
   std::string policy;  ///< for all that is asked there; empty leaves it to the client's address
+};
+
+/// A listener with its sockets, open.
+struct OpenListener {
+  Listener listener;
+  sys::Descriptor udp;
+  sys::Descriptor tcp;
 };
 
 /// The context of one worker, used by its thread alone. It outlives what is open: a closed socket

@@ -5,10 +5,12 @@
 #include <cstdlib>
 #include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -54,11 +56,20 @@ class WayBack {
 }  // namespace
 
 std::string NetnsRef::path() const {
+  if (held_) return fmt::format("/proc/self/fd/{}", held_->get());
   if (text_.starts_with(kPidPrefix)) {
     return "/proc/" + text_.substr(kPidPrefix.size()) + "/ns/net";
   }
   if (text_.contains('/')) return text_;
   return "/run/netns/" + text_;
+}
+
+Result<NetnsRef> NetnsRef::pin() const {
+  Result<Descriptor> opened = open();
+  if (!opened) return std::unexpected(opened.error());
+  NetnsRef pinned(text_);
+  pinned.held_ = std::make_shared<const Descriptor>(*std::move(opened));
+  return pinned;
 }
 
 std::optional<std::uint64_t> NetnsRef::identity() const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,16 +22,20 @@ class NetnsRef {
 
   [[nodiscard]] bool own() const noexcept { return text_.empty(); }
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
-  /// The file behind it, `/run/netns/NAME` or `/proc/N/ns/net`.
+  /// The file behind it: `/run/netns/NAME`, `/proc/N/ns/net`, or our descriptor if it is pinned.
   [[nodiscard]] std::string path() const;
 
   /// Whether it is named by a process, as `pid:N` or below /proc: to reach another user's takes
   /// CAP_SYS_PTRACE.
-  [[nodiscard]] bool of_process() const { return path().starts_with("/proc/"); }
+  [[nodiscard]] bool of_process() const { return !held_ && path().starts_with("/proc/"); }
 
   /// A token that differs between two namespaces (device and inode of the nsfs file); empty while
   /// there is none, also when the path is a stale file that is no namespace any more.
   [[nodiscard]] std::optional<std::uint64_t> identity() const;
+
+  /// The same namespace for good: held by a descriptor, so that it can be entered and lives on
+  /// whatever becomes of the process or file that named it.
+  [[nodiscard]] Result<NetnsRef> pin() const;
 
   /// Opens it. The error names it and says what to do (no such namespace, no permission).
   [[nodiscard]] Result<Descriptor> open() const;
@@ -39,6 +44,7 @@ class NetnsRef {
 
  private:
   std::string text_;
+  std::shared_ptr<const Descriptor> held_;
 };
 
 /// Runs `action` on the calling thread inside the namespace and returns to the thread's own. Needs

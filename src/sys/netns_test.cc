@@ -104,9 +104,9 @@ TEST(InNetns, SocketsBelongToWhereTheyWereOpened) {
   ListenAddress address;
   address.endpoint = *Endpoint::parse("0.0.0.0:53", 0);
   address.netns = there.ref();
-  const auto first = open_listener(SocketKind::kUdp, address, false);
+  const auto first = open_listener(SocketKind::kUdp, address, Sharing::kNobody);
   ASSERT_TRUE(first) << first.error().message;
-  const auto second = open_listener(SocketKind::kUdp, address, false);
+  const auto second = open_listener(SocketKind::kUdp, address, Sharing::kNobody);
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().message.find("`nsenter --net=/proc/self/task/"), std::string::npos);
   EXPECT_NE(interface_index("lo", there.ref()), 0U);

@@ -57,6 +57,8 @@ Result<void> drop_privileges(const std::string& user, const KeptCapabilities& ke
   if (keep_these.find_by_process) keep(CAP_SYS_PTRACE);
   if (keep_these.bind_low_ports) keep(CAP_NET_BIND_SERVICE);
   if (keep_these.bind_interfaces) keep(CAP_NET_RAW);
+  if (keep_these.change_rules) keep(CAP_NET_ADMIN);
+  if (keep_these.reach_engine) keep(CAP_DAC_OVERRIDE);
   const auto flags = static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
   const int result =
       capng_change_id(static_cast<int>(identity->user), static_cast<int>(identity->group), flags);

@@ -13,6 +13,8 @@ struct KeptCapabilities {
   bool find_by_process = false;   ///< CAP_SYS_PTRACE, for namespaces named by a process
   bool bind_low_ports = false;    ///< CAP_NET_BIND_SERVICE
   bool bind_interfaces = false;   ///< CAP_NET_RAW, for SO_BINDTODEVICE
+  bool change_rules = false;      ///< CAP_NET_ADMIN, for nf_tables and routes
+  bool reach_engine = false;      ///< CAP_DAC_OVERRIDE, for the engine's socket and directories
 };
 
 /// Becomes `user` with that user's groups, no supplementary ones, no capability but the kept ones

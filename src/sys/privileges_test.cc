@@ -29,7 +29,7 @@ bool in_child(const std::function<bool()>& check) {
 bool listens_on_a_low_port() {
   ListenAddress at;
   at.endpoint = *Endpoint::parse("127.0.0.1:77", 0);
-  return open_listener(SocketKind::kUdp, at, false).has_value();
+  return open_listener(SocketKind::kUdp, at, Sharing::kNobody).has_value();
 }
 
 bool has(unsigned capability) {

@@ -65,7 +65,7 @@ std::string advice(int error, SocketKind kind, const ListenAddress& at) {
     case EADDRNOTAVAIL:
       return fmt::format(
           "{}: no interface here has the address {}; `{}ip address` shows those there "
-          "are",
+          "are; --freebind listens on one that is to come",
           place, at.endpoint.address.to_string(), inside);
     case ENODEV:
       return fmt::format("{}: there is no interface {}; `{}ip link` shows those there are", place,
@@ -89,17 +89,22 @@ bool set_udp_options(const Descriptor& socket, const ListenAddress& at) noexcept
 }
 
 /// Makes and binds the socket in the calling thread's namespace; on failure errno says why.
-Descriptor bound_socket(SocketKind kind, const ListenAddress& at, bool shared) noexcept {
+Descriptor bound_socket(SocketKind kind, const ListenAddress& at, bool reuse_address,
+                        bool reuse_port) noexcept {
   const bool v4 = at.endpoint.address.is_v4();
   Descriptor socket = make_socket(kind, v4);
   if (!socket) return {};
   if (!v4 && !set(socket, IPPROTO_IPV6, IPV6_V6ONLY)) return {};
-  if (kind == SocketKind::kTcp && !set(socket, SOL_SOCKET, SO_REUSEADDR)) return {};
-  if (shared && !set(socket, SOL_SOCKET, SO_REUSEPORT)) return {};
+  if (reuse_address && !set(socket, SOL_SOCKET, SO_REUSEADDR)) return {};
+  if (reuse_port && !set(socket, SOL_SOCKET, SO_REUSEPORT)) return {};
   if (kind == SocketKind::kUdp && !set_udp_options(socket, at)) return {};
   if (!at.interface.empty() &&
       ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, at.interface.c_str(),
                    static_cast<socklen_t>(at.interface.size())) != 0) {
+    return {};
+  }
+  if (at.freebind &&
+      !set(socket, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_FREEBIND : IPV6_FREEBIND)) {
     return {};
   }
   const SocketAddress address = to_sockaddr(at.endpoint);
@@ -189,11 +194,12 @@ std::string ListenAddress::to_string() const {
   return text;
 }
 
-Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at, bool shared) {
+Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at, Sharing sharing) {
+  const bool shared = sharing == Sharing::kWorkers;
   Descriptor socket;
   int error = 0;
   const Result<void> entered = in_netns(at.netns, [&] {
-    socket = bound_socket(kind, at, shared);
+    socket = bound_socket(kind, at, shared && kind == SocketKind::kTcp, shared);
     const bool ready =
         socket && (kind == SocketKind::kUdp || ::listen(socket.get(), kBacklog) == 0);
     error = ready ? 0 : errno;
@@ -203,10 +209,18 @@ Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at, bool 
   return socket;
 }
 
+std::uint16_t local_port(const Descriptor& socket) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return 0;
+  return to_endpoint(storage).port;
+}
+
 Result<void> probe_free(SocketKind kind, const ListenAddress& at) {
   int error = 0;
-  const Result<void> entered =
-      in_netns(at.netns, [&] { error = bound_socket(kind, at, false) ? 0 : errno; });
+  const Result<void> entered = in_netns(at.netns, [&] {
+    error = bound_socket(kind, at, kind == SocketKind::kTcp, false) ? 0 : errno;
+  });
   if (!entered) return fail(fmt::format("{}: {}", at.to_string(), entered.error().message));
   if (error != 0) return fail(advice(error, kind, at));
   return {};

@@ -33,6 +33,7 @@ struct ListenAddress {
   Endpoint endpoint;      ///< with `interface`, the wildcard of either family
   std::string interface;  ///< SO_BINDTODEVICE; empty for any
   NetnsRef netns;
+  bool freebind = false;  ///< IP_FREEBIND: the address need not be there yet
 
   /// Whether one socket stands for many addresses, so that a reply must be told which one to leave
   /// from (UdpBatch::receive).
@@ -45,13 +46,21 @@ struct ListenAddress {
 
 enum class SocketKind : std::uint8_t { kUdp, kTcp };
 
-/// Opens a non-blocking listening socket inside its namespace: SO_REUSEPORT when `shared` (so that
-/// each worker has its own), IP(V6)_PKTINFO on a wildcard UDP socket so that it can answer from the
-/// address that was asked, IPV6_V6ONLY, IP_FREEBIND off, TCP with SO_REUSEADDR and a backlog.
-/// Errors say what to do: a taken port, a port below 1024 without permission, an address or
-/// interface that isn't there.
+/// Who else may bind the same port.
+enum class Sharing : std::uint8_t {
+  kWorkers,  ///< SO_REUSEPORT: each worker has a socket of its own
+  kNobody,   ///< neither SO_REUSEPORT nor SO_REUSEADDR: not even another process of our own user
+};
+
+/// Opens a non-blocking listening socket inside its namespace: IP(V6)_PKTINFO on a wildcard UDP
+/// socket so that it can answer from the address that was asked, IPV6_V6ONLY, TCP
+/// with a backlog. Errors say what to do: a taken port, a port below 1024 without permission, an
+/// address or interface that isn't there.
 [[nodiscard]] Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at,
-                                               bool shared);
+                                               Sharing sharing);
+
+/// The port that a socket is bound to.
+[[nodiscard]] std::uint16_t local_port(const Descriptor& socket);
 
 /// Whether nobody else serves there: binds once without SO_REUSEPORT and lets go again. With it
 /// another program of the same user would silently share our port. Call before the first

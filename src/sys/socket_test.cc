@@ -48,12 +48,12 @@ TEST(ListenAddress, IsWrittenAsTheOperatorWritesIt) {
 
 TEST(OpenListener, SharesItsPortBetweenWorkersOnly) {
   for (const SocketKind kind : {SocketKind::kUdp, SocketKind::kTcp}) {
-    const auto first = open_listener(kind, at("127.0.0.1"), true);
+    const auto first = open_listener(kind, at("127.0.0.1"), Sharing::kWorkers);
     ASSERT_TRUE(first) << first.error().message;
     ListenAddress same = at("127.0.0.1");
     same.endpoint.port = bound_to(*first).port;
-    EXPECT_TRUE(open_listener(kind, same, true));
-    const auto taken = open_listener(kind, same, false);
+    EXPECT_TRUE(open_listener(kind, same, Sharing::kWorkers));
+    const auto taken = open_listener(kind, same, Sharing::kNobody);
     ASSERT_FALSE(taken);
     EXPECT_NE(taken.error().message.find("taken by another program"), std::string::npos);
     EXPECT_NE(taken.error().message.find("sport = :" + std::to_string(same.endpoint.port)),
@@ -65,33 +65,33 @@ TEST(OpenListener, SharesItsPortBetweenWorkersOnly) {
 TEST(ProbeFree, LeavesThePortFree) {
   for (const SocketKind kind : {SocketKind::kUdp, SocketKind::kTcp}) {
     ListenAddress address = at("127.0.0.1");
-    address.endpoint.port = bound_to(*open_listener(kind, address, false)).port;
+    address.endpoint.port = bound_to(*open_listener(kind, address, Sharing::kNobody)).port;
     EXPECT_TRUE(probe_free(kind, address));
-    EXPECT_TRUE(open_listener(kind, address, true));
+    EXPECT_TRUE(open_listener(kind, address, Sharing::kWorkers));
   }
 }
 
 TEST(OpenListener, SaysWhatIsNotThere) {
-  const auto address = open_listener(SocketKind::kUdp, at("192.0.2.1:5353"), true);
+  const auto address = open_listener(SocketKind::kUdp, at("192.0.2.1:5353"), Sharing::kWorkers);
   ASSERT_FALSE(address);
   EXPECT_NE(address.error().message.find("no interface here has the address 192.0.2.1"),
             std::string::npos);
 
   ListenAddress device = at("0.0.0.0:5353");
   device.interface = "nonesuch0";
-  const auto interface = open_listener(SocketKind::kUdp, device, true);
+  const auto interface = open_listener(SocketKind::kUdp, device, Sharing::kWorkers);
   ASSERT_FALSE(interface);
   EXPECT_NE(interface.error().message.find("there is no interface nonesuch0"), std::string::npos);
 
   ListenAddress elsewhere = at("127.0.0.1:5353");
   elsewhere.netns = NetnsRef("nonesuch");
-  const auto netns = open_listener(SocketKind::kTcp, elsewhere, true);
+  const auto netns = open_listener(SocketKind::kTcp, elsewhere, Sharing::kWorkers);
   ASSERT_FALSE(netns);
   EXPECT_NE(netns.error().message.find("no network namespace nonesuch"), std::string::npos);
 }
 
 TEST(OpenUpstreamSocket, LeavesFromARandomPortToOneServerOnly) {
-  const auto server = open_listener(SocketKind::kUdp, at("127.0.0.1"), false);
+  const auto server = open_listener(SocketKind::kUdp, at("127.0.0.1"), Sharing::kNobody);
   ASSERT_TRUE(server);
   std::set<std::uint16_t> ports;
   for (int i = 0; i < 200; ++i) {
@@ -119,7 +119,7 @@ TEST(OpenUpstreamSocket, LearnsThatNobodyListens) {
 }
 
 TEST(OpenUpstreamSocket, BeginsATcpConnection) {
-  const auto server = open_listener(SocketKind::kTcp, at("127.0.0.1"), false);
+  const auto server = open_listener(SocketKind::kTcp, at("127.0.0.1"), Sharing::kNobody);
   ASSERT_TRUE(server);
   const auto socket = open_upstream_socket(SocketKind::kTcp, bound_to(*server), NetnsRef());
   ASSERT_TRUE(socket) << socket.error().message();

@@ -27,7 +27,7 @@ Endpoint bound_to(int socket) {
 struct Pair {
   Pair(const char* listen, const char* asked) {
     address.endpoint = *Endpoint::parse(listen, 0);
-    server = std::move(*open_listener(SocketKind::kUdp, address, true));
+    server = std::move(*open_listener(SocketKind::kUdp, address, Sharing::kWorkers));
     const Endpoint to{*IpAddress::parse(asked), bound_to(server.get()).port};
     client = std::move(*open_upstream_socket(SocketKind::kUdp, to, NetnsRef()));
   }

@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from harness import lookup  # noqa: E402
+from harness.engine import Engine  # noqa: E402
 from harness.netns import Namespace  # noqa: E402
 from harness.nxgate import Nxgate, free_port  # noqa: E402
 from harness.upstream import Upstream  # noqa: E402
@@ -55,6 +56,29 @@ def namespace():
     yield make
     for each in made:
         each.delete()
+
+
+@pytest.fixture(scope="session")
+def engine_of_all():
+    """One Docker engine for every test that needs one."""
+    made = []
+
+    def namespace(label):
+        made.append(Namespace(label))
+        return made[-1]
+
+    engine = Engine(namespace, "--live-restore")
+    yield engine
+    engine.stop()
+    for each in made:
+        each.delete()
+
+
+@pytest.fixture
+def engine(engine_of_all):
+    """The engine, without the containers and networks of the test before."""
+    yield engine_of_all
+    engine_of_all.clear()
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+#include "app/attached_policy.h"
+
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/address.h"
+#include "base/log.h"
+#include "docker/names.h"
+#include "engine/snapshot.h"
+#include "policy/local_data.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+#include "policy/rule.h"
+#include "policy/rule_set.h"
+#include "wire/name.h"
+#include "wire/types.h"
+
+namespace nxgate::app {
+namespace {
+
+/// Containers come and go, and so do their addresses.
+constexpr std::uint32_t kNeighbourTtl = 5;
+
+std::string_view trimmed(std::string_view text) {
+  const auto begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+}  // namespace
+
+std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
+                                                 const engine::Snapshot& bare) {
+  const policy::Policy* const base = bare.policies.find(attached.base);
+  if (base == nullptr) return nullptr;
+  auto policy = std::make_shared<policy::Policy>(*base);
+  policy->grants = attached.grants;
+  policy->narrowing = attached.narrowing;
+  policy->neighbours = attached.neighbours;
+  return policy;
+}
+
+std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
+                                                    std::string_view container) {
+  policy::RuleSet set;
+  while (!rules.empty()) {
+    const auto comma = rules.find(',');
+    const std::string_view text = trimmed(rules.substr(0, comma));
+    rules = comma == std::string_view::npos ? "" : rules.substr(comma + 1);
+    if (text.empty()) continue;
+    // The configuration's own rules decide what is open at all, public suffixes too.
+    const auto rule = policy::parse_rule(text);
+    if (rule) {
+      set.add({rule->name, rule->scope, policy::Action::kAllow, {"nxgate.allow", 0, 0}});
+    } else {
+      log::warning("{}: label nxgate.allow: {}", container, rule.error().message);
+    }
+  }
+  return std::make_shared<const policy::Matcher>(
+      std::move(set), std::span<const policy::Matcher::LocalName>{},
+      std::span<const policy::Route>{}, wire::process_hash_key());
+}
+
+std::shared_ptr<const policy::Neighbours> neighbours_of(
+    const std::vector<docker::NamedAddresses>& names,
+    const std::vector<docker::AddressName>& reverse_names) {
+  policy::LocalData data(wire::process_hash_key());
+  for (const docker::NamedAddresses& named : names) {
+    const auto owner = wire::DomainName::from_text(named.name);
+    if (!owner) continue;
+    for (const IpAddress& address : named.addresses) {
+      const Bytes bytes = address.bytes();
+      data.add(*owner, false,
+               {.type = address.is_v4() ? wire::Type::kA : wire::Type::kAaaa,
+                .ttl = kNeighbourTtl,
+                .rdata = {bytes.begin(), bytes.end()}});
+    }
+  }
+  for (const docker::AddressName& reverse : reverse_names) {
+    const auto name = wire::DomainName::from_text(reverse.name);
+    if (!name) continue;
+    data.add(policy::reverse_name(reverse.address), false,
+             {.type = wire::Type::kPtr,
+              .ttl = kNeighbourTtl,
+              .rdata = {name->wire().begin(), name->wire().end()}});
+  }
+  if (data.size() == 0) return nullptr;
+  return std::make_shared<const policy::Neighbours>(std::move(data));
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,42 @@
+// What an attached container may resolve.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "docker/names.h"
+#include "engine/snapshot.h"
+#include "policy/grants.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+
+namespace nxgate::app {
+
+/// The policy of one attached container, apart from the configuration's part in it.
+struct AttachedPolicy {
+  std::string key;   ///< by which its listeners name it
+  std::string base;  ///< the policy of the configuration
+  std::shared_ptr<const policy::Matcher> narrowing;
+  std::shared_ptr<const policy::Neighbours> neighbours;
+  std::shared_ptr<policy::Grants> grants;
+};
+
+/// The two put together; null if the configuration has no such policy, so that nothing resolves.
+[[nodiscard]] std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
+                                                               const engine::Snapshot& bare);
+
+/// Rules of a label `nxgate.allow`, separated by commas. What is no rule is left out, with a
+/// warning that names `container`.
+[[nodiscard]] std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
+                                                                  std::string_view container);
+
+/// Local data of the names of a container's networks; null if there are none.
+[[nodiscard]] std::shared_ptr<const policy::Neighbours> neighbours_of(
+    const std::vector<docker::NamedAddresses>& names,
+    const std::vector<docker::AddressName>& reverse_names);
+
+}  // namespace nxgate::app

@@ -1,0 +1,330 @@
+#include "app/attacher.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+
+#include "app/attachments.h"
+#include "app/leftovers.h"
+#include "app/options.h"
+#include "app/reloader.h"
+#include "app/selection.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "docker/client.h"
+#include "docker/container.h"
+#include "docker/names.h"
+#include "docker/netns_watch.h"
+#include "docker/watcher.h"
+#include "sys/netns.h"
+
+namespace nxgate::app {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr Milliseconds kLookAgain{1000};
+/// Between the runtime's first process and the container's own there are tens of milliseconds.
+constexpr Milliseconds kLookForOccupant{5};
+constexpr Milliseconds kLongestStart{10'000};
+
+sys::NetnsRef netns_of(const docker::Container& container) {
+  return sys::NetnsRef(fmt::format("pid:{}", container.pid));
+}
+
+/// What the operator should know about a container, if anything.
+std::string warning_about(const docker::Container& container) {
+  if (container.privileged) return "it is privileged and can undo the gate";
+  if (container.can_undo()) {
+    return "it has NET_ADMIN or SYS_ADMIN and can undo the gate; run it without --cap-add";
+  }
+  return {};
+}
+
+/// Shares another container's namespace.
+bool is_guest(const docker::Container& container) {
+  return container.network_mode.starts_with("container:");
+}
+
+Result<void> check_attachable(const docker::Container& container) {
+  if (!container.running || container.pid == 0) {
+    return fail(
+        fmt::format("container {} isn't running; start it first, or let `nxgate docker` "
+                    "wait for it",
+                    container.name));
+  }
+  if (container.network_mode == "host") {
+    return fail(
+        fmt::format("container {} uses the host's own network, which is never touched; "
+                    "let its programs ask nxgate by --dns instead",
+                    container.name));
+  }
+  if (!netns_of(container).identity()) {
+    return fail(
+        fmt::format("container {}: there is no process {} here; run nxgate on the engine's "
+                    "host, in its pid namespace, as root",
+                    container.name, container.pid));
+  }
+  return {};
+}
+
+/// Runs one request to its end.
+template <class T>
+Result<T> wait_for(asio::io_context& loop, asio::awaitable<Result<T>> request) {
+  std::optional<Result<T>> outcome;
+  asio::co_spawn(loop, std::move(request),
+                 [&outcome](std::exception_ptr, Result<T> result) { outcome = std::move(result); });
+  loop.run();
+  loop.restart();
+  if (!outcome) return fail("the engine didn't answer");
+  return *std::move(outcome);
+}
+
+asio::awaitable<void> list_all(docker::Client client,
+                               std::function<void(Result<std::vector<docker::Container>>)> listed) {
+  listed(co_await client.list(true));
+}
+
+}  // namespace
+
+Result<docker::Container> find_container(const std::string& socket, const std::string& name) {
+  asio::io_context loop(1);
+  docker::Client client(loop, socket);
+  return wait_for(loop, client.inspect(name));
+}
+
+std::string engine_version(const std::string& socket) {
+  asio::io_context loop(1);
+  docker::Client client(loop, socket);
+  const auto version = wait_for(loop, client.version());
+  return version ? version->engine : "";
+}
+
+Result<Targets> find_targets(const Options& options, const config::DockerSettings& settings) {
+  Targets targets;
+  if (options.command == Command::kDocker || !options.containers.empty()) {
+    auto socket = docker::engine_socket(settings.socket);
+    if (!socket) return std::unexpected(socket.error());
+    targets.socket = *std::move(socket);
+  }
+  for (const std::string& name : options.containers) {
+    auto container = find_container(targets.socket, name);
+    if (!container) return std::unexpected(container.error());
+    if (auto checked = check_attachable(*container); !checked) {
+      return std::unexpected(checked.error());
+    }
+    targets.containers.push_back(*std::move(container));
+  }
+  for (const NamespaceOption& given : options.namespaces) {
+    Subject subject{.label = given.label,
+                    .netns = sys::NetnsRef(given.netns),
+                    .choice = {.policy = options.policy, .allow = {}, .complaint = {}},
+                    .warning = {}};
+    if (auto opened = subject.netns.open(); !opened) return std::unexpected(opened.error());
+    targets.namespaces.push_back(std::move(subject));
+  }
+  return targets;
+}
+
+Attacher::Attacher(asio::io_context& loop, const Options& options, Targets targets,
+                   Reloader& reloader, Attachments& attachments)
+    : loop_(loop),
+      options_(options),
+      targets_(std::move(targets)),
+      reloader_(reloader),
+      attachments_(attachments),
+      client_(loop, targets_.socket),
+      timer_(loop),
+      occupied_(loop) {
+  if (!targets_.socket.empty()) {
+    watcher_ = std::make_unique<docker::Watcher>(loop, targets_.socket, *this);
+  }
+}
+
+Attacher::~Attacher() = default;
+
+void Attacher::start(std::function<void(Result<void>)> ready) {
+  ready_ = std::move(ready);
+  if (watcher_) {
+    watcher_->start();
+  } else {
+    const std::vector<Error> errors = reconcile();
+    be_ready(errors.empty() ? Result<void>() : std::unexpected(errors.front()));
+  }
+  look_again();
+}
+
+void Attacher::be_ready(Result<void> how) {
+  if (how) remove_leftovers();
+  if (ready_) std::exchange(ready_, nullptr)(std::move(how));
+}
+
+void Attacher::look_again() {
+  timer_.expires_after(kLookAgain);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    reconcile(true);
+    look_again();
+  });
+}
+
+void Attacher::on_engine(const docker::EngineVersion& version) {
+  if (lost_) log::info("the engine is back: Docker {}", version.engine);
+  if (!lost_) log::info("watching Docker {} at {}", version.engine, targets_.socket);
+  lost_ = false;
+  const sys::NetnsRef engines_own(fmt::format("pid:{}", docker::engine_process(targets_.socket)));
+  if (const auto identity = engines_own.identity()) attachments_.spare(*identity);
+  watch_namespaces();
+}
+
+/// Where the engine keeps them is known once it answers; it may be another engine than before.
+void Attacher::watch_namespaces() {
+  netns_watch_ =
+      std::make_unique<docker::NetnsWatch>(loop_, docker::netns_directory(targets_.socket),
+                                           [this](const std::string& path) { appeared(path); });
+  if (auto started = netns_watch_->start(); !started) {
+    log::warning("{}; a container's first questions may come before it is attached",
+                 started.error().message);
+  }
+}
+
+void Attacher::on_engine_lost(const Error& error) {
+  if (!lost_)
+    log::warning("{}; what is attached stays so, and the engine is waited for", error.message);
+  lost_ = true;
+  if (!ready_) return;
+  be_ready(targets_.watches_all() ? Result<void>() : std::unexpected(error));
+}
+
+void Attacher::on_containers(const std::vector<docker::Container>& running) {
+  running_ = running;
+  const auto runs = [&](const docker::Container& each) {
+    return std::ranges::find(running_, each.id, &docker::Container::id) != running_.end();
+  };
+  std::erase_if(starting_, runs);
+  std::erase_if(created_, runs);  // it may be called something else when it starts the next time
+  const std::vector<Error> errors = reconcile();
+  if (!ready_) return;
+  const bool fatal = !targets_.watches_all() && !errors.empty();
+  be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
+}
+
+/// A namespace came into being: if a container is about to start in it, its first question must
+/// find the gate up already. Some engines make the namespace before there is a process to put into
+/// it.
+void Attacher::appeared(const std::string& path) {
+  const auto identity = sys::NetnsRef(path).identity();
+  if (!identity) return;
+  const bool looking = !empty_.empty();
+  learn_created();
+  empty_.emplace(*identity, Clock::now() + kLongestStart);
+  if (!looking) await_occupants();
+}
+
+void Attacher::await_occupants() {
+  std::set<std::uint64_t> namespaces;
+  for (const auto& [identity, until] : empty_) namespaces.insert(identity);
+  for (const auto& [identity, occupant] : docker::find_occupants(namespaces)) {
+    const auto known = empty_.extract(identity);
+    attach_starting(occupant, [this, identity, until = known.mapped()](const Result<void>& done) {
+      if (done || attachments_.has_failed(identity)) return;
+      // The engine didn't list it yet.
+      const bool looking = !empty_.empty();
+      empty_.emplace(identity, until);
+      if (!looking) await_occupants();
+    });
+  }
+  std::erase_if(empty_, [now = Clock::now()](const auto& each) { return each.second < now; });
+  if (empty_.empty()) return;
+  occupied_.expires_after(kLookForOccupant);
+  occupied_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) await_occupants();
+  });
+}
+
+/// Before it is known whose namespace it is, so that then nothing need be waited for.
+void Attacher::learn_created() {
+  auto learn = [this](Result<std::vector<docker::Container>> listed) {
+    if (listed) created_ = *std::move(listed);
+  };
+  asio::co_spawn(loop_, list_all(client_, std::move(learn)), asio::detached);
+}
+
+void Attacher::attach_starting(const docker::Occupant& occupant,
+                               std::function<void(Result<void>)> done) {
+  const auto attach = [this, occupant](const std::vector<docker::Container>& all) -> Result<void> {
+    const auto container = std::ranges::find(all, occupant.container, &docker::Container::id);
+    if (container == all.end()) return fail("there is no container " + occupant.container);
+    return add_starting(*container, occupant.pid);
+  };
+  if (attach(created_)) return done({});
+  auto again = [attach, done = std::move(done)](Result<std::vector<docker::Container>> listed) {
+    done(listed ? attach(*listed) : std::unexpected(listed.error()));
+  };
+  asio::co_spawn(loop_, list_all(client_, std::move(again)), asio::detached);
+}
+
+/// In haste: the others are looked at when the engine reports it running.
+Result<void> Attacher::add_starting(docker::Container container, pid_t pid) {
+  container.pid = pid;
+  container.running = true;
+  std::erase_if(starting_, [&](const auto& each) { return each.id == container.id; });
+  std::vector<Subject> wanted;
+  add_subject(container, wanted);
+  starting_.push_back(std::move(container));
+  if (wanted.empty()) return {};
+  wanted.front().starting = true;
+  return attachments_.add(wanted.front());
+}
+
+std::optional<Choice> Attacher::choose(const docker::Container& container) const {
+  if (targets_.watches_all()) return select(container, reloader_.docker());
+  const auto& wanted = targets_.containers;
+  if (std::ranges::find(wanted, container.id, &docker::Container::id) == wanted.end()) {
+    return std::nullopt;
+  }
+  return Choice{.policy = options_.policy, .allow = {}, .complaint = {}};
+}
+
+void Attacher::add_subject(const docker::Container& container, std::vector<Subject>& wanted) const {
+  const bool reachable = container.pid != 0 && container.network_mode != "host";
+  const auto choice = reachable ? choose(container) : std::nullopt;
+  if (!choice) return;
+  wanted.push_back({.label = container.name,
+                    .netns = netns_of(container),
+                    .choice = *choice,
+                    .warning = warning_about(container),
+                    .names = docker::names_for(container, running_),
+                    .reverse_names = docker::reverse_names_for(container, running_)});
+}
+
+/// The owner of a namespace goes before the guests in it.
+std::vector<Error> Attacher::reconcile(bool look) {
+  std::vector<Subject> wanted = targets_.namespaces;
+  for (const bool guests : {false, true}) {
+    for (const docker::Container& container : running_) {
+      if (is_guest(container) == guests) add_subject(container, wanted);
+    }
+  }
+  for (const docker::Container& container : starting_) add_subject(container, wanted);
+  std::erase_if(starting_,
+                [](const docker::Container& each) { return !netns_of(each).identity(); });
+  return attachments_.reconcile(wanted, look);
+}
+
+}  // namespace nxgate::app

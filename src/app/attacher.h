@@ -1,0 +1,104 @@
+// Finds out what should be attached, and keeps it so.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "app/attachments.h"
+#include "app/options.h"
+#include "app/reloader.h"
+#include "app/selection.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "docker/client.h"
+#include "docker/container.h"
+#include "docker/netns_watch.h"
+#include "docker/watcher.h"
+
+namespace nxgate::app {
+
+/// Whom `attach` was asked to attach, found at start.
+struct Targets {
+  std::vector<docker::Container> containers;
+  std::vector<Subject> namespaces;  ///< of --pid and --netns
+  std::string socket;               ///< the engine's; empty when no engine is asked
+
+  [[nodiscard]] bool watches_all() const { return containers.empty() && namespaces.empty(); }
+};
+
+/// Looks for them, asking the engine if need be. The error says which can't be attached and why.
+[[nodiscard]] Result<Targets> find_targets(const Options& options,
+                                           const config::DockerSettings& settings);
+
+/// One container, asked of the engine now.
+[[nodiscard]] Result<docker::Container> find_container(const std::string& socket,
+                                                       const std::string& name);
+
+/// Its version, or nothing if it doesn't answer.
+[[nodiscard]] std::string engine_version(const std::string& socket);
+
+/// Turns what the engine tells, and namespaces given outright, into attachments; looks again once a
+/// second, since a process or a namespace file goes away without a word. Main thread.
+class Attacher final : public docker::Observer {
+ public:
+  Attacher(boost::asio::io_context& loop, const Options& options, Targets targets,
+           Reloader& reloader, Attachments& attachments);
+  ~Attacher() override;
+
+  /// `ready` is called once, when everything that is there is attached or when it is certain that
+  /// the engine must be waited for; an error is fatal for `attach`.
+  void start(std::function<void(Result<void>)> ready);
+
+  /// Chooses anew, as after a reload.
+  void reconsider() { reconcile(); }
+
+  /// Attaches a container that the runtime is about to start, and says how that went.
+  void attach_starting(const docker::Occupant& occupant, std::function<void(Result<void>)> done);
+
+ private:
+  void on_engine(const docker::EngineVersion& version) override;
+  void on_containers(const std::vector<docker::Container>& running) override;
+  void on_engine_lost(const Error& error) override;
+
+  void watch_namespaces();
+  void look_again();
+  void appeared(const std::string& path);
+  void await_occupants();
+  void learn_created();
+  Result<void> add_starting(docker::Container container, pid_t pid);
+  std::vector<Error> reconcile(bool look = false);
+  void add_subject(const docker::Container& container, std::vector<Subject>& wanted) const;
+  [[nodiscard]] std::optional<Choice> choose(const docker::Container& container) const;
+  void be_ready(Result<void> how);
+
+  boost::asio::io_context& loop_;
+  const Options& options_;
+  Targets targets_;
+  Reloader& reloader_;
+  Attachments& attachments_;
+  docker::Client client_;
+  std::unique_ptr<docker::Watcher> watcher_;
+  std::unique_ptr<docker::NetnsWatch> netns_watch_;
+  boost::asio::steady_timer timer_;
+  std::vector<docker::Container> running_;
+  /// Seen by their namespaces before the engine reports them running.
+  std::vector<docker::Container> starting_;
+  /// Namespaces in which no process of a container has been seen yet, and until when one may be.
+  std::map<std::uint64_t, Instant> empty_;
+  boost::asio::steady_timer occupied_;
+  /// What was there, running or not, when the last of them appeared.
+  std::vector<docker::Container> created_;
+  std::function<void(Result<void>)> ready_;
+  bool lost_ = false;
+};
+
+}  // namespace nxgate::app

@@ -1,0 +1,21 @@
+// The part of serving that attaches: from the first container to the last gate taken away.
+#pragma once
+
+#include <string>
+
+#include "app/attacher.h"
+#include "app/main_loop.h"
+#include "app/options.h"
+#include "app/reloader.h"
+#include "app/workers.h"
+#include "base/error.h"
+
+namespace nxgate::app {
+
+/// Attaches, logs `ready`, runs the loop until it is told to stop, and detaches everything. The
+/// result is as MainLoop::run gives it; the error is why `attach` could not begin.
+[[nodiscard]] Result<std::string> run_attaching(MainLoop& loop, const Options& options,
+                                                Targets targets, Reloader& reloader,
+                                                Workers& workers, const std::string& ready);
+
+}  // namespace nxgate::app

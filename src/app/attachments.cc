@@ -1,0 +1,225 @@
+#include "app/attachments.h"
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "app/attached_policy.h"
+#include "app/reloader.h"
+#include "app/workers.h"
+#include "base/address.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "netfilter/gate.h"
+#include "policy/grants.h"
+#include "serve/worker.h"
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+#include "sys/socket.h"
+#include "wire/name.h"
+
+namespace nxgate::app {
+
+using netfilter::Gate;
+using netfilter::GatePorts;
+
+struct Attachments::Attachment {
+  Subject subject;
+  sys::NetnsRef pinned;
+  AttachedPolicy policy;
+  std::optional<Gate> gate;
+};
+
+namespace {
+
+/// UDP and TCP on one loopback address, each at a port of the kernel's choice.
+Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& netns,
+                                    const std::string& policy) {
+  serve::OpenListener open{
+      .listener = {{Endpoint::parse(address, 0).value(), {}, netns}, policy}, .udp = {}, .tcp = {}};
+  for (const auto& [kind, socket] :
+       {std::pair(sys::SocketKind::kUdp, &open.udp), std::pair(sys::SocketKind::kTcp, &open.tcp)}) {
+    auto opened = sys::open_listener(kind, open.listener.at, sys::Sharing::kNobody);
+    if (!opened) return std::unexpected(opened.error());
+    *socket = *std::move(opened);
+  }
+  return open;
+}
+
+void set_policy(AttachedPolicy& policy, const Subject& subject) {
+  policy.base = subject.choice.policy;
+  policy.narrowing =
+      subject.choice.allow ? narrowing_of(*subject.choice.allow, subject.label) : nullptr;
+  policy.neighbours = neighbours_of(subject.names, subject.reverse_names);
+}
+
+std::string described(const Subject& subject) {
+  std::string text = "policy " + subject.choice.policy;
+  if (subject.choice.allow) text += fmt::format(" narrowed to \"{}\"", *subject.choice.allow);
+  return text;
+}
+
+}  // namespace
+
+Attachments::Attachments(Reloader& reloader, Workers& workers, netfilter::OnDeath on_death)
+    : reloader_(reloader), workers_(workers), on_death_(on_death) {
+  for (const auto& host : {sys::NetnsRef(), sys::NetnsRef("pid:1")}) {
+    if (const auto identity = host.identity()) spared_.insert(*identity);
+  }
+}
+
+Attachments::~Attachments() = default;
+
+std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted, bool look) {
+  std::map<std::uint64_t, const Subject*> present;
+  std::vector<Error> errors;
+  for (const Subject& subject : wanted) {
+    if (const auto identity = subject.netns.identity()) present.emplace(*identity, &subject);
+  }
+  bool changed = false;
+  std::erase_if(attached_, [&](auto& entry) {
+    const bool gone = !present.contains(entry.first);
+    // Mostly the last process has ended.
+    if (gone) detach(*entry.second, netfilter::Flows::kNone);
+    changed = changed || gone;
+    return gone;
+  });
+  std::erase_if(failed_, [&](const auto& entry) { return !present.contains(entry.first); });
+  for (const auto& [identity, subject] : present) {
+    if (const auto held = attached_.find(identity); held != attached_.end()) {
+      changed = update(*held->second, *subject, look) || changed;
+    } else if (auto done = attach(identity, *subject); !done) {
+      report(identity, subject->label, done.error().message);
+      errors.push_back({subject->label + ": " + done.error().message});
+    }
+  }
+  if (changed) publish();
+  return errors;
+}
+
+void Attachments::report(std::uint64_t identity, const std::string& label,
+                         const std::string& error) {
+  std::string& known = failed_[identity];
+  if (known == error) return;
+  known = error;
+  log::error("cannot attach {}: {}", label, error);
+}
+
+/// The policy is in force before anybody listens, and somebody listens before questions are
+/// redirected.
+Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject) {
+  if (spared_.contains(identity)) {
+    return fail(
+        "it uses the host's own network, which is never touched; let its programs ask "
+        "nxgate by --dns instead");
+  }
+  auto attachment = std::make_unique<Attachment>();
+  auto pinned = subject.netns.pin();
+  if (!pinned) return std::unexpected(pinned.error());
+  attachment->subject = subject;
+  attachment->pinned = *std::move(pinned);
+  attachment->policy.key = fmt::format("attached/{}", identity);
+  attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
+  set_policy(attachment->policy, subject);
+
+  auto v4 = open_at("127.0.0.1", attachment->pinned, attachment->policy.key);
+  if (!v4) return std::unexpected(v4.error());
+  // A namespace without IPv6 has no ::1.
+  auto v6 = open_at("::1", attachment->pinned, attachment->policy.key);
+  GatePorts ports{.udp4 = sys::local_port(v4->udp), .tcp4 = sys::local_port(v4->tcp)};
+  if (v6) {
+    ports.udp6 = sys::local_port(v6->udp);
+    ports.tcp6 = sys::local_port(v6->tcp);
+  }
+  const auto& held = attached_.emplace(identity, std::move(attachment)).first->second;
+  publish();
+  workers_.adopt(*std::move(v4));
+  if (v6) workers_.adopt(*std::move(v6));
+  const auto flows = subject.starting ? netfilter::Flows::kNone : netfilter::Flows::kForget;
+  auto gate = Gate::close(held->pinned, ports, on_death_, flows);
+  if (!gate) {
+    workers_.abandon(held->policy.key);
+    attached_.erase(identity);
+    publish();
+    return std::unexpected(gate.error());
+  }
+  held->gate = *std::move(gate);
+  failed_.erase(identity);
+  log::info("attached {} ({})", subject.label, described(subject));
+  if (!subject.choice.complaint.empty()) {
+    log::warning("{}: {}", subject.label, subject.choice.complaint);
+  }
+  if (!subject.warning.empty()) log::warning("{}: {}", subject.label, subject.warning);
+  if (!held->gate->stops_packet_sockets()) {
+    log::warning(
+        "{}: a program with NET_RAW can send DNS past the gate by a packet socket ({}); "
+        "run it with --cap-drop NET_RAW",
+        subject.label, held->gate->egress_error());
+  }
+  return {};
+}
+
+Result<void> Attachments::add(const Subject& subject) {
+  const auto identity = subject.netns.identity();
+  if (!identity) return fail(subject.label + " has no network namespace any more");
+  if (attached_.contains(*identity)) return {};
+  auto done = attach(*identity, subject);
+  if (!done) report(*identity, subject.label, done.error().message);
+  return done;
+}
+
+/// Whether something changed that must be published.
+bool Attachments::update(Attachment& attachment, const Subject& subject, bool look) {
+  Subject& known = attachment.subject;
+  const bool chosen_anew = known.choice != subject.choice;
+  const bool same =
+      !chosen_anew && known.names == subject.names && known.reverse_names == subject.reverse_names;
+  known.label = subject.label;
+  // Other names may mean other networks, and so other links.
+  if (look || !same) look_after(attachment);
+  if (same) return false;
+  known = subject;
+  set_policy(attachment.policy, subject);
+  if (chosen_anew) log::info("{}: {} from now on", subject.label, described(subject));
+  return true;
+}
+
+void Attachments::look_after(Attachment& attachment) {
+  const std::string& label = attachment.subject.label;
+  if (const auto kept = attachment.gate->keep(); !kept) {
+    log::repeated("gate " + label, fmt::format("{}: {}", label, kept.error().message));
+  } else if (*kept) {
+    log::warning("{}: somebody took nxgate's rules away; they are back", label);
+  }
+}
+
+void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
+  if (auto opened = attachment.gate->open(flows); !opened) {
+    log::warning("{}: {}", attachment.subject.label, opened.error().message);
+  }
+  workers_.abandon(attachment.policy.key);
+  log::info("detached {}", attachment.subject.label);
+}
+
+void Attachments::detach_all() {
+  for (const auto& [identity, attachment] : attached_)
+    detach(*attachment, netfilter::Flows::kForget);
+  attached_.clear();
+}
+
+void Attachments::publish() {
+  std::vector<AttachedPolicy> policies;
+  policies.reserve(attached_.size());
+  for (const auto& [identity, attachment] : attached_) policies.push_back(attachment->policy);
+  reloader_.set_attached(std::move(policies));
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,79 @@
+// The namespaces that are attached: a gate, listeners and a policy each.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "app/attached_policy.h"
+#include "app/reloader.h"
+#include "app/selection.h"
+#include "app/workers.h"
+#include "base/error.h"
+#include "docker/names.h"
+#include "netfilter/gate.h"
+#include "sys/netns.h"
+
+namespace nxgate::app {
+
+/// A namespace that should be attached, and what is to be enforced in it.
+struct Subject {
+  std::string label;  ///< as the operator knows it: `web`, `pid 4711`, `/run/netns/app`
+  sys::NetnsRef netns;
+  Choice choice;
+  std::string warning;    ///< for the log when it is attached
+  bool starting = false;  ///< nothing has run in there yet
+  std::vector<docker::NamedAddresses> names{};
+  std::vector<docker::AddressName> reverse_names{};
+};
+
+/// Brings what is attached in line with what should be. Main thread; destroying it leaves every
+/// gate as it is.
+class Attachments {
+ public:
+  /// Our own namespace and that of the first process are never attached.
+  Attachments(Reloader& reloader, Workers& workers, netfilter::OnDeath on_death);
+  ~Attachments();
+  Attachments(const Attachments&) = delete;
+  Attachments& operator=(const Attachments&) = delete;
+
+  /// Attaches, updates and detaches. Two subjects in one namespace are one attachment, by the first
+  /// of them. The errors are those of subjects that could not be attached; each is logged once.
+  /// `look` also puts right what somebody changed in the namespaces.
+  std::vector<Error> reconcile(const std::vector<Subject>& wanted, bool look);
+
+  /// Attaches this one as well, if it isn't.
+  [[nodiscard]] Result<void> add(const Subject& subject);
+
+  /// Takes every gate away.
+  void detach_all();
+
+  /// Whether attaching was tried in vain, as the log tells.
+  [[nodiscard]] bool has_failed(std::uint64_t identity) const { return failed_.contains(identity); }
+
+  /// Nor is this one: the engine's.
+  void spare(std::uint64_t identity) { spared_.insert(identity); }
+
+ private:
+  struct Attachment;
+  using Attached = std::map<std::uint64_t, std::unique_ptr<Attachment>>;
+
+  [[nodiscard]] Result<void> attach(std::uint64_t identity, const Subject& subject);
+  void report(std::uint64_t identity, const std::string& label, const std::string& error);
+  bool update(Attachment& attachment, const Subject& subject, bool look);
+  void look_after(Attachment& attachment);
+  void detach(Attachment& attachment, netfilter::Flows flows);
+  void publish();
+
+  Reloader& reloader_;
+  Workers& workers_;
+  netfilter::OnDeath on_death_;
+  std::set<std::uint64_t> spared_;
+  Attached attached_;
+  std::map<std::uint64_t, std::string> failed_;  ///< and why, as logged
+};
+
+}  // namespace nxgate::app

@@ -1,0 +1,51 @@
+#include "app/leftovers.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "base/log.h"
+#include "netfilter/gate.h"
+#include "sys/netns.h"
+
+namespace nxgate::app {
+namespace {
+
+using Namespaces = std::map<std::uint64_t, sys::NetnsRef>;
+
+void add(Namespaces& found, const std::string& text) {
+  const sys::NetnsRef netns(text);
+  if (const auto identity = netns.identity()) found.emplace(*identity, netns);
+}
+
+Namespaces all_namespaces() {
+  Namespaces found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/run/netns", error)) {
+    add(found, entry.path());
+  }
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") == std::string::npos) add(found, "pid:" + name);
+  }
+  return found;
+}
+
+}  // namespace
+
+void remove_leftovers() {
+  for (const auto& [identity, netns] : all_namespaces()) {
+    const auto owner = netfilter::find_gate(netns);
+    if (!owner || !*owner || (*owner)->alive()) continue;
+    if (auto removed = netfilter::remove_gate(netns)) {
+      log::info("removed what the nxgate of pid {} left in {}", (*owner)->pid, netns.text());
+    } else {
+      log::warning("{}", removed.error().message);
+    }
+  }
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,98 @@
+#include "app/targeted.h"
+
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include <fmt/core.h>
+
+#include "app/attacher.h"
+#include "app/options.h"
+#include "base/address.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "docker/client.h"
+#include "docker/container.h"
+#include "doctor/doctor.h"
+#include "netfilter/gate.h"
+#include "sys/netns.h"
+
+namespace nxgate::app {
+namespace {
+
+config::DockerSettings engine_settings(const Options& options) {
+  config::DockerSettings settings;
+  if (options.engine) settings.socket = options.engine->value;
+  return settings;
+}
+
+int failed(const Error& error) {
+  fmt::print(stderr, "nxgate: {}\n", error.message);
+  return kFailure;
+}
+
+Result<void> detach_one(const std::string& label, const sys::NetnsRef& netns) {
+  const auto owner = netfilter::find_gate(netns);
+  if (!owner) return std::unexpected(owner.error());
+  if (*owner && (*owner)->alive()) {
+    return fail(
+        fmt::format("{} is held by the nxgate of pid {}, which detaches when it is stopped "
+                    "(kill {})",
+                    label, (*owner)->pid, (*owner)->pid));
+  }
+  if (auto removed = netfilter::remove_gate(netns); !removed) return removed;
+  fmt::print("{}: {}\n", label, *owner ? "detached" : "was not attached");
+  return {};
+}
+
+/// A path or `ip netns` name that is there.
+bool is_namespace(const std::string& text) { return sys::NetnsRef(text).identity().has_value(); }
+
+Result<doctor::Patient> patient_of(const Options& options) {
+  const std::string& name = options.name;
+  const bool number = name.find_first_not_of("0123456789") == std::string::npos;
+  if (number && is_namespace("pid:" + name)) {
+    return doctor::Patient{.label = "pid " + name, .netns = "pid:" + name, .pid = std::stoi(name)};
+  }
+  if (name.contains('/')) {
+    return doctor::Patient{.label = name, .netns = name};
+  }
+  const auto socket = docker::engine_socket(engine_settings(options).socket);
+  if (!socket) return std::unexpected(socket.error());
+  auto container = find_container(*socket, name);
+  if (!container && is_namespace(name)) return doctor::Patient{.label = name, .netns = name};
+  if (!container) return std::unexpected(container.error());
+  if (container->pid == 0) return fail(fmt::format("container {} isn't running", name));
+  return doctor::Patient{.label = "container " + container->name,
+                         .netns = fmt::format("pid:{}", container->pid),
+                         .pid = container->pid,
+                         .container = *container,
+                         .engine = engine_version(*socket)};
+}
+
+}  // namespace
+
+int detach(const Options& options) {
+  auto targets = find_targets(options, engine_settings(options));
+  if (!targets) return failed(targets.error());
+  for (const docker::Container& container : targets->containers) {
+    const sys::NetnsRef netns(fmt::format("pid:{}", container.pid));
+    if (auto done = detach_one(container.name, netns); !done) return failed(done.error());
+  }
+  for (const Subject& subject : targets->namespaces) {
+    if (auto done = detach_one(subject.label, subject.netns); !done) return failed(done.error());
+  }
+  return kSuccess;
+}
+
+int examine(const Options& options) {
+  const auto patient = patient_of(options);
+  if (!patient) return failed(patient.error());
+  const auto text = doctor::examine(*patient, {});
+  if (!text) return failed(text.error());
+  fmt::print("{}", *text);
+  return kSuccess;
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,55 @@
+#include "app/workers.h"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/worker.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "serve/worker.h"
+#include "telemetry/counters.h"
+
+namespace nxgate::app {
+namespace {
+
+/// How long stopping waits for upstreams that still owe an answer.
+constexpr Milliseconds kGrace{1500};
+
+}  // namespace
+
+Workers::Workers(Shared& shared, const std::vector<serve::Listener>& listeners, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    counters_.push_back(std::make_unique<telemetry::Counters>());
+    workers_.push_back(std::make_unique<Worker>(shared, listeners, *counters_.back(), i == 0));
+  }
+}
+
+Result<void> Workers::open() {
+  for (const auto& worker : workers_) {
+    if (auto opened = worker->open(); !opened) return opened;
+  }
+  return {};
+}
+
+void Workers::run() {
+  for (const auto& worker : workers_) worker->run();
+}
+
+void Workers::stop() {
+  const Instant deadline = Clock::now() + kGrace;
+  for (const auto& worker : workers_) worker->stop(deadline);
+  for (const auto& worker : workers_) worker->join();
+}
+
+void Workers::adopt(serve::OpenListener open) {
+  workers_[next_++ % workers_.size()]->adopt(std::move(open));
+}
+
+void Workers::abandon(const std::string& policy) {
+  for (const auto& worker : workers_) worker->abandon(policy);
+}
+
+}  // namespace nxgate::app

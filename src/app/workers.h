@@ -1,0 +1,39 @@
+// All threads that answer.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/worker.h"
+#include "base/error.h"
+#include "serve/worker.h"
+#include "telemetry/counters.h"
+
+namespace nxgate::app {
+
+/// The threads and their counters, from opening the sockets to the last answer. Main thread.
+class Workers {
+ public:
+  Workers(Shared& shared, const std::vector<serve::Listener>& listeners, std::size_t count);
+
+  [[nodiscard]] Result<void> open();
+  void run();
+  void stop();
+
+  /// Hands an open listener to one of the threads, each in turn.
+  void adopt(serve::OpenListener open);
+  /// Closes the listeners of this policy that were adopted.
+  void abandon(const std::string& policy);
+
+  [[nodiscard]] std::size_t size() const noexcept { return workers_.size(); }
+  [[nodiscard]] std::string summary() const { return telemetry::summary(counters_); }
+
+ private:
+  std::vector<std::unique_ptr<telemetry::Counters>> counters_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace nxgate::app

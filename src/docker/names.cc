@@ -1,0 +1,122 @@
+#include "docker/names.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "docker/container.h"
+
+namespace nxgate::docker {
+namespace {
+
+constexpr std::string_view kDefaultBridge = "bridge";
+constexpr std::string_view kSharedNamespace = "container:";
+
+using Table = std::map<std::string, std::set<IpAddress>>;
+
+/// Another container's place on a network that we are on too.
+struct Neighbour {
+  const Container& container;
+  const Membership& there;
+};
+
+/// The container whose network namespace, and so whose networks, this one uses: mostly itself.
+const Container& networked(const Container& container, const std::vector<Container>& all) {
+  const std::string_view mode = container.network_mode;
+  if (!mode.starts_with(kSharedNamespace)) return container;
+  const std::string_view whose = mode.substr(kSharedNamespace.size());
+  const auto owner = std::ranges::find_if(
+      all, [&](const Container& other) { return other.id == whose || other.name == whose; });
+  return owner == all.end() ? container : *owner;
+}
+
+bool has_names(const Membership& membership) { return membership.network != kDefaultBridge; }
+
+/// A container that is just being started doesn't know the ids of its networks yet.
+bool same_network(const Membership& a, const Membership& b) {
+  return a.network_id.empty() || b.network_id.empty() ? a.network == b.network
+                                                      : a.network_id == b.network_id;
+}
+
+/// Everybody on that network; of `container` what was given rather than what is in `all`.
+std::vector<Neighbour> neighbours(const Container& container, const Membership& here,
+                                  const std::vector<Container>& all) {
+  std::vector<Neighbour> found{{container, here}};
+  for (const Container& other : all) {
+    if (other.id == container.id) continue;
+    for (const Membership& there : other.networks) {
+      if (same_network(there, here)) found.push_back({other, there});
+    }
+  }
+  return found;
+}
+
+bool is_called(const Neighbour& neighbour, const std::string& target) {
+  return neighbour.container.id == target || neighbour.container.name == target ||
+         std::ranges::find(neighbour.there.names, target) != neighbour.there.names.end();
+}
+
+void add(Table& table, const std::string& name, const Membership& place, const Membership& here) {
+  if (name.empty()) return;
+  table[name].insert(place.addresses.begin(), place.addresses.end());
+  table[name + "." + here.network].insert(place.addresses.begin(), place.addresses.end());
+}
+
+/// A link hides what else has that name on its network, even while its target is away.
+bool is_hidden(const Membership& here, const std::string& name) {
+  return std::ranges::find(here.links, name, &Membership::Link::alias) != here.links.end();
+}
+
+void add_network(const Container& container, const Membership& here,
+                 const std::vector<Container>& all, Table& names, Table& links) {
+  for (const Neighbour& neighbour : neighbours(container, here, all)) {
+    for (const std::string& name : neighbour.there.names) {
+      if (!is_hidden(here, name)) add(names, name, neighbour.there, here);
+    }
+    for (const Membership::Link& link : here.links) {
+      if (is_called(neighbour, link.target)) add(links, link.alias, neighbour.there, here);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<NamedAddresses> names_for(const Container& container,
+                                      const std::vector<Container>& all) {
+  const Container& owner = networked(container, all);
+  Table names;
+  Table links;
+  for (const Membership& here : owner.networks) {
+    if (has_names(here)) add_network(owner, here, all, names, links);
+  }
+  links.merge(names);  // where both have a name, the link's addresses stay
+  std::vector<NamedAddresses> result;
+  for (const auto& [name, addresses] : links) {
+    if (!addresses.empty()) result.push_back({name, {addresses.begin(), addresses.end()}});
+  }
+  return result;
+}
+
+std::vector<AddressName> reverse_names_for(const Container& container,
+                                           const std::vector<Container>& all) {
+  const Container& owner = networked(container, all);
+  std::map<IpAddress, std::string> names;
+  for (const Membership& here : owner.networks) {
+    if (!has_names(here)) continue;
+    for (const Neighbour& neighbour : neighbours(owner, here, all)) {
+      if (neighbour.container.name.empty()) continue;
+      for (const IpAddress& address : neighbour.there.addresses) {
+        names.try_emplace(address, neighbour.container.name + "." + here.network);
+      }
+    }
+  }
+  std::vector<AddressName> result;
+  for (const auto& [address, name] : names) result.push_back({address, name});
+  return result;
+}
+
+}  // namespace nxgate::docker

@@ -1,0 +1,114 @@
+#include "doctor/diagnosis.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "doctor/probe.h"
+#include "doctor/resolv_conf.h"
+#include "wire/types.h"
+
+namespace nxgate::doctor {
+namespace {
+
+/// A denied name takes a few milliseconds; whoever needs more than this keeps people waiting.
+constexpr Milliseconds kSlow{500};
+
+std::string duration(Milliseconds time) {
+  if (time < Seconds(1)) return fmt::format("{} ms", time.count());
+  return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1000);
+}
+
+bool is_dockers(const Endpoint& server) { return server.address == IpAddress::v4({127, 0, 0, 11}); }
+
+bool helps(const ProbeResult& result) {
+  return result.reaction == Reaction::kAnswered &&
+         (result.rcode == wire::Rcode::kNoError || result.rcode == wire::Rcode::kNxDomain);
+}
+
+std::string asker(const ExternalProbe& external) {
+  return external.from_host ? "from the host's namespace" : "from inside this namespace";
+}
+
+/// How it is that Docker's resolver doesn't answer.
+void blame_external(const Findings& findings, Diagnosis& diagnosis) {
+  for (const ExternalProbe& external : findings.external) {
+    if (helps(external.result)) continue;
+    diagnosis.verdict.push_back(fmt::format(
+        "127.0.0.11 asks {}{} {}: {}.", external.result.server.address.to_string(),
+        external.guessed ? " (its fallback)" : "", asker(external), describe(external.result)));
+  }
+  if (findings.lookup.reaction != Reaction::kSilent) return;
+  diagnosis.verdict.push_back(fmt::format(
+      "127.0.0.11 then says nothing at all, so the program asks again: {} times {} each.",
+      findings.resolv_conf.attempts, duration(findings.resolv_conf.timeout)));
+}
+
+void blame_servers(const Findings& findings, Diagnosis& diagnosis) {
+  for (const ProbeResult& server : findings.servers) {
+    if (helps(server)) continue;
+    if (is_dockers(server.server) && !findings.external.empty()) {
+      blame_external(findings, diagnosis);
+      continue;
+    }
+    diagnosis.verdict.push_back(fmt::format("{} is asked from inside this namespace: {}.",
+                                            server.server.address.to_string(), describe(server)));
+    if (server.reaction == Reaction::kSilent) {
+      diagnosis.verdict.push_back(fmt::format("The program waits {} for it, {} times.",
+                                              duration(findings.resolv_conf.timeout),
+                                              findings.resolv_conf.attempts));
+    }
+  }
+}
+
+std::string cure_for(const Findings& findings) {
+  if (findings.host_network) return {};
+  return fmt::format("nxgate attach {} --allow NAME --upstream ADDRESS", findings.attach_argument);
+}
+
+}  // namespace
+
+std::string describe(const ProbeResult& result) {
+  switch (result.reaction) {
+    case Reaction::kSilent:
+      return fmt::format("no answer in {}", duration(result.elapsed));
+    case Reaction::kAnswered:
+      return fmt::format("{} in {}", wire::to_string(result.rcode), duration(result.elapsed));
+    case Reaction::kRefused:
+      return "port unreachable, nobody listens there";
+    case Reaction::kNoRoute:
+      return "no route there";
+    case Reaction::kFailed:
+      return "it can't be asked";
+  }
+  return {};
+}
+
+Diagnosis diagnose(const Findings& findings) {
+  Diagnosis diagnosis;
+  const bool fast = helps(findings.lookup) && findings.lookup.elapsed < kSlow;
+  diagnosis.healthy = fast;
+  if (fast) {
+    diagnosis.verdict.push_back(fmt::format("Lookups are healthy: {}{}.", describe(findings.lookup),
+                                            findings.is_attached ? ", answered by nxgate" : ""));
+    return diagnosis;
+  }
+  diagnosis.verdict.push_back(
+      fmt::format("A lookup fails or waits: {}.", describe(findings.lookup)));
+  blame_servers(findings, diagnosis);
+  const bool needs_route =
+      !findings.routes.v4 && !findings.routes.v6 && findings.lookup.reaction == Reaction::kNoRoute;
+  if (needs_route) diagnosis.verdict.emplace_back("This namespace has no default route at all.");
+  if (findings.host_network) {
+    diagnosis.verdict.emplace_back(
+        "It uses the host's own network: mend /etc/resolv.conf of the host.");
+  }
+  diagnosis.cure = cure_for(findings);
+  return diagnosis;
+}
+
+}  // namespace nxgate::doctor

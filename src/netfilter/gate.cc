@@ -1,0 +1,355 @@
+#include "netfilter/gate.h"
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdint>
+#include <expected>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <unistd.h>
+// The kernel's headers after those of libc, which define the same.
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "netfilter/flows.h"
+#include "netfilter/messages.h"
+#include "netfilter/rule.h"
+#include "netfilter/socket.h"
+#include "sys/netns.h"
+
+namespace nxgate::netfilter {
+namespace {
+
+constexpr std::string_view kTable = "nxgate";
+constexpr std::uint16_t kDns = 53;
+constexpr std::array<std::uint8_t, 4> kDockersResolver{127, 0, 0, 11};
+/// Docker's own rules stand at -100.
+constexpr std::int32_t kBeforeDocker = NF_IP_PRI_NAT_DST - 1;
+constexpr Chain kRedirect{NFPROTO_INET, kTable, "redirect"};
+constexpr Chain kGuard{NFPROTO_INET, kTable, "guard"};
+constexpr Chain kEgress{NFPROTO_NETDEV, kTable, "egress"};
+
+/// The time a process was started, the 22nd word of its stat; the second may hold spaces.
+std::optional<std::uint64_t> start_time(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::size_t at = text.rfind(')');
+  if (at == std::string::npos) return std::nullopt;
+  for (int word = 2; word < 22 && at != std::string::npos; ++word) at = text.find(' ', at + 1);
+  if (at == std::string::npos) return std::nullopt;
+  std::uint64_t ticks = 0;
+  const char* const begin = text.data() + at + 1;
+  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), ticks);
+  return error == std::errc{} ? std::optional(ticks) : std::nullopt;
+}
+
+std::string to_record(const GateOwner& owner) {
+  return fmt::format("{} {}", owner.pid, owner.started);
+}
+
+GateOwner parse_record(Bytes bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  GateOwner owner;
+  const char* const end = text.data() + text.size();
+  const auto [after_pid, error] = std::from_chars(text.data(), end, owner.pid);
+  if (error != std::errc{} || after_pid == end) return {};
+  (void)std::from_chars(after_pid + 1, end, owner.started);
+  return owner;
+}
+
+GateOwner ourselves() { return {::getpid(), start_time(::getpid()).value_or(0)}; }
+
+void batch_mark(Messages& messages, std::uint16_t type) {
+  const nfgenmsg header{
+      .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
+  const auto message = messages.message(type, 0, bytes_of(header));
+}
+
+void table(Messages& messages, std::uint16_t type, std::uint8_t family, std::uint32_t flags = 0) {
+  const std::uint16_t create = type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0;
+  const auto message = nft_message(messages, type, create | NLM_F_ACK, family);
+  messages.put_text(NFTA_TABLE_NAME, kTable);
+  if (type != NFT_MSG_NEWTABLE) return;
+  if (flags != 0) messages.put_number(NFTA_TABLE_FLAGS, flags);
+  const std::string record = to_record(ourselves());
+  messages.put(NFTA_TABLE_USERDATA,
+               {reinterpret_cast<const std::uint8_t*>(record.data()), record.size()});
+}
+
+/// Whatever was there goes, in the same transaction as what comes.
+void fresh_table(Messages& messages, std::uint8_t family, OnDeath on_death) {
+  const std::uint32_t flags = on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
+  table(messages, NFT_MSG_NEWTABLE, family, flags);
+  table(messages, NFT_MSG_DELTABLE, family);
+  table(messages, NFT_MSG_NEWTABLE, family, flags);
+}
+
+void base_chain(Messages& messages, const Chain& chain, std::string_view type, std::uint32_t hook,
+                std::int32_t priority, const std::vector<std::string>& links = {}) {
+  const auto message =
+      nft_message(messages, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_ACK, chain.family);
+  messages.put_text(NFTA_CHAIN_TABLE, chain.table);
+  messages.put_text(NFTA_CHAIN_NAME, chain.name);
+  messages.put_text(NFTA_CHAIN_TYPE, type);
+  const auto nested = messages.nest(NFTA_CHAIN_HOOK);
+  messages.put_number(NFTA_HOOK_HOOKNUM, hook);
+  messages.put_number(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(priority));
+  if (links.empty()) return;
+  const auto devices = messages.nest(NFTA_HOOK_DEVS);
+  for (const std::string& link : links) messages.put_text(NFTA_DEVICE_NAME, link);
+}
+
+struct Protocol {
+  std::uint8_t number;
+  std::uint16_t GatePorts::* v4;
+  std::uint16_t GatePorts::* v6;
+};
+constexpr std::array<Protocol, 2> kProtocols{{
+    {IPPROTO_UDP, &GatePorts::udp4, &GatePorts::udp6},
+    {IPPROTO_TCP, &GatePorts::tcp4, &GatePorts::tcp6},
+}};
+
+/// Docker's resolver is one of the namespace's own addresses, and so comes first.
+void add_redirects(Messages& messages, const GatePorts& ports) {
+  for (const Protocol& protocol : kProtocols) {
+    Rule(messages, kRedirect)
+        .family(NFPROTO_IPV4)
+        .protocol(protocol.number)
+        .to_port(kDns)
+        .to_address(kDockersResolver)
+        .redirect(ports.*protocol.v4);
+  }
+  Rule(messages, kRedirect).destination_is(RTN_LOCAL).leave();
+  for (const Protocol& protocol : kProtocols) {
+    for (const auto& [family, port] : {std::pair(NFPROTO_IPV4, ports.*protocol.v4),
+                                       std::pair(NFPROTO_IPV6, ports.*protocol.v6)}) {
+      if (port == 0) continue;  // the guard refuses it
+      Rule(messages, kRedirect)
+          .family(static_cast<std::uint8_t>(family))
+          .protocol(protocol.number)
+          .to_port(kDns)
+          .redirect(port);
+    }
+  }
+}
+
+void add_guards(Messages& messages) {
+  base_chain(messages, kGuard, "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER);
+  Rule(messages, kGuard)
+      .family(NFPROTO_IPV4)
+      .protocol(IPPROTO_TCP)
+      .to_address(kDockersResolver)
+      .reset();
+  Rule(messages, kGuard)
+      .family(NFPROTO_IPV4)
+      .to_address(kDockersResolver)
+      .reject(NFT_REJECT_ICMPX_PORT_UNREACH);
+  Rule(messages, kGuard).protocol(IPPROTO_TCP).to_port(kDns).destination_is_not(RTN_LOCAL).reset();
+  Rule(messages, kGuard)
+      .protocol(IPPROTO_UDP)
+      .to_port(kDns)
+      .destination_is_not(RTN_LOCAL)
+      .reject(NFT_REJECT_ICMPX_PORT_UNREACH);
+  // An ICMP error would find the socket still busy with connect(), and be forgotten.
+  Rule(messages, kGuard).protocol(IPPROTO_TCP).out_of("lo").destination_is(RTN_UNICAST).reset();
+  Rule(messages, kGuard).out_of("lo").destination_is(RTN_UNICAST).reject(NFT_REJECT_ICMPX_NO_ROUTE);
+}
+
+Messages redirect_rules(const GatePorts& ports, OnDeath on_death, bool guarded) {
+  Messages messages;
+  batch_mark(messages, NFNL_MSG_BATCH_BEGIN);
+  fresh_table(messages, NFPROTO_INET, on_death);
+  base_chain(messages, kRedirect, "nat", NF_INET_LOCAL_OUT, kBeforeDocker);
+  add_redirects(messages, ports);
+  if (guarded) add_guards(messages);
+  batch_mark(messages, NFNL_MSG_BATCH_END);
+  return messages;
+}
+
+Messages guard_rules() {
+  Messages messages;
+  batch_mark(messages, NFNL_MSG_BATCH_BEGIN);
+  add_guards(messages);
+  batch_mark(messages, NFNL_MSG_BATCH_END);
+  return messages;
+}
+
+Messages egress_rules(const std::vector<std::string>& links, OnDeath on_death) {
+  Messages messages;
+  batch_mark(messages, NFNL_MSG_BATCH_BEGIN);
+  fresh_table(messages, NFPROTO_NETDEV, on_death);
+  if (!links.empty()) {
+    base_chain(messages, kEgress, "filter", NF_NETDEV_EGRESS, NF_IP_PRI_FILTER, links);
+    for (const Protocol& protocol : kProtocols) {
+      Rule(messages, kEgress).protocol(protocol.number).to_port(kDns).drop();
+    }
+  }
+  batch_mark(messages, NFNL_MSG_BATCH_END);
+  return messages;
+}
+
+std::vector<std::string> links_of(const sys::NetnsRef& netns) {
+  std::vector<std::string> names;
+  const Result<void> entered = sys::in_netns(netns, [&names] {
+    struct if_nameindex* const all = ::if_nameindex();
+    for (const auto* link = all; link != nullptr && link->if_index != 0; ++link) {
+      if (std::string_view(link->if_name) != "lo") names.emplace_back(link->if_name);
+    }
+    ::if_freenameindex(all);
+  });
+  if (!entered) names.clear();
+  return names;
+}
+
+std::error_code find_owner(Socket& socket, std::optional<GateOwner>& owner) {
+  Messages request;
+  {
+    const auto message = nft_message(request, NFT_MSG_GETTABLE, NLM_F_DUMP, NFPROTO_INET);
+  }
+  return socket.dump(request, [&owner](std::uint16_t, Bytes body) {
+    if (body.size() < sizeof(nfgenmsg)) return;
+    bool ours = false;
+    GateOwner record;
+    for_each_attribute(body.subspan(sizeof(nfgenmsg)), [&](std::uint16_t type, Bytes value) {
+      const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
+      if (type == NFTA_TABLE_NAME) ours = text.substr(0, text.find('\0')) == kTable;
+      if (type == NFTA_TABLE_USERDATA) record = parse_record(value);
+    });
+    if (ours) owner = record;
+  });
+}
+
+/// What a refusal of nf_tables means to the operator.
+std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
+  switch (error.value()) {
+    case EPERM:
+      return fmt::format(
+          "no permission to set up rules in {}: needs root or CAP_NET_ADMIN, or another nxgate "
+          "holds its gate",
+          netns.text());
+    case ENOENT:
+    case EOPNOTSUPP:
+    case EPROTONOSUPPORT:
+    case EAFNOSUPPORT:
+      return fmt::format(
+          "this kernel can't set up the rules in {}: {}; it needs nf_tables with nat, redir, "
+          "reject and fib (modules nft_chain_nat, nft_redir, nft_reject_inet, nft_fib_inet)",
+          netns.text(), error.message());
+    default:
+      return fmt::format("cannot set up rules in {}: {}", netns.text(), error.message());
+  }
+}
+
+Result<void> forget_flows(const sys::NetnsRef& netns) {
+  const std::error_code error = forget_dns_flows(netns);
+  if (!error) return {};
+  return fail(fmt::format("cannot end the DNS flows of {}: {}", netns.text(), error.message()));
+}
+
+/// The last route goes first: without the rules it would lead nowhere.
+Result<void> take_down(Socket& socket, const sys::NetnsRef& netns, Flows flows) {
+  if (const auto error = remove_last_route(netns)) {
+    return fail(fmt::format("cannot remove a route in {}: {}", netns.text(), error.message()));
+  }
+  for (const auto family : std::to_array<std::uint8_t>({NFPROTO_INET, NFPROTO_NETDEV})) {
+    Messages messages;
+    batch_mark(messages, NFNL_MSG_BATCH_BEGIN);
+    table(messages, NFT_MSG_DELTABLE, family);
+    batch_mark(messages, NFNL_MSG_BATCH_END);
+    const std::error_code error = socket.transact(messages);
+    if (error && error.value() != ENOENT) return fail(advice(error, netns));
+  }
+  return flows == Flows::kForget ? forget_flows(netns) : Result<void>();
+}
+
+}  // namespace
+
+bool GateOwner::alive() const { return pid > 0 && start_time(pid) == started; }
+
+Result<Gate> Gate::close(const sys::NetnsRef& netns, const GatePorts& ports, OnDeath on_death,
+                         Flows flows) {
+  auto socket = Socket::open(NETLINK_NETFILTER, netns);
+  if (!socket) return std::unexpected(socket.error());
+  std::optional<GateOwner> owner;
+  if (const auto error = find_owner(*socket, owner)) return fail(advice(error, netns));
+  if (owner && *owner != ourselves() && owner->alive()) {
+    return fail(fmt::format("{} is attached already, by the nxgate of pid {}; stop that one first",
+                            netns.text(), owner->pid));
+  }
+  Gate gate(netns, ports, on_death, *std::move(socket));
+  if (auto done = gate.put_up(owner.has_value() || flows == Flows::kNone, flows); !done)
+    return std::unexpected(done.error());
+  return gate;
+}
+
+/// A gate that is replaced leaves no gap. Otherwise the guard comes last: it would refuse what
+/// comes by a flow of before, which is better caught.
+Result<void> Gate::put_up(bool guarded, Flows flows) {
+  if (const auto error = socket_.transact(redirect_rules(ports_, on_death_, guarded))) {
+    return fail(advice(error, netns_));
+  }
+  const bool with_route = on_death_ == OnDeath::kStaysClosed;
+  if (const auto error = with_route ? add_last_route(netns_) : std::error_code()) {
+    return fail(fmt::format("cannot add a route in {}: {}", netns_.text(), error.message()));
+  }
+  cover_links(links_of(netns_));
+  if (flows == Flows::kForget) {
+    if (auto forgotten = forget_flows(netns_); !forgotten) return forgotten;
+  }
+  if (guarded) return {};
+  if (const auto error = socket_.transact(guard_rules())) return fail(advice(error, netns_));
+  return {};
+}
+
+void Gate::cover_links(std::vector<std::string> links) {
+  const std::error_code error = socket_.transact(egress_rules(links, on_death_));
+  egress_error_ = error ? error.message() : "";
+  links_ = std::move(links);
+}
+
+Result<bool> Gate::keep() {
+  std::optional<GateOwner> owner;
+  if (const auto error = find_owner(socket_, owner)) return fail(advice(error, netns_));
+  if (!owner) {
+    if (auto done = put_up(false, Flows::kForget); !done) return std::unexpected(done.error());
+    return true;
+  }
+  std::vector<std::string> links = links_of(netns_);
+  if (links != links_) cover_links(std::move(links));
+  return false;
+}
+
+Result<void> Gate::open(Flows flows) { return take_down(socket_, netns_, flows); }
+
+Result<std::optional<GateOwner>> find_gate(const sys::NetnsRef& netns) {
+  auto socket = Socket::open(NETLINK_NETFILTER, netns);
+  if (!socket) return std::unexpected(socket.error());
+  std::optional<GateOwner> owner;
+  if (const auto error = find_owner(*socket, owner)) return fail(advice(error, netns));
+  return owner;
+}
+
+Result<void> remove_gate(const sys::NetnsRef& netns) {
+  auto socket = Socket::open(NETLINK_NETFILTER, netns);
+  if (!socket) return std::unexpected(socket.error());
+  return take_down(*socket, netns, Flows::kForget);
+}
+
+}  // namespace nxgate::netfilter

@@ -1,0 +1,104 @@
+// The gate of one network namespace: every DNS question asked in there comes to nxgate.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "netfilter/socket.h"
+#include "sys/netns.h"
+
+namespace nxgate::netfilter {
+
+/// Where nxgate listens on 127.0.0.1 and ::1 inside; 0 where it doesn't, and then such questions
+/// are refused.
+struct GatePorts {
+  std::uint16_t udp4 = 0;
+  std::uint16_t tcp4 = 0;
+  std::uint16_t udp6 = 0;
+  std::uint16_t tcp6 = 0;
+};
+
+/// What becomes of the gate when nxgate dies.
+enum class OnDeath : std::uint8_t {
+  kStaysClosed = 0,  ///< questions are refused until nxgate is back or the gate is removed
+  kOpens,            ///< the kernel takes the rules away
+};
+
+/// Whether sockets in the namespace may have asked before. To make the kernel forget their flows
+/// takes a walk over the flows of the whole machine, some 20 ms.
+enum class Flows : std::uint8_t {
+  kForget = 0,
+  kNone,  ///< nothing has run in there yet, or nothing will any more
+};
+
+/// Who put a gate up.
+struct GateOwner {
+  pid_t pid = 0;
+  std::uint64_t started = 0;  ///< clock ticks since boot, since pids are used again
+
+  [[nodiscard]] bool alive() const;
+  bool operator==(const GateOwner&) const = default;
+};
+
+/// Tables of nxgate's own beside whatever else is there, and nothing of anybody else's is changed:
+///
+/// - `inet nxgate`, chain `redirect` (nat, output, just before Docker's): port 53 of 127.0.0.11 and
+///   of every address that isn't the namespace's own goes to our listeners.
+/// - `inet nxgate`, chain `guard` (filter, output): 127.0.0.11 by another port (the engine's
+///   resolver itself), and port 53 of anybody else, are refused.
+/// - `netdev nxgate` (egress of each link): port 53 is dropped also when a packet socket walked
+/// past
+///   the rules above. Kernels before 5.16 have no such hook.
+/// - an IPv4 route by lo, after all others, so that without any route a server can be asked for at
+///   all; whatever else takes it is refused. Not with OnDeath::kOpens, since the
+///   kernel would not take it away.
+///
+/// Setting it up also makes the kernel forget what it knew of DNS flows, so that sockets which
+/// asked before are caught with their next question.
+///
+/// Needs CAP_SYS_ADMIN and CAP_NET_ADMIN. One thread; destroying it leaves the rules in place.
+class Gate {
+ public:
+  /// Puts the gate up, replacing at once one that a dead nxgate left. Fails if a live one holds it.
+  [[nodiscard]] static Result<Gate> close(const sys::NetnsRef& netns, const GatePorts& ports,
+                                          OnDeath on_death, Flows flows = Flows::kForget);
+
+  /// Puts right what changed: links that came or went, rules that somebody took away. The result
+  /// says whether rules had to be put up anew.
+  [[nodiscard]] Result<bool> keep();
+
+  /// Takes everything away again.
+  [[nodiscard]] Result<void> open(Flows flows = Flows::kForget);
+
+  /// Whether packet sockets are stopped as well.
+  [[nodiscard]] bool stops_packet_sockets() const noexcept { return egress_error_.empty(); }
+  /// Why not.
+  [[nodiscard]] const std::string& egress_error() const noexcept { return egress_error_; }
+
+ private:
+  Gate(const sys::NetnsRef& netns, const GatePorts& ports, OnDeath on_death, Socket socket)
+      : netns_(netns), ports_(ports), on_death_(on_death), socket_(std::move(socket)) {}
+
+  [[nodiscard]] Result<void> put_up(bool guarded, Flows flows);
+  void cover_links(std::vector<std::string> links);
+
+  sys::NetnsRef netns_;
+  GatePorts ports_;
+  OnDeath on_death_;
+  Socket socket_;
+  std::vector<std::string> links_;  ///< whose egress is covered
+  std::string egress_error_;
+};
+
+/// Who holds the gate of this namespace; empty when there is none.
+[[nodiscard]] Result<std::optional<GateOwner>> find_gate(const sys::NetnsRef& netns);
+
+/// Takes away what a nxgate that is dead by now left; no gate is fine.
+[[nodiscard]] Result<void> remove_gate(const sys::NetnsRef& netns);
+
+}  // namespace nxgate::netfilter

@@ -1,0 +1,135 @@
+#include "netfilter/gate.h"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "sys/netns.h"
+
+namespace nxgate::netfilter {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+/// What a command prints.
+std::string output_of(const std::string& command) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+  std::string text;
+  std::array<char, 4096> buffer{};
+  while (const std::size_t size = std::fread(buffer.data(), 1, buffer.size(), pipe.get())) {
+    text.append(buffer.data(), size);
+  }
+  return text;
+}
+
+/// A namespace with lo up and a link `eth0`, gone with the test.
+class GateTest : public testing::Test {
+ protected:
+  GateTest() {
+    run("ip netns add " + name);
+    run("ip -n " + name + " link set lo up");
+    run("ip -n " + name + " link add eth0 type veth peer name eth1");
+  }
+  ~GateTest() override { run("ip netns del " + name); }
+
+  static void run(const std::string& command) {
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  }
+  [[nodiscard]] std::string inside(const std::string& command) const {
+    return output_of("ip netns exec " + name + " " + command + " 2>&1");
+  }
+  [[nodiscard]] std::string rules() const { return inside("nft list ruleset"); }
+  [[nodiscard]] std::string routes() const { return inside("ip route show table all proto 153"); }
+
+  const std::string name = fmt::format("nxt{}-gate", ::getpid());
+  const sys::NetnsRef netns{name};
+  const GatePorts ports{.udp4 = 4001, .tcp4 = 4002, .udp6 = 4003, .tcp6 = 4004};
+};
+
+TEST_F(GateTest, RedirectsAndGuardsAndIsGoneWithoutATrace) {
+  const std::string before = inside("ip route show table all");
+  auto gate = Gate::close(netns, ports, OnDeath::kStaysClosed);
+  ASSERT_TRUE(gate) << gate.error().message;
+  EXPECT_THAT(rules(), HasSubstr("priority -101"));
+  for (const char* const rule :
+       {"ip daddr 127.0.0.11 redirect to :4001", "ip daddr 127.0.0.11 redirect to :4002",
+        "fib daddr type local return", "redirect to :4003", "redirect to :4004",
+        "ip daddr 127.0.0.11 reject", "fib daddr type unicast reject with icmpx no-route"}) {
+    EXPECT_THAT(rules(), HasSubstr(rule));
+  }
+  EXPECT_THAT(routes(), HasSubstr("default dev lo table default"));
+  EXPECT_TRUE(gate->stops_packet_sockets()) << gate->egress_error();
+  EXPECT_THAT(rules(), HasSubstr("hook egress devices = { eth0, eth1 }"));
+
+  ASSERT_TRUE(gate->open());
+  EXPECT_THAT(rules(), IsEmpty());
+  EXPECT_EQ(inside("ip route show table all"), before);
+}
+
+TEST_F(GateTest, WithoutIpv6ListenersItsQuestionsAreLeftToTheGuard) {
+  const auto gate = Gate::close(netns, {.udp4 = 4001, .tcp4 = 4002}, OnDeath::kStaysClosed);
+  ASSERT_TRUE(gate) << gate.error().message;
+  EXPECT_THAT(rules(), Not(HasSubstr("nfproto ipv6")));
+}
+
+TEST_F(GateTest, TellsWhoHoldsItAndReplacesItsOwn) {
+  EXPECT_EQ(find_gate(netns).value(), std::nullopt);
+  const auto first = Gate::close(netns, ports, OnDeath::kStaysClosed);
+  ASSERT_TRUE(first);
+  const auto owner = find_gate(netns).value();
+  ASSERT_TRUE(owner);
+  EXPECT_EQ(owner->pid, ::getpid());
+  EXPECT_TRUE(owner->alive());
+  EXPECT_FALSE((GateOwner{owner->pid, owner->started + 1}).alive());
+  const auto second = Gate::close(netns, {.udp4 = 5001, .tcp4 = 5002}, OnDeath::kStaysClosed);
+  ASSERT_TRUE(second);
+  EXPECT_THAT(rules(), HasSubstr(":5001"));
+  EXPECT_THAT(rules(), Not(HasSubstr(":4001")));
+}
+
+TEST_F(GateTest, StaysWhenItsHolderIsGoneUnlessItIsToOpen) {
+  {
+    ASSERT_TRUE(Gate::close(netns, ports, OnDeath::kStaysClosed));
+  }
+  EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));
+  ASSERT_TRUE(remove_gate(netns));
+  EXPECT_THAT(rules(), IsEmpty());
+  {
+    const auto gate = Gate::close(netns, ports, OnDeath::kOpens);
+    ASSERT_TRUE(gate) << gate.error().message;
+    EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));
+  }
+  EXPECT_THAT(rules(), Not(HasSubstr("redirect")));
+}
+
+TEST_F(GateTest, KeepsUpWithLinksAndComesBackWhenFlushed) {
+  auto gate = Gate::close(netns, ports, OnDeath::kStaysClosed);
+  ASSERT_TRUE(gate);
+  EXPECT_FALSE(gate->keep().value()) << "all is well";
+  run("ip -n " + name + " link del eth0");
+  run("ip -n " + name + " link add late0 type veth peer name late1");
+  EXPECT_FALSE(gate->keep().value());
+  EXPECT_THAT(rules(), HasSubstr("devices = { late0, late1 }"));
+  (void)inside("nft flush ruleset");
+  EXPECT_TRUE(gate->keep().value());
+  EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));
+}
+
+TEST_F(GateTest, SaysThatTheNamespaceIsNotThere) {
+  const auto gate = Gate::close(sys::NetnsRef("nxgate-none"), ports, OnDeath::kStaysClosed);
+  ASSERT_FALSE(gate);
+  EXPECT_THAT(gate.error().message, HasSubstr("no network namespace nxgate-none"));
+  EXPECT_FALSE(remove_gate(sys::NetnsRef("nxgate-none")));
+}
+
+}  // namespace
+}  // namespace nxgate::netfilter

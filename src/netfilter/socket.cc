@@ -1,0 +1,131 @@
+#include "netfilter/socket.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <functional>
+#include <system_error>
+#include <utility>
+
+#include <fmt/core.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "netfilter/messages.h"
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+
+namespace nxgate::netfilter {
+namespace {
+
+/// The kernel answers within the system call; this is for one that has lost its way.
+constexpr timeval kPatience{.tv_sec = 2, .tv_usec = 0};
+constexpr std::size_t kLargestRead = 1 << 16;
+
+std::error_code system_error(int error) { return {error, std::system_category()}; }
+
+/// The code of an NLMSG_ERROR, which is 0 for an acknowledgement.
+int error_in(Bytes body) noexcept {
+  std::int32_t code = 0;
+  if (body.size() >= sizeof code) std::memcpy(&code, body.data(), sizeof code);
+  return -code;
+}
+
+}  // namespace
+
+Result<Socket> Socket::open(int protocol, const sys::NetnsRef& netns) {
+  sys::Descriptor socket;
+  int error = 0;
+  const Result<void> entered = sys::in_netns(netns, [&] {
+    socket = sys::Descriptor(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+    error = socket ? 0 : errno;
+  });
+  if (!entered) return std::unexpected(entered.error());
+  if (!socket) {
+    return fail(fmt::format("cannot open a netlink socket in {}: {}", netns.text(),
+                            std::generic_category().message(error)));
+  }
+  const int on = 1;
+  (void)::setsockopt(socket.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  return Socket(std::move(socket));
+}
+
+std::error_code Socket::send(const Messages& messages) {
+  const Bytes bytes = messages.bytes();
+  if (::send(socket_.get(), bytes.data(), bytes.size(), 0) < 0) return system_error(errno);
+  return {};
+}
+
+/// Passes on type, sequence number and body of each message until `each` has had enough.
+std::error_code Socket::receive(
+    const std::function<bool(std::uint16_t, std::uint32_t, Bytes)>& each) {
+  alignas(nlmsghdr) std::array<std::uint8_t, kLargestRead> buffer;
+  while (true) {
+    const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return system_error(errno == EAGAIN ? ETIMEDOUT : errno);
+    Bytes left = Bytes(buffer).first(static_cast<std::size_t>(size));
+    while (left.size() >= sizeof(nlmsghdr)) {
+      nlmsghdr head{};
+      std::memcpy(&head, left.data(), sizeof head);
+      if (head.nlmsg_len < sizeof head || head.nlmsg_len > left.size()) break;
+      const Bytes body = left.first(head.nlmsg_len).subspan(sizeof head);
+      if (!each(head.nlmsg_type, head.nlmsg_seq, body)) return {};
+      left = left.subspan(std::min<std::size_t>(NLMSG_ALIGN(head.nlmsg_len), left.size()));
+    }
+  }
+}
+
+std::error_code Socket::transact(const Messages& messages) {
+  if (const auto error = send(messages)) return error;
+  const std::uint32_t last = messages.last_acknowledged();
+  int first_error = 0;
+  const auto error = receive([&](std::uint16_t type, std::uint32_t sequence, Bytes body) {
+    if (type != NLMSG_ERROR) return true;
+    first_error = error_in(body);
+    return first_error == 0 && sequence != last;
+  });
+  if (error) return error;
+  if (first_error == 0) return {};
+  // The kernel has said all it has to say about this batch; none of it is for the next one.
+  std::array<std::uint8_t, kLargestRead> rest;
+  while (::recv(socket_.get(), rest.data(), rest.size(), MSG_DONTWAIT) > 0) {
+  }
+  return system_error(first_error);
+}
+
+std::error_code Socket::dump(const Messages& request,
+                             const std::function<void(std::uint16_t, Bytes)>& each) {
+  if (const auto error = send(request)) return error;
+  int failure = 0;
+  const auto error = receive([&](std::uint16_t type, std::uint32_t, Bytes body) {
+    if (type == NLMSG_DONE) return false;
+    if (type == NLMSG_ERROR) {
+      failure = error_in(body);
+      return false;
+    }
+    each(type, body);
+    return true;
+  });
+  return failure == 0 ? error : system_error(failure);
+}
+
+void for_each_attribute(Bytes body, const std::function<void(std::uint16_t, Bytes)>& each) {
+  while (body.size() >= sizeof(nlattr)) {
+    nlattr head{};
+    std::memcpy(&head, body.data(), sizeof head);
+    if (head.nla_len < sizeof head || head.nla_len > body.size()) return;
+    each(head.nla_type & NLA_TYPE_MASK, body.first(head.nla_len).subspan(sizeof head));
+    body = body.subspan(std::min<std::size_t>(NLA_ALIGN(head.nla_len), body.size()));
+  }
+}
+
+}  // namespace nxgate::netfilter
