@@ -1,6 +1,7 @@
 #include "docker/client.h"
 
 #include <cstdlib>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,226 +10,137 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/json.hpp>
-#include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "docker/api_version.h"
 #include "docker/container.h"
+#include "docker/fields.h"
+#include "docker/http.h"
 
 namespace nxgate::docker {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
-namespace json = boost::json;
-using asio::local::stream_protocol;
-using boost::system::error_code;
-using Stream = beast::basic_stream<stream_protocol, asio::io_context::executor_type>;
 
 namespace {
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
-constexpr const char* kUsualSocket = "/var/run/docker.sock";
-constexpr std::string_view kUnix = "unix://";
-/// The newest API whose answers we know.
-constexpr int kNewestMinor = 47;
-constexpr std::uint64_t kLargestBody = 64UL << 20;
-constexpr std::size_t kReadSize = 16384;
-constexpr const char* kEvents =
-    "/events?filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D";
+constexpr std::string_view kDefaultSocket = "/var/run/docker.sock";
+constexpr std::string_view kUnixScheme = "unix://";
+constexpr std::string_view kEventFilter = R"({"type":["container","network"]})";
+constexpr unsigned kOk = 200;
+constexpr unsigned kNotFound = 404;
 
-std::string no_connection(const std::string& socket, const error_code& error) {
-  if (error == boost::system::errc::no_such_file_or_directory) {
-    return fmt::format(
-        "there is no engine socket {}; is Docker running? Name another by --engine or DOCKER_HOST",
-        socket);
+/// What the engine itself says about a failure, or the beginning of whatever it sent instead.
+std::string reason(const HttpAnswer& answer) {
+  if (const auto document = parse_document(answer.body)) {
+    std::string fault;
+    const std::string message = Fields(*document, fault).text("message");
+    if (!message.empty()) return message;
   }
-  if (error == boost::system::errc::permission_denied) {
-    return fmt::format("no permission to use the engine's socket {}; run as root or in its group",
-                       socket);
-  }
-  if (error == boost::system::errc::connection_refused) {
-    return fmt::format("nobody answers at the engine's socket {}; is Docker running?", socket);
-  }
-  return fmt::format("cannot connect to the engine's socket {}: {}", socket, error.message());
+  return fmt::format("HTTP status {}", answer.status);
 }
 
-/// What the engine itself says, else the status alone.
-std::string refusal(unsigned status, const std::string& body) {
-  error_code error;
-  const json::value value = json::parse(body, error);
-  const json::object* const object = error ? nullptr : value.if_object();
-  const json::value* const message = object == nullptr ? nullptr : object->if_contains("message");
-  if (message != nullptr && message->is_string()) {
-    return fmt::format("the engine says: {}", std::string_view(message->get_string()));
-  }
-  return fmt::format("the engine answered with status {}", status);
+std::unexpected<Error> refused(std::string_view what, const HttpAnswer& answer) {
+  return fail(fmt::format("the Docker engine refuses {}: {}", what, reason(answer)));
 }
 
-http::request<http::empty_body> request_for(const std::string& target) {
-  http::request<http::empty_body> request(http::verb::get, target, 11);
-  request.set(http::field::host, "docker");
-  request.set(http::field::user_agent, "nxgate");
-  return request;
-}
-
-std::string percent_encoded(std::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.';
-    encoded += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return encoded;
-}
-
-int minor_of(std::string_view version) {
-  const auto dot = version.find('.');
-  return dot == std::string_view::npos ? 0 : std::atoi(version.substr(dot + 1).data());
-}
-
-/// The API that both sides know.
-std::string agreed(const std::string& engines) {
-  return minor_of(engines) > kNewestMinor ? fmt::format("1.{}", kNewestMinor) : engines;
-}
-
-std::string text_of(const json::object& object, std::string_view key) {
-  const json::value* const value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
-
-/// Takes the whole lines off the front of `text`.
-void take_lines(std::string& text, const std::function<void(const Event&)>& seen) {
-  std::size_t begin = 0;
-  for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-    const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    if (const auto event = parse_event(line)) seen(*event);
-  }
-  text.erase(0, begin);
+std::string_view environment_host() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): it reads the environment, which nobody here changes.
+  const char* host = std::getenv("DOCKER_HOST");
+  return host == nullptr ? std::string_view() : host;
 }
 
 }  // namespace
 
 Result<std::string> engine_socket(std::string_view configured) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody here changes the environment.
-  const char* const host = std::getenv("DOCKER_HOST");
-  const std::string_view from_environment = host == nullptr ? "" : host;
-  std::string_view address = configured.empty() ? from_environment : configured;
-  if (address.empty()) return std::string(kUsualSocket);
-  if (address.starts_with(kUnix)) address.remove_prefix(kUnix.size());
-  if (address.starts_with('/')) return std::string(address);
-  return fail(fmt::format(
-      "{}{}: expected a unix socket, such as unix://{}: containers can only be attached on the "
-      "machine that they run on",
-      configured.empty() ? "DOCKER_HOST=" : "", address, kUsualSocket));
+  std::string_view address = configured.empty() ? environment_host() : configured;
+  if (address.empty()) address = kDefaultSocket;
+  std::string_view path = address;
+  if (path.starts_with(kUnixScheme)) path.remove_prefix(kUnixScheme.size());
+  if (path.empty() || path.contains("://")) {
+    return fail(
+        fmt::format("cannot use the Docker engine at {}: only one on this machine can be "
+                    "served, by the path of its socket (unix:///var/run/docker.sock){}",
+                    address, configured.empty() ? "; see DOCKER_HOST" : ""));
+  }
+  return std::string(path);
 }
 
 Client::Client(asio::io_context& loop, std::string socket)
-    : loop_(&loop), socket_(std::move(socket)) {}
-
-asio::awaitable<Result<std::string>> Client::get(std::string target) {
-  Stream stream(*loop_);
-  stream.expires_after(kTimeout);
-  const stream_protocol::endpoint endpoint(socket_);
-  const auto [refused] = co_await stream.async_connect(endpoint, kNoThrow);
-  if (refused) co_return fail(no_connection(socket_, refused));
-  const auto request = request_for(target);
-  const auto [unsent, sent] = co_await http::async_write(stream, request, kNoThrow);
-  beast::flat_buffer buffer;
-  http::response_parser<http::string_body> parser;
-  parser.body_limit(kLargestBody);
-  if (!unsent) {
-    const auto [error, size] = co_await http::async_read(stream, buffer, parser, kNoThrow);
-    if (!error && parser.get().result() == http::status::ok) co_return parser.release().body();
-    if (!error) co_return fail(refusal(parser.get().result_int(), parser.get().body()));
-    co_return fail(fmt::format("the engine at {} didn't answer: {}", socket_, error.message()));
-  }
-  co_return fail(fmt::format("the engine at {} hung up: {}", socket_, unsent.message()));
-}
+    : http_(std::make_shared<Http>(loop, std::move(socket))) {}
 
 asio::awaitable<Result<EngineVersion>> Client::version() {
-  const auto body = co_await get("/version");
-  if (!body) co_return std::unexpected(body.error());
-  error_code error;
-  const json::value value = json::parse(*body, error);
-  const json::object* const object = error ? nullptr : value.if_object();
-  const std::string api = object == nullptr ? "" : text_of(*object, "ApiVersion");
-  if (api.empty()) co_return fail(fmt::format("{} is no Docker engine's socket", socket_));
-  api_ = agreed(api);
-  EngineVersion version;
-  version.engine = text_of(*object, "Version");
-  version.api = api_;
+  const Result<HttpAnswer> answer = co_await http_->get("/version");
+  if (!answer) co_return std::unexpected(answer.error());
+  if (answer->status != kOk) co_return refused("to tell its version", *answer);
+  Result<EngineVersion> version = parse_version(answer->body);
+  if (version) api_ = version->api;
   co_return version;
 }
 
-asio::awaitable<Result<std::string>> Client::get_versioned(std::string target) {
-  if (api_.empty()) {
-    const auto known = co_await version();
-    if (!known) co_return std::unexpected(known.error());
-  }
-  const std::string versioned = fmt::format("/v{}{}", api_, target);
-  co_return co_await get(versioned);
-}
-
 asio::awaitable<Result<std::vector<Container>>> Client::list(bool all) {
-  const std::string target = all ? "/containers/json?all=1" : "/containers/json";
-  const auto body = co_await get_versioned(target);
-  if (!body) co_return std::unexpected(body.error());
-  co_return parse_list(*body);
+  const Result<HttpAnswer> answer =
+      co_await get(all ? "/containers/json?all=1" : "/containers/json");
+  if (!answer) co_return std::unexpected(answer.error());
+  if (answer->status != kOk) co_return refused("to list containers", *answer);
+  co_return parse_list(answer->body);
 }
 
 asio::awaitable<Result<Container>> Client::inspect(std::string container) {
-  const std::string target = fmt::format("/containers/{}/json", percent_encoded(container));
-  const auto body = co_await get_versioned(target);
-  if (!body) co_return std::unexpected(body.error());
-  co_return parse_inspect(*body);
+  Result<std::optional<Container>> found = co_await find(container);
+  if (!found) co_return std::unexpected(found.error());
+  std::optional<Container>& there = *found;
+  if (!there) {
+    co_return fail(
+        fmt::format("there is no container {}; `docker ps` shows those there are", container));
+  }
+  co_return std::move(*there);
+}
+
+asio::awaitable<Result<std::optional<Container>>> Client::find(std::string container) {
+  if (container.empty()) co_return std::optional<Container>();
+  const std::string path = "/containers/" + percent_encode(container) + "/json";
+  const Result<HttpAnswer> answer = co_await get(path);
+  if (!answer) co_return std::unexpected(answer.error());
+  if (answer->status == kNotFound) co_return std::optional<Container>();
+  if (answer->status != kOk) co_return refused("to describe " + container, *answer);
+  Result<Container> parsed = parse_inspect(answer->body);
+  if (!parsed) co_return std::unexpected(parsed.error());
+  co_return std::move(*parsed);
 }
 
 asio::awaitable<Error> Client::events(std::function<void()> subscribed,
                                       std::function<void(const Event&)> seen) {
-  if (api_.empty()) {
-    const auto known = co_await version();
-    if (!known) co_return known.error();
+  if (const Result<void> agreed = co_await agree_on_version(); !agreed) co_return agreed.error();
+  const std::string path =
+      fmt::format("/v{}/events?filters={}", api_, percent_encode(kEventFilter));
+  const std::function<Result<void>(std::string_view)> line =
+      [seen = std::move(seen)](std::string_view text) -> Result<void> {
+    const Result<Event> event = parse_event(text);
+    if (!event) return std::unexpected(event.error());
+    seen(*event);
+    return {};
+  };
+  co_return co_await http_->follow(path, std::move(subscribed), line);
+}
+
+void Client::close() { http_->close(); }
+
+asio::awaitable<Result<HttpAnswer>> Client::get(std::string path) {
+  if (const Result<void> agreed = co_await agree_on_version(); !agreed) {
+    co_return std::unexpected(agreed.error());
   }
-  Stream stream(*loop_);
-  stream.expires_never();
-  const stream_protocol::endpoint endpoint(socket_);
-  const auto [refused] = co_await stream.async_connect(endpoint, kNoThrow);
-  if (refused) co_return Error{no_connection(socket_, refused)};
-  const auto request = request_for(fmt::format("/v{}{}", api_, kEvents));
-  const auto [unsent, sent] = co_await http::async_write(stream, request, kNoThrow);
-  beast::flat_buffer buffer;
-  http::response_parser<http::buffer_body> parser;
-  parser.body_limit(boost::none);
-  error_code failure = unsent;
-  if (!failure) {
-    const auto [error, size] = co_await http::async_read_header(stream, buffer, parser, kNoThrow);
-    failure = error;
-  }
-  if (!failure && parser.get().result() != http::status::ok) {
-    co_return Error{refusal(parser.get().result_int(), "")};
-  }
-  if (!failure) subscribed();
-  std::string lines;
-  std::vector<char> chunk(kReadSize);
-  while (!failure && !parser.is_done()) {
-    parser.get().body().data = chunk.data();
-    parser.get().body().size = chunk.size();
-    const auto [error, size] = co_await http::async_read_some(stream, buffer, parser, kNoThrow);
-    failure = error == http::error::need_buffer ? error_code() : error;
-    lines.append(chunk.data(), chunk.size() - parser.get().body().size);
-    take_lines(lines, seen);
-  }
-  co_return Error{fmt::format("the engine at {} ended the connection", socket_)};
+  const std::string target = fmt::format("/v{}{}", api_, path);
+  co_return co_await http_->get(target);
+}
+
+asio::awaitable<Result<void>> Client::agree_on_version() {
+  if (!api_.empty()) co_return Result<void>();
+  const Result<EngineVersion> answer = co_await version();
+  if (!answer) co_return std::unexpected(answer.error());
+  co_return Result<void>();
 }
 
 }  // namespace nxgate::docker

@@ -1,7 +1,10 @@
 // Asking a Docker engine over its unix socket.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,7 +12,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "docker/container.h"
 
@@ -21,6 +23,9 @@ namespace nxgate::docker {
 /// only.
 [[nodiscard]] Result<std::string> engine_socket(std::string_view configured);
 
+class Http;
+struct HttpAnswer;
+
 struct EngineVersion {
   std::string engine;  ///< `20.10.24`
   std::string api;     ///< the one used: the engine's, but no newer than we know
@@ -28,11 +33,10 @@ struct EngineVersion {
 
 /// One connection a request. Errors say what to do: no such socket (is Docker running? another
 /// DOCKER_HOST?), permission denied (group docker, root), no such container. Used by the thread
-/// that runs `loop`, which must outlive it. Every request but `events` ends within `kTimeout`. A
-/// copy is a client of its own; either outlives its requests.
+/// that runs `loop`, which must outlive it. Every request but `events` ends within `kTimeout`.
 class Client {
  public:
-  static constexpr Milliseconds kTimeout{10'000};
+  static constexpr std::chrono::seconds kTimeout{10};
 
   Client(boost::asio::io_context& loop, std::string socket);
 
@@ -42,19 +46,25 @@ class Client {
   [[nodiscard]] boost::asio::awaitable<Result<std::vector<Container>>> list(bool all);
   /// By id, name or the beginning of an id. Waits while the container is just starting.
   [[nodiscard]] boost::asio::awaitable<Result<Container>> inspect(std::string container);
+  /// The same, but nothing is no error when there is no such container.
+  [[nodiscard]] boost::asio::awaitable<Result<std::optional<Container>>> find(
+      std::string container);
   /// Calls `subscribed` once the engine has accepted the subscription to container and network
   /// events, then `seen` for each, until the connection ends; the result is why.
   [[nodiscard]] boost::asio::awaitable<Error> events(std::function<void()> subscribed,
                                                      std::function<void(const Event&)> seen);
+  /// Ends all requests that wait, with an error. They must have ended, or the loop, before the
+  /// client is destroyed.
+  void close();
 
  private:
-  [[nodiscard]] boost::asio::awaitable<Result<std::string>> get(std::string target);
-  /// The same below the agreed version of the API.
-  [[nodiscard]] boost::asio::awaitable<Result<std::string>> get_versioned(std::string target);
+  /// A request for `path` in the chosen version of the interface.
+  boost::asio::awaitable<Result<HttpAnswer>> get(std::string path);
+  /// The path's beginning, once the version is known.
+  boost::asio::awaitable<Result<void>> agree_on_version();
 
-  boost::asio::io_context* loop_;
-  std::string socket_;
-  std::string api_;  ///< empty until it was agreed upon
+  std::shared_ptr<Http> http_;
+  std::string api_;  ///< `1.41`, empty until it was asked for
 };
 
 }  // namespace nxgate::docker

@@ -4,207 +4,204 @@
 #include <cctype>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <boost/json.hpp>
-#include <boost/system/error_code.hpp>
+#include <boost/json/value.hpp>
 #include <fmt/core.h>
+#include <sys/types.h>
 
 #include "base/address.h"
 #include "base/error.h"
+#include "docker/fields.h"
 
 namespace nxgate::docker {
-namespace {
 
 namespace json = boost::json;
+
+namespace {
 
 constexpr std::size_t kIdLength = 64;
 constexpr std::size_t kShortIdLength = 12;
 
-// What is missing or of another kind than expected reads as empty: the engine leaves out, and says
-// null for, what doesn't apply.
-
-const json::value* member(const json::value* value, std::string_view name) {
-  const json::object* const object = value == nullptr ? nullptr : value->if_object();
-  return object == nullptr ? nullptr : object->if_contains(name);
+bool is_id(std::string_view text) {
+  return text.size() == kIdLength && std::ranges::all_of(text, [](char digit) {
+           return (digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f');
+         });
 }
 
-std::string text(const json::value* value) {
-  const json::string* const string = value == nullptr ? nullptr : value->if_string();
-  return string == nullptr ? std::string() : std::string(*string);
+std::string without_slash(std::string_view name) {
+  return std::string(name.starts_with('/') ? name.substr(1) : name);
 }
 
-bool flag(const json::value* value) {
-  const bool* const set = value == nullptr ? nullptr : value->if_bool();
-  return set != nullptr && *set;
+void add_once(std::vector<std::string>& names, const std::string& name) {
+  if (!name.empty() && std::ranges::find(names, name) == names.end()) names.push_back(name);
 }
 
-std::vector<std::string> texts(const json::value* value) {
-  std::vector<std::string> result;
-  const json::array* const array = value == nullptr ? nullptr : value->if_array();
-  if (array == nullptr) return result;
-  for (const json::value& element : *array) {
-    if (element.is_string()) result.push_back(text(&element));
+void add_address(Membership& membership, const std::string& key, const Fields& endpoint,
+                 std::string& fault) {
+  const std::string text = endpoint.text(key);
+  if (text.empty()) return;
+  if (const std::optional<IpAddress> address = IpAddress::parse(text)) {
+    membership.addresses.push_back(*address);
+  } else if (fault.empty()) {
+    fault = fmt::format("{} {} is no address", key, text);
   }
-  return result;
 }
 
-std::string without_slash(std::string name) {
-  if (name.starts_with('/')) name.erase(0, 1);
-  return name;
+/// `target:alias`, of which the engine itself makes `/target:/me/alias`.
+Membership::Link to_link(std::string_view text) {
+  const std::size_t colon = std::min(text.rfind(':'), text.size());
+  const std::string target = without_slash(text.substr(0, colon));
+  const std::string_view alias = text.substr(std::min(colon + 1, text.size()));
+  const std::string_view last = alias.substr(alias.rfind('/') + 1);
+  return {.target = target, .alias = last.empty() ? target : std::string(last)};
 }
 
-std::map<std::string, std::string> labels_in(const json::value* value) {
-  std::map<std::string, std::string> labels;
-  const json::object* const object = value == nullptr ? nullptr : value->if_object();
-  if (object == nullptr) return labels;
-  for (const auto& [key, each] : *object) labels.emplace(key, text(&each));
-  return labels;
-}
-
-void add_name(Membership& membership, std::string name) {
-  auto& names = membership.names;
-  if (name.empty() || std::ranges::find(names, name) != names.end()) return;
-  names.push_back(std::move(name));
-}
-
-Membership membership_in(std::string_view network, const json::value& value) {
-  Membership membership;
-  membership.network = network;
-  membership.network_id = text(member(&value, "NetworkID"));
-  for (const char* const key : {"IPAddress", "GlobalIPv6Address"}) {
-    if (const auto address = IpAddress::parse(text(member(&value, key)))) {
-      membership.addresses.push_back(*address);
+Membership read_membership(const Container& container, const std::string& network,
+                           const Fields& endpoint, std::string& fault) {
+  Membership membership{.network = network, .network_id = endpoint.text("NetworkID")};
+  add_address(membership, "IPAddress", endpoint, fault);
+  add_address(membership, "GlobalIPv6Address", endpoint, fault);
+  add_once(membership.names, container.name);
+  for (const std::string& name : endpoint.texts("DNSNames")) add_once(membership.names, name);
+  for (const std::string& name : endpoint.texts("Aliases")) add_once(membership.names, name);
+  add_once(membership.names, container.id.substr(0, kShortIdLength));
+  for (const std::string& text : endpoint.texts("Links")) {
+    if (Membership::Link link = to_link(text); !link.target.empty()) {
+      membership.links.push_back(std::move(link));
     }
-  }
-  for (const char* const key : {"DNSNames", "Aliases"}) {
-    for (std::string& name : texts(member(&value, key))) add_name(membership, std::move(name));
-  }
-  for (const std::string& link : texts(member(&value, "Links"))) {
-    const auto colon = link.find(':');
-    if (colon == std::string::npos) continue;
-    const std::string alias = link.substr(colon + 1);
-    membership.links.push_back(
-        {without_slash(link.substr(0, colon)), alias.substr(alias.rfind('/') + 1)});
   }
   return membership;
 }
 
-std::vector<Membership> memberships_in(const json::value* settings) {
-  std::vector<Membership> memberships;
-  const json::value* const networks = member(settings, "Networks");
-  const json::object* const object = networks == nullptr ? nullptr : networks->if_object();
-  if (object == nullptr) return memberships;
-  for (const auto& [name, value] : *object) memberships.push_back(membership_in(name, value));
-  return memberships;
+/// After id and name, from which the names on a network come.
+void read_networks(Container& container, const Fields& all, std::string& fault) {
+  const Fields networks = all.inner("NetworkSettings").inner("Networks");
+  networks.each([&](const std::string& network, const Fields& endpoint) {
+    container.networks.push_back(read_membership(container, network, endpoint, fault));
+  });
+  std::ranges::sort(container.networks, {}, &Membership::network);
 }
 
-/// `CAP_NET_ADMIN` and `net_admin` are `NET_ADMIN`.
-std::string capability(std::string name) {
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::toupper(c); });
-  if (name.starts_with("CAP_")) name.erase(0, 4);
-  return name;
+void read_id(Container& container, const Fields& all, std::string& fault) {
+  container.id = all.text("Id");
+  if (!is_id(container.id) && fault.empty()) fault = "Id is not 64 hexadecimal digits";
 }
 
-bool is_id(std::string_view id) {
-  return id.size() == kIdLength &&
-         id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+std::string to_capability(std::string name) {
+  std::ranges::transform(name, name.begin(), [](unsigned char letter) {
+    return static_cast<char>(std::toupper(letter));
+  });
+  return name.starts_with("CAP_") ? name.substr(4) : name;
 }
 
-void read_state(Container& container, const json::value* state) {
-  container.running = flag(member(state, "Running"));
-  const json::value* const pid = member(state, "Pid");
-  // An engine may still tell the pid and the sandbox of a container that has ended.
-  if (!container.running || pid == nullptr || !pid->is_int64()) return;
-  container.pid = static_cast<pid_t>(pid->as_int64());
+/// While the engine waits before it restarts a container it calls it running, without a process.
+void read_state(Container& container, const Fields& state, std::string& fault) {
+  container.running = state.flag("Running") && !state.flag("Restarting");
+  const std::int64_t pid = state.number("Pid");
+  if ((pid < 0 || pid > std::numeric_limits<pid_t>::max()) && fault.empty()) {
+    fault = "State.Pid is no process id";
+  }
+  if (container.running) container.pid = static_cast<pid_t>(pid);
 }
 
-Result<json::value> parse(std::string_view what, std::string_view text) {
-  boost::system::error_code error;
-  json::value value = json::parse(text, error);
-  if (error) return fail(fmt::format("the engine's {} is no JSON: {}", what, error.message()));
-  return value;
-}
-
-Result<Container> with_id(const json::value& value) {
+Container read_inspected(const json::value& document, std::string& fault) {
+  const Fields all(document, fault);
   Container container;
-  container.id = text(member(&value, "Id"));
-  if (!is_id(container.id)) return fail("the engine told of a container without an id");
+  read_id(container, all, fault);
+  container.name = without_slash(all.text("Name"));
+  container.inspected = true;
+  read_state(container, all.inner("State"), fault);
+  container.labels = all.inner("Config").text_map("Labels");
+  const Fields host = all.inner("HostConfig");
+  container.network_mode = host.text("NetworkMode");
+  container.privileged = host.flag("Privileged");
+  for (const std::string& name : host.texts("CapAdd")) {
+    container.added_capabilities.push_back(to_capability(name));
+  }
+  container.sandbox = all.inner("NetworkSettings").text("SandboxKey");
+  read_networks(container, all, fault);
   return container;
+}
+
+/// A container's own name; others are `/other/alias`, of links that lead to it.
+std::string own_name(const std::vector<std::string>& names) {
+  const auto own = std::ranges::find_if(
+      names, [](std::string_view name) { return name.find('/', 1) == std::string_view::npos; });
+  return own == names.end() ? std::string() : without_slash(*own);
+}
+
+Container read_listed(const json::value& document, std::string& fault) {
+  const Fields all(document, fault);
+  Container container;
+  read_id(container, all, fault);
+  container.name = own_name(all.texts("Names"));
+  const std::string state = all.text("State");
+  container.running = state == "running" || state == "paused";
+  container.labels = all.text_map("Labels");
+  container.network_mode = all.inner("HostConfig").text("NetworkMode");
+  read_networks(container, all, fault);
+  return container;
+}
+
+Event read_event(const json::value& document, std::string& fault) {
+  const Fields all(document, fault);
+  const Fields actor = all.inner("Actor");
+  Event event{.type = all.text("Type"), .action = all.text("Action")};
+  if (event.type == "container") event.container = actor.text("ID");
+  if (event.type == "network") event.container = actor.inner("Attributes").text("container");
+  if (!fault.empty()) return event;
+  if (event.type.empty() || event.action.empty()) fault = "Type or Action is missing";
+  const bool needed = event.type == "container" || !event.container.empty();
+  if (needed && !is_id(event.container)) fault = "the container's id is not 64 hexadecimal digits";
+  return event;
+}
+
+std::unexpected<Error> not_understood(std::string_view what, std::string_view why) {
+  return fail(fmt::format("cannot understand the Docker engine's {}: {}", what, why));
 }
 
 }  // namespace
 
 bool Container::can_undo() const {
-  return privileged || std::ranges::any_of(added_capabilities, [](const std::string& each) {
-           return each == "ALL" || each == "NET_ADMIN" || each == "SYS_ADMIN";
+  return privileged || std::ranges::any_of(added_capabilities, [](const std::string& capability) {
+           return capability == "ALL" || capability == "NET_ADMIN" || capability == "SYS_ADMIN";
          });
 }
 
 Result<Container> parse_inspect(std::string_view json) {
-  const auto value = parse("description of a container", json);
-  if (!value) return std::unexpected(value.error());
-  auto container = with_id(*value);
-  if (!container) return container;
-  container->inspected = true;
-  container->name = without_slash(text(member(&*value, "Name")));
-  read_state(*container, member(&*value, "State"));
-  container->labels = labels_in(member(member(&*value, "Config"), "Labels"));
-  const auto* const host = member(&*value, "HostConfig");
-  container->network_mode = text(member(host, "NetworkMode"));
-  container->privileged = flag(member(host, "Privileged"));
-  for (std::string& name : texts(member(host, "CapAdd"))) {
-    container->added_capabilities.push_back(capability(std::move(name)));
-  }
-  const auto* const network = member(&*value, "NetworkSettings");
-  container->sandbox = text(member(network, "SandboxKey"));
-  container->networks = memberships_in(network);
-  for (Membership& membership : container->networks) {
-    add_name(membership, container->name);
-    add_name(membership, container->id.substr(0, kShortIdLength));
-  }
+  const Result<json::value> document = parse_document(json);
+  if (!document) return not_understood("description of a container", document.error().message);
+  std::string fault;
+  Container container = read_inspected(*document, fault);
+  if (!fault.empty()) return not_understood("description of a container", fault);
   return container;
 }
 
 Result<std::vector<Container>> parse_list(std::string_view json) {
-  const auto value = parse("list of containers", json);
-  if (!value) return std::unexpected(value.error());
-  const json::array* const array = value->if_array();
-  if (array == nullptr) return fail("the engine's list of containers is no list");
+  const Result<json::value> document = parse_document(json);
+  if (!document) return not_understood("list of containers", document.error().message);
+  if (!document->is_array()) return not_understood("list of containers", "it is no array");
+  std::string fault;
   std::vector<Container> containers;
-  for (const json::value& each : *array) {
-    auto container = with_id(each);
-    if (!container) return std::unexpected(container.error());
-    const auto names = texts(member(&each, "Names"));
-    if (!names.empty()) container->name = without_slash(names.front());
-    const std::string state = text(member(&each, "State"));
-    container->running = state == "running" || state == "paused" || state == "restarting";
-    container->labels = labels_in(member(&each, "Labels"));
-    container->network_mode = text(member(member(&each, "HostConfig"), "NetworkMode"));
-    container->networks = memberships_in(member(&each, "NetworkSettings"));
-    containers.push_back(*std::move(container));
+  for (const json::value& element : document->get_array()) {
+    containers.push_back(read_listed(element, fault));
   }
+  if (!fault.empty()) return not_understood("list of containers", fault);
   return containers;
 }
 
 Result<Event> parse_event(std::string_view json) {
-  const auto value = parse("event", json);
-  if (!value) return std::unexpected(value.error());
-  Event event{.type = text(member(&*value, "Type")),
-              .action = text(member(&*value, "Action")),
-              .container = {}};
-  const auto* const actor = member(&*value, "Actor");
-  if (event.type == "container") {
-    event.container = text(member(actor, "ID"));
-    if (!is_id(event.container)) return fail("the engine told of a container without an id");
-  }
-  if (event.type == "network") {
-    event.container = text(member(member(actor, "Attributes"), "container"));
-  }
+  const Result<json::value> document = parse_document(json);
+  if (!document) return not_understood("event", document.error().message);
+  std::string fault;
+  Event event = read_event(*document, fault);
+  if (!fault.empty()) return not_understood("event", fault);
   return event;
 }
 

@@ -25,13 +25,13 @@ struct Neighbour {
 };
 
 /// The container whose network namespace, and so whose networks, this one uses: mostly itself.
-const Container& networked(const Container& container, const std::vector<Container>& all) {
+const Container* networked(const Container& container, const std::vector<Container>& all) {
   const std::string_view mode = container.network_mode;
-  if (!mode.starts_with(kSharedNamespace)) return container;
+  if (!mode.starts_with(kSharedNamespace)) return &container;
   const std::string_view whose = mode.substr(kSharedNamespace.size());
   const auto owner = std::ranges::find_if(
       all, [&](const Container& other) { return other.id == whose || other.name == whose; });
-  return owner == all.end() ? container : *owner;
+  return owner == all.end() ? &container : &*owner;
 }
 
 bool has_names(const Membership& membership) { return membership.network != kDefaultBridge; }
@@ -87,7 +87,7 @@ void add_network(const Container& container, const Membership& here,
 
 std::vector<NamedAddresses> names_for(const Container& container,
                                       const std::vector<Container>& all) {
-  const Container& owner = networked(container, all);
+  const Container& owner = *networked(container, all);
   Table names;
   Table links;
   for (const Membership& here : owner.networks) {
@@ -103,7 +103,7 @@ std::vector<NamedAddresses> names_for(const Container& container,
 
 std::vector<AddressName> reverse_names_for(const Container& container,
                                            const std::vector<Container>& all) {
-  const Container& owner = networked(container, all);
+  const Container& owner = *networked(container, all);
   std::map<IpAddress, std::string> names;
   for (const Membership& here : owner.networks) {
     if (!has_names(here)) continue;
@@ -115,6 +115,7 @@ std::vector<AddressName> reverse_names_for(const Container& container,
     }
   }
   std::vector<AddressName> result;
+  result.reserve(names.size());
   for (const auto& [address, name] : names) result.push_back({address, name});
   return result;
 }

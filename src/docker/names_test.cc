@@ -1,8 +1,8 @@
 #include "docker/names.h"
 
-#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>

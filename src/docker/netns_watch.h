@@ -36,7 +36,7 @@ struct Occupant {
 /// below /proc/PID/root when dockerd has a mount namespace of its own; /var/run/docker/netns else.
 [[nodiscard]] std::string netns_directory(const std::string& socket);
 
-/// Watches that directory, also when it doesn't exist yet in the one above it. `appeared` is called
+/// Watches that directory, also when it doesn't exist yet or is made anew. `appeared` is called
 /// with the path of each namespace as soon as it is one (the file comes first, the mount a moment
 /// later). One thread.
 class NetnsWatch {

@@ -90,4 +90,4 @@ def test_the_host_is_told_of_as_such(engine, examine):
 def test_who_is_not_there_is_said():
     done = run("doctor", "web", env={**os.environ, "DOCKER_HOST": "unix:///nowhere.sock"})
     assert done.returncode == 1
-    assert "is Docker running?" in done.stderr
+    assert "there is no Docker engine at" in done.stderr

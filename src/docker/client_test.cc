@@ -1,0 +1,206 @@
+#include "docker/client.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "docker/container.h"
+#include "docker/fake_engine.h"
+#include "docker/http.h"
+
+namespace nxgate::docker {
+namespace {
+
+namespace asio = boost::asio;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using namespace std::chrono_literals;
+
+template <class T>
+asio::awaitable<void> store(asio::awaitable<T> work, std::optional<T>& result) {
+  result = co_await std::move(work);
+}
+
+class ClientTest : public ::testing::Test {
+ protected:
+  ClientTest() : path_(::testing::TempDir() + "nxgate_client." + std::to_string(::getpid())) {}
+
+  template <class T>
+  T result_of(asio::awaitable<T> work) {
+    std::optional<T> result;
+    asio::co_spawn(loop_, store(std::move(work), result), asio::detached);
+    loop_.restart();
+    loop_.run_for(5s);
+    if (!result) throw std::runtime_error("no answer");
+    return std::move(*result);
+  }
+  std::string inspect_error(const std::string& socket) {
+    Client client(loop_, socket);
+    const auto container = result_of(client.inspect("web"));
+    return container ? "none" : container.error().message;
+  }
+
+  asio::io_context loop_{1};
+  std::string path_;
+};
+
+TEST(EngineSocket, IsWhatWasConfiguredOrOfTheEnvironment) {
+  ::unsetenv("DOCKER_HOST");
+  EXPECT_EQ(engine_socket("").value_or(""), "/var/run/docker.sock");
+  EXPECT_EQ(engine_socket("/x.sock").value_or(""), "/x.sock");
+  EXPECT_EQ(engine_socket("unix:///x.sock").value_or(""), "/x.sock");
+  ::setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock", 1);
+  EXPECT_EQ(engine_socket("").value_or(""), "/run/user/1000/docker.sock");
+  EXPECT_EQ(engine_socket("/x.sock").value_or(""), "/x.sock");
+  ::setenv("DOCKER_HOST", "ssh://host", 1);
+  const auto remote = engine_socket("");
+  ASSERT_FALSE(remote);
+  EXPECT_THAT(remote.error().message, HasSubstr("only one on this machine"));
+  EXPECT_THAT(remote.error().message, HasSubstr("DOCKER_HOST"));
+  EXPECT_FALSE(engine_socket("tcp://127.0.0.1:2375"));
+  EXPECT_FALSE(engine_socket("unix://"));
+  ::unsetenv("DOCKER_HOST");
+}
+
+TEST(PercentEncode, LeavesOnlyWhatNeedsNone) {
+  EXPECT_EQ(percent_encode("web-1_a.b~"), "web-1_a.b~");
+  EXPECT_EQ(percent_encode("a/../b c\xff{"), "a%2F..%2Fb%20c%FF%7B");
+}
+
+TEST_F(ClientTest, SpeaksTheApiThatBothKnow) {
+  FakeEngine engine(path_);
+  Client client(loop_, path_);
+  const auto version = result_of(client.version());
+  ASSERT_TRUE(version) << version.error().message;
+  EXPECT_EQ(version->engine, "20.10.24");
+  EXPECT_EQ(version->api, "1.41");
+  engine.set_version(R"({"Version":"99.1","ApiVersion":"1.90","MinAPIVersion":"1.44"})");
+  EXPECT_EQ(result_of(client.version()).value_or(EngineVersion()).api, "1.47");
+  engine.set_version(R"({"Version":"99.1","ApiVersion":"1.90","MinAPIVersion":"1.48"})");
+  const auto newer = result_of(client.version());
+  ASSERT_FALSE(newer);
+  EXPECT_THAT(newer.error().message, HasSubstr("use a newer nxgate"));
+  engine.set_version("{}");
+  EXPECT_FALSE(result_of(client.version()));
+}
+
+TEST_F(ClientTest, ListsAndInspects) {
+  FakeEngine engine(path_);
+  engine.put('a', "web");
+  Client client(loop_, path_);
+  const auto list = result_of(client.list(false));
+  ASSERT_TRUE(list) << list.error().message;
+  ASSERT_EQ(list->size(), 1U);
+  EXPECT_TRUE(result_of(client.list(true)));
+  const auto web = result_of(client.inspect(FakeEngine::id('a')));
+  ASSERT_TRUE(web) << web.error().message;
+  EXPECT_EQ(web->name, "web");
+  EXPECT_THAT(engine.requests(),
+              ElementsAre("/version", "/v1.41/containers/json", "/v1.41/containers/json?all=1",
+                          "/v1.41/containers/" + FakeEngine::id('a') + "/json"));
+}
+
+TEST_F(ClientTest, SaysThatThereIsNoSuchContainer) {
+  FakeEngine engine(path_);
+  Client client(loop_, path_);
+  const auto none = result_of(client.inspect("../a b"));
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().message, HasSubstr("there is no container ../a b; `docker ps`"));
+  EXPECT_THAT(engine.requests(), Contains("/v1.41/containers/..%2Fa%20b/json"));
+  EXPECT_FALSE(result_of(client.inspect("")));
+  const auto found = result_of(client.find("web"));
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(*found);
+}
+
+TEST_F(ClientTest, SaysWhatToDoWithoutAnEngine) {
+  EXPECT_THAT(inspect_error(path_ + ".none"), HasSubstr("start Docker"));
+  EXPECT_THAT(inspect_error(path_ + std::string(200, 'x')), HasSubstr("too long"));
+  {
+    FakeEngine engine(path_);
+    std::filesystem::create_hard_link(path_, path_ + ".left");
+  }
+  EXPECT_THAT(inspect_error(path_ + ".left"), HasSubstr("no Docker engine listens"));
+  std::filesystem::remove(path_ + ".left");
+}
+
+TEST_F(ClientTest, SaysWhoMayTalkToTheEngine) {
+  FakeEngine engine(path_);
+  ASSERT_EQ(::chmod(path_.c_str(), 0600), 0);
+  if (::seteuid(65534) != 0) GTEST_SKIP() << "needs root, to become another user";
+  const std::string message = inspect_error(path_);
+  ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_THAT(message, HasSubstr("a user of the group docker"));
+}
+
+TEST_F(ClientTest, EventsArriveAlsoInPieces) {
+  FakeEngine engine(path_);
+  Client client(loop_, path_);
+  std::vector<std::string> seen;
+  int subscribed = 0;
+  const std::string first =
+      R"({"Type":"container","Action":"die","Actor":{"ID":")" + FakeEngine::id('a') + "\"}}\r\n";
+  const std::function<void()> on_subscribed = [&] {
+    ++subscribed;
+    while (engine.followers() == 0) ::usleep(1000);
+    engine.tell(first + "\n" + first, 7);
+    engine.tell_container('b', "start");
+  };
+  const std::function<void(const Event&)> on_event = [&](const Event& event) {
+    seen.push_back(event.action);
+    if (seen.size() == 3) engine.cut();
+  };
+  const Error end = result_of(client.events(on_subscribed, on_event));
+  EXPECT_EQ(subscribed, 1);
+  EXPECT_THAT(seen, ElementsAre("die", "die", "start"));
+  EXPECT_THAT(end.message, HasSubstr("closed the connection"));
+  EXPECT_EQ(engine.count_requests("filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22"),
+            1U);
+}
+
+TEST_F(ClientTest, AnEventThatIsNoneEndsThem) {
+  FakeEngine engine(path_);
+  Client client(loop_, path_);
+  const std::function<void()> on_subscribed = [&] {
+    while (engine.followers() == 0) ::usleep(1000);
+    engine.tell("nonsense\n");
+  };
+  const std::function<void(const Event&)> on_event = [](const Event&) { FAIL(); };
+  const Error end = result_of(client.events(on_subscribed, on_event));
+  EXPECT_THAT(end.message, HasSubstr("cannot understand the Docker engine's event"));
+}
+
+TEST_F(ClientTest, CloseEndsWhatWaits) {
+  FakeEngine engine(path_);
+  engine.put('a', "web");
+  engine.delay_inspections(300ms);
+  Client client(loop_, path_);
+  std::optional<Result<Container>> result;
+  asio::co_spawn(loop_, store(client.inspect(FakeEngine::id('a')), result), asio::detached);
+  loop_.run_for(50ms);
+  ASSERT_FALSE(result);
+  client.close();
+  loop_.run_for(50ms);
+  ASSERT_TRUE(result);
+  EXPECT_FALSE(*result);
+}
+
+}  // namespace
+}  // namespace nxgate::docker

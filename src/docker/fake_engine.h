@@ -1,0 +1,68 @@
+// A Docker engine for tests: a unix socket that knows containers and tells of events.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <list>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "sys/descriptor.h"
+
+namespace nxgate::docker {
+
+/// One thread a connection, blocking; all of it may be used by the test's thread.
+class FakeEngine {
+ public:
+  explicit FakeEngine(std::string path);
+  ~FakeEngine();
+  FakeEngine(const FakeEngine&) = delete;
+  FakeEngine& operator=(const FakeEngine&) = delete;
+
+  /// 64 times the same digit.
+  [[nodiscard]] static std::string id(char digit);
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  void set_version(std::string json);
+  /// There is a running container now, or it is another one.
+  void put(char digit, const std::string& name);
+  void stop(char digit);
+  void remove(char digit);
+  /// What `put` would say, to be changed and given as it is.
+  void put_raw(char digit, std::string json);
+  void delay_inspections(std::chrono::milliseconds time);
+
+  /// Tells all who follow events, in chunks of at most so many bytes.
+  void tell(std::string_view text, std::size_t chunk = 1U << 16);
+  void tell_container(char digit, const std::string& action);
+  /// Ends the connections of those who follow events.
+  void cut();
+
+  [[nodiscard]] std::size_t followers();
+  [[nodiscard]] std::vector<std::string> requests();
+  [[nodiscard]] std::size_t count_requests(std::string_view part);
+
+ private:
+  void serve();
+  void answer(int socket);
+  [[nodiscard]] std::string respond(const std::string& target);
+  [[nodiscard]] std::string list();
+
+  std::string path_;
+  sys::Descriptor listener_;
+  std::mutex mutex_;
+  bool ended_ = false;
+  std::string version_;
+  std::map<std::string, std::string> containers_;  ///< by id, as inspected
+  std::chrono::milliseconds delay_{0};
+  std::vector<int> followers_;
+  std::vector<std::string> requests_;
+  std::list<std::jthread> connections_;
+  std::jthread server_;
+};
+
+}  // namespace nxgate::docker

@@ -1,2 +1,0 @@
-// Boost.JSON itself, so that no library of it must be installed or linked.
-#include <boost/json/src.hpp>

@@ -1,0 +1,203 @@
+#include "docker/netns_watch.h"
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "docker/process.h"
+#include "sys/netns.h"
+
+namespace nxgate::docker {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using namespace std::chrono_literals;
+
+/// A process in a network namespace of its own.
+class Child {
+ public:
+  Child() {
+    int ready[2] = {-1, -1};
+    if (::pipe(ready) != 0) return;
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      const char done = ::unshare(CLONE_NEWNET) == 0 ? 'y' : 'n';
+      (void)!::write(ready[1], &done, 1);
+      for (;;) ::pause();
+    }
+    char done = 'n';
+    (void)!::read(ready[0], &done, 1);
+    permitted_ = done == 'y';
+    ::close(ready[0]);
+    ::close(ready[1]);
+  }
+  ~Child() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  [[nodiscard]] bool permitted() const { return permitted_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = 0;
+  bool permitted_ = false;
+};
+
+class NetnsWatchTest : public ::testing::Test {
+ protected:
+  NetnsWatchTest() {
+    base_ = ::testing::TempDir() + "nxgate_netns_watch." + std::to_string(::getpid());
+    std::filesystem::remove_all(base_);
+    std::filesystem::create_directories(base_);
+    directory_ = base_ + "/run/netns";
+  }
+  ~NetnsWatchTest() override {
+    for (const std::string& mounted : mounts_) ::umount2(mounted.c_str(), MNT_DETACH);
+    std::filesystem::remove_all(base_);
+  }
+
+  void make_directory() { std::filesystem::create_directories(directory_); }
+  std::string make_file(const std::string& name) {
+    const std::string path = directory_ + "/" + name;
+    std::ofstream(path) << "";
+    return path;
+  }
+  void mount(const std::string& path) {
+    const std::string netns = "/proc/" + std::to_string(child_.pid()) + "/ns/net";
+    ASSERT_EQ(::mount(netns.c_str(), path.c_str(), nullptr, MS_BIND, nullptr), 0);
+    mounts_.push_back(path);
+  }
+  void run_for(std::chrono::milliseconds time) {
+    loop_.restart();
+    loop_.run_for(time);
+  }
+  /// Runs until as many have appeared, or for two seconds.
+  void run_until(std::size_t count) {
+    for (int turn = 0; turn < 200 && appeared_.size() < count; ++turn) run_for(10ms);
+  }
+
+  Child child_;
+  boost::asio::io_context loop_{1};
+  std::string base_;
+  std::string directory_;
+  std::vector<std::string> mounts_;
+  std::vector<std::string> appeared_;
+  std::function<void(const std::string&)> note_ = [this](const std::string& path) {
+    appeared_.push_back(path);
+  };
+};
+
+#define NEED_NAMESPACES \
+  if (!child_.permitted()) GTEST_SKIP() << "unshare(CLONE_NEWNET) is not permitted here"
+
+TEST_F(NetnsWatchTest, TellsOfANamespaceOnceItIsMounted) {
+  NEED_NAMESPACES;
+  make_directory();
+  mount(make_file("old"));
+  NetnsWatch watch(loop_, directory_, note_);
+  ASSERT_TRUE(watch.start());
+  const std::string path = make_file("1a2b3c");
+  run_for(30ms);
+  EXPECT_THAT(appeared_, IsEmpty());
+  mount(path);
+  run_until(1);
+  run_for(20ms);
+  EXPECT_THAT(appeared_, ElementsAre(path));
+}
+
+TEST_F(NetnsWatchTest, NeverTellsOfTheEnginesOwn) {
+  NEED_NAMESPACES;
+  make_directory();
+  NetnsWatch watch(loop_, directory_, note_);
+  ASSERT_TRUE(watch.start());
+  mount(make_file("default"));
+  run_for(50ms);
+  EXPECT_THAT(appeared_, IsEmpty());
+}
+
+TEST_F(NetnsWatchTest, WaitsForTheDirectory) {
+  NEED_NAMESPACES;
+  NetnsWatch watch(loop_, directory_, note_);
+  ASSERT_TRUE(watch.start());
+  run_for(10ms);
+  std::filesystem::create_directory(base_ + "/run");
+  run_for(10ms);
+  make_directory();
+  const std::string path = make_file("1a2b3c");
+  mount(path);
+  run_until(1);
+  EXPECT_THAT(appeared_, ElementsAre(path));
+}
+
+TEST_F(NetnsWatchTest, FollowsADirectoryThatIsMadeAnew) {
+  NEED_NAMESPACES;
+  make_directory();
+  make_file("1a2b3c");
+  NetnsWatch watch(loop_, directory_, note_);
+  ASSERT_TRUE(watch.start());
+  run_for(10ms);
+  std::filesystem::remove_all(base_ + "/run");
+  run_for(10ms);
+  make_directory();
+  run_for(10ms);
+  const std::string path = make_file("1a2b3c");
+  mount(path);
+  run_until(1);
+  EXPECT_THAT(appeared_, ElementsAre(path));
+}
+
+TEST_F(NetnsWatchTest, MayBeDestroyedWhileItWaits) {
+  make_directory();
+  {
+    NetnsWatch watch(loop_, directory_, note_);
+    ASSERT_TRUE(watch.start());
+    make_file("1a2b3c");
+    run_for(10ms);
+  }
+  run_for(20ms);
+  EXPECT_TRUE(loop_.stopped()) << "nothing is left to wait for";
+  EXPECT_THAT(appeared_, IsEmpty());
+}
+
+TEST_F(NetnsWatchTest, NobodyFromNoContainerIsAnOccupant) {
+  NEED_NAMESPACES;
+  const sys::NetnsRef netns("pid:" + std::to_string(child_.pid()));
+  ASSERT_TRUE(netns.identity());
+  const auto container = container_of_cgroup(process_file(child_.pid(), "cgroup"));
+  const std::uint64_t identity = netns.identity().value_or(0);
+  const auto occupants = find_occupants({identity});
+  ASSERT_EQ(occupants.contains(identity), container.has_value());
+  if (container) EXPECT_EQ(occupants.at(identity).pid, child_.pid());
+}
+
+TEST_F(NetnsWatchTest, WithoutAnEngineTheUsualDirectoryIsMeant) {
+  EXPECT_EQ(netns_directory(base_ + "/none.sock"), "/var/run/docker/netns");
+}
+
+TEST_F(NetnsWatchTest, AnAbsoluteLinkStaysBelowTheOtherRoot) {
+  std::filesystem::create_directories(base_ + "/var");
+  std::filesystem::create_directory_symlink("/run", base_ + "/var/run");
+  EXPECT_EQ(path_within(base_, "/var/run/docker/netns"), base_ + "/run/docker/netns");
+  std::filesystem::create_directory_symlink("../run", base_ + "/var/up");
+  EXPECT_EQ(path_within(base_, "/var/up/netns"), base_ + "/run/netns");
+}
+
+}  // namespace
+}  // namespace nxgate::docker

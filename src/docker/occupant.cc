@@ -1,0 +1,76 @@
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "docker/netns_watch.h"
+#include "docker/process.h"
+#include "sys/netns.h"
+
+namespace nxgate::docker {
+namespace {
+
+constexpr std::size_t kIdLength = 64;
+
+/// All processes, from the lowest number.
+std::vector<pid_t> processes() {
+  std::vector<pid_t> pids;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry("/proc", error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    pid_t pid = 0;
+    const auto [rest, wrong] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (wrong == std::errc() && rest == name.data() + name.size()) pids.push_back(pid);
+  }
+  std::ranges::sort(pids);
+  return pids;
+}
+
+bool is_hexadecimal(char letter) {
+  return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
+}
+
+}  // namespace
+
+std::string process_file(pid_t pid, std::string_view name) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/" + std::string(name));
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
+  auto end = cgroup.rbegin();
+  while (end != cgroup.rend()) {
+    const auto from = std::find_if(end, cgroup.rend(), is_hexadecimal);
+    const auto to = std::find_if_not(from, cgroup.rend(), is_hexadecimal);
+    if (static_cast<std::size_t>(to - from) == kIdLength)
+      return std::string(to.base(), from.base());
+    end = to;
+  }
+  return std::nullopt;
+}
+
+std::map<std::uint64_t, Occupant> find_occupants(const std::set<std::uint64_t>& namespaces) {
+  std::map<std::uint64_t, Occupant> found;
+  for (const pid_t pid : processes()) {
+    const auto identity = sys::NetnsRef("pid:" + std::to_string(pid)).identity();
+    if (!identity || !namespaces.contains(*identity) || found.contains(*identity)) continue;
+    const std::optional<std::string> container = container_of_cgroup(process_file(pid, "cgroup"));
+    if (container) found.emplace(*identity, Occupant{.pid = pid, .container = *container});
+  }
+  return found;
+}
+
+}  // namespace nxgate::docker

@@ -1,0 +1,216 @@
+#include "docker/watcher.h"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "docker/client.h"
+#include "docker/container.h"
+#include "docker/fake_engine.h"
+
+namespace nxgate::docker {
+namespace {
+
+using ::testing::ElementsAre;
+using namespace std::chrono_literals;
+
+/// Keeps what it is told: `engine 20.10.24`, `lost`, `a b` for two containers.
+class Notes : public Observer {
+ public:
+  void on_engine(const EngineVersion& version) override {
+    told.push_back("engine " + version.engine);
+  }
+  void on_containers(const std::vector<Container>& running) override {
+    std::string names = "[";
+    for (const Container& container : running) names += " " + container.name;
+    told.push_back(names + " ]");
+    if (on_report) on_report();
+  }
+  void on_engine_lost(const Error& error) override {
+    EXPECT_FALSE(error.message.empty());
+    told.emplace_back("lost");
+  }
+
+  std::vector<std::string> told;
+  std::function<void()> on_report;
+};
+
+class WatcherTest : public ::testing::Test {
+ protected:
+  WatcherTest() : path_(::testing::TempDir() + "nxgate_watcher." + std::to_string(::getpid())) {}
+
+  void begin_engine() { engine_ = std::make_unique<FakeEngine>(path_); }
+  void begin() {
+    watcher_ = std::make_unique<Watcher>(loop_, path_, notes_);
+    watcher_->start();
+  }
+  void run_for(std::chrono::milliseconds time) {
+    loop_.restart();
+    loop_.run_for(time);
+  }
+  /// Runs until so many things were told, for three seconds at most, and a little longer.
+  std::vector<std::string> told(std::size_t count) {
+    for (int turn = 0; turn < 300 && notes_.told.size() < count; ++turn) run_for(10ms);
+    run_for(30ms);
+    return notes_.told;
+  }
+
+  boost::asio::io_context loop_{1};
+  std::string path_;
+  Notes notes_;
+  std::unique_ptr<FakeEngine> engine_;
+  std::unique_ptr<Watcher> watcher_;
+};
+
+TEST_F(WatcherTest, ReportsWhatRunsAtFirst) {
+  begin_engine();
+  engine_->put('a', "web");
+  engine_->put('b', "db");
+  engine_->stop('c');
+  begin();
+  EXPECT_THAT(told(2), ElementsAre("engine 20.10.24", "[ web db ]"));
+  ASSERT_GE(engine_->requests().size(), 3U);
+  EXPECT_TRUE(engine_->requests()[1].contains("/events"));
+  EXPECT_TRUE(engine_->requests()[2].ends_with("/containers/json"));
+}
+
+TEST_F(WatcherTest, ReportsThatNothingRuns) {
+  begin_engine();
+  begin();
+  EXPECT_THAT(told(2), ElementsAre("engine 20.10.24", "[ ]"));
+}
+
+TEST_F(WatcherTest, FollowsWhatStartsStopsAndIsRemoved) {
+  begin_engine();
+  begin();
+  told(2);
+  engine_->put('a', "web");
+  engine_->tell_container('a', "start");
+  told(3);
+  engine_->put('a', "www");
+  engine_->tell_container('a', "rename");
+  told(4);
+  engine_->put('b', "db");
+  engine_->tell_container('b', "start");
+  told(5);
+  engine_->stop('a');
+  engine_->tell_container('a', "die");
+  told(6);
+  engine_->remove('b');
+  engine_->tell_container('b', "destroy");
+  EXPECT_THAT(told(7), ElementsAre("engine 20.10.24", "[ ]", "[ web ]", "[ www ]", "[ www db ]",
+                                   "[ db ]", "[ ]"));
+}
+
+TEST_F(WatcherTest, ReportsOnlyWhatChanged) {
+  begin_engine();
+  engine_->put('a', "web");
+  begin();
+  told(2);
+  engine_->tell_container('a', "pause");
+  run_for(200ms);
+  EXPECT_THAT(notes_.told, ElementsAre("engine 20.10.24", "[ web ]"));
+  EXPECT_EQ(engine_->count_requests(FakeEngine::id('a')), 2U);
+}
+
+TEST_F(WatcherTest, OtherEventsAreNoReasonToLook) {
+  begin_engine();
+  engine_->put('a', "web");
+  begin();
+  told(2);
+  engine_->tell_container('a', "exec_start: sh");
+  engine_->tell_container('a', "health_status: healthy");
+  engine_->tell_container('a', "attach");
+  run_for(50ms);
+  EXPECT_EQ(engine_->count_requests(FakeEngine::id('a')), 1U);
+}
+
+TEST_F(WatcherTest, ABurstAboutOneContainerIsTwoInspectionsAtMost) {
+  begin_engine();
+  begin();
+  told(2);
+  engine_->delay_inspections(100ms);
+  engine_->put('a', "web");
+  for (int i = 0; i < 20; ++i) engine_->tell_container('a', "start");
+  told(3);
+  run_for(200ms);
+  EXPECT_EQ(engine_->count_requests(FakeEngine::id('a')), 2U);
+  EXPECT_EQ(notes_.told.size(), 3U);
+}
+
+TEST_F(WatcherTest, ReconcilesAfterTheConnectionWasCut) {
+  begin_engine();
+  engine_->put('a', "web");
+  engine_->put('b', "db");
+  begin();
+  told(2);
+  engine_->remove('a');
+  engine_->put('c', "new");
+  engine_->cut();
+  EXPECT_THAT(told(5), ElementsAre("engine 20.10.24", "[ web db ]", "lost", "engine 20.10.24",
+                                   "[ db new ]"));
+}
+
+TEST_F(WatcherTest, WaitsForAnEngineAndTellsOfItsAbsenceOnce) {
+  begin();
+  run_for(400ms);
+  EXPECT_THAT(notes_.told, ElementsAre("lost"));
+  begin_engine();
+  EXPECT_THAT(told(3), ElementsAre("lost", "engine 20.10.24", "[ ]"));
+  engine_.reset();
+  told(4);
+  begin_engine();
+  EXPECT_THAT(told(6),
+              ElementsAre("lost", "engine 20.10.24", "[ ]", "lost", "engine 20.10.24", "[ ]"));
+}
+
+TEST_F(WatcherTest, MayBeDestroyedWhileItWaits) {
+  begin_engine();
+  engine_->put('a', "web");
+  engine_->delay_inspections(100ms);
+  begin();
+  told(1);
+  watcher_.reset();
+  run_for(500ms);
+  EXPECT_TRUE(loop_.stopped()) << "nothing is left to wait for";
+  EXPECT_THAT(notes_.told, ElementsAre("engine 20.10.24"));
+}
+
+TEST_F(WatcherTest, MayBeDestroyedByItsObserverAndBetweenAttempts) {
+  begin_engine();
+  notes_.on_report = [this] { watcher_.reset(); };
+  begin();
+  EXPECT_THAT(told(2), ElementsAre("engine 20.10.24", "[ ]"));
+  engine_.reset();
+  begin();
+  told(3);
+  watcher_.reset();
+  run_for(200ms);
+  EXPECT_TRUE(loop_.stopped()) << "nothing is left to wait for";
+}
+
+TEST_F(WatcherTest, MayOutliveTheLoopsLastRun) {
+  begin_engine();
+  engine_->put('a', "web");
+  engine_->delay_inspections(100ms);
+  auto loop = std::make_unique<boost::asio::io_context>(1);
+  auto watcher = std::make_unique<Watcher>(*loop, path_, notes_);
+  watcher->start();
+  loop->run_for(50ms);
+  watcher.reset();
+  loop.reset();
+  EXPECT_THAT(notes_.told, ElementsAre("engine 20.10.24"));
+}
+
+}  // namespace
+}  // namespace nxgate::docker
