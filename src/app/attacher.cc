@@ -164,13 +164,18 @@ void Attacher::start(std::function<void(Result<void>)> ready) {
     watcher_->start();
   } else {
     const std::vector<Error> errors = reconcile();
+    clean_up();
     be_ready(errors.empty() ? Result<void>() : std::unexpected(errors.front()));
   }
   look_again();
 }
 
+/// Once what should be attached is: a gate that a dead nxgate left is no gap until then.
+void Attacher::clean_up() {
+  if (!std::exchange(cleaned_up_, true)) remove_leftovers();
+}
+
 void Attacher::be_ready(Result<void> how) {
-  if (how) remove_leftovers();
   if (ready_) std::exchange(ready_, nullptr)(std::move(how));
 }
 
@@ -216,9 +221,10 @@ void Attacher::on_containers(const std::vector<docker::Container>& running) {
   const auto runs = [&](const docker::Container& each) {
     return std::ranges::find(running_, each.id, &docker::Container::id) != running_.end();
   };
-  std::erase_if(starting_, runs);
+  std::erase_if(starting_, [&](const Starting& each) { return runs(each.container); });
   std::erase_if(created_, runs);  // it may be called something else when it starts the next time
   const std::vector<Error> errors = reconcile();
+  clean_up();
   if (!ready_) return;
   const bool fatal = !targets_.watches_all() && !errors.empty();
   be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
@@ -228,28 +234,30 @@ void Attacher::on_containers(const std::vector<docker::Container>& running) {
 /// find the gate up already. Some engines make the namespace before there is a process to put into
 /// it.
 void Attacher::appeared(const std::string& path) {
-  const auto identity = sys::NetnsRef(path).identity();
+  const sys::NetnsRef netns(path);
+  const auto identity = netns.identity();
   if (!identity) return;
   const bool looking = !empty_.empty();
   learn_created();
-  empty_.emplace(*identity, Clock::now() + kLongestStart);
+  empty_.insert_or_assign(*identity, Empty{netns, Clock::now() + kLongestStart});
   if (!looking) await_occupants();
 }
 
 void Attacher::await_occupants() {
   std::set<std::uint64_t> namespaces;
-  for (const auto& [identity, until] : empty_) namespaces.insert(identity);
+  for (const auto& [identity, empty] : empty_) namespaces.insert(identity);
   for (const auto& [identity, occupant] : docker::find_occupants(namespaces)) {
-    const auto known = empty_.extract(identity);
-    attach_starting(occupant, [this, identity, until = known.mapped()](const Result<void>& done) {
-      if (done || attachments_.has_failed(identity)) return;
+    const Empty known = empty_.extract(identity).mapped();
+    auto done = [this, identity, known](const Result<void>& attached) {
+      if (attached || attachments_.has_failed(identity)) return;
       // The engine didn't list it yet.
       const bool looking = !empty_.empty();
-      empty_.emplace(identity, until);
+      empty_.emplace(identity, known);
       if (!looking) await_occupants();
-    });
+    };
+    attach_starting(occupant, known.netns, std::move(done));
   }
-  std::erase_if(empty_, [now = Clock::now()](const auto& each) { return each.second < now; });
+  std::erase_if(empty_, [now = Clock::now()](const auto& each) { return each.second.until < now; });
   if (empty_.empty()) return;
   occupied_.expires_after(kLookForOccupant);
   occupied_.async_wait([this](const boost::system::error_code& error) {
@@ -265,12 +273,13 @@ void Attacher::learn_created() {
   asio::co_spawn(loop_, list_all(client_, std::move(learn)), asio::detached);
 }
 
-void Attacher::attach_starting(const docker::Occupant& occupant,
+void Attacher::attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
                                std::function<void(Result<void>)> done) {
-  const auto attach = [this, occupant](const std::vector<docker::Container>& all) -> Result<void> {
+  const auto attach = [this, occupant,
+                       netns](const std::vector<docker::Container>& all) -> Result<void> {
     const auto container = std::ranges::find(all, occupant.container, &docker::Container::id);
     if (container == all.end()) return fail("there is no container " + occupant.container);
-    return add_starting(*container, occupant.pid);
+    return add_starting(*container, occupant, netns);
   };
   if (attach(created_)) return done({});
   auto again = [attach, done = std::move(done)](Result<std::vector<docker::Container>> listed) {
@@ -280,13 +289,14 @@ void Attacher::attach_starting(const docker::Occupant& occupant,
 }
 
 /// In haste: the others are looked at when the engine reports it running.
-Result<void> Attacher::add_starting(docker::Container container, pid_t pid) {
-  container.pid = pid;
+Result<void> Attacher::add_starting(docker::Container container, const docker::Occupant& occupant,
+                                    const sys::NetnsRef& netns) {
+  container.pid = occupant.pid;
   container.running = true;
-  std::erase_if(starting_, [&](const auto& each) { return each.id == container.id; });
+  std::erase_if(starting_, [&](const Starting& each) { return each.container.id == container.id; });
   std::vector<Subject> wanted;
-  add_subject(container, wanted);
-  starting_.push_back(std::move(container));
+  add_subject(container, netns, wanted);
+  starting_.push_back({std::move(container), netns});
   if (wanted.empty()) return {};
   wanted.front().starting = true;
   return attachments_.add(wanted.front());
@@ -301,12 +311,13 @@ std::optional<Choice> Attacher::choose(const docker::Container& container) const
   return Choice{.policy = options_.policy, .allow = {}, .complaint = {}};
 }
 
-void Attacher::add_subject(const docker::Container& container, std::vector<Subject>& wanted) const {
+void Attacher::add_subject(const docker::Container& container, const sys::NetnsRef& netns,
+                           std::vector<Subject>& wanted) const {
   const bool reachable = container.pid != 0 && container.network_mode != "host";
   const auto choice = reachable ? choose(container) : std::nullopt;
   if (!choice) return;
   wanted.push_back({.label = container.name,
-                    .netns = netns_of(container),
+                    .netns = netns,
                     .choice = *choice,
                     .warning = warning_about(container),
                     .names = docker::names_for(container, running_),
@@ -318,12 +329,11 @@ std::vector<Error> Attacher::reconcile(bool look) {
   std::vector<Subject> wanted = targets_.namespaces;
   for (const bool guests : {false, true}) {
     for (const docker::Container& container : running_) {
-      if (is_guest(container) == guests) add_subject(container, wanted);
+      if (is_guest(container) == guests) add_subject(container, netns_of(container), wanted);
     }
   }
-  for (const docker::Container& container : starting_) add_subject(container, wanted);
-  std::erase_if(starting_,
-                [](const docker::Container& each) { return !netns_of(each).identity(); });
+  std::erase_if(starting_, [](const Starting& each) { return !each.netns.identity(); });
+  for (const Starting& each : starting_) add_subject(each.container, each.netns, wanted);
   return attachments_.reconcile(wanted, look);
 }
 

@@ -23,6 +23,7 @@
 #include "docker/container.h"
 #include "docker/netns_watch.h"
 #include "docker/watcher.h"
+#include "sys/netns.h"
 
 namespace nxgate::app {
 
@@ -62,7 +63,8 @@ class Attacher final : public docker::Observer {
   void reconsider() { reconcile(); }
 
   /// Attaches a container that the runtime is about to start, and says how that went.
-  void attach_starting(const docker::Occupant& occupant, std::function<void(Result<void>)> done);
+  void attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
+                       std::function<void(Result<void>)> done);
 
  private:
   void on_engine(const docker::EngineVersion& version) override;
@@ -74,9 +76,12 @@ class Attacher final : public docker::Observer {
   void appeared(const std::string& path);
   void await_occupants();
   void learn_created();
-  Result<void> add_starting(docker::Container container, pid_t pid);
+  Result<void> add_starting(docker::Container container, const docker::Occupant& occupant,
+                            const sys::NetnsRef& netns);
+  void clean_up();
   std::vector<Error> reconcile(bool look = false);
-  void add_subject(const docker::Container& container, std::vector<Subject>& wanted) const;
+  void add_subject(const docker::Container& container, const sys::NetnsRef& netns,
+                   std::vector<Subject>& wanted) const;
   [[nodiscard]] std::optional<Choice> choose(const docker::Container& container) const;
   void be_ready(Result<void> how);
 
@@ -90,15 +95,25 @@ class Attacher final : public docker::Observer {
   std::unique_ptr<docker::NetnsWatch> netns_watch_;
   boost::asio::steady_timer timer_;
   std::vector<docker::Container> running_;
-  /// Seen by their namespaces before the engine reports them running.
-  std::vector<docker::Container> starting_;
-  /// Namespaces in which no process of a container has been seen yet, and until when one may be.
-  std::map<std::uint64_t, Instant> empty_;
+  /// A container that the engine doesn't report running yet. Its namespace is known by the file,
+  /// for the runtime's first processes come and go.
+  struct Starting {
+    docker::Container container;
+    sys::NetnsRef netns;
+  };
+  std::vector<Starting> starting_;
+  /// A namespace in which no process of a container has been seen yet, and until when one may be.
+  struct Empty {
+    sys::NetnsRef netns;
+    Instant until;
+  };
+  std::map<std::uint64_t, Empty> empty_;
   boost::asio::steady_timer occupied_;
   /// What was there, running or not, when the last of them appeared.
   std::vector<docker::Container> created_;
   std::function<void(Result<void>)> ready_;
   bool lost_ = false;
+  bool cleaned_up_ = false;
 };
 
 }  // namespace nxgate::app

@@ -28,6 +28,7 @@
 #include "app/attacher.h"
 #include "base/error.h"
 #include "docker/netns_watch.h"
+#include "sys/netns.h"
 
 namespace nxgate::app {
 
@@ -70,7 +71,8 @@ asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
     reply(socket, fail("expected PID and CONTAINER-ID"));
     co_return;
   }
-  attacher.attach_starting(*occupant,
+  const sys::NetnsRef netns(fmt::format("pid:{}", occupant->pid));
+  attacher.attach_starting(*occupant, netns,
                            [socket](const Result<void>& outcome) { reply(socket, outcome); });
 }
 

@@ -59,7 +59,7 @@ def namespace():
 
 
 @pytest.fixture(scope="session")
-def engine_of_all():
+def engine_of_all(record_testsuite_property):
     """One Docker engine for every test that needs one."""
     made = []
 
@@ -68,6 +68,7 @@ def engine_of_all():
         return made[-1]
 
     engine = Engine(namespace, "--live-restore")
+    record_testsuite_property("engine", engine.version())
     yield engine
     engine.stop()
     for each in made:
