@@ -44,7 +44,7 @@ void blame_external(const Findings& findings, Diagnosis& diagnosis) {
   }
   if (findings.lookup.reaction != Reaction::kSilent) return;
   diagnosis.verdict.push_back(fmt::format(
-      "127.0.0.11 then says nothing at all, so the program asks again: {} times {} each.",
+      "127.0.0.11 says nothing in that time, so the program asks again: {} times {} each.",
       findings.resolv_conf.attempts, duration(findings.resolv_conf.timeout)));
 }
 
