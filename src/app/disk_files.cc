@@ -8,44 +8,22 @@
 #include <system_error>
 #include <vector>
 
-#include <fcntl.h>
 #include <glob.h>
-#include <sys/stat.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "sys/descriptor.h"
+#include "sys/file.h"
 
 namespace nxgate::app {
 namespace {
 
-constexpr off_t kLargestFile = 256L << 20;
+constexpr std::size_t kLargestFile = 256UL << 20;
 constexpr std::string_view kWildcards = "*?[";
-
-std::unexpected<Error> fail_with(int error) { return fail(std::generic_category().message(error)); }
 
 }  // namespace
 
 Result<std::string> DiskFiles::read(const std::string& path) {
-  // Not blocking, since opening a pipe would wait for its writer.
-  const sys::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return fail_with(errno);
-  struct stat status{};
-  if (::fstat(file.get(), &status) != 0) return fail_with(errno);
-  if (!S_ISREG(status.st_mode)) return fail("not a regular file");
-  if (status.st_size > kLargestFile) return fail("larger than 256 MiB");
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  std::size_t filled = 0;
-  while (filled < text.size()) {
-    const ssize_t count = ::read(file.get(), text.data() + filled, text.size() - filled);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_with(errno);
-    if (count == 0) break;
-    filled += static_cast<std::size_t>(count);
-  }
-  text.resize(filled);
-  return text;
+  return sys::read_file(path, kLargestFile);
 }
 
 Result<std::vector<std::string>> DiskFiles::expand(const std::string& pattern) {

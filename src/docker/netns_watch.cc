@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -24,12 +23,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
-#include <linux/magic.h>
 #include <sys/inotify.h>
-#include <sys/vfs.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "sys/descriptor.h"
+#include "sys/file.h"
+#include "sys/netns.h"
 
 namespace nxgate::docker {
 
@@ -37,23 +37,16 @@ namespace asio = boost::asio;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t kWatched = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM |
                                    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 constexpr std::uint32_t kDirectoryGone = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED;
 /// The mount follows the file after 0.6 ms where it was measured.
-constexpr std::chrono::milliseconds kMountPoll{1};
-constexpr std::chrono::seconds kLongestMount{2};
+constexpr Milliseconds kMountPoll{1};
+constexpr Seconds kLongestMount{2};
 constexpr std::size_t kEventBytes = 16384;
 /// The engine's own namespace, which containers with `--network host` have.
 constexpr std::string_view kOwnNamespace = "default";
-
-bool is_namespace(const std::string& path) {
-  struct statfs filesystem{};
-  return ::statfs(path.c_str(), &filesystem) == 0 && filesystem.f_type == NSFS_MAGIC;
-}
 
 std::set<std::string> names_in(const std::string& directory) {
   std::set<std::string> names;
@@ -63,15 +56,6 @@ std::set<std::string> names_in(const std::string& directory) {
     names.insert(entry->path().filename());
   }
   return names;
-}
-
-std::filesystem::path nearest_directory(const std::filesystem::path& path) {
-  std::filesystem::path directory = path;
-  std::error_code error;
-  while (directory.has_relative_path() && !std::filesystem::is_directory(directory, error)) {
-    directory = directory.parent_path();
-  }
-  return directory.empty() ? "." : directory;
 }
 
 }  // namespace
@@ -176,10 +160,10 @@ void NetnsWatch::State::take(const inotify_event& event, const std::string& name
 void NetnsWatch::State::attach() {
   std::filesystem::path nearest;
   do {
-    nearest = nearest_directory(directory_);
+    nearest = sys::nearest_directory(directory_);
     watch(nearest);
     // What came between the look and the watch would be waited for in vain.
-  } while (nearest != nearest_directory(directory_));
+  } while (nearest != sys::nearest_directory(directory_));
   attached_ = nearest == directory_;
   if (attached_) find_new();
 }
@@ -206,9 +190,9 @@ void NetnsWatch::State::follow(const std::string& name) {
 asio::awaitable<void> NetnsWatch::State::await_mount(std::shared_ptr<State> self,
                                                      std::string path) {
   asio::steady_timer timer(self->loop_);
-  const Clock::time_point end = Clock::now() + kLongestMount;
+  const Instant end = Clock::now() + kLongestMount;
   while (!self->stopped_ && Clock::now() < end) {
-    if (is_namespace(path)) {
+    if (sys::NetnsRef(path).identity()) {
       self->appeared_(path);
       break;
     }

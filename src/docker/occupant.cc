@@ -3,8 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,12 +15,14 @@
 
 #include "docker/netns_watch.h"
 #include "docker/process.h"
+#include "sys/file.h"
 #include "sys/netns.h"
 
 namespace nxgate::docker {
 namespace {
 
 constexpr std::size_t kIdLength = 64;
+constexpr std::size_t kLargestProcessFile = 1UL << 20;
 
 /// All processes, from the lowest number.
 std::vector<pid_t> processes() {
@@ -46,8 +46,8 @@ bool is_hexadecimal(char letter) {
 }  // namespace
 
 std::string process_file(pid_t pid, std::string_view name) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/" + std::string(name));
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string path = "/proc/" + std::to_string(pid) + "/" + std::string(name);
+  return sys::read_file(path, kLargestProcessFile).value_or("");
 }
 
 std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
@@ -65,7 +65,7 @@ std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
 std::map<std::uint64_t, Occupant> find_occupants(const std::set<std::uint64_t>& namespaces) {
   std::map<std::uint64_t, Occupant> found;
   for (const pid_t pid : processes()) {
-    const auto identity = sys::NetnsRef("pid:" + std::to_string(pid)).identity();
+    const auto identity = sys::NetnsRef::of_pid(pid).identity();
     if (!identity || !namespaces.contains(*identity) || found.contains(*identity)) continue;
     const std::optional<std::string> container = container_of_cgroup(process_file(pid, "cgroup"));
     if (container) found.emplace(*identity, Occupant{.pid = pid, .container = *container});

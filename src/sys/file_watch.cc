@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "sys/descriptor.h"
+#include "sys/file.h"
 
 namespace nxgate::sys {
 namespace {
@@ -37,17 +38,6 @@ std::vector<std::string> expand(const std::string& pattern) {
   }
   ::globfree(&matches);
   return paths;
-}
-
-/// The directory of `path`, or the nearest one above it that exists: its creation is an event
-/// there.
-std::filesystem::path nearest_directory(const std::filesystem::path& path) {
-  std::filesystem::path directory = path.parent_path();
-  std::error_code error;
-  while (directory.has_relative_path() && !std::filesystem::is_directory(directory, error)) {
-    directory = directory.parent_path();
-  }
-  return directory.empty() ? "." : directory;
 }
 
 }  // namespace
@@ -117,7 +107,8 @@ void FileWatch::add_way(const std::string& path) {
     for (++part; part != way.end(); ++part) next /= *part;
     way = std::move(next);
   }
-  add(nearest_directory(way));
+  // Its creation is an event there.
+  add(nearest_directory(std::filesystem::path(way).parent_path()));
 }
 
 /// What can't be watched (missing, no permission, no watches left) is still seen by its directory.

@@ -55,6 +55,8 @@ class WayBack {
 
 }  // namespace
 
+NetnsRef NetnsRef::of_pid(pid_t pid) { return NetnsRef(fmt::format("{}{}", kPidPrefix, pid)); }
+
 std::string NetnsRef::path() const {
   if (held_) return fmt::format("/proc/self/fd/{}", held_->get());
   if (text_.starts_with(kPidPrefix)) {

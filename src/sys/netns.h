@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <sys/types.h>
+
 #include "base/error.h"
 #include "sys/descriptor.h"
 
@@ -19,6 +21,9 @@ class NetnsRef {
  public:
   NetnsRef() = default;
   explicit NetnsRef(std::string text) : text_(std::move(text)) {}
+
+  /// That of a process, `pid:N`.
+  [[nodiscard]] static NetnsRef of_pid(pid_t pid);
 
   [[nodiscard]] bool own() const noexcept { return text_.empty(); }
   [[nodiscard]] const std::string& text() const noexcept { return text_; }

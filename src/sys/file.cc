@@ -1,0 +1,81 @@
+#include "sys/file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::sys {
+namespace {
+
+/// Not blocking, since opening a pipe would wait for its writer.
+constexpr int kReading = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+constexpr std::size_t kLeastRoom = 4096;
+
+std::unexpected<Error> system_failure() { return fail(std::generic_category().message(errno)); }
+
+std::string size_text(std::size_t size) {
+  const bool whole = size % (1UL << 20) == 0;
+  return fmt::format("{} {}", size >> (whole ? 20 : 10), whole ? "MiB" : "KiB");
+}
+
+Result<std::string> read_all(const Descriptor& file, std::size_t largest) {
+  if (!file) return system_failure();
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return system_failure();
+  if (!S_ISREG(status.st_mode)) return fail("not a regular file");
+  // Files below /proc tell no size. One byte more finds the end without another allocation.
+  const auto told = static_cast<std::size_t>(status.st_size);
+  std::string text(std::max(std::min(told, largest) + 1, kLeastRoom), '\0');
+  std::size_t filled = 0;
+  while (filled <= largest) {
+    if (filled == text.size()) text.resize(2 * text.size());
+    const ssize_t count = ::read(file.get(), text.data() + filled, text.size() - filled);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return system_failure();
+    if (count == 0) break;
+    filled += static_cast<std::size_t>(count);
+  }
+  if (filled > largest) return fail("larger than " + size_text(largest));
+  text.resize(filled);
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path, std::size_t largest) {
+  return read_all(Descriptor(::open(path.c_str(), kReading)), largest);
+}
+
+Result<std::string> read_file_within(const std::string& root, const std::string& path,
+                                     std::size_t largest) {
+  const Descriptor directory(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return system_failure();
+  const open_how how{
+      .flags = kReading, .mode = 0, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+  const long file = ::syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof how);
+  return read_all(Descriptor(static_cast<int>(file)), largest);
+}
+
+std::filesystem::path nearest_directory(std::filesystem::path directory) {
+  std::error_code error;
+  while (directory.has_relative_path() && !std::filesystem::is_directory(directory, error)) {
+    directory = directory.parent_path();
+  }
+  return directory.empty() ? "." : directory;
+}
+
+}  // namespace nxgate::sys

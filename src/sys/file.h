@@ -1,0 +1,24 @@
+// Reading files that somebody else may have prepared.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include "base/error.h"
+
+namespace nxgate::sys {
+
+/// The whole text of a regular file, or of one below /proc. Never waits, as for the writer of a
+/// pipe, and reads no more than `largest` bytes. The error says why not, without the path.
+[[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t largest);
+
+/// The same for `path` as a process sees it whose root directory is `root` (`/proc/PID/root`): no
+/// link of whatever kind leads out of it (openat2(2), RESOLVE_IN_ROOT, Linux 5.6).
+[[nodiscard]] Result<std::string> read_file_within(const std::string& root, const std::string& path,
+                                                   std::size_t largest);
+
+/// The directory, or the nearest one above it that exists.
+[[nodiscard]] std::filesystem::path nearest_directory(std::filesystem::path directory);
+
+}  // namespace nxgate::sys

@@ -1,0 +1,89 @@
+#include "sys/file.h"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace nxgate::sys {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::HasSubstr;
+
+constexpr std::size_t kLargest = 64 * 1024;
+
+/// A directory, `root` in it, and `outside` beside that.
+class FileTest : public testing::Test {
+ protected:
+  FileTest() {
+    fs::create_directories(root + "/etc");
+    write(base + "/outside", "secret");
+  }
+  ~FileTest() override { fs::remove_all(base); }
+
+  static void write(const std::string& path, const std::string& text) {
+    std::ofstream(path) << text;
+  }
+  [[nodiscard]] Result<std::string> within(const std::string& path) const {
+    return read_file_within(root, path, kLargest);
+  }
+
+  const std::string base = fmt::format("/tmp/nxgate-file-test-{}", ::getpid());
+  const std::string root = base + "/root";
+};
+
+TEST_F(FileTest, IsReadToItsEnd) {
+  for (const std::size_t size : {0UL, 1UL, 4095UL, 4096UL, 4097UL, kLargest}) {
+    write(base + "/file", std::string(size, 'x'));
+    EXPECT_EQ(read_file(base + "/file", kLargest), std::string(size, 'x'));
+  }
+  EXPECT_THAT(*read_file("/proc/self/status", kLargest), HasSubstr("Pid:")) << "tells no size";
+}
+
+TEST_F(FileTest, ThatIsTooLongIsRefused) {
+  write(base + "/file", std::string(kLargest + 1, 'x'));
+  EXPECT_EQ(read_file(base + "/file", kLargest).error().message, "larger than 64 KiB");
+}
+
+TEST_F(FileTest, WhatIsNoFileIsRefusedWithoutWaiting) {
+  ASSERT_EQ(::mkfifo((base + "/pipe").c_str(), 0600), 0);
+  EXPECT_EQ(read_file(base + "/pipe", kLargest).error().message, "not a regular file");
+  EXPECT_EQ(read_file("/dev/zero", kLargest).error().message, "not a regular file");
+  EXPECT_EQ(read_file(base, kLargest).error().message, "not a regular file");
+  EXPECT_EQ(read_file(base + "/none", kLargest).error().message, "No such file or directory");
+}
+
+TEST_F(FileTest, LinksStayWithinTheRoot) {
+  write(root + "/etc/real", "inside");
+  fs::create_symlink("/etc/real", root + "/etc/absolute");
+  EXPECT_EQ(within("/etc/absolute"), "inside");
+  for (const char* const target : {"../../../outside", "/../outside"}) {
+    fs::remove(root + "/etc/leading-out");
+    fs::create_symlink(target, root + "/etc/leading-out");
+    EXPECT_FALSE(within("/etc/leading-out")) << target;
+  }
+  fs::create_symlink(base + "/outside", root + "/etc/elsewhere");
+  EXPECT_FALSE(within("/etc/elsewhere"));
+}
+
+TEST_F(FileTest, ADeviceOrPipeWithinIsRefusedToo) {
+  ASSERT_EQ(::mkfifo((root + "/etc/resolv.conf").c_str(), 0600), 0);
+  EXPECT_EQ(within("/etc/resolv.conf").error().message, "not a regular file");
+  EXPECT_FALSE(read_file_within(base + "/none", "/etc/resolv.conf", kLargest));
+}
+
+TEST_F(FileTest, TheNearestDirectoryExists) {
+  EXPECT_EQ(nearest_directory(root), root);
+  EXPECT_EQ(nearest_directory(root + "/a/b"), root);
+  EXPECT_EQ(nearest_directory("a/b"), ".");
+}
+
+}  // namespace
+}  // namespace nxgate::sys
