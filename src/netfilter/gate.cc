@@ -5,8 +5,6 @@
 #include <charconv>
 #include <cstdint>
 #include <expected>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +30,7 @@
 #include "netfilter/messages.h"
 #include "netfilter/rule.h"
 #include "netfilter/socket.h"
+#include "sys/file.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
@@ -39,6 +38,7 @@ namespace {
 
 constexpr std::string_view kTable = "nxgate";
 constexpr std::uint16_t kDns = 53;
+constexpr std::size_t kLargestStat = 4096;
 constexpr std::array<std::uint8_t, 4> kDockersResolver{127, 0, 0, 11};
 /// Docker's own rules stand at -100.
 constexpr std::int32_t kBeforeDocker = NF_IP_PRI_NAT_DST - 1;
@@ -48,8 +48,8 @@ constexpr Chain kEgress{NFPROTO_NETDEV, kTable, "egress"};
 
 /// The time a process was started, the 22nd word of its stat; the second may hold spaces.
 std::optional<std::uint64_t> start_time(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::string text =
+      sys::read_file(fmt::format("/proc/{}/stat", pid), kLargestStat).value_or("");
   std::size_t at = text.rfind(')');
   if (at == std::string::npos) return std::nullopt;
   for (int word = 2; word < 22 && at != std::string::npos; ++word) at = text.find(' ', at + 1);
@@ -294,8 +294,10 @@ Result<Gate> Gate::close(const sys::NetnsRef& netns, const GatePorts& ports, OnD
                             netns.text(), owner->pid));
   }
   Gate gate(netns, ports, on_death, *std::move(socket));
-  if (auto done = gate.put_up(owner.has_value() || flows == Flows::kNone, flows); !done)
+  if (auto done = gate.put_up(owner || flows == Flows::kNone, flows); !done) {
+    if (!owner) (void)gate.open(Flows::kNone);
     return std::unexpected(done.error());
+  }
   return gate;
 }
 

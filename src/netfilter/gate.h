@@ -65,6 +65,7 @@ struct GateOwner {
 class Gate {
  public:
   /// Puts the gate up, replacing at once one that a dead nxgate left. Fails if a live one holds it.
+  /// When it fails half-way nothing is left, unless there was a gate, which then stays closed.
   [[nodiscard]] static Result<Gate> close(const sys::NetnsRef& netns, const GatePorts& ports,
                                           OnDeath on_death, Flows flows = Flows::kForget);
 
