@@ -52,6 +52,15 @@ std::optional<docker::Occupant> parse_line(std::string_view line) {
   return occupant;
 }
 
+/// Whether root asks, as engine and runtime do. The socket is ours, and so is open to all that runs
+/// as the user that nxgate has become.
+bool is_root(stream_protocol::socket& socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+         peer.uid == 0;
+}
+
 /// Sends the outcome; the connection ends with the last reference to the socket.
 void reply(const std::shared_ptr<stream_protocol::socket>& socket, const Result<void>& outcome) {
   const auto text = std::make_shared<const std::string>(
@@ -66,13 +75,16 @@ asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
   auto buffer = asio::dynamic_buffer(line, kLongestLine);
   const auto [error, size] = co_await asio::async_read_until(*socket, buffer, '\n', kNoThrow);
   if (error) co_return;
+  if (!is_root(*socket)) {
+    reply(socket, fail("only root may ask"));
+    co_return;
+  }
   const auto occupant = parse_line(std::string_view(line).substr(0, size - 1));
   if (!occupant) {
     reply(socket, fail("expected PID and CONTAINER-ID"));
     co_return;
   }
-  const sys::NetnsRef netns(fmt::format("pid:{}", occupant->pid));
-  attacher.attach_starting(*occupant, netns,
+  attacher.attach_starting(*occupant, sys::NetnsRef::of_pid(occupant->pid),
                            [socket](const Result<void>& outcome) { reply(socket, outcome); });
 }
 

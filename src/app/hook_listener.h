@@ -13,8 +13,9 @@
 
 namespace nxgate::app {
 
-/// A unix socket, mode 0600. A hook sends one line, `PID CONTAINER-ID`, and gets one back: empty
-/// when the container may start, else why not. Used by the thread that runs the loop.
+/// A unix socket, mode 0600, that answers root alone. A hook sends one line, `PID CONTAINER-ID`,
+/// and gets one back: empty when the container may start, else why not. Used by the thread that
+/// runs the loop.
 class HookListener {
  public:
   /// A socket that a dead nxgate left is replaced; one that is answered is an error.

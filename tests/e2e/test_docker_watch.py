@@ -203,6 +203,21 @@ def test_it_waits_for_an_engine_that_is_not_there_yet(nxgate, directory):
     assert "the engine is waited for" in server.log_text()
 
 
+def test_the_hooks_socket_answers_root_alone(nxgate, directory):
+    path = directory / "hook.sock"
+    nxgate("--all", "--engine", str(directory / "docker.sock"), "--hook-socket", str(path),
+           command="docker", listen=[])
+    ask = ("import socket; s = socket.socket(socket.AF_UNIX); s.connect('%s'); "
+           "s.send(b'1 %s\\n'); print(s.recv(200).decode())" % (path, "a" * 64))
+
+    def answer_to(user):
+        return subprocess.run(["/usr/bin/python3", "-c", ask], user=user, capture_output=True,
+                              text=True, check=True, timeout=20).stdout
+
+    assert "only root may ask" in answer_to("nobody")
+    assert "Docker engine" in answer_to("root"), "which isn't there"
+
+
 @pytest.fixture(scope="module")
 def hooked_engine(engine_of_all, tmp_path_factory):
     """The engine with the runtime that install-hook sets up, and where that asks."""
