@@ -22,6 +22,7 @@
 #include "app/options.h"
 #include "app/reloader.h"
 #include "app/selection.h"
+#include "app/targets.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -43,56 +44,9 @@ constexpr Milliseconds kLookAgain{1000};
 constexpr Milliseconds kLookForOccupant{5};
 constexpr Milliseconds kLongestStart{10'000};
 
-sys::NetnsRef netns_of(const docker::Container& container) {
-  return sys::NetnsRef(fmt::format("pid:{}", container.pid));
-}
-
-/// What the operator should know about a container, if anything.
-std::string warning_about(const docker::Container& container) {
-  if (container.privileged) return "it is privileged and can undo the gate";
-  if (container.can_undo()) {
-    return "it has NET_ADMIN or SYS_ADMIN and can undo the gate; run it without --cap-add";
-  }
-  return {};
-}
-
 /// Shares another container's namespace.
 bool is_guest(const docker::Container& container) {
   return container.network_mode.starts_with("container:");
-}
-
-Result<void> check_attachable(const docker::Container& container) {
-  if (!container.running || container.pid == 0) {
-    return fail(
-        fmt::format("container {} isn't running; start it first, or let `nxgate docker` "
-                    "wait for it",
-                    container.name));
-  }
-  if (container.network_mode == "host") {
-    return fail(
-        fmt::format("container {} uses the host's own network, which is never touched; "
-                    "let its programs ask nxgate by --dns instead",
-                    container.name));
-  }
-  if (!netns_of(container).identity()) {
-    return fail(
-        fmt::format("container {}: there is no process {} here; run nxgate on the engine's "
-                    "host, in its pid namespace, as root",
-                    container.name, container.pid));
-  }
-  return {};
-}
-
-/// Runs one request to its end.
-template <class T>
-Result<T> wait_for(asio::io_context& loop, asio::awaitable<Result<T>> request) {
-  std::optional<Result<T>> outcome;
-  asio::co_spawn(loop, std::move(request),
-                 [&outcome](std::exception_ptr, Result<T> result) { outcome = std::move(result); });
-  loop.run();
-  loop.restart();
-  if (!outcome) return fail("the engine didn't answer");
-  return *std::move(outcome);
 }
 
 asio::awaitable<void> list_all(docker::Client client,
@@ -101,45 +55,6 @@ asio::awaitable<void> list_all(docker::Client client,
 }
 
 }  // namespace
-
-Result<docker::Container> find_container(const std::string& socket, const std::string& name) {
-  asio::io_context loop(1);
-  docker::Client client(loop, socket);
-  return wait_for(loop, client.inspect(name));
-}
-
-std::string engine_version(const std::string& socket) {
-  asio::io_context loop(1);
-  docker::Client client(loop, socket);
-  const auto version = wait_for(loop, client.version());
-  return version ? version->engine : "";
-}
-
-Result<Targets> find_targets(const Options& options, const config::DockerSettings& settings) {
-  Targets targets;
-  if (options.command == Command::kDocker || !options.containers.empty()) {
-    auto socket = docker::engine_socket(settings.socket);
-    if (!socket) return std::unexpected(socket.error());
-    targets.socket = *std::move(socket);
-  }
-  for (const std::string& name : options.containers) {
-    auto container = find_container(targets.socket, name);
-    if (!container) return std::unexpected(container.error());
-    if (auto checked = check_attachable(*container); !checked) {
-      return std::unexpected(checked.error());
-    }
-    targets.containers.push_back(*std::move(container));
-  }
-  for (const NamespaceOption& given : options.namespaces) {
-    Subject subject{.label = given.label,
-                    .netns = sys::NetnsRef(given.netns),
-                    .choice = {.policy = options.policy, .allow = {}, .complaint = {}},
-                    .warning = {}};
-    if (auto opened = subject.netns.open(); !opened) return std::unexpected(opened.error());
-    targets.namespaces.push_back(std::move(subject));
-  }
-  return targets;
-}
 
 Attacher::Attacher(asio::io_context& loop, const Options& options, Targets targets,
                    Reloader& reloader, Attachments& attachments)
@@ -192,7 +107,7 @@ void Attacher::on_engine(const docker::EngineVersion& version) {
   if (lost_) log::info("the engine is back: Docker {}", version.engine);
   if (!lost_) log::info("watching Docker {} at {}", version.engine, targets_.socket);
   lost_ = false;
-  const sys::NetnsRef engines_own(fmt::format("pid:{}", docker::engine_process(targets_.socket)));
+  const auto engines_own = sys::NetnsRef::of_pid(docker::engine_process(targets_.socket));
   if (const auto identity = engines_own.identity()) attachments_.spare(*identity);
   watch_namespaces();
 }
@@ -209,8 +124,9 @@ void Attacher::watch_namespaces() {
 }
 
 void Attacher::on_engine_lost(const Error& error) {
-  if (!lost_)
+  if (!lost_) {
     log::warning("{}; what is attached stays so, and the engine is waited for", error.message);
+  }
   lost_ = true;
   if (!ready_) return;
   be_ready(targets_.watches_all() ? Result<void>() : std::unexpected(error));
@@ -316,10 +232,11 @@ void Attacher::add_subject(const docker::Container& container, const sys::NetnsR
   const bool reachable = container.pid != 0 && container.network_mode != "host";
   const auto choice = reachable ? choose(container) : std::nullopt;
   if (!choice) return;
+  const std::string power = container.power_to_undo();
   wanted.push_back({.label = container.name,
                     .netns = netns,
                     .choice = *choice,
-                    .warning = warning_about(container),
+                    .warning = power.empty() ? "" : "it " + power + " and can undo the gate",
                     .names = docker::names_for(container, running_),
                     .reverse_names = docker::reverse_names_for(container, running_)});
 }
@@ -329,7 +246,8 @@ std::vector<Error> Attacher::reconcile(bool look) {
   std::vector<Subject> wanted = targets_.namespaces;
   for (const bool guests : {false, true}) {
     for (const docker::Container& container : running_) {
-      if (is_guest(container) == guests) add_subject(container, netns_of(container), wanted);
+      if (is_guest(container) == guests)
+        add_subject(container, sys::NetnsRef::of_pid(container.pid), wanted);
     }
   }
   std::erase_if(starting_, [](const Starting& each) { return !each.netns.identity(); });

@@ -16,9 +16,9 @@
 #include "app/options.h"
 #include "app/reloader.h"
 #include "app/selection.h"
+#include "app/targets.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "config/settings.h"
 #include "docker/client.h"
 #include "docker/container.h"
 #include "docker/netns_watch.h"
@@ -26,26 +26,6 @@
 #include "sys/netns.h"
 
 namespace nxgate::app {
-
-/// Whom `attach` was asked to attach, found at start.
-struct Targets {
-  std::vector<docker::Container> containers;
-  std::vector<Subject> namespaces;  ///< of --pid and --netns
-  std::string socket;               ///< the engine's; empty when no engine is asked
-
-  [[nodiscard]] bool watches_all() const { return containers.empty() && namespaces.empty(); }
-};
-
-/// Looks for them, asking the engine if need be. The error says which can't be attached and why.
-[[nodiscard]] Result<Targets> find_targets(const Options& options,
-                                           const config::DockerSettings& settings);
-
-/// One container, asked of the engine now.
-[[nodiscard]] Result<docker::Container> find_container(const std::string& socket,
-                                                       const std::string& name);
-
-/// Its version, or nothing if it doesn't answer.
-[[nodiscard]] std::string engine_version(const std::string& socket);
 
 /// Turns what the engine tells, and namespaces given outright, into attachments; looks again once a
 /// second, since a process or a namespace file goes away without a word. Main thread.

@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "app/attacher.h"
 #include "app/main_loop.h"
 #include "app/options.h"
 #include "app/reloader.h"
+#include "app/targets.h"
 #include "app/workers.h"
 #include "base/error.h"
 

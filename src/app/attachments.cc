@@ -71,7 +71,7 @@ std::string described(const Subject& subject) {
 
 Attachments::Attachments(Reloader& reloader, Workers& workers, netfilter::OnDeath on_death)
     : reloader_(reloader), workers_(workers), on_death_(on_death) {
-  for (const auto& host : {sys::NetnsRef(), sys::NetnsRef("pid:1")}) {
+  for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
     if (const auto identity = host.identity()) spared_.insert(*identity);
   }
 }

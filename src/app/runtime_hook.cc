@@ -20,6 +20,7 @@
 #include "app/hook_listener.h"
 #include "app/options.h"
 #include "base/error.h"
+#include "sys/file.h"
 
 namespace nxgate::app {
 namespace {
@@ -27,6 +28,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr const char* kWrapper = "nxgate-runc";
+constexpr std::size_t kLargestConfig = 16UL << 20;
 
 int failed(const std::string& text) {
   fmt::print(stderr, "nxgate: {}\n", text);
@@ -58,10 +60,10 @@ std::string bundle_of(const std::vector<std::string>& arguments) {
 
 /// Puts our hook before those that are there.
 Result<void> add_hook(const std::string& path, const std::string& socket) {
-  std::ifstream in(path);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const auto text = sys::read_file(path, kLargestConfig);
+  if (!text) return fail(fmt::format("{}: {}", path, text.error().message));
   boost::system::error_code error;
-  json::value config = json::parse(text, error);
+  json::value config = json::parse(*text, error);
   if (error || !config.is_object()) return fail(fmt::format("{}: not a container's config", path));
   json::value& hooks = config.as_object()["hooks"];
   if (!hooks.is_object()) hooks.emplace_object();

@@ -24,6 +24,7 @@
 #include "app/report.h"
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
+#include "app/targets.h"
 #include "app/worker.h"
 #include "app/workers.h"
 #include "base/clock.h"

@@ -1,16 +1,18 @@
 #include "app/targeted.h"
 
+#include <charconv>
 #include <expected>
-#include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include <fmt/core.h>
 
-#include "app/attacher.h"
 #include "app/options.h"
-#include "base/address.h"
+#include "app/targets.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "config/settings.h"
 #include "docker/client.h"
 #include "docker/container.h"
@@ -28,7 +30,7 @@ config::DockerSettings engine_settings(const Options& options) {
 }
 
 int failed(const Error& error) {
-  fmt::print(stderr, "nxgate: {}\n", error.message);
+  fmt::print(stderr, "nxgate: {}\n", escaped(error.message));
   return kFailure;
 }
 
@@ -49,11 +51,22 @@ Result<void> detach_one(const std::string& label, const sys::NetnsRef& netns) {
 /// A path or `ip netns` name that is there.
 bool is_namespace(const std::string& text) { return sys::NetnsRef(text).identity().has_value(); }
 
+/// `4711` or `pid:4711`, if there is such a process.
+std::optional<pid_t> process_in(std::string_view text) {
+  if (text.starts_with("pid:")) text.remove_prefix(4);
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+  const bool number = error == std::errc{} && end == text.data() + text.size();
+  if (!number || !sys::NetnsRef::of_pid(pid).identity()) return std::nullopt;
+  return pid;
+}
+
 Result<doctor::Patient> patient_of(const Options& options) {
   const std::string& name = options.name;
-  const bool number = name.find_first_not_of("0123456789") == std::string::npos;
-  if (number && is_namespace("pid:" + name)) {
-    return doctor::Patient{.label = "pid " + name, .netns = "pid:" + name, .pid = std::stoi(name)};
+  if (const auto pid = process_in(name)) {
+    return doctor::Patient{.label = fmt::format("pid {}", *pid),
+                           .netns = sys::NetnsRef::of_pid(*pid).text(),
+                           .pid = *pid};
   }
   if (name.contains('/')) {
     return doctor::Patient{.label = name, .netns = name};
@@ -65,7 +78,7 @@ Result<doctor::Patient> patient_of(const Options& options) {
   if (!container) return std::unexpected(container.error());
   if (container->pid == 0) return fail(fmt::format("container {} isn't running", name));
   return doctor::Patient{.label = "container " + container->name,
-                         .netns = fmt::format("pid:{}", container->pid),
+                         .netns = sys::NetnsRef::of_pid(container->pid).text(),
                          .pid = container->pid,
                          .container = *container,
                          .engine = engine_version(*socket)};
@@ -77,7 +90,7 @@ int detach(const Options& options) {
   auto targets = find_targets(options, engine_settings(options));
   if (!targets) return failed(targets.error());
   for (const docker::Container& container : targets->containers) {
-    const sys::NetnsRef netns(fmt::format("pid:{}", container.pid));
+    const auto netns = sys::NetnsRef::of_pid(container.pid);
     if (auto done = detach_one(container.name, netns); !done) return failed(done.error());
   }
   for (const Subject& subject : targets->namespaces) {

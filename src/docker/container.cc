@@ -168,10 +168,14 @@ std::unexpected<Error> not_understood(std::string_view what, std::string_view wh
 
 }  // namespace
 
-bool Container::can_undo() const {
-  return privileged || std::ranges::any_of(added_capabilities, [](const std::string& capability) {
-           return capability == "ALL" || capability == "NET_ADMIN" || capability == "SYS_ADMIN";
-         });
+std::string Container::power_to_undo() const {
+  if (privileged) return "is privileged";
+  for (const char* const power : {"ALL", "SYS_ADMIN", "NET_ADMIN"}) {
+    if (std::ranges::find(added_capabilities, power) != added_capabilities.end()) {
+      return fmt::format("has {}", power);
+    }
+  }
+  return {};
 }
 
 Result<Container> parse_inspect(std::string_view json) {

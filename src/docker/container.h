@@ -46,8 +46,9 @@ struct Container {
   std::vector<std::string> added_capabilities;  ///< without `CAP_`, upper case: `NET_ADMIN`, `ALL`
   std::vector<Membership> networks;
 
-  /// `CAP_NET_ADMIN` or all of root: it can undo whatever is done in its namespace.
-  [[nodiscard]] bool can_undo() const;
+  /// Why it can undo whatever is done in its namespace: `is privileged`, `has NET_ADMIN`; empty if
+  /// it can't.
+  [[nodiscard]] std::string power_to_undo() const;
   bool operator==(const Container&) const = default;
 };
 

@@ -84,7 +84,7 @@ TEST(ParseInspect, ReadsDocker20) {
   EXPECT_EQ(web.sandbox, "/var/run/docker/netns/66fd5590247b");
   EXPECT_THAT(web.labels, ElementsAre(Pair("a", "b")));
   EXPECT_THAT(web.added_capabilities, ElementsAre("NET_ADMIN", "SYS_PTRACE"));
-  EXPECT_TRUE(web.can_undo());
+  EXPECT_EQ(web.power_to_undo(), "has NET_ADMIN");
   ASSERT_EQ(web.networks.size(), 1U);
   const Membership& app = web.networks[0];
   EXPECT_EQ(app.network, "app");
@@ -99,6 +99,7 @@ TEST(ParseInspect, ReadsDocker26) {
   const Container web = inspected(kInspect26);
   EXPECT_TRUE(web.running) << "paused containers run";
   EXPECT_TRUE(web.privileged);
+  EXPECT_EQ(web.power_to_undo(), "is privileged");
   EXPECT_THAT(web.added_capabilities, IsEmpty());
   ASSERT_EQ(web.networks.size(), 2U);
   EXPECT_EQ(web.networks[0].addresses.size(), 2U);
@@ -110,7 +111,7 @@ TEST(ParseInspect, ReadsDocker26) {
 TEST(ParseInspect, ReadsDocker28) {
   const Container web = inspected(kInspect28);
   EXPECT_EQ(web.pid, 17);
-  EXPECT_FALSE(web.can_undo());
+  EXPECT_EQ(web.power_to_undo(), "");
   ASSERT_EQ(web.networks.size(), 1U);
   EXPECT_THAT(web.networks[0].names, ElementsAre("web", "da6ff6909810"));
 }
