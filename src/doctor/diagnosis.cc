@@ -1,6 +1,7 @@
 #include "doctor/diagnosis.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,8 @@ void blame_external(const Findings& findings, Diagnosis& diagnosis) {
 }
 
 void blame_servers(const Findings& findings, Diagnosis& diagnosis) {
-  for (const ProbeResult& server : findings.servers) {
+  for (std::size_t i = 0; i < findings.servers.size(); ++i) {
+    const ProbeResult& server = findings.servers[i];
     if (helps(server)) continue;
     if (is_dockers(server.server) && !findings.external.empty()) {
       blame_external(findings, diagnosis);
@@ -59,7 +61,7 @@ void blame_servers(const Findings& findings, Diagnosis& diagnosis) {
                                             server.server.address.to_string(), describe(server)));
     if (server.reaction == Reaction::kSilent) {
       diagnosis.verdict.push_back(fmt::format("The program waits {} for it, {} times.",
-                                              duration(findings.resolv_conf.timeout),
+                                              duration(patience_with(findings.resolv_conf, i)),
                                               findings.resolv_conf.attempts));
     }
   }

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <expected>
-#include <fstream>
 #include <future>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,33 +19,37 @@
 #include "docker/container.h"
 #include "doctor/diagnosis.h"
 #include "doctor/probe.h"
+#include "doctor/report.h"
 #include "doctor/resolv_conf.h"
 #include "netfilter/gate.h"
+#include "sys/file.h"
 #include "sys/netns.h"
 
 namespace nxgate::doctor {
 namespace {
 
 constexpr std::uint16_t kDns = 53;
-constexpr std::size_t kWidth = 80;
-constexpr std::size_t kIndent = 13;
+constexpr const char* kResolvConf = "/etc/resolv.conf";
+constexpr std::size_t kLargestFile = 64UL << 10;
 /// From this engine on there is no fallback to public servers, and the host's are asked from the
 /// host.
 constexpr int kEngineWithoutFallback = 28;
 
 const IpAddress kDockersResolver = IpAddress::v4({127, 0, 0, 11});
 
-std::string contents(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+/// Nothing where there is none or none that can be read: what it is, is up to the container.
+std::string resolv_conf_below(const std::string& root, const std::string& path) {
+  return sys::read_file_within(root, path, kLargestFile).value_or("");
 }
 
 /// As the patient's programs see it.
 std::string resolv_conf_of(const Patient& patient) {
-  if (patient.pid != 0) return contents(fmt::format("/proc/{}/root/etc/resolv.conf", patient.pid));
+  if (patient.pid != 0) {
+    return resolv_conf_below(fmt::format("/proc/{}/root", patient.pid), kResolvConf);
+  }
   const std::string name = patient.netns.substr(patient.netns.rfind('/') + 1);
-  const std::string own = contents(fmt::format("/etc/netns/{}/resolv.conf", name));
-  return own.empty() ? contents("/etc/resolv.conf") : own;
+  const std::string own = resolv_conf_below("/", fmt::format("/etc/netns/{}/resolv.conf", name));
+  return own.empty() ? resolv_conf_below("/", kResolvConf) : own;
 }
 
 int major_of(std::string_view version) {
@@ -61,24 +64,30 @@ std::vector<ExternalProbe> externals(const ResolvConf& conf, const std::string& 
   for (const ExternalServer& server : conf.external) {
     found.push_back({.result = {.server = {server.address, kDns}}, .from_host = server.from_host});
   }
-  if (!found.empty() || engine.empty() || major_of(engine) >= kEngineWithoutFallback) return found;
+  if (conf.lists_external || major_of(engine) >= kEngineWithoutFallback) return found;
   for (const char* const address : {"8.8.8.8", "8.8.4.4"}) {
     found.push_back({.result = {.server = {*IpAddress::parse(address), kDns}}, .guessed = true});
   }
   return found;
 }
 
-/// Asks the servers in turn, over and over, as libc does.
+/// Whether it is the host's own, in which nothing may be attached.
+bool is_hosts(const sys::NetnsRef& netns) {
+  const auto identity = netns.identity();
+  return identity == sys::NetnsRef().identity() || identity == sys::NetnsRef::of_pid(1).identity();
+}
+
+/// Asks the servers in turn, over and over, as glibc does.
 ProbeResult look_up(const sys::NetnsRef& netns, const ResolvConf& conf, const Options& options) {
   ProbeResult last;
   const Instant began = Clock::now();
   const Instant end = began + options.longest_lookup;
   for (int attempt = 0; attempt < conf.attempts; ++attempt) {
-    for (const IpAddress& server : conf.servers) {
+    for (std::size_t i = 0; i < conf.servers.size(); ++i) {
       const auto left = std::chrono::duration_cast<Milliseconds>(end - Clock::now());
-      const Milliseconds patience = std::min(conf.timeout, left);
+      const Milliseconds patience = std::min(patience_with(conf, i), left);
       if (patience.count() <= 0) break;
-      const auto asked = probe(netns, {{server, kDns}}, options.name, patience);
+      const auto asked = probe(netns, {{conf.servers[i], kDns}}, options.name, patience);
       if (asked) last = asked->front();
       const bool answered = asked && last.reaction == Reaction::kAnswered &&
                             last.rcode != wire::Rcode::kServFail &&
@@ -97,14 +106,20 @@ std::vector<Endpoint> endpoints(const std::vector<IpAddress>& addresses) {
   return all;
 }
 
-void probe_externals(const sys::NetnsRef& netns, const Options& options,
+/// All that are asked from inside, or all that are asked from the host, at once.
+void probe_externals(const sys::NetnsRef& netns, const Options& options, bool from_host,
                      std::vector<ExternalProbe>& externals) {
+  std::vector<ExternalProbe*> chosen;
+  std::vector<Endpoint> servers;
   for (ExternalProbe& external : externals) {
-    const sys::NetnsRef from = external.from_host ? sys::NetnsRef() : netns;
-    if (auto asked = probe(from, {external.result.server}, options.name, options.patience)) {
-      external.result = asked->front();
-    }
+    if (external.from_host != from_host) continue;
+    chosen.push_back(&external);
+    servers.push_back(external.result.server);
   }
+  const sys::NetnsRef from = from_host ? sys::NetnsRef() : netns;
+  const auto asked = probe(from, servers, options.name, options.patience);
+  if (!asked) return;
+  for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i]->result = (*asked)[i];
 }
 
 Result<Findings> look(const Patient& patient, const Options& options) {
@@ -115,7 +130,8 @@ Result<Findings> look(const Patient& patient, const Options& options) {
                     .attach_argument = patient.container  ? patient.container->name
                                        : patient.pid != 0 ? fmt::format("--pid {}", patient.pid)
                                                           : "--netns " + patient.netns,
-                    .host_network = patient.container && patient.container->network_mode == "host",
+                    .host_network = is_hosts(netns) || (patient.container &&
+                                                        patient.container->network_mode == "host"),
                     .resolv_conf = parse_resolv_conf(resolv_conf_of(patient)),
                     .routes = *routes,
                     .engine = patient.engine,
@@ -128,9 +144,13 @@ Result<Findings> look(const Patient& patient, const Options& options) {
   if (std::ranges::find(conf.servers, kDockersResolver) != conf.servers.end()) {
     findings.external = externals(conf, findings.engine);
   }
-  auto outside =
-      std::async(std::launch::async, [&] { probe_externals(netns, options, findings.external); });
+  const auto ask = [&](bool from_host) {
+    probe_externals(netns, options, from_host, findings.external);
+  };
+  auto inside = std::async(std::launch::async, ask, false);
+  auto outside = std::async(std::launch::async, ask, true);
   auto servers = probe(netns, endpoints(conf.servers), options.name, options.patience);
+  inside.get();
   outside.get();
   findings.lookup = lookup.get();
   if (!servers) return std::unexpected(servers.error());
@@ -138,78 +158,12 @@ Result<Findings> look(const Patient& patient, const Options& options) {
   return findings;
 }
 
-/// `value` broken into lines behind the name of a section.
-std::string section(std::string_view name, std::string_view value) {
-  std::string text = fmt::format("{:<{}}", name, kIndent);
-  std::size_t column = kIndent;
-  bool first = true;
-  while (!value.empty()) {
-    const auto end = std::min(value.find(' '), value.size());
-    const std::string_view word = value.substr(0, end);
-    value.remove_prefix(std::min(end + 1, value.size()));
-    if (!first && column + 1 + word.size() > kWidth) {
-      text += '\n' + std::string(kIndent, ' ');
-      column = kIndent;
-      first = true;
-    }
-    text += (first ? "" : " ") + std::string(word);
-    column += word.size() + (first ? 0 : 1);
-    first = false;
-  }
-  return text + '\n';
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
-std::string describe_conf(const ResolvConf& conf) {
-  std::string text = "nameserver";
-  for (const IpAddress& server : conf.servers) text += ' ' + server.to_string();
-  if (!conf.search.empty()) text += "; search " + joined(conf.search);
-  return text + fmt::format("; timeout {} s, {} attempts, ndots {}",
-                            std::chrono::duration_cast<Seconds>(conf.timeout).count(),
-                            conf.attempts, conf.ndots);
-}
-
-std::string describe_routes(const DefaultRoutes& routes) {
-  return fmt::format("IPv4 {}, IPv6 {}", routes.v4 ? "by a default route" : "no default route",
-                     routes.v6 ? "by a default route" : "no default route");
-}
-
-std::string write(const Findings& findings, const Patient& patient) {
-  std::string text = section("patient", findings.label);
-  text += section("resolv.conf", describe_conf(findings.resolv_conf));
-  text += section("routes", describe_routes(findings.routes));
-  if (!findings.engine.empty()) text += section("engine", "Docker " + findings.engine);
-  for (const ProbeResult& server : findings.servers) {
-    text += section("server", server.server.address.to_string() + ": " + describe(server));
-  }
-  for (const ExternalProbe& external : findings.external) {
-    text += section("behind it",
-                    fmt::format("{}{}, asked {}: {}", external.result.server.address.to_string(),
-                                external.guessed ? " (a guess)" : "",
-                                external.from_host ? "from the host" : "from inside",
-                                describe(external.result)));
-  }
-  text += section("lookup", describe(findings.lookup));
-  const Diagnosis diagnosis = diagnose(findings);
-  text += section("verdict", joined(diagnosis.verdict));
-  if (patient.container && patient.container->can_undo()) {
-    text += section("warning", "it is privileged or has NET_ADMIN, and can undo nxgate's rules");
-  }
-  if (!diagnosis.cure.empty()) text += section("cure", diagnosis.cure);
-  return text;
-}
-
 }  // namespace
 
 Result<std::string> examine(const Patient& patient, const Options& options) {
   const auto findings = look(patient, options);
   if (!findings) return std::unexpected(findings.error());
-  return write(*findings, patient);
+  return report(*findings, patient);
 }
 
 }  // namespace nxgate::doctor

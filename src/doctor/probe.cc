@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -27,14 +28,14 @@
 #include "sys/netns.h"
 #include "sys/socket.h"
 #include "wire/name.h"
+#include "wire/query.h"
 #include "wire/types.h"
 #include "wire/writer.h"
 
 namespace nxgate::doctor {
 namespace {
 
-constexpr std::uint16_t kRecursionDesired = 0x0100;
-constexpr std::size_t kHeaderSize = 12;
+constexpr unsigned kRejecting = 0x200;  // RTF_REJECT of linux/ipv6_route.h and route.h
 
 Milliseconds since(Instant began) {
   return std::chrono::duration_cast<Milliseconds>(Clock::now() - began);
@@ -61,8 +62,8 @@ struct Question {
   explicit Question(const wire::DomainName& name)
       : id(static_cast<std::uint16_t>(randombytes_uniform(65536))) {
     wire::Writer writer(message);
-    for (const std::uint16_t word : {id, kRecursionDesired, std::uint16_t{1}, std::uint16_t{0},
-                                     std::uint16_t{0}, std::uint16_t{0}}) {
+    for (const std::uint16_t word : {id, wire::header_flag::kRecursionDesired, std::uint16_t{1},
+                                     std::uint16_t{0}, std::uint16_t{0}, std::uint16_t{0}}) {
       writer.u16(word);
     }
     writer.bytes(name.wire());
@@ -77,12 +78,13 @@ bool take_answer(const sys::Descriptor& socket, std::uint16_t id, ProbeResult& r
   std::array<std::uint8_t, 4096> answer{};
   const ssize_t size = ::recv(socket.get(), answer.data(), answer.size(), 0);
   if (size < 0) {
-    if (errno == EAGAIN) return false;
+    if (errno == EAGAIN || errno == EINTR) return false;
     result.reaction = reaction_to(errno);
     return true;
   }
-  if (static_cast<std::size_t>(size) < kHeaderSize) return false;
-  if ((answer[0] << 8 | answer[1]) != id) return false;
+  if (static_cast<std::size_t>(size) < wire::kHeaderSize) return false;
+  if ((answer[0] << 8 | answer[1]) != id || (answer[2] << 8 & wire::header_flag::kResponse) == 0)
+    return false;
   result.reaction = Reaction::kAnswered;
   result.rcode = wire::Rcode{static_cast<std::uint16_t>(answer[3] & 15)};
   return true;
@@ -101,14 +103,33 @@ std::string field(const std::string& line, std::size_t index) {
   return {};
 }
 
-/// Whether a line of that file has these fields, and none of it leads to lo.
-bool has_route(const char* path, std::size_t first, std::string_view zero, std::size_t second,
-               std::size_t device) {
-  std::ifstream file(path);
+/// Where the kernel tells the routes of one family, and in which fields.
+struct RouteFile {
+  const char* path;  ///< of thread-self, since the other threads are elsewhere
+  std::size_t destination;
+  std::size_t length;  ///< or mask
+  std::size_t flags;
+  std::size_t device;
+};
+constexpr RouteFile kIpv4Routes{"/proc/thread-self/net/route", 1, 7, 3, 0};
+constexpr RouteFile kIpv6Routes{"/proc/thread-self/net/ipv6_route", 0, 1, 8, 9};
+
+bool is_zero(std::string_view digits) {
+  return !digits.empty() && digits.find_first_not_of('0') == std::string_view::npos;
+}
+
+bool is_rejecting(const std::string& flags) {
+  unsigned bits = 0;
+  (void)std::from_chars(flags.data(), flags.data() + flags.size(), bits, 16);
+  return (bits & kRejecting) != 0;
+}
+
+/// Whether there is one that leads anywhere but to lo.
+bool has_default_route(const RouteFile& routes) {
+  std::ifstream file(routes.path);
   for (std::string line; std::getline(file, line);) {
-    if (field(line, first) == zero &&
-        field(line, second).find_first_not_of('0') == std::string::npos &&
-        field(line, device) != "lo") {
+    if (is_zero(field(line, routes.destination)) && is_zero(field(line, routes.length)) &&
+        !is_rejecting(field(line, routes.flags)) && field(line, routes.device) != "lo") {
       return true;
     }
   }
@@ -142,12 +163,11 @@ Result<std::vector<ProbeResult>> probe(const sys::NetnsRef& netns,
   const auto is_waiting = [](const pollfd& each) { return each.fd >= 0; };
   while (std::ranges::any_of(waiting, is_waiting)) {
     const Milliseconds left = patience - since(began);
-    if (left.count() <= 0 ||
-        ::poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) <= 0)
-      break;
+    if (left.count() <= 0) break;
+    // An interrupted or fruitless wait is told by the sockets, of which none has anything then.
+    (void)::poll(waiting.data(), waiting.size(), static_cast<int>(left.count()));
     for (std::size_t i = 0; i < waiting.size(); ++i) {
-      if (waiting[i].fd < 0 || waiting[i].revents == 0) continue;
-      if (!take_answer(sockets[i], question.id, results[i])) continue;
+      if (waiting[i].fd < 0 || !take_answer(sockets[i], question.id, results[i])) continue;
       results[i].elapsed = since(began);
       waiting[i].fd = -1;
     }
@@ -161,10 +181,8 @@ Result<std::vector<ProbeResult>> probe(const sys::NetnsRef& netns,
 Result<DefaultRoutes> default_routes(const sys::NetnsRef& netns) {
   DefaultRoutes routes;
   const Result<void> entered = sys::in_netns(netns, [&routes] {
-    // thread-self, since the other threads are elsewhere.
-    routes.v4 = has_route("/proc/thread-self/net/route", 1, "00000000", 7, 0);
-    routes.v6 =
-        has_route("/proc/thread-self/net/ipv6_route", 0, "00000000000000000000000000000000", 1, 9);
+    routes.v4 = has_default_route(kIpv4Routes);
+    routes.v6 = has_default_route(kIpv6Routes);
   });
   if (!entered) return std::unexpected(entered.error());
   return routes;

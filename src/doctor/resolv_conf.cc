@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t kMostServers = 3;
 constexpr int kLongestTimeout = 30;
 constexpr int kMostAttempts = 5;
+constexpr int kMostDots = 15;
 constexpr std::string_view kExternal = "ExtServers:";
 constexpr std::string_view kFromHost = "host(";
 
@@ -31,26 +33,27 @@ std::vector<std::string_view> words_of(std::string_view text, std::string_view s
   }
 }
 
-/// The number of `NAME:N`, if the option is that one.
-std::optional<int> number_of(std::string_view option, std::string_view name, int most) {
+/// The number of `NAME:N`, if the option is that one, within these bounds.
+std::optional<int> number_of(std::string_view option, std::string_view name, int least, int most) {
   if (!option.starts_with(name)) return std::nullopt;
   option.remove_prefix(name.size());
   int number = 0;
   const auto [end, error] = std::from_chars(option.data(), option.data() + option.size(), number);
   if (error != std::errc{} || number < 0) return std::nullopt;
-  return std::min(number, most);
+  return std::clamp(number, least, most);
 }
 
 void read_option(std::string_view option, ResolvConf& conf) {
-  if (const auto n = number_of(option, "timeout:", kLongestTimeout)) conf.timeout = Seconds(*n);
-  if (const auto n = number_of(option, "attempts:", kMostAttempts)) conf.attempts = *n;
-  if (const auto n = number_of(option, "ndots:", 15)) conf.ndots = *n;
+  if (const auto n = number_of(option, "timeout:", 1, kLongestTimeout)) conf.timeout = Seconds(*n);
+  if (const auto n = number_of(option, "attempts:", 1, kMostAttempts)) conf.attempts = *n;
+  if (const auto n = number_of(option, "ndots:", 0, kMostDots)) conf.ndots = *n;
 }
 
 /// `# ExtServers: [8.8.8.8 host(192.0.2.1)]`
 void read_comment(std::string_view line, ResolvConf& conf) {
   const auto at = line.find(kExternal);
   if (at == std::string_view::npos) return;
+  conf.lists_external = true;
   for (std::string_view word : words_of(line.substr(at + kExternal.size()), " []\t")) {
     ExternalServer server;
     if (word.starts_with(kFromHost) && word.ends_with(')')) {
@@ -80,6 +83,13 @@ void read_line(std::string_view line, ResolvConf& conf) {
 }
 
 }  // namespace
+
+Milliseconds patience_with(const ResolvConf& conf, std::size_t index) {
+  if (index == 0) return conf.timeout;
+  const auto servers = static_cast<Milliseconds::rep>(conf.servers.size());
+  const Seconds whole = std::chrono::duration_cast<Seconds>(conf.timeout * (1 << index) / servers);
+  return std::max<Milliseconds>(whole, Seconds(1));
+}
 
 ResolvConf parse_resolv_conf(std::string_view text) {
   ResolvConf conf;

@@ -1,6 +1,7 @@
 // resolv.conf(5) as a container's programs read it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,9 +27,15 @@ struct ResolvConf {
   int attempts = 2;
   int ndots = 1;
   std::vector<ExternalServer> external;
+  bool lists_external = false;  ///< that comment is there, whatever it lists
 };
 
-/// What libc makes of it; what is no setting is passed over.
+/// How long libc waits for the server of this index before it goes on to the next: glibc doubles
+/// the time with each, and from the second on divides it by their number.
+[[nodiscard]] Milliseconds patience_with(const ResolvConf& conf, std::size_t index);
+
+/// What libc makes of it; what is no setting is passed over, and a lookup asks at least once and
+/// for a second.
 [[nodiscard]] ResolvConf parse_resolv_conf(std::string_view text);
 
 }  // namespace nxgate::doctor

@@ -33,6 +33,26 @@ TEST(ResolvConf, OfNothingIsWhatLibcTakes) {
   EXPECT_EQ(conf.attempts, 2);
 }
 
+TEST(ResolvConf, AsksAtLeastOnceAndForASecond) {
+  const ResolvConf conf = parse_resolv_conf("options attempts:0 timeout:0\n");
+  EXPECT_EQ(conf.attempts, 1);
+  EXPECT_EQ(conf.timeout, Seconds(1));
+}
+
+TEST(ResolvConf, AnEmptyListOfExternalServersIsAListToo) {
+  EXPECT_TRUE(parse_resolv_conf("# ExtServers: []\n").lists_external);
+  EXPECT_FALSE(parse_resolv_conf("# no such\n").lists_external);
+}
+
+TEST(ResolvConf, WaitsForEachServerAsGlibcDoes) {
+  const ResolvConf three =
+      parse_resolv_conf("nameserver 1.1.1.1\nnameserver 8.8.8.8\nnameserver 9.9.9.9\n");
+  EXPECT_EQ(patience_with(three, 0), Seconds(5));
+  EXPECT_EQ(patience_with(three, 1), Seconds(3));
+  EXPECT_EQ(patience_with(three, 2), Seconds(6));
+  EXPECT_EQ(patience_with(parse_resolv_conf("options timeout:1\n"), 0), Seconds(1));
+}
+
 TEST(ResolvConf, HasThreeServersAtMostAndPassesOverTheRest) {
   const ResolvConf conf = parse_resolv_conf(
       "nameserver 1.1.1.1\nnameserver nonsense\nnameserver fe80::1%eth0\nnameserver 8.8.8.8\n"

@@ -1,11 +1,13 @@
 """`nxgate doctor`: names the step that eats the time, and changes nothing."""
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
 
 from harness.nxgate import SANITIZED, run
+from harness.timing import Stopwatch, wait_for, within
 
 
 def ip(namespace, *arguments):
@@ -77,6 +79,83 @@ def test_a_server_of_ones_own_in_a_namespace(namespace, upstream):
     text = run("doctor", app.path).stdout
     assert re.search(r"verdict +Lookups are healthy: NXDOMAIN", text)
     assert "127.0.0.1: NXDOMAIN" in text
+
+
+@pytest.fixture
+def hostile(namespace, tmp_path):
+    """hostile(prepare): the pid of a process whose /etc/resolv.conf is what `prepare` made of it."""
+    started = []
+    app = namespace("app")
+
+    def start(prepare):
+        root = tmp_path / "root"
+        (root / "etc").mkdir(parents=True)
+        prepare(root / "etc/resolv.conf")
+        shutil.copy(shutil.which("busybox"), root)
+        process = app.popen("chroot", root, "/busybox", "sleep", "1000")
+        started.append(process)
+        wait_for(lambda: os.readlink(f"/proc/{process.pid}/root") == str(root))
+        return process.pid
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def examined(target):
+    with Stopwatch() as watch:
+        done = run("doctor", target, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    return done.stdout, watch.seconds
+
+
+@pytest.mark.parametrize("prepare", [
+    lambda path: os.mkfifo(path),
+    lambda path: path.symlink_to("/dev/zero"),
+    lambda path: path.symlink_to("/../../../../../../../../etc/hostname"),
+    lambda path: path.write_text("# " + "x" * 100_000),
+    lambda path: path.mkdir(),
+], ids=["pipe", "device", "link out", "too long", "directory"])
+def test_a_container_cannot_lead_it_astray(hostile, prepare):
+    text, seconds = examined(hostile(prepare))
+    assert "nameserver 127.0.0.1;" in text, "what libc takes when there is none"
+    assert seconds < within(3)
+
+
+def test_a_link_means_the_containers_own_file(hostile):
+    def prepare(path):
+        (path.parent / "real").write_text("nameserver 192.0.2.7\n")
+        path.symlink_to("/etc/real")
+
+    assert "nameserver 192.0.2.7;" in examined(hostile(prepare))[0]
+
+
+def test_a_container_cannot_steer_the_terminal(hostile):
+    text, _ = examined(hostile(lambda path: path.write_text(
+        "nameserver 127.0.0.1\nsearch a\x1b[31mb c\u009b31m " + "l" * 200 + "\n")))
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
+    assert "a\\x1b[31mb" in text
+
+
+def test_silent_servers_are_asked_all_at_once(hostile):
+    text, seconds = examined(hostile(lambda path: path.write_text(
+        "nameserver 127.0.0.11\noptions timeout:1 attempts:0\n"
+        "# ExtServers: [127.0.0.21 127.0.0.22 127.0.0.23]\n")))
+    assert text.count("behind it") == 3
+    assert seconds < within(6)
+
+
+def test_a_pid_may_be_written_either_way(hostile):
+    pid = hostile(lambda path: path.write_text("nameserver 192.0.2.7\n"))
+    assert "nameserver 192.0.2.7;" in examined(f"pid:{pid}")[0]
+    assert "nameserver 192.0.2.7;" in examined(pid)[0]
+
+
+def test_the_hosts_own_namespace_gets_no_cure():
+    text, _ = examined("/proc/self/ns/net")
+    assert "cure" not in text
 
 
 def test_the_host_is_told_of_as_such(engine, examine):
