@@ -26,6 +26,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "netfilter/batch.h"
 #include "netfilter/flows.h"
 #include "netfilter/messages.h"
 #include "netfilter/rule.h"
@@ -37,6 +38,8 @@ namespace nxgate::netfilter {
 namespace {
 
 constexpr std::string_view kTable = "nxgate";
+constexpr Table kInet{NFPROTO_INET, kTable};
+constexpr Table kNetdev{NFPROTO_NETDEV, kTable};
 constexpr std::uint16_t kDns = 53;
 constexpr std::size_t kLargestStat = 4096;
 constexpr std::array<std::uint8_t, 4> kDockersResolver{127, 0, 0, 11};
@@ -76,44 +79,8 @@ GateOwner parse_record(Bytes bytes) {
 
 GateOwner ourselves() { return {::getpid(), start_time(::getpid()).value_or(0)}; }
 
-void batch_mark(Messages& messages, std::uint16_t type) {
-  const nfgenmsg header{
-      .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
-  const auto message = messages.message(type, 0, bytes_of(header));
-}
-
-void table(Messages& messages, std::uint16_t type, std::uint8_t family, std::uint32_t flags = 0) {
-  const std::uint16_t create = type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0;
-  const auto message = nft_message(messages, type, create | NLM_F_ACK, family);
-  messages.put_text(NFTA_TABLE_NAME, kTable);
-  if (type != NFT_MSG_NEWTABLE) return;
-  if (flags != 0) messages.put_number(NFTA_TABLE_FLAGS, flags);
-  const std::string record = to_record(ourselves());
-  messages.put(NFTA_TABLE_USERDATA,
-               {reinterpret_cast<const std::uint8_t*>(record.data()), record.size()});
-}
-
-/// Whatever was there goes, in the same transaction as what comes.
-void fresh_table(Messages& messages, std::uint8_t family, OnDeath on_death) {
-  const std::uint32_t flags = on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
-  table(messages, NFT_MSG_NEWTABLE, family, flags);
-  table(messages, NFT_MSG_DELTABLE, family);
-  table(messages, NFT_MSG_NEWTABLE, family, flags);
-}
-
-void base_chain(Messages& messages, const Chain& chain, std::string_view type, std::uint32_t hook,
-                std::int32_t priority, const std::vector<std::string>& links = {}) {
-  const auto message =
-      nft_message(messages, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_ACK, chain.family);
-  messages.put_text(NFTA_CHAIN_TABLE, chain.table);
-  messages.put_text(NFTA_CHAIN_NAME, chain.name);
-  messages.put_text(NFTA_CHAIN_TYPE, type);
-  const auto nested = messages.nest(NFTA_CHAIN_HOOK);
-  messages.put_number(NFTA_HOOK_HOOKNUM, hook);
-  messages.put_number(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(priority));
-  if (links.empty()) return;
-  const auto devices = messages.nest(NFTA_HOOK_DEVS);
-  for (const std::string& link : links) messages.put_text(NFTA_DEVICE_NAME, link);
+std::uint32_t flags_for(OnDeath on_death) {
+  return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
 }
 
 struct Protocol {
@@ -150,8 +117,9 @@ void add_redirects(Messages& messages, const GatePorts& ports) {
   }
 }
 
-void add_guards(Messages& messages) {
-  base_chain(messages, kGuard, "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER);
+void add_guards(Batch& batch) {
+  batch.add_chain(kGuard, {"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER});
+  Messages& messages = batch.messages();
   Rule(messages, kGuard)
       .family(NFPROTO_IPV4)
       .protocol(IPPROTO_TCP)
@@ -172,37 +140,30 @@ void add_guards(Messages& messages) {
   Rule(messages, kGuard).out_of("lo").destination_is(RTN_UNICAST).reject(NFT_REJECT_ICMPX_NO_ROUTE);
 }
 
-Messages redirect_rules(const GatePorts& ports, OnDeath on_death, bool guarded) {
-  Messages messages;
-  batch_mark(messages, NFNL_MSG_BATCH_BEGIN);
-  fresh_table(messages, NFPROTO_INET, on_death);
-  base_chain(messages, kRedirect, "nat", NF_INET_LOCAL_OUT, kBeforeDocker);
-  add_redirects(messages, ports);
-  if (guarded) add_guards(messages);
-  batch_mark(messages, NFNL_MSG_BATCH_END);
-  return messages;
+Batch redirect_rules(const GatePorts& ports, OnDeath on_death, bool guarded) {
+  Batch batch;
+  batch.replace_table(kInet, flags_for(on_death), to_record(ourselves()));
+  batch.add_chain(kRedirect, {"nat", NF_INET_LOCAL_OUT, kBeforeDocker});
+  add_redirects(batch.messages(), ports);
+  if (guarded) add_guards(batch);
+  return batch;
 }
 
-Messages guard_rules() {
-  Messages messages;
-  batch_mark(messages, NFNL_MSG_BATCH_BEGIN);
-  add_guards(messages);
-  batch_mark(messages, NFNL_MSG_BATCH_END);
-  return messages;
+Batch guard_rules() {
+  Batch batch;
+  add_guards(batch);
+  return batch;
 }
 
-Messages egress_rules(const std::vector<std::string>& links, OnDeath on_death) {
-  Messages messages;
-  batch_mark(messages, NFNL_MSG_BATCH_BEGIN);
-  fresh_table(messages, NFPROTO_NETDEV, on_death);
-  if (!links.empty()) {
-    base_chain(messages, kEgress, "filter", NF_NETDEV_EGRESS, NF_IP_PRI_FILTER, links);
-    for (const Protocol& protocol : kProtocols) {
-      Rule(messages, kEgress).protocol(protocol.number).to_port(kDns).drop();
-    }
+Batch egress_rules(const std::vector<std::string>& links, OnDeath on_death) {
+  Batch batch;
+  batch.replace_table(kNetdev, flags_for(on_death), to_record(ourselves()));
+  if (links.empty()) return batch;
+  batch.add_chain(kEgress, {"filter", NF_NETDEV_EGRESS, NF_IP_PRI_FILTER, links});
+  for (const Protocol& protocol : kProtocols) {
+    Rule(batch.messages(), kEgress).protocol(protocol.number).to_port(kDns).drop();
   }
-  batch_mark(messages, NFNL_MSG_BATCH_END);
-  return messages;
+  return batch;
 }
 
 std::vector<std::string> links_of(const sys::NetnsRef& netns) {
@@ -268,12 +229,10 @@ Result<void> take_down(Socket& socket, const sys::NetnsRef& netns, Flows flows) 
   if (const auto error = remove_last_route(netns)) {
     return fail(fmt::format("cannot remove a route in {}: {}", netns.text(), error.message()));
   }
-  for (const auto family : std::to_array<std::uint8_t>({NFPROTO_INET, NFPROTO_NETDEV})) {
-    Messages messages;
-    batch_mark(messages, NFNL_MSG_BATCH_BEGIN);
-    table(messages, NFT_MSG_DELTABLE, family);
-    batch_mark(messages, NFNL_MSG_BATCH_END);
-    const std::error_code error = socket.transact(messages);
+  for (const Table& table : {kInet, kNetdev}) {
+    Batch batch;
+    batch.delete_table(table);
+    const std::error_code error = socket.transact(batch.finish());
     if (error && error.value() != ENOENT) return fail(advice(error, netns));
   }
   return flows == Flows::kForget ? forget_flows(netns) : Result<void>();
@@ -304,7 +263,7 @@ Result<Gate> Gate::close(const sys::NetnsRef& netns, const GatePorts& ports, OnD
 /// A gate that is replaced leaves no gap. Otherwise the guard comes last: it would refuse what
 /// comes by a flow of before, which is better caught.
 Result<void> Gate::put_up(bool guarded, Flows flows) {
-  if (const auto error = socket_.transact(redirect_rules(ports_, on_death_, guarded))) {
+  if (const auto error = socket_.transact(redirect_rules(ports_, on_death_, guarded).finish())) {
     return fail(advice(error, netns_));
   }
   const bool with_route = on_death_ == OnDeath::kStaysClosed;
@@ -316,12 +275,13 @@ Result<void> Gate::put_up(bool guarded, Flows flows) {
     if (auto forgotten = forget_flows(netns_); !forgotten) return forgotten;
   }
   if (guarded) return {};
-  if (const auto error = socket_.transact(guard_rules())) return fail(advice(error, netns_));
+  if (const auto error = socket_.transact(guard_rules().finish()))
+    return fail(advice(error, netns_));
   return {};
 }
 
 void Gate::cover_links(std::vector<std::string> links) {
-  const std::error_code error = socket_.transact(egress_rules(links, on_death_));
+  const std::error_code error = socket_.transact(egress_rules(links, on_death_).finish());
   egress_error_ = error ? error.message() : "";
   links_ = std::move(links);
 }
