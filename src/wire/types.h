@@ -40,6 +40,7 @@ enum class Ede : std::uint16_t {
   kOther = 0,
   kStaleAnswer = 3,
   kBlocked = 15,
+  kFiltered = 17,
   kProhibited = 18,
   kStaleNxDomain = 19,
   kNoReachableAuthority = 22,
