@@ -13,7 +13,6 @@
 #include <vector>
 
 #include <fmt/core.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <unistd.h>
 // The kernel's headers after those of libc, which define the same.
@@ -28,6 +27,7 @@
 #include "base/error.h"
 #include "netfilter/batch.h"
 #include "netfilter/flows.h"
+#include "netfilter/links.h"
 #include "netfilter/messages.h"
 #include "netfilter/rule.h"
 #include "netfilter/socket.h"
@@ -164,19 +164,6 @@ Batch egress_rules(const std::vector<std::string>& links, OnDeath on_death) {
     Rule(batch.messages(), kEgress).protocol(protocol.number).to_port(kDns).drop();
   }
   return batch;
-}
-
-std::vector<std::string> links_of(const sys::NetnsRef& netns) {
-  std::vector<std::string> names;
-  const Result<void> entered = sys::in_netns(netns, [&names] {
-    struct if_nameindex* const all = ::if_nameindex();
-    for (const auto* link = all; link != nullptr && link->if_index != 0; ++link) {
-      if (std::string_view(link->if_name) != "lo") names.emplace_back(link->if_name);
-    }
-    ::if_freenameindex(all);
-  });
-  if (!entered) names.clear();
-  return names;
 }
 
 std::error_code find_owner(Socket& socket, std::optional<GateOwner>& owner) {

@@ -1,9 +1,6 @@
 #include "netfilter/gate.h"
 
-#include <array>
-#include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <string>
 
 #include <fmt/core.h>
@@ -11,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "netfilter/namespace_fixture.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
@@ -20,38 +18,10 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-/// What a command prints.
-std::string output_of(const std::string& command) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
-  std::string text;
-  std::array<char, 4096> buffer{};
-  while (const std::size_t size = std::fread(buffer.data(), 1, buffer.size(), pipe.get())) {
-    text.append(buffer.data(), size);
-  }
-  return text;
-}
-
-/// A namespace with lo up and a link `eth0`, gone with the test.
-class GateTest : public testing::Test {
+class GateTest : public NamespaceTest {
  protected:
-  GateTest() {
-    run("ip netns add " + name);
-    run("ip -n " + name + " link set lo up");
-    run("ip -n " + name + " link add eth0 type veth peer name eth1");
-  }
-  ~GateTest() override { run("ip netns del " + name); }
-
-  static void run(const std::string& command) {
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
-  }
-  [[nodiscard]] std::string inside(const std::string& command) const {
-    return output_of("ip netns exec " + name + " " + command + " 2>&1");
-  }
-  [[nodiscard]] std::string rules() const { return inside("nft list ruleset"); }
   [[nodiscard]] std::string routes() const { return inside("ip route show table all proto 153"); }
 
-  const std::string name = fmt::format("nxt{}-gate", ::getpid());
-  const sys::NetnsRef netns{name};
   const GatePorts ports{.udp4 = 4001, .tcp4 = 4002, .udp6 = 4003, .tcp6 = 4004};
 };
 

@@ -5,7 +5,9 @@
 #include <functional>
 #include <string_view>
 
+#include "base/address.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "netfilter/messages.h"
 
 namespace nxgate::netfilter {
@@ -29,13 +31,29 @@ class Rule {
 
   Rule& family(std::uint8_t nfproto);     ///< NFPROTO_IPV4, NFPROTO_IPV6
   Rule& protocol(std::uint8_t protocol);  ///< IPPROTO_UDP, IPPROTO_TCP
-  Rule& to_port(std::uint16_t port);      ///< of UDP and TCP
+  Rule& protocol_is_not(std::uint8_t protocol);
+  Rule& to_port(std::uint16_t port);  ///< of UDP and TCP
   Rule& to_address(Bytes ipv4);
+  Rule& to(const Prefix& prefix);
   Rule& out_of(std::string_view interface);
   /// RTN_LOCAL, RTN_UNICAST: what the destination is to the namespace's routing table.
   Rule& destination_is(std::uint32_t type);
   Rule& destination_is_not(std::uint32_t type);
 
+  /// Of a flow that conntrack knows, or an error about one.
+  Rule& established();
+  Rule& related();
+  Rule& icmp_type(std::uint8_t first, std::uint8_t last);
+  Rule& has_route();                        ///< packet sockets send without
+  Rule& ethernet_type(std::uint16_t type);  ///< ETH_P_IP ..., host order
+  /// Whether the set has the destination's address with protocol and port, or with any.
+  Rule& to_port_in(std::string_view set, bool ipv6);
+  Rule& to_any_in(std::string_view set, bool ipv6);
+  /// Puts the destination into the set, with a counter; `port` false for protocols without.
+  Rule& note_in(std::string_view set, bool ipv6, bool port, Milliseconds life);
+
+  void accept();
+  void go_to(std::string_view chain);
   void redirect(std::uint16_t port);  ///< to this port of the loopback address
   void reset();                       ///< TCP RST
   void reject(std::uint8_t code);     ///< ICMP or ICMPv6, NFT_REJECT_ICMPX_*
@@ -49,7 +67,14 @@ class Rule {
   void load_meta(std::uint32_t key);
   void load_payload(std::uint32_t base, std::uint32_t offset, std::uint32_t length);
   void load_destination_type();
-  void verdict(std::int32_t code);
+  void load_state(std::uint32_t bit);
+  void load_destination(bool ipv6);
+  void load_number(std::uint32_t reg, std::uint32_t number);
+  void load_protocol(bool ipv6);
+  void load_port(bool ipv6);
+  void keep_bits(Bytes mask);
+  void look_up(std::string_view set);
+  void verdict(std::int32_t code, std::string_view chain = {});
   void refuse(std::uint32_t type, std::uint8_t code);
 
   Messages& messages_;

@@ -1,0 +1,159 @@
+#include "netfilter/firewall.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "netfilter/namespace_fixture.h"
+
+namespace nxgate::netfilter {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+const Destination kWeb{*IpAddress::parse("10.9.0.1"), {IPPROTO_TCP, 80}};
+const Destination kAny{*IpAddress::parse("2001:db8::1"), {}};
+
+/// With another namespace behind eth0, which refuses every connection by itself (ECONNREFUSED),
+/// as the firewall does; so what passed is told by the counters.
+class FirewallTest : public NamespaceTest {
+ protected:
+  FirewallTest() {
+    run("ip -n " + name + " address add 10.9.0.2/24 dev eth0");
+    run("ip -n " + name + " link set eth0 up");
+    run("ip -n " + name + " link set eth1 up");
+  }
+
+  /// Sends a datagram; says `sent` or the error.
+  [[nodiscard]] std::string send_to(const std::string& address, int port) const {
+    return inside(
+        "/usr/bin/python3 -c \"import socket; s = socket.socket(socket.AF_INET, "
+        "socket.SOCK_DGRAM); s.sendto(b'x', ('" +
+        address + "', " + std::to_string(port) + ")); print('sent')\"");
+  }
+  [[nodiscard]] Firewall put_up(const FirewallRules& rules = {}) const {
+    return Firewall::put_up(netns, rules, OnDeath::kStaysClosed).value();
+  }
+};
+
+TEST_F(FirewallTest, RefusesWhatIsNotOpenAndIsGoneWithoutATrace) {
+  Firewall firewall = put_up();
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("PermissionError"));
+  EXPECT_THAT(firewall.packet_error(), IsEmpty());
+  EXPECT_TRUE(firewall.take_down());
+  EXPECT_THAT(rules(), IsEmpty());
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
+}
+
+TEST_F(FirewallTest, OpensForATimeAndClosesAgain) {
+  Firewall firewall = put_up();
+  const Destination to{*IpAddress::parse("10.9.0.7"), {IPPROTO_UDP, 5000}};
+  ASSERT_FALSE(firewall.open({{{to, Seconds(60), "a.example", false}}}));
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
+  EXPECT_THAT(send_to("10.9.0.7", 5001), HasSubstr("PermissionError"));
+  EXPECT_THAT(rules(), HasSubstr("10.9.0.7 . udp . 5000 timeout 1m"));
+  EXPECT_THAT(rules(), HasSubstr("comment \"a.example\""));
+  ASSERT_FALSE(firewall.close({{to}}));
+  ASSERT_FALSE(firewall.close({{to}})) << "no fault";
+  EXPECT_THAT(send_to("10.9.0.7", 5002), HasSubstr("PermissionError"));
+}
+
+TEST_F(FirewallTest, AnyPortIsAnyProtocolAsWell) {
+  Firewall firewall = put_up();
+  const Destination to{*IpAddress::parse("10.9.0.7"), {}};
+  ASSERT_FALSE(firewall.open({{{to, Seconds(60), "", false}}}));
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
+  EXPECT_THAT(send_to("10.9.0.7", 53), HasSubstr("PermissionError")) << "DNS is nxgate's";
+  EXPECT_THAT(send_to("10.9.0.7", 853), HasSubstr("PermissionError"));
+}
+
+TEST_F(FirewallTest, LengthensALifeAlsoOfWhatEnded) {
+  Firewall firewall = put_up();
+  ASSERT_FALSE(firewall.open({{{kWeb, Seconds(5), "", false}}}));
+  ASSERT_FALSE(firewall.open({{{kWeb, Seconds(500), "", true}, {kAny, Seconds(5), "", true}}}));
+  const auto opened = firewall.opened().value();
+  ASSERT_THAT(opened, SizeIs(2));
+  EXPECT_EQ(opened[0].to, kWeb);
+  EXPECT_GT(opened[0].life, Seconds(400));
+  EXPECT_EQ(opened[1].to, kAny);
+}
+
+TEST_F(FirewallTest, AlwaysWinsOverNeverAndNeverOverWhatIsOpen) {
+  Firewall firewall = put_up({.always = {{*Prefix::parse("10.9.0.8/32"), Port{IPPROTO_UDP, 5000}}},
+                              .never = {*Prefix::parse("10.9.0.0/24")}});
+  ASSERT_FALSE(firewall.open({{{{*IpAddress::parse("10.9.0.7"), {}}, Seconds(60), "", false}}}));
+  EXPECT_THAT(send_to("10.9.0.8", 5000), HasSubstr("sent"));
+  EXPECT_THAT(send_to("10.9.0.8", 5001), HasSubstr("PermissionError"));
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("PermissionError"));
+}
+
+TEST_F(FirewallTest, ConnectedNetworksAreOpenIfTheRulesSaySo) {
+  Firewall firewall = put_up({.networks = true});
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
+}
+
+TEST_F(FirewallTest, NewRulesKeepWhatIsOpen) {
+  Firewall firewall = put_up();
+  ASSERT_FALSE(firewall.open({{{kWeb, Seconds(60), "a.example", false}}}));
+  ASSERT_TRUE(firewall.set_rules({.never = {*Prefix::parse("10.9.0.8/32")}}));
+  EXPECT_THAT(firewall.opened().value(), SizeIs(1));
+  EXPECT_THAT(rules(), HasSubstr("ip daddr 10.9.0.8 goto refuse"));
+}
+
+TEST_F(FirewallTest, TakesOverWhatADeadOneLeft) {
+  {
+    ASSERT_FALSE(put_up().open({{{kWeb, Seconds(60), "a.example", false}}}));
+  }
+  Firewall next = put_up();
+  const auto opened = next.opened().value();
+  ASSERT_THAT(opened, SizeIs(1));
+  EXPECT_EQ(opened[0].to, kWeb);
+  EXPECT_EQ(opened[0].name, "a.example");
+}
+
+TEST_F(FirewallTest, AnAuditNotesAndLetsPass) {
+  Firewall firewall = put_up({.audit = true});
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
+  const auto refused = firewall.refused().value();
+  ASSERT_THAT(refused, SizeIs(1));
+  EXPECT_EQ(refused[0].to, (Destination{*IpAddress::parse("10.9.0.7"), {IPPROTO_UDP, 5000}}));
+  EXPECT_EQ(refused[0].packets, 1U);
+}
+
+TEST_F(FirewallTest, CountsWhatItRefuses) {
+  Firewall firewall = put_up();
+  (void)send_to("10.9.0.7", 5000);
+  (void)send_to("10.9.0.7", 5000);
+  const auto refused = firewall.refused().value();
+  ASSERT_THAT(refused, SizeIs(1));
+  EXPECT_EQ(refused[0].packets, 2U);
+}
+
+TEST_F(FirewallTest, PacketSocketsDontGetPast) {
+  const std::string script =
+      "/usr/bin/python3 -c \"import socket; s = socket.socket(socket.AF_PACKET, "
+      "socket.SOCK_DGRAM, 0); s.sendto(b'E' + bytes(40), ('eth0', 0x800, 0, 0, b'x' * 6)); "
+      "print('sent')\"";
+  EXPECT_THAT(inside(script), HasSubstr("sent"));
+  Firewall firewall = put_up();
+  EXPECT_THAT(inside(script), AllOf(HasSubstr("No buffer space"), Not(HasSubstr("sent"))));
+}
+
+TEST_F(FirewallTest, IsPutUpAgainWhenSomebodyTookItAway) {
+  Firewall firewall = put_up();
+  EXPECT_FALSE(firewall.keep().value());
+  run("ip netns exec " + name + " nft flush ruleset");
+  EXPECT_TRUE(firewall.keep().value());
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("PermissionError"));
+}
+
+}  // namespace
+}  // namespace nxgate::netfilter
