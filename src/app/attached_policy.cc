@@ -39,6 +39,7 @@ std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
   policy->grants = attached.grants;
   policy->narrowing = attached.narrowing;
   policy->neighbours = attached.neighbours;
+  policy->sets = attached.sets;
   return policy;
 }
 

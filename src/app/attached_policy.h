@@ -10,6 +10,7 @@
 
 #include "docker/names.h"
 #include "engine/snapshot.h"
+#include "policy/egress.h"
 #include "policy/grants.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
@@ -23,6 +24,7 @@ struct AttachedPolicy {
   std::shared_ptr<const policy::Matcher> narrowing;
   std::shared_ptr<const policy::Neighbours> neighbours;
   std::shared_ptr<policy::Grants> grants;
+  std::shared_ptr<policy::EgressSets> sets;
 };
 
 /// The two put together; null if the configuration has no such policy, so that nothing resolves.

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,9 +17,14 @@
 #include "app/reloader.h"
 #include "app/workers.h"
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "base/log.h"
+#include "egress/fence.h"
+#include "engine/egress.h"
 #include "netfilter/gate.h"
+#include "policy/egress.h"
 #include "policy/grants.h"
 #include "serve/worker.h"
 #include "sys/descriptor.h"
@@ -35,6 +41,7 @@ struct Attachments::Attachment {
   Subject subject;
   sys::NetnsRef pinned;
   AttachedPolicy policy;
+  std::shared_ptr<egress::Fence> fence;
   std::optional<Gate> gate;
 };
 
@@ -65,6 +72,28 @@ std::string described(const Subject& subject) {
   std::string text = "policy " + subject.choice.policy;
   if (subject.choice.allow) text += fmt::format(" narrowed to \"{}\"", *subject.choice.allow);
   return text;
+}
+
+/// Where to, and what led there: `tcp/22 of 192.0.2.7 (github.com)`.
+std::string described(const egress::Refusal& refusal) {
+  const Port& port = refusal.to.port;
+  const std::string protocol =
+      port.number == 0 ? fmt::format("protocol {}", port.protocol) : port.to_string();
+  return fmt::format("{} of {} ({})", protocol, refusal.to.address.to_string(),
+                     refusal.name.empty() ? "no name led there" : escaped(refusal.name));
+}
+
+/// Each destination once a minute, and not more at a time than can be read.
+void report_refusals(const std::string& label, const policy::Egress* egress, egress::Fence& fence) {
+  constexpr std::size_t kMostLines = 10;
+  const std::vector<egress::Refusal> refusals = fence.refusals();
+  const bool audit = egress != nullptr && egress->mode == policy::EgressMode::kAudit;
+  for (const egress::Refusal& refusal : refusals | std::views::take(kMostLines)) {
+    log::info("{}: {} {}", label, audit ? "would refuse" : "refused", described(refusal));
+  }
+  if (refusals.size() > kMostLines) {
+    log::info("{}: and {} more", label, refusals.size() - kMostLines);
+  }
 }
 
 }  // namespace
@@ -102,7 +131,36 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted, bo
     }
   }
   if (changed) publish();
+  if (look || changed) follow_policies();
   return errors;
+}
+
+const policy::Egress* Attachments::egress_of(const Subject& subject) const {
+  const auto* const policy = reloader_.snapshots().load()->policies.find(subject.choice.policy);
+  return policy == nullptr ? nullptr : policy->egress.get();
+}
+
+/// Brings every firewall in line with its policy as it is now.
+void Attachments::follow_policies() {
+  auto current = reloader_.snapshots().load();
+  if (current == followed_) return;
+  followed_ = std::move(current);
+  for (const auto& [identity, attachment] : attached_) {
+    const std::string& label = attachment->subject.label;
+    if (auto done = attachment->fence->enforce(egress_of(attachment->subject)); !done) {
+      log::error("{}: {}", label, done.error().message);
+    }
+    review(*attachment);
+  }
+}
+
+/// Closes what was opened for names that are no longer allowed, or by other ports.
+void Attachments::review(Attachment& attachment) {
+  const auto snapshot = reloader_.snapshots().load();
+  const std::string& key = attachment.policy.key;
+  attachment.fence->review([&](const std::string& name, const netfilter::Destination& to) {
+    return engine::opens(*snapshot, key, name, to.address, to.port, Clock::now());
+  });
 }
 
 void Attachments::report(std::uint64_t identity, const std::string& label,
@@ -129,6 +187,8 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   attachment->policy.key = fmt::format("attached/{}", identity);
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
   set_policy(attachment->policy, subject);
+  attachment->fence = std::make_shared<egress::Fence>(attachment->pinned, on_death_);
+  attachment->policy.sets = attachment->fence;
 
   auto v4 = open_at("127.0.0.1", attachment->pinned, attachment->policy.key);
   if (!v4) return std::unexpected(v4.error());
@@ -144,14 +204,22 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   workers_.adopt(*std::move(v4));
   if (v6) workers_.adopt(*std::move(v6));
   const auto flows = subject.starting ? netfilter::Flows::kNone : netfilter::Flows::kForget;
-  auto gate = Gate::close(held->pinned, ports, on_death_, flows);
-  if (!gate) {
+  const auto give_up = [&](Error error) {
     workers_.abandon(held->policy.key);
     attached_.erase(identity);
     publish();
-    return std::unexpected(gate.error());
+    return std::unexpected(std::move(error));
+  };
+  if (auto fenced = held->fence->enforce(egress_of(subject)); !fenced) {
+    return give_up(fenced.error());
+  }
+  auto gate = Gate::close(held->pinned, ports, on_death_, flows);
+  if (!gate) {
+    (void)held->fence->enforce(nullptr);
+    return give_up(gate.error());
   }
   held->gate = *std::move(gate);
+  review(*held);
   failed_.erase(identity);
   log::info("attached {} ({})", subject.label, described(subject));
   if (!subject.choice.complaint.empty()) {
@@ -163,6 +231,10 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
         "{}: a program with NET_RAW can send DNS past the gate by a packet socket ({}); "
         "run it with --cap-drop NET_RAW",
         subject.label, held->gate->egress_error());
+  }
+  if (const std::string error = held->fence->packet_error(); !error.empty()) {
+    log::warning("{}: a program with NET_RAW can get past the firewall by a packet socket ({})",
+                 subject.label, error);
   }
   return {};
 }
@@ -199,9 +271,18 @@ void Attachments::look_after(Attachment& attachment) {
   } else if (*kept) {
     log::warning("{}: somebody took nxgate's rules away; they are back", label);
   }
+  if (const auto kept = attachment.fence->keep(); !kept) {
+    log::repeated("firewall " + label, fmt::format("{}: {}", label, kept.error().message));
+  } else if (*kept) {
+    log::warning("{}: somebody took nxgate's firewall away; it is back", label);
+  }
+  report_refusals(label, egress_of(attachment.subject), *attachment.fence);
 }
 
 void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
+  if (auto fenced = attachment.fence->enforce(nullptr); !fenced) {
+    log::warning("{}: {}", attachment.subject.label, fenced.error().message);
+  }
   if (auto opened = attachment.gate->open(flows); !opened) {
     log::warning("{}: {}", attachment.subject.label, opened.error().message);
   }
@@ -210,8 +291,15 @@ void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
 }
 
 void Attachments::detach_all() {
-  for (const auto& [identity, attachment] : attached_)
-    detach(*attachment, netfilter::Flows::kForget);
+  for (const auto& [identity, attachment] : attached_) {
+    const policy::Egress* const egress = egress_of(attachment->subject);
+    if (egress != nullptr && egress->stays_closed) {
+      log::warning("{} stays closed, as its policy {} says", attachment->subject.label,
+                   attachment->subject.choice.policy);
+    } else {
+      detach(*attachment, netfilter::Flows::kForget);
+    }
+  }
   attached_.clear();
 }
 

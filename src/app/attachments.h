@@ -14,7 +14,9 @@
 #include "app/workers.h"
 #include "base/error.h"
 #include "docker/names.h"
+#include "engine/snapshot.h"
 #include "netfilter/gate.h"
+#include "policy/egress.h"
 #include "sys/netns.h"
 
 namespace nxgate::app {
@@ -65,6 +67,9 @@ class Attachments {
   void report(std::uint64_t identity, const std::string& label, const std::string& error);
   bool update(Attachment& attachment, const Subject& subject, bool look);
   void look_after(Attachment& attachment);
+  void follow_policies();
+  [[nodiscard]] const policy::Egress* egress_of(const Subject& subject) const;
+  void review(Attachment& attachment);
   void detach(Attachment& attachment, netfilter::Flows flows);
   void publish();
 
@@ -73,7 +78,8 @@ class Attachments {
   netfilter::OnDeath on_death_;
   std::set<std::uint64_t> spared_;
   Attached attached_;
-  std::map<std::uint64_t, std::string> failed_;  ///< and why, as logged
+  std::shared_ptr<const engine::Snapshot> followed_;  ///< by the firewalls
+  std::map<std::uint64_t, std::string> failed_;       ///< and why, as logged
 };
 
 }  // namespace nxgate::app

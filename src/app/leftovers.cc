@@ -7,7 +7,9 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/error.h"
 #include "base/log.h"
+#include "netfilter/firewall.h"
 #include "netfilter/gate.h"
 #include "sys/netns.h"
 
@@ -36,11 +38,17 @@ Namespaces all_namespaces() {
 
 }  // namespace
 
+/// The gate last: it is what leftovers are known by.
+Result<void> remove_all(const sys::NetnsRef& netns) {
+  if (auto removed = netfilter::remove_firewall(netns); !removed) return removed;
+  return netfilter::remove_gate(netns);
+}
+
 void remove_leftovers() {
   for (const auto& [identity, netns] : all_namespaces()) {
     const auto owner = netfilter::find_gate(netns);
     if (!owner || !*owner || (*owner)->alive()) continue;
-    if (auto removed = netfilter::remove_gate(netns)) {
+    if (auto removed = remove_all(netns)) {
       log::info("removed what the nxgate of pid {} left in {}", (*owner)->pid, netns.text());
     } else {
       log::warning("{}", removed.error().message);

@@ -12,6 +12,7 @@
 #include "cache/cache.h"
 #include "config/settings.h"
 #include "engine/snapshot.h"
+#include "policy/egress.h"
 #include "policy/grants.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
@@ -64,6 +65,7 @@ std::shared_ptr<const policy::Policy> build_policy(
       built->routes.push_back({name, index_of(upstreams, route.upstream)});
     }
   }
+  if (settings.egress) built->egress = std::make_shared<policy::Egress>(*settings.egress);
   policy::add_special_names(settings.rules, settings.local);
   auto local = std::make_unique<policy::LocalData>(std::move(settings.local));
   built->matcher = std::make_unique<policy::Matcher>(std::move(settings.rules), local->names(),

@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include "app/leftovers.h"
 #include "app/options.h"
 #include "app/targets.h"
 #include "base/error.h"
@@ -43,7 +44,7 @@ Result<void> detach_one(const std::string& label, const sys::NetnsRef& netns) {
                     "(kill {})",
                     label, (*owner)->pid, (*owner)->pid));
   }
-  if (auto removed = netfilter::remove_gate(netns); !removed) return removed;
+  if (auto removed = remove_all(netns); !removed) return removed;
   fmt::print("{}: {}\n", label, *owner ? "detached" : "was not attached");
   return {};
 }

@@ -111,6 +111,22 @@ std::string Endpoint::to_string() const {
                      port);
 }
 
+std::string Port::to_string() const {
+  if (protocol == 0) return "any";
+  return (protocol == IPPROTO_TCP ? "tcp/" : "udp/") + std::to_string(number);
+}
+
+std::optional<Ports> parse_ports(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto number = parse_port(slash == std::string_view::npos ? text : text.substr(slash + 1));
+  if (!number) return std::nullopt;
+  if (slash == std::string_view::npos) return Ports{{IPPROTO_TCP, *number}, {IPPROTO_UDP, *number}};
+  const std::string_view protocol = text.substr(0, slash);
+  if (protocol == "tcp") return Ports{{IPPROTO_TCP, *number}};
+  if (protocol == "udp") return Ports{{IPPROTO_UDP, *number}};
+  return std::nullopt;
+}
+
 std::optional<Prefix> Prefix::parse(std::string_view text) {
   const std::size_t slash = text.find('/');
   const auto address = IpAddress::parse(text.substr(0, slash));

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -59,6 +60,23 @@ struct Endpoint {
 
 /// Reads a decimal port from 1 to 65535 and nothing else.
 [[nodiscard]] std::optional<std::uint16_t> parse_port(std::string_view text);
+
+/// A port of TCP or UDP, host order.
+struct Port {
+  std::uint8_t protocol = 0;  ///< IPPROTO_TCP, IPPROTO_UDP; 0: anything
+  std::uint16_t number = 0;
+
+  /// `tcp/443`; for anything `any`.
+  [[nodiscard]] std::string to_string() const;
+
+  auto operator<=>(const Port&) const = default;
+};
+
+/// No port at all means any.
+using Ports = std::vector<Port>;
+
+/// Reads `tcp/443`, `udp/53`, or a number alone, which is both.
+[[nodiscard]] std::optional<Ports> parse_ports(std::string_view text);
 
 /// An address range in CIDR form.
 class Prefix {

@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "config/egress_fields.h"
 #include "config/fields.h"
 #include "config/reading.h"
 #include "config/settings.h"
@@ -62,6 +63,7 @@ std::vector<Key> keys() {
   append(all, "upstreams.*.", upstream_fields());
   append(all, "policies.*.", policy_fields());
   append(all, "policies.*.routes[].", route_fields());
+  append(all, "policies.*.egress.", egress_fields());
   append(all, "clients[].", client_fields());
   append(all, "docker.", docker_fields());
   append(all, "docker.containers[].", container_fields());

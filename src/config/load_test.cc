@@ -1,5 +1,6 @@
 #include "config/load.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "config/context.h"
 #include "config/memory_files.h"
 #include "config/settings.h"
+#include "policy/egress.h"
 #include "policy/policy.h"
 #include "wire/types.h"
 
@@ -182,7 +184,7 @@ TEST_F(LoadTest, EachFaultStandsAtItsPlace) {
       {"[policies.default]\ndeny = \"address\"", {"n.toml:1:11: deny = \"address\" without"}},
       {"[policies.default]\ndeny-addresses = [\"192.0.2.1\"]",
        {"n.toml:1:11: \"deny-addresses\" without effect"}},
-      {"[policies.default]\nallow = [\"a..b\", \"ok.example\", \"x_y!.1.2.3.4:53\"]",
+      {"[policies.default]\nallow = [\"a..b\", \"ok.example\", \"https://x.test\"]",
        {"n.toml:2:10: ", "n.toml:2:32: "}},
       {"[policies.default]\nallow = [\n  \"com\",\n  \"co.uk\",\n  \"=net\",\n  \"org force\"]",
        {"n.toml:3:3: `com` would open everything under a public suffix",
@@ -269,6 +271,41 @@ TEST_F(LoadTest, WithoutAnyServerThereIsAWarningAndNoFallback) {
   const Settings settings = load("[policies.default]\nallow = [\"a.example\"]");
   EXPECT_THAT(settings.upstreams.at(0).servers, IsEmpty());
   EXPECT_EQ(context_.warnings.size(), 2U) << "no resolv.conf, no server";
+}
+
+TEST_F(LoadTest, AnEgressTableMakesAFirewall) {
+  const Settings settings = load(R"([policies.ci.egress]
+ports = ["tcp/443", "53"]
+always = ["10.0.0.0/8 tcp/5432", "192.0.2.7"]
+never = ["198.51.100.0/24", "private"]
+grace = "90s"
+max-ttl = "5m"
+[policies.off.egress]
+mode = "off"
+[policies.plain.egress]
+)");
+  EXPECT_THAT(context_.faults, IsEmpty());
+  const auto egress_of = [&](const char* name) {
+    return std::ranges::find(settings.policies, name,
+                             [](const PolicySettings& each) { return each.name.name; })
+        ->egress;
+  };
+  const policy::Egress egress = egress_of("ci").value();
+  EXPECT_EQ(egress.ports.size(), 3U);
+  ASSERT_EQ(egress.always.size(), 2U);
+  EXPECT_EQ(egress.always[0].port->to_string(), "tcp/5432");
+  EXPECT_FALSE(egress.always[1].port);
+  EXPECT_EQ(egress.never.size(), 1U);
+  EXPECT_GT(egress.foreign.size(), 10U);
+  EXPECT_EQ(egress.grace, Seconds(90));
+  EXPECT_EQ(egress.most_ttl, 300U);
+  EXPECT_FALSE(egress_of("off"));
+  EXPECT_TRUE(egress_of("plain")->never[0].contains(*IpAddress::parse("169.254.169.254")));
+}
+
+TEST_F(LoadTest, SlipsInAnEgressTableHaveAPlace) {
+  EXPECT_THAT(faults_of("[policies.ci.egress]\nmode = \"on\"\nports = [\"https\"]\n"),
+              ElementsAre(StartsWith("n.toml:2:8: "), StartsWith("n.toml:3:10: ")));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <toml++/toml.h>
 
 #include "config/context.h"
+#include "config/egress_fields.h"
 #include "config/fields.h"
 #include "config/policy_source.h"
 #include "config/reading.h"
@@ -77,7 +78,13 @@ void read_routes(Reading& reading, const toml::node& node, PolicySettings& into)
   });
 }
 
-constexpr std::array<Field<PolicySettings>, 13> kPolicy{{
+void read_egress(Reading& reading, const toml::node& node, PolicySettings& into) {
+  if (const toml::table* const table = reading.table(node)) {
+    into.egress = read_egress_table(reading, *table);
+  }
+}
+
+constexpr std::array<Field<PolicySettings>, 14> kPolicy{{
     {"allow", "list of rules", "[]",
      "Names that are resolved. `name` is the name and all below it, `=name` the name alone, "
      "`*.name` what is below it. The longest match wins; at the same length deny wins.",
@@ -117,6 +124,10 @@ constexpr std::array<Field<PolicySettings>, 13> kPolicy{{
     {"routes", "list of tables", "[]",
      "Names that another upstream resolves (see below). A route allows nothing by itself.",
      read_routes},
+    {"egress", "table", "{ mode = \"off\" }",
+     "A firewall in each attached namespace that lets through what the allowed names resolved to "
+     "(see below).",
+     read_egress},
 }};
 
 void read_ranges(Reading& reading, const toml::node& node, ClientSettings& into) {

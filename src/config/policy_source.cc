@@ -50,7 +50,7 @@ void read_files(Context& context, const Text& pattern, const ParseFile& parse) {
 void add_rule(Context& context, PolicySettings& policy, policy::Action action, const Text& rule) {
   const auto parsed = policy::parse_rule(rule.value, action);
   if (!parsed) return context.fault(rule.at, parsed.error().message);
-  policy.rules.add({parsed->name, parsed->scope, action, rule.at});
+  policy.rules.add({parsed->name, parsed->scope, action, rule.at, parsed->ports});
 }
 
 void add_rule_files(Context& context, PolicySettings& policy, policy::Action action,

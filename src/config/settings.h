@@ -10,6 +10,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "policy/egress.h"
 #include "policy/local_data.h"
 #include "policy/policy.h"
 #include "policy/rule_set.h"
@@ -99,6 +100,7 @@ struct PolicySettings {
   policy::FailureReply on_upstream_failure = policy::FailureReply::kServFail;
   Reference upstream{"default", {}};
   std::vector<RouteSettings> routes;
+  std::optional<policy::Egress> egress;
 };
 
 struct ClientRange {

@@ -16,6 +16,7 @@
 #include "cache/cache.h"
 #include "engine/cookie.h"
 #include "engine/decision.h"
+#include "engine/egress.h"
 #include "engine/failure.h"
 #include "engine/query_log.h"
 #include "engine/responder.h"
@@ -73,11 +74,14 @@ Counter counter_of(Outcome outcome) noexcept {
 }
 
 /// Remembers the names that an answer led the client to, for as long as it may be kept.
-void grant_targets(const policy::Policy& policy, const cache::Answer& answer, Instant now) {
+void grant_targets(const Decision& decision, const cache::Answer& answer, Instant now) {
+  if (answer.targets.empty()) return;
+  const policy::Policy& policy = *decision.policy;
   const std::uint32_t elapsed = cache::elapsed_seconds(answer, now);
   const std::uint32_t left = std::max(answer.ttl - std::min(answer.ttl, elapsed), kStaleTtl);
+  const Ports* const ports = policy.matcher->ports_of(decision.match);
   for (const wire::DomainName& target : answer.targets) {
-    policy.grants->grant(target, now + Seconds(left));
+    policy.grants->grant(target, now + Seconds(left), ports);
   }
 }
 
@@ -149,7 +153,8 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   if (decision.outcome != Outcome::kForward) {
     counters_.add(counter_of(decision.outcome));
     log_query(request.client, query, decision, {}, request.received);
-    return sent(write_decided(query, *snapshot_, decision, context));
+    const std::size_t size = write_decided(query, *snapshot_, decision, context);
+    return sent(lead_out(query, *snapshot_, decision, size, request.received, context));
   }
   const cache::Key key{
       .question = {decision.asked, query.question.type, query.question.qclass},
@@ -161,10 +166,11 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   auto cached = cache_.find(key, request.received);
   if (cached && cache::elapsed_seconds(*cached, request.received) < cached->ttl) {
     counters_.add(Counter::kCacheHits);
-    grant_targets(*decision.policy, *cached, request.received);
+    grant_targets(decision, *cached, request.received);
     if (snapshot_->options.prefetch) prefetch(key, *cached, request.received);
     log_query(request.client, query, decision, "cached", request.received);
-    return sent(write_answer(query, decision, *cached, request.received, context));
+    const std::size_t size = write_answer(query, decision, *cached, request.received, context);
+    return sent(lead_out(query, *snapshot_, decision, size, request.received, context));
   }
   std::uint32_t& waiting = waiting_[request.client.address];
   if (waiting >= kMostWaitingOfOneClient) {
@@ -186,6 +192,24 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   pending_->transport = request.transport;
   pending_->received = request.received;
   return {Disposition::kPending, 0};
+}
+
+/// What leaves in place of a whole reply of `size` bytes, once the firewall is open for it.
+std::size_t Engine::lead_out(const wire::Query& query, const Snapshot& snapshot,
+                             const Decision& decision, std::size_t size, Instant now,
+                             ReplyContext& context) {
+  const Led led = engine::lead_out(query, decision, context.out.first(size), now, found_);
+  counters_.add(Counter::kFilteredAddresses, led.cut);
+  switch (led.passage) {
+    case Passage::kOpen:
+      return led.size;
+    case Passage::kFiltered:
+      return write_filtered(query, snapshot, decision, context);
+    case Passage::kShut:
+      break;
+  }
+  counters_.add(Counter::kFirewallFailures);
+  return write_shut(query, decision, context);
 }
 
 void Engine::prefetch(const cache::Key& key, const cache::Answer& answer, Instant now) {
@@ -216,8 +240,9 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
   std::size_t size = 0;
   if (answer) {
     if (!result.answer) counters_.add(Counter::kStaleAnswers);
-    grant_targets(*pending.decision.policy, *answer, now);
+    grant_targets(pending.decision, *answer, now);
     size = write_answer(pending.query, pending.decision, *answer, now, context);
+    size = lead_out(pending.query, *pending.snapshot, pending.decision, size, now, context);
   } else {
     size =
         write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);

@@ -20,6 +20,7 @@
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
 #include "telemetry/counters.h"
+#include "wire/address_edit.h"
 #include "wire/query.h"
 
 namespace nxgate::engine {
@@ -86,6 +87,9 @@ class Engine {
 
   Handled answer_now(const Request& request, MutableBytes out);
   Handled answer_question(const Request& request, const wire::Query& query, ReplyContext& context);
+  [[nodiscard]] std::size_t lead_out(const wire::Query& query, const Snapshot& snapshot,
+                                     const Decision& decision, std::size_t size, Instant now,
+                                     ReplyContext& context);
   void prefetch(const cache::Key& key, const cache::Answer& answer, Instant now);
   void forward(LateReply reply);
   void finish(Pending& pending, const UpstreamResult& result);
@@ -98,6 +102,7 @@ class Engine {
   std::unique_ptr<Pending> pending_;  // between answer_now and forward
   boost::unordered_flat_map<IpAddress, std::uint32_t, std::hash<IpAddress>> waiting_;
   std::vector<std::uint8_t> scratch_;
+  std::vector<wire::FoundAddress> found_;
 };
 
 }  // namespace nxgate::engine

@@ -265,6 +265,23 @@ std::size_t write_answer(const wire::Query& query, const Decision& decision,
   return writer.finish(context.edns);
 }
 
+std::size_t write_filtered(const wire::Query& query, const Snapshot& snapshot,
+                           const Decision& decision, ReplyContext& context) {
+  const ExtraText text("policy={} egress=never", decision.policy->name);
+  context.edns.ede = wire::Ede::kFiltered;
+  context.edns.extra_text = text.view();
+  return write_negative(query, snapshot, wire::Rcode::kNoError, decision.policy->negative_ttl,
+                        context);
+}
+
+std::size_t write_shut(const wire::Query& query, const Decision& decision, ReplyContext& context) {
+  const ExtraText text("policy={} egress=the firewall could not be opened",
+                       decision.policy->name);
+  context.edns.ede = wire::Ede::kOther;
+  context.edns.extra_text = text.view();
+  return write_rcode(query, wire::Rcode::kServFail, context);
+}
+
 std::size_t write_failure(const wire::Query& query, const Snapshot& snapshot,
                           const Decision& decision, UpstreamFailure failure,
                           ReplyContext& context) {

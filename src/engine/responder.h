@@ -43,6 +43,14 @@ inline constexpr std::uint32_t kStaleTtl = 30;
                                        const cache::Answer& answer, Instant now,
                                        ReplyContext& context) noexcept;
 
+/// NODATA: the answer held only addresses that the policy never opens.
+[[nodiscard]] std::size_t write_filtered(const wire::Query& query, const Snapshot& snapshot,
+                                         const Decision& decision, ReplyContext& context);
+
+/// SERVFAIL: the firewall could not be opened for the answer.
+[[nodiscard]] std::size_t write_shut(const wire::Query& query, const Decision& decision,
+                                     ReplyContext& context);
+
 /// No answer, and nothing stale: what the policy says for this case.
 [[nodiscard]] std::size_t write_failure(const wire::Query& query, const Snapshot& snapshot,
                                         const Decision& decision, UpstreamFailure failure,

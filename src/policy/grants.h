@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
@@ -25,7 +27,10 @@ class Grants {
   explicit Grants(std::uint64_t hash_key) : hash_key_(hash_key) {}
 
   /// A later `until` lengthens a grant that is held; an earlier one changes nothing.
-  void grant(const wire::DomainName& name, Instant until);
+  void grant(const wire::DomainName& name, Instant until, const Ports* ports = nullptr);
+
+  /// The ports of the rule of the name that it stems from, if that has some of its own.
+  [[nodiscard]] std::optional<Ports> ports_of(const wire::DomainName& name) const;
 
   /// `hashes` are those of `name`, by the key given to the constructor; they are looked at only
   /// once there has been a grant.
@@ -36,6 +41,7 @@ class Grants {
   struct Entry {
     wire::DomainName name;
     Instant until;
+    std::optional<Ports> ports{};
   };
   struct Shard {
     mutable std::mutex mutex;

@@ -66,6 +66,10 @@ class Matcher {
 
   /// A rule as it was added, `index` counting from 0 in that order.
   [[nodiscard]] Rule rule(std::uint32_t index) const;
+  /// The ports of the rule that matched; null if it has none of its own, or none matched.
+  [[nodiscard]] const Ports* ports_of(const Match& match) const noexcept {
+    return rules_.ports_of(match.rule);
+  }
   [[nodiscard]] std::size_t rule_count() const noexcept { return rules_.size(); }
   /// What rules and table occupy.
   [[nodiscard]] std::size_t bytes() const noexcept;

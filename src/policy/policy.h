@@ -14,6 +14,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/address.h"
+#include "policy/egress.h"
 #include "policy/grants.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
@@ -54,7 +55,10 @@ struct Policy {
   std::shared_ptr<const Matcher> matcher;
   std::shared_ptr<Grants> grants;
 
+  std::shared_ptr<const Egress> egress;  ///< null where no firewall is wanted
+
   // Of one attached container, if anything.
+  std::shared_ptr<EgressSets> sets;          ///< of its firewall
   std::shared_ptr<const Matcher> narrowing;  ///< allows only what this allows as well
   std::shared_ptr<const Neighbours> neighbours;
 };

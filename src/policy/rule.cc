@@ -1,8 +1,10 @@
 #include "policy/rule.h"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/core.h>
 #include <libpsl.h>
@@ -34,12 +36,31 @@ Scope take_scope(std::string_view& name) {
   return Scope::kSubtree;
 }
 
+/// Takes `:22,443` or `:tcp/22` from the end; nothing if what stands there is no port.
+std::optional<Ports> take_ports(std::string_view& name) {
+  Ports ports;
+  const auto colon = name.find(':');
+  if (colon == std::string_view::npos || name.substr(colon).starts_with("://")) return ports;
+  if (IpAddress::parse(name) || Prefix::parse(name)) return ports;
+  std::string_view rest = name.substr(colon + 1);
+  while (true) {
+    const auto comma = rest.find(',');
+    const auto some = parse_ports(rest.substr(0, comma));
+    if (!some) return std::nullopt;
+    ports.insert(ports.end(), some->begin(), some->end());
+    if (comma == std::string_view::npos) break;
+    rest.remove_prefix(comma + 1);
+  }
+  name = name.substr(0, colon);
+  return ports;
+}
+
 /// What `name` is if it is something else that gets pasted into lists; empty for a plain name.
 std::string_view mistaken_for(std::string_view name) {
   if (IpAddress::parse(name) || Prefix::parse(name)) return "it is an address, not a name";
   const std::size_t odd = name.find_first_of(":,;*=");
   if (odd == std::string_view::npos) return {};
-  if (name[odd] == ':') return "a name has no scheme and no port";
+  if (name[odd] == ':') return "a name has no scheme";
   if (name[odd] == ',' || name[odd] == ';') return "one rule at a time";
   return "an asterisk or = may only stand in front";
 }
@@ -55,16 +76,27 @@ Result<ParsedRule> parse_rule(std::string_view text) {
     return fail(fmt::format("`{}`: only `force` may stand behind a rule", text));
   }
   std::string_view name_text = rule;
+  auto ports = take_ports(name_text);
+  if (!ports) {
+    return fail(
+        fmt::format("`{}`: behind the colon ports are expected, like `:22,443` or "
+                    "`:tcp/22`; a name has no scheme",
+                    rule));
+  }
   const Scope scope = take_scope(name_text);
   const auto name = wire::DomainName::from_text(name_text);
   // The name as printed, so that escapes don't hide anything.
   const std::string_view wrong = name ? mistaken_for(name->to_text()) : name.error();
   if (!wrong.empty()) return fail(fmt::format("`{}`: {}; {}", rule, wrong, kForms));
-  return ParsedRule{.name = *name, .scope = scope, .force = !second.empty()};
+  return ParsedRule{
+      .name = *name, .scope = scope, .force = !second.empty(), .ports = *std::move(ports)};
 }
 
 Result<ParsedRule> parse_rule(std::string_view text, Action action) {
   auto rule = parse_rule(text);
+  if (rule && action == Action::kDeny && !rule->ports.empty()) {
+    return fail(fmt::format("`{}`: only what is allowed has ports", text));
+  }
   if (!rule || action == Action::kDeny || rule->scope == Scope::kExact || rule->force) return rule;
   if (!is_public_suffix(rule->name)) return rule;
   const std::string shown = to_string(rule->scope, rule->name);

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "wire/name.h"
 
@@ -24,17 +25,20 @@ struct Rule {
   Scope scope = Scope::kExact;
   Action action = Action::kDeny;
   Location at;
+  Ports ports{};  ///< what it opens where there is a firewall; none: what the policy says
 };
 
 /// Reads the name and scope of a rule as it stands in a list; one trailing ` force` lets it name a
 /// public suffix. The error says what is wrong with `text` and what was expected.
 ///
-/// The root is `.`, all names below it `*`. What is no rule about a name but easily slips into a
-/// list is refused: an address, a URL, a port, an asterisk elsewhere than in front.
+/// `:22,443` or `:tcp/22` behind the name are its ports. The root is `.`, all names below it `*`.
+/// What is no rule about a name but easily slips into a list is refused: an address, a URL, a port,
+/// an asterisk elsewhere than in front.
 struct ParsedRule {
   wire::DomainName name;
   Scope scope;
   bool force;
+  Ports ports;
 };
 [[nodiscard]] Result<ParsedRule> parse_rule(std::string_view text);
 

@@ -30,6 +30,12 @@ void RuleSet::add(const Rule& rule) {
       .file = static_cast<std::uint32_t>(files_.size() - 1),
   });
   names_.insert(names_.end(), name.begin(), name.end());
+  if (!rule.ports.empty()) ports_[static_cast<std::uint32_t>(entries_.size() - 1)] = rule.ports;
+}
+
+const Ports* RuleSet::ports_of(std::uint32_t index) const noexcept {
+  const auto found = ports_.find(index);
+  return found == ports_.end() ? nullptr : &found->second;
 }
 
 Rule RuleSet::operator[](std::uint32_t index) const {
@@ -74,6 +80,7 @@ Faults parse_list(std::string_view text, std::string_view file, Action action, R
     }
     rule.name = parsed->name;
     rule.scope = parsed->scope;
+    rule.ports = std::move(parsed->ports);
     rules.add(rule);
   }
   return faults;

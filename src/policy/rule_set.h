@@ -8,6 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "policy/rule.h"
@@ -24,6 +27,8 @@ class RuleSet {
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
   [[nodiscard]] Rule operator[](std::uint32_t index) const;
+  /// The ports of a rule; null if it has none of its own.
+  [[nodiscard]] const Ports* ports_of(std::uint32_t index) const noexcept;
 
   /// Whether some rule, of any scope, stands at this very name. Looks at every rule.
   [[nodiscard]] bool mentions(const wire::DomainName& name) const noexcept;
@@ -46,6 +51,7 @@ class RuleSet {
   std::vector<Entry> entries_;
   std::vector<std::uint8_t> names_;  ///< wire form, one behind the other
   std::vector<std::string> files_;
+  boost::unordered_flat_map<std::uint32_t, Ports> ports_;  ///< of the few rules that have some
 };
 
 /// Appends the rules of a list text: one rule a line, blank lines, # comments (also behind a rule).

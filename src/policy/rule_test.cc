@@ -65,7 +65,6 @@ TEST(Rule, RefusesWhatIsNoNameAndSaysWhy) {
            Case{"10.0.0.0/8", "address"},
            Case{"2001:db8::1", "address"},
            Case{"https://example.com/", "scheme"},
-           Case{"example.com:443", "port"},
            Case{"a.com,b.com", "one rule"},
            Case{"a\\,b", "one rule"},
            Case{"\\042.b", "asterisk"},
@@ -141,6 +140,28 @@ TEST(RuleSet, TellsWhichNamesItMentions) {
   }
   EXPECT_EQ(rules[0].at, (Location{"x", 0, 0}));
   EXPECT_EQ(rules[1].at, (Location{"y", 7, 9}));
+}
+
+TEST(Rule, MayHavePorts) {
+  const auto ports = [](const char* text) {
+    std::string printed;
+    for (const Port& port : parse_rule(text, Action::kAllow).value().ports) {
+      printed += port.to_string() + ' ';
+    }
+    return printed;
+  };
+  EXPECT_EQ(ports("github.com"), "");
+  EXPECT_EQ(ports("github.com:tcp/22"), "tcp/22 ");
+  EXPECT_EQ(ports("=github.com:22,udp/443"), "tcp/22 udp/22 udp/443 ");
+  EXPECT_EQ(to_string(Scope::kExact, parse_rule("=github.com:22").value().name), "=github.com");
+  for (const char* const text :
+       {"a.test:", "a.test:ssh", "a.test:22,", "a.test:0", "a.test:65536"}) {
+    const auto rule = parse_rule(text, Action::kAllow);
+    ASSERT_FALSE(rule) << text;
+    EXPECT_THAT(rule.error().message, HasSubstr("behind the colon ports are expected")) << text;
+  }
+  EXPECT_THAT(parse_rule("a.test:22", Action::kDeny).error().message,
+              HasSubstr("only what is allowed has ports"));
 }
 
 }  // namespace

@@ -25,12 +25,24 @@ enum class Counter : std::uint8_t {
   kStaleAnswers,
   kForwarded,
   kUpstreamFailures,
+  kFilteredAddresses,
+  kFirewallFailures,
 };
-inline constexpr std::size_t kCounterCount = 11;
+inline constexpr std::size_t kCounterCount = 13;
 
-inline constexpr std::array<std::string_view, kCounterCount> kCounterNames{
-    "udp queries", "tcp queries", "dropped", "malformed", "denied",           "nodata",
-    "local",       "cache hits",  "stale",   "forwarded", "upstream failures"};
+inline constexpr std::array<std::string_view, kCounterCount> kCounterNames{"udp queries",
+                                                                           "tcp queries",
+                                                                           "dropped",
+                                                                           "malformed",
+                                                                           "denied",
+                                                                           "nodata",
+                                                                           "local",
+                                                                           "cache hits",
+                                                                           "stale",
+                                                                           "forwarded",
+                                                                           "upstream failures",
+                                                                           "filtered addresses",
+                                                                           "firewall failures"};
 
 /// The counters of one worker: written by its thread, read by any, no shared cache line.
 class alignas(128) Counters {

@@ -1,0 +1,174 @@
+#include "config/egress_fields.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <toml++/toml.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "config/context.h"
+#include "config/reading.h"
+#include "config/value.h"
+#include "policy/egress.h"
+
+namespace nxgate::config {
+
+namespace {
+
+/// Where clouds tell a machine its credentials.
+constexpr std::array<std::string_view, 8> kMetadata{
+    "169.254.169.254", "169.254.170.2", "169.254.170.23",  "fd00:ec2::254",
+    "fd00:ec2::23",    "192.0.0.192",   "100.100.100.200", "168.63.129.16"};
+/// What no name of the public internet should resolve to (RFC 6890).
+constexpr std::array<std::string_view, 18> kPrivate{
+    "0.0.0.0/8",     "10.0.0.0/8",   "100.64.0.0/10",  "127.0.0.0/8",   "169.254.0.0/16",
+    "172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4",
+    "240.0.0.0/4",   "::/128",       "::1/128",        "100::/64",      "fc00::/7",
+    "fe80::/10",     "fec0::/10",    "ff00::/8"};
+
+template <std::size_t N>
+void append(const std::array<std::string_view, N>& ranges, std::vector<Prefix>& into) {
+  for (const std::string_view range : ranges) into.push_back(*Prefix::parse(range));
+}
+
+void read_mode(Reading& reading, const toml::node& node, EgressTable& into) {
+  const auto text = reading.scalar(node);
+  if (!text) return;
+  into.off = text->value == "off";
+  if (text->value == "audit") into.egress.mode = policy::EgressMode::kAudit;
+  if (into.off || text->value == "audit" || text->value == "enforce") return;
+  reading.fault(node, quoted(text->value) + ": expected \"off\", \"audit\" or \"enforce\"");
+}
+
+void read_ports(Reading& reading, const toml::node& node, EgressTable& into) {
+  reading.each(node, [&](const Text& text) {
+    const auto ports = parse_ports(text.value);
+    if (!ports) {
+      return reading.context.fault(
+          text.at, quoted(text.value) + ": expected a port, such as \"tcp/443\" or \"53\"");
+    }
+    into.egress.ports.insert(into.egress.ports.end(), ports->begin(), ports->end());
+  });
+}
+
+/// `10.0.0.0/8 tcp/5432`, or a range alone.
+void read_always(Reading& reading, const toml::node& node, EgressTable& into) {
+  reading.each(node, [&](const Text& text) {
+    const std::string_view whole = text.value;
+    const auto blank = whole.find(' ');
+    const auto range = parse_range(whole.substr(0, blank));
+    if (!range) return reading.context.fault(text.at, range.error().message);
+    if (blank == std::string_view::npos) {
+      into.egress.always.push_back({*range, std::nullopt});
+      return;
+    }
+    const std::string_view words = whole.substr(whole.find_first_not_of(' ', blank));
+    const auto ports = parse_ports(words);
+    if (!ports) {
+      return reading.context.fault(
+          text.at, quoted(words) + ": expected a port, such as \"tcp/5432\" or \"53\"");
+    }
+    for (const Port port : *ports) into.egress.always.push_back({*range, port});
+  });
+}
+
+void read_never(Reading& reading, const toml::node& node, EgressTable& into) {
+  into.egress.never.clear();
+  reading.each(node, [&](const Text& text) {
+    if (text.value == "metadata") return append(kMetadata, into.egress.never);
+    if (text.value == "private") {
+      into.private_too = true;
+      return;
+    }
+    const auto range = parse_range(text.value);
+    if (!range) {
+      return reading.context.fault(text.at,
+                                   range.error().message + ", or \"metadata\" or \"private\"");
+    }
+    into.egress.never.push_back(*range);
+  });
+}
+
+template <auto Member>
+void read_flag(Reading& reading, const toml::node& node, EgressTable& into) {
+  const auto text = reading.scalar(node);
+  if (!text) return;
+  const auto flag = parse_flag(text->value);
+  if (!flag) return reading.fault(node, flag.error().message);
+  into.egress.*Member = *flag;
+}
+
+void read_grace(Reading& reading, const toml::node& node, EgressTable& into) {
+  const auto text = reading.scalar(node);
+  if (!text) return;
+  const auto time = parse_ttl(text->value);
+  if (!time) return reading.fault(node, time.error().message);
+  if (*time < Seconds(1)) return reading.fault(node, "expected a second or more");
+  into.egress.grace = *time;
+}
+
+void read_fail(Reading& reading, const toml::node& node, EgressTable& into) {
+  const auto text = reading.scalar(node);
+  if (!text) return;
+  into.egress.stays_closed = text->value == "closed";
+  if (text->value == "closed" || text->value == "open") return;
+  reading.fault(node, quoted(text->value) + ": expected \"open\" or \"closed\"");
+}
+
+constexpr std::array<Field<EgressTable>, 10> kEgress{{
+    {"mode", "word", "\"enforce\"",
+     "`enforce` refuses what no allowed name resolved to, `audit` only reports it, `off` is as "
+     "without this table.",
+     read_mode},
+    {"ports", "list of ports", "[]",
+     "What is open at the addresses of allowed names: `tcp/443`, or `443` for TCP and UDP; none "
+     "is anything. A rule may have its own: `github.com:22,443`.",
+     read_ports},
+    {"always", "list of ranges", "[]",
+     "Open without a name: `10.0.0.0/8`, `192.0.2.7 tcp/5432`. Wins over `never`.", read_always},
+    {"never", "list of ranges", "[\"metadata\"]",
+     "Closed even if a name resolves to it, and taken out of answers. `metadata` is where clouds "
+     "tell credentials. `private` is all private ranges, but not the containers of its own "
+     "networks.",
+     read_never},
+    {"grace", "time", "\"60s\"", "How long an address stays open after its TTL.", read_grace},
+    {"max-ttl", "time", "\"1h\"", "The longest TTL that a client is told.",
+     read_value<&EgressTable::most_ttl, parse_ttl>},
+    {"networks", "flag", "false",
+     "Opens the networks that the namespace is connected to. Containers that were asked for by "
+     "name are open without.",
+     read_flag<&policy::Egress::networks>},
+    {"strip-hints", "flag", "false", "Takes the addresses out of SVCB and HTTPS records.",
+     read_flag<&policy::Egress::strip_hints>},
+    {"strip-ech", "flag", "false",
+     "Takes the ECH keys out of them, so that the name in a TLS handshake stays readable.",
+     read_flag<&policy::Egress::strip_ech>},
+    {"fail", "word", "\"open\"",
+     "After a normal stop: `open` takes the firewall away, `closed` leaves it and the DNS gate. "
+     "After a crash both stay.",
+     read_fail},
+}};
+
+}  // namespace
+
+std::span<const Field<EgressTable>> egress_fields() { return kEgress; }
+
+std::optional<policy::Egress> read_egress_table(Reading& reading, const toml::table& table) {
+  EgressTable read;
+  append(kMetadata, read.egress.never);
+  read_table<EgressTable>(reading, table, kEgress, read);
+  if (read.off) return std::nullopt;
+  read.egress.most_ttl =
+      static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(read.most_ttl).count());
+  read.egress.foreign = read.egress.never;
+  if (read.private_too) append(kPrivate, read.egress.foreign);
+  return read.egress;
+}
+
+}  // namespace nxgate::config

@@ -1,0 +1,29 @@
+// `[policies.NAME.egress]`.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include <toml++/toml.h>
+
+#include "base/clock.h"
+#include "config/reading.h"
+#include "policy/egress.h"
+
+namespace nxgate::config {
+
+/// As the keys are written, before they make a policy::Egress.
+struct EgressTable {
+  policy::Egress egress;
+  bool off = false;
+  Milliseconds most_ttl{Seconds(3600)};
+  bool private_too = false;
+};
+
+[[nodiscard]] std::span<const Field<EgressTable>> egress_fields();
+
+/// Nothing for `mode = "off"`; what else is wrong is reported.
+[[nodiscard]] std::optional<policy::Egress> read_egress_table(Reading& reading,
+                                                              const toml::table& table);
+
+}  // namespace nxgate::config

@@ -1,0 +1,178 @@
+#include "egress/fence.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "netfilter/firewall.h"
+#include "policy/egress.h"
+#include "wire/address_edit.h"
+
+namespace nxgate::egress {
+namespace {
+
+using netfilter::Destination;
+using netfilter::Firewall;
+using netfilter::FirewallRules;
+using netfilter::Opened;
+
+/// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
+constexpr Milliseconds kRounding{1000};
+constexpr std::size_t kMostNames = 16384;
+constexpr std::array<Port, 1> kAnyPort{};
+
+FirewallRules rules_of(const policy::Egress& egress) {
+  FirewallRules rules{.audit = egress.mode == policy::EgressMode::kAudit,
+                      .always = {},
+                      .never = egress.never,
+                      .networks = egress.networks};
+  for (const policy::Reach& reach : egress.always) rules.always.push_back({reach.to, reach.port});
+  return rules;
+}
+
+Milliseconds until(Instant end, Instant now) {
+  return std::chrono::duration_cast<Milliseconds>(end - now);
+}
+
+}  // namespace
+
+Result<void> Fence::enforce(const policy::Egress* egress) {
+  const std::lock_guard lock(mutex_);
+  if (egress == nullptr) {
+    if (!firewall_) return {};
+    auto done = firewall_->take_down();
+    firewall_.reset();
+    openings_.clear();
+    return done;
+  }
+  const FirewallRules rules = rules_of(*egress);
+  if (firewall_) return firewall_->rules() == rules ? Result<void>() : firewall_->set_rules(rules);
+  auto firewall = Firewall::put_up(netns_, rules, on_death_);
+  if (!firewall) return std::unexpected(firewall.error());
+  firewall_ = *std::move(firewall);
+  adopt();
+  return {};
+}
+
+void Fence::adopt() {
+  const auto opened = firewall_->opened();
+  if (!opened) return;
+  const Instant now = Clock::now();
+  for (const Opened& each : *opened) {
+    openings_[each.to] = {now + each.life, each.name};
+    last_names_[each.to.address] = each.name;
+  }
+}
+
+bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try {
+  const std::lock_guard lock(mutex_);
+  if (!firewall_) return true;
+  asked_for_.clear();
+  const std::span<const Port> ports = admission.ports.empty() ? kAnyPort : admission.ports;
+  for (const wire::FoundAddress& found : admission.addresses) {
+    const Instant end = now + Seconds(found.ttl) + admission.grace;
+    for (const Port& port : ports) {
+      const Destination to{found.address, port};
+      const auto held = openings_.find(to);
+      if (held != openings_.end() && held->second.until + kRounding >= end) continue;
+      asked_for_.push_back(
+          {to, until(end, now), admission.name.to_text(), held != openings_.end()});
+    }
+  }
+  if (asked_for_.empty()) return true;
+  if (!make_room(now)) return false;
+  if (const std::error_code error = firewall_->open(asked_for_)) {
+    log::repeated("egress " + netns_.text(), fmt::format("cannot open the firewall of {}: {}",
+                                                         netns_.text(), error.message()));
+    return false;
+  }
+  for (Opened& each : asked_for_) {
+    last_names_[each.to.address] = each.name;
+    openings_[each.to] = {now + each.life, std::move(each.name)};
+  }
+  return true;
+} catch (const std::exception&) {
+  return false;  // out of memory: the client is told of a failure
+}
+
+bool Fence::make_room(Instant now) {
+  if (openings_.size() + asked_for_.size() > forget_at_) forget_ended(now);
+  if (openings_.size() + asked_for_.size() <= kMostOpenings) return true;
+  log::repeated("egress " + netns_.text(),
+                fmt::format("the firewall of {} holds {} openings and takes no more", netns_.text(),
+                            openings_.size()));
+  return false;
+}
+
+void Fence::forget_ended(Instant now) {
+  std::erase_if(openings_, [now](const auto& entry) { return entry.second.until < now; });
+  forget_at_ = std::max<std::size_t>(1024, 2 * openings_.size());
+  if (last_names_.size() <= kMostNames) return;
+  boost::unordered::erase_if(last_names_, [this](const auto& entry) {
+    const auto first = openings_.lower_bound({entry.first, {}});
+    return first == openings_.end() || first->first.address != entry.first;
+  });
+}
+
+void Fence::review(
+    const std::function<bool(const std::string& name, const Destination& to)>& allows) {
+  const std::lock_guard lock(mutex_);
+  if (!firewall_) return;
+  std::vector<Destination> closing;
+  for (const auto& [to, opening] : openings_) {
+    if (!allows(opening.name, to)) closing.push_back(to);
+  }
+  if (const std::error_code error = firewall_->close(closing)) {
+    log::error("cannot close the firewall of {}: {}", netns_.text(), error.message());
+    return;
+  }
+  for (const Destination& to : closing) openings_.erase(to);
+}
+
+Result<bool> Fence::keep() {
+  const std::lock_guard lock(mutex_);
+  if (!firewall_) return false;
+  auto kept = firewall_->keep();
+  if (kept && *kept) openings_.clear();
+  return kept;
+}
+
+std::vector<Refusal> Fence::refusals() {
+  const std::lock_guard lock(mutex_);
+  if (!firewall_) return {};
+  const auto seen = firewall_->refused();
+  if (!seen) return {};
+  std::vector<Refusal> fresh;
+  std::map<Destination, std::uint64_t> now;
+  for (const netfilter::Refused& each : *seen) {
+    now.emplace(each.to, each.packets);
+    if (refused_.contains(each.to)) continue;
+    const auto name = last_names_.find(each.to.address);
+    fresh.push_back({each.to, name == last_names_.end() ? "" : name->second});
+  }
+  refused_ = std::move(now);
+  return fresh;
+}
+
+std::string Fence::packet_error() {
+  const std::lock_guard lock(mutex_);
+  return firewall_ ? firewall_->packet_error() : "";
+}
+
+}  // namespace nxgate::egress

@@ -1,0 +1,87 @@
+// A namespace's firewall and what it holds open, by name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "netfilter/firewall.h"
+#include "netfilter/gate.h"
+#include "policy/egress.h"
+#include "sys/netns.h"
+
+namespace nxgate::egress {
+
+/// A destination that was refused, or in an audit would have been.
+struct Refusal {
+  netfilter::Destination to;
+  std::string name;  ///< the last one that led there; empty if none is known
+};
+
+/// The firewall of one namespace, put up, kept and filled. Answers are admitted on the workers'
+/// threads while the main thread does all else; a mutex stands between them.
+///
+/// What the kernel holds is remembered here, so that an answer from the cache costs no system call
+/// as long as its addresses are open for longer than it may be kept. The kernel ends each opening
+/// by itself; nothing depends on this process going on.
+class Fence final : public policy::EgressSets {
+ public:
+  /// As many openings as a namespace can have at a time. Past that nothing more is admitted.
+  static constexpr std::size_t kMostOpenings = 65536;
+
+  Fence(const sys::NetnsRef& netns, netfilter::OnDeath on_death)
+      : netns_(netns), on_death_(on_death) {}
+
+  /// Puts the firewall up, or changes its rules; null takes it away. What is open stays open, and
+  /// what a dead nxgate left open as well.
+  [[nodiscard]] Result<void> enforce(const policy::Egress* egress);
+
+  [[nodiscard]] bool admit(const policy::Admission& admission, Instant now) noexcept override;
+
+  /// Closes what was opened for names of which `allows` says no.
+  void review(
+      const std::function<bool(const std::string& name, const netfilter::Destination& to)>& allows);
+
+  /// Puts right what changed in the namespace. The result says whether the firewall was gone.
+  [[nodiscard]] Result<bool> keep();
+
+  /// What is refused since the last call, or again after a minute.
+  [[nodiscard]] std::vector<Refusal> refusals();
+
+  /// Why packet sockets get past; empty if they don't.
+  [[nodiscard]] std::string packet_error();
+
+ private:
+  struct Opening {
+    Instant until;
+    std::string name;
+  };
+
+  void adopt();
+  [[nodiscard]] bool make_room(Instant now);
+  void forget_ended(Instant now);
+
+  std::mutex mutex_;
+  sys::NetnsRef netns_;
+  netfilter::OnDeath on_death_;
+  std::optional<netfilter::Firewall> firewall_;
+  std::map<netfilter::Destination, Opening> openings_;
+  std::size_t forget_at_ = 1024;
+  std::vector<netfilter::Opened> asked_for_;
+  boost::unordered_flat_map<IpAddress, std::string, std::hash<IpAddress>> last_names_;
+  std::map<netfilter::Destination, std::uint64_t> refused_;  ///< and how often, as last seen
+};
+
+}  // namespace nxgate::egress

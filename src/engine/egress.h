@@ -1,0 +1,42 @@
+// The part of an answer that concerns a firewall.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "engine/decision.h"
+#include "engine/snapshot.h"
+#include "wire/address_edit.h"
+#include "wire/query.h"
+
+namespace nxgate::engine {
+
+enum class Passage : std::uint8_t {
+  kShut = 0,  ///< the firewall could not be opened; the answer must not leave
+  kOpen,      ///< `size` bytes may leave
+  kFiltered,  ///< every address was one that is never open
+};
+
+struct Led {
+  Passage passage = Passage::kShut;
+  std::size_t size = 0;
+  std::uint16_t cut = 0;  ///< addresses taken out
+};
+
+/// Takes out of a whole reply what its policy never opens, and opens the way to what is left,
+/// before the client learns of it. Replies of policies without a firewall pass as they are.
+/// `found` is for scratch.
+[[nodiscard]] Led lead_out(const wire::Query& query, const Decision& decision, MutableBytes reply,
+                           Instant now, std::vector<wire::FoundAddress>& found);
+
+/// Whether what was opened for a name would be opened now as well.
+[[nodiscard]] bool opens(const Snapshot& snapshot, std::string_view listener_policy,
+                         std::string_view name, const IpAddress& address, const Port& port,
+                         Instant now);
+
+}  // namespace nxgate::engine

@@ -1,0 +1,140 @@
+#include "engine/egress.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/address.h"
+#include "policy/egress.h"
+#include "policy/local_data.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+#include "policy/rule.h"
+#include "policy/rule_set.h"
+#include "wire/name.h"
+#include "wire/query.h"
+#include "wire/types.h"
+
+namespace nxgate::engine {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+wire::DomainName name(const char* text) { return *wire::DomainName::from_text(text); }
+
+/// A firewall that notes what it is asked for.
+class FakeSets final : public policy::EgressSets {
+ public:
+  bool admit(const policy::Admission& admission, Instant) noexcept override {
+    for (const wire::FoundAddress& found : admission.addresses) {
+      std::string ports;
+      for (const Port& port : admission.ports) ports += ' ' + port.to_string();
+      admitted.push_back(admission.name.to_text() + ' ' + found.address.to_string() + ports);
+    }
+    return works;
+  }
+  std::vector<std::string> admitted;
+  bool works = true;
+};
+
+class EgressTest : public testing::Test {
+ protected:
+  EgressTest() {
+    policy_->name = "ci";
+    policy_->egress = egress_;
+    policy_->sets = sets_;
+    policy::RuleSet rules;
+    for (const char* const text : {"plain.test", "ssh.test:tcp/22"}) {
+      const auto rule = *policy::parse_rule(text);
+      rules.add({rule.name, rule.scope, policy::Action::kAllow, {"test", 1, 1}, rule.ports});
+    }
+    policy_->local = std::make_shared<policy::LocalData>(wire::process_hash_key());
+    policy_->matcher = std::make_shared<policy::Matcher>(
+        std::move(rules), std::span<const policy::Matcher::LocalName>{},
+        std::span<const policy::Route>{}, wire::process_hash_key());
+    policy_->grants = std::make_shared<policy::Grants>(wire::process_hash_key());
+    policy::PolicySet::Policies policies{policy_};
+    snapshot_ = std::make_unique<Snapshot>(Snapshot{.generation = 1,
+                                                    .policies = {std::move(policies), {}, 0},
+                                                    .groups = {{.name = "up", .identity = 1}},
+                                                    .options = {}});
+  }
+
+  /// The reply to an A question with one address, on its way out.
+  Led lead(const char* qname, const std::vector<std::uint8_t>& address,
+           wire::Type type = wire::Type::kA) {
+    wire::Query query;
+    query.question = {name(qname), type, wire::Class::kIn};
+    const Decision decision = decide(*snapshot_, query.question, {}, {}, Instant{});
+    reply_ = {0, 1, 0x81, 0x80, 0, 1, 0, 1, 0,  0, 0, 0, 0, 0, 1, 0, 1,  // question of the root
+              0, 0, 1,    0,    1, 0, 0, 0, 60, 0, 4};
+    reply_.insert(reply_.end(), address.begin(), address.end());
+    return lead_out(query, decision, reply_, Instant{}, found_);
+  }
+
+  std::shared_ptr<policy::Egress> egress_ = std::make_shared<policy::Egress>();
+  std::shared_ptr<FakeSets> sets_ = std::make_shared<FakeSets>();
+  std::shared_ptr<policy::Policy> policy_ = std::make_shared<policy::Policy>();
+  std::unique_ptr<Snapshot> snapshot_;
+  std::vector<std::uint8_t> reply_;
+  std::vector<wire::FoundAddress> found_;
+};
+
+TEST_F(EgressTest, OpensTheWayBeforeTheReplyLeaves) {
+  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kOpen);
+  EXPECT_THAT(sets_->admitted, ElementsAre("plain.test 192.0.2.1"));
+}
+
+TEST_F(EgressTest, PortsAreThoseOfTheRuleElseThePolicys) {
+  egress_->ports = {{6, 443}};
+  (void)lead("plain.test", {192, 0, 2, 1});
+  (void)lead("a.ssh.test", {192, 0, 2, 2});
+  EXPECT_THAT(sets_->admitted,
+              ElementsAre("plain.test 192.0.2.1 tcp/443", "a.ssh.test 192.0.2.2 tcp/22"));
+}
+
+TEST_F(EgressTest, AFirewallThatCantBeOpenedStopsTheReply) {
+  sets_->works = false;
+  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kShut);
+}
+
+TEST_F(EgressTest, WhatIsNeverOpenIsFiltered) {
+  egress_->foreign = {*Prefix::parse("192.0.2.0/24")};
+  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kFiltered);
+  EXPECT_THAT(sets_->admitted, IsEmpty());
+  egress_->mode = policy::EgressMode::kAudit;
+  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kOpen) << "nothing is changed";
+}
+
+TEST_F(EgressTest, MalformedRepliesDontLeave) {
+  EXPECT_EQ(lead("plain.test", {192, 0, 2}).passage, Passage::kShut);
+}
+
+TEST_F(EgressTest, OtherTypesAndOtherPoliciesPass) {
+  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}, wire::Type::kTxt).passage, Passage::kOpen);
+  policy_->egress = nullptr;
+  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kOpen);
+  EXPECT_THAT(sets_->admitted, IsEmpty());
+}
+
+TEST_F(EgressTest, WhatWasOpenedIsJudgedByTodaysPolicy) {
+  const IpAddress address = *IpAddress::parse("192.0.2.1");
+  const auto opens_now = [&](const char* qname, const Port& port) {
+    return opens(*snapshot_, {}, qname, address, port, Instant{});
+  };
+  EXPECT_TRUE(opens_now("plain.test", {}));
+  EXPECT_FALSE(opens_now("other.test", {}));
+  EXPECT_FALSE(opens_now("", {})) << "nobody knows why it is open";
+  EXPECT_TRUE(opens_now("ssh.test", {6, 22}));
+  EXPECT_FALSE(opens_now("ssh.test", {6, 23}));
+  EXPECT_FALSE(opens_now("ssh.test", {}));
+  egress_->foreign = {*Prefix::parse("192.0.2.0/24")};
+  EXPECT_FALSE(opens_now("plain.test", {}));
+}
+
+}  // namespace
+}  // namespace nxgate::engine

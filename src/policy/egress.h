@@ -1,0 +1,64 @@
+// What may be reached from where a policy holds: its firewall's part.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "wire/address_edit.h"
+#include "wire/name.h"
+
+namespace nxgate::policy {
+
+enum class EgressMode : std::uint8_t {
+  kEnforce = 0,
+  kAudit,  ///< everything passes; what would have been refused is reported
+};
+
+/// Something that is open, or closed, whatever names resolve to.
+struct Reach {
+  Prefix to;
+  std::optional<Port> port;  ///< any if unset
+
+  bool operator==(const Reach&) const = default;
+};
+
+/// The settings of `[policies.NAME.egress]`.
+struct Egress {
+  EgressMode mode = EgressMode::kEnforce;
+  Ports ports;                    ///< of names whose rule has none of its own; empty for any
+  std::vector<Reach> always;      ///< wins over `never`
+  std::vector<Prefix> never;      ///< closed to everybody
+  std::vector<Prefix> foreign;    ///< never in an upstream's answer: `never`, and private ranges
+  Milliseconds grace{60'000};     ///< how much longer than its TTL an address stays open
+  std::uint32_t most_ttl = 3600;  ///< seconds
+  bool networks = false;          ///< opens the networks that the namespace is connected to
+  bool strip_hints = false;
+  bool strip_ech = false;
+  bool stays_closed = false;  ///< also after a normal stop
+
+  bool operator==(const Egress&) const = default;
+};
+
+/// An answer's addresses, about to be told to a client.
+struct Admission {
+  const wire::DomainName& name;  ///< that was asked for
+  std::span<const wire::FoundAddress> addresses;
+  std::span<const Port> ports;  ///< empty for any
+  Milliseconds grace{};
+};
+
+/// The port to the firewall of a namespace.
+class EgressSets {
+ public:
+  virtual ~EgressSets() = default;
+  /// Opens the way to these addresses; true once the kernel has acknowledged it. Any thread; some
+  /// microseconds, without allocation if all of them are open already.
+  [[nodiscard]] virtual bool admit(const Admission& admission, Instant now) noexcept = 0;
+};
+
+}  // namespace nxgate::policy

@@ -1,0 +1,401 @@
+"""The firewall that follows the allowed names, in plain network namespaces."""
+import concurrent.futures
+import contextlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import dns.query
+import pytest
+
+from harness.nxgate import addresses, ede, make_query, rcode, run
+from harness.upstream import answer, by_type, nodata
+
+WEB = "203.0.113.7"
+WEB6 = "2001:db8:5::7"
+OTHER = "203.0.113.8"
+METADATA = "169.254.169.254"
+SILENT = "198.51.100.53"
+SCRIPT = {
+    "web.test": by_type(A=answer(f"@ 60 A {WEB}"), AAAA=answer(f"@ 60 AAAA {WEB6}")),
+    "both.test": answer(f"@ 60 A {WEB}", f"@ 60 A {METADATA}"),
+    "meta.test": answer(f"@ 60 A {METADATA}"),
+    "alias.test": answer("@ 60 CNAME meta.test.", f"meta.test. 60 A {METADATA}"),
+    "mapped.test": by_type(AAAA=answer(f"@ 60 AAAA ::ffff:{METADATA}")),
+    "nat64.test": by_type(AAAA=answer("@ 60 AAAA 64:ff9b::a9fe:a9fe")),
+    "home.test": answer("@ 60 A 192.168.1.1"),
+    "chain.test": answer("@ 60 CNAME target.test.", f"target.test. 60 A {OTHER}"),
+    "target.test": answer(f"@ 60 A {OTHER}"),
+    "brief.test": answer(f"@ 1 A {WEB}"),
+    "week.test": answer(f"@ 604800 A {WEB}"),
+    "hint.test": by_type(HTTPS=answer(f"@ 60 HTTPS 1 . alpn=h2 ipv4hint={OTHER}")),
+}
+
+
+class Sites:
+    """TCP servers at every address of a namespace, which greet and then echo."""
+
+    def __init__(self, namespace, ports):
+        self.listeners = []
+        for port in ports:
+            for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+                listener = namespace.call(self._listen, family, address, port)
+                self.listeners.append(listener)
+                threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    @staticmethod
+    def _listen(family, address, port):
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((address, port))
+        listener.listen(512)
+        return listener
+
+    def _accept(self, listener):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=self._echo, args=(connection,), daemon=True).start()
+
+    @staticmethod
+    def _echo(connection):
+        with contextlib.suppress(OSError), connection:
+            connection.send(b"hello")
+            while data := connection.recv(100):
+                connection.send(data)
+
+    def close(self):
+        for listener in self.listeners:
+            listener.close()
+
+
+@pytest.fixture
+def outside(namespace):
+    """The world: web sites at some addresses, and the upstream."""
+    world = namespace("outside")
+    for address in (WEB, OTHER, METADATA, "192.168.1.1"):
+        world.add_address(f"{address}/32")
+    for address in (WEB6, "64:ff9b::a9fe:a9fe"):
+        world.add_address(f"{address}/128")
+    sites = Sites(world, (80, 443, 22, 853))
+    yield world
+    sites.close()
+
+
+@pytest.fixture
+def app(namespace, outside):
+    inside = namespace("app")
+    inside.join(outside, "10.77.0.2/24", "10.77.0.1/24")
+    inside.add_address("2001:db8:77::2/64", "eth0")
+    outside.add_address("2001:db8:77::1/64", "eth0")
+    for family, gateway in (("-4", "10.77.0.1"), ("-6", "2001:db8:77::1")):
+        subprocess.run(["ip", family, "-n", inside.name, "route", "add", "default", "via", gateway],
+                       check=True)
+    return inside
+
+
+CONFIG = """
+[upstreams.default]
+servers = ["127.0.0.1:{port}"]
+netns = "{netns}"
+
+[policies.default]
+allow = {allow}
+records = ["home.own A 192.168.1.1"]
+
+[policies.default.egress]
+{egress}
+"""
+
+
+@pytest.fixture
+def attach(nxgate, upstream, outside):
+    """attach(namespace, egress="...", allow=[...]): nxgate with a firewall; `text` makes another
+    configuration of the same kind."""
+    server = upstream(SCRIPT, namespace=outside)
+
+    def text(egress="", allow=("test",)):
+        return CONFIG.format(port=server.port, netns=outside.path, egress=egress,
+                             allow=list(allow))
+
+    def start(inside, *arguments, **options):
+        made = nxgate("--netns", inside.path, *arguments, config=text(**options), command="attach")
+        made.text = text
+        return made
+
+    return start
+
+
+def ask(inside, qname, qtype="A", **options):
+    return inside.call(lambda: dns.query.udp(make_query(qname, qtype, **options), SILENT,
+                                             timeout=5))
+
+
+def connect(inside, address, port=80, timeout=5):
+    """Greeted, or the error."""
+    def go():
+        with socket.create_connection((address, port), timeout=timeout) as connection:
+            return connection.recv(100)
+
+    try:
+        return inside.call(go)
+    except OSError as error:
+        return error
+
+
+def refused(outcome):
+    return isinstance(outcome, (ConnectionRefusedError, PermissionError))
+
+
+def test_only_what_an_allowed_name_resolved_to_is_open(attach, app):
+    attach(app)
+    assert refused(connect(app, WEB))
+    assert addresses(ask(app, "web.test")) == [WEB]
+    assert connect(app, WEB) == b"hello"
+    assert connect(app, WEB, 443) == b"hello"
+    assert refused(connect(app, OTHER))
+
+
+def test_refused_at_once(attach, app):
+    attach(app)
+    connect(app, OTHER)
+    began = time.monotonic()
+    assert refused(connect(app, OTHER))
+    assert time.monotonic() - began < 0.5
+
+
+def test_ipv6_is_as_tight(attach, app):
+    attach(app)
+    assert refused(connect(app, WEB6))
+    assert addresses(ask(app, "web.test", "AAAA")) == [WEB6]
+    assert connect(app, WEB6) == b"hello"
+    assert refused(connect(app, "64:ff9b::a9fe:a9fe"))
+
+
+def test_without_the_table_there_is_no_firewall(attach, app):
+    attach(app, egress='mode = "off"')
+    assert connect(app, OTHER) == b"hello"
+
+
+def test_ports_of_the_policy_and_of_a_rule(attach, app):
+    attach(app, egress='ports = ["tcp/443"]', allow=["test", "chain.test:22"])
+    ask(app, "web.test")
+    assert refused(connect(app, WEB, 80))
+    assert connect(app, WEB, 443) == b"hello"
+    ask(app, "chain.test")
+    assert connect(app, OTHER, 22) == b"hello", "the target inherits the ports"
+    assert refused(connect(app, OTHER, 443))
+
+
+def test_a_target_that_is_asked_for_by_itself_inherits_too(attach, app):
+    attach(app, egress='ports = ["tcp/443"]', allow=["chain.test:22"])
+    ask(app, "chain.test")
+    assert addresses(ask(app, "target.test")) == [OTHER]
+    assert connect(app, OTHER, 22) == b"hello"
+    assert refused(connect(app, OTHER, 443))
+
+
+def test_always_and_never(attach, app):
+    attach(app, egress=f'always = ["{OTHER} tcp/80"]\nnever = ["{WEB}"]')
+    assert connect(app, OTHER, 80) == b"hello"
+    assert refused(connect(app, OTHER, 443))
+    answered = ask(app, "web.test", edns=True)
+    assert (rcode(answered), addresses(answered)) == ("NOERROR", [])
+    assert "egress=never" in ede(answered)[0][1]
+    assert refused(connect(app, WEB))
+
+
+@pytest.mark.parametrize("qname, qtype", [("meta.test", "A"), ("alias.test", "A"),
+                                          ("mapped.test", "AAAA"), ("nat64.test", "AAAA")])
+def test_metadata_is_out_of_reach_by_whatever_name(attach, app, qname, qtype):
+    attach(app)
+    answered = ask(app, qname, qtype)
+    assert (rcode(answered), addresses(answered)) == ("NOERROR", [])
+    assert refused(connect(app, METADATA))
+    assert refused(connect(app, f"::ffff:{METADATA}"))
+    assert refused(connect(app, "64:ff9b::a9fe:a9fe"))
+
+
+def test_one_bad_address_is_cut_out_of_an_answer(attach, app):
+    attach(app)
+    assert addresses(ask(app, "both.test")) == [WEB]
+    assert addresses(ask(app, "both.test")) == [WEB], "from the cache as well"
+
+
+def test_private_addresses_are_cut_from_upstream_answers(attach, app):
+    attach(app, egress='never = ["private"]')
+    assert addresses(ask(app, "home.test")) == []
+    assert refused(connect(app, "192.168.1.1"))
+
+
+def test_hints_open_the_way_or_are_stripped(attach, app):
+    server = attach(app)
+    assert str(ask(app, "hint.test", "HTTPS").answer[0][0]).endswith(f'ipv4hint="{OTHER}"')
+    assert connect(app, OTHER) == b"hello"
+    server.write_config(server.text(egress="strip-hints = true"))
+    assert "reloaded" in server.reload()
+    assert "ipv4hint" not in str(ask(app, "hint.test", "HTTPS").answer[0][0])
+
+
+def test_names_of_ones_own_are_open(attach, app):
+    attach(app, egress='never = ["metadata"]')
+    assert addresses(ask(app, "home.own")) == ["192.168.1.1"]
+    assert connect(app, "192.168.1.1") == b"hello"
+
+
+def test_an_address_closes_when_its_time_is_over_but_not_its_connections(attach, app):
+    attach(app, egress='grace = "1s"')
+    ask(app, "brief.test")
+    connection = app.call(lambda: socket.create_connection((WEB, 80), timeout=5))
+    with connection:
+        assert connection.recv(5) == b"hello"
+        deadline = time.monotonic() + 15
+        while not refused(connect(app, WEB)):
+            assert time.monotonic() < deadline, "it stays open"
+            time.sleep(0.2)
+        connection.send(b"still")
+        assert connection.recv(5) == b"still"
+
+
+def test_a_cached_answer_opens_the_way_again_after_expiry(attach, app):
+    attach(app, egress='grace = "1s"\nmax-ttl = "1s"')
+    assert ask(app, "web.test").answer[0].ttl <= 1
+    time.sleep(3)
+    assert refused(connect(app, WEB))
+    ask(app, "web.test")
+    assert connect(app, WEB) == b"hello"
+
+
+def test_long_ttls_are_capped(attach, app):
+    attach(app)
+    assert ask(app, "week.test").answer[0].ttl == 3600
+
+
+def test_a_name_then_its_address_works_every_time_under_load(attach, app):
+    attach(app)
+
+    def one(_):
+        ask(app, "web.test")
+        return connect(app, WEB)
+
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        outcomes = list(pool.map(one, range(1000)))
+    assert [o for o in outcomes if o != b"hello"] == []
+
+
+def test_a_reload_is_a_diff(attach, app):
+    """No refused connection of what stays allowed, no hole for the rest."""
+    server = attach(app)
+    ask(app, "web.test")
+    ask(app, "chain.test")
+    assert connect(app, OTHER) == b"hello"
+    ended, wrong = threading.Event(), []
+
+    def hammer(address, expected):
+        while not ended.is_set():
+            outcome = connect(app, address)
+            if (outcome == b"hello") != expected:
+                wrong.append((address, outcome))
+
+    threads = [threading.Thread(target=hammer, args=(WEB, True)),
+               threading.Thread(target=hammer, args=(METADATA, False))]
+    for thread in threads:
+        thread.start()
+    for round_ in range(5):
+        allow = ["web.test", f"new{round_}.test"]
+        server.write_config(server.text(allow=allow, egress=f'grace = "{60 + round_}s"'))
+        assert "reloaded" in server.reload()
+        time.sleep(0.3)
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    deadline = time.monotonic() + 5
+    while not refused(connect(app, OTHER)):
+        assert time.monotonic() < deadline, "chain.test isn't allowed any more"
+        time.sleep(0.1)
+
+
+def test_a_crash_leaves_it_closed_and_the_next_start_takes_over(attach, app, nxgate):
+    server = attach(app)
+    ask(app, "web.test")
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+    assert refused(connect(app, OTHER))
+    assert connect(app, WEB) == b"hello", "for its time"
+    nxgate("--netns", app.path, config=server.text(), command="attach")
+    assert connect(app, WEB) == b"hello", "no gap"
+    assert refused(connect(app, OTHER))
+
+
+def rules(inside):
+    return inside.run("nft", "list", "ruleset", check=True).stdout
+
+
+def test_a_normal_stop_leaves_no_trace(attach, app):
+    before = rules(app)
+    server = attach(app)
+    assert "nxgate_egress" in rules(app)
+    server.stop()
+    assert rules(app) == before
+    assert connect(app, OTHER) == b"hello"
+
+
+def test_fail_closed_outlives_a_normal_stop(attach, app):
+    server = attach(app, egress='fail = "closed"')
+    server.stop()
+    assert refused(connect(app, OTHER))
+    done = run("detach", "--netns", app.path)
+    assert done.returncode == 0, done.stderr
+    assert connect(app, OTHER) == b"hello"
+
+
+def test_what_is_refused_is_told_with_the_name_behind_it(attach, app):
+    server = attach(app, egress='ports = ["tcp/443"]')
+    ask(app, "web.test")
+    connect(app, WEB, 22)
+    connect(app, OTHER, 80)
+    server.wait_for_log(rf"refused tcp/22 of {WEB} \(web\.test\)")
+    server.wait_for_log(rf"refused tcp/80 of {OTHER} \(no name led there\)")
+
+
+def test_an_audit_lets_pass_and_tells(attach, app):
+    server = attach(app, egress='mode = "audit"\nnever = ["metadata"]')
+    assert connect(app, OTHER) == b"hello"
+    assert addresses(ask(app, "meta.test")) == [METADATA], "answers stay as they are"
+    server.wait_for_log(rf"would refuse tcp/80 of {OTHER}")
+
+
+def test_dns_in_disguise_is_closed(attach, app):
+    attach(app)
+    ask(app, "web.test")
+    assert refused(connect(app, WEB, 853))
+
+
+def test_a_firewall_that_is_taken_away_comes_back(attach, app):
+    server = attach(app)
+    subprocess.run(["ip", "netns", "exec", app.name, "nft", "delete", "table", "inet",
+                    "nxgate_egress"], check=True)
+    server.wait_for_log("took nxgate's firewall away")
+    assert refused(connect(app, OTHER))
+
+
+@pytest.mark.parametrize("egress, complaint", [
+    ('mode = "on"', 'expected "off", "audit" or "enforce"'),
+    ('ports = ["https"]', "expected a port"),
+    ('always = ["10.0.0.0/8 tcp"]', "expected a port"),
+    ('never = ["10.0.0.1/8"]', "10.0.0.1/8"),
+    ('grace = "0s"', "expected a second or more"),
+    ('grce = "1s"', 'did you mean "grace"'),
+])
+def test_bad_settings_are_refused_with_their_place(tmp_path, egress, complaint):
+    path = tmp_path / "nxgate.toml"
+    path.write_text(CONFIG.format(port=1, netns="", egress=egress, allow=["a.test"]))
+    done = run("check", path)
+    assert done.returncode == 1
+    assert f"{path}:" in done.stderr
+    assert complaint in done.stderr
