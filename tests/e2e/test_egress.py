@@ -1,6 +1,5 @@
 """The firewall that follows the allowed names, in plain network namespaces."""
 import concurrent.futures
-import contextlib
 import signal
 import socket
 import subprocess
@@ -11,6 +10,7 @@ import dns.query
 import pytest
 
 from harness.nxgate import addresses, ede, make_query, rcode, run
+from harness.sites import Sites
 from harness.upstream import answer, by_type, nodata
 
 WEB = "203.0.113.7"
@@ -32,45 +32,6 @@ SCRIPT = {
     "week.test": answer(f"@ 604800 A {WEB}"),
     "hint.test": by_type(HTTPS=answer(f"@ 60 HTTPS 1 . alpn=h2 ipv4hint={OTHER}")),
 }
-
-
-class Sites:
-    """TCP servers at every address of a namespace, which greet and then echo."""
-
-    def __init__(self, namespace, ports):
-        self.listeners = []
-        for port in ports:
-            for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-                listener = namespace.call(self._listen, family, address, port)
-                self.listeners.append(listener)
-                threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
-
-    @staticmethod
-    def _listen(family, address, port):
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind((address, port))
-        listener.listen(512)
-        return listener
-
-    def _accept(self, listener):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                threading.Thread(target=self._echo, args=(connection,), daemon=True).start()
-
-    @staticmethod
-    def _echo(connection):
-        with contextlib.suppress(OSError), connection:
-            connection.send(b"hello")
-            while data := connection.recv(100):
-                connection.send(data)
-
-    def close(self):
-        for listener in self.listeners:
-            listener.close()
 
 
 @pytest.fixture
