@@ -36,6 +36,7 @@ bench:
 	@$(SETUP) build bench
 	@mkdir -p build && $(call BUILD,release,nxgate floor)
 	@/usr/bin/python3 tests/bench/bench.py build/release/nxgate build/release/tests/bench/floor
+	@/usr/bin/python3 tests/bench/egress.py build/release/nxgate
 
 # Every fuzz target for FUZZ_SECONDS each, from its corpus.
 FUZZ_SECONDS ?= 60
