@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "egress/fence.h"
 #include "engine/egress.h"
+#include "netfilter/firewall.h"
 #include "netfilter/gate.h"
 #include "policy/egress.h"
 #include "policy/grants.h"
@@ -187,7 +188,8 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   attachment->policy.key = fmt::format("attached/{}", identity);
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
   set_policy(attachment->policy, subject);
-  attachment->fence = std::make_shared<egress::Fence>(attachment->pinned, on_death_);
+  attachment->fence = std::make_shared<egress::Fence>(
+      attachment->pinned, std::string(netfilter::Firewall::kTable), on_death_);
   attachment->policy.sets = attachment->fence;
 
   auto v4 = open_at("127.0.0.1", attachment->pinned, attachment->policy.key);

@@ -40,7 +40,7 @@ Namespaces all_namespaces() {
 
 /// The gate last: it is what leftovers are known by.
 Result<void> remove_all(const sys::NetnsRef& netns) {
-  if (auto removed = netfilter::remove_firewall(netns); !removed) return removed;
+  if (auto removed = netfilter::remove_firewalls(netns); !removed) return removed;
   return netfilter::remove_gate(netns);
 }
 

@@ -52,7 +52,8 @@ Milliseconds until(Instant end, Instant now) {
 
 }  // namespace
 
-Result<void> Fence::enforce(const policy::Egress* egress) {
+Result<void> Fence::enforce(const policy::Egress* egress, const std::vector<Prefix>& clients,
+                            const std::vector<Prefix>& others) {
   const std::lock_guard lock(mutex_);
   if (egress == nullptr) {
     if (!firewall_) return {};
@@ -61,9 +62,11 @@ Result<void> Fence::enforce(const policy::Egress* egress) {
     openings_.clear();
     return done;
   }
-  const FirewallRules rules = rules_of(*egress);
+  FirewallRules rules = rules_of(*egress);
+  rules.clients = clients;
+  rules.others = others;
   if (firewall_) return firewall_->rules() == rules ? Result<void>() : firewall_->set_rules(rules);
-  auto firewall = Firewall::put_up(netns_, rules, on_death_);
+  auto firewall = Firewall::put_up(netns_, table_, rules, on_death_);
   if (!firewall) return std::unexpected(firewall.error());
   firewall_ = *std::move(firewall);
   adopt();

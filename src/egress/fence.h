@@ -41,12 +41,15 @@ class Fence final : public policy::EgressSets {
   /// As many openings as a namespace can have at a time. Past that nothing more is admitted.
   static constexpr std::size_t kMostOpenings = 65536;
 
-  Fence(const sys::NetnsRef& netns, netfilter::OnDeath on_death)
-      : netns_(netns), on_death_(on_death) {}
+  Fence(const sys::NetnsRef& netns, std::string table, netfilter::OnDeath on_death)
+      : netns_(netns), table_(std::move(table)), on_death_(on_death) {}
 
   /// Puts the firewall up, or changes its rules; null takes it away. What is open stays open, and
-  /// what a dead nxgate left open as well.
-  [[nodiscard]] Result<void> enforce(const policy::Egress* egress);
+  /// what a dead nxgate left open as well. With `clients` it is about what is forwarded for them,
+  /// but for `others` within their ranges.
+  [[nodiscard]] Result<void> enforce(const policy::Egress* egress,
+                                     const std::vector<Prefix>& clients = {},
+                                     const std::vector<Prefix>& others = {});
 
   [[nodiscard]] bool admit(const policy::Admission& admission, Instant now) noexcept override;
 
@@ -75,6 +78,7 @@ class Fence final : public policy::EgressSets {
 
   std::mutex mutex_;
   sys::NetnsRef netns_;
+  std::string table_;
   netfilter::OnDeath on_death_;
   std::optional<netfilter::Firewall> firewall_;
   std::map<netfilter::Destination, Opening> openings_;

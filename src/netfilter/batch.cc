@@ -89,20 +89,20 @@ void Batch::mark(std::uint16_t type) {
 }
 
 const Messages& Batch::finish() {
+  messages_.acknowledge_last();
   mark(NFNL_MSG_BATCH_END);
   return messages_;
 }
 
 void Batch::add_table(const Table& table, std::uint32_t flags, std::string_view record) {
-  const auto message =
-      nft_message(messages_, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK, table.family);
+  const auto message = nft_message(messages_, NFT_MSG_NEWTABLE, NLM_F_CREATE, table.family);
   messages_.put_text(NFTA_TABLE_NAME, table.name);
   if (flags != 0) messages_.put_number(NFTA_TABLE_FLAGS, flags);
   messages_.put(NFTA_TABLE_USERDATA, bytes_in(record));
 }
 
 void Batch::delete_table(const Table& table) {
-  const auto message = nft_message(messages_, NFT_MSG_DELTABLE, NLM_F_ACK, table.family);
+  const auto message = nft_message(messages_, NFT_MSG_DELTABLE, 0, table.family);
   messages_.put_text(NFTA_TABLE_NAME, table.name);
 }
 
@@ -117,8 +117,7 @@ void Batch::add_chain(const Chain& chain) { this->chain(chain, nullptr); }
 void Batch::add_chain(const Chain& chain, const Hook& hook) { this->chain(chain, &hook); }
 
 void Batch::chain(const Chain& chain, const Hook* hook) {
-  const auto message =
-      nft_message(messages_, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_ACK, chain.family);
+  const auto message = nft_message(messages_, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain.family);
   messages_.put_text(NFTA_CHAIN_TABLE, chain.table);
   messages_.put_text(NFTA_CHAIN_NAME, chain.name);
   if (hook == nullptr) return;
@@ -132,14 +131,13 @@ void Batch::chain(const Chain& chain, const Hook* hook) {
 }
 
 void Batch::delete_rules(const Chain& chain) {
-  const auto message = nft_message(messages_, NFT_MSG_DELRULE, NLM_F_ACK, chain.family);
+  const auto message = nft_message(messages_, NFT_MSG_DELRULE, 0, chain.family);
   messages_.put_text(NFTA_RULE_TABLE, chain.table);
   messages_.put_text(NFTA_RULE_CHAIN, chain.name);
 }
 
 void Batch::add_set(const Set& set) {
-  const auto message =
-      nft_message(messages_, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_ACK, set.table.family);
+  const auto message = nft_message(messages_, NFT_MSG_NEWSET, NLM_F_CREATE, set.table.family);
   messages_.put_text(NFTA_SET_TABLE, set.table.name);
   messages_.put_text(NFTA_SET_NAME, set.name);
   messages_.put_number(NFTA_SET_ID, 1);  // nobody in this transaction refers to it by number
@@ -162,7 +160,7 @@ void Batch::delete_element(const Set& set, Bytes key) {
 void Batch::element(std::uint16_t type, const Set& set, Bytes key, Milliseconds life,
                     std::string_view note) {
   const std::uint16_t create = type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0;
-  const auto message = nft_message(messages_, type, create | NLM_F_ACK, set.table.family);
+  const auto message = nft_message(messages_, type, create, set.table.family);
   messages_.put_text(NFTA_SET_ELEM_LIST_TABLE, set.table.name);
   messages_.put_text(NFTA_SET_ELEM_LIST_SET, set.name);
   const auto list = messages_.nest(NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -180,11 +178,25 @@ void Batch::element(std::uint16_t type, const Set& set, Bytes key, Milliseconds 
   }
 }
 
+std::error_code for_each_table(
+    Socket& socket, const std::function<void(std::string_view name, Bytes record)>& each) {
+  Messages request;
+  {
+    const auto message = nft_message(request, NFT_MSG_GETTABLE, NLM_F_DUMP, NFPROTO_INET);
+  }
+  return socket.dump(request, [&each](std::uint16_t, Bytes body) {
+    if (body.size() < sizeof(nfgenmsg)) return;
+    const Bytes attributes = body.subspan(sizeof(nfgenmsg));
+    const Bytes name = nested(attributes, NFTA_TABLE_NAME);
+    const std::string_view text(reinterpret_cast<const char*>(name.data()), name.size());
+    each(text.substr(0, text.find('\0')), nested(attributes, NFTA_TABLE_USERDATA));
+  });
+}
+
 Messages list_elements(const Set& set) {
   Messages request;
   {
-    const auto message =
-        nft_message(request, NFT_MSG_GETSETELEM, NLM_F_DUMP | NLM_F_ACK, set.table.family);
+    const auto message = nft_message(request, NFT_MSG_GETSETELEM, NLM_F_DUMP, set.table.family);
     request.put_text(NFTA_SET_ELEM_LIST_TABLE, set.table.name);
     request.put_text(NFTA_SET_ELEM_LIST_SET, set.name);
   }

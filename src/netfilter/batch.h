@@ -5,12 +5,14 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "netfilter/messages.h"
 #include "netfilter/rule.h"
+#include "netfilter/socket.h"
 
 namespace nxgate::netfilter {
 
@@ -67,6 +69,10 @@ class Batch {
 
   Messages messages_;
 };
+
+/// Calls `each` with the name and the record of every table of family inet.
+[[nodiscard]] std::error_code for_each_table(
+    Socket& socket, const std::function<void(std::string_view name, Bytes record)>& each);
 
 /// What a dump tells of one element.
 struct ElementSeen {

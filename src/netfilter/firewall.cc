@@ -34,6 +34,7 @@
 #include "netfilter/gate.h"
 #include "netfilter/links.h"
 #include "netfilter/messages.h"
+#include "netfilter/owner.h"
 #include "netfilter/rule.h"
 #include "netfilter/socket.h"
 #include "sys/netns.h"
@@ -41,14 +42,6 @@
 namespace nxgate::netfilter {
 namespace {
 
-constexpr std::string_view kName = "nxgate_egress";
-constexpr Table kInet{NFPROTO_INET, kName};
-constexpr Table kNetdev{NFPROTO_NETDEV, kName};
-constexpr Chain kOutput{NFPROTO_INET, kName, "output"};
-constexpr Chain kForward{NFPROTO_INET, kName, "forward"};
-constexpr Chain kJudge{NFPROTO_INET, kName, "judge"};
-constexpr Chain kRefuse{NFPROTO_INET, kName, "refuse"};
-constexpr Chain kPackets{NFPROTO_NETDEV, kName, "packets"};
 /// After the gate's guard.
 constexpr std::int32_t kPriority = NF_IP_PRI_FILTER + 1;
 
@@ -66,22 +59,43 @@ struct Sets {
   Set refused;
   bool ipv6;
 };
-constexpr std::array<Sets, 2> kSets{{
-    {{kInet, "open4", kIpv4Key, kIpv4KeySize, false, 0},
-     {kInet, "refused4", kIpv4Key, kIpv4KeySize, true, kMostRefused},
-     false},
-    {{kInet, "open6", kIpv6Key, kIpv6KeySize, false, 0},
-     {kInet, "refused6", kIpv6Key, kIpv6KeySize, true, kMostRefused},
-     true},
-}};
+
+/// What stands in the tables of one name.
+struct Layout {
+  explicit Layout(std::string_view name)
+      : inet{NFPROTO_INET, name},
+        netdev{NFPROTO_NETDEV, name},
+        output{NFPROTO_INET, name, "output"},
+        forward{NFPROTO_INET, name, "forward"},
+        judge{NFPROTO_INET, name, "judge"},
+        refuse{NFPROTO_INET, name, "refuse"},
+        packets{NFPROTO_NETDEV, name, "packets"},
+        sets{{{{inet, "open4", kIpv4Key, kIpv4KeySize, false, 0},
+               {inet, "refused4", kIpv4Key, kIpv4KeySize, true, kMostRefused},
+               false},
+              {{inet, "open6", kIpv6Key, kIpv6KeySize, false, 0},
+               {inet, "refused6", kIpv6Key, kIpv6KeySize, true, kMostRefused},
+               true}}} {}
+
+  [[nodiscard]] const Set& open_for(const IpAddress& address) const {
+    return sets[address.is_v4() ? 0 : 1].open;
+  }
+
+  Table inet;
+  Table netdev;
+  Chain output;
+  Chain forward;
+  Chain judge;
+  Chain refuse;
+  Chain packets;
+  std::array<Sets, 2> sets;
+};
 
 constexpr std::array<std::uint8_t, 2> kTcpAndUdp{IPPROTO_TCP, IPPROTO_UDP};
 constexpr std::array<std::uint16_t, 2> kDnsPorts{53, 853};
 /// Neighbour discovery and multicast listeners (RFC 4861, RFC 3810).
 constexpr std::array<std::pair<std::uint8_t, std::uint8_t>, 2> kNeighbourTypes{
     {{130, 137}, {143, 143}}};
-
-const Sets& sets_for(const IpAddress& address) { return kSets[address.is_v4() ? 0 : 1]; }
 
 std::vector<std::uint8_t> key_of(const Destination& to) {
   const Bytes address = to.address.bytes();
@@ -109,110 +123,110 @@ std::optional<Destination> destination_in(Bytes key, bool ipv6) {
   return to;
 }
 
-void open_link_local(Messages& messages, const std::vector<Prefix>& networks) {
+void open_link_local(Messages& messages, const Layout& layout,
+                     const std::vector<Prefix>& networks) {
   std::vector<Prefix> near{*Prefix::parse("fe80::/10"), *Prefix::parse("ff02::/16")};
   std::ranges::copy_if(networks, std::back_inserter(near),
                        [](const Prefix& network) { return !network.address().is_v4(); });
   for (const Prefix& network : near) {
     for (const auto& [from, to] : kNeighbourTypes) {
-      Rule(messages, kJudge).to(network).protocol(IPPROTO_ICMPV6).icmp_type(from, to).accept();
+      Rule(messages, layout.judge)
+          .to(network)
+          .protocol(IPPROTO_ICMPV6)
+          .icmp_type(from, to)
+          .accept();
     }
   }
 }
 
-void close_dns(Messages& messages) {
+void close_dns(Messages& messages, const Layout& layout) {
   for (const std::uint8_t protocol : kTcpAndUdp) {
     for (const std::uint16_t port : kDnsPorts) {
-      Rule(messages, kJudge).protocol(protocol).to_port(port).go_to(kRefuse.name);
+      Rule(messages, layout.judge).protocol(protocol).to_port(port).go_to(layout.refuse.name);
     }
   }
 }
 
-void add_judgement(Messages& messages, const FirewallRules& rules,
+void add_judgement(Messages& messages, const Layout& layout, const FirewallRules& rules,
                    const std::vector<Prefix>& networks) {
-  Rule(messages, kJudge).destination_is(RTN_LOCAL).accept();
-  Rule(messages, kJudge).established().accept();
+  Rule(messages, layout.judge).destination_is(RTN_LOCAL).accept();
+  Rule(messages, layout.judge).established().accept();
   for (const std::uint8_t protocol : std::to_array<std::uint8_t>({IPPROTO_ICMP, IPPROTO_ICMPV6})) {
-    Rule(messages, kJudge).protocol(protocol).related().accept();
+    Rule(messages, layout.judge).protocol(protocol).related().accept();
   }
-  open_link_local(messages, networks);
+  open_link_local(messages, layout, networks);
   for (const FirewallRules::Opening& opening : rules.always) {
-    Rule rule(messages, kJudge);
+    Rule rule(messages, layout.judge);
     rule.to(opening.to);
     if (opening.port) rule.protocol(opening.port->protocol).to_port(opening.port->number);
     rule.accept();
   }
-  for (const Prefix& range : rules.never) Rule(messages, kJudge).to(range).go_to(kRefuse.name);
-  close_dns(messages);
-  for (const Sets& sets : kSets) {
-    Rule(messages, kJudge).to_any_in(sets.open.name, sets.ipv6).accept();
-    Rule(messages, kJudge).to_port_in(sets.open.name, sets.ipv6).accept();
+  for (const Prefix& range : rules.never)
+    Rule(messages, layout.judge).to(range).go_to(layout.refuse.name);
+  close_dns(messages, layout);
+  for (const Sets& sets : layout.sets) {
+    Rule(messages, layout.judge).to_any_in(sets.open.name, sets.ipv6).accept();
+    Rule(messages, layout.judge).to_port_in(sets.open.name, sets.ipv6).accept();
   }
   if (rules.networks) {
-    for (const Prefix& network : networks) Rule(messages, kJudge).to(network).accept();
+    for (const Prefix& network : networks) Rule(messages, layout.judge).to(network).accept();
   }
-  Rule(messages, kJudge).go_to(kRefuse.name);
+  Rule(messages, layout.judge).go_to(layout.refuse.name);
 }
 
-void add_refusal(Messages& messages, bool audit) {
-  for (const Sets& sets : kSets) {
+void add_refusal(Messages& messages, const Layout& layout, bool audit) {
+  for (const Sets& sets : layout.sets) {
     for (const std::uint8_t protocol : kTcpAndUdp) {
-      Rule(messages, kRefuse)
+      Rule(messages, layout.refuse)
           .protocol(protocol)
           .note_in(sets.refused.name, sets.ipv6, true, kRefusedLife);
     }
-    Rule(messages, kRefuse)
+    Rule(messages, layout.refuse)
         .protocol_is_not(IPPROTO_TCP)
         .protocol_is_not(IPPROTO_UDP)
         .note_in(sets.refused.name, sets.ipv6, false, kRefusedLife);
   }
-  if (audit) return Rule(messages, kRefuse).accept();
-  Rule(messages, kRefuse).protocol(IPPROTO_TCP).reset();
-  Rule(messages, kRefuse).reject(NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+  if (audit) return Rule(messages, layout.refuse).accept();
+  Rule(messages, layout.refuse).protocol(IPPROTO_TCP).reset();
+  Rule(messages, layout.refuse).reject(NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
 }
 
 std::uint32_t flags_for(OnDeath on_death) {
   return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
 }
 
-/// The base chains come last, so that nothing is judged by half of the rules.
-Batch all_rules(const FirewallRules& rules, const std::vector<Prefix>& networks, OnDeath on_death,
-                bool from_scratch) {
-  Batch batch;
-  if (from_scratch) {
-    batch.replace_table(kInet, flags_for(on_death), {});
-  } else {
-    batch.add_table(kInet, flags_for(on_death), {});
-  }
-  for (const Sets& sets : kSets) {
-    batch.add_set(sets.open);
-    batch.add_set(sets.refused);
-  }
-  for (const Chain& chain : {kJudge, kRefuse}) {
+void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
+               const std::vector<Prefix>& networks) {
+  for (const Chain& chain : {layout.judge, layout.refuse}) {
     batch.add_chain(chain);
     batch.delete_rules(chain);
   }
-  add_refusal(batch.messages(), rules.audit);
-  add_judgement(batch.messages(), rules, networks);
-  for (const auto& [chain, hook] :
-       {std::pair(kOutput, NF_INET_LOCAL_OUT), std::pair(kForward, NF_INET_FORWARD)}) {
-    batch.add_chain(chain, {"filter", static_cast<std::uint32_t>(hook), kPriority});
-    batch.delete_rules(chain);
-    Rule(batch.messages(), chain).go_to(kJudge.name);
+  add_refusal(batch.messages(), layout, rules.audit);
+  add_judgement(batch.messages(), layout, rules, networks);
+  batch.add_chain(layout.forward, {"filter", NF_INET_FORWARD, kPriority});
+  batch.delete_rules(layout.forward);
+  Messages& messages = batch.messages();
+  for (const Prefix& other : rules.others) Rule(messages, layout.forward).from(other).accept();
+  for (const Prefix& client : rules.clients) {
+    Rule(messages, layout.forward).from(client).go_to(layout.judge.name);
   }
-  return batch;
+  if (!rules.clients.empty()) return;
+  Rule(messages, layout.forward).go_to(layout.judge.name);
+  batch.add_chain(layout.output, {"filter", NF_INET_LOCAL_OUT, kPriority});
+  batch.delete_rules(layout.output);
+  Rule(messages, layout.output).go_to(layout.judge.name);
 }
 
 /// ARP and what the namespace's own stack sends pass; packet sockets have no route.
-Batch packet_rules(const std::vector<std::string>& links, OnDeath on_death) {
+Batch packet_rules(const Layout& layout, const std::vector<std::string>& links, OnDeath on_death) {
   Batch batch;
-  batch.replace_table(kNetdev, flags_for(on_death), {});
+  batch.replace_table(layout.netdev, flags_for(on_death), {});
   if (links.empty()) return batch;
-  batch.add_chain(kPackets, {"filter", NF_NETDEV_EGRESS, kPriority, links});
+  batch.add_chain(layout.packets, {"filter", NF_NETDEV_EGRESS, kPriority, links});
   Messages& messages = batch.messages();
-  Rule(messages, kPackets).ethernet_type(ETHERTYPE_ARP).accept();
-  Rule(messages, kPackets).has_route().accept();
-  Rule(messages, kPackets).drop();
+  Rule(messages, layout.packets).ethernet_type(ETHERTYPE_ARP).accept();
+  Rule(messages, layout.packets).has_route().accept();
+  Rule(messages, layout.packets).drop();
   return batch;
 }
 
@@ -223,10 +237,11 @@ std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
       netns.text(), error.message());
 }
 
-Result<void> take_down(Socket& socket, const sys::NetnsRef& netns) {
-  for (const Table& table : {kInet, kNetdev}) {
+Result<void> take_down(Socket& socket, std::string_view table, const sys::NetnsRef& netns) {
+  const Layout layout(table);
+  for (const Table& each : {layout.inet, layout.netdev}) {
     Batch batch;
-    batch.delete_table(table);
+    batch.delete_table(each);
     const std::error_code error = socket.transact(batch.finish());
     if (error && error.value() != ENOENT) return fail(advice(error, netns));
   }
@@ -235,30 +250,55 @@ Result<void> take_down(Socket& socket, const sys::NetnsRef& netns) {
 
 }  // namespace
 
-Result<Firewall> Firewall::put_up(const sys::NetnsRef& netns, const FirewallRules& rules,
-                                  OnDeath on_death) {
+Result<Firewall> Firewall::put_up(const sys::NetnsRef& netns, std::string table,
+                                  const FirewallRules& rules, OnDeath on_death) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
-  Firewall firewall(netns, on_death, *std::move(socket));
+  Firewall firewall(netns, std::move(table), on_death, *std::move(socket));
+  const auto owner = firewall.owner();
+  if (!owner) return std::unexpected(owner.error());
+  if (*owner && **owner != Owner::ourselves() && (*owner)->alive()) {
+    return fail(
+        fmt::format("the firewall of {} is held by the nxgate of pid {}; stop that one first",
+                    netns.text().empty() ? "this host" : netns.text(), (*owner)->pid));
+  }
   firewall.rules_ = rules;
   firewall.networks_ = networks_of(netns);
-  if (auto done = firewall.write(false); !done) {
-    // What another version of nxgate left may be of another make.
-    if (auto again = firewall.write(true); !again) return std::unexpected(again.error());
+  const auto left = *owner ? firewall.opened() : Result<std::vector<Opened>>();
+  if (auto done = firewall.write_all(left ? *left : std::vector<Opened>()); !done) {
+    return std::unexpected(done.error());
   }
   firewall.cover_links();
   return firewall;
 }
 
-Result<void> Firewall::write(bool from_scratch) {
-  Batch batch = all_rules(rules_, networks_, on_death_, from_scratch);
+Result<void> Firewall::write_all(std::span<const Opened> openings) {
+  const Layout layout(table_);
+  Batch batch;
+  batch.replace_table(layout.inet, flags_for(on_death_), to_record(Owner::ourselves()));
+  for (const Sets& sets : layout.sets) {
+    batch.add_set(sets.open);
+    batch.add_set(sets.refused);
+  }
+  for (const Opened& opening : openings) {
+    batch.add_element(layout.open_for(opening.to.address), key_of(opening.to), opening.life,
+                      opening.name);
+  }
+  add_rules(batch, layout, rules_, networks_);
+  if (const auto error = socket_.transact(batch.finish())) return fail(advice(error, netns_));
+  return {};
+}
+
+Result<void> Firewall::write_rules() {
+  Batch batch;
+  add_rules(batch, Layout(table_), rules_, networks_);
   if (const auto error = socket_.transact(batch.finish())) return fail(advice(error, netns_));
   return {};
 }
 
 Result<void> Firewall::set_rules(const FirewallRules& rules) {
   FirewallRules old = std::exchange(rules_, rules);
-  if (auto done = write(false); !done) {
+  if (auto done = write_rules(); !done) {
     rules_ = std::move(old);
     return done;
   }
@@ -267,47 +307,45 @@ Result<void> Firewall::set_rules(const FirewallRules& rules) {
 }
 
 void Firewall::cover_links() {
+  if (!rules_.clients.empty()) return;
   links_ = links_of(netns_);
   const std::vector<std::string> covered = rules_.audit ? std::vector<std::string>() : links_;
-  Batch batch = packet_rules(covered, on_death_);
+  Batch batch = packet_rules(Layout(table_), covered, on_death_);
   const std::error_code error = socket_.transact(batch.finish());
   packet_error_ = error ? error.message() : "";
 }
 
-Result<bool> Firewall::present() {
-  bool found = false;
-  Messages request;
-  {
-    const auto message = nft_message(request, NFT_MSG_GETTABLE, NLM_F_DUMP, NFPROTO_INET);
-  }
-  const std::error_code error = socket_.dump(request, [&found](std::uint16_t, Bytes body) {
-    if (body.size() < sizeof(nfgenmsg)) return;
-    for_each_attribute(body.subspan(sizeof(nfgenmsg)), [&](std::uint16_t type, Bytes value) {
-      const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
-      if (type == NFTA_TABLE_NAME && text.substr(0, text.find('\0')) == kName) found = true;
-    });
+Result<std::optional<Owner>> Firewall::owner() {
+  std::optional<Owner> found;
+  const std::error_code error = for_each_table(socket_, [&](std::string_view name, Bytes record) {
+    if (name == table_) found = parse_record(record);
   });
   if (error) return fail(advice(error, netns_));
   return found;
 }
 
 Result<bool> Firewall::keep() {
-  const auto there = present();
-  if (!there) return there;
+  const auto held = owner();
+  if (!held) return std::unexpected(held.error());
+  const bool gone = !*held;
   std::vector<Prefix> networks = networks_of(netns_);
-  if (!*there || networks != networks_) {
-    networks_ = std::move(networks);
-    if (auto done = write(false); !done) return std::unexpected(done.error());
+  const bool moved = networks != networks_;
+  networks_ = std::move(networks);
+  if (gone || moved) {
+    if (auto done = gone ? write_all({}) : write_rules(); !done) {
+      return std::unexpected(done.error());
+    }
   }
-  if (!*there || links_of(netns_) != links_) cover_links();
-  return !*there;
+  if (gone || links_of(netns_) != links_) cover_links();
+  return gone;
 }
 
 std::error_code Firewall::open(std::span<const Opened> openings) {
+  const Layout layout(table_);
   const auto try_it = [&](bool renew) {
     Batch batch;
     for (const Opened& opening : openings) {
-      const Set& set = sets_for(opening.to.address).open;
+      const Set& set = layout.open_for(opening.to.address);
       const auto key = key_of(opening.to);
       // Kernels before 6.12 leave the life of what is there as it is.
       if (renew && opening.again) batch.delete_element(set, key);
@@ -321,9 +359,10 @@ std::error_code Firewall::open(std::span<const Opened> openings) {
 }
 
 std::error_code Firewall::close(std::span<const Destination> openings) {
+  const Layout layout(table_);
   for (const Destination& to : openings) {
     Batch batch;
-    batch.delete_element(sets_for(to.address).open, key_of(to));
+    batch.delete_element(layout.open_for(to.address), key_of(to));
     const std::error_code error = socket_.transact(batch.finish());
     if (error && error.value() != ENOENT) return error;
   }
@@ -331,8 +370,9 @@ std::error_code Firewall::close(std::span<const Destination> openings) {
 }
 
 Result<std::vector<Opened>> Firewall::opened() {
+  const Layout layout(table_);
   std::vector<Opened> all;
-  for (const Sets& sets : kSets) {
+  for (const Sets& sets : layout.sets) {
     const auto take = [&](const ElementSeen& seen) {
       const auto to = destination_in(seen.key, sets.ipv6);
       if (to) all.push_back({*to, seen.left, std::string(seen.note), true});
@@ -345,8 +385,9 @@ Result<std::vector<Opened>> Firewall::opened() {
 }
 
 Result<std::vector<Refused>> Firewall::refused() {
+  const Layout layout(table_);
   std::vector<Refused> all;
-  for (const Sets& sets : kSets) {
+  for (const Sets& sets : layout.sets) {
     const auto take = [&](const ElementSeen& seen) {
       const auto to = destination_in(seen.key, sets.ipv6);
       if (to) all.push_back({*to, seen.packets});
@@ -359,12 +400,21 @@ Result<std::vector<Refused>> Firewall::refused() {
   return all;
 }
 
-Result<void> Firewall::take_down() { return netfilter::take_down(socket_, netns_); }
+Result<void> Firewall::take_down() { return netfilter::take_down(socket_, table_, netns_); }
 
-Result<void> remove_firewall(const sys::NetnsRef& netns) {
+Result<void> remove_firewalls(const sys::NetnsRef& netns, std::span<const std::string> kept) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
-  return take_down(*socket, netns);
+  std::vector<std::string> dead;
+  const std::error_code error = for_each_table(*socket, [&](std::string_view name, Bytes record) {
+    if (!name.starts_with(Firewall::kTable) || parse_record(record).alive()) return;
+    if (std::ranges::find(kept, name) == kept.end()) dead.emplace_back(name);
+  });
+  if (error) return fail(advice(error, netns));
+  for (const std::string& table : dead) {
+    if (auto done = take_down(*socket, table, netns); !done) return done;
+  }
+  return {};
 }
 
 }  // namespace nxgate::netfilter

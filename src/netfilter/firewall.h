@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "netfilter/gate.h"
+#include "netfilter/owner.h"
 #include "netfilter/socket.h"
 #include "sys/netns.h"
 
@@ -38,6 +39,10 @@ struct FirewallRules {
   std::vector<Opening> always;
   std::vector<Prefix> never;
   bool networks = false;  ///< opens the networks the namespace is connected to
+  /// Whose packets are judged as they are forwarded; empty: all that the namespace sends or
+  /// forwards.
+  std::vector<Prefix> clients;
+  std::vector<Prefix> others;  ///< ranges within those of `clients` that aren't judged
 
   bool operator==(const FirewallRules&) const = default;
 };
@@ -57,8 +62,8 @@ struct Refused {
   std::uint64_t packets = 0;  ///< since it was noted first
 };
 
-/// A table `inet nxgate_egress` of nxgate's own, default reject, for what the namespace sends and
-/// forwards, in this order:
+/// A table of nxgate's own, default reject, for what the namespace sends and forwards, or for what
+/// it forwards for some clients, in this order:
 ///
 /// 1. open: itself, flows that conntrack knows, their ICMP errors, IPv6 neighbour discovery;
 /// 2. open: `always`;
@@ -66,15 +71,18 @@ struct Refused {
 /// 4. open: what was admitted, for its time, and the connected networks if they are;
 /// 5. closed: all else, by TCP reset or ICMP at once, and noted in a set with a counter.
 ///
-/// A table `netdev nxgate_egress` (kernels from 5.16) drops what packet sockets send past these
-/// rules. Neither keeps IP fragments apart: conntrack puts them together first.
+/// A table of family netdev (kernels from 5.16) drops what packet sockets send past these rules,
+/// unless it is for clients. Neither keeps IP fragments apart: conntrack puts them together first.
 ///
 /// Rules are replaced in one transaction, and what was admitted stays; so also when a dead nxgate
 /// left the table. Needs CAP_NET_ADMIN. One thread at a time; destroying it leaves all in place.
 class Firewall {
  public:
-  /// Puts it up, or takes over what is there.
-  [[nodiscard]] static Result<Firewall> put_up(const sys::NetnsRef& netns,
+  /// The table of a namespace's only firewall; others in there have a name behind it.
+  static constexpr std::string_view kTable = "nxgate_egress";
+
+  /// Puts it up, or takes over what a dead nxgate left. Fails if a live one holds it.
+  [[nodiscard]] static Result<Firewall> put_up(const sys::NetnsRef& netns, std::string table,
                                                const FirewallRules& rules, OnDeath on_death);
 
   [[nodiscard]] Result<void> set_rules(const FirewallRules& rules);
@@ -99,14 +107,17 @@ class Firewall {
   [[nodiscard]] const std::string& packet_error() const noexcept { return packet_error_; }
 
  private:
-  Firewall(const sys::NetnsRef& netns, OnDeath on_death, Socket socket)
-      : netns_(netns), on_death_(on_death), socket_(std::move(socket)) {}
+  Firewall(const sys::NetnsRef& netns, std::string table, OnDeath on_death, Socket socket)
+      : netns_(netns), table_(std::move(table)), on_death_(on_death), socket_(std::move(socket)) {}
 
-  [[nodiscard]] Result<void> write(bool from_scratch);
+  /// Rules and sets in place of whatever is there, with these openings.
+  [[nodiscard]] Result<void> write_all(std::span<const Opened> openings);
+  [[nodiscard]] Result<void> write_rules();
   void cover_links();
-  [[nodiscard]] Result<bool> present();
+  [[nodiscard]] Result<std::optional<Owner>> owner();
 
   sys::NetnsRef netns_;
+  std::string table_;
   OnDeath on_death_;
   Socket socket_;
   FirewallRules rules_;
@@ -115,7 +126,8 @@ class Firewall {
   std::string packet_error_;
 };
 
-/// Takes away what a nxgate that is dead by now left; no firewall is fine.
-[[nodiscard]] Result<void> remove_firewall(const sys::NetnsRef& netns);
+/// Takes away every firewall of dead nxgates but those of the tables in `kept`; none is fine.
+[[nodiscard]] Result<void> remove_firewalls(const sys::NetnsRef& netns,
+                                            std::span<const std::string> kept = {});
 
 }  // namespace nxgate::netfilter

@@ -1,6 +1,8 @@
 #include "netfilter/firewall.h"
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -40,7 +42,8 @@ class FirewallTest : public NamespaceTest {
         address + "', " + std::to_string(port) + ")); print('sent')\"");
   }
   [[nodiscard]] Firewall put_up(const FirewallRules& rules = {}) const {
-    return Firewall::put_up(netns, rules, OnDeath::kStaysClosed).value();
+    return Firewall::put_up(netns, std::string(Firewall::kTable), rules, OnDeath::kStaysClosed)
+        .value();
   }
 };
 
@@ -153,6 +156,37 @@ TEST_F(FirewallTest, IsPutUpAgainWhenSomebodyTookItAway) {
   run("ip netns exec " + name + " nft flush ruleset");
   EXPECT_TRUE(firewall.keep().value());
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("PermissionError"));
+}
+
+TEST_F(FirewallTest, ManyOpeningsFitInOneTransaction) {
+  std::vector<Opened> openings;
+  for (int i = 0; i < 5000; ++i) {
+    const auto high = static_cast<std::uint8_t>(i >> 8);
+    const auto low = static_cast<std::uint8_t>(i);
+    openings.push_back(
+        {{IpAddress::v4({198, 18, high, low}), {}}, Seconds(60), "a.example", false});
+  }
+  {
+    Firewall firewall = put_up();
+    ASSERT_FALSE(firewall.open(openings));
+  }
+  EXPECT_THAT(put_up().opened().value(), SizeIs(5000)) << "taken over";
+}
+
+TEST_F(FirewallTest, OfClientsJudgesTheirsAlone) {
+  const std::string table = std::string(Firewall::kTable) + "_ci";
+  auto firewall = Firewall::put_up(
+      netns, table,
+      {.clients = {*Prefix::parse("10.5.0.0/16")}, .others = {*Prefix::parse("10.5.7.0/24")}},
+      OnDeath::kStaysClosed);
+  ASSERT_TRUE(firewall);
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent")) << "what the host itself sends";
+  EXPECT_THAT(rules(),
+              HasSubstr("ip saddr 10.5.7.0/24 accept\n\t\tip saddr 10.5.0.0/16 goto judge"));
+  EXPECT_TRUE(remove_firewalls(netns));
+  EXPECT_THAT(rules(), HasSubstr(table)) << "we live";
+  EXPECT_TRUE(firewall->take_down());
+  EXPECT_THAT(rules(), IsEmpty());
 }
 
 }  // namespace

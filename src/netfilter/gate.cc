@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -14,7 +13,6 @@
 
 #include <fmt/core.h>
 #include <netinet/in.h>
-#include <unistd.h>
 // The kernel's headers after those of libc, which define the same.
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -29,9 +27,9 @@
 #include "netfilter/flows.h"
 #include "netfilter/links.h"
 #include "netfilter/messages.h"
+#include "netfilter/owner.h"
 #include "netfilter/rule.h"
 #include "netfilter/socket.h"
-#include "sys/file.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
@@ -41,43 +39,12 @@ constexpr std::string_view kTable = "nxgate";
 constexpr Table kInet{NFPROTO_INET, kTable};
 constexpr Table kNetdev{NFPROTO_NETDEV, kTable};
 constexpr std::uint16_t kDns = 53;
-constexpr std::size_t kLargestStat = 4096;
 constexpr std::array<std::uint8_t, 4> kDockersResolver{127, 0, 0, 11};
 /// Docker's own rules stand at -100.
 constexpr std::int32_t kBeforeDocker = NF_IP_PRI_NAT_DST - 1;
 constexpr Chain kRedirect{NFPROTO_INET, kTable, "redirect"};
 constexpr Chain kGuard{NFPROTO_INET, kTable, "guard"};
 constexpr Chain kEgress{NFPROTO_NETDEV, kTable, "egress"};
-
-/// The time a process was started, the 22nd word of its stat; the second may hold spaces.
-std::optional<std::uint64_t> start_time(pid_t pid) {
-  const std::string text =
-      sys::read_file(fmt::format("/proc/{}/stat", pid), kLargestStat).value_or("");
-  std::size_t at = text.rfind(')');
-  if (at == std::string::npos) return std::nullopt;
-  for (int word = 2; word < 22 && at != std::string::npos; ++word) at = text.find(' ', at + 1);
-  if (at == std::string::npos) return std::nullopt;
-  std::uint64_t ticks = 0;
-  const char* const begin = text.data() + at + 1;
-  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), ticks);
-  return error == std::errc{} ? std::optional(ticks) : std::nullopt;
-}
-
-std::string to_record(const GateOwner& owner) {
-  return fmt::format("{} {}", owner.pid, owner.started);
-}
-
-GateOwner parse_record(Bytes bytes) {
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  GateOwner owner;
-  const char* const end = text.data() + text.size();
-  const auto [after_pid, error] = std::from_chars(text.data(), end, owner.pid);
-  if (error != std::errc{} || after_pid == end) return {};
-  (void)std::from_chars(after_pid + 1, end, owner.started);
-  return owner;
-}
-
-GateOwner ourselves() { return {::getpid(), start_time(::getpid()).value_or(0)}; }
 
 std::uint32_t flags_for(OnDeath on_death) {
   return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
@@ -142,7 +109,7 @@ void add_guards(Batch& batch) {
 
 Batch redirect_rules(const GatePorts& ports, OnDeath on_death, bool guarded) {
   Batch batch;
-  batch.replace_table(kInet, flags_for(on_death), to_record(ourselves()));
+  batch.replace_table(kInet, flags_for(on_death), to_record(Owner::ourselves()));
   batch.add_chain(kRedirect, {"nat", NF_INET_LOCAL_OUT, kBeforeDocker});
   add_redirects(batch.messages(), ports);
   if (guarded) add_guards(batch);
@@ -157,7 +124,7 @@ Batch guard_rules() {
 
 Batch egress_rules(const std::vector<std::string>& links, OnDeath on_death) {
   Batch batch;
-  batch.replace_table(kNetdev, flags_for(on_death), to_record(ourselves()));
+  batch.replace_table(kNetdev, flags_for(on_death), to_record(Owner::ourselves()));
   if (links.empty()) return batch;
   batch.add_chain(kEgress, {"filter", NF_NETDEV_EGRESS, NF_IP_PRI_FILTER, links});
   for (const Protocol& protocol : kProtocols) {
@@ -166,21 +133,9 @@ Batch egress_rules(const std::vector<std::string>& links, OnDeath on_death) {
   return batch;
 }
 
-std::error_code find_owner(Socket& socket, std::optional<GateOwner>& owner) {
-  Messages request;
-  {
-    const auto message = nft_message(request, NFT_MSG_GETTABLE, NLM_F_DUMP, NFPROTO_INET);
-  }
-  return socket.dump(request, [&owner](std::uint16_t, Bytes body) {
-    if (body.size() < sizeof(nfgenmsg)) return;
-    bool ours = false;
-    GateOwner record;
-    for_each_attribute(body.subspan(sizeof(nfgenmsg)), [&](std::uint16_t type, Bytes value) {
-      const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
-      if (type == NFTA_TABLE_NAME) ours = text.substr(0, text.find('\0')) == kTable;
-      if (type == NFTA_TABLE_USERDATA) record = parse_record(value);
-    });
-    if (ours) owner = record;
+std::error_code find_owner(Socket& socket, std::optional<Owner>& owner) {
+  return for_each_table(socket, [&owner](std::string_view name, Bytes record) {
+    if (name == kTable) owner = parse_record(record);
   });
 }
 
@@ -227,15 +182,13 @@ Result<void> take_down(Socket& socket, const sys::NetnsRef& netns, Flows flows) 
 
 }  // namespace
 
-bool GateOwner::alive() const { return pid > 0 && start_time(pid) == started; }
-
 Result<Gate> Gate::close(const sys::NetnsRef& netns, const GatePorts& ports, OnDeath on_death,
                          Flows flows) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
-  std::optional<GateOwner> owner;
+  std::optional<Owner> owner;
   if (const auto error = find_owner(*socket, owner)) return fail(advice(error, netns));
-  if (owner && *owner != ourselves() && owner->alive()) {
+  if (owner && *owner != Owner::ourselves() && owner->alive()) {
     return fail(fmt::format("{} is attached already, by the nxgate of pid {}; stop that one first",
                             netns.text(), owner->pid));
   }
@@ -274,7 +227,7 @@ void Gate::cover_links(std::vector<std::string> links) {
 }
 
 Result<bool> Gate::keep() {
-  std::optional<GateOwner> owner;
+  std::optional<Owner> owner;
   if (const auto error = find_owner(socket_, owner)) return fail(advice(error, netns_));
   if (!owner) {
     if (auto done = put_up(false, Flows::kForget); !done) return std::unexpected(done.error());
@@ -287,10 +240,10 @@ Result<bool> Gate::keep() {
 
 Result<void> Gate::open(Flows flows) { return take_down(socket_, netns_, flows); }
 
-Result<std::optional<GateOwner>> find_gate(const sys::NetnsRef& netns) {
+Result<std::optional<Owner>> find_gate(const sys::NetnsRef& netns) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
-  std::optional<GateOwner> owner;
+  std::optional<Owner> owner;
   if (const auto error = find_owner(*socket, owner)) return fail(advice(error, netns));
   return owner;
 }

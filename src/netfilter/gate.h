@@ -6,9 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <sys/types.h>
-
 #include "base/error.h"
+#include "netfilter/owner.h"
 #include "netfilter/socket.h"
 #include "sys/netns.h"
 
@@ -34,15 +33,6 @@ enum class OnDeath : std::uint8_t {
 enum class Flows : std::uint8_t {
   kForget = 0,
   kNone,  ///< nothing has run in there yet, or nothing will any more
-};
-
-/// Who put a gate up.
-struct GateOwner {
-  pid_t pid = 0;
-  std::uint64_t started = 0;  ///< clock ticks since boot, since pids are used again
-
-  [[nodiscard]] bool alive() const;
-  bool operator==(const GateOwner&) const = default;
 };
 
 /// Tables of nxgate's own beside whatever else is there, and nothing of anybody else's is changed:
@@ -97,7 +87,7 @@ class Gate {
 };
 
 /// Who holds the gate of this namespace; empty when there is none.
-[[nodiscard]] Result<std::optional<GateOwner>> find_gate(const sys::NetnsRef& netns);
+[[nodiscard]] Result<std::optional<Owner>> find_gate(const sys::NetnsRef& netns);
 
 /// Takes away what a nxgate that is dead by now left; no gate is fine.
 [[nodiscard]] Result<void> remove_gate(const sys::NetnsRef& netns);

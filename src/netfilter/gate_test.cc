@@ -59,7 +59,7 @@ TEST_F(GateTest, TellsWhoHoldsItAndReplacesItsOwn) {
   ASSERT_TRUE(owner);
   EXPECT_EQ(owner->pid, ::getpid());
   EXPECT_TRUE(owner->alive());
-  EXPECT_FALSE((GateOwner{owner->pid, owner->started + 1}).alive());
+  EXPECT_FALSE((Owner{owner->pid, owner->started + 1}).alive());
   const auto second = Gate::close(netns, {.udp4 = 5001, .tcp4 = 5002}, OnDeath::kStaysClosed);
   ASSERT_TRUE(second);
   EXPECT_THAT(rules(), HasSubstr(":5001"));

@@ -26,6 +26,7 @@ Messages::Open::~Open() {
 
 Messages::Open Messages::message(std::uint16_t type, std::uint16_t flags, Bytes header) {
   const std::size_t start = bytes_.size();
+  last_ = start;
   const nlmsghdr head{.nlmsg_len = 0,
                       .nlmsg_type = type,
                       .nlmsg_flags = static_cast<std::uint16_t>(flags | NLM_F_REQUEST),
@@ -35,6 +36,14 @@ Messages::Open Messages::message(std::uint16_t type, std::uint16_t flags, Bytes 
   append(bytes_of(head));
   append(header);
   return {*this, start, true};
+}
+
+void Messages::acknowledge_last() {
+  nlmsghdr head{};
+  std::memcpy(&head, bytes_.data() + last_, sizeof head);
+  head.nlmsg_flags |= NLM_F_ACK;
+  std::memcpy(bytes_.data() + last_, &head, sizeof head);
+  acknowledged_ = head.nlmsg_seq;
 }
 
 Messages::Open Messages::nest(std::uint16_t attribute) {

@@ -33,6 +33,9 @@ class Messages {
 
   /// Begins a message; `header` is what follows the netlink header (nfgenmsg, rtmsg).
   [[nodiscard]] Open message(std::uint16_t type, std::uint16_t flags, Bytes header);
+  /// Has the last message begun, which must be whole, acknowledged. The kernel reports an error of
+  /// any, so in a transaction one acknowledgement is enough.
+  void acknowledge_last();
   [[nodiscard]] Open nest(std::uint16_t attribute);
   void put(std::uint16_t attribute, Bytes value);
   void put_text(std::uint16_t attribute, std::string_view text);   ///< with its zero byte
@@ -46,6 +49,7 @@ class Messages {
   void append(Bytes value);
 
   std::vector<std::uint8_t> bytes_;
+  std::size_t last_ = 0;  ///< where the last message begins
   std::uint32_t sequence_ = 0;
   std::uint32_t acknowledged_ = 0;
 };

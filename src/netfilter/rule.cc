@@ -25,7 +25,9 @@ namespace {
 
 constexpr std::uint32_t kRegister = NFT_REG_1;
 constexpr std::uint32_t kDestinationPortOffset = 2;
+constexpr std::uint32_t kIpv4SourceOffset = 12;
 constexpr std::uint32_t kIpv4DestinationOffset = 16;
+constexpr std::uint32_t kIpv6SourceOffset = 8;
 constexpr std::uint32_t kIpv6DestinationOffset = 24;
 constexpr std::uint32_t kEstablished = 1U << 1;  // of nf_conntrack_common.h, which hides them
 constexpr std::uint32_t kRelated = 1U << 2;
@@ -36,8 +38,7 @@ constexpr std::uint32_t protocol_register(bool ipv6) { return kKey + (ipv6 ? 4 :
 constexpr std::uint32_t port_register(bool ipv6) { return protocol_register(ipv6) + 1; }
 
 Messages::Open rule_message(Messages& messages, const Chain& chain) {
-  return nft_message(messages, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK,
-                     chain.family);
+  return nft_message(messages, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, chain.family);
 }
 
 Messages::Open expressions_of(Messages& messages, const Chain& chain) {
@@ -152,19 +153,27 @@ Rule& Rule::destination_is_not(std::uint32_t type) {
 }
 
 Rule& Rule::to(const Prefix& prefix) {
-  const Bytes address = prefix.address().bytes();
-  const bool v4 = prefix.address().is_v4();
+  compare_address(prefix, kIpv4DestinationOffset, kIpv6DestinationOffset);
+  return *this;
+}
+
+Rule& Rule::from(const Prefix& prefix) {
+  compare_address(prefix, kIpv4SourceOffset, kIpv6SourceOffset);
+  return *this;
+}
+
+void Rule::compare_address(const Prefix& prefix, std::uint32_t offset4, std::uint32_t offset6) {
+  const IpAddress& first = prefix.address();
+  const Bytes address = first.bytes();
   std::array<std::uint8_t, 16> mask{};
   for (std::size_t bit = 0; bit < prefix.length(); ++bit) {
     mask[bit / 8] = static_cast<std::uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
   }
-  const auto size = static_cast<std::uint32_t>(address.size());
-  family(v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
-  load_payload(NFT_PAYLOAD_NETWORK_HEADER, v4 ? kIpv4DestinationOffset : kIpv6DestinationOffset,
-               size);
-  keep_bits(Bytes(mask).first(size));
+  family(first.is_v4() ? NFPROTO_IPV4 : NFPROTO_IPV6);
+  load_payload(NFT_PAYLOAD_NETWORK_HEADER, first.is_v4() ? offset4 : offset6,
+               static_cast<std::uint32_t>(address.size()));
+  keep_bits(Bytes(mask).first(address.size()));
   compare(NFT_CMP_EQ, address);
-  return *this;
 }
 
 void Rule::keep_bits(Bytes mask) {

@@ -35,6 +35,7 @@ class Rule {
   Rule& to_port(std::uint16_t port);  ///< of UDP and TCP
   Rule& to_address(Bytes ipv4);
   Rule& to(const Prefix& prefix);
+  Rule& from(const Prefix& prefix);
   Rule& out_of(std::string_view interface);
   /// RTN_LOCAL, RTN_UNICAST: what the destination is to the namespace's routing table.
   Rule& destination_is(std::uint32_t type);
@@ -72,6 +73,7 @@ class Rule {
   void load_number(std::uint32_t reg, std::uint32_t number);
   void load_protocol(bool ipv6);
   void load_port(bool ipv6);
+  void compare_address(const Prefix& prefix, std::uint32_t offset4, std::uint32_t offset6);
   void keep_bits(Bytes mask);
   void look_up(std::string_view set);
   void verdict(std::int32_t code, std::string_view chain = {});

@@ -27,6 +27,8 @@ namespace {
 
 /// The kernel answers within the system call; this is for one that has lost its way.
 constexpr timeval kPatience{.tv_sec = 2, .tv_usec = 0};
+/// Octets; memory is taken only while a batch is on its way.
+constexpr int kLargestBatch = 32 << 20;
 constexpr std::size_t kLargestRead = 1 << 16;
 
 std::error_code system_error(int error) { return {error, std::system_category()}; }
@@ -54,6 +56,8 @@ Result<Socket> Socket::open(int protocol, const sys::NetnsRef& netns) {
   }
   const int on = 1;
   (void)::setsockopt(socket.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &kLargestBatch,
+                     sizeof kLargestBatch);
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   return Socket(std::move(socket));
 }
