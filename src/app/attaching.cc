@@ -44,7 +44,6 @@ Result<std::string> run_attaching(MainLoop& loop, const Options& options, Target
     loop.end("failure");
   });
   std::string reason = failure ? "failure" : loop.run();
-  loop.after_reload([] {});
   attachments.detach_all();
   if (failure) return std::unexpected(*std::move(failure));
   return reason;

@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,12 +13,12 @@
 #include <fmt/core.h>
 
 #include "app/attached_policy.h"
+#include "app/refusals.h"
 #include "app/reloader.h"
 #include "app/workers.h"
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/escape.h"
 #include "base/log.h"
 #include "egress/fence.h"
 #include "engine/egress.h"
@@ -73,28 +72,6 @@ std::string described(const Subject& subject) {
   std::string text = "policy " + subject.choice.policy;
   if (subject.choice.allow) text += fmt::format(" narrowed to \"{}\"", *subject.choice.allow);
   return text;
-}
-
-/// Where to, and what led there: `tcp/22 of 192.0.2.7 (github.com)`.
-std::string described(const egress::Refusal& refusal) {
-  const Port& port = refusal.to.port;
-  const std::string protocol =
-      port.number == 0 ? fmt::format("protocol {}", port.protocol) : port.to_string();
-  return fmt::format("{} of {} ({})", protocol, refusal.to.address.to_string(),
-                     refusal.name.empty() ? "no name led there" : escaped(refusal.name));
-}
-
-/// Each destination once a minute, and not more at a time than can be read.
-void report_refusals(const std::string& label, const policy::Egress* egress, egress::Fence& fence) {
-  constexpr std::size_t kMostLines = 10;
-  const std::vector<egress::Refusal> refusals = fence.refusals();
-  const bool audit = egress != nullptr && egress->mode == policy::EgressMode::kAudit;
-  for (const egress::Refusal& refusal : refusals | std::views::take(kMostLines)) {
-    log::info("{}: {} {}", label, audit ? "would refuse" : "refused", described(refusal));
-  }
-  if (refusals.size() > kMostLines) {
-    log::info("{}: and {} more", label, refusals.size() - kMostLines);
-  }
 }
 
 }  // namespace

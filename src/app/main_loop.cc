@@ -73,7 +73,9 @@ void MainLoop::await_change() {
 }
 
 void MainLoop::reload() {
-  if (reloader_.reload()) after_reload_();
+  if (reloader_.reload()) {
+    for (const auto& action : after_reload_) action();
+  }
   // Looking anew would miss what changed since the reload read it, so only when there is need.
   if (watched_ == reloader_.watched()) return;
   watched_ = reloader_.watched();

@@ -33,8 +33,8 @@ class MainLoop {
 
   /// For what else there is to do on this thread. Comes to an end with `run`.
   [[nodiscard]] boost::asio::io_context& loop() noexcept { return loop_; }
-  /// Calls this after every reload that was taken up.
-  void after_reload(std::function<void()> action) { after_reload_ = std::move(action); }
+  /// Calls this as well after every reload that was taken up.
+  void after_reload(std::function<void()> action) { after_reload_.push_back(std::move(action)); }
 
  private:
   MainLoop(Reloader& reloader, sys::FileWatch watch);
@@ -51,7 +51,7 @@ class MainLoop {
   boost::asio::posix::stream_descriptor changes_;  ///< the watch's; not owned
   boost::asio::steady_timer settle_;
   std::string reason_;
-  std::function<void()> after_reload_ = [] {};
+  std::vector<std::function<void()>> after_reload_;
 };
 
 }  // namespace nxgate::app

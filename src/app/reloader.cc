@@ -66,6 +66,7 @@ std::string describe(const config::Settings& settings) {
 
 sys::KeptCapabilities needed_by(const config::Settings& settings) {
   sys::KeptCapabilities needed;
+  needed.change_rules = !client_fences(settings).empty();
   const auto enter = [&needed](const std::string& netns) {
     if (netns.empty()) return;
     needed.enter_namespaces = true;
@@ -82,19 +83,26 @@ sys::KeptCapabilities needed_by(const config::Settings& settings) {
 }
 
 Reloader::Reloader(const Options& options, config::FileReader& files, LoadedSettings first,
-                   const sys::KeptCapabilities& kept)
+                   const sys::KeptCapabilities& kept, EgressRegistry& fences)
     : options_(options),
       files_(files),
       sealed_(sealed_part(first.settings)),
       watched_(std::move(first.watched)),
       kept_(kept),
+      fences_(fences),
       docker_(first.settings.docker),
-      snapshots_(build_snapshot(std::move(first.settings), registry_, generation_)) {}
+      client_fences_(app::client_fences(first.settings)),
+      snapshots_(build_snapshot(std::move(first.settings), registry_, fences_, generation_)) {}
 
 std::vector<std::string> Reloader::refusals(const config::Settings& next) const {
   std::vector<std::string> refused;
   for (const std::string& key : config::sealed_changes(sealed_, next)) {
     refused.push_back(key + " can't change while running; restart to change it");
+  }
+  if (!kept_.change_rules && !app::client_fences(next).empty()) {
+    refused.emplace_back(
+        "an egress table for clients: the right to set up a firewall was given up at start, when "
+        "there was none; restart to use one");
   }
   for (const config::UpstreamSettings& upstream : next.upstreams) {
     if (upstream.netns.empty()) continue;
@@ -143,8 +151,9 @@ bool Reloader::reload() {
   for (const Fault& warning : next.warnings) log::warning("{}", to_string(warning));
   const std::string description = describe(next.settings);
   docker_ = next.settings.docker;
+  client_fences_ = app::client_fences(next.settings);
   snapshots_.publish(
-      with_attached(build_snapshot(std::move(next.settings), registry_, ++generation_)));
+      with_attached(build_snapshot(std::move(next.settings), registry_, fences_, ++generation_)));
   log::info("reloaded: generation {}, {}", generation_, description);
   return true;
 }

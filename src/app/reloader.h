@@ -32,7 +32,7 @@ class Reloader {
   /// `first` are the settings at start, without fault. `kept` says which namespaces that a later
   /// configuration names this process will still be able to enter.
   Reloader(const Options& options, config::FileReader& files, LoadedSettings first,
-           const sys::KeptCapabilities& kept);
+           const sys::KeptCapabilities& kept, EgressRegistry& fences);
 
   /// Reads everything anew and publishes it. Any fault is logged, keeps the old snapshot, and gives
   /// false; so does a change of what is sealed at start.
@@ -42,6 +42,10 @@ class Reloader {
   void set_attached(std::vector<AttachedPolicy> attached);
 
   [[nodiscard]] const config::DockerSettings& docker() const noexcept { return docker_; }
+
+  [[nodiscard]] const std::vector<ClientFence>& client_fences() const noexcept {
+    return client_fences_;
+  }
 
   [[nodiscard]] SnapshotCell<engine::Snapshot>& snapshots() noexcept { return snapshots_; }
   /// What should cause a reload when it changes, by the last configuration that was read.
@@ -59,7 +63,9 @@ class Reloader {
   config::Settings sealed_;  ///< of the settings at start only what can't change
   std::vector<std::string> watched_;
   sys::KeptCapabilities kept_;
+  EgressRegistry& fences_;
   config::DockerSettings docker_;
+  std::vector<ClientFence> client_fences_;
   std::vector<AttachedPolicy> attached_;
   SnapshotCell<engine::Snapshot> snapshots_;
 };

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "app/explain.h"
+#include "app/host_fences.h"
 #include "app/options.h"
 #include "app/settings_source.h"
 #include "base/address.h"
@@ -49,7 +50,7 @@ class ReloaderTest : public testing::Test {
   Reloader start(const std::string& text,
                  const sys::KeptCapabilities& kept = {.enter_namespaces = true}) {
     files_.files["/n.toml"] = text;
-    return {options_, files_, load_settings(options_, files_), kept};
+    return {options_, files_, load_settings(options_, files_), kept, fences_};
   }
 
   static std::string explained(Reloader& reloader, const char* name,
@@ -59,6 +60,7 @@ class ReloaderTest : public testing::Test {
     return explain(*reloader.snapshots().load(), question, IpAddress::parse(client).value());
   }
 
+  HostFences fences_;
   Options options_;
   config::MemoryFiles files_;
 };

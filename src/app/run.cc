@@ -9,6 +9,7 @@
 
 #include "app/disk_files.h"
 #include "app/explain.h"
+#include "app/host_fences.h"
 #include "app/options.h"
 #include "app/reloader.h"
 #include "app/report.h"
@@ -49,7 +50,8 @@ int explain_question(const Options& options) {
   LoadedSettings loaded = load_settings(options, files);
   if (report(loaded)) return kFailure;
   GroupRegistry registry;
-  const auto snapshot = build_snapshot(std::move(loaded.settings), registry, 1);
+  HostFences fences;  // of which none is put up
+  const auto snapshot = build_snapshot(std::move(loaded.settings), registry, fences, 1);
   const wire::Question question{*name, *type, wire::Class::kIn};
   fmt::print("{}", explain(*snapshot, question, *client));
   return kSuccess;

@@ -17,6 +17,7 @@
 
 #include "app/attaching.h"
 #include "app/disk_files.h"
+#include "app/host_fences.h"
 #include "app/listeners.h"
 #include "app/main_loop.h"
 #include "app/options.h"
@@ -136,7 +137,8 @@ int serve(const Options& options) {
     if (!found) return failed(found.error());
     targets = *std::move(found);
   }
-  Reloader reloader(options, files, std::move(loaded), keep);
+  HostFences fences;
+  Reloader reloader(options, files, std::move(loaded), keep, fences);
 
   Shared shared(reloader.snapshots(), limits, tcp);
   if (auto free = serve::probe_free(listeners); !free) return failed(free.error());
@@ -146,6 +148,11 @@ int serve(const Options& options) {
   warn_of_unreadable(reloader.watched(), user);
   auto loop = MainLoop::create(reloader);
   if (!loop) return failed(loop.error());
+  if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
+    return failed(up.error());
+  }
+  fences.watch((*loop)->loop());
+  (*loop)->after_reload([&] { fences.follow(reloader); });
   workers.run();
   const std::string ready = fmt::format(
       "ready: {} worker{}{}, {}", count, count == 1 ? "" : "s",
@@ -155,6 +162,7 @@ int serve(const Options& options) {
     auto ended = run_attaching(**loop, options, *std::move(targets), reloader, workers, ready);
     if (!ended) {
       workers.stop();
+      fences.stop();
       return failed(ended.error());
     }
     reason = *std::move(ended);
@@ -163,6 +171,7 @@ int serve(const Options& options) {
     reason = (*loop)->run();
   }
   workers.stop();
+  fences.stop();
   const std::string summary = workers.summary();
   log::flush_repeated();
   log::info("stopped by {}: {}", reason, summary.empty() ? "no query came" : summary);

@@ -50,7 +50,8 @@ engine::UpstreamGroup build_group(const config::UpstreamSettings& settings,
 }
 
 std::shared_ptr<const policy::Policy> build_policy(
-    config::PolicySettings& settings, const std::vector<config::UpstreamSettings>& upstreams) {
+    config::PolicySettings& settings, const std::vector<config::UpstreamSettings>& upstreams,
+    std::shared_ptr<policy::EgressSets> sets) {
   auto built = std::make_shared<policy::Policy>();
   built->name = settings.name.name;
   built->deny = settings.deny;
@@ -65,6 +66,7 @@ std::shared_ptr<const policy::Policy> build_policy(
       built->routes.push_back({name, index_of(upstreams, route.upstream)});
     }
   }
+  built->sets = std::move(sets);
   if (settings.egress) built->egress = std::make_shared<policy::Egress>(*settings.egress);
   policy::add_special_names(settings.rules, settings.local);
   auto local = std::make_unique<policy::LocalData>(std::move(settings.local));
@@ -84,7 +86,30 @@ std::vector<policy::PolicySet::ClientRange> build_clients(const config::Settings
   return ranges;
 }
 
+/// Whether `inner` is a smaller part of `outer`.
+bool within(const Prefix& inner, const Prefix& outer) {
+  return inner.length() > outer.length() && outer.contains(inner.address());
+}
+
 }  // namespace
+
+std::vector<ClientFence> client_fences(const config::Settings& settings) {
+  std::vector<ClientFence> fences;
+  for (const config::PolicySettings& policy : settings.policies) {
+    if (!policy.egress) continue;
+    ClientFence fence{.policy = policy.name.name, .egress = *policy.egress};
+    for (const config::ClientSettings& client : settings.clients) {
+      auto& ranges = client.policy == policy.name ? fence.clients : fence.others;
+      for (const config::ClientRange& range : client.from) ranges.push_back(range.prefix);
+    }
+    std::erase_if(fence.others, [&](const Prefix& other) {
+      return std::ranges::none_of(fence.clients,
+                                  [&](const Prefix& own) { return within(other, own); });
+    });
+    if (!fence.clients.empty()) fences.push_back(std::move(fence));
+  }
+  return fences;
+}
 
 std::uint32_t GroupRegistry::identity_of(const engine::UpstreamGroup& group) {
   const auto same = std::ranges::find_if(known_, [&](const engine::UpstreamGroup& other) {
@@ -98,6 +123,7 @@ std::uint32_t GroupRegistry::identity_of(const engine::UpstreamGroup& group) {
 
 std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings,
                                                        GroupRegistry& registry,
+                                                       EgressRegistry& fences,
                                                        std::uint32_t generation) {
   std::vector<engine::UpstreamGroup> groups;
   groups.reserve(settings.upstreams.size());
@@ -107,10 +133,14 @@ std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings
   const auto clients = build_clients(settings);
   const std::uint16_t fallback = index_of(settings.policies, {"default", {}});
   const bool has_fallback = fallback < settings.policies.size();
+  const std::vector<ClientFence> fenced_policies = client_fences(settings);
   policy::PolicySet::Policies policies;
   policies.reserve(settings.policies.size());
   for (config::PolicySettings& policy : settings.policies) {
-    policies.push_back(build_policy(policy, settings.upstreams));
+    const bool fenced = std::ranges::find(fenced_policies, policy.name.name,
+                                          &ClientFence::policy) != fenced_policies.end();
+    policies.push_back(build_policy(policy, settings.upstreams,
+                                    fenced ? fences.sets_of(policy.name.name) : nullptr));
   }
   return std::make_shared<const engine::Snapshot>(engine::Snapshot{
       .generation = generation,

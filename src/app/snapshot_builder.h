@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "base/address.h"
 #include "cache/cache.h"
 #include "config/settings.h"
 #include "engine/snapshot.h"
+#include "policy/egress.h"
 
 namespace nxgate::app {
 
@@ -21,10 +24,28 @@ class GroupRegistry {
   std::vector<engine::UpstreamGroup> known_;
 };
 
+/// Where a policy's answers open the way for its clients.
+class EgressRegistry {
+ public:
+  virtual ~EgressRegistry() = default;
+  [[nodiscard]] virtual std::shared_ptr<policy::EgressSets> sets_of(const std::string& policy) = 0;
+};
+
+/// A policy with a firewall for clients of this host.
+struct ClientFence {
+  std::string policy;
+  policy::Egress egress;
+  std::vector<Prefix> clients;
+  std::vector<Prefix> others;  ///< ranges within those, of other policies
+};
+
+[[nodiscard]] std::vector<ClientFence> client_fences(const config::Settings& settings);
+
 /// Builds all of a snapshot. `settings` must be free of faults and completed; its rules and local
 /// data are taken out, so that they are never there twice.
 [[nodiscard]] std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings,
                                                                      GroupRegistry& registry,
+                                                                     EgressRegistry& fences,
                                                                      std::uint32_t generation);
 
 [[nodiscard]] cache::Limits cache_limits(const config::CacheSettings& settings);

@@ -56,9 +56,9 @@ struct Policy {
   std::shared_ptr<Grants> grants;
 
   std::shared_ptr<const Egress> egress;  ///< null where no firewall is wanted
+  std::shared_ptr<EgressSets> sets;      ///< null where there is none
 
   // Of one attached container, if anything.
-  std::shared_ptr<EgressSets> sets;          ///< of its firewall
   std::shared_ptr<const Matcher> narrowing;  ///< allows only what this allows as well
   std::shared_ptr<const Neighbours> neighbours;
 };

@@ -1,0 +1,104 @@
+#include "app/host_fences.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+
+#include "app/refusals.h"
+#include "app/reloader.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "egress/fence.h"
+#include "engine/egress.h"
+#include "engine/snapshot.h"
+#include "netfilter/firewall.h"
+#include "netfilter/gate.h"
+#include "policy/egress.h"
+#include "sys/netns.h"
+
+namespace nxgate::app {
+namespace {
+
+constexpr Seconds kPause{1};
+
+std::string table_of(const std::string& policy) {
+  return fmt::format("{}_{}", netfilter::Firewall::kTable, policy);
+}
+
+}  // namespace
+
+std::shared_ptr<policy::EgressSets> HostFences::sets_of(const std::string& policy) {
+  auto& fence = fences_[policy];
+  if (!fence) {
+    fence = std::make_shared<egress::Fence>(sys::NetnsRef(), table_of(policy),
+                                            netfilter::OnDeath::kStaysClosed);
+  }
+  return fence;
+}
+
+Result<void> HostFences::enforce(const std::vector<ClientFence>& wanted,
+                                 const engine::Snapshot& snapshot) {
+  std::vector<std::string> tables;
+  for (const ClientFence& each : wanted) {
+    (void)sets_of(each.policy);
+    egress::Fence& fence = *fences_.at(each.policy);
+    if (auto done = fence.enforce(&each.egress, each.clients, each.others); !done) return done;
+    fence.review([&](const std::string& name, const netfilter::Destination& to) {
+      return engine::opens(snapshot, each.policy, name, to.address, to.port, Clock::now());
+    });
+    tables.push_back(table_of(each.policy));
+  }
+  for (const ClientFence& each : enforced_) {
+    if (std::ranges::find(wanted, each.policy, &ClientFence::policy) != wanted.end()) continue;
+    if (auto done = fences_.at(each.policy)->enforce(nullptr); !done) return done;
+  }
+  enforced_ = wanted;
+  return wanted.empty() ? Result<void>() : netfilter::remove_firewalls(sys::NetnsRef(), tables);
+}
+
+void HostFences::watch(boost::asio::io_context& loop) {
+  timer_.emplace(loop);
+  look_again();
+}
+
+void HostFences::follow(Reloader& reloader) {
+  if (auto done = enforce(reloader.client_fences(), *reloader.snapshots().load()); !done) {
+    log::error("{}", done.error().message);
+  }
+}
+
+void HostFences::look_again() {
+  for (const ClientFence& each : enforced_) {
+    egress::Fence& fence = *fences_.at(each.policy);
+    if (const auto kept = fence.keep(); !kept) {
+      log::repeated("firewall " + each.policy, kept.error().message);
+    } else if (*kept) {
+      log::warning("policy {}: somebody took its firewall away; it is back", each.policy);
+    }
+    report_refusals("policy " + each.policy, &each.egress, fence);
+  }
+  timer_->expires_after(kPause);
+  timer_->async_wait([this](const boost::system::error_code& error) {
+    if (!error) look_again();
+  });
+}
+
+void HostFences::stop() {
+  for (const ClientFence& each : enforced_) {
+    if (each.egress.stays_closed) {
+      log::warning("policy {}: its firewall stays", each.policy);
+    } else if (auto done = fences_.at(each.policy)->enforce(nullptr); !done) {
+      log::warning("{}", done.error().message);
+    }
+  }
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,54 @@
+// Firewalls on this host, for clients whose packets it forwards.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "app/reloader.h"
+#include "base/address.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "egress/fence.h"
+#include "engine/snapshot.h"
+#include "policy/egress.h"
+
+namespace nxgate::app {
+
+/// One firewall for each policy that has both a table `egress` and ranges in `[[clients]]`: what
+/// is forwarded for a client is judged by the policy of its longest range. Main thread; the fences
+/// are filled by the workers.
+class HostFences final : public EgressRegistry {
+ public:
+  HostFences() = default;
+
+  /// That of a policy, there from now on.
+  [[nodiscard]] std::shared_ptr<policy::EgressSets> sets_of(const std::string& policy) override;
+
+  /// Puts up what the configuration asks for, and takes away what it no longer asks for, also what
+  /// a dead nxgate left.
+  [[nodiscard]] Result<void> enforce(const std::vector<ClientFence>& wanted,
+                                     const engine::Snapshot& snapshot);
+
+  /// The same after a reload; what goes wrong is logged.
+  void follow(Reloader& reloader);
+  /// From now on looks after the firewalls once a second.
+  void watch(boost::asio::io_context& loop);
+
+  /// Takes all away but those that stay closed.
+  void stop();
+
+ private:
+  void look_again();
+
+  std::map<std::string, std::shared_ptr<egress::Fence>> fences_;
+  std::vector<ClientFence> enforced_;
+  std::optional<boost::asio::steady_timer> timer_;
+};
+
+}  // namespace nxgate::app

@@ -1,0 +1,175 @@
+"""The firewall on a host that forwards for its clients."""
+import signal
+import socket
+import subprocess
+
+import dns.query
+import pytest
+
+from harness.nxgate import make_query
+from harness.sites import Sites
+from harness.upstream import answer
+
+WEB, WEB6, OTHER = "203.0.113.7", "2001:db8:5::7", "203.0.113.8"
+CONFIG = """
+[server]
+listen = ["0.0.0.0:PORT", "[::]:PORT"]
+
+[upstreams.default]
+servers = ["{upstream}"]
+
+[policies.ci]
+allow = {allow}
+[policies.ci.egress]
+{egress}
+
+[policies.free]
+allow = ["test"]
+
+[[clients]]
+from = ["10.5.0.0/16", "2001:db8:50::/64"]
+policy = "ci"
+
+[[clients]]
+from = ["10.5.7.0/24"]
+policy = "free"
+"""
+
+
+def route(namespace, *words):
+    subprocess.run(["ip", "-n", namespace.name, "route", "add", *words], check=True)
+
+
+@pytest.fixture
+def outside(namespace):
+    world = namespace("outside")
+    for address in (f"{WEB}/32", f"{OTHER}/32", f"{WEB6}/128"):
+        world.add_address(address)
+    sites = Sites(world, (80,))
+    yield world
+    sites.close()
+
+
+@pytest.fixture
+def router(namespace, outside):
+    """The host, between its clients and the world."""
+    host = namespace("router")
+    host.join(outside, "10.99.0.2/24", "10.99.0.1/24")
+    host.add_address("2001:db8:99::2/64", "eth0")
+    outside.add_address("2001:db8:99::1/64", "eth0")
+    for family, gateway, back in (("-4", "10.99.0.1", "10.5.0.0/16"),
+                                  ("-6", "2001:db8:99::1", "2001:db8:50::/64")):
+        route(host, "default", "via", gateway)
+        route(outside, back, "via", gateway[:-1] + "2")
+    host.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", check=True)
+    return host
+
+
+@pytest.fixture
+def client(namespace, router):
+    """client(number, address): a namespace behind the host."""
+    def make(device, mine, gateway):
+        inside = namespace(device)
+        router.join(inside, f"{gateway}/24", f"{mine}/24", device=device)
+        route(inside, "default", "via", gateway)
+        return inside
+
+    return make
+
+
+@pytest.fixture
+def fenced(nxgate, upstream, router, outside):
+    server = upstream({"web.test": answer(f"@ 60 A {WEB}"),
+                       "other.test": answer(f"@ 60 A {OTHER}")}, namespace=outside,
+                      address="10.99.0.1")
+
+    def start(egress="", allow=("test",)):
+        text = lambda **changes: CONFIG.format(  # noqa: E731
+            upstream=f"10.99.0.1:{server.port}",
+            **{"egress": egress, "allow": list(allow), **{k: list(v) for k, v in changes.items()}})
+        made = nxgate(config=text(), namespace=router)
+        made.text = text
+        return made
+
+    return start
+
+
+def ask(inside, server, qname, gateway):
+    return inside.call(lambda: dns.query.udp(make_query(qname), gateway, port=server.port,
+                                             timeout=5))
+
+
+def connect(inside, address):
+    def go():
+        with socket.create_connection((address, 80), timeout=5) as connection:
+            return connection.recv(100)
+
+    try:
+        return inside.call(go)
+    except ConnectionRefusedError as error:
+        return error
+
+
+def refused(outcome):
+    return isinstance(outcome, ConnectionRefusedError)
+
+
+def test_a_client_reaches_what_its_names_lead_to(fenced, client, router):
+    app = client("app", "10.5.0.2", "10.5.0.1")
+    server = fenced()
+    assert refused(connect(app, WEB))
+    ask(app, server, "web.test", "10.5.0.1")
+    assert connect(app, WEB) == b"hello"
+    assert refused(connect(app, OTHER))
+    assert connect(router, OTHER) == b"hello", "the host's own"
+    server.wait_for_log(f"policy ci: refused tcp/80 of {OTHER}")
+
+
+def test_a_client_of_another_policy_is_not_fenced(fenced, client):
+    free = client("free", "10.5.7.2", "10.5.7.1")
+    fenced()
+    assert connect(free, OTHER) == b"hello"
+
+
+def test_ipv6_of_the_same_clients(fenced, client, router):
+    app = client("app", "10.5.0.2", "10.5.0.1")
+    app.add_address("2001:db8:50::2/64", "app")
+    router.add_address("2001:db8:50::1/64", "app")
+    subprocess.run(["ip", "-6", "-n", app.name, "route", "add", "default", "via",
+                    "2001:db8:50::1"], check=True)
+    assert connect(app, WEB6) == b"hello"
+    fenced()
+    assert refused(connect(app, WEB6))
+
+
+def test_a_reload_closes_what_is_no_longer_allowed(fenced, client):
+    app = client("app", "10.5.0.2", "10.5.0.1")
+    server = fenced()
+    for name in ("web.test", "other.test"):
+        ask(app, server, name, "10.5.0.1")
+    server.write_config(server.text(allow=["web.test"]))
+    assert "reloaded" in server.reload()
+    assert connect(app, WEB) == b"hello"
+    assert refused(connect(app, OTHER))
+
+
+def test_it_outlives_a_crash_and_not_a_stop(fenced, client, router):
+    app = client("app", "10.5.0.2", "10.5.0.1")
+    server = fenced()
+    ask(app, server, "web.test", "10.5.0.1")
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+    assert refused(connect(app, OTHER))
+    following = fenced()
+    assert connect(app, WEB) == b"hello", "no gap"
+    following.stop()
+    assert router.run("nft", "list", "ruleset", check=True).stdout == ""
+    assert connect(app, OTHER) == b"hello"
+
+
+def test_it_needs_a_restart_to_begin_with(fenced, client, nxgate, router):
+    server = nxgate(config='[server]\nlisten = ["127.0.0.1:PORT"]\n', namespace=router)
+    server.write_config('[server]\nlisten = ["127.0.0.1:PORT"]\n[policies.ci.egress]\n'
+                        '[[clients]]\nfrom = ["10.5.0.0/16"]\npolicy = "ci"\n')
+    assert "refused" in server.reload()
+    server.wait_for_log("restart to use one")
