@@ -25,6 +25,9 @@ class IpAddress {
   [[nodiscard]] static IpAddress v4(const std::array<std::uint8_t, 4>& bytes) noexcept;
   [[nodiscard]] static IpAddress v6(const std::array<std::uint8_t, 16>& bytes) noexcept;
 
+  /// Reads 4 or 16 bytes in network order; empty for any other number of them.
+  [[nodiscard]] static std::optional<IpAddress> from_bytes(Bytes bytes) noexcept;
+
   /// Reads `192.0.2.1` or `2001:db8::1`; no brackets, no port, no zone.
   [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
 
@@ -43,6 +46,12 @@ class IpAddress {
   std::array<std::uint8_t, 16> bytes_{};
   std::uint8_t length_ = 4;
 };
+
+/// The IPv4 address that packets to an IPv6 address end up at where somebody translates: the last
+/// 32 bits of an IPv4-compatible address (::/96 without :: and ::1, RFC 4291 section 2.5.5.1) and
+/// of NAT64 (64:ff9b::/96, RFC 6052; 64:ff9b:1::/48, RFC 8215), those behind the prefix of 6to4
+/// (2002::/16, RFC 3056). Empty for other addresses. A mapped one is an IPv4 address already.
+[[nodiscard]] std::optional<IpAddress> embedded_ipv4(const IpAddress& address) noexcept;
 
 /// An address and a port, host order.
 struct Endpoint {

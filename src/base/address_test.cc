@@ -1,6 +1,12 @@
 #include "base/address.h"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
 #include <gtest/gtest.h>
+
+#include "base/bytes.h"
 
 namespace nxgate {
 namespace {
@@ -15,6 +21,33 @@ TEST(IpAddress, ReadsAndPrintsBothFamilies) {
 
 TEST(IpAddress, MappedAddressIsItsIPv4Self) {
   EXPECT_EQ(*IpAddress::parse("::ffff:10.0.0.7"), *IpAddress::parse("10.0.0.7"));
+}
+
+TEST(IpAddress, IsReadFromFourOrSixteenBytes) {
+  const std::array<std::uint8_t, 17> bytes{10, 0, 0, 7};
+  EXPECT_EQ(IpAddress::from_bytes(Bytes(bytes).first(4))->to_string(), "10.0.0.7");
+  EXPECT_EQ(IpAddress::from_bytes(Bytes(bytes).first(16))->to_string(), "a00:7::");
+  for (const std::size_t size : {0U, 3U, 5U, 15U, 17U}) {
+    EXPECT_FALSE(IpAddress::from_bytes(Bytes(bytes).first(size))) << size;
+  }
+}
+
+TEST(EmbeddedIPv4, IsWhatATranslatorWouldTurnTheAddressInto) {
+  for (const char* text : {"::10.1.2.3", "64:ff9b::10.1.2.3", "64:ff9b:1::10.1.2.3",
+                           "64:ff9b:1:7:8:9:10.1.2.3", "2002:a01:203::", "2002:a01:203:7::1"}) {
+    const auto embedded = embedded_ipv4(*IpAddress::parse(text));
+    ASSERT_TRUE(embedded) << text;
+    EXPECT_EQ(embedded->to_string(), "10.1.2.3") << text;
+  }
+  EXPECT_EQ(embedded_ipv4(*IpAddress::parse("::2"))->to_string(), "0.0.0.2");
+}
+
+TEST(EmbeddedIPv4, IsInNoOtherAddress) {
+  for (const char* text :
+       {"::", "::1", "::1:10.1.2.3", "64:ff9b::1:10.1.2.3", "64:ff9b:2::10.1.2.3",
+        "2003:a01:203::", "2001:db8::10.1.2.3", "10.1.2.3", "::ffff:10.1.2.3"}) {
+    EXPECT_FALSE(embedded_ipv4(*IpAddress::parse(text))) << text;
+  }
 }
 
 TEST(Endpoint, WantsBracketsForIPv6WithPort) {

@@ -1,237 +1,366 @@
 #include "wire/address_edit.h"
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/address.h"
-#include "base/bytes.h"
-#include "wire/types.h"
+#include "wire/name.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
 
 namespace nxgate::wire {
 namespace {
 
+using namespace std::string_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-using Octets = std::vector<std::uint8_t>;
+using Texts = std::vector<std::string>;
 
-/// A reply to a question for `a.`, as this room writes it: owners point to the qname.
-class Reply {
- public:
-  Reply() { put({0, 1, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1}); }
-
-  Reply& answer(Type type, std::uint32_t ttl, const Octets& rdata) {
-    ++bytes_[7];
-    record({0xc0, 12}, type, ttl, rdata);
-    return *this;
-  }
-  Reply& opt() {
-    ++bytes_[11];
-    record({0}, Type::kOpt, 0, {});
-    return *this;
-  }
-  Reply& soa() {
-    ++bytes_[9];
-    record({0}, Type::kSoa, 5, Octets(22, 0));
-    return *this;
-  }
-  Reply& raw(const Octets& owner, Type type, const Octets& rdata) {
-    ++bytes_[7];
-    record(owner, type, 60, rdata);
-    return *this;
-  }
-  [[nodiscard]] Octets bytes() const { return bytes_; }
-
- private:
-  void put(const Octets& octets) { bytes_.insert(bytes_.end(), octets.begin(), octets.end()); }
-  void number(std::size_t value, int octets) {
-    for (int i = octets - 1; i >= 0; --i) put({static_cast<std::uint8_t>(value >> 8 * i)});
-  }
-  void record(const Octets& owner, Type type, std::uint32_t ttl, const Octets& rdata) {
-    put(owner);
-    number(static_cast<std::size_t>(type), 2);
-    number(1, 2);
-    number(ttl, 4);
-    number(rdata.size(), 2);
-    put(rdata);
-  }
-
-  Octets bytes_;
-};
-
-struct Outcome {
-  Octets bytes;
-  std::uint16_t cut = 0;
-  std::vector<std::string> found;
-};
-
-Outcome edit(Octets message, const AddressEdit& how) {
-  std::vector<FoundAddress> found;
-  const EditedReply edited = edit_addresses(message, how, found);
-  Outcome outcome{.cut = edited.cut};
-  if (edited.size == 0) return outcome;
-  message.resize(edited.size);
-  outcome.bytes = message;
-  for (const FoundAddress& each : found) {
-    outcome.found.push_back(each.address.to_string() + " " + std::to_string(each.ttl));
-  }
-  return outcome;
+/// A number of two bytes, as it stands in a message.
+std::string two(std::size_t number) {
+  return {static_cast<char>(number >> 8), static_cast<char>(number)};
 }
 
-Octets octets_of(const char* address) {
-  const IpAddress parsed = *IpAddress::parse(address);
-  const Bytes bytes = parsed.bytes();
-  return {bytes.begin(), bytes.end()};
-}
-
-Octets mapped(const char* v4) {
-  Octets bytes(10, 0);
-  bytes.insert(bytes.end(), {0xff, 0xff});
-  const Octets last = octets_of(v4);
-  bytes.insert(bytes.end(), last.begin(), last.end());
+/// The bytes of addresses, one behind the other.
+std::string ip(const Texts& texts) {
+  std::string bytes;
+  for (const std::string& text : texts) {
+    const auto address = IpAddress::parse(text).value();
+    bytes.append(address.bytes().begin(), address.bytes().end());
+  }
   return bytes;
 }
 
-const std::vector<Prefix> kNever{*Prefix::parse("10.0.0.0/8"), *Prefix::parse("fd00::/8")};
-
-TEST(AddressEdit, FindsAddressesAndChangesNothingElse) {
-  const Octets reply = Reply()
-                           .answer(Type::kCname, 60, {1, 'b', 0})
-                           .answer(Type::kA, 60, octets_of("192.0.2.1"))
-                           .answer(Type::kA, 30, octets_of("192.0.2.2"))
-                           .soa()
-                           .opt()
-                           .bytes();
-  const Outcome outcome = edit(reply, {.never = kNever});
-  EXPECT_EQ(outcome.bytes, reply);
-  EXPECT_THAT(outcome.found, ElementsAre("192.0.2.1 60", "192.0.2.2 30"));
+std::string mapped(std::string_view text) {
+  return std::string(10, '\0') + "\xff\xff" + ip({std::string(text)});
 }
 
-TEST(AddressEdit, CutsWhatMayNeverBeToldAndMovesTheRestUp) {
-  const Octets reply = Reply()
-                           .answer(Type::kA, 60, octets_of("10.1.2.3"))
-                           .answer(Type::kA, 60, octets_of("192.0.2.2"))
-                           .answer(Type::kA, 60, octets_of("10.1.2.4"))
-                           .soa()
-                           .opt()
-                           .bytes();
-  const Octets expected = Reply().answer(Type::kA, 60, octets_of("192.0.2.2")).soa().opt().bytes();
-  const Outcome outcome = edit(reply, {.never = kNever});
-  EXPECT_EQ(outcome.bytes, expected);
-  EXPECT_EQ(outcome.cut, 2);
-  EXPECT_THAT(outcome.found, ElementsAre("192.0.2.2 60"));
+std::string param(std::uint16_t key, const std::string& value) {
+  return two(key) + two(value.size()) + value;
 }
 
-TEST(AddressEdit, NothingMayBeLeft) {
-  const Octets reply = Reply().answer(Type::kA, 60, octets_of("10.1.2.3")).opt().bytes();
-  const Outcome outcome = edit(reply, {.never = kNever});
-  EXPECT_EQ(outcome.bytes, Reply().opt().bytes());
-  EXPECT_THAT(outcome.found, IsEmpty());
+std::string svcb(const std::string& params) { return two(1) + "\1t\0"s + params; }
+
+std::string rrsig(Type covered) {
+  return two(static_cast<std::uint16_t>(covered)) + std::string(20, '\7');
 }
 
-TEST(AddressEdit, SeesThroughEmbeddedIpv4) {
-  for (const char* const address :
-       {"64:ff9b::a01:203", "64:ff9b:1::a01:203", "::a01:203", "2002:a01:203::1", "fd00::1"}) {
-    const Octets reply = Reply().answer(Type::kAaaa, 60, octets_of(address)).bytes();
-    EXPECT_EQ(edit(reply, {.never = kNever}).cut, 1) << address;
+const std::string kQname = "\xc0\x0c";
+
+struct Rr {
+  Type type;
+  std::string rdata;
+  std::uint32_t ttl = 60;
+  std::string owner = kQname;
+  std::uint16_t rclass = 1;
+};
+
+/// Where the first record stands: behind `a.b` and its type and class.
+constexpr std::size_t kAnswersAt = kHeaderSize + 5 + 4;
+
+const std::string kSoa = "\0\0\6\0\1\0\0\xff\xff\0\26\0\0"s + std::string(20, '\1');
+const std::string kOpt = "\0\0\x29\4\xd0\0\0\0\0\0\0"s;
+
+class EditAddresses : public testing::Test {
+ protected:
+  /// Makes a reply with `records` as answers, an SOA and an OPT, and edits it.
+  std::size_t edit(const std::vector<Rr>& records) {
+    message_ = "\x12\x34\x81\x80\0\1"s + two(records.size()) + "\0\1\0\1\1a\1b\0\0\1\0\1"s;
+    for (const Rr& rr : records) {
+      message_ += rr.owner + two(static_cast<std::uint16_t>(rr.type)) + two(rr.rclass) +
+                  two(rr.ttl >> 16) + two(rr.ttl & 0xffff) + two(rr.rdata.size()) + rr.rdata;
+    }
+    message_ += kSoa + kOpt;
+    return edit_message();
   }
-  const Octets in_range = Reply().answer(Type::kAaaa, 60, mapped("10.1.2.3")).bytes();
-  EXPECT_EQ(edit(in_range, {.never = kNever}).cut, 1);
-  const Octets outside = Reply().answer(Type::kAaaa, 60, mapped("192.0.2.1")).bytes();
-  EXPECT_THAT(edit(outside, {.never = kNever}).found, ElementsAre("192.0.2.1 60"))
-      << "that is where Linux sends it";
+
+  std::size_t edit_message() {
+    std::vector<Prefix> never;
+    for (const std::string& text : never_) never.push_back(Prefix::parse(text).value());
+    edit_.never = never;
+    const EditedReply edited = edit_addresses(
+        {reinterpret_cast<std::uint8_t*>(message_.data()), message_.size()}, edit_, found_);
+    cut_ = edited.cut;
+    message_.resize(edited.size);
+    return edited.size;
+  }
+
+  /// The answers that are left, as `TYPE ttl`, their rdata in `rdata_`; that SOA and OPT stand
+  /// behind them untouched is expected of every message.
+  Texts left() {
+    Texts texts;
+    rdata_.clear();
+    const Bytes message(reinterpret_cast<const std::uint8_t*>(message_.data()), message_.size());
+    const std::size_t answers = Reader(message, 6).u16();
+    std::size_t at = kAnswersAt;
+    for (std::size_t i = 0; i < answers; ++i) {
+      EXPECT_TRUE(DomainName::parse_compressed(message, at, &at));
+      Reader reader(message, at);
+      const auto type = Type{reader.u16()};
+      reader.skip(2);
+      texts.push_back(to_string(type) + " " + std::to_string(reader.u32()));
+      const Bytes rdata = reader.bytes(reader.u16());
+      rdata_.emplace_back(rdata.begin(), rdata.end());
+      EXPECT_TRUE(reader.ok());
+      at = reader.offset();
+    }
+    EXPECT_EQ(message_.substr(at), kSoa + kOpt);
+    EXPECT_EQ(message_.substr(8, 4), "\0\1\0\1"s);
+    return texts;
+  }
+
+  [[nodiscard]] Texts found() const {
+    Texts texts;
+    for (const FoundAddress& found : found_) {
+      texts.push_back(found.address.to_string() + " " + std::to_string(found.ttl));
+    }
+    return texts;
+  }
+
+  Texts never_;
+  AddressEdit edit_;
+  std::string message_;
+  std::vector<FoundAddress> found_;
+  Texts rdata_;
+  std::uint16_t cut_ = 0;
+};
+
+TEST_F(EditAddresses, FindsEveryAddressAndLeavesTheMessageAlone) {
+  found_.push_back({*IpAddress::parse("192.0.2.99"), 1});
+  const std::string hints = svcb(param(4, ip({"192.0.2.3", "192.0.2.4"})) + param(5, "ech") +
+                                 param(6, ip({"2001:db8::2"})));
+  const std::vector<Rr> records{{Type::kA, ip({"192.0.2.1"}), 10},
+                                {Type::kAaaa, ip({"2001:db8::1"}), 20},
+                                {Type::kRrsig, rrsig(Type::kA)},
+                                {Type::kHttps, hints, 30},
+                                {Type::kSvcb, svcb(param(4, ip({"192.0.2.5"}))), 40}};
+  EXPECT_NE(edit(records), 0U);
+  EXPECT_THAT(found(), ElementsAre("192.0.2.1 10", "2001:db8::1 20", "192.0.2.3 30", "192.0.2.4 30",
+                                   "2001:db8::2 30", "192.0.2.5 40"));
+  EXPECT_EQ(cut_, 0);
+  EXPECT_THAT(left(), ElementsAre("A 10", "AAAA 20", "RRSIG 60", "HTTPS 30", "SVCB 40"));
+  EXPECT_EQ(rdata_[3], hints);
 }
 
-TEST(AddressEdit, LowersLongTtls) {
-  const Octets reply = Reply()
-                           .answer(Type::kA, 604800, octets_of("192.0.2.1"))
-                           .answer(Type::kA, 5, octets_of("192.0.2.2"))
-                           .bytes();
-  EXPECT_THAT(edit(reply, {.largest_ttl = 300}).found, ElementsAre("192.0.2.1 300", "192.0.2.2 5"));
-  EXPECT_EQ(edit(reply, {.largest_ttl = 300}).bytes,
-            Reply()
-                .answer(Type::kA, 300, octets_of("192.0.2.1"))
-                .answer(Type::kA, 5, octets_of("192.0.2.2"))
-                .bytes());
+TEST_F(EditAddresses, FindsAMappedAddressAsIPv4) {
+  edit({{Type::kAaaa, mapped("192.0.2.1")}, {Type::kHttps, svcb(param(6, mapped("192.0.2.2")))}});
+  EXPECT_THAT(found(), ElementsAre("192.0.2.1 60", "192.0.2.2 60"));
 }
 
-// Priority 1, target `.`, and the keys told behind each line.
-const Octets kService{0, 1, 0,                                  //
-                      0, 0, 0, 4, 0,  3,   0, 4,                // mandatory=port,ipv4hint
-                      0, 3, 0, 2, 1,  187,                      // port=443
-                      0, 4, 0, 8, 10, 1,   2, 3, 192, 0, 2, 1,  // ipv4hint
-                      0, 5, 0, 2, 9,  9};                       // ech
-
-TEST(AddressEdit, FindsHintsAndCutsSomeOfThem) {
-  const Outcome outcome =
-      edit(Reply().answer(Type::kHttps, 60, kService).bytes(), {.never = kNever});
-  const Octets expected{0, 1, 0,                     //
-                        0, 0, 0, 4, 0,   3,   0, 4,  //
-                        0, 3, 0, 2, 1,   187,        //
-                        0, 4, 0, 4, 192, 0,   2, 1,  //
-                        0, 5, 0, 2, 9,   9};
-  EXPECT_EQ(outcome.bytes, Reply().answer(Type::kHttps, 60, expected).bytes());
-  EXPECT_THAT(outcome.found, ElementsAre("192.0.2.1 60"));
+TEST_F(EditAddresses, LooksAtClassInOfTheAnswerSectionAlone) {
+  never_ = {"0.0.0.0/0", "::/0"};
+  edit({{Type::kA, "abc", 60, kQname, 3}, {Type::kTxt, "\4" + ip({"192.0.2.1"})}});
+  EXPECT_THAT(left(), ElementsAre("A 60", "TXT 60"));
+  EXPECT_EQ(edit({}), message_.size());
+  message_ = "\x12\x34\x81\x80\0\1\0\0\0\1\0\0\1a\1b\0\0\1\0\1"s + kQname +
+             "\0\1\0\1\0\0\0\1\0\4\x7f\0\0\1"s;
+  EXPECT_EQ(edit_message(), kAnswersAt + 16);
+  EXPECT_THAT(found(), IsEmpty());
 }
 
-TEST(AddressEdit, StripsHintsAndKeysAndWhatNamesThem) {
-  const Outcome outcome = edit(Reply().answer(Type::kHttps, 60, kService).opt().bytes(),
-                               {.strip_hints = true, .strip_ech = true});
-  const Octets expected{0, 1, 0,           //
-                        0, 0, 0, 2, 0, 3,  // mandatory=port
-                        0, 3, 0, 2, 1, 187};
-  EXPECT_EQ(outcome.bytes, Reply().answer(Type::kHttps, 60, expected).opt().bytes());
-  EXPECT_THAT(outcome.found, IsEmpty());
+TEST_F(EditAddresses, CutsWhatIsNever) {
+  never_ = {"10.0.0.0/8", "fd00::/8"};
+  edit({{Type::kA, ip({"10.0.0.1"})},
+        {Type::kA, ip({"192.0.2.1"})},
+        {Type::kAaaa, ip({"fd00::1"})},
+        {Type::kA, ip({"10.255.0.1"})},
+        {Type::kAaaa, ip({"2001:db8::1"})},
+        {Type::kAaaa, mapped("10.0.0.1")}});
+  EXPECT_EQ(cut_, 4);
+  EXPECT_THAT(left(), ElementsAre("A 60", "AAAA 60"));
+  EXPECT_THAT(rdata_, ElementsAre(ip({"192.0.2.1"}), ip({"2001:db8::1"})));
+  EXPECT_THAT(found(), ElementsAre("192.0.2.1 60", "2001:db8::1 60"));
 }
 
-TEST(AddressEdit, DropsSignaturesOverWhatItChanged) {
-  Octets over_a(18, 0);
-  over_a[1] = 1;
-  Octets over_cname(18, 0);
-  over_cname[1] = 5;
-  const Octets reply = Reply()
-                           .answer(Type::kCname, 60, {1, 'b', 0})
-                           .answer(Type::kRrsig, 60, over_cname)
-                           .answer(Type::kA, 60, octets_of("10.0.0.1"))
-                           .answer(Type::kA, 60, octets_of("192.0.2.1"))
-                           .answer(Type::kRrsig, 60, over_a)
-                           .opt()
-                           .bytes();
-  const Octets expected = Reply()
-                              .answer(Type::kCname, 60, {1, 'b', 0})
-                              .answer(Type::kRrsig, 60, over_cname)
-                              .answer(Type::kA, 60, octets_of("192.0.2.1"))
-                              .opt()
-                              .bytes();
-  EXPECT_EQ(edit(reply, {.never = kNever}).bytes, expected);
+TEST_F(EditAddresses, CutsAnIPv6AddressThatEmbedsWhatIsNever) {
+  never_ = {"10.0.0.0/8"};
+  edit({{Type::kAaaa, ip({"::10.0.0.1"})},
+        {Type::kAaaa, ip({"64:ff9b::10.0.0.1"})},
+        {Type::kAaaa, ip({"64:ff9b:1::10.0.0.1"})},
+        {Type::kAaaa, ip({"2002:a00:1::1"})},
+        {Type::kHttps, svcb(param(6, ip({"2002:a00:1::1"})))},
+        {Type::kAaaa, ip({"64:ff9b::192.0.2.1"})}});
+  EXPECT_EQ(cut_, 5);
+  EXPECT_THAT(found(), ElementsAre("64:ff9b::c000:201 60"));
 }
 
-TEST(AddressEdit, RefusesWhatIsMalformed) {
-  EXPECT_THAT(edit({}, {}).bytes, IsEmpty());
-  EXPECT_THAT(edit(Reply().answer(Type::kA, 60, {1, 2, 3}).bytes(), {}).bytes, IsEmpty());
-  EXPECT_THAT(edit(Reply().answer(Type::kHttps, 60, {0, 1, 0, 0, 4, 0, 9, 1}).bytes(), {}).bytes,
-              IsEmpty())
-      << "a key that runs over";
-  EXPECT_THAT(
-      edit(Reply().answer(Type::kHttps, 60, {0, 1, 0, 0, 4, 0, 3, 1, 2, 3}).bytes(), {}).bytes,
-      IsEmpty())
-      << "no whole address";
-  Octets cut_short = Reply().answer(Type::kA, 60, octets_of("192.0.2.1")).bytes();
-  cut_short.pop_back();
-  EXPECT_THAT(edit(cut_short, {}).bytes, IsEmpty());
+TEST_F(EditAddresses, CutsAllAndLeavesTheOtherSections) {
+  never_ = {"0.0.0.0/0"};
+  EXPECT_EQ(edit({{Type::kA, ip({"10.0.0.1"})},
+                  {Type::kA, ip({"192.0.2.1"})},
+                  {Type::kRrsig, rrsig(Type::kA)}}),
+            kAnswersAt + kSoa.size() + kOpt.size());
+  EXPECT_EQ(cut_, 2);
+  EXPECT_THAT(left(), IsEmpty());
+  EXPECT_THAT(found(), IsEmpty());
 }
 
-TEST(AddressEdit, RefusesPointersToWhatMoved) {
-  const Octets reply = Reply()
-                           .answer(Type::kA, 60, octets_of("10.0.0.1"))
-                           .raw({0xc0, 40}, Type::kA, octets_of("192.0.2.1"))
-                           .bytes();
-  EXPECT_THAT(edit(reply, {.never = kNever}).bytes, IsEmpty());
+TEST_F(EditAddresses, CutsHintsAndKeepsOtherParams) {
+  never_ = {"10.0.0.0/8", "fd00::/8"};
+  edit({{Type::kHttps, svcb(param(1, "\2h3") + param(2, "") +
+                            param(4, ip({"10.0.0.1", "192.0.2.1", "10.0.0.2", "192.0.2.2"})) +
+                            param(6, ip({"fd00::1", "2001:db8::1"})) + param(65280, "own"))},
+        {Type::kHttps, svcb(param(3, two(443)))}});
+  EXPECT_EQ(cut_, 3);
+  EXPECT_THAT(left(), ElementsAre("HTTPS 60", "HTTPS 60"));
+  EXPECT_EQ(rdata_[0],
+            svcb(param(1, "\2h3") + param(2, "") + param(4, ip({"192.0.2.1", "192.0.2.2"})) +
+                 param(6, ip({"2001:db8::1"})) + param(65280, "own")));
+  EXPECT_EQ(rdata_[1], svcb(param(3, two(443))));
+  EXPECT_THAT(found(), ElementsAre("192.0.2.1 60", "192.0.2.2 60", "2001:db8::1 60"));
+}
+
+TEST_F(EditAddresses, RemovesAHintWithoutAddressAndItsKeyFromMandatory) {
+  never_ = {"10.0.0.0/8"};
+  edit({{Type::kSvcb, svcb(param(0, two(1) + two(4)) + param(1, "\2h3") +
+                           param(4, ip({"10.0.0.1", "10.0.0.2"})) + param(7, "x"))},
+        {Type::kSvcb, svcb(param(0, two(4)) + param(4, ip({"10.0.0.1"})))}});
+  left();
+  EXPECT_EQ(rdata_[0], svcb(param(0, two(1)) + param(1, "\2h3") + param(7, "x")));
+  EXPECT_EQ(rdata_[1], svcb(""));
+  EXPECT_EQ(cut_, 3);
+}
+
+TEST_F(EditAddresses, KeepsAKeyMandatoryWhoseHintOnlyShrinks) {
+  never_ = {"10.0.0.0/8"};
+  edit({{Type::kSvcb, svcb(param(0, two(4)) + param(4, ip({"10.0.0.1", "192.0.2.1"})))}});
+  left();
+  EXPECT_EQ(rdata_[0], svcb(param(0, two(4)) + param(4, ip({"192.0.2.1"}))));
+}
+
+TEST_F(EditAddresses, StripsHintsWithoutCountingThem) {
+  edit_.strip_hints = true;
+  never_ = {"10.0.0.0/8"};
+  edit({{Type::kHttps, svcb(param(0, two(4) + two(5)) + param(4, ip({"10.0.0.1", "192.0.2.1"})) +
+                            param(5, "ech") + param(6, ip({"2001:db8::1"})))}});
+  left();
+  EXPECT_EQ(rdata_[0], svcb(param(0, two(5)) + param(5, "ech")));
+  EXPECT_EQ(cut_, 0);
+  EXPECT_THAT(found(), IsEmpty());
+}
+
+TEST_F(EditAddresses, StripsEch) {
+  edit_.strip_ech = true;
+  edit({{Type::kHttps, svcb(param(0, two(5)) + param(4, ip({"192.0.2.1"})) + param(5, "ech"))}});
+  left();
+  EXPECT_EQ(rdata_[0], svcb(param(4, ip({"192.0.2.1"}))));
+  EXPECT_THAT(found(), ElementsAre("192.0.2.1 60"));
+}
+
+TEST_F(EditAddresses, RemovesSignaturesOfEditedTypesAlone) {
+  never_ = {"10.0.0.0/8"};
+  edit_.strip_ech = true;
+  const std::vector<Rr> records{
+      {Type::kRrsig, rrsig(Type::kA)},     {Type::kA, ip({"10.0.0.1"})},
+      {Type::kA, ip({"192.0.2.1"})},       {Type::kRrsig, rrsig(Type::kA)},
+      {Type::kRrsig, rrsig(Type::kHttps)}, {Type::kHttps, svcb(param(5, "ech"))},
+      {Type::kAaaa, ip({"2001:db8::1"})},  {Type::kRrsig, rrsig(Type::kAaaa)},
+      {Type::kRrsig, rrsig(Type{300})}};
+  edit(records);
+  EXPECT_THAT(left(), ElementsAre("A 60", "HTTPS 60", "AAAA 60", "RRSIG 60", "RRSIG 60"));
+  EXPECT_EQ(rdata_[3], rrsig(Type::kAaaa));
+  EXPECT_EQ(rdata_[4], rrsig(Type{300}));
+}
+
+TEST_F(EditAddresses, LowersTtlsOfTheAnswerSection) {
+  edit_.largest_ttl = 100;
+  edit({{Type::kCname, "\1c\0"s, 70000},
+        {Type::kA, ip({"192.0.2.1"}), 101},
+        {Type::kA, ip({"192.0.2.2"}), 100},
+        {Type::kTxt, "\1x", 0x7fffffff, kQname, 3},
+        {Type::kHttps, svcb(param(4, ip({"192.0.2.3"}))), 99}});
+  EXPECT_THAT(left(), ElementsAre("CNAME 100", "A 100", "A 100", "TXT 100", "HTTPS 99"));
+  EXPECT_THAT(found(), ElementsAre("192.0.2.1 100", "192.0.2.2 100", "192.0.2.3 99"));
+}
+
+TEST_F(EditAddresses, FollowsOwnersIntoAChainInFrontOfTheCut) {
+  never_ = {"10.0.0.0/8"};
+  const std::string target = "\xc0"s + static_cast<char>(kAnswersAt + 12);
+  edit({{Type::kCname, "\1c\0"s},
+        {Type::kA, ip({"10.0.0.1"}), 60, target},
+        {Type::kA, ip({"192.0.2.1"}), 60, target},
+        {Type::kA, ip({"192.0.2.2"}), 60, "\1c\0"s}});
+  EXPECT_THAT(left(), ElementsAre("CNAME 60", "A 60", "A 60"));
+  EXPECT_THAT(found(), ElementsAre("192.0.2.1 60", "192.0.2.2 60"));
+}
+
+TEST_F(EditAddresses, RefusesAnOwnerThatPointsBehindACut) {
+  const std::string behind = "\xc0"s + static_cast<char>(kAnswersAt + 16 + 12);
+  const std::vector<Rr> records{{Type::kA, ip({"10.0.0.1"})},
+                                {Type::kCname, "\1c\0"s},
+                                {Type::kA, ip({"192.0.2.1"}), 60, behind}};
+  EXPECT_NE(edit(records), 0U);
+  never_ = {"10.0.0.0/8"};
+  EXPECT_EQ(edit(records), 0U);
+  EXPECT_THAT(found(), IsEmpty());
+  EXPECT_EQ(cut_, 0);
+}
+
+TEST_F(EditAddresses, RefusesAnOwnerThatIsNoWholeNameBefore) {
+  const auto owner_at = static_cast<char>(kAnswersAt);
+  for (const std::string& owner :
+       {"\xc0\x00"s, "\xc0\x0b"s, "\xc0"s + owner_at, "\xc0\xff"s, "\xff\xff"s, "\1x\xc0\x0c"s,
+        "\x40"s, std::string(128, '\1') + '\0' + std::string(128, '\1') + '\0'}) {
+    EXPECT_EQ(edit({{Type::kA, ip({"192.0.2.1"}), 60, owner}}), 0U)
+        << testing::PrintToString(owner);
+  }
+  const std::string to_pointer = "\xc0"s + owner_at;
+  EXPECT_EQ(edit({{Type::kTxt, "\1x"}, {Type::kTxt, "\1x", 60, to_pointer}}), 0U);
+  // A name that begins before its record and runs into it.
+  const std::string into_itself = "\xc0"s + static_cast<char>(kAnswersAt + 12);
+  EXPECT_EQ(edit({{Type::kTxt, "\2"}, {Type::kTxt, "\1x", 60, into_itself}}), 0U);
+}
+
+TEST_F(EditAddresses, RefusesMalformedRdata) {
+  const std::string hint = ip({"192.0.2.1"});
+  const std::vector<Rr> broken{
+      {Type::kA, "abc"},
+      {Type::kA, "abcde"},
+      {Type::kA, ""},
+      {Type::kAaaa, hint},
+      {Type::kHttps, ""},
+      {Type::kHttps, two(1)},
+      {Type::kHttps, two(1) + "\1t"},
+      {Type::kHttps, two(1) + kQname},
+      {Type::kHttps, svcb("\0"s)},
+      {Type::kHttps, svcb(two(1) + two(3) + "ab")},
+      {Type::kHttps, svcb(two(65280) + two(65535))},
+      {Type::kHttps, svcb(param(4, hint + "x"))},
+      {Type::kHttps, svcb(param(4, ""))},
+      {Type::kSvcb, svcb(param(6, hint))},
+      {Type::kSvcb, svcb(param(0, "\0"s))},
+      {Type::kSvcb, svcb(param(0, ""))},
+      {Type::kSvcb, svcb(param(4, hint) + param(4, hint))},
+      {Type::kSvcb, svcb(param(5, "x") + param(4, hint))},
+  };
+  for (const Rr& rr : broken) {
+    EXPECT_EQ(edit({{Type::kA, hint}, rr}), 0U) << testing::PrintToString(rr.rdata);
+    EXPECT_THAT(found(), IsEmpty());
+  }
+  EXPECT_NE(edit({{Type::kA, hint}, {Type::kRrsig, "\0"s}}), 0U);
+  never_ = {"192.0.2.0/24"};
+  EXPECT_EQ(edit({{Type::kA, hint}, {Type::kRrsig, "\0"s}}), 0U);
+}
+
+TEST_F(EditAddresses, RefusesWhatIsNoWholeReply) {
+  ASSERT_NE(edit({{Type::kA, ip({"192.0.2.1"})}}), 0U);
+  const std::string good = message_;
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    message_ = good.substr(0, size);
+    EXPECT_EQ(edit_message(), 0U) << size;
+  }
+  message_ = good + "x";
+  EXPECT_EQ(edit_message(), 0U);
+  message_ = good;
+  message_[5] = 0;
+  EXPECT_EQ(edit_message(), 0U);
+  message_ = good;
+  EXPECT_EQ(edit_message(), good.size());
 }
 
 }  // namespace
