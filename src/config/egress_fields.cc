@@ -22,16 +22,15 @@ namespace nxgate::config {
 namespace {
 
 /// Where clouds tell a machine its credentials.
-constexpr std::array<std::string_view, 8> kMetadata{
-    "169.254.169.254", "169.254.170.2", "169.254.170.23",  "fd00:ec2::254",
-    "fd00:ec2::23",    "192.0.0.192",   "100.100.100.200", "168.63.129.16"};
+constexpr auto kMetadata = std::to_array<std::string_view>(
+    {"169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23",
+     "192.0.0.192", "100.100.100.200", "168.63.129.16"});
 /// What no name of the public internet should resolve to (RFC 6890), and Teredo, which nobody
 /// serves.
-constexpr std::array<std::string_view, 19> kPrivate{
-    "0.0.0.0/8",     "10.0.0.0/8",   "100.64.0.0/10",  "127.0.0.0/8",   "169.254.0.0/16",
-    "172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4",
-    "240.0.0.0/4",   "::/128",       "::1/128",        "100::/64",      "fc00::/7",
-    "fe80::/10",     "fec0::/10",    "ff00::/8"};
+constexpr auto kPrivate = std::to_array<std::string_view>(
+    {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+     "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4", "::/128",
+     "::1/128", "100::/64", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8", "2001::/32"});
 
 template <std::size_t N>
 void append(const std::array<std::string_view, N>& ranges, std::vector<Prefix>& into) {
