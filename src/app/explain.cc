@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/decision.h"
+#include "engine/excess.h"
 #include "engine/snapshot.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
@@ -27,6 +28,9 @@ using engine::Outcome;
 
 std::string rule_of(const Decision& decision) {
   if (decision.policy == nullptr) return "none";
+  if (decision.excess != engine::Excess::kNone) {
+    return fmt::format("exfiltration.{}", engine::to_string(decision.excess));
+  }
   if (decision.match.rule != policy::Match::kDefaultRule) {
     const policy::Rule rule = decision.policy->matcher->rule(decision.match.rule);
     return fmt::format("{} \"{}\" ({})", rule.action == policy::Action::kAllow ? "allow" : "deny",
@@ -94,7 +98,9 @@ std::string verdict_of(const engine::Snapshot& snapshot, const Decision& decisio
       return question.name.is_root() ? "denied: NODATA, as always for the root"
                                      : "denied: NODATA, an allowed or local name lies below it";
     case Outcome::kSuppressed:
-      return fmt::format("allowed, but NODATA: the policy suppresses {}", to_string(question.type));
+      return fmt::format("allowed, but NODATA: the policy {} {}",
+                         decision.excess == engine::Excess::kNone ? "suppresses" : "has no",
+                         to_string(question.type));
     case Outcome::kLocal:
       return local_answer(*decision.local, decision.asked, question.type);
     case Outcome::kAny:

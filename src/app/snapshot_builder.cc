@@ -13,6 +13,7 @@
 #include "config/settings.h"
 #include "engine/snapshot.h"
 #include "policy/egress.h"
+#include "policy/exfiltration.h"
 #include "policy/grants.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
@@ -65,6 +66,11 @@ std::shared_ptr<const policy::Policy> build_policy(
     for (const wire::DomainName& name : route.names) {
       built->routes.push_back({name, index_of(upstreams, route.upstream)});
     }
+  }
+  const bool enforces = settings.egress && settings.egress->mode == policy::EgressMode::kEnforce;
+  if (settings.exfiltration || enforces) {
+    built->exfiltration = std::make_shared<policy::Exfiltration>(
+        settings.exfiltration.value_or(policy::Exfiltration()));
   }
   built->sets = std::move(sets);
   if (settings.egress) built->egress = std::make_shared<policy::Egress>(*settings.egress);

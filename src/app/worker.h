@@ -13,6 +13,7 @@
 #include "base/snapshot.h"
 #include "cache/cache.h"
 #include "engine/engine.h"
+#include "engine/name_budget.h"
 #include "engine/snapshot.h"
 #include "forward/forwarder.h"
 #include "serve/handler.h"
@@ -33,6 +34,7 @@ struct Shared {
   const SnapshotCell<engine::Snapshot>& snapshots;
   cache::Cache cache;
   forward::Shared forwarding;
+  engine::NameBudget budget;
   serve::TcpLimits tcp_limits;
   serve::TcpCensus census;
 };

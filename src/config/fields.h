@@ -23,6 +23,7 @@ struct ListenTable {
 [[nodiscard]] std::span<const Field<CacheSettings>> cache_fields();
 [[nodiscard]] std::span<const Field<UpstreamSettings>> upstream_fields();
 [[nodiscard]] std::span<const Field<PolicySettings>> policy_fields();
+[[nodiscard]] std::span<const Field<policy::Exfiltration>> exfiltration_fields();
 [[nodiscard]] std::span<const Field<RouteSettings>> route_fields();
 [[nodiscard]] std::span<const Field<ClientSettings>> client_fields();
 [[nodiscard]] std::span<const Field<DockerSettings>> docker_fields();

@@ -63,6 +63,7 @@ std::vector<Key> keys() {
   append(all, "upstreams.*.", upstream_fields());
   append(all, "policies.*.", policy_fields());
   append(all, "policies.*.routes[].", route_fields());
+  append(all, "policies.*.exfiltration.", exfiltration_fields());
   append(all, "policies.*.egress.", egress_fields());
   append(all, "clients[].", client_fields());
   append(all, "docker.", docker_fields());

@@ -78,13 +78,20 @@ void read_routes(Reading& reading, const toml::node& node, PolicySettings& into)
   });
 }
 
+void read_exfiltration(Reading& reading, const toml::node& node, PolicySettings& into) {
+  const toml::table* const table = reading.table(node);
+  if (table == nullptr) return;
+  read_table<policy::Exfiltration>(reading, *table, exfiltration_fields(),
+                                   into.exfiltration.emplace());
+}
+
 void read_egress(Reading& reading, const toml::node& node, PolicySettings& into) {
   if (const toml::table* const table = reading.table(node)) {
     into.egress = read_egress_table(reading, *table);
   }
 }
 
-constexpr std::array<Field<PolicySettings>, 14> kPolicy{{
+constexpr std::array<Field<PolicySettings>, 15> kPolicy{{
     {"allow", "list of rules", "[]",
      "Names that are resolved. `name` is the name and all below it, `=name` the name alone, "
      "`*.name` what is below it. The longest match wins; at the same length deny wins.",
@@ -124,6 +131,10 @@ constexpr std::array<Field<PolicySettings>, 14> kPolicy{{
     {"routes", "list of tables", "[]",
      "Names that another upstream resolves (see below). A route allows nothing by itself.",
      read_routes},
+    {"exfiltration", "table", "{}",
+     "Limits to what a client can tell the owner of an allowed zone by the names it asks for below "
+     "an allow rule (see below). In force if the table is there, and wherever a firewall enforces.",
+     read_exfiltration},
     {"egress", "table", "{ mode = \"off\" }",
      "A firewall in each attached namespace that lets through what the allowed names resolved to "
      "(see below).",

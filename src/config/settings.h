@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "policy/egress.h"
+#include "policy/exfiltration.h"
 #include "policy/local_data.h"
 #include "policy/policy.h"
 #include "policy/rule_set.h"
@@ -100,6 +101,7 @@ struct PolicySettings {
   policy::FailureReply on_upstream_failure = policy::FailureReply::kServFail;
   Reference upstream{"default", {}};
   std::vector<RouteSettings> routes;
+  std::optional<policy::Exfiltration> exfiltration;
   std::optional<policy::Egress> egress;
 };
 

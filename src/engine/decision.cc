@@ -7,7 +7,9 @@
 #include <string_view>
 
 #include "base/address.h"
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "engine/excess.h"
 #include "engine/snapshot.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
@@ -138,7 +140,25 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
   decision.asked = question.name;
   decision.upstream = upstream_for(policy, decision.match);
   if (decision.outcome == Outcome::kLocal) follow_local(question, decision);
+  if (decision.outcome == Outcome::kForward && policy.exfiltration) {
+    deny_for(excess_of(*policy.exfiltration, question.type, chosen_labels(question, decision)),
+             decision);
+  }
   return decision;
+}
+
+Bytes chosen_labels(const wire::Question& question, const Decision& decision) noexcept {
+  if (decision.match.verdict != Verdict::kAllow ||
+      decision.match.rule == policy::Match::kDefaultRule)
+    return {};
+  return labels_below(question.name.wire(),
+                      decision.policy->matcher->rule_name(decision.match.rule));
+}
+
+void deny_for(Excess excess, Decision& decision) noexcept {
+  if (excess == Excess::kNone) return;
+  decision.excess = excess;
+  decision.outcome = excess == Excess::kType ? Outcome::kSuppressed : Outcome::kDeny;
 }
 
 }  // namespace nxgate::engine

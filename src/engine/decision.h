@@ -6,7 +6,9 @@
 #include <string_view>
 
 #include "base/address.h"
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "engine/excess.h"
 #include "engine/snapshot.h"
 #include "policy/local_data.h"
 #include "policy/policy.h"
@@ -32,6 +34,7 @@ struct Decision {
   policy::Match match;                       ///< of the qname
   bool granted = false;                      ///< allowed only as the target of an allowed name
   bool narrowed = false;                     ///< denied only by what narrows the policy here
+  Excess excess = Excess::kNone;             ///< the limit by which an allowed name was denied
   const policy::LocalData* local = nullptr;  ///< for kLocal: where the records are
   /// For kForward: what is asked, the qname or where local CNAMEs lead from it.
   wire::DomainName asked;
@@ -47,6 +50,14 @@ inline constexpr int kLongestLocalChain = 8;
 [[nodiscard]] Decision decide(const Snapshot& snapshot, const wire::Question& question,
                               const IpAddress& client, std::string_view listener_policy,
                               Instant now) noexcept;
+
+/// The labels of the qname that the client chose, below the rule that allows it; empty if another
+/// name led to it.
+[[nodiscard]] Bytes chosen_labels(const wire::Question& question,
+                                  const Decision& decision) noexcept;
+
+/// Denies for that excess what would be forwarded: NODATA for a type, else the policy's denial.
+void deny_for(Excess excess, Decision& decision) noexcept;
 
 /// The target of the CNAME among `records` if a question for `qtype` has to follow it, else null.
 [[nodiscard]] const policy::LocalRecord* cname_to_follow(

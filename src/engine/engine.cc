@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <functional>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,7 +19,9 @@
 #include "engine/cookie.h"
 #include "engine/decision.h"
 #include "engine/egress.h"
+#include "engine/excess.h"
 #include "engine/failure.h"
+#include "engine/name_budget.h"
 #include "engine/query_log.h"
 #include "engine/responder.h"
 #include "engine/snapshot.h"
@@ -102,12 +106,13 @@ struct Engine::Pending {
 };
 
 Engine::Engine(const SnapshotCell<Snapshot>& snapshots, cache::Cache& cache, Upstream& upstream,
-               telemetry::Counters& counters)
+               telemetry::Counters& counters, NameBudget& budget)
     : reader_(snapshots),
       snapshot_(reader_.refresh()),
       cache_(cache),
       upstream_(upstream),
       counters_(counters),
+      budget_(budget),
       scratch_(wire::kLargestMessage) {}
 
 Engine::~Engine() = default;
@@ -148,8 +153,12 @@ Handled Engine::answer_now(const Request& request, MutableBytes out) {
 
 Handled Engine::answer_question(const Request& request, const wire::Query& query,
                                 ReplyContext& context) {
-  const Decision decision = decide(*snapshot_, query.question, request.client.address,
-                                   request.listener_policy, request.received);
+  Decision decision = decide(*snapshot_, query.question, request.client.address,
+                             request.listener_policy, request.received);
+  if (decision.outcome == Outcome::kForward && decision.policy->exfiltration) {
+    charge(request, query.question, decision);
+  }
+  if (decision.excess != Excess::kNone) counters_.add(Counter::kExcessive);
   if (decision.outcome != Outcome::kForward) {
     counters_.add(counter_of(decision.outcome));
     log_query(request.client, query, decision, {}, request.received);
@@ -192,6 +201,19 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   pending_->transport = request.transport;
   pending_->received = request.received;
   return {Disposition::kPending, 0};
+}
+
+/// Denies the one new name too many. Whoever asks by a listener of its own is one client, whatever
+/// its addresses.
+void Engine::charge(const Request& request, const wire::Question& question, Decision& decision) {
+  const std::uint32_t most = decision.policy->exfiltration->new_names;
+  if (most == 0 || chosen_labels(question, decision).empty()) return;
+  const std::uint64_t client = request.listener_policy.empty()
+                                   ? std::hash<IpAddress>{}(request.client.address)
+                                   : std::hash<std::string_view>{}(request.listener_policy);
+  if (!budget_.pays(client, question.name, most, request.received)) {
+    deny_for(Excess::kNewNames, decision);
+  }
 }
 
 /// What leaves in place of a whole reply of `size` bytes, once the firewall is open for it.

@@ -16,6 +16,7 @@
 #include "base/snapshot.h"
 #include "cache/cache.h"
 #include "engine/decision.h"
+#include "engine/name_budget.h"
 #include "engine/responder.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
@@ -65,7 +66,7 @@ class Engine {
   static constexpr std::uint32_t kMostWaitingOfOneClient = 1000;
 
   Engine(const SnapshotCell<Snapshot>& snapshots, cache::Cache& cache, Upstream& upstream,
-         telemetry::Counters& counters);
+         telemetry::Counters& counters, NameBudget& budget);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -87,6 +88,7 @@ class Engine {
 
   Handled answer_now(const Request& request, MutableBytes out);
   Handled answer_question(const Request& request, const wire::Query& query, ReplyContext& context);
+  void charge(const Request& request, const wire::Question& question, Decision& decision);
   [[nodiscard]] std::size_t lead_out(const wire::Query& query, const Snapshot& snapshot,
                                      const Decision& decision, std::size_t size, Instant now,
                                      ReplyContext& context);
@@ -99,6 +101,7 @@ class Engine {
   cache::Cache& cache_;
   Upstream& upstream_;
   telemetry::Counters& counters_;
+  NameBudget& budget_;
   std::unique_ptr<Pending> pending_;  // between answer_now and forward
   boost::unordered_flat_map<IpAddress, std::uint32_t, std::hash<IpAddress>> waiting_;
   std::vector<std::uint8_t> scratch_;

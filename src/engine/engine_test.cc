@@ -152,7 +152,8 @@ class EngineTest : public testing::Test {
   cache::Cache cache{{}};
   FakeUpstream upstream;
   telemetry::Counters counters;
-  Engine engine{cell, cache, upstream, counters};
+  NameBudget budget;
+  Engine engine{cell, cache, upstream, counters, budget};
   Disposition disposition{};
   Reply late;
 };

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "engine/decision.h"
+#include "engine/excess.h"
 #include "engine/failure.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
@@ -51,6 +52,9 @@ class ExtraText {
 };
 
 std::string rule_text(const Decision& decision) {
+  if (decision.excess != Excess::kNone) {
+    return fmt::format("exfiltration.{}", to_string(decision.excess));
+  }
   switch (decision.outcome) {
     case Outcome::kAncestor:
       return "ancestor-of-allowed";
@@ -275,8 +279,7 @@ std::size_t write_filtered(const wire::Query& query, const Snapshot& snapshot,
 }
 
 std::size_t write_shut(const wire::Query& query, const Decision& decision, ReplyContext& context) {
-  const ExtraText text("policy={} egress=the firewall could not be opened",
-                       decision.policy->name);
+  const ExtraText text("policy={} egress=the firewall could not be opened", decision.policy->name);
   context.edns.ede = wire::Ede::kOther;
   context.edns.extra_text = text.view();
   return write_rcode(query, wire::Rcode::kServFail, context);

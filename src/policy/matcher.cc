@@ -100,6 +100,10 @@ Rule Matcher::rule(std::uint32_t index) const {
   return rules_.rule_of(entry, table_.name_at(entry.name_at));
 }
 
+Bytes Matcher::rule_name(std::uint32_t index) const noexcept {
+  return table_.name_at(rules_.entries_[index].name_at);
+}
+
 std::size_t Matcher::bytes() const noexcept {
   return table_.bytes() + rules_.entries_.capacity() * sizeof(RuleSet::Entry);
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/bytes.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
 #include "policy/suffix_table.h"
@@ -70,6 +71,8 @@ class Matcher {
   [[nodiscard]] const Ports* ports_of(const Match& match) const noexcept {
     return rules_.ports_of(match.rule);
   }
+  /// The name of a rule, in wire form.
+  [[nodiscard]] Bytes rule_name(std::uint32_t index) const noexcept;
   [[nodiscard]] std::size_t rule_count() const noexcept { return rules_.size(); }
   /// What rules and table occupy.
   [[nodiscard]] std::size_t bytes() const noexcept;

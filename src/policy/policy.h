@@ -15,6 +15,7 @@
 
 #include "base/address.h"
 #include "policy/egress.h"
+#include "policy/exfiltration.h"
 #include "policy/grants.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
@@ -55,8 +56,9 @@ struct Policy {
   std::shared_ptr<const Matcher> matcher;
   std::shared_ptr<Grants> grants;
 
-  std::shared_ptr<const Egress> egress;  ///< null where no firewall is wanted
-  std::shared_ptr<EgressSets> sets;      ///< null where there is none
+  std::shared_ptr<const Exfiltration> exfiltration;  ///< null for no limit
+  std::shared_ptr<const Egress> egress;              ///< null where no firewall is wanted
+  std::shared_ptr<EgressSets> sets;                  ///< null where there is none
 
   // Of one attached container, if anything.
   std::shared_ptr<const Matcher> narrowing;  ///< allows only what this allows as well

@@ -65,6 +65,12 @@ std::string_view mistaken_for(std::string_view name) {
   return "an asterisk or = may only stand in front";
 }
 
+/// The list file of the system may be newer than the one built into libpsl.
+const psl_ctx_t* suffixes() {
+  static const psl_ctx_t* const list = psl_latest(nullptr);
+  return list;
+}
+
 }  // namespace
 
 Result<ParsedRule> parse_rule(std::string_view text) {
@@ -118,12 +124,17 @@ std::string to_string(Scope scope, const wire::DomainName& name) {
   return name.to_text();
 }
 
+wire::DomainName registered_domain(const wire::DomainName& name) {
+  const std::string text = name.to_text();
+  const char* const domain = psl_registrable_domain(suffixes(), text.c_str());
+  if (domain == nullptr) return name;
+  return wire::DomainName::from_text(domain).value_or(name);
+}
+
 bool is_public_suffix(const wire::DomainName& name) {
   if (name.is_root()) return true;
-  // The list file of the system may be newer than the one built into libpsl.
-  static const psl_ctx_t* const list = psl_latest(nullptr);
   const std::string text = name.to_text();
-  return psl_is_public_suffix2(list, text.c_str(), PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
+  return psl_is_public_suffix2(suffixes(), text.c_str(), PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
 }
 
 }  // namespace nxgate::policy

@@ -55,4 +55,8 @@ struct ParsedRule {
 /// Any thread.
 [[nodiscard]] bool is_public_suffix(const wire::DomainName& name);
 
+/// The public suffix of `name` and the label in front of it, by libpsl (`example.co.uk`); `name`
+/// itself if it has none. Any thread.
+[[nodiscard]] wire::DomainName registered_domain(const wire::DomainName& name);
+
 }  // namespace nxgate::policy

@@ -25,10 +25,11 @@ enum class Counter : std::uint8_t {
   kStaleAnswers,
   kForwarded,
   kUpstreamFailures,
+  kExcessive,
   kFilteredAddresses,
   kFirewallFailures,
 };
-inline constexpr std::size_t kCounterCount = 13;
+inline constexpr std::size_t kCounterCount = 14;
 
 inline constexpr std::array<std::string_view, kCounterCount> kCounterNames{"udp queries",
                                                                            "tcp queries",
@@ -41,6 +42,7 @@ inline constexpr std::array<std::string_view, kCounterCount> kCounterNames{"udp 
                                                                            "stale",
                                                                            "forwarded",
                                                                            "upstream failures",
+                                                                           "excessive names",
                                                                            "filtered addresses",
                                                                            "firewall failures"};
 

@@ -1,0 +1,71 @@
+#include "engine/excess.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "policy/exfiltration.h"
+#include "wire/types.h"
+
+namespace nxgate::engine {
+namespace {
+
+bool has_long_label(Bytes labels, std::uint32_t longest) noexcept {
+  for (std::size_t at = 0; at < labels.size(); at += 1U + labels[at]) {
+    if (labels[at] > longest) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string_view to_string(Excess excess) noexcept {
+  switch (excess) {
+    case Excess::kNone:
+      break;
+    case Excess::kType:
+      return "types";
+    case Excess::kLongLabel:
+      return "longest-label";
+    case Excess::kEntropy:
+      return "entropy";
+    case Excess::kNewNames:
+      return "new-names";
+  }
+  return {};
+}
+
+Bytes labels_below(Bytes name, Bytes suffix) noexcept {
+  return name.first(name.size() - std::min(suffix.size(), name.size()));
+}
+
+double entropy_of(Bytes labels) noexcept {
+  std::array<std::uint16_t, 256> counts{};
+  double octets = 0;
+  for (std::size_t at = 0; at < labels.size(); at += 1U + labels[at]) {
+    const Bytes label =
+        labels.subspan(at + 1, std::min<std::size_t>(labels[at], labels.size() - at - 1));
+    for (const std::uint8_t octet : label) ++counts[octet];
+    octets += static_cast<double>(label.size());
+  }
+  double bits = 0;
+  for (const std::uint16_t count : counts) {
+    if (count != 0) bits += count * std::log2(octets / count);
+  }
+  return bits;
+}
+
+Excess excess_of(const policy::Exfiltration& limits, wire::Type type, Bytes labels) noexcept {
+  if (!limits.types.empty() && std::ranges::find(limits.types, type) == limits.types.end()) {
+    return Excess::kType;
+  }
+  if (has_long_label(labels, limits.longest_label)) return Excess::kLongLabel;
+  const bool judged = limits.entropy != 0 && !labels.empty();
+  return judged && entropy_of(labels) > limits.entropy ? Excess::kEntropy : Excess::kNone;
+}
+
+}  // namespace nxgate::engine

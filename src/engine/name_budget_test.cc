@@ -1,0 +1,79 @@
+#include "engine/name_budget.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/clock.h"
+#include "wire/name.h"
+
+namespace nxgate::engine {
+namespace {
+
+constexpr Instant kNow{std::chrono::hours(1)};
+
+wire::DomainName name(int number, const std::string& zone = "example.com") {
+  return *wire::DomainName::from_text("n" + std::to_string(number) + "." + zone);
+}
+
+/// How many of the next names the client may ask.
+int paid(NameBudget& budget, std::uint64_t client, int from, int count, Instant now,
+         const std::string& zone = "example.com") {
+  int good = 0;
+  for (int i = from; i < from + count; ++i) {
+    if (budget.pays(client, name(i, zone), 60, now)) ++good;
+  }
+  return good;
+}
+
+TEST(NameBudget, NewNamesArePaidForAndOldOnesAreFree) {
+  NameBudget budget;
+  EXPECT_EQ(paid(budget, 1, 0, 200, kNow), 60);
+  EXPECT_EQ(paid(budget, 1, 0, 60, kNow), 60) << "seen";
+}
+
+TEST(NameBudget, RefillsWithinAMinute) {
+  NameBudget budget;
+  (void)paid(budget, 1, 0, 200, kNow);
+  EXPECT_EQ(paid(budget, 1, 1000, 200, kNow + Seconds(30)), 30);
+  EXPECT_EQ(paid(budget, 1, 2000, 200, kNow + Seconds(600)), 60);
+}
+
+TEST(NameBudget, IsOneForEachClientAndRegisteredDomain) {
+  NameBudget budget;
+  EXPECT_EQ(paid(budget, 1, 0, 100, kNow, "a.example.co.uk"), 60);
+  EXPECT_EQ(paid(budget, 1, 0, 100, kNow, "b.example.co.uk"), 0) << "the same domain";
+  EXPECT_EQ(paid(budget, 1, 0, 100, kNow, "other.co.uk"), 60);
+  EXPECT_EQ(paid(budget, 2, 0, 100, kNow, "a.example.co.uk"), 60);
+}
+
+TEST(NameBudget, ForgetsTheOldestNamesAndLetsNothingPassForThat) {
+  NameBudget budget;
+  Instant now = kNow;
+  for (int i = 0; i < 20000; i += 60) {
+    ASSERT_EQ(paid(budget, 1, i, 60, now), 60);
+    now += std::chrono::minutes(1);
+  }
+  (void)paid(budget, 1, 50000, 60, now);
+  EXPECT_EQ(paid(budget, 1, 0, 60, now), 0) << "new again, and nothing left to pay with";
+}
+
+TEST(NameBudget, HoldsUnderManyThreads) {
+  NameBudget budget;
+  std::atomic<int> good = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&, t] { good += paid(budget, 1, t * 1000, 500, kNow); });
+    }
+  }
+  EXPECT_EQ(good, 60);
+}
+
+}  // namespace
+}  // namespace nxgate::engine
