@@ -169,6 +169,7 @@ std::vector<Refusal> Fence::refusals() {
     const auto name = last_names_.find(each.to.address);
     fresh.push_back({each.to, name == last_names_.end() ? "" : name->second});
   }
+  std::ranges::sort(fresh, {}, &Refusal::to);
   refused_ = std::move(now);
   return fresh;
 }

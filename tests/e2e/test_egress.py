@@ -1,5 +1,6 @@
 """The firewall that follows the allowed names, in plain network namespaces."""
 import concurrent.futures
+import itertools
 import signal
 import socket
 import subprocess
@@ -83,7 +84,8 @@ def attach(nxgate, upstream, outside):
         return CONFIG.format(port=server.port, netns=outside.path, egress=egress,
                              allow=list(allow))
 
-    def start(inside, *arguments, **options):
+    def start(inside, *arguments, script=(), **options):
+        server.script.update(script)
         made = nxgate("--netns", inside.path, *arguments, config=text(**options), command="attach")
         made.text = text
         return made
@@ -246,6 +248,28 @@ def test_a_name_then_its_address_works_every_time_under_load(attach, app):
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
         outcomes = list(pool.map(one, range(1000)))
     assert [o for o in outcomes if o != b"hello"] == []
+
+
+def test_a_rotating_pool_of_addresses(attach, app, outside):
+    """Each answer has some of 200 addresses; whichever a client picks is open."""
+    pool = [f"203.0.113.{n}" for n in range(20, 220)]
+    for address in pool:
+        outside.add_address(f"{address}/32")
+    turn = itertools.count()
+
+    def rotate(received):
+        first = next(turn) * 20
+        received.reply(*(f"@ 1 A {pool[(first + i) % len(pool)]}" for i in range(20)))
+
+    attach(app, script={**SCRIPT, "pool.test": rotate})
+    seen = set()
+    for _ in range(12):
+        told = addresses(ask(app, "pool.test"))
+        assert len(told) == 20
+        seen.update(told)
+        assert all(connect(app, address) == b"hello" for address in told[::8])
+        time.sleep(1.1)
+    assert len(seen) > 100
 
 
 def test_a_reload_is_a_diff(attach, app):
