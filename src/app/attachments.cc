@@ -125,7 +125,8 @@ void Attachments::follow_policies() {
   followed_ = std::move(current);
   for (const auto& [identity, attachment] : attached_) {
     const std::string& label = attachment->subject.label;
-    if (auto done = attachment->fence->enforce(egress_of(attachment->subject)); !done) {
+    if (auto done = attachment->fence->enforce(attachment->pinned, egress_of(attachment->subject));
+        !done) {
       log::error("{}: {}", label, done.error().message);
     }
     review(*attachment);
@@ -165,8 +166,8 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   attachment->policy.key = fmt::format("attached/{}", identity);
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
   set_policy(attachment->policy, subject);
-  attachment->fence = std::make_shared<egress::Fence>(
-      attachment->pinned, std::string(netfilter::Firewall::kTable), on_death_);
+  attachment->fence =
+      std::make_shared<egress::Fence>(std::string(netfilter::Firewall::kTable), on_death_);
   attachment->policy.sets = attachment->fence;
 
   auto v4 = open_at("127.0.0.1", attachment->pinned, attachment->policy.key);
@@ -189,12 +190,12 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     publish();
     return std::unexpected(std::move(error));
   };
-  if (auto fenced = held->fence->enforce(egress_of(subject)); !fenced) {
+  if (auto fenced = held->fence->enforce(held->pinned, egress_of(subject)); !fenced) {
     return give_up(fenced.error());
   }
   auto gate = Gate::close(held->pinned, ports, on_death_, flows);
   if (!gate) {
-    (void)held->fence->enforce(nullptr);
+    (void)held->fence->enforce(held->pinned, nullptr);
     return give_up(gate.error());
   }
   held->gate = *std::move(gate);
@@ -259,7 +260,7 @@ void Attachments::look_after(Attachment& attachment) {
 }
 
 void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
-  if (auto fenced = attachment.fence->enforce(nullptr); !fenced) {
+  if (auto fenced = attachment.fence->enforce(attachment.pinned, nullptr); !fenced) {
     log::warning("{}: {}", attachment.subject.label, fenced.error().message);
   }
   if (auto opened = attachment.gate->open(flows); !opened) {

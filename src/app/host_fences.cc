@@ -38,8 +38,7 @@ std::string table_of(const std::string& policy) {
 std::shared_ptr<policy::EgressSets> HostFences::sets_of(const std::string& policy) {
   auto& fence = fences_[policy];
   if (!fence) {
-    fence = std::make_shared<egress::Fence>(sys::NetnsRef(), table_of(policy),
-                                            netfilter::OnDeath::kStaysClosed);
+    fence = std::make_shared<egress::Fence>(table_of(policy), netfilter::OnDeath::kStaysClosed);
   }
   return fence;
 }
@@ -50,7 +49,8 @@ Result<void> HostFences::enforce(const std::vector<ClientFence>& wanted,
   for (const ClientFence& each : wanted) {
     (void)sets_of(each.policy);
     egress::Fence& fence = *fences_.at(each.policy);
-    if (auto done = fence.enforce(&each.egress, each.clients, each.others); !done) return done;
+    if (auto done = fence.enforce(sys::NetnsRef(), &each.egress, each.clients, each.others); !done)
+      return done;
     fence.review([&](const std::string& name, const netfilter::Destination& to) {
       return engine::opens(snapshot, each.policy, name, to.address, to.port, Clock::now());
     });
@@ -58,7 +58,7 @@ Result<void> HostFences::enforce(const std::vector<ClientFence>& wanted,
   }
   for (const ClientFence& each : enforced_) {
     if (std::ranges::find(wanted, each.policy, &ClientFence::policy) != wanted.end()) continue;
-    if (auto done = fences_.at(each.policy)->enforce(nullptr); !done) return done;
+    if (auto done = fences_.at(each.policy)->enforce(sys::NetnsRef(), nullptr); !done) return done;
   }
   enforced_ = wanted;
   return wanted.empty() ? Result<void>() : netfilter::remove_firewalls(sys::NetnsRef(), tables);
@@ -95,7 +95,7 @@ void HostFences::stop() {
   for (const ClientFence& each : enforced_) {
     if (each.egress.stays_closed) {
       log::warning("policy {}: its firewall stays", each.policy);
-    } else if (auto done = fences_.at(each.policy)->enforce(nullptr); !done) {
+    } else if (auto done = fences_.at(each.policy)->enforce(sys::NetnsRef(), nullptr); !done) {
       log::warning("{}", done.error().message);
     }
   }

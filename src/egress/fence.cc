@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "netfilter/firewall.h"
 #include "policy/egress.h"
+#include "sys/netns.h"
 #include "wire/address_edit.h"
 
 namespace nxgate::egress {
@@ -52,8 +53,8 @@ Milliseconds until(Instant end, Instant now) {
 
 }  // namespace
 
-Result<void> Fence::enforce(const policy::Egress* egress, const std::vector<Prefix>& clients,
-                            const std::vector<Prefix>& others) {
+Result<void> Fence::enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
+                            const std::vector<Prefix>& clients, const std::vector<Prefix>& others) {
   const std::lock_guard lock(mutex_);
   if (egress == nullptr) {
     if (!firewall_) return {};
@@ -66,9 +67,10 @@ Result<void> Fence::enforce(const policy::Egress* egress, const std::vector<Pref
   rules.clients = clients;
   rules.others = others;
   if (firewall_) return firewall_->rules() == rules ? Result<void>() : firewall_->set_rules(rules);
-  auto firewall = Firewall::put_up(netns_, table_, rules, on_death_);
+  auto firewall = Firewall::put_up(netns, table_, rules, on_death_);
   if (!firewall) return std::unexpected(firewall.error());
   firewall_ = *std::move(firewall);
+  label_ = netns.own() ? "this host" : netns.text();
   adopt();
   return {};
 }
@@ -101,8 +103,8 @@ bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try 
   if (asked_for_.empty()) return true;
   if (!make_room(now)) return false;
   if (const std::error_code error = firewall_->open(asked_for_)) {
-    log::repeated("egress " + netns_.text(), fmt::format("cannot open the firewall of {}: {}",
-                                                         netns_.text(), error.message()));
+    log::repeated("egress " + label_,
+                  fmt::format("cannot open the firewall of {}: {}", label_, error.message()));
     return false;
   }
   for (Opened& each : asked_for_) {
@@ -117,8 +119,8 @@ bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try 
 bool Fence::make_room(Instant now) {
   if (openings_.size() + asked_for_.size() > forget_at_) forget_ended(now);
   if (openings_.size() + asked_for_.size() <= kMostOpenings) return true;
-  log::repeated("egress " + netns_.text(),
-                fmt::format("the firewall of {} holds {} openings and takes no more", netns_.text(),
+  log::repeated("egress " + label_,
+                fmt::format("the firewall of {} holds {} openings and takes no more", label_,
                             openings_.size()));
   return false;
 }
@@ -142,7 +144,7 @@ void Fence::review(
     if (!allows(opening.name, to)) closing.push_back(to);
   }
   if (const std::error_code error = firewall_->close(closing)) {
-    log::error("cannot close the firewall of {}: {}", netns_.text(), error.message());
+    log::error("cannot close the firewall of {}: {}", label_, error.message());
     return;
   }
   for (const Destination& to : closing) openings_.erase(to);

@@ -41,13 +41,14 @@ class Fence final : public policy::EgressSets {
   /// As many openings as a namespace can have at a time. Past that nothing more is admitted.
   static constexpr std::size_t kMostOpenings = 65536;
 
-  Fence(const sys::NetnsRef& netns, std::string table, netfilter::OnDeath on_death)
-      : netns_(netns), table_(std::move(table)), on_death_(on_death) {}
+  Fence(std::string table, netfilter::OnDeath on_death)
+      : table_(std::move(table)), on_death_(on_death) {}
 
   /// Puts the firewall up, or changes its rules; null takes it away. What is open stays open, and
   /// what a dead nxgate left open as well. With `clients` it is about what is forwarded for them,
-  /// but for `others` within their ranges.
-  [[nodiscard]] Result<void> enforce(const policy::Egress* egress,
+  /// but for `others` within their ranges. Without a firewall nothing of the namespace is held,
+  /// however long a snapshot holds this.
+  [[nodiscard]] Result<void> enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
                                      const std::vector<Prefix>& clients = {},
                                      const std::vector<Prefix>& others = {});
 
@@ -77,7 +78,7 @@ class Fence final : public policy::EgressSets {
   void forget_ended(Instant now);
 
   std::mutex mutex_;
-  sys::NetnsRef netns_;
+  std::string label_;  ///< of the namespace
   std::string table_;
   netfilter::OnDeath on_death_;
   std::optional<netfilter::Firewall> firewall_;

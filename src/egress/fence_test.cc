@@ -40,7 +40,7 @@ class FenceTest : public netfilter::NamespaceTest {
   }
 
   policy::Egress egress;
-  Fence fence{netns, std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed};
+  Fence fence{std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed};
 };
 
 TEST_F(FenceTest, WithoutAFirewallEverythingIsAdmitted) {
@@ -49,14 +49,14 @@ TEST_F(FenceTest, WithoutAFirewallEverythingIsAdmitted) {
 }
 
 TEST_F(FenceTest, AnOpeningLastsForTtlAndGraceAndHasItsName) {
-  ASSERT_TRUE(fence.enforce(&egress));
+  ASSERT_TRUE(fence.enforce(netns, &egress));
   ASSERT_TRUE(admit("192.0.2.1", 60, {{IPPROTO_TCP, 443}}));
   EXPECT_THAT(rules(), AllOf(HasSubstr("192.0.2.1 . tcp . 443 timeout 2m"),
                              HasSubstr("comment \"web.test\"")));
 }
 
 TEST_F(FenceTest, WhatIsOpenForLongEnoughCostsNothing) {
-  ASSERT_TRUE(fence.enforce(&egress));
+  ASSERT_TRUE(fence.enforce(netns, &egress));
   const Instant now = Clock::now();
   ASSERT_TRUE(admit("192.0.2.1", 60, {}, now));
   run("ip netns exec " + name + " nft flush set inet nxgate_egress open4");
@@ -67,7 +67,7 @@ TEST_F(FenceTest, WhatIsOpenForLongEnoughCostsNothing) {
 }
 
 TEST_F(FenceTest, WhatTheKernelRefusesIsNotAdmitted) {
-  ASSERT_TRUE(fence.enforce(&egress));
+  ASSERT_TRUE(fence.enforce(netns, &egress));
   run("ip netns exec " + name + " nft flush ruleset");
   EXPECT_FALSE(admit("192.0.2.1", 60));
   EXPECT_TRUE(fence.keep().value()) << "it was gone";
@@ -75,7 +75,7 @@ TEST_F(FenceTest, WhatTheKernelRefusesIsNotAdmitted) {
 }
 
 TEST_F(FenceTest, AReviewClosesByName) {
-  ASSERT_TRUE(fence.enforce(&egress));
+  ASSERT_TRUE(fence.enforce(netns, &egress));
   ASSERT_TRUE(admit("192.0.2.1", 60));
   ASSERT_TRUE(admit("192.0.2.2", 60));
   fence.review([](const std::string& opened_for, const netfilter::Destination& to) {
@@ -85,10 +85,10 @@ TEST_F(FenceTest, AReviewClosesByName) {
 }
 
 TEST_F(FenceTest, TheNextOneKnowsWhatIsOpen) {
-  ASSERT_TRUE(fence.enforce(&egress));
+  ASSERT_TRUE(fence.enforce(netns, &egress));
   ASSERT_TRUE(admit("192.0.2.1", 60));
-  Fence next(netns, std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed);
-  ASSERT_TRUE(next.enforce(&egress));
+  Fence next(std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed);
+  ASSERT_TRUE(next.enforce(netns, &egress));
   std::vector<std::string> names;
   next.review([&](const std::string& opened_for, const netfilter::Destination&) {
     names.push_back(opened_for);
@@ -101,7 +101,7 @@ TEST_F(FenceTest, RefusalsAreToldOnceWithTheNameBehindThem) {
   run("ip -n " + name + " address add 10.9.0.2/24 dev eth0");
   run("ip -n " + name + " link set eth0 up");
   run("ip -n " + name + " link set eth1 up");
-  ASSERT_TRUE(fence.enforce(&egress));
+  ASSERT_TRUE(fence.enforce(netns, &egress));
   ASSERT_TRUE(admit("10.9.0.7", 60, {{IPPROTO_UDP, 443}}));
   for (const char* const address : {"10.9.0.7", "10.9.0.8"}) {
     (void)inside(std::string("/usr/bin/python3 -c \"import socket; socket.socket(socket.AF_INET, "
@@ -117,7 +117,7 @@ TEST_F(FenceTest, RefusalsAreToldOnceWithTheNameBehindThem) {
 }
 
 TEST_F(FenceTest, TooManyOpeningsAreNotAdmitted) {
-  ASSERT_TRUE(fence.enforce(&egress));
+  ASSERT_TRUE(fence.enforce(netns, &egress));
   std::vector<wire::FoundAddress> found;
   for (std::size_t i = 0; i < Fence::kMostOpenings + 1; ++i) {
     found.push_back(
@@ -132,8 +132,8 @@ TEST_F(FenceTest, TooManyOpeningsAreNotAdmitted) {
 }
 
 TEST_F(FenceTest, NoFirewallAnyMoreIsNoTrace) {
-  ASSERT_TRUE(fence.enforce(&egress));
-  ASSERT_TRUE(fence.enforce(nullptr));
+  ASSERT_TRUE(fence.enforce(netns, &egress));
+  ASSERT_TRUE(fence.enforce(netns, nullptr));
   EXPECT_THAT(rules(), IsEmpty());
 }
 
