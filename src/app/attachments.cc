@@ -256,7 +256,7 @@ void Attachments::look_after(Attachment& attachment) {
   } else if (*kept) {
     log::warning("{}: somebody took nxgate's firewall away; it is back", label);
   }
-  report_refusals(label, egress_of(attachment.subject), *attachment.fence);
+  report_refusals(label, &attachment.pinned, egress_of(attachment.subject), *attachment.fence);
 }
 
 void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {

@@ -83,7 +83,7 @@ void HostFences::look_again() {
     } else if (*kept) {
       log::warning("policy {}: somebody took its firewall away; it is back", each.policy);
     }
-    report_refusals("policy " + each.policy, &each.egress, fence);
+    report_refusals("policy " + each.policy, nullptr, &each.egress, fence);
   }
   timer_->expires_after(kPause);
   timer_->async_wait([this](const boost::system::error_code& error) {

@@ -1,6 +1,8 @@
 """The firewall that follows the allowed names, in plain network namespaces."""
 import concurrent.futures
 import itertools
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -350,9 +352,11 @@ def test_what_is_refused_is_told_with_the_name_behind_it(attach, app):
 
 def test_an_audit_lets_pass_and_tells(attach, app):
     server = attach(app, egress='mode = "audit"\nnever = ["metadata"]')
-    assert connect(app, OTHER) == b"hello"
-    assert addresses(ask(app, "meta.test")) == [METADATA], "answers stay as they are"
-    server.wait_for_log(rf"would refuse tcp/80 of {OTHER}")
+    with app.call(lambda: socket.create_connection((OTHER, 80), timeout=5)) as connection:
+        assert connection.recv(5) == b"hello"
+        assert addresses(ask(app, "meta.test")) == [METADATA], "answers stay as they are"
+        line = server.wait_for_log(rf"would refuse tcp/80 of {OTHER}")
+        assert re.search(rf"\(no name led there\), by \S+ \(pid {os.getpid()}\)$", line)
 
 
 def test_dns_in_disguise_is_closed(attach, app):
