@@ -113,9 +113,10 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted, bo
   return errors;
 }
 
-const policy::Egress* Attachments::egress_of(const Subject& subject) const {
-  const auto* const policy = reloader_.snapshots().load()->policies.find(subject.choice.policy);
-  return policy == nullptr ? nullptr : policy->egress.get();
+std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subject) const {
+  const auto snapshot = reloader_.snapshots().load();
+  const auto* const policy = snapshot->policies.find(subject.choice.policy);
+  return policy == nullptr ? nullptr : policy->egress;
 }
 
 /// Brings every firewall in line with its policy as it is now.
@@ -125,7 +126,8 @@ void Attachments::follow_policies() {
   followed_ = std::move(current);
   for (const auto& [identity, attachment] : attached_) {
     const std::string& label = attachment->subject.label;
-    if (auto done = attachment->fence->enforce(attachment->pinned, egress_of(attachment->subject));
+    if (auto done =
+            attachment->fence->enforce(attachment->pinned, egress_of(attachment->subject).get());
         !done) {
       log::error("{}: {}", label, done.error().message);
     }
@@ -190,7 +192,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     publish();
     return std::unexpected(std::move(error));
   };
-  if (auto fenced = held->fence->enforce(held->pinned, egress_of(subject)); !fenced) {
+  if (auto fenced = held->fence->enforce(held->pinned, egress_of(subject).get()); !fenced) {
     return give_up(fenced.error());
   }
   auto gate = Gate::close(held->pinned, ports, on_death_, flows);
@@ -256,7 +258,8 @@ void Attachments::look_after(Attachment& attachment) {
   } else if (*kept) {
     log::warning("{}: somebody took nxgate's firewall away; it is back", label);
   }
-  report_refusals(label, &attachment.pinned, egress_of(attachment.subject), *attachment.fence);
+  report_refusals(label, &attachment.pinned, egress_of(attachment.subject).get(),
+                  *attachment.fence);
 }
 
 void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
@@ -272,7 +275,7 @@ void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
 
 void Attachments::detach_all() {
   for (const auto& [identity, attachment] : attached_) {
-    const policy::Egress* const egress = egress_of(attachment->subject);
+    const auto egress = egress_of(attachment->subject);
     if (egress != nullptr && egress->stays_closed) {
       log::warning("{} stays closed, as its policy {} says", attachment->subject.label,
                    attachment->subject.choice.policy);

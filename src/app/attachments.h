@@ -68,7 +68,7 @@ class Attachments {
   bool update(Attachment& attachment, const Subject& subject, bool look);
   void look_after(Attachment& attachment);
   void follow_policies();
-  [[nodiscard]] const policy::Egress* egress_of(const Subject& subject) const;
+  [[nodiscard]] std::shared_ptr<const policy::Egress> egress_of(const Subject& subject) const;
   void review(Attachment& attachment);
   void detach(Attachment& attachment, netfilter::Flows flows);
   void publish();

@@ -96,8 +96,8 @@ bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try 
       const Destination to{found.address, port};
       const auto held = openings_.find(to);
       if (held != openings_.end() && held->second.until + kRounding >= end) continue;
-      asked_for_.push_back(
-          {to, until(end, now), admission.name.to_text(), held != openings_.end()});
+      const bool again = held != openings_.end() && held->second.until > now;
+      asked_for_.push_back({to, until(end, now), admission.name.to_text(), again});
     }
   }
   if (asked_for_.empty()) return true;
