@@ -92,6 +92,7 @@ void HostFences::look_again() {
 }
 
 void HostFences::stop() {
+  timer_.reset();  // before its loop goes
   for (const ClientFence& each : enforced_) {
     if (each.egress.stays_closed) {
       log::warning("policy {}: its firewall stays", each.policy);

@@ -40,7 +40,8 @@ class HostFences final : public EgressRegistry {
   /// From now on looks after the firewalls once a second.
   void watch(boost::asio::io_context& loop);
 
-  /// Takes all away but those that stay closed.
+  /// Takes all away but those that stay closed. After `watch` it must be called before that loop
+  /// ends.
   void stop();
 
  private:
