@@ -1,5 +1,6 @@
 #include "policy/rule.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -65,10 +66,12 @@ std::string_view mistaken_for(std::string_view name) {
   return "an asterisk or = may only stand in front";
 }
 
-/// The list file of the system may be newer than the one built into libpsl.
-const psl_ctx_t* suffixes() {
+/// Whether the list has `name` in these of its sections.
+bool is_suffix(const wire::DomainName& name, int sections) {
+  // The list file of the system may be newer than the one built into libpsl.
   static const psl_ctx_t* const list = psl_latest(nullptr);
-  return list;
+  const std::string text = name.to_text();
+  return psl_is_public_suffix2(list, text.c_str(), sections | PSL_TYPE_NO_STAR_RULE) != 0;
 }
 
 }  // namespace
@@ -125,16 +128,20 @@ std::string to_string(Scope scope, const wire::DomainName& name) {
 }
 
 wire::DomainName registered_domain(const wire::DomainName& name) {
-  const std::string text = name.to_text();
-  const char* const domain = psl_registrable_domain(suffixes(), text.c_str());
-  if (domain == nullptr) return name;
-  return wire::DomainName::from_text(domain).value_or(name);
+  constexpr std::size_t kDeepestSuffix = 5;  // the list has no registry's suffix of more than 4
+  const wire::SuffixHashes suffixes(name, wire::process_hash_key());
+  const auto suffix = [&](std::size_t depth) {
+    return wire::DomainName::parse(suffixes.suffix(depth)).value_or(name);
+  };
+  std::size_t longest = 0;
+  for (std::size_t depth = 1; depth <= std::min(suffixes.depth(), kDeepestSuffix); ++depth) {
+    if (is_suffix(suffix(depth), PSL_TYPE_ICANN)) longest = depth;
+  }
+  return suffix(std::min(longest + 1, suffixes.depth()));
 }
 
 bool is_public_suffix(const wire::DomainName& name) {
-  if (name.is_root()) return true;
-  const std::string text = name.to_text();
-  return psl_is_public_suffix2(suffixes(), text.c_str(), PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
+  return name.is_root() || is_suffix(name, PSL_TYPE_ANY);
 }
 
 }  // namespace nxgate::policy

@@ -55,8 +55,10 @@ struct ParsedRule {
 /// Any thread.
 [[nodiscard]] bool is_public_suffix(const wire::DomainName& name);
 
-/// The public suffix of `name` and the label in front of it, by libpsl (`example.co.uk`); `name`
-/// itself if it has none. Any thread.
+/// What somebody registered to run the zones at and above `name`: the suffix of a registry and the
+/// label in front of it, by libpsl (`example.co.uk`), or `name` itself if that is shorter. Private
+/// suffixes (`github.io`) are domains like any other, since one party sees all questions below; so
+/// is a single label that the list doesn't know (`lan`). Any thread.
 [[nodiscard]] wire::DomainName registered_domain(const wire::DomainName& name);
 
 }  // namespace nxgate::policy

@@ -91,6 +91,22 @@ TEST(Rule, KnowsPublicSuffixes) {
   }
 }
 
+TEST(Rule, ARegisteredDomainIsWhatARegistryGaveAway) {
+  struct Case {
+    const char* name;
+    const char* domain;
+  };
+  for (const Case& c :
+       {Case{"a.b.example.com", "example.com"}, Case{"example.com", "example.com"},
+        Case{"a.example.co.uk", "example.co.uk"}, Case{"a.b.pvt.k12.ma.us", "b.pvt.k12.ma.us"},
+        Case{"a.b.any.ck", "b.any.ck"}, Case{"a.www.ck", "www.ck"},
+        Case{"a.foo.github.io", "github.io"}, Case{"a.b.lan", "lan"}, Case{"co.uk", "co.uk"},
+        Case{"a\\.example.com", "a\\.example.com"}, Case{"a.b\\.co.uk", "b\\.co.uk"},
+        Case{".", "."}}) {
+    EXPECT_EQ(registered_domain(name_of(c.name)), name_of(c.domain)) << c.name;
+  }
+}
+
 TEST(Rule, OnlyForceAllowsAllBelowAPublicSuffix) {
   for (const char* text : {"com", "*.com", ".co.uk", "github.io", ".", "*"}) {
     const auto refused = parse_rule(text, Action::kAllow);
