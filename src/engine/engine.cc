@@ -6,9 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
-#include <functional>
 #include <memory>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -203,14 +201,11 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   return {Disposition::kPending, 0};
 }
 
-/// Denies the one new name too many. Whoever asks by a listener of its own is one client, whatever
-/// its addresses.
+/// Denies the one new name too many.
 void Engine::charge(const Request& request, const wire::Question& question, Decision& decision) {
   const std::uint32_t most = decision.policy->exfiltration->new_names;
-  if (most == 0 || chosen_labels(question, decision).empty()) return;
-  const std::uint64_t client = request.listener_policy.empty()
-                                   ? std::hash<IpAddress>{}(request.client.address)
-                                   : std::hash<std::string_view>{}(request.listener_policy);
+  if (most == 0 || !(decision.granted || !chosen_labels(question, decision).empty())) return;
+  const std::uint64_t client = payer_of(request.client.address, request.listener_policy);
   if (!budget_.pays(client, question.name, most, request.received)) {
     deny_for(Excess::kNewNames, decision);
   }

@@ -337,6 +337,55 @@ TEST_F(EngineTest, CnameTargetIsGrantedButNotAgainstADenyRule) {
   EXPECT_EQ(ask("cdn.net").rcode(), Rcode::kNxDomain);
 }
 
+/// A policy that allows all below example.com, with limits to the names.
+std::shared_ptr<const policy::Policy> limited(policy::Exfiltration limits) {
+  auto made = make_policy({.name = "ci",
+                           .allow = {"example.com", "=exact.example.com"},
+                           .records = {"www.test CNAME real.example.com"}});
+  made->exfiltration = std::make_shared<const policy::Exfiltration>(std::move(limits));
+  return made;
+}
+
+TEST_F(EngineTest, NewNamesBelowARuleArePaidFor) {
+  use_policy(limited({.new_names = 2}));
+  for (const char* good : {"a.example.com", "b.example.com", "a.example.com", "example.com",
+                           "exact.example.com", "www.test"}) {
+    ask(good);
+    EXPECT_EQ(disposition, Disposition::kPending) << good;
+  }
+  ask("b.example.com", Type::kAaaa);
+  EXPECT_EQ(disposition, Disposition::kPending) << "the same name";
+  const Reply denied = ask("c.example.com", Type::kA, true);
+  EXPECT_EQ(denied.rcode(), Rcode::kNxDomain);
+  EXPECT_TRUE(denied.contains("policy=ci rule=exfiltration.new-names"));
+  EXPECT_EQ(counters.get(Counter::kExcessive), 1U);
+  now += Seconds(30);
+  ask("c.example.com");
+  EXPECT_EQ(disposition, Disposition::kPending) << "half a minute later";
+}
+
+TEST_F(EngineTest, TargetsOfCnamesArePaidForLikeOtherNames) {
+  use_policy(limited({.new_names = 1}));
+  ask("example.com");
+  auto answer = address_answer(upstream.asked.at(0));
+  answer->targets = {name("a.cdn.net"), name("b.cdn.net")};
+  upstream.waiting.at(0)({answer, UpstreamFailure::kNone});
+  ask("a.cdn.net");
+  EXPECT_EQ(disposition, Disposition::kPending);
+  EXPECT_EQ(ask("b.cdn.net").rcode(), Rcode::kNxDomain);
+}
+
+TEST_F(EngineTest, ATypeOutOfBoundsIsNoData) {
+  use_policy(limited({.types = {Type::kA}}));
+  const Reply reply = ask("a.example.com", Type::kTxt, true);
+  EXPECT_EQ(reply.rcode(), Rcode::kNoError);
+  EXPECT_EQ(reply.authorities(), 1);
+  EXPECT_TRUE(reply.contains("policy=ci rule=exfiltration.types"));
+  EXPECT_EQ(ask("exact.example.com", Type::kTxt).answers(), 0);
+  EXPECT_EQ(ask("a.test", Type::kTxt).rcode(), Rcode::kNxDomain) << "denied anyway";
+  EXPECT_TRUE(upstream.asked.empty());
+}
+
 TEST_F(EngineTest, OneClientCannotFillTheRoomOfAll) {
   use({.allow = {"example.com"}});
   for (std::uint32_t i = 0; i < Engine::kMostWaitingOfOneClient; ++i) {

@@ -1,13 +1,18 @@
 #include "engine/name_budget.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <mutex>
+#include <string_view>
 
-#include <boost/container_hash/hash.hpp>
+#include <sodium.h>
 
+#include "base/address.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "policy/rule.h"
 #include "wire/name.h"
@@ -15,54 +20,104 @@
 namespace nxgate::engine {
 namespace {
 
-std::uint64_t mixed(std::uint64_t client, const wire::DomainName& name) {
-  std::size_t seed = client;
-  boost::hash_combine(seed, wire::hash_of(name, wire::process_hash_key()));
-  return seed;
+constexpr Instant::duration kRefill = std::chrono::minutes(1);
+/// How many buckets are looked at for one that may give way.
+constexpr int kLooks = 4;
+
+using Secret = std::array<std::uint8_t, crypto_shorthash_siphash24_KEYBYTES>;
+
+const Secret& secret() noexcept {
+  static const Secret value = [] {
+    Secret random;
+    randombytes_buf(random.data(), random.size());
+    return random;
+  }();
+  return value;
+}
+
+/// What is held is compared by this alone, so it must be one for which nobody can make names that
+/// collide. At most wire::kLongestName bytes count.
+std::uint64_t keyed_hash(std::uint64_t seed, Bytes bytes) noexcept {
+  std::array<std::uint8_t, sizeof seed + wire::kLongestName> input{};
+  std::memcpy(input.data(), &seed, sizeof seed);
+  const Bytes counted = bytes.first(std::min(bytes.size(), wire::kLongestName));
+  std::ranges::copy(counted, input.begin() + sizeof seed);
+  std::uint64_t hash = 0;
+  crypto_shorthash_siphash24(reinterpret_cast<std::uint8_t*>(&hash), input.data(),
+                             sizeof seed + counted.size(), secret().data());
+  return hash;
+}
+
+/// The bytes that addresses of one client have in common.
+Bytes common_part(const IpAddress& address) noexcept {
+  constexpr std::size_t kOwnPrefix = 8;
+  if (address.is_loopback()) return {};
+  return address.is_v4() ? address.bytes() : address.bytes().first(kOwnPrefix);
 }
 
 }  // namespace
 
+std::uint64_t payer_of(const IpAddress& address, std::string_view listener) noexcept {
+  if (listener.empty()) return keyed_hash(0, common_part(address));
+  return keyed_hash(1, {reinterpret_cast<const std::uint8_t*>(listener.data()), listener.size()});
+}
+
 bool NameBudget::pays(std::uint64_t client, const wire::DomainName& name, std::uint32_t a_minute,
                       Instant now) {
   Shard& shard = shards_[client % kShards];
-  const std::uint64_t own = mixed(client, name);
+  const std::uint64_t own = keyed_hash(client, name.wire());
   const std::lock_guard lock(shard.mutex);
   if (shard.seen.contains(own)) return true;
-  Bucket& bucket = bucket_of(shard, mixed(client, policy::registered_domain(name)), a_minute, now);
-  if (bucket.names < 1) return false;
-  bucket.names -= 1;
-  remember(shard, own);
+  const std::uint64_t domain = keyed_hash(client, policy::registered_domain(name).wire());
+  if (!shard.take(domain, a_minute, now)) return false;
+  shard.remember(own);
   return true;
 }
 
-void NameBudget::remember(Shard& shard, std::uint64_t name) {
-  if (shard.order.size() < kMostNames) {
-    shard.order.push_back(name);
-  } else {
-    std::uint64_t& oldest = shard.order[shard.oldest];
-    shard.seen.erase(oldest);
-    oldest = name;
-    shard.oldest = (shard.oldest + 1) % kMostNames;
-  }
-  shard.seen.insert(name);
+bool NameBudget::Shard::take(std::uint64_t domain, std::uint32_t a_minute, Instant now) {
+  Instant& full = bucket(domain, now);
+  const Instant after = std::max(full, now) + kRefill / a_minute;
+  if (after - now > kRefill) return false;
+  full = after;
+  return true;
 }
 
-/// Refilled up to now. Buckets that are full again are as good as none.
-NameBudget::Bucket& NameBudget::bucket_of(Shard& shard, std::uint64_t key, std::uint32_t a_minute,
-                                          Instant now) {
-  if (shard.buckets.size() >= kMostBuckets && !shard.buckets.contains(key)) {
-    boost::unordered::erase_if(shard.buckets, [now](const auto& entry) {
-      return now - entry.second.filled >= std::chrono::minutes(1);
-    });
-    if (shard.buckets.size() >= kMostBuckets) shard.buckets.erase(shard.buckets.begin());
+Instant& NameBudget::Shard::bucket(std::uint64_t domain, Instant now) {
+  if (const auto found = full_at.find(domain); found != full_at.end()) return found->second;
+  if (domains.size() < kMostDomains) {
+    domains.push_back(domain);
+    return full_at[domain];
   }
-  const double most = a_minute;
-  Bucket& bucket = shard.buckets.try_emplace(key, Bucket{most, now}).first->second;
-  const std::chrono::duration<double, std::ratio<60>> minutes = now - bucket.filled;
-  bucket.names = std::min(most, bucket.names + std::max(0.0, minutes.count()) * most);
-  bucket.filled = now;
-  return bucket;
+  for (int look = 0; look < kLooks; ++look) {
+    std::uint64_t& old = domains[hand];
+    hand = (hand + 1) % kMostDomains;
+    const auto held = full_at.find(old);
+    if (held->second > now) continue;
+    full_at.erase(held);
+    old = domain;
+    return full_at[domain];
+  }
+  return common_full_at;
+}
+
+void NameBudget::Shard::remember(std::uint64_t name) {
+  if (names.size() < kMostNames) {
+    names.push_back(name);
+  } else {
+    seen.erase(names[oldest]);
+    names[oldest] = name;
+    oldest = (oldest + 1) % kMostNames;
+  }
+  seen.insert(name);
+}
+
+std::size_t NameBudget::size() const {
+  std::size_t total = 0;
+  for (const Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    total += shard.seen.size() + shard.full_at.size();
+  }
+  return total;
 }
 
 }  // namespace nxgate::engine

@@ -5,44 +5,57 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
 namespace nxgate::engine {
 
+/// Who pays: all that ask by `listener`, as Request::listener_policy calls it, else the client.
+/// Addresses that one host may well have are one client: those of loopback, those of an IPv6 /64.
+[[nodiscard]] std::uint64_t payer_of(const IpAddress& address, std::string_view listener) noexcept;
+
 /// For each client and registered domain, names that were never asked before are paid for from a
-/// bucket that refills within a minute. A name asked again is free. Bounded: the names that were
-/// seen longest ago are forgotten, and so are new again, which is paid for as any. Any thread.
+/// bucket that refills within a minute. A name asked again is free. Any thread.
+///
+/// Bounded, and nothing is won by overfilling it: names that were seen longest ago are forgotten,
+/// and so are new again; a bucket gives way once it is full again, when it is as good as none; as
+/// long as none is, the clients and domains that found no room share one.
 class NameBudget {
  public:
-  /// `client` is whatever tells one from another.
+  static constexpr std::size_t kShards = 16;
+  static constexpr std::size_t kMostNames = 16384;   ///< of a shard
+  static constexpr std::size_t kMostDomains = 4096;  ///< of a shard
+
+  /// `client` is what payer_of gave; `a_minute` isn't 0.
   [[nodiscard]] bool pays(std::uint64_t client, const wire::DomainName& name,
                           std::uint32_t a_minute, Instant now);
 
+  /// The names and buckets held.
+  [[nodiscard]] std::size_t size() const;
+
  private:
-  static constexpr std::size_t kShards = 16;
-  static constexpr std::size_t kMostNames = 16384;   ///< of a shard
-  static constexpr std::size_t kMostBuckets = 4096;  ///< of a shard
-
-  struct Bucket {
-    double names = 0;
-    Instant filled;
-  };
   struct Shard {
-    std::mutex mutex;
-    boost::unordered_flat_set<std::uint64_t> seen;
-    std::vector<std::uint64_t> order;  ///< a ring of what was seen, once it is full
-    std::size_t oldest = 0;
-    boost::unordered_flat_map<std::uint64_t, Bucket> buckets;
-  };
+    [[nodiscard]] bool take(std::uint64_t domain, std::uint32_t a_minute, Instant now);
+    [[nodiscard]] Instant& bucket(std::uint64_t domain, Instant now);
+    void remember(std::uint64_t name);
 
-  static void remember(Shard& shard, std::uint64_t name);
-  static Bucket& bucket_of(Shard& shard, std::uint64_t key, std::uint32_t a_minute, Instant now);
+    mutable std::mutex mutex;
+    boost::unordered_flat_set<std::uint64_t> seen;
+    std::vector<std::uint64_t> names;  ///< a ring of what was seen, once it is full
+    std::size_t oldest = 0;
+    /// When each bucket is full again.
+    boost::unordered_flat_map<std::uint64_t, Instant> full_at;
+    std::vector<std::uint64_t> domains;  ///< a ring of their keys, once it is full
+    std::size_t hand = 0;
+    Instant common_full_at;  ///< the bucket of those that found no room
+  };
 
   std::array<Shard, kShards> shards_;
 };

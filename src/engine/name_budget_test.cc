@@ -2,13 +2,16 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
@@ -63,6 +66,51 @@ TEST(NameBudget, ForgetsTheOldestNamesAndLetsNothingPassForThat) {
   EXPECT_EQ(paid(budget, 1, 0, 60, now), 0) << "new again, and nothing left to pay with";
 }
 
+TEST(NameBudget, IsOneForAZoneThatPrivateSuffixesDivide) {
+  NameBudget budget;
+  EXPECT_EQ(paid(budget, 1, 0, 100, kNow, "github.io"), 60);
+  EXPECT_EQ(paid(budget, 1, 0, 100, kNow, "lan"), 60) << "no suffix at all";
+}
+
+TEST(NameBudget, AClockThatLagsBehindRefillsNothing) {
+  NameBudget budget;
+  ASSERT_EQ(paid(budget, 1, 0, 60, kNow), 60);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(paid(budget, 1, 1000 + i, 1, kNow - Milliseconds(500 * (i % 2))), 0);
+  }
+}
+
+TEST(NameBudget, HoldsNoMoreThanItsBounds) {
+  NameBudget budget;
+  Instant now = kNow;
+  for (int i = 0; i < 100'000; ++i) {
+    ASSERT_EQ(paid(budget, 1, i, 1, now, "d" + std::to_string(i) + ".com"), 1);
+    now += Milliseconds(1);
+  }
+  EXPECT_LE(budget.size(), NameBudget::kMostNames + NameBudget::kMostDomains) << "of one shard";
+}
+
+TEST(NameBudget, ThoseThatFindNoRoomShareABucket) {
+  NameBudget budget;
+  int good = 0;
+  for (std::size_t i = 0; i < 2 * NameBudget::kMostDomains; ++i) {
+    good += paid(budget, 1, 0, 1, kNow, "d" + std::to_string(i) + ".com");
+  }
+  EXPECT_EQ(good, NameBudget::kMostDomains + 60);
+}
+
+TEST(NameBudget, ABucketGivesWayOnlyOnceItIsFullAgain) {
+  NameBudget budget;
+  const std::string zones[] = {"a.com", "b.com", "c.com", "d.com", "e.com", "f.com", "g.com"};
+  for (const std::string& zone : zones) ASSERT_EQ(paid(budget, 1, 0, 60, kNow, zone), 60);
+  for (std::size_t i = 0; i < 2 * NameBudget::kMostDomains; ++i) {
+    (void)paid(budget, 1, 0, 1, kNow, "www" + std::to_string(i) + ".com");
+    for (const std::string& zone : zones) {
+      ASSERT_EQ(paid(budget, 1, 1000, 1, kNow, zone), 0) << zone << " after " << i;
+    }
+  }
+}
+
 TEST(NameBudget, HoldsUnderManyThreads) {
   NameBudget budget;
   std::atomic<int> good = 0;
@@ -73,6 +121,19 @@ TEST(NameBudget, HoldsUnderManyThreads) {
     }
   }
   EXPECT_EQ(good, 60);
+}
+
+TEST(Payer, IsWhoeverMayHaveTheAddress) {
+  const auto payer = [](const char* address, std::string_view listener = {}) {
+    return payer_of(*IpAddress::parse(address), listener);
+  };
+  EXPECT_EQ(payer("127.0.0.1"), payer("127.9.8.7"));
+  EXPECT_EQ(payer("127.0.0.1"), payer("::1"));
+  EXPECT_EQ(payer("fd00::1"), payer("fd00::2:0:0:9"));
+  EXPECT_NE(payer("fd00::1"), payer("fd00:0:0:1::1"));
+  EXPECT_NE(payer("10.0.0.1"), payer("10.0.0.2"));
+  EXPECT_EQ(payer("10.0.0.1", "attached/7"), payer("127.0.0.1", "attached/7"));
+  EXPECT_NE(payer("127.0.0.1", "attached/7"), payer("127.0.0.1", "attached/8"));
 }
 
 }  // namespace
