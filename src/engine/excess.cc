@@ -21,6 +21,13 @@ bool has_long_label(Bytes labels, std::uint32_t longest) noexcept {
   return false;
 }
 
+/// Whether labels are long enough to exceed `bits` if all their octets differ; most are not, and
+/// needn't be counted.
+bool may_exceed(Bytes labels, std::uint32_t bits) noexcept {
+  const auto size = static_cast<double>(labels.size());
+  return size > 1 && size * std::log2(size) > bits;
+}
+
 }  // namespace
 
 std::string_view to_string(Excess excess) noexcept {
@@ -64,7 +71,7 @@ Excess excess_of(const policy::Exfiltration& limits, wire::Type type, Bytes labe
     return Excess::kType;
   }
   if (has_long_label(labels, limits.longest_label)) return Excess::kLongLabel;
-  const bool judged = limits.entropy != 0 && !labels.empty();
+  const bool judged = limits.entropy != 0 && may_exceed(labels, limits.entropy);
   return judged && entropy_of(labels) > limits.entropy ? Excess::kEntropy : Excess::kNone;
 }
 

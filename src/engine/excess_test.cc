@@ -49,6 +49,13 @@ TEST(Excess, DefaultsLetRealNamesThroughAndTunnelsNot) {
   EXPECT_EQ(judge({.entropy = 0}, tunnel + ".example.com"), Excess::kNone);
 }
 
+TEST(Excess, TheLimitOfEntropyIsExact) {
+  EXPECT_EQ(judge({.entropy = 8}, "abcd.example.com"), Excess::kNone);
+  EXPECT_EQ(judge({.entropy = 7}, "abcd.example.com"), Excess::kEntropy);
+  EXPECT_EQ(judge({.entropy = 1}, "ab.example.com"), Excess::kEntropy);
+  EXPECT_EQ(judge({.entropy = 1}, "a.example.com"), Excess::kNone);
+}
+
 TEST(Excess, LongLabelsCountBelowTheRuleOnly) {
   EXPECT_EQ(judge({.longest_label = 7}, "12345678.example.com"), Excess::kLongLabel);
   EXPECT_EQ(judge({.longest_label = 7}, "1234567.example.com"), Excess::kNone);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/decision.h"
+#include "engine/excess.h"
 #include "policy/matcher.h"
 #include "policy/rule.h"
 #include "wire/query.h"
@@ -21,6 +22,9 @@ namespace {
 std::string rule_of(const Decision& decision) {
   if (decision.policy == nullptr) return "no policy covers this client";
   std::string text = "policy " + decision.policy->name;
+  if (decision.excess != Excess::kNone) {
+    text += fmt::format(", exfiltration.{}", to_string(decision.excess));
+  }
   if (decision.granted) return text + ", target of an allowed name";
   if (decision.narrowed) return text + ", narrowed by a label";
   if (decision.match.rule == policy::Match::kDefaultRule) return text + ", no rule";
