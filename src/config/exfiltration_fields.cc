@@ -1,9 +1,9 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 
+#include <fmt/core.h>
 #include <toml++/toml.h>
 
 #include "base/error.h"
@@ -17,11 +17,11 @@
 namespace nxgate::config {
 namespace {
 
-template <std::uint32_t Most>
+template <std::uint32_t Least, std::uint32_t Most>
 Result<std::uint32_t> parse_limit(std::string_view text) {
   const auto number = policy::parse_number<std::uint32_t>(text);
-  if (number && *number <= Most) return *number;
-  return fail(quoted(text) + ": expected a number from 0 to " + std::to_string(Most));
+  if (number && *number >= Least && *number <= Most) return *number;
+  return fail(fmt::format("{}: expected a number from {} to {}", quoted(text), Least, Most));
 }
 
 void read_types(Reading& reading, const toml::node& node, policy::Exfiltration& into) {
@@ -35,19 +35,20 @@ void read_types(Reading& reading, const toml::node& node, policy::Exfiltration& 
 
 constexpr std::array<Field<policy::Exfiltration>, 4> kExfiltration{{
     {"new-names", "number", "60",
-     "Names never asked for before, a minute, of each client and registered domain; 0 is any.",
-     read_value<&policy::Exfiltration::new_names, parse_limit<1'000'000>>},
+     "Names never asked for before, a minute, of each client and registered domain; 0 is any. An "
+     "attached namespace is one client, and so are all that ask by listeners with the same policy; "
+     "else an address is, or all of loopback, or an IPv6 /64.",
+     read_value<&policy::Exfiltration::new_names, parse_limit<0, 1'000'000>>},
     {"longest-label", "number", "63", "Octets of one label.",
-     read_value<&policy::Exfiltration::longest_label, parse_limit<63>>},
+     read_value<&policy::Exfiltration::longest_label, parse_limit<1, 63>>},
     {"entropy", "number", "400",
      "Bits of Shannon entropy in all labels below the rule; 0 is any. 32 random hexadecimal "
      "digits have some 120, a name of a DNS tunnel 500 and more.",
-     read_value<&policy::Exfiltration::entropy, parse_limit<2000>>},
+     read_value<&policy::Exfiltration::entropy, parse_limit<0, 2000>>},
     {"types", "list of types",
      R"(["A", "AAAA", "CNAME", "HTTPS", "SVCB", "SRV", "MX", "NS", "SOA", "PTR", "TXT", "HINFO", )"
-     R"("TYPE29", "TYPE35", "TYPE43", "TYPE44", "TYPE48", "TYPE52", "TYPE256", "TYPE257"])",
-     "What may be asked for of allowed names; others are answered NODATA. The numbers are LOC, "
-     "NAPTR, DS, SSHFP, DNSKEY, TLSA, URI and CAA. An empty list is any.",
+     R"("LOC", "NAPTR", "DS", "SSHFP", "DNSKEY", "TLSA", "URI", "CAA"])",
+     "What may be asked for of allowed names; others are answered NODATA. An empty list is any.",
      read_types},
 }};
 

@@ -18,6 +18,7 @@
 #include "config/memory_files.h"
 #include "config/reading.h"
 #include "config/settings.h"
+#include "policy/exfiltration.h"
 
 namespace nxgate::config {
 namespace {
@@ -65,6 +66,8 @@ TEST(Keys, DocumentedDefaultsAreTheRealOnes) {
   EXPECT_EQ(written.negative_ttl, expected.negative_ttl);
   EXPECT_EQ(written.on_upstream_failure, expected.on_upstream_failure);
   EXPECT_EQ(written.upstream, expected.upstream);
+  EXPECT_EQ(read(defaults_of("policies.x.exfiltration")).policies.at(0).exfiltration,
+            policy::Exfiltration());
   const UpstreamSettings upstream =
       read(defaults_of("upstreams.x") + "servers = [\"1.1.1.1\"]\n").upstreams.at(0);
   EXPECT_EQ(upstream.timeout, UpstreamSettings{}.timeout);

@@ -1,6 +1,7 @@
 #include "config/load.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "config/memory_files.h"
 #include "config/settings.h"
 #include "policy/egress.h"
+#include "policy/exfiltration.h"
 #include "policy/policy.h"
 #include "wire/types.h"
 
@@ -146,6 +148,30 @@ policy = "ci"
   EXPECT_THAT(context_.watched, ElementsAre("/etc/nxgate/allow.d/*", "/etc/nxgate/hosts"));
 }
 
+TEST_F(LoadTest, ExfiltrationIsLimitedWhereTheTableIs) {
+  const Settings settings = load(R"([policies.ci.exfiltration]
+new-names = 5
+longest-label = 40
+entropy = 0
+types = ["A", "TYPE65"]
+[policies.usual]
+exfiltration = {}
+[policies.without]
+)");
+  ASSERT_THAT(context_.faults, IsEmpty());
+  const auto limits_of = [&](const char* name) {
+    return std::ranges::find(settings.policies, Reference{name, {}}, &PolicySettings::name)
+        ->exfiltration;
+  };
+  const policy::Exfiltration written{.new_names = 5,
+                                     .longest_label = 40,
+                                     .entropy = 0,
+                                     .types = {wire::Type::kA, wire::Type::kHttps}};
+  EXPECT_EQ(limits_of("ci"), written);
+  EXPECT_EQ(limits_of("usual"), policy::Exfiltration());
+  EXPECT_EQ(limits_of("without"), std::nullopt);
+}
+
 /// A text and the beginnings of the faults it must give, in order.
 struct Case {
   const char* text;
@@ -195,6 +221,14 @@ TEST_F(LoadTest, EachFaultStandsAtItsPlace) {
       {"[policies.default]\nrecords = [\"db.test A 10.0.0.500\"]", {"n.toml:2:12: "}},
       {"[policies.default]\nsuppress-types = [\"AAAAA\"]",
        {"n.toml:2:19: \"AAAAA\": expected a record type"}},
+      {"[policies.default.exfiltration]\nnew-names = -1\nlongest-label = 0\nentropy = 2001",
+       {"n.toml:2:13: \"-1\": expected a number from 0 to 1000000",
+        "n.toml:3:17: \"0\": expected a number from 1 to 63",
+        "n.toml:4:11: \"2001\": expected a number from 0 to 2000"}},
+      {"[policies.default.exfiltration]\ntypes = [\"A\", \"BOGUS\"]\nentropie = 5",
+       {"n.toml:2:15: \"BOGUS\": expected a record type",
+        "n.toml:3:1: unknown key \"entropie\" (did you mean \"entropy\"?)"}},
+      {"[policies.default]\nexfiltration = 7", {"n.toml:2:16: expected a table, found 7"}},
       {"[policies.default]\nupstream = \"ap\"\n[upstreams.app]\nservers = [\"1.1.1.1\"]",
        {"n.toml:2:12: \"ap\": no such upstream (did you mean \"app\"?)"}},
       {"[policies.default]\nroutes = [{ names = [\"a.b\"], upstream = \"x\" }]",

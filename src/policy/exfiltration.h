@@ -40,6 +40,8 @@ struct Exfiltration {
   std::uint32_t longest_label = 63;  ///< octets
   std::uint32_t entropy = 400;       ///< bits, of all labels below the rule; 0: no end
   std::vector<wire::Type> types = usual_types();  ///< that may be asked for; empty for any
+
+  bool operator==(const Exfiltration&) const = default;
 };
 
 }  // namespace nxgate::policy
