@@ -1,7 +1,10 @@
 """What a client can tell the owner of an allowed zone by the names it asks for."""
+import random
+
 import pytest
 
-from harness.nxgate import ede, rcode, run
+from harness.nxgate import ede, make_query, rcode, run
+from harness.timing import Stopwatch
 from harness.upstream import answer
 
 CONFIG = """
@@ -10,7 +13,7 @@ listen = ["127.0.0.1:PORT"]
 [upstreams.default]
 servers = ["{upstream}"]
 [policies.default]
-allow = ["*.tunnel.test", "example.com", "=exact.test", {more}]
+allow = ["*.tunnel.test", "example.com", "=exact.tunnel.test", {more}]
 [policies.default.exfiltration]
 {limits}
 """
@@ -39,10 +42,13 @@ rr3---sn-4g5e6nzz.googlevideo.com clients2.googleusercontent.com
 
 @pytest.fixture
 def limited(nxgate, upstream):
-    server = upstream({"*": answer("@ 60 A 192.0.2.1")})
+    server = upstream({"*": answer("@ 60 A 192.0.2.1"),
+                       "alias.example.com": answer("@ 60 CNAME a.cdn.test.",
+                                                   "a.cdn.test. 60 CNAME b.cdn.test.",
+                                                   "b.cdn.test. 60 A 192.0.2.1")})
 
     def start(limits="", more=()):
-        return nxgate(config=CONFIG.format(
+        return nxgate("-v", config=CONFIG.format(
             upstream=server.endpoint, limits=limits,
             more=", ".join(f'"{rule} force"' for rule in more)))
 
@@ -58,16 +64,43 @@ def test_the_names_of_real_programs_pass(limited):
     assert [name for name in REAL if rcode(server.query(name)) != "NOERROR"] == []
 
 
+def resolved(server, names, **options):
+    """How many of the names are."""
+    return sum(rcode(server.ask(make_query(name), **options)) == "NOERROR" for name in names)
+
+
 def test_new_names_are_bounded_and_others_are_not(limited):
     server = limited()
-    outcomes = [server.query(f"n{i}.tunnel.test", edns=True) for i in range(200)]
+    with Stopwatch() as watch:
+        outcomes = [server.query(f"n{i}.tunnel.test", edns=True) for i in range(200)]
     denied = [o for o in outcomes if rcode(o) == "NXDOMAIN"]
-    assert 100 < len(denied) <= 140, "60, and what was refilled meanwhile"
-    assert rcode(outcomes[59]) == "NOERROR"
-    assert reason(denied[0]) == "policy=default rule=exfiltration.new-names"
-    assert rcode(server.query("n5.tunnel.test")) == "NOERROR", "it was asked before"
-    assert rcode(server.query("exact.test")) == "NOERROR"
+    assert all(rcode(o) == "NOERROR" for o in outcomes[:60])
+    assert 200 - len(denied) <= 61 + watch.seconds, "60, and what was refilled meanwhile"
+    assert {reason(o) for o in denied} == {"policy=default rule=exfiltration.new-names"}
+    assert resolved(server, [f"n{i}.tunnel.test" for i in range(60)]) == 60, "they were asked before"
+    assert rcode(server.query("n5.tunnel.test", "AAAA", tcp=True)) == "NOERROR"
+    assert rcode(server.query("exact.tunnel.test")) == "NOERROR"
     assert rcode(server.query("www.example.com")) == "NOERROR", "another domain"
+    assert "exfiltration.new-names" in server.wait_for_log(r" n199\.tunnel\.test A denied")
+
+
+def test_another_address_of_the_same_host_is_no_new_client(limited):
+    server = limited("new-names = 5")
+    assert sum(resolved(server, [f"n{i}.tunnel.test"], source=f"127.0.{i}.1") for i in range(100)) < 20
+
+
+@pytest.mark.parametrize("zone", ["lan", "github.io"])
+def test_each_name_below_a_suffix_is_no_new_domain(limited, zone):
+    server = limited("new-names = 5", more=[zone])
+    assert resolved(server, [f"n{i}.{zone}" for i in range(100)]) < 20
+
+
+def test_where_a_cname_leads_is_a_new_name(limited):
+    server = limited("new-names = 1")
+    assert rcode(server.query("example.com")) == "NOERROR"
+    assert rcode(server.query("alias.example.com")) == "NOERROR"
+    assert rcode(server.query("b.cdn.test")) == "NOERROR"
+    assert rcode(server.query("a.cdn.test")) == "NXDOMAIN"
 
 
 def test_a_reload_gives_no_new_budget(limited):
@@ -76,6 +109,23 @@ def test_a_reload_gives_no_new_budget(limited):
         assert rcode(server.query(f"n{i}.tunnel.test")) == "NOERROR"
     server.reload()
     assert rcode(server.query("late.tunnel.test")) == "NXDOMAIN"
+
+
+def tunnel_names():
+    """As iodine and dnscat2 write full packets: base 32 or hexadecimal digits, label after label."""
+    dice = random.Random(7)
+    for digits, longest in (("abcdefghijklmnopqrstuvwxyz012345", 57), ("0123456789abcdef", 60)):
+        for _ in range(20):
+            labels = ["".join(dice.choices(digits, k=longest)) for _ in range(3)]
+            yield ".".join(labels + ["tunnel.test"])
+
+
+def test_full_packets_of_tunnels_are_denied_at_once(limited):
+    server = limited()
+    for name in tunnel_names():
+        response = server.query(name, "TXT", edns=True)
+        assert rcode(response) == "NXDOMAIN"
+        assert reason(response) == "policy=default rule=exfiltration.entropy"
 
 
 @pytest.mark.parametrize("limits, qname, qtype, why", [
@@ -102,7 +152,8 @@ def test_without_the_table_there_is_no_limit(nxgate, upstream):
 
 
 @pytest.mark.parametrize("limits, place", [
-    ("new-names = -1", "from 0 to 1000000"), ("longest-label = 64", "from 0 to 63"),
+    ("new-names = -1", "from 0 to 1000000"), ("longest-label = 64", "from 1 to 63"),
+    ("longest-label = 0", "from 1 to 63"), ("entropy = 2001", "from 0 to 2000"),
     ('types = ["BOGUS"]', "BOGUS"), ("entropie = 5", 'did you mean "entropy"'),
 ])
 def test_slips_are_refused_with_their_place(tmp_path, limits, place):
