@@ -1,190 +1,135 @@
 #include "forward/exchange.h"
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <ratio>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <tuple>
 #include <utility>
-#include <vector>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/posix/descriptor_base.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/system/error_code.hpp>
 #include <fmt/core.h>
-#include <sodium.h>
-#include <sys/socket.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cache/cache.h"
 #include "engine/snapshot.h"
-#include "sys/netns.h"
-#include "sys/socket.h"
+#include "forward/group.h"
+#include "forward/port.h"
+#include "forward/tcp_query.h"
 #include "wire/answer.h"
 #include "wire/types.h"
 #include "wire/upstream_query.h"
-#include "wire/writer.h"
 
 namespace nxgate::forward {
 namespace {
 
-using boost::asio::awaitable;
-using boost::asio::redirect_error;
-using boost::asio::use_awaitable;
-using Wait = boost::asio::posix::descriptor_base;
-
-/// After so many messages that were not ours the question moves to TCP.
-constexpr int kMostJunk = 64;
-
 bool is_our_own_lack(int error) noexcept {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+         error == EAGAIN;
 }
-
-bool is_passing(int error) noexcept { return error == EAGAIN || error == EINTR; }
 
 }  // namespace
 
-Exchange::Exchange(Bench& bench, const engine::UpstreamServer& server, const std::string& netns,
-                   const cache::Key& key, bool by_tcp_only)
-    : bench_(bench),
-      server_(server),
-      netns_(netns),
-      key_(key),
-      by_tcp_only_(by_tcp_only || server.protocol == engine::UpstreamProtocol::kTcp),
-      socket_(bench.loop) {}
-
-awaitable<Reply> Exchange::run() {
-  Next next = Next::kTcp;
-  if (!by_tcp_only_) next = co_await ask_by_udp();
-  if (next == Next::kTcp && !cancelled_) co_await ask_by_tcp();
-  co_return std::move(reply_);
+void Exchange::start(std::shared_ptr<Group> group, std::size_t server, const cache::Key& key,
+                     bool by_tcp_only, Instant now) {
+  group_ = std::move(group);
+  server_ = server;
+  key_ = &key;
+  started_ = now;
+  outcome_ = Outcome::kSilent;
+  saw_junk_ = false;
+  replied_ = false;
+  if (by_tcp_only || group_->server(server_).protocol == engine::UpstreamProtocol::kTcp) {
+    ask_by_tcp();
+  } else {
+    ask_by_udp();
+  }
 }
 
-void Exchange::cancel() {
-  cancelled_ = true;
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+void Exchange::cancel() noexcept {
+  leave_port();
+  if (tcp_) std::exchange(tcp_, nullptr)->cancel();
+  group_.reset();
 }
 
-awaitable<Exchange::Next> Exchange::ask_by_udp() {
-  compose(true);
-  if (!open(sys::SocketKind::kUdp)) co_return Next::kDone;
-  if (::send(socket_.native_handle(), query_.data(), query_size_, MSG_NOSIGNAL) < 0) {
-    network_failed(errno);
-    co_return Next::kDone;
-  }
-  for (int junk = 0; junk < kMostJunk;) {
-    boost::system::error_code error;
-    co_await socket_.async_wait(Wait::wait_read, redirect_error(use_awaitable, error));
-    if (error) break;
-    const auto size =
-        ::recv(socket_.native_handle(), bench_.message.data(), bench_.message.size(), 0);
-    if (size < 0 && is_passing(errno)) continue;
-    if (size < 0) {
-      network_failed(errno);
-      co_return Next::kDone;
-    }
-    const Next next = judge(Bytes(bench_.message).first(static_cast<std::size_t>(size)));
-    if (next != Next::kWait) co_return next;
-    saw_junk_ = true;
-    ++junk;
-  }
-  if (!cancelled_) co_return Next::kTcp;
-  finish(Outcome::kSilent, "no answer");
-  co_return Next::kDone;
+void Exchange::ask_by_udp() {
+  auto port = group_->channels[server_]->port();
+  if (!port) return network_failed(port.error().value());
+  port_ = *std::move(port);
+  id_ = port_->draw_id();
+  compose(id_, true);
+  port_->enter(id_, *this);
 }
 
-awaitable<void> Exchange::ask_by_tcp() {
-  compose(false);
-  if (!open(sys::SocketKind::kTcp)) co_return;
-  boost::system::error_code error;
-  co_await socket_.async_wait(Wait::wait_write, redirect_error(use_awaitable, error));
-  if (error) co_return finish(Outcome::kSilent, "no connection");
-  int failure = 0;
-  socklen_t length = sizeof failure;
-  ::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &failure, &length);
-  if (failure != 0) co_return network_failed(failure);
-
-  std::array<std::uint8_t, 2 + wire::kLargestUpstreamQuery> frame;
-  wire::Writer writer(frame);
-  writer.u16(static_cast<std::uint16_t>(query_size_));
-  writer.bytes(sent());
-  // So few bytes always fit an empty send buffer.
-  if (::send(socket_.native_handle(), frame.data(), writer.size(), MSG_NOSIGNAL) < 0) {
-    co_return network_failed(errno);
-  }
-  std::array<std::uint8_t, 2> prefix{};
-  if (!co_await receive(prefix)) co_return;
-  std::vector<std::uint8_t> message(static_cast<std::size_t>(prefix[0] << 8 | prefix[1]));
-  if (!co_await receive(message)) co_return;
-  if (judge(message) != Next::kDone) finish(Outcome::kBadAnswer, "not an answer");
+void Exchange::ask_by_tcp() {
+  leave_port();
+  std::uint16_t id = 0;
+  bench_.entropy.fill({reinterpret_cast<std::uint8_t*>(&id), sizeof id});
+  compose(id, false);
+  TcpClient& client = *this;
+  tcp_ = std::make_shared<TcpQuery>(bench_.loop, client, query());
+  const std::shared_ptr<TcpQuery> starting = tcp_;
+  starting->start(group_->server(server_).endpoint, group_->netns);
 }
 
-/// Fills `buffer` from the stream; false, with the exchange finished, if that can't be.
-awaitable<bool> Exchange::receive(MutableBytes buffer) {
-  while (!buffer.empty()) {
-    boost::system::error_code error;
-    co_await socket_.async_wait(Wait::wait_read, redirect_error(use_awaitable, error));
-    if (error) {
-      finish(Outcome::kSilent, "no answer");
-      co_return false;
-    }
-    const auto size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
-    if (size < 0 && is_passing(errno)) continue;
-    if (size <= 0) {
-      finish(Outcome::kBadAnswer, "connection closed");
-      co_return false;
-    }
-    buffer = buffer.subspan(static_cast<std::size_t>(size));
+bool Exchange::receive(Bytes message, bool own_id, Instant now) {
+  switch (judge(message, now)) {
+    case Next::kDone:
+      finish(now);
+      return true;
+    case Next::kTcp:
+      ask_by_tcp();
+      return true;
+    case Next::kWait:
+      break;
   }
-  co_return true;
+  saw_junk_ |= own_id;
+  return false;
 }
 
-bool Exchange::open(sys::SocketKind kind) {
-  started_ = Clock::now();
-  kind_ = kind;
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-  auto opened = sys::open_upstream_socket(kind, server_.endpoint, netns_);
-  if (!opened) {
-    network_failed(opened.error().value());
-    return false;
-  }
-  boost::system::error_code error;
-  socket_.assign(opened->get(), error);
-  if (error) {
-    finish(Outcome::kNoSocket, "no descriptor");
-    return false;
-  }
-  std::ignore = opened->release();
-  return true;
+void Exchange::fail(int error) {
+  if (error != 0) return network_failed(error);
+  saw_junk_ = true;
+  ask_by_tcp();
 }
 
-void Exchange::compose(bool mixed_case) {
+void Exchange::answered_by_tcp(Bytes message) {
+  const Instant now = Clock::now();
+  if (judge(message, now) != Next::kDone) note(Outcome::kBadAnswer, "not an answer", now);
+  finish(now);
+}
+
+void Exchange::closed_by_tcp() {
+  const Instant now = Clock::now();
+  note(Outcome::kBadAnswer, "connection closed", now);
+  finish(now);
+}
+
+void Exchange::compose(std::uint16_t id, bool mixed_case) {
   wire::UpstreamQuery query;
-  query.question = key_.question;
-  query.dnssec_ok = key_.dnssec_ok;
-  query.checking_disabled = key_.checking_disabled;
-  randombytes_buf(&query.id, sizeof query.id);
-  if (mixed_case) randombytes_buf(query.case_bits.data(), query.case_bits.size());
-  query_size_ = wire::write_upstream_query(query, query_);
+  query.id = id;
+  query.question = key_->question;
+  query.dnssec_ok = key_->dnssec_ok;
+  query.checking_disabled = key_->checking_disabled;
+  if (mixed_case) {
+    const std::size_t name_size = key_->question.name.wire().size();
+    bench_.entropy.fill(MutableBytes(query.case_bits).first((name_size + 7) / 8));
+  }
+  query_size_ = static_cast<std::uint16_t>(wire::write_upstream_query(query, query_));
 }
 
-/// Looks at what came: kDone with the reply set, or what to do instead.
-Exchange::Next Exchange::judge(Bytes message) {
-  const auto scrubbed = wire::scrub_answer(message, sent(), bench_.scrubbed);
+/// Looks at what came: kDone with the outcome noted, or what to do instead.
+Exchange::Next Exchange::judge(Bytes message, Instant now) {
+  const auto scrubbed = wire::scrub_answer(message, query(), bench_.scrubbed);
   if (scrubbed) {
-    reply_.answer = cache::make_answer(key_, bench_.scrubbed, bench_.limits, Clock::now());
-    finish(Outcome::kAnswered, "answer");
+    answer_ = cache::make_answer(*key_, bench_.scrubbed, bench_.limits, now);
+    note(Outcome::kAnswered, "answer", now);
     return Next::kDone;
   }
   switch (scrubbed.error()) {
@@ -194,38 +139,54 @@ Exchange::Next Exchange::judge(Bytes message) {
       replied_ = true;
       [[fallthrough]];
     case wire::AnswerFault::kWrongId:
-      finish(Outcome::kSilent, to_string(scrubbed.error()));
+      note(Outcome::kSilent, to_string(scrubbed.error()), now);
       return Next::kTcp;
     case wire::AnswerFault::kMalformed:
-      finish(Outcome::kBadAnswer, to_string(scrubbed.error()));
+      note(Outcome::kBadAnswer, to_string(scrubbed.error()), now);
       return Next::kDone;
     case wire::AnswerFault::kRcode:
-      finish(Outcome::kBadAnswer, to_string(bench_.scrubbed.rcode));
+      note(Outcome::kBadAnswer, to_string(bench_.scrubbed.rcode), now);
       return Next::kDone;
   }
   return Next::kWait;
 }
 
 void Exchange::network_failed(int error) {
+  const Instant now = Clock::now();
   const std::string words = std::generic_category().message(error);
-  const bool no_namespace = !netns_.own() && !netns_.identity();
-  const std::string at = netns_.own() ? server_.endpoint.to_string()
-                                      : server_.endpoint.to_string() + "@" + netns_.text();
+  const sys::NetnsRef& netns = group_->netns;
+  const bool no_namespace = !netns.own() && !netns.identity();
+  const std::string server = group_->server(server_).endpoint.to_string();
+  const std::string at = netns.own() ? server : server + "@" + netns.text();
   log::repeated("upstream " + at,
                 fmt::format("upstream {}: {}", at,
                             no_namespace ? "the network namespace is missing" : words));
-  finish(is_our_own_lack(error) ? Outcome::kNoSocket : Outcome::kUnreachable, words);
+  note(is_our_own_lack(error) ? Outcome::kNoSocket : Outcome::kUnreachable, words, now);
+  finish(now);
 }
 
-void Exchange::finish(Outcome outcome, std::string_view words) {
-  reply_.outcome = outcome;
+void Exchange::leave_port() noexcept {
+  if (!port_) return;
+  port_->leave(id_);
+  port_.reset();
+}
+
+void Exchange::note(Outcome outcome, std::string_view words, Instant now) {
+  outcome_ = outcome;
   if (!log::enabled(log::Level::kExchange)) return;
-  const std::chrono::duration<double, std::milli> time = Clock::now() - started_;
-  log::write(
-      log::Level::kExchange,
-      fmt::format("{} {} {} {}: {} in {:.1f} ms", server_.endpoint.to_string(),
-                  kind_ == sys::SocketKind::kUdp ? "udp" : "tcp", key_.question.name.to_text(),
-                  to_string(key_.question.type), words, time.count()));
+  const std::chrono::duration<double, std::milli> time = now - started_;
+  log::write(log::Level::kExchange,
+             fmt::format("{} {} {} {}: {} in {:.1f} ms",
+                         group_->server(server_).endpoint.to_string(), tcp_ ? "tcp" : "udp",
+                         key_->question.name.to_text(), to_string(key_->question.type), words,
+                         time.count()));
+}
+
+void Exchange::finish(Instant now) {
+  leave_port();
+  tcp_.reset();
+  group_.reset();
+  owner_.ended(*this, now);
 }
 
 }  // namespace nxgate::forward

@@ -5,34 +5,26 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
-
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "cache/cache.h"
-#include "engine/snapshot.h"
-#include "sys/netns.h"
-#include "sys/socket.h"
+#include "forward/group.h"
+#include "forward/port.h"
+#include "forward/tcp_query.h"
 #include "wire/answer.h"
 #include "wire/upstream_query.h"
 
 namespace nxgate::forward {
 
-/// What all exchanges of one worker share. The buffers are used between two suspensions only, so
-/// one of each is enough.
-struct Bench {
+/// What all exchanges of one worker share.
+struct Bench : PortYard {
   Bench(boost::asio::io_context& io_context, const cache::Limits& cache_limits)
-      : loop(io_context), limits(cache_limits) {}
+      : PortYard(io_context), limits(cache_limits) {}
 
-  boost::asio::io_context& loop;
   const cache::Limits& limits;
-  std::array<std::uint8_t, wire::kLargestMessage> message;
-  wire::ScrubbedAnswer scrubbed;
+  wire::ScrubbedAnswer scrubbed;  ///< used between two turns of the loop only
 };
 
 enum class Outcome : std::uint8_t {
@@ -43,28 +35,42 @@ enum class Outcome : std::uint8_t {
   kAnswered,
 };
 
-struct Reply {
-  Outcome outcome = Outcome::kSilent;
-  std::shared_ptr<const cache::Answer> answer;  ///< of kAnswered
-};
-
 /// Asks by UDP, and by TCP where the server wants that, the answer is truncated, or somebody tries
 /// to forge one: a wrong id with our question in our letter case, or a heap of junk. Each query has
-/// a random id, a random port and random letter case of its own (RFC 5452), and only what comes
-/// from the asked address to that very socket counts.
+/// a random id and random letter case of its own and leaves from a random port (RFC 5452), and only
+/// what comes from the asked address to that very port counts.
 ///
-/// It has no timeout of its own; whoever started it cancels it. One thread. The bench must outlive
-/// it, except that it may be destroyed after the bench, as when a loop is torn down.
-class Exchange {
+/// It has no timeout of its own; whoever started it cancels it, or destroys it. It can be used
+/// again when it has ended. One thread; the bench must outlive its use, not its destruction.
+class Exchange final : private PortGuest, private TcpClient {
  public:
-  Exchange(Bench& bench, const engine::UpstreamServer& server, const std::string& netns,
-           const cache::Key& key, bool by_tcp_only);
+  /// Who hears how an exchange ended, once for each start, as the last thing the exchange does.
+  class Owner {
+   public:
+    virtual void ended(Exchange& exchange, Instant now) = 0;
 
-  /// Call once.
-  [[nodiscard]] boost::asio::awaitable<Reply> run();
+   protected:
+    ~Owner() = default;
+  };
 
-  /// Makes `run` end soon with kSilent, if it hasn't ended.
-  void cancel();
+  Exchange(Bench& bench, Owner& owner) : bench_(bench), owner_(owner) {}
+  ~Exchange() { cancel(); }
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  /// Asks the server with that index. `key` must stay until it has ended, which it may have before
+  /// this returns.
+  void start(std::shared_ptr<Group> group, std::size_t server, const cache::Key& key,
+             bool by_tcp_only, Instant now);
+
+  /// Ends it with kSilent, of which the owner hears nothing.
+  void cancel() noexcept;
+
+  [[nodiscard]] Outcome outcome() const noexcept { return outcome_; }
+  /// Of kAnswered.
+  [[nodiscard]] std::shared_ptr<const cache::Answer> take_answer() noexcept {
+    return std::move(answer_);
+  }
 
   /// Whether messages came that were not ours; a server that changes the question's letters is
   /// better asked by TCP, where these are left small.
@@ -76,32 +82,37 @@ class Exchange {
  private:
   enum class Next : std::uint8_t { kDone, kWait, kTcp };
 
-  boost::asio::awaitable<Next> ask_by_udp();
-  boost::asio::awaitable<void> ask_by_tcp();
-  boost::asio::awaitable<bool> receive(MutableBytes buffer);
+  [[nodiscard]] Bytes query() const noexcept override { return Bytes(query_).first(query_size_); }
+  bool receive(Bytes message, bool own_id, Instant now) override;
+  void fail(int error) override;
+  void answered_by_tcp(Bytes message) override;
+  void closed_by_tcp() override;
+  void failed_by_tcp(int error) override { network_failed(error); }
 
-  [[nodiscard]] bool open(sys::SocketKind kind);
-  void compose(bool mixed_case);
-  [[nodiscard]] Next judge(Bytes message);
+  void ask_by_udp();
+  void ask_by_tcp();
+  void compose(std::uint16_t id, bool mixed_case);
+  [[nodiscard]] Next judge(Bytes message, Instant now);
   void network_failed(int error);
-  void finish(Outcome outcome, std::string_view words);
-
-  [[nodiscard]] Bytes sent() const noexcept { return Bytes(query_).first(query_size_); }
+  void leave_port() noexcept;
+  void note(Outcome outcome, std::string_view words, Instant now);
+  void finish(Instant now);
 
   Bench& bench_;
-  engine::UpstreamServer server_;
-  sys::NetnsRef netns_;
-  cache::Key key_;
-  bool by_tcp_only_;
+  Owner& owner_;
+  std::shared_ptr<Group> group_;
+  std::size_t server_ = 0;
+  const cache::Key* key_ = nullptr;
+  std::shared_ptr<Port> port_;
+  std::shared_ptr<TcpQuery> tcp_;
+  Instant started_;
+  Outcome outcome_{};
   bool saw_junk_ = false;
   bool replied_ = false;
-  bool cancelled_ = false;
-  boost::asio::posix::stream_descriptor socket_;
-  sys::SocketKind kind_{};
-  Instant started_;
+  std::uint16_t id_ = 0;
+  std::uint16_t query_size_ = 0;
   std::array<std::uint8_t, wire::kLargestUpstreamQuery> query_;
-  std::size_t query_size_ = 0;
-  Reply reply_;
+  std::shared_ptr<const cache::Answer> answer_;
 };
 
 }  // namespace nxgate::forward

@@ -1,10 +1,12 @@
 #include "forward/forwarder.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
+#include <vector>
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -15,6 +17,7 @@
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
 #include "forward/exchange.h"
+#include "forward/group.h"
 #include "forward/health.h"
 #include "forward/in_flight.h"
 #include "forward/probe.h"
@@ -35,12 +38,14 @@ Forwarder::Forwarder(boost::asio::io_context& loop, Shared& shared,
 Forwarder::~Forwarder() { shared_.in_flight.leave(loop_); }
 
 void Forwarder::submit(const cache::Key& key, engine::UpstreamCallback done) {
-  const Group group = find_group(key.group);
-  if (!group || group->servers.empty()) return done({nullptr, UpstreamFailure::kNoServers});
+  std::shared_ptr<Group> group = find_group(key.group);
+  if (!group || group->settings.servers.empty()) {
+    return done({nullptr, UpstreamFailure::kNoServers});
+  }
   const Instant now = Clock::now();
-  const Health health = shared_.health.of(*group);
-  health->note_interest(now);
-  if (!health->any_alive(now) || shared_.failures.recall(key, health->recovered(), now)) {
+  GroupHealth& health = *group->health;
+  health.note_interest(now);
+  if (!health.any_alive(now) || shared_.failures.recall(key, health.recovered(), now)) {
     return done({nullptr, UpstreamFailure::kRemembered});
   }
   switch (shared_.in_flight.join(key, loop_, done)) {
@@ -49,36 +54,59 @@ void Forwarder::submit(const cache::Key& key, engine::UpstreamCallback done) {
     case InFlight::Joined::kJoined:
       return;
     case InFlight::Joined::kFirst:
-      boost::asio::co_spawn(loop_, resolve(key, group, health), boost::asio::detached);
-      return;
+      return idle_race().start(std::move(group), key, now);
   }
 }
 
-/// The group of that identity in the current snapshot, which lives as long as it is held.
-Forwarder::Group Forwarder::find_group(std::uint32_t identity) {
+/// The group of that identity in the current snapshot.
+std::shared_ptr<Group> Forwarder::find_group(std::uint32_t identity) {
   const auto& snapshot = snapshots_.refresh();
-  for (const engine::UpstreamGroup& group : snapshot->groups) {
-    if (group.identity == identity) return {snapshot, &group};
+  if (snapshot != seen_) {
+    seen_ = snapshot;
+    std::erase_if(groups_, [&snapshot](const std::shared_ptr<Group>& group) {
+      return std::ranges::find(snapshot->groups, group->settings.identity,
+                               &engine::UpstreamGroup::identity) == snapshot->groups.end();
+    });
+  }
+  for (const std::shared_ptr<Group>& group : groups_) {
+    if (group->settings.identity == identity) return group;
+  }
+  for (const engine::UpstreamGroup& settings : snapshot->groups) {
+    if (settings.identity != identity) continue;
+    return groups_.emplace_back(
+        std::make_shared<Group>(settings, shared_.health.of(settings), *bench_));
   }
   return nullptr;
 }
 
-boost::asio::awaitable<void> Forwarder::resolve(cache::Key key, Group group, Health health) {
-  const auto race = std::make_shared<Race>(*bench_, group, health, key);
-  const engine::UpstreamResult result = co_await race->run();
+/// There are as many as there were questions in flight at once.
+Race& Forwarder::idle_race() {
+  if (idle_.empty()) {
+    Race::Owner& owner = *this;
+    races_.push_back(std::make_unique<Race>(*bench_, owner));
+    return *races_.back();
+  }
+  Race& race = *idle_.back();
+  idle_.pop_back();
+  return race;
+}
+
+void Forwarder::ended(Race& race, const engine::UpstreamResult& result) {
+  const std::shared_ptr<Group> group = race.take_group();
   if (result.answer) {
     cache_.insert(result.answer);
   } else {
-    shared_.failures.remember(key, result.failure, Clock::now());
+    shared_.failures.remember(race.key(), result.failure, Clock::now());
   }
-  start_probes(key, group, health);
-  shared_.in_flight.finish(key, loop_, result);
+  start_probes(race.key(), group);
+  shared_.in_flight.finish(race.key(), loop_, result);
+  idle_.push_back(&race);
 }
 
-void Forwarder::start_probes(const cache::Key& key, const Group& group, const Health& health) {
-  for (std::size_t i = 0; i < health->size(); ++i) {
-    if (!health->server(i).claim_probe(Clock::now())) continue;
-    boost::asio::co_spawn(loop_, probe_until_back(*bench_, Probe{group, health, i, key}),
+void Forwarder::start_probes(const cache::Key& key, const std::shared_ptr<Group>& group) {
+  for (std::size_t i = 0; i < group->health->size(); ++i) {
+    if (!group->health->server(i).claim_probe(Clock::now())) continue;
+    boost::asio::co_spawn(loop_, probe_until_back(*bench_, Probe{group, i, key}),
                           boost::asio::detached);
   }
 }

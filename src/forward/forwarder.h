@@ -1,9 +1,10 @@
 // Asking upstream servers on behalf of one worker.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "base/snapshot.h"
@@ -12,8 +13,10 @@
 #include "engine/upstream.h"
 #include "forward/exchange.h"
 #include "forward/failure_memory.h"
+#include "forward/group.h"
 #include "forward/health.h"
 #include "forward/in_flight.h"
+#include "forward/race.h"
 
 namespace nxgate::forward {
 
@@ -35,7 +38,7 @@ struct Shared {
 ///
 /// Destroy it when its loop has stopped, before the loop itself: callbacks not yet called are then
 /// forgotten, and other workers that waited for its exchanges get kOverload.
-class Forwarder : public engine::Upstream {
+class Forwarder final : public engine::Upstream, private Race::Owner {
  public:
   /// Everything must outlive it.
   Forwarder(boost::asio::io_context& loop, Shared& shared,
@@ -47,18 +50,20 @@ class Forwarder : public engine::Upstream {
   void submit(const cache::Key& key, engine::UpstreamCallback done) override;
 
  private:
-  using Group = std::shared_ptr<const engine::UpstreamGroup>;
-  using Health = std::shared_ptr<GroupHealth>;
-
-  [[nodiscard]] Group find_group(std::uint32_t identity);
-  boost::asio::awaitable<void> resolve(cache::Key key, Group group, Health health);
-  void start_probes(const cache::Key& key, const Group& group, const Health& health);
+  [[nodiscard]] std::shared_ptr<Group> find_group(std::uint32_t identity);
+  [[nodiscard]] Race& idle_race();
+  void ended(Race& race, const engine::UpstreamResult& result) override;
+  void start_probes(const cache::Key& key, const std::shared_ptr<Group>& group);
 
   boost::asio::io_context& loop_;
   Shared& shared_;
   SnapshotCell<engine::Snapshot>::Reader snapshots_;
+  std::shared_ptr<const engine::Snapshot> seen_;  ///< what `groups_` was last compared with
   cache::Cache& cache_;
   std::unique_ptr<Bench> bench_;
+  std::vector<std::shared_ptr<Group>> groups_;
+  std::vector<std::unique_ptr<Race>> races_;
+  std::vector<Race*> idle_;
 };
 
 }  // namespace nxgate::forward

@@ -8,8 +8,6 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
-#include <utility>
-#include <vector>
 
 #include "base/clock.h"
 #include "engine/snapshot.h"
@@ -63,18 +61,21 @@ bool GroupHealth::any_alive(Instant now) const noexcept {
                              [now](const ServerHealth& server) { return !server.down(now); });
 }
 
-std::vector<std::size_t> GroupHealth::order(Instant now) {
-  std::vector<std::pair<Microseconds, std::size_t>> alive;
+Plan GroupHealth::plan(Instant now) {
+  const auto rtt = [this](std::size_t index) { return servers_[index].smoothed_rtt(); };
+  Plan plan;
   for (std::size_t i = 0; i < servers_.size(); ++i) {
-    if (!servers_[i].down(now)) alive.emplace_back(servers_[i].smoothed_rtt(), i);
+    if (servers_[i].down(now)) continue;
+    const auto place = std::ranges::upper_bound(plan, rtt(i), {}, rtt);
+    if (place == plan.end() && plan.size() == plan.capacity()) continue;
+    const auto index = place - plan.begin();
+    if (plan.size() == plan.capacity()) plan.pop_back();
+    plan.insert(plan.begin() + index, i);
   }
-  std::ranges::sort(alive);
-  std::vector<std::size_t> order;
-  for (const auto& [rtt, index] : alive) {
-    if (!order.empty()) servers_[index].age();
-    order.push_back(index);
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    if (!plan.empty() && i != plan.front() && !servers_[i].down(now)) servers_[i].age();
   }
-  return order;
+  return plan;
 }
 
 Instant GroupHealth::recovered() const noexcept {

@@ -10,6 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <boost/container/static_vector.hpp>
+
 #include "base/clock.h"
 #include "engine/snapshot.h"
 
@@ -78,6 +80,13 @@ class ServerHealth {
   std::atomic<bool> checked_{false};
 };
 
+/// The most servers that one question is put to; each may cost a UDP and a TCP query, so a client
+/// can make us send six packets at most (CAMP, NXNSAttack), and a check of each silent server.
+inline constexpr std::size_t kMostAttempts = 3;
+
+/// Servers, by their index in the group, in the order in which they are asked.
+using Plan = boost::container::static_vector<std::size_t, kMostAttempts>;
+
 /// The servers of one group, in the group's order. Any thread.
 class GroupHealth {
  public:
@@ -89,8 +98,8 @@ class GroupHealth {
   /// False while the whole group is remembered as dead.
   [[nodiscard]] bool any_alive(Instant now) const noexcept;
 
-  /// The servers that are not down, the fastest first.
-  [[nodiscard]] std::vector<std::size_t> order(Instant now);
+  /// Whom to ask: the fastest of the servers that are not down, the fastest first.
+  [[nodiscard]] Plan plan(Instant now);
 
   /// When one of them last came back.
   [[nodiscard]] Instant recovered() const noexcept;

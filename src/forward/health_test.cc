@@ -1,8 +1,6 @@
 #include "forward/health.h"
 
-#include <cstddef>
 #include <tuple>
-#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -15,9 +13,9 @@ TEST(GroupHealth, FastestFirstAndTheOthersGetTheirTurn) {
   group.server(0).answered(now, Microseconds(2000));
   group.server(1).answered(now, Microseconds(1000));
   group.server(2).answered(now, Microseconds(3000));
-  EXPECT_EQ(group.order(now), (std::vector<std::size_t>{1, 0, 2}));
-  for (int i = 0; i < 100; ++i) std::ignore = group.order(now);
-  EXPECT_NE(group.order(now).front(), 1U);
+  EXPECT_EQ(group.plan(now), (Plan{1, 0, 2}));
+  for (int i = 0; i < 100; ++i) std::ignore = group.plan(now);
+  EXPECT_NE(group.plan(now).front(), 1U);
 }
 
 TEST(ServerHealth, GoesDownAndComesBack) {

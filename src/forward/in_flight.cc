@@ -1,6 +1,5 @@
 #include "forward/in_flight.h"
 
-#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -22,36 +21,35 @@ InFlight::Joined InFlight::join(const cache::Key& key, boost::asio::io_context& 
   const auto found = in.entries.find(key);
   if (found != in.entries.end()) {
     ++waiters_;
-    found->second.waiters.push_back({&loop, std::move(done)});
+    found->second.more.push_back({&loop, std::move(done)});
     return Joined::kJoined;
   }
   if (questions_ >= limits_.questions) return Joined::kFull;
   ++questions_;
   ++waiters_;
-  Entry& entry = in.entries[key];
-  entry.asker = &loop;
-  entry.waiters.push_back({&loop, std::move(done)});
+  in.entries.emplace(key, Entry{.first = {&loop, std::move(done)}, .more = {}});
   return Joined::kFirst;
 }
 
 void InFlight::finish(const cache::Key& key, boost::asio::io_context& own,
                       const engine::UpstreamResult& result) {
-  std::vector<Waiter> waiters;
+  Entry entry;
   {
     Shard& in = shard(key);
     const std::lock_guard lock(in.mutex);
     const auto found = in.entries.find(key);
     if (found == in.entries.end()) return;
-    waiters = std::move(found->second.waiters);
+    entry = std::move(found->second);
     in.entries.erase(found);
     --questions_;
-    waiters_ -= waiters.size();
+    waiters_ -= 1 + entry.more.size();
     // Posted under the lock, so that `leave` can promise that its loop is left alone.
-    for (Waiter& waiter : waiters) {
+    for (Waiter& waiter : entry.more) {
       if (waiter.loop != &own) post(waiter, result);
     }
   }
-  for (Waiter& waiter : waiters) {
+  entry.first.done(result);
+  for (Waiter& waiter : entry.more) {
     if (waiter.loop == &own) waiter.done(result);
   }
 }
@@ -61,22 +59,28 @@ void InFlight::leave(boost::asio::io_context& loop) {
   for (Shard& each : shards_) {
     const std::lock_guard lock(each.mutex);
     for (auto entry = each.entries.begin(); entry != each.entries.end();) {
-      const bool orphaned = entry->second.asker == &loop;
+      const bool orphaned = entry->second.first.loop == &loop;
       std::vector<Waiter> staying;
-      for (Waiter& waiter : entry->second.waiters) {
+      for (Waiter& waiter : entry->second.more) {
         if (waiter.loop == &loop) {
-          --waiters_;
           dropped.push_back(std::move(waiter));
         } else if (orphaned) {
-          --waiters_;
           post(waiter, {nullptr, engine::UpstreamFailure::kOverload});
         } else {
           staying.push_back(std::move(waiter));
+          continue;
         }
+        --waiters_;
       }
-      entry->second.waiters = std::move(staying);
-      if (orphaned) --questions_;
-      entry = orphaned ? each.entries.erase(entry) : std::next(entry);
+      entry->second.more = std::move(staying);
+      if (!orphaned) {
+        ++entry;
+        continue;
+      }
+      dropped.push_back(std::move(entry->second.first));
+      --waiters_;
+      --questions_;
+      each.entries.erase(entry++);
     }
   }
 }

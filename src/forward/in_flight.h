@@ -6,10 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <unordered_map>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "cache/cache.h"
 #include "engine/upstream.h"
@@ -37,7 +37,8 @@ class InFlight {
   [[nodiscard]] Joined join(const cache::Key& key, boost::asio::io_context& loop,
                             engine::UpstreamCallback& done);
 
-  /// Tells all who wait for `key`: those of `own` now, the others by post to their loops.
+  /// For the loop that joined first: tells all who wait for `key`, those of `own` now, the others by
+  /// post to their loops.
   void finish(const cache::Key& key, boost::asio::io_context& own,
               const engine::UpstreamResult& result);
 
@@ -49,16 +50,17 @@ class InFlight {
 
  private:
   struct Waiter {
-    boost::asio::io_context* loop;
+    boost::asio::io_context* loop = nullptr;
     engine::UpstreamCallback done;
   };
+  /// The first waiter is the one who asks.
   struct Entry {
-    boost::asio::io_context* asker = nullptr;
-    std::vector<Waiter> waiters;
+    Waiter first;
+    std::vector<Waiter> more;
   };
   struct Shard {
     std::mutex mutex;
-    std::unordered_map<cache::Key, Entry, cache::KeyHash> entries;
+    boost::unordered_flat_map<cache::Key, Entry, cache::KeyHash> entries;
   };
   static constexpr std::size_t kShards = 16;
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
@@ -14,7 +13,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cache/cache.h"
-#include "engine/snapshot.h"
 #include "forward/exchange.h"
 #include "forward/health.h"
 #include "wire/name.h"
@@ -25,6 +23,8 @@ namespace nxgate::forward {
 namespace {
 
 using boost::asio::awaitable;
+using boost::asio::redirect_error;
+using boost::asio::use_awaitable;
 
 constexpr Milliseconds kFirstDelay{100};
 constexpr Milliseconds kLeastDelay{1000};
@@ -39,26 +39,39 @@ cache::Key root_ns(const cache::Key& missed) {
   return key;
 }
 
-/// Runs one exchange and cancels it when `time` is over.
-awaitable<Reply> ask_for(Bench& bench, std::shared_ptr<Exchange> exchange, Milliseconds time) {
-  boost::asio::steady_timer timer(bench.loop, time);
-  timer.async_wait([exchange](const boost::system::error_code& error) {
-    if (!error) exchange->cancel();
-  });
-  co_return co_await exchange->run();
-}
+/// Puts `key` to the server and waits, but not longer than kPatience.
+class Asking final : private Exchange::Owner {
+ public:
+  Asking(Bench& bench, const Probe& probe, const cache::Key& key)
+      : exchange_(bench, *this), patience_(bench.loop, kPatience) {
+    exchange_.start(probe.group, probe.server, key, false, Clock::now());
+  }
+
+  /// Whether it replied at all.
+  awaitable<bool> replied() {
+    boost::system::error_code cancelled;
+    if (!over_) co_await patience_.async_wait(redirect_error(use_awaitable, cancelled));
+    exchange_.cancel();
+    co_return exchange_.replied() || exchange_.outcome() == Outcome::kAnswered ||
+        exchange_.outcome() == Outcome::kBadAnswer;
+  }
+
+ private:
+  void ended(Exchange&, Instant) override {
+    over_ = true;
+    patience_.cancel();
+  }
+
+  Exchange exchange_;
+  boost::asio::steady_timer patience_;
+  bool over_ = false;
+};
 
 /// Whether the server replies to `key` with anything, which its health then knows too.
 awaitable<bool> replies(Bench& bench, const Probe& probe, const cache::Key& key) {
-  const engine::UpstreamGroup& group = *probe.group;
-  auto exchange =
-      std::make_shared<Exchange>(bench, group.servers[probe.server], group.netns, key, false);
-  const Reply reply = co_await ask_for(bench, exchange, kPatience);
-  if (reply.outcome != Outcome::kAnswered && reply.outcome != Outcome::kBadAnswer &&
-      !exchange->replied()) {
-    co_return false;
-  }
-  probe.health->server(probe.server).reached(Clock::now());
+  Asking asking(bench, probe, key);
+  if (!co_await asking.replied()) co_return false;
+  probe.group->health->server(probe.server).reached(Clock::now());
   co_return true;
 }
 
@@ -66,14 +79,14 @@ awaitable<bool> replies(Bench& bench, const Probe& probe, const cache::Key& key)
 
 awaitable<void> check_silent_server(Bench& bench, Probe probe) {
   co_await replies(bench, probe, root_ns(probe.missed));
-  probe.health->server(probe.server).release_check();
+  probe.group->health->server(probe.server).release_check();
 }
 
 awaitable<void> probe_until_back(Bench& bench, Probe probe) {
-  ServerHealth& server = probe.health->server(probe.server);
+  ServerHealth& server = probe.group->health->server(probe.server);
   const Instant began = Clock::now();
   Milliseconds delay = kFirstDelay;
-  const std::string address = probe.group->servers[probe.server].endpoint.to_string();
+  const std::string address = probe.group->server(probe.server).endpoint.to_string();
   log::repeated("down " + address,
                 "upstream " + address + " doesn't answer; it is passed over until it does");
   boost::asio::steady_timer timer(bench.loop);
@@ -81,9 +94,9 @@ awaitable<void> probe_until_back(Bench& bench, Probe probe) {
     server.stay_down(Clock::now() + delay + kPatience + kMargin);
     timer.expires_after(delay);
     boost::system::error_code error;
-    co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, error));
+    co_await timer.async_wait(redirect_error(use_awaitable, error));
     const Instant now = Clock::now();
-    if (!server.down(now) || now - probe.health->last_interest() > kInterest) break;
+    if (!server.down(now) || now - probe.group->health->last_interest() > kInterest) break;
     const cache::Key key = ask_root ? root_ns(probe.missed) : probe.missed;
     if (co_await replies(bench, probe, key)) log::info("upstream {} answers again", address);
     if (!server.down(Clock::now())) break;

@@ -8,16 +8,14 @@
 
 #include "base/clock.h"
 #include "cache/cache.h"
-#include "engine/snapshot.h"
 #include "forward/exchange.h"
-#include "forward/health.h"
+#include "forward/group.h"
 
 namespace nxgate::forward {
 
 /// A server that is down, and the question that it missed.
 struct Probe {
-  std::shared_ptr<const engine::UpstreamGroup> group;
-  std::shared_ptr<GroupHealth> health;
+  std::shared_ptr<Group> group;
   std::size_t server = 0;
   cache::Key missed;
 };

@@ -1,0 +1,130 @@
+#include "forward/port.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/system/error_code.hpp>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "sys/datagrams.h"
+#include "sys/descriptor.h"
+#include "sys/socket.h"
+
+namespace nxgate::forward {
+
+using boost::system::error_code;
+using Socket = boost::asio::posix::stream_descriptor;
+
+namespace {
+
+std::uint16_t id_of(Bytes message) noexcept {
+  return static_cast<std::uint16_t>(message[0] << 8 | message[1]);
+}
+
+}  // namespace
+
+Port::Port(PortYard& yard, sys::Descriptor socket)
+    : yard_(yard), socket_(yard.loop, socket.release()) {
+  guests_.reserve(kMostQueries);
+}
+
+std::uint16_t Port::draw_id() {
+  std::array<std::uint8_t, 2> bytes;
+  while (true) {
+    yard_.entropy.fill(bytes);
+    const std::uint16_t id = id_of(bytes);
+    if (!guests_.contains(id)) return id;
+  }
+}
+
+void Port::enter(std::uint16_t id, PortGuest& guest) {
+  if (guests_.empty()) wait();
+  if (unsent_.empty()) {
+    boost::asio::post(yard_.loop, [weak = weak_from_this()] {
+      if (const auto port = weak.lock()) port->flush();
+    });
+  }
+  guests_.emplace(id, &guest);
+  unsent_.push_back(id);
+}
+
+void Port::leave(std::uint16_t id) noexcept { guests_.find(id)->second = nullptr; }
+
+void Port::wait() {
+  socket_.async_wait(Socket::wait_read, [weak = weak_from_this()](const error_code& error) {
+    if (const auto port = weak.lock(); port && !error) port->read();
+  });
+}
+
+void Port::read() {
+  const auto count = yard_.received.receive(socket_.native_handle());
+  if (!count) return fail_all(count.error());
+  const Instant now = Clock::now();
+  for (std::size_t i = 0; i < *count; ++i) deliver(yard_.received.message(i), now);
+  if (!closed_) wait();
+}
+
+/// A message with an id that was never used may still be an attempt to guess somebody's.
+void Port::deliver(Bytes message, Instant now) {
+  const auto known = message.size() < 2 ? guests_.end() : guests_.find(id_of(message));
+  if (known != guests_.end()) {
+    if (known->second == nullptr || known->second->receive(message, true, now)) return;
+  } else {
+    for (const auto& [other, guest] : guests_) {
+      if (guest != nullptr) guest->receive(message, false, now);
+    }
+  }
+  if (++junk_ == kMostJunk) fail_all(0);
+}
+
+void Port::flush() {
+  std::array<Bytes, sys::Datagrams::kMessages> queries;
+  std::size_t count = 0;
+  const auto send = [&] {
+    for (std::size_t done = 0; done < count;) {
+      const auto sent =
+          sys::send_datagrams(socket_.native_handle(), std::span(queries).subspan(done, count - done));
+      if (!sent) return sent.error();
+      done += *sent;
+    }
+    count = 0;
+    return 0;
+  };
+  int error = 0;
+  for (const std::uint16_t id : std::exchange(unsent_, {})) {
+    const PortGuest* const guest = guests_.find(id)->second;
+    if (guest == nullptr) continue;
+    queries[count++] = guest->query();
+    if (count == queries.size() && (error = send()) != 0) break;
+  }
+  if (error == 0 && count != 0) error = send();
+  if (error != 0) fail_all(error);
+}
+
+/// The guests ask elsewhere.
+void Port::fail_all(int error) {
+  closed_ = true;
+  for (const auto& [id, guest] : guests_) {
+    if (guest != nullptr) guest->fail(error);
+  }
+}
+
+std::expected<std::shared_ptr<Port>, std::error_code> Channel::port() {
+  if (port_ && !port_->full()) return port_;
+  auto opened = sys::open_upstream_socket(sys::SocketKind::kUdp, server_, netns_);
+  if (!opened) return std::unexpected(opened.error());
+  port_ = std::make_shared<Port>(yard_, *std::move(opened));
+  yard_.alarms.set(*this, Clock::now() + kOpenFor);
+  return port_;
+}
+
+}  // namespace nxgate::forward

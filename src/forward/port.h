@@ -1,0 +1,113 @@
+// The sockets from which one server is asked.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "forward/alarm.h"
+#include "forward/entropy.h"
+#include "sys/datagrams.h"
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+
+namespace nxgate::forward {
+
+/// Somebody whose query waits at a port for its answer. It leaves the port when it has what it
+/// wants, which it may do in any of these calls.
+class PortGuest {
+ public:
+  /// The bytes to send; they stay what and where they are while the guest is there.
+  [[nodiscard]] virtual Bytes query() const noexcept = 0;
+  /// A message came with the guest's id, or with one that is nobody's. False if it is junk to it.
+  virtual bool receive(Bytes message, bool own_id, Instant now) = 0;
+  /// The network can't deliver, by errno; or, with 0, too much junk comes to trust this port.
+  virtual void fail(int error) = 0;
+
+ protected:
+  ~PortGuest() = default;
+};
+
+/// What all ports of one worker share; the buffers are used between two turns of the loop only.
+struct PortYard {
+  explicit PortYard(boost::asio::io_context& io_context) : loop(io_context), alarms(io_context) {}
+
+  boost::asio::io_context& loop;
+  Alarms alarms;
+  Entropy entropy;
+  sys::Datagrams received;
+};
+
+/// A UDP socket connected to one server from a random port (RFC 5452 section 9.2), and the queries
+/// that wait there. It lives as long as somebody holds it: its guests do. What guests send in one
+/// turn of the loop leaves by one system call, and so it comes back. One thread.
+class Port : public std::enable_shared_from_this<Port> {
+ public:
+  /// The most queries that share a port in its life.
+  static constexpr std::size_t kMostQueries = 256;
+
+  Port(PortYard& yard, sys::Descriptor socket);
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  [[nodiscard]] bool full() const noexcept { return closed_ || guests_.size() >= kMostQueries; }
+
+  /// A random id that no query of this port has had. The port must not be full.
+  [[nodiscard]] std::uint16_t draw_id();
+  /// Takes in a guest, whose query goes out soon.
+  void enter(std::uint16_t id, PortGuest& guest);
+  void leave(std::uint16_t id) noexcept;
+
+ private:
+  /// After so many messages that were nobody's answer the guests are told not to wait here.
+  static constexpr int kMostJunk = 64;
+
+  void wait();
+  void read();
+  void deliver(Bytes message, Instant now);
+  void flush();
+  void fail_all(int error);
+
+  PortYard& yard_;
+  boost::asio::posix::stream_descriptor socket_;
+  /// By id, without those that left: a late answer is known by its id, and is no junk.
+  boost::unordered_flat_map<std::uint16_t, PortGuest*> guests_;
+  std::vector<std::uint16_t> unsent_;
+  int junk_ = 0;
+  bool closed_ = false;
+};
+
+/// The ports to one server. Opening one costs as much as an answer, so the questions of a burst
+/// share it; a port takes new questions for 10 ms only, so that nobody has the time to find it
+/// (CVE-2020-25705). One thread.
+class Channel final : private Alarm {
+ public:
+  /// Everything must outlive it.
+  Channel(PortYard& yard, const Endpoint& server, sys::NetnsRef netns)
+      : yard_(yard), server_(server), netns_(std::move(netns)) {}
+
+  /// A port that has room.
+  [[nodiscard]] std::expected<std::shared_ptr<Port>, std::error_code> port();
+
+ private:
+  static constexpr Milliseconds kOpenFor{10};
+
+  void ring() override { port_.reset(); }
+
+  PortYard& yard_;
+  Endpoint server_;
+  sys::NetnsRef netns_;
+  std::shared_ptr<Port> port_;
+};
+
+}  // namespace nxgate::forward

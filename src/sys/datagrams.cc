@@ -1,0 +1,73 @@
+#include "sys/datagrams.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+
+#include <sys/socket.h>
+
+#include "base/bytes.h"
+
+namespace nxgate::sys {
+namespace {
+
+/// Not a multiple of 4096, or the fronts of all messages would fight for one set of the L1 cache.
+constexpr std::size_t kStride = Datagrams::kMessageSize + 128;
+
+}  // namespace
+
+struct Datagrams::Buffers {
+  std::array<mmsghdr, kMessages> headers{};
+  std::array<iovec, kMessages> parts{};
+  // Not cleared: pages that no message reaches are never touched and cost no memory.
+  std::unique_ptr<std::uint8_t[]> bytes =
+      std::make_unique_for_overwrite<std::uint8_t[]>(kMessages * kStride);
+
+  Buffers() noexcept {
+    for (std::size_t i = 0; i < kMessages; ++i) {
+      parts[i] = {.iov_base = bytes.get() + i * kStride, .iov_len = kMessageSize};
+      headers[i].msg_hdr.msg_iov = &parts[i];
+      headers[i].msg_hdr.msg_iovlen = 1;
+    }
+  }
+};
+
+Datagrams::Datagrams() : buffers_(std::make_unique<Buffers>()) {}
+Datagrams::~Datagrams() = default;
+
+std::expected<std::size_t, int> Datagrams::receive(int socket) noexcept {
+  const int count =
+      ::recvmmsg(socket, buffers_->headers.data(), kMessages, MSG_DONTWAIT, nullptr);
+  if (count >= 0) return static_cast<std::size_t>(count);
+  if (errno == EAGAIN || errno == EINTR) return 0;
+  return std::unexpected(errno);
+}
+
+Bytes Datagrams::message(std::size_t index) const noexcept {
+  return {buffers_->bytes.get() + index * kStride, buffers_->headers[index].msg_len};
+}
+
+std::expected<std::size_t, int> send_datagrams(int socket,
+                                               std::span<const Bytes> messages) noexcept {
+  std::array<mmsghdr, Datagrams::kMessages> headers;
+  std::array<iovec, Datagrams::kMessages> parts;
+  const std::size_t count = std::min(messages.size(), headers.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    parts[i] = {.iov_base = const_cast<std::uint8_t*>(messages[i].data()),
+                .iov_len = messages[i].size()};
+    headers[i] = {.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}, .msg_len = 0};
+  }
+  while (true) {
+    const int sent = ::sendmmsg(socket, headers.data(), static_cast<unsigned>(count),
+                                MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) return static_cast<std::size_t>(sent);
+    if (errno != EINTR) return std::unexpected(errno);
+  }
+}
+
+}  // namespace nxgate::sys
