@@ -8,11 +8,14 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <span>
+#include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "wire/answer.h"
 
@@ -23,9 +26,17 @@ namespace {
 constexpr std::size_t kOverhead = 128;
 
 std::size_t cost(const Answer& answer) {
-  return sizeof(Answer) + kOverhead + answer.body.capacity() +
-         answer.ttl_offsets.capacity() * sizeof(answer.ttl_offsets[0]) +
-         answer.targets.capacity() * sizeof(answer.targets[0]);
+  return sizeof(Answer) + kOverhead + answer.body.size() + answer.ttl_offsets.size_bytes() +
+         answer.targets.size_bytes();
+}
+
+/// Copies `parts` to `at`, which moves behind them.
+template <class Part>
+std::span<const Part> place(std::span<const Part> parts, std::byte*& at) {
+  Part* const first = reinterpret_cast<Part*>(at);
+  std::uninitialized_copy(parts.begin(), parts.end(), first);
+  at += parts.size_bytes();
+  return {first, parts.size()};
 }
 
 std::uint32_t bounded_ttl(std::uint32_t ttl, std::uint32_t least, std::uint32_t most) noexcept {
@@ -83,11 +94,37 @@ struct Cache::Shard {
   std::size_t bytes = 0;
 };
 
-std::shared_ptr<const Answer> make_answer(const Key& key, const wire::ScrubbedAnswer& scrubbed,
+static_assert(std::is_trivially_destructible_v<Answer>);
+
+std::shared_ptr<Answer> new_answer(Bytes body, std::span<const std::uint16_t> ttl_offsets,
+                                   std::span<const wire::DomainName> targets) {
+  using Block = std::max_align_t;
+  const std::size_t size =
+      sizeof(Answer) + ttl_offsets.size_bytes() + targets.size_bytes() + body.size();
+  const auto memory =
+      std::make_shared_for_overwrite<Block[]>((size + sizeof(Block) - 1) / sizeof(Block));
+  auto* at = reinterpret_cast<std::byte*>(memory.get());
+  auto* const answer = new (at) Answer;
+  at += sizeof(Answer);
+  answer->ttl_offsets = place(ttl_offsets, at);
+  answer->targets = place(targets, at);
+  answer->body = place(body, at);
+  return {memory, answer};
+}
+
+std::shared_ptr<const Answer> make_answer(const Key& key, wire::ScrubbedAnswer& scrubbed,
                                           const Limits& limits, Instant now) {
   const std::uint32_t most =
       scrubbed.negative ? std::min(limits.most_ttl, limits.most_negative_ttl) : limits.most_ttl;
-  auto answer = std::make_shared<Answer>();
+  for (const std::uint16_t offset : scrubbed.ttl_offsets()) {
+    std::uint8_t* const at = scrubbed.bytes.data() + offset;
+    std::uint32_t ttl = 0;
+    for (int i = 0; i < 4; ++i) ttl = ttl << 8 | at[i];
+    ttl = bounded_ttl(ttl, limits.least_ttl, most);
+    for (int i = 3; i >= 0; --i, ttl >>= 8) at[i] = static_cast<std::uint8_t>(ttl);
+  }
+  auto answer = new_answer(scrubbed.body(), scrubbed.ttl_offsets(),
+                           std::span(scrubbed.targets).first(scrubbed.target_count));
   answer->key = key;
   answer->rcode = scrubbed.rcode;
   answer->answers = scrubbed.answers;
@@ -95,17 +132,6 @@ std::shared_ptr<const Answer> make_answer(const Key& key, const wire::ScrubbedAn
   answer->negative = scrubbed.negative;
   answer->stored = now;
   answer->ttl = bounded_ttl(scrubbed.ttl, limits.least_ttl, most);
-  answer->body.assign(scrubbed.body().begin(), scrubbed.body().end());
-  answer->ttl_offsets.assign(scrubbed.ttl_offsets().begin(), scrubbed.ttl_offsets().end());
-  answer->targets.assign(scrubbed.targets.begin(),
-                         scrubbed.targets.begin() + scrubbed.target_count);
-  for (const std::uint16_t offset : answer->ttl_offsets) {
-    std::uint8_t* const at = answer->body.data() + offset;
-    std::uint32_t ttl = 0;
-    for (int i = 0; i < 4; ++i) ttl = ttl << 8 | at[i];
-    ttl = bounded_ttl(ttl, limits.least_ttl, most);
-    for (int i = 3; i >= 0; --i, ttl >>= 8) at[i] = static_cast<std::uint8_t>(ttl);
-  }
   return answer;
 }
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <vector>
+#include <span>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -42,12 +42,17 @@ struct Answer {
   bool negative = false;
   Instant stored;
   std::uint32_t ttl = 0;  ///< seconds from `stored`, after caps and floors
-  std::vector<std::uint8_t> body;
-  std::vector<std::uint16_t> ttl_offsets;
-  std::vector<wire::DomainName> targets;
+  Bytes body;
+  std::span<const std::uint16_t> ttl_offsets;
+  std::span<const wire::DomainName> targets;
   /// Set by the first who asks for a fresh one before this one ends, so that only one does.
   mutable std::atomic<bool> refreshing{false};
 };
+
+/// An answer and copies of its parts, in one piece of memory.
+[[nodiscard]] std::shared_ptr<Answer> new_answer(Bytes body,
+                                                 std::span<const std::uint16_t> ttl_offsets,
+                                                 std::span<const wire::DomainName> targets);
 
 /// Bounds on what is kept, from the configuration.
 struct Limits {
@@ -59,9 +64,10 @@ struct Limits {
                                            ///< (RFC 8767); 0 for not at all
 };
 
-/// Makes a storable answer: TTLs capped and raised as `limits` say (a TTL of 0 stays 0).
+/// Makes a storable answer. The TTLs in `scrubbed` are capped and raised as `limits` say, but 0
+/// stays 0.
 [[nodiscard]] std::shared_ptr<const Answer> make_answer(const Key& key,
-                                                        const wire::ScrubbedAnswer& scrubbed,
+                                                        wire::ScrubbedAnswer& scrubbed,
                                                         const Limits& limits, Instant now);
 
 /// Whole seconds since `answer` was stored; it is stale once they reach its TTL.

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/recycled.h"
 #include "base/snapshot.h"
 #include "cache/cache.h"
 #include "engine/cookie.h"
@@ -90,7 +91,7 @@ void grant_targets(const Decision& decision, const cache::Answer& answer, Instan
 }  // namespace
 
 /// A request that waits for an upstream, with all that its reply needs.
-struct Engine::Pending {
+struct Engine::Pending final : Recycled<Engine::Pending> {
   std::shared_ptr<const Snapshot> snapshot;  // keeps the policy in `decision` alive
   wire::Query query;
   std::array<std::uint8_t, wire::kLongestName + 4> question{};  // what query.question_wire shows

@@ -135,15 +135,15 @@ class EngineTest : public testing::Test {
     return reply;
   }
 
-  std::shared_ptr<cache::Answer> address_answer(const cache::Key& key, std::uint32_t ttl = 60) {
-    auto answer = std::make_shared<cache::Answer>();
+  std::shared_ptr<cache::Answer> address_answer(const cache::Key& key, std::uint32_t ttl = 60,
+                                                std::vector<wire::DomainName> targets = {}) {
+    const std::vector<std::uint8_t> body{
+        0xc0, 12, 0, 1, 0, 1, 0, 0, 0, static_cast<std::uint8_t>(ttl), 0, 4, 9, 9, 9, 9};
+    auto answer = cache::new_answer(body, std::array<std::uint16_t, 1>{6}, targets);
     answer->key = key;
     answer->answers = 1;
     answer->stored = now;
     answer->ttl = ttl;
-    answer->body = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, static_cast<std::uint8_t>(ttl),
-                    0,    4,  9, 9, 9, 9};
-    answer->ttl_offsets = {6};
     return answer;
   }
 
@@ -328,8 +328,8 @@ TEST_F(EngineTest, FailureIsServFailOrByOptionNxDomain) {
 TEST_F(EngineTest, CnameTargetIsGrantedButNotAgainstADenyRule) {
   use({.allow = {"example.com"}, .deny = {"bad.net"}});
   ask("example.com");
-  auto answer = address_answer(upstream.asked.at(0));
-  answer->targets = {name("edge.cdn.net"), name("bad.net")};
+  const auto answer =
+      address_answer(upstream.asked.at(0), 60, {name("edge.cdn.net"), name("bad.net")});
   upstream.waiting.at(0)({answer, UpstreamFailure::kNone});
   ask("edge.cdn.net");
   EXPECT_EQ(disposition, Disposition::kPending);
@@ -367,8 +367,8 @@ TEST_F(EngineTest, NewNamesBelowARuleArePaidFor) {
 TEST_F(EngineTest, TargetsOfCnamesArePaidForLikeOtherNames) {
   use_policy(limited({.new_names = 1}));
   ask("example.com");
-  auto answer = address_answer(upstream.asked.at(0));
-  answer->targets = {name("a.cdn.net"), name("b.cdn.net")};
+  const auto answer =
+      address_answer(upstream.asked.at(0), 60, {name("a.cdn.net"), name("b.cdn.net")});
   upstream.waiting.at(0)({answer, UpstreamFailure::kNone});
   ask("a.cdn.net");
   EXPECT_EQ(disposition, Disposition::kPending);

@@ -175,11 +175,11 @@ void Exchange::note(Outcome outcome, std::string_view words, Instant now) {
   outcome_ = outcome;
   if (!log::enabled(log::Level::kExchange)) return;
   const std::chrono::duration<double, std::milli> time = now - started_;
-  log::write(log::Level::kExchange,
-             fmt::format("{} {} {} {}: {} in {:.1f} ms",
-                         group_->server(server_).endpoint.to_string(), tcp_ ? "tcp" : "udp",
-                         key_->question.name.to_text(), to_string(key_->question.type), words,
-                         time.count()));
+  log::write(
+      log::Level::kExchange,
+      fmt::format("{} {} {} {}: {} in {:.1f} ms", group_->server(server_).endpoint.to_string(),
+                  tcp_ ? "tcp" : "udp", key_->question.name.to_text(),
+                  to_string(key_->question.type), words, time.count()));
 }
 
 void Exchange::finish(Instant now) {

@@ -4,15 +4,17 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
+#include <map>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
 #include "forward/forward_fixture.h"
+#include "forward/port.h"
 #include "forward/scripted_upstream.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
@@ -134,7 +136,7 @@ TEST_F(Forward, MalformedAnswersAreAFailureAndRemembered) {
   EXPECT_EQ(upstream.seen().size(), 2U);
 }
 
-TEST_F(Forward, IdsPortsAndLettersAreRandom) {
+TEST_F(Forward, IdsAndLettersAreRandom) {
   constexpr int kQueries = 2000;
   const ScriptedUpstream upstream(answering);
   use({&upstream}, Milliseconds(2000));
@@ -142,33 +144,49 @@ TEST_F(Forward, IdsPortsAndLettersAreRandom) {
     ASSERT_TRUE(ask(key_of("abcdefghijklmnop" + std::to_string(i) + ".example")).answer) << i;
   }
   std::set<int> ids;
-  std::set<int> ports;
   std::array<int, 16> id_nibbles{};
-  std::array<int, 16> port_nibbles{};
   int capitals = 0;
-  int steps = 0;  // ids or ports that follow their predecessor closely
   const auto seen = upstream.seen();
-  for (std::size_t i = 0; i < seen.size(); ++i) {
-    const int id = seen[i].query[0] << 8 | seen[i].query[1];
+  for (const Seen& each : seen) {
+    const int id = each.query[0] << 8 | each.query[1];
     ids.insert(id);
-    ports.insert(seen[i].client_port);
     ++id_nibbles[static_cast<std::size_t>(id >> 12)];
-    ++port_nibbles[seen[i].client_port & 15];
-    for (std::size_t at = 13; at < 13 + 16; ++at) capitals += seen[i].query[at] < 'a' ? 1 : 0;
-    if (i > 0 && std::abs(seen[i].client_port - seen[i - 1].client_port) < 8) ++steps;
+    for (std::size_t at = 13; at < 13 + 16; ++at) capitals += each.query[at] < 'a' ? 1 : 0;
   }
-  const auto chi_square = [&](const std::array<int, 16>& counts) {
-    const double expected = static_cast<double>(seen.size()) / 16;
-    double sum = 0;
-    for (const int count : counts) sum += (count - expected) * (count - expected) / expected;
-    return sum;
-  };
-  EXPECT_GT(ids.size(), kQueries * 95 / 100);    // 1970 expected
-  EXPECT_GT(ports.size(), kQueries * 90 / 100);  // of at least some 28,000 ports
-  EXPECT_LT(steps, 20);
-  EXPECT_LT(chi_square(id_nibbles), 50);  // 15 degrees of freedom: 1 in 80,000
-  EXPECT_LT(chi_square(port_nibbles), 50);
+  const double expected = static_cast<double>(seen.size()) / 16;
+  double chi_square = 0;
+  for (const int count : id_nibbles)
+    chi_square += (count - expected) * (count - expected) / expected;
+  EXPECT_GT(ids.size(), kQueries * 95 / 100);  // 1970 expected
+  EXPECT_LT(chi_square, 50);                   // 15 degrees of freedom: 1 in 80,000
   EXPECT_NEAR(capitals, kQueries * 8, kQueries / 2);
+}
+
+TEST_F(Forward, ABurstSharesAPortAndTheNextHasAnother) {
+  const ScriptedUpstream upstream(answering);
+  use({&upstream}, Milliseconds(2000));
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(ask(key_of("alone" + std::to_string(i) + ".example")).answer) << i;
+    std::this_thread::sleep_for(Milliseconds(15));
+    run_for(Milliseconds(1));
+  }
+  std::set<int> alone;
+  for (const Seen& each : upstream.seen()) alone.insert(each.client_port);
+  EXPECT_GE(alone.size(), 39U);
+
+  constexpr int kBurst = 400;
+  int answered = 0;
+  for (int i = 0; i < kBurst; ++i) {
+    forwarder_->submit(key_of("burst" + std::to_string(i) + ".example"),
+                       [&](const UpstreamResult& result) { answered += result.answer ? 1 : 0; });
+  }
+  run_for(Milliseconds(500));
+  EXPECT_EQ(answered, kBurst);
+  std::map<int, std::size_t> of_port;
+  const auto seen = upstream.seen();
+  for (std::size_t i = 40; i < seen.size(); ++i) ++of_port[seen[i].client_port];
+  EXPECT_GE(of_port.size(), 2U);
+  for (const auto& [port, queries] : of_port) EXPECT_LE(queries, Port::kMostQueries) << port;
 }
 
 }  // namespace

@@ -91,8 +91,8 @@ void Port::flush() {
   std::size_t count = 0;
   const auto send = [&] {
     for (std::size_t done = 0; done < count;) {
-      const auto sent =
-          sys::send_datagrams(socket_.native_handle(), std::span(queries).subspan(done, count - done));
+      const auto sent = sys::send_datagrams(socket_.native_handle(),
+                                            std::span(queries).subspan(done, count - done));
       if (!sent) return sent.error();
       done += *sent;
     }

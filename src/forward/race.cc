@@ -84,9 +84,8 @@ void Race::start_next(Instant now) {
 }
 
 void Race::ended(Exchange& exchange, Instant now) {
-  Attempt& attempt = *std::ranges::find(attempts_, &exchange, [](Attempt& each) {
-    return &each.exchange;
-  });
+  Attempt& attempt =
+      *std::ranges::find(attempts_, &exchange, [](Attempt& each) { return &each.exchange; });
   attempt.running = false;
   attempt.outcome = exchange.outcome();
   ServerHealth& server = group_->health->server(attempt.server);
@@ -133,9 +132,7 @@ Milliseconds Race::share(std::size_t server, Instant now) const {
   return std::min(std::max(usual, kLeastShare), left / to_come);
 }
 
-bool Race::any_running() const noexcept {
-  return std::ranges::any_of(begun(), &Attempt::running);
-}
+bool Race::any_running() const noexcept { return std::ranges::any_of(begun(), &Attempt::running); }
 
 /// Ends what still runs. A server that was silent through its share has missed the question, once,
 /// unless it replied to a repetition.

@@ -41,6 +41,8 @@ ScriptedUpstream::ScriptedUpstream(Script script, bool tcp) : script_(std::move(
     udp_ = sys::Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     port = bind_to(udp_.get(), bind_to(tcp_.get(), 0));
   }
+  const int room = 1 << 20;  // for bursts; as much of it as there may be
+  ::setsockopt(udp_.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   if (tcp) {
     ::listen(tcp_.get(), 16);
   } else {

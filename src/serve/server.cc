@@ -86,7 +86,7 @@ void Server::stop() {
 }
 
 bool Server::drained() const {
-  return worker_.pending.use_count() == 1 &&
+  return worker_.pending.use_count() == 1 && worker_.late.empty() &&
          std::ranges::none_of(worker_.sessions, [](const auto& weak) {
            const auto session = weak.lock();
            return session && session->open();

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/recycled.h"
 #include "engine/engine.h"
 #include "serve/handler.h"
 #include "serve/worker.h"
@@ -38,13 +39,25 @@ class UdpListener::Late final : public LateSource {
  public:
   Late(UdpListener& udp, std::size_t index) : udp_(udp), index_(index) {}
   engine::LateReply make_late() override {
-    return [weak = udp_.weak_from_this(), listener = udp_.listener_, pending = udp_.worker_.pending,
-            path = udp_.worker_.batch.return_path(index_)](Bytes reply) {
-      if (const auto udp = weak.lock()) udp->answer_late(path, reply);
+    std::unique_ptr<WayBack> way(new WayBack{
+        .udp = udp_.weak_from_this(),
+        .listener = udp_.listener_,
+        .pending = udp_.worker_.pending,
+        .path = udp_.worker_.batch.return_path(index_),
+    });
+    return [way = std::move(way)](Bytes reply) {
+      if (const auto udp = way->udp.lock()) udp->answer_late(way->path, reply);
     };
   }
 
  private:
+  struct WayBack final : Recycled<WayBack> {
+    std::weak_ptr<UdpListener> udp;
+    std::shared_ptr<const Listener> listener;
+    std::shared_ptr<const bool> pending;
+    sys::UdpBatch::ReturnPath path;
+  };
+
   UdpListener& udp_;
   std::size_t index_;
 };
@@ -110,8 +123,9 @@ void UdpListener::answer(std::size_t index, const engine::Request& request) {
 }
 
 void UdpListener::answer_late(const sys::UdpBatch::ReturnPath& path, Bytes reply) {
-  if (!socket_.is_open() || reply.empty()) return;
-  sys::send_late(socket_.native_handle(), path, reply);
+  if (socket_.is_open() && !reply.empty()) worker_.late.add(shared_from_this(), path, reply);
 }
+
+void UdpListener::send(sys::UdpReplies& replies) { replies.flush(socket_.native_handle()); }
 
 }  // namespace nxgate::serve

@@ -22,6 +22,8 @@ class UdpListener : public std::enable_shared_from_this<UdpListener> {
   UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener, Worker& worker);
 
   void start();
+  /// Sends what came late.
+  void send(sys::UdpReplies& replies);
   /// Receives no more; late replies still leave until `close`.
   void stop_receiving();
   void close();

@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "serve/handler.h"
+#include "serve/late_queue.h"
 #include "serve/limits.h"
 #include "serve/tcp_census.h"
 #include "sys/descriptor.h"
@@ -41,6 +42,7 @@ struct Worker {
   TcpLimits limits;
   TcpCensus& census;
   sys::UdpBatch batch{};
+  LateQueue late{loop};
   std::vector<std::uint8_t> tcp_reply = std::vector<std::uint8_t>(wire::kLargestMessage);
   std::vector<std::weak_ptr<TcpSession>> sessions{};
   /// Each late reply that is still out holds a copy.

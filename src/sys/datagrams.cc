@@ -41,8 +41,7 @@ Datagrams::Datagrams() : buffers_(std::make_unique<Buffers>()) {}
 Datagrams::~Datagrams() = default;
 
 std::expected<std::size_t, int> Datagrams::receive(int socket) noexcept {
-  const int count =
-      ::recvmmsg(socket, buffers_->headers.data(), kMessages, MSG_DONTWAIT, nullptr);
+  const int count = ::recvmmsg(socket, buffers_->headers.data(), kMessages, MSG_DONTWAIT, nullptr);
   if (count >= 0) return static_cast<std::size_t>(count);
   if (errno == EAGAIN || errno == EINTR) return 0;
   return std::unexpected(errno);

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
+#include <utility>
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -46,6 +48,30 @@ std::size_t turn_around(msghdr& message) noexcept {
     return CMSG_SPACE(sizeof value);
   }
   return 0;
+}
+
+/// Resumes after a short sendmmsg; returns how many left.
+std::size_t send_all(int socket, std::span<mmsghdr> messages) noexcept {
+  std::size_t done = 0;
+  std::size_t sent = 0;
+  int waits = 0;
+  while (done < messages.size()) {
+    const int count =
+        ::sendmmsg(socket, &messages[done], static_cast<unsigned>(messages.size() - done),
+                   MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count > 0) {
+      done += static_cast<std::size_t>(count);
+      sent += static_cast<std::size_t>(count);
+    } else if (errno == EAGAIN || errno == ENOBUFS) {
+      if (++waits > kMostWaits) break;
+      // With ENOBUFS it is the device's queue that is full; the socket would look writable at once.
+      pollfd writable{.fd = socket, .events = POLLOUT, .revents = 0};
+      ::poll(&writable, errno == EAGAIN ? 1 : 0, 1);
+    } else if (errno != EINTR) {
+      ++done;  // this one can't be sent: EINVAL, EPERM, EMSGSIZE, ENETUNREACH
+    }
+  }
+  return sent;
 }
 
 }  // namespace
@@ -138,27 +164,7 @@ void UdpBatch::reply(std::size_t index, std::size_t size) noexcept {
 }
 
 std::size_t UdpBatch::flush(int socket) noexcept {
-  Buffers& b = *buffers_;
-  std::size_t done = 0;
-  std::size_t sent = 0;
-  int waits = 0;
-  while (done < b.queued) {
-    const int count = ::sendmmsg(socket, &b.out[done], static_cast<unsigned>(b.queued - done),
-                                 MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count > 0) {
-      done += static_cast<std::size_t>(count);
-      sent += static_cast<std::size_t>(count);
-    } else if (errno == EAGAIN || errno == ENOBUFS) {
-      if (++waits > kMostWaits) break;
-      // With ENOBUFS it is the device's queue that is full; the socket would look writable at once.
-      pollfd writable{.fd = socket, .events = POLLOUT, .revents = 0};
-      ::poll(&writable, errno == EAGAIN ? 1 : 0, 1);
-    } else if (errno != EINTR) {
-      ++done;  // this one can't be sent: EINVAL, EPERM, EMSGSIZE, ENETUNREACH
-    }
-  }
-  b.queued = 0;
-  return sent;
+  return send_all(socket, std::span(buffers_->out).first(std::exchange(buffers_->queued, 0)));
 }
 
 UdpBatch::ReturnPath UdpBatch::return_path(std::size_t index) const noexcept {
@@ -173,18 +179,40 @@ UdpBatch::ReturnPath UdpBatch::return_path(std::size_t index) const noexcept {
   return path;
 }
 
-void send_late(int socket, const UdpBatch::ReturnPath& path, Bytes message) noexcept {
-  UdpBatch::ReturnPath to = path;
-  iovec part{.iov_base = const_cast<std::uint8_t*>(message.data()), .iov_len = message.size()};
-  msghdr header{};
-  header.msg_name = &to.client;
-  header.msg_namelen = to.client_length;
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = to.control_length == 0 ? nullptr : to.control;
-  header.msg_controllen = to.control_length;
-  while (::sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
-  }
+struct UdpReplies::Buffers {
+  std::array<mmsghdr, UdpBatch::kMessages> headers;
+  std::array<iovec, UdpBatch::kMessages> parts;
+  std::array<UdpBatch::ReturnPath, UdpBatch::kMessages> paths;
+  std::unique_ptr<std::uint8_t[]> bytes =
+      std::make_unique_for_overwrite<std::uint8_t[]>(UdpBatch::kMessages * kStride);
+  std::size_t count = 0;
+};
+
+UdpReplies::UdpReplies() : buffers_(std::make_unique<Buffers>()) {}
+UdpReplies::~UdpReplies() = default;
+
+bool UdpReplies::empty() const noexcept { return buffers_->count == 0; }
+bool UdpReplies::full() const noexcept { return buffers_->count == UdpBatch::kMessages; }
+
+void UdpReplies::add(const UdpBatch::ReturnPath& path, Bytes message) noexcept {
+  const std::size_t index = buffers_->count++;
+  UdpBatch::ReturnPath& to = buffers_->paths[index];
+  to = path;
+  std::uint8_t* const bytes = buffers_->bytes.get() + index * kStride;
+  std::memcpy(bytes, message.data(), message.size());
+  buffers_->parts[index] = {.iov_base = bytes, .iov_len = message.size()};
+  buffers_->headers[index] = {
+      .msg_hdr = {.msg_name = &to.client,
+                  .msg_namelen = to.client_length,
+                  .msg_iov = &buffers_->parts[index],
+                  .msg_iovlen = 1,
+                  .msg_control = to.control_length == 0 ? nullptr : to.control,
+                  .msg_controllen = to.control_length},
+      .msg_len = 0};
+}
+
+void UdpReplies::flush(int socket) noexcept {
+  send_all(socket, std::span(buffers_->headers).first(std::exchange(buffers_->count, 0)));
 }
 
 }  // namespace nxgate::sys

@@ -62,7 +62,24 @@ class UdpBatch {
   std::unique_ptr<Buffers> buffers_;
 };
 
-/// Sends one late reply; a failure is final, the client asks again. Any thread.
-void send_late(int socket, const UdpBatch::ReturnPath& path, Bytes message) noexcept;
+/// Late replies of one socket, which leave by one sendmmsg. One thread.
+class UdpReplies {
+ public:
+  UdpReplies();
+  ~UdpReplies();
+  UdpReplies(const UdpReplies&) = delete;
+  UdpReplies& operator=(const UdpReplies&) = delete;
+
+  [[nodiscard]] bool empty() const noexcept;
+  [[nodiscard]] bool full() const noexcept;
+  /// Copies `message`, of at most UdpBatch::kMessageSize bytes; it must not be full.
+  void add(const UdpBatch::ReturnPath& path, Bytes message) noexcept;
+  /// Sends all of them as UdpBatch::flush does, and is empty then.
+  void flush(int socket) noexcept;
+
+ private:
+  struct Buffers;
+  std::unique_ptr<Buffers> buffers_;
+};
 
 }  // namespace nxgate::sys

@@ -119,7 +119,7 @@ TEST(UdpBatch, CutsOffWhatIsTooLong) {
   EXPECT_EQ(batch.message(1).size(), 0U);
 }
 
-TEST(SendLate, FindsItsWayBack) {
+TEST(UdpReplies, FindTheirWayBack) {
   for (const auto& [listen, asked] :
        {std::pair{"0.0.0.0", "127.0.0.2"}, {"127.0.0.1", "127.0.0.1"}, {"::", "::1"}}) {
     const Pair pair(listen, asked);
@@ -128,9 +128,15 @@ TEST(SendLate, FindsItsWayBack) {
     ASSERT_EQ(batch.receive(pair.server.get(), pair.address.wildcard()), 1U);
     const UdpBatch::ReturnPath path = batch.return_path(0);
     EXPECT_EQ(batch.receive(pair.server.get(), pair.address.wildcard()), 0U);
-    const std::uint8_t late[] = {'l', 'a', 't', 'e'};
-    send_late(pair.server.get(), path, late);
+    UdpReplies replies;
+    for (const std::string text : {"late", "later"}) {
+      replies.add(path, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    }
+    EXPECT_FALSE(replies.empty());
+    replies.flush(pair.server.get());
+    EXPECT_TRUE(replies.empty());
     EXPECT_EQ(pair.answer(), "late") << listen;
+    EXPECT_EQ(pair.answer(), "later") << listen;
   }
 }
 

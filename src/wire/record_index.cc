@@ -43,7 +43,8 @@ bool RecordIndex::read(Bytes message, std::size_t question_end, Class qclass) no
                            .rdata_at = static_cast<std::uint16_t>(rdata_at),
                            .rdata_size = rdata_size,
                            .type = type,
-                           .authority = i >= answers};
+                           .authority = i >= answers,
+                           .taken = false};
     }
   }
   return at == message.size();

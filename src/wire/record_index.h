@@ -16,15 +16,16 @@ namespace nxgate::wire {
 inline constexpr std::size_t kMostRecords = 2048;
 
 /// Where one record stands in its message. Its owner is known by hash until it is compared.
+/// Without initialisers, so that an index of mostly unused ones costs nothing to make.
 struct IndexedRecord {
-  std::uint64_t owner_hash = 0;
-  std::uint32_t ttl = 0;  ///< above kLargestTtl read as 0 (RFC 2181 section 8)
-  std::uint16_t owner_at = 0;
-  std::uint16_t rdata_at = 0;
-  std::uint16_t rdata_size = 0;
-  Type type{};
-  bool authority = false;
-  bool taken = false;  ///< is in the scrubbed answer already
+  std::uint64_t owner_hash;
+  std::uint32_t ttl;  ///< above kLargestTtl read as 0 (RFC 2181 section 8)
+  std::uint16_t owner_at;
+  std::uint16_t rdata_at;
+  std::uint16_t rdata_size;
+  Type type;
+  bool authority;
+  bool taken;  ///< is in the scrubbed answer already
 };
 
 /// Answer and authority records of the asked class, and what the OPT said. Some 64 KiB, so that it
