@@ -28,6 +28,14 @@ std::size_t cost(const Answer& answer) {
          answer.targets.capacity() * sizeof(answer.targets[0]);
 }
 
+/// Fetches all of an answer that a hit reads at once, where each line would else wait for the last.
+void prefetch(const Answer& answer) noexcept {
+  __builtin_prefetch(&answer);
+  __builtin_prefetch(&answer.targets);
+  __builtin_prefetch(&answer.key);
+  __builtin_prefetch(&answer.key.hash);
+}
+
 std::uint32_t bounded_ttl(std::uint32_t ttl, std::uint32_t least, std::uint32_t most) noexcept {
   return ttl == 0 ? 0 : std::min(std::max(ttl, least), most);
 }
@@ -130,6 +138,7 @@ std::shared_ptr<const Answer> Cache::find(const Key& key, Instant now) noexcept 
   const auto found = in.index.find(slot);
   if (found == in.index.end()) return nullptr;
   Shard::Entry& entry = *found->second;
+  prefetch(*entry.answer);
   if (!(entry.answer->key == key)) return nullptr;
   if (elapsed_seconds(*entry.answer, now) >= std::uint64_t{entry.answer->ttl} + limits_.stale) {
     in.erase(found->second);
