@@ -76,6 +76,7 @@ version-bind = "nxgate"
 tcp-idle = "5s"
 tcp-clients = 100
 tcp-per-client = 7
+rate-limit = { queries-per-second = 50, burst = 9, ipv4-prefix = 24, ipv6-prefix = 56, truncate = 0 }
 [cache]
 size = "1MiB"
 least-ttl = "1s"
@@ -118,6 +119,11 @@ policy = "ci"
   EXPECT_EQ(server.tcp_idle, Seconds(5));
   EXPECT_EQ(server.tcp_clients, 100U);
   EXPECT_EQ(server.tcp_per_client, 7U);
+  EXPECT_EQ(server.rate_limit, (RateLimitSettings{.queries_per_second = 50,
+                                                  .burst = 9,
+                                                  .ipv4_prefix = 24,
+                                                  .ipv6_prefix = 56,
+                                                  .truncate = 0}));
   EXPECT_EQ(settings.cache.size, 1UL << 20);
   EXPECT_EQ(settings.cache.least_ttl, Seconds(1));
   EXPECT_EQ(settings.cache.most_ttl, Seconds(3600));
@@ -137,7 +143,7 @@ policy = "ci"
   EXPECT_EQ(ci.deny_v6, IpAddress::parse("2001:db8::1"));
   EXPECT_EQ(ci.negative_ttl, Seconds(2));
   ASSERT_EQ(ci.rules.size(), 5U);
-  EXPECT_EQ(ci.rules[0].at, (Location{"n.toml", 26, 10}));
+  EXPECT_EQ(ci.rules[0].at, (Location{"n.toml", 27, 10}));
   EXPECT_EQ(ci.rules[4].at.file, "/etc/nxgate/allow.d/a.list");
   EXPECT_EQ(ci.local.size(), 3U) << "box.test, its reverse name, db.test";
   EXPECT_THAT(ci.suppressed_types, ElementsAre(wire::Type::kAaaa, wire::Type::kHttps));

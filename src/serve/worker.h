@@ -10,6 +10,7 @@
 
 #include "serve/handler.h"
 #include "serve/limits.h"
+#include "serve/rate_limit.h"
 #include "serve/tcp_census.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
@@ -40,6 +41,7 @@ struct Worker {
   Handler& handler;
   TcpLimits limits;
   TcpCensus& census;
+  RateLimit* rate_limit = nullptr;  ///< of all workers; null for none
   sys::UdpBatch batch{};
   std::vector<std::uint8_t> tcp_reply = std::vector<std::uint8_t>(wire::kLargestMessage);
   std::vector<std::weak_ptr<TcpSession>> sessions{};

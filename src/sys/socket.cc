@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include <fmt/core.h>
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -233,6 +234,13 @@ std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
   const Result<void> entered = in_netns(netns, [&] { socket = connected_socket(kind, server); });
   if (!entered) return std::unexpected(make_error_code(std::errc::network_unreachable));
   return socket;
+}
+
+std::uint32_t dropped_messages(int socket) noexcept {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
+  socklen_t size = sizeof values;
+  (void)::getsockopt(socket, SOL_SOCKET, SO_MEMINFO, values.data(), &size);
+  return values[SK_MEMINFO_DROPS];
 }
 
 unsigned interface_index(const std::string& name, const NetnsRef& netns) {

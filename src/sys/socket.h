@@ -75,6 +75,9 @@ enum class Sharing : std::uint8_t {
 [[nodiscard]] std::expected<Descriptor, std::error_code> open_upstream_socket(
     SocketKind kind, const Endpoint& server, const NetnsRef& netns);
 
+/// How many messages the kernel has dropped at a UDP socket so far, for want of room above all.
+[[nodiscard]] std::uint32_t dropped_messages(int socket) noexcept;
+
 /// Index of the interface in that namespace; 0 when it isn't there.
 [[nodiscard]] unsigned interface_index(const std::string& name, const NetnsRef& netns);
 
