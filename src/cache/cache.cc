@@ -33,7 +33,7 @@ void prefetch(const Answer& answer) noexcept {
   __builtin_prefetch(&answer);
   __builtin_prefetch(&answer.targets);
   __builtin_prefetch(&answer.key);
-  __builtin_prefetch(&answer.key.hash);
+  __builtin_prefetch(&answer.key.question.type);
 }
 
 std::uint32_t bounded_ttl(std::uint32_t ttl, std::uint32_t least, std::uint32_t most) noexcept {

@@ -99,6 +99,7 @@ Descriptor bound_socket(SocketKind kind, const ListenAddress& at, bool reuse_add
   if (reuse_address && !set(socket, SOL_SOCKET, SO_REUSEADDR)) return {};
   if (reuse_port && !set(socket, SOL_SOCKET, SO_REUSEPORT)) return {};
   if (kind == SocketKind::kUdp && !set_udp_options(socket, at)) return {};
+  if (kind == SocketKind::kTcp && !set(socket, IPPROTO_TCP, TCP_NODELAY)) return {};
   if (!at.interface.empty() &&
       ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, at.interface.c_str(),
                    static_cast<socklen_t>(at.interface.size())) != 0) {

@@ -80,8 +80,8 @@ class DomainName {
   std::strong_ordering operator<=>(const DomainName& other) const noexcept;
 
  private:
+  std::uint8_t length_ = 1;  // in front, where the first bytes are
   std::array<std::uint8_t, kLongestName> bytes_;
-  std::uint8_t length_ = 1;
 };
 
 /// The most that `write_text` writes: each byte as `\DDD`.
