@@ -76,7 +76,7 @@ version-bind = "nxgate"
 tcp-idle = "5s"
 tcp-clients = 100
 tcp-per-client = 7
-rate-limit = { queries-per-second = 50, burst = 9, ipv4-prefix = 24, ipv6-prefix = 56, truncate = 0 }
+rate-limit = {queries-per-second = 50, burst = 9, ipv4-prefix = 24, ipv6-prefix = 56, truncate = 0}
 [cache]
 size = "1MiB"
 least-ttl = "1s"
@@ -231,6 +231,10 @@ TEST_F(LoadTest, EachFaultStandsAtItsPlace) {
        {"n.toml:2:13: \"-1\": expected a number from 0 to 1000000",
         "n.toml:3:17: \"0\": expected a number from 1 to 63",
         "n.toml:4:11: \"2001\": expected a number from 0 to 2000"}},
+      {"[server.rate-limit]\nburst = 0\nipv4-prefix = 33\nipv6-prefix = 129",
+       {"n.toml:2:9: \"0\": expected a number from 1 to 65535",
+        "n.toml:3:15: \"33\": expected a number from 1 to 32",
+        "n.toml:4:15: \"129\": expected a number from 1 to 128"}},
       {"[policies.default.exfiltration]\ntypes = [\"A\", \"BOGUS\"]\nentropie = 5",
        {"n.toml:2:15: \"BOGUS\": expected a record type",
         "n.toml:3:1: unknown key \"entropie\" (did you mean \"entropy\"?)"}},

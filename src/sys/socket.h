@@ -54,8 +54,8 @@ enum class Sharing : std::uint8_t {
 
 /// Opens a non-blocking listening socket inside its namespace: IP(V6)_PKTINFO on a wildcard UDP
 /// socket so that it can answer from the address that was asked, IPV6_V6ONLY, TCP
-/// with a backlog and TCP_NODELAY, which connections inherit. Errors say what to do: a taken port, a port below 1024 without permission, an
-/// address or interface that isn't there.
+/// with a backlog and TCP_NODELAY, which connections inherit. Errors say what to do: a taken port,
+/// a port below 1024 without permission, an address or interface that isn't there.
 [[nodiscard]] Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at,
                                                Sharing sharing);
 
