@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -96,6 +97,14 @@ serve::TcpLimits tcp_limits(const config::ServerSettings& settings) {
   return limits;
 }
 
+serve::RateLimits rate_limits(const config::RateLimitSettings& settings) {
+  return {.queries_per_second = settings.queries_per_second,
+          .burst = settings.burst,
+          .ipv4_prefix = static_cast<std::uint8_t>(settings.ipv4_prefix),
+          .ipv6_prefix = static_cast<std::uint8_t>(settings.ipv6_prefix),
+          .truncate = settings.truncate};
+}
+
 /// A namespace that is missing now is a slip; one that goes away later may come back.
 Result<void> find_namespaces(const config::Settings& settings) {
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
@@ -131,6 +140,7 @@ int serve(const Options& options) {
   const std::string description = describe(loaded.settings);
   const auto limits = cache_limits(loaded.settings.cache);
   const serve::TcpLimits tcp = tcp_limits(loaded.settings.server);
+  const serve::RateLimits rate = rate_limits(loaded.settings.server.rate_limit);
   std::optional<Targets> targets;
   if (attaches) {
     auto found = find_targets(options, loaded.settings.docker);
@@ -140,7 +150,7 @@ int serve(const Options& options) {
   HostFences fences;
   Reloader reloader(options, files, std::move(loaded), keep, fences);
 
-  Shared shared(reloader.snapshots(), limits, tcp);
+  Shared shared(reloader.snapshots(), limits, tcp, rate);
   if (auto free = serve::probe_free(listeners); !free) return failed(free.error());
   Workers workers(shared, listeners, count);
   if (auto opened = workers.open(); !opened) return failed(opened.error());

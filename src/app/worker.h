@@ -1,6 +1,7 @@
 // One thread that answers.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "forward/forwarder.h"
 #include "serve/handler.h"
 #include "serve/limits.h"
+#include "serve/rate_limit.h"
 #include "serve/server.h"
 #include "serve/tcp_census.h"
 #include "serve/worker.h"
@@ -28,8 +30,10 @@ namespace nxgate::app {
 /// What all workers share; it outlives them.
 struct Shared {
   Shared(const SnapshotCell<engine::Snapshot>& published, const cache::Limits& cache_limits,
-         const serve::TcpLimits& limits)
-      : snapshots(published), cache(cache_limits), tcp_limits(limits), census(limits) {}
+         const serve::TcpLimits& limits, const serve::RateLimits& rate_limits)
+      : snapshots(published), cache(cache_limits), tcp_limits(limits), census(limits) {
+    if (rate_limits.queries_per_second != 0) rate_limit.emplace(rate_limits);
+  }
 
   const SnapshotCell<engine::Snapshot>& snapshots;
   cache::Cache cache;
@@ -37,6 +41,7 @@ struct Shared {
   engine::NameBudget budget;
   serve::TcpLimits tcp_limits;
   serve::TcpCensus census;
+  std::optional<serve::RateLimit> rate_limit;
 };
 
 /// A loop, an engine, a forwarder and the sockets of one thread. Made, opened and destroyed by the

@@ -39,6 +39,14 @@ std::span<const Part> place(std::span<const Part> parts, std::byte*& at) {
   return {first, parts.size()};
 }
 
+/// Fetches all of an answer that a hit reads at once, where each line would else wait for the last.
+void prefetch(const Answer& answer) noexcept {
+  __builtin_prefetch(&answer);
+  __builtin_prefetch(&answer.targets);
+  __builtin_prefetch(&answer.key);
+  __builtin_prefetch(&answer.key.question.type);
+}
+
 std::uint32_t bounded_ttl(std::uint32_t ttl, std::uint32_t least, std::uint32_t most) noexcept {
   return ttl == 0 ? 0 : std::min(std::max(ttl, least), most);
 }
@@ -156,6 +164,7 @@ std::shared_ptr<const Answer> Cache::find(const Key& key, Instant now) noexcept 
   const auto found = in.index.find(slot);
   if (found == in.index.end()) return nullptr;
   Shard::Entry& entry = *found->second;
+  prefetch(*entry.answer);
   if (!(entry.answer->key == key)) return nullptr;
   if (elapsed_seconds(*entry.answer, now) >= std::uint64_t{entry.answer->ttl} + limits_.stale) {
     in.erase(found->second);

@@ -33,9 +33,9 @@ struct KeyHash {
   [[nodiscard]] std::size_t operator()(const Key& key) const noexcept;
 };
 
-/// One stored answer; immutable, and alive as long as somebody holds it.
+/// One stored answer; immutable, and alive as long as somebody holds it. What a hit reads stands in
+/// front, beside the count of holders.
 struct Answer {
-  Key key;
   wire::Rcode rcode{};
   std::uint16_t answers = 0;
   std::uint16_t authorities = 0;
@@ -47,6 +47,7 @@ struct Answer {
   std::span<const wire::DomainName> targets;
   /// Set by the first who asks for a fresh one before this one ends, so that only one does.
   mutable std::atomic<bool> refreshing{false};
+  Key key;
 };
 
 /// An answer and copies of its parts, in one piece of memory.

@@ -1,28 +1,17 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <string_view>
 
-#include <fmt/core.h>
 #include <toml++/toml.h>
 
-#include "base/error.h"
 #include "config/context.h"
 #include "config/fields.h"
 #include "config/reading.h"
 #include "config/value.h"
 #include "policy/exfiltration.h"
-#include "policy/words.h"
 
 namespace nxgate::config {
 namespace {
-
-template <std::uint32_t Least, std::uint32_t Most>
-Result<std::uint32_t> parse_limit(std::string_view text) {
-  const auto number = policy::parse_number<std::uint32_t>(text);
-  if (number && *number >= Least && *number <= Most) return *number;
-  return fail(fmt::format("{}: expected a number from {} to {}", quoted(text), Least, Most));
-}
 
 void read_types(Reading& reading, const toml::node& node, policy::Exfiltration& into) {
   into.types.clear();
@@ -38,13 +27,13 @@ constexpr std::array<Field<policy::Exfiltration>, 4> kExfiltration{{
      "Names never asked for before, a minute, of each client and registered domain; 0 is any. An "
      "attached namespace is one client, and so are all that ask by listeners with the same policy; "
      "else an address is, or all of loopback, or an IPv6 /64.",
-     read_value<&policy::Exfiltration::new_names, parse_limit<0, 1'000'000>>},
+     read_value<&policy::Exfiltration::new_names, parse_within<0, 1'000'000>>},
     {"longest-label", "number", "63", "Octets of one label.",
-     read_value<&policy::Exfiltration::longest_label, parse_limit<1, 63>>},
+     read_value<&policy::Exfiltration::longest_label, parse_within<1, 63>>},
     {"entropy", "number", "400",
      "Bits of Shannon entropy in all labels below the rule; 0 is any. 32 random hexadecimal "
      "digits have some 120, a name of a DNS tunnel 500 and more.",
-     read_value<&policy::Exfiltration::entropy, parse_limit<0, 2000>>},
+     read_value<&policy::Exfiltration::entropy, parse_within<0, 2000>>},
     {"types", "list of types",
      R"(["A", "AAAA", "CNAME", "HTTPS", "SVCB", "SRV", "MX", "NS", "SOA", "PTR", "TXT", "HINFO", )"
      R"("LOC", "NAPTR", "DS", "SSHFP", "DNSKEY", "TLSA", "URI", "CAA"])",

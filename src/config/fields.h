@@ -20,6 +20,7 @@ struct ListenTable {
 [[nodiscard]] std::span<const Field<Settings>> document_fields();
 [[nodiscard]] std::span<const Field<ServerSettings>> server_fields();
 [[nodiscard]] std::span<const Field<ListenTable>> listen_fields();
+[[nodiscard]] std::span<const Field<RateLimitSettings>> rate_limit_fields();
 [[nodiscard]] std::span<const Field<CacheSettings>> cache_fields();
 [[nodiscard]] std::span<const Field<UpstreamSettings>> upstream_fields();
 [[nodiscard]] std::span<const Field<PolicySettings>> policy_fields();

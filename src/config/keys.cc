@@ -59,6 +59,7 @@ std::vector<Key> keys() {
   append(all, "", document_fields());
   append(all, "server.", server_fields());
   append(all, "server.listen[].", listen_fields());
+  append(all, "server.rate-limit.", rate_limit_fields());
   append(all, "cache.", cache_fields());
   append(all, "upstreams.*.", upstream_fields());
   append(all, "policies.*.", policy_fields());

@@ -59,6 +59,7 @@ TEST(Keys, DocumentedDefaultsAreTheRealOnes) {
   for (Listener& listener : bare.server.listen) listener.implied = false;
   EXPECT_THAT(sealed_changes(bare, read(defaults_of("server") + defaults_of("cache"))), IsEmpty());
   EXPECT_TRUE(read(defaults_of("cache")).cache.prefetch);
+  EXPECT_EQ(read(defaults_of("server.rate-limit")).server.rate_limit, RateLimitSettings());
 
   const PolicySettings written = read(defaults_of("policies.x")).policies.at(0);
   const PolicySettings expected;

@@ -76,6 +76,7 @@ version-bind = "nxgate"
 tcp-idle = "5s"
 tcp-clients = 100
 tcp-per-client = 7
+rate-limit = {queries-per-second = 50, burst = 9, ipv4-prefix = 24, ipv6-prefix = 56, truncate = 0}
 [cache]
 size = "1MiB"
 least-ttl = "1s"
@@ -118,6 +119,11 @@ policy = "ci"
   EXPECT_EQ(server.tcp_idle, Seconds(5));
   EXPECT_EQ(server.tcp_clients, 100U);
   EXPECT_EQ(server.tcp_per_client, 7U);
+  EXPECT_EQ(server.rate_limit, (RateLimitSettings{.queries_per_second = 50,
+                                                  .burst = 9,
+                                                  .ipv4_prefix = 24,
+                                                  .ipv6_prefix = 56,
+                                                  .truncate = 0}));
   EXPECT_EQ(settings.cache.size, 1UL << 20);
   EXPECT_EQ(settings.cache.least_ttl, Seconds(1));
   EXPECT_EQ(settings.cache.most_ttl, Seconds(3600));
@@ -137,7 +143,7 @@ policy = "ci"
   EXPECT_EQ(ci.deny_v6, IpAddress::parse("2001:db8::1"));
   EXPECT_EQ(ci.negative_ttl, Seconds(2));
   ASSERT_EQ(ci.rules.size(), 5U);
-  EXPECT_EQ(ci.rules[0].at, (Location{"n.toml", 26, 10}));
+  EXPECT_EQ(ci.rules[0].at, (Location{"n.toml", 27, 10}));
   EXPECT_EQ(ci.rules[4].at.file, "/etc/nxgate/allow.d/a.list");
   EXPECT_EQ(ci.local.size(), 3U) << "box.test, its reverse name, db.test";
   EXPECT_THAT(ci.suppressed_types, ElementsAre(wire::Type::kAaaa, wire::Type::kHttps));
@@ -225,6 +231,10 @@ TEST_F(LoadTest, EachFaultStandsAtItsPlace) {
        {"n.toml:2:13: \"-1\": expected a number from 0 to 1000000",
         "n.toml:3:17: \"0\": expected a number from 1 to 63",
         "n.toml:4:11: \"2001\": expected a number from 0 to 2000"}},
+      {"[server.rate-limit]\nburst = 0\nipv4-prefix = 33\nipv6-prefix = 129",
+       {"n.toml:2:9: \"0\": expected a number from 1 to 65535",
+        "n.toml:3:15: \"33\": expected a number from 1 to 32",
+        "n.toml:4:15: \"129\": expected a number from 1 to 128"}},
       {"[policies.default.exfiltration]\ntypes = [\"A\", \"BOGUS\"]\nentropie = 5",
        {"n.toml:2:15: \"BOGUS\": expected a record type",
         "n.toml:3:1: unknown key \"entropie\" (did you mean \"entropy\"?)"}},

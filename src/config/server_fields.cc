@@ -71,7 +71,32 @@ void read_listen(Reading& reading, const toml::node& node, ServerSettings& into)
   }
 }
 
-constexpr std::array<Field<ServerSettings>, 7> kServer{{
+constexpr std::array<Field<RateLimitSettings>, 5> kRateLimit{{
+    {"queries-per-second", "number", "0",
+     "Of each client over UDP, all workers together; 0 is any. What is beyond gets no answer. TCP "
+     "is "
+     "not limited by this.",
+     read_value<&RateLimitSettings::queries_per_second, parse_within<0, 1'000'000>>},
+    {"burst", "number", "200", "Queries that a client may ask at once after a pause.",
+     read_value<&RateLimitSettings::burst, parse_within<1, 65535>>},
+    {"ipv4-prefix", "number", "32", "The bits of an IPv4 address that are a client.",
+     read_value<&RateLimitSettings::ipv4_prefix, parse_within<1, 32>>},
+    {"ipv6-prefix", "number", "64", "The same for IPv6.",
+     read_value<&RateLimitSettings::ipv6_prefix, parse_within<1, 128>>},
+    {"truncate", "number", "2",
+     "One in so many of the queries beyond is answered TC=1 instead, so that an honest client "
+     "behind "
+     "a forged address comes by TCP; 0 is none.",
+     read_value<&RateLimitSettings::truncate, parse_within<0, 1000>>},
+}};
+
+void read_rate_limit(Reading& reading, const toml::node& node, ServerSettings& into) {
+  if (const auto* const table = reading.table(node)) {
+    read_table<RateLimitSettings>(reading, *table, rate_limit_fields(), into.rate_limit);
+  }
+}
+
+constexpr std::array<Field<ServerSettings>, 8> kServer{{
     {"listen", "list of listeners", R"(["127.0.0.1:53", "[::1]:53"])",
      "Where to answer, over UDP and TCP: `address:port`, `interface:port`, either followed by "
      "`@NETNS`, or a table (see below).",
@@ -93,6 +118,8 @@ constexpr std::array<Field<ServerSettings>, 7> kServer{{
     {"tcp-per-client", "number", "32", "TCP connections of one client address, likewise.",
      read_value<&ServerSettings::tcp_per_client, parse_count>,
      same_value<&ServerSettings::tcp_per_client>},
+    {"rate-limit", "table", "{}", "How often a client may ask over UDP (see below).",
+     read_rate_limit, same_value<&ServerSettings::rate_limit>},
 }};
 
 constexpr std::array<Field<CacheSettings>, 6> kCache{{
@@ -116,6 +143,7 @@ constexpr std::array<Field<CacheSettings>, 6> kCache{{
 }  // namespace
 
 std::span<const Field<ListenTable>> listen_fields() { return kListen; }
+std::span<const Field<RateLimitSettings>> rate_limit_fields() { return kRateLimit; }
 std::span<const Field<ServerSettings>> server_fields() { return kServer; }
 std::span<const Field<CacheSettings>> cache_fields() { return kCache; }
 

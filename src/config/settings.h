@@ -45,6 +45,17 @@ struct Listener {
   }
 };
 
+/// How often a client may ask over UDP.
+struct RateLimitSettings {
+  std::uint32_t queries_per_second = 0;  ///< 0: as often as it likes
+  std::uint32_t burst = 200;
+  std::uint32_t ipv4_prefix = 32;
+  std::uint32_t ipv6_prefix = 64;
+  std::uint32_t truncate = 2;  ///< one in so many too many is answered TC=1; 0: none
+
+  bool operator==(const RateLimitSettings&) const = default;
+};
+
 struct ServerSettings {
   std::vector<Listener> listen;
   bool listens_by_default = true;  ///< whether `complete` adds the usual listeners if there is none
@@ -54,6 +65,7 @@ struct ServerSettings {
   Milliseconds tcp_idle{10'000};
   std::uint32_t tcp_clients = 1024;
   std::uint32_t tcp_per_client = 32;
+  RateLimitSettings rate_limit;
 };
 
 struct CacheSettings {

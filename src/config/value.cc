@@ -209,6 +209,13 @@ Result<std::uint32_t> parse_count(std::string_view text) {
   return *number;
 }
 
+Result<std::uint32_t> parse_number_within(std::string_view text, std::uint32_t least,
+                                          std::uint32_t most) {
+  const auto number = parse_number<std::uint32_t>(text);
+  if (number && *number >= least && *number <= most) return *number;
+  return expected_got(text, fmt::format("a number from {} to {}", least, most));
+}
+
 Result<std::string> parse_text(std::string_view text) { return std::string(text); }
 
 Result<bool> parse_flag(std::string_view text) {

@@ -46,6 +46,14 @@ inline constexpr std::uint16_t kDnsPort = 53;
 /// A number from 1 to 65535.
 [[nodiscard]] Result<std::uint32_t> parse_count(std::string_view text);
 
+/// A number from `least` to `most`.
+[[nodiscard]] Result<std::uint32_t> parse_number_within(std::string_view text, std::uint32_t least,
+                                                        std::uint32_t most);
+template <std::uint32_t Least, std::uint32_t Most>
+[[nodiscard]] Result<std::uint32_t> parse_within(std::string_view text) {
+  return parse_number_within(text, Least, Most);
+}
+
 /// Any text at all.
 [[nodiscard]] Result<std::string> parse_text(std::string_view text);
 

@@ -77,6 +77,7 @@ void follow_local(const wire::Question& question, Decision& decision) noexcept {
       decision.outcome =
           suppresses(policy, question.type) ? Outcome::kSuppressed : Outcome::kForward;
       decision.upstream = upstream_for(policy, match);
+      decision.asked_hash = hashes.whole();
       return;
     }
     const auto* const cname = cname_to_follow(decision.local->find(hashes), question.type);
@@ -138,6 +139,7 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
   }
   if (decision.outcome != Outcome::kLocal && decision.outcome != Outcome::kForward) return decision;
   decision.asked = question.name;
+  decision.asked_hash = hashes.whole();
   decision.upstream = upstream_for(policy, decision.match);
   if (decision.outcome == Outcome::kLocal) follow_local(question, decision);
   if (decision.outcome == Outcome::kForward && policy.exfiltration) {

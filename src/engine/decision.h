@@ -38,7 +38,8 @@ struct Decision {
   const policy::LocalData* local = nullptr;  ///< for kLocal: where the records are
   /// For kForward: what is asked, the qname or where local CNAMEs lead from it.
   wire::DomainName asked;
-  std::uint16_t upstream = 0;  ///< for kForward: index into the snapshot's groups
+  std::uint64_t asked_hash = 0;  ///< of `asked`, by wire::process_hash_key
+  std::uint16_t upstream = 0;    ///< for kForward: index into the snapshot's groups
 };
 
 /// The most local CNAMEs that are followed one after another.

@@ -124,6 +124,10 @@ void Engine::refresh() {
 Handled Engine::answer_now(const Request& request, MutableBytes out) {
   const bool stream = request.transport == Transport::kTcp;
   counters_.add(stream ? Counter::kTcpQueries : Counter::kUdpQueries);
+  if (request.ration == Ration::kNothing) {
+    counters_.add(Counter::kRateLimited);
+    return {};
+  }
   const wire::Query query = wire::parse_query(request.message);
   if (query.parsed == wire::Parsed::kDrop) {
     counters_.add(Counter::kDropped);
@@ -147,6 +151,10 @@ Handled Engine::answer_now(const Request& request, MutableBytes out) {
     broken.parsed = wire::Parsed::kFormErr;
     return sent(write_rejection(broken, context));
   }
+  if (request.ration == Ration::kTruncated) {
+    counters_.add(Counter::kRateLimited);
+    return sent(write_truncated(query, context));
+  }
   return answer_question(request, query, context);
 }
 
@@ -159,6 +167,10 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   }
   if (decision.excess != Excess::kNone) counters_.add(Counter::kExcessive);
   if (decision.outcome != Outcome::kForward) {
+    if (request.ration == Ration::kNoDenial && counter_of(decision.outcome) != Counter::kLocal) {
+      counters_.add(Counter::kShed);
+      return {};
+    }
     counters_.add(counter_of(decision.outcome));
     log_query(request.client, query, decision, {}, request.received);
     const std::size_t size = write_decided(query, *snapshot_, decision, context);
@@ -166,7 +178,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   }
   const cache::Key key{
       .question = {decision.asked, query.question.type, query.question.qclass},
-      .hash = wire::hash_of(decision.asked, wire::process_hash_key()),
+      .hash = decision.asked_hash,
       .group = snapshot_->groups[decision.upstream].identity,
       .dnssec_ok = query.dnssec_ok(),
       .checking_disabled = query.checking_disabled(),

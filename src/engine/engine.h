@@ -28,6 +28,14 @@ namespace nxgate::engine {
 
 enum class Transport : std::uint8_t { kUdp, kTcp };
 
+/// How much of an answer a request gets. What is cut short here is counted by the engine.
+enum class Ration : std::uint8_t {
+  kWhole = 0,
+  kNoDenial,   ///< nothing if it is denied: the worker can't answer all that comes
+  kTruncated,  ///< TC=1 and no record, so that an honest client comes back by TCP
+  kNothing,    ///< its client asks too much
+};
+
 /// One message as it came in. `message` must stay valid during `handle` only.
 struct Request {
   Bytes message;
@@ -37,6 +45,7 @@ struct Request {
   /// change with a reload; empty for none. Must outlive a late reply.
   std::string_view listener_policy;
   Instant received;
+  Ration ration = Ration::kWhole;
 };
 
 /// What is to be done with a request.

@@ -124,7 +124,8 @@ class EngineTest : public testing::Test {
     if (with_opt) writer.bytes(std::array<std::uint8_t, 11>{0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0});
     Request request{.message = writer.written(),
                     .client = {*IpAddress::parse("10.0.0.7"), 4000},
-                    .received = now};
+                    .received = now,
+                    .ration = ration};
     Reply reply;
     reply.bytes.resize(4096);
     const Handled handled = engine.handle(request, reply.bytes, [this] {
@@ -154,6 +155,7 @@ class EngineTest : public testing::Test {
   telemetry::Counters counters;
   NameBudget budget;
   Engine engine{cell, cache, upstream, counters, budget};
+  Ration ration = Ration::kWhole;
   Disposition disposition{};
   Reply late;
 };
@@ -445,6 +447,46 @@ TEST_F(EngineTest, AboveANeighbourIsNoNxdomain) {
   use_policy(attached({}, {}, "db.app_net"));
   EXPECT_EQ(ask("app_net").rcode(), Rcode::kNoError);
   EXPECT_EQ(ask("other_net").rcode(), Rcode::kNxDomain);
+}
+
+TEST_F(EngineTest, UnderPressureOnlyDenialsGoUnanswered) {
+  use({.allow = {"api.good.test"}, .deny = {"bad.good.test"}, .records = {"db.test A 10.0.0.5"}});
+  ration = Ration::kNoDenial;
+  for (const auto* const denied : {"evil.test", "bad.good.test", "good.test"}) {
+    EXPECT_TRUE(ask(denied).bytes.empty()) << denied;
+    EXPECT_EQ(disposition, Disposition::kDrop);
+  }
+  EXPECT_EQ(ask("db.test").answers(), 1);
+  ask("api.good.test");
+  EXPECT_EQ(disposition, Disposition::kPending);
+  EXPECT_EQ(counters.get(Counter::kShed), 3U);
+  EXPECT_EQ(counters.get(Counter::kDenied), 0U);
+}
+
+TEST_F(EngineTest, AClientThatAsksTooMuchGetsNothingOrIsSentToTcp) {
+  use({.allow = {"good.test"}});
+  ration = Ration::kTruncated;
+  for (const auto* const any : {"good.test", "evil.test"}) {
+    const Reply reply = ask(any, Type::kA, true);
+    EXPECT_EQ(reply.word(2) & 0x0200, 0x0200) << any;
+    EXPECT_EQ(reply.rcode(), Rcode::kNoError);
+    EXPECT_EQ(reply.answers() + reply.authorities(), 0);
+  }
+  ration = Ration::kNothing;
+  EXPECT_TRUE(ask("good.test").bytes.empty());
+  EXPECT_EQ(disposition, Disposition::kDrop);
+  EXPECT_EQ(counters.get(Counter::kRateLimited), 3U);
+  EXPECT_TRUE(upstream.asked.empty());
+}
+
+TEST_F(EngineTest, EdeNamesTheRuleThatDenies) {
+  use({.allow = {"good.test"}, .deny = {"=a.bad.test", "*.c.good.test"}});
+  EXPECT_TRUE(ask("a.bad.test", Type::kA, true).contains("rule==a.bad.test"));
+  EXPECT_TRUE(ask("x.c.good.test", Type::kA, true).contains("rule=*.c.good.test"));
+  const std::string longest =
+      std::string(60, 'x') + '.' + std::string(60, 'y') + '.' + std::string(60, 'z') + ".good.test";
+  use({.deny = {longest}});
+  EXPECT_TRUE(ask(longest, Type::kA, true).contains(longest.substr(0, 130)));
 }
 
 TEST_F(EngineTest, OtherClassesAndTypesThatAreNoQuestions) {

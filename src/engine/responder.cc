@@ -4,12 +4,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <iterator>
 #include <optional>
-#include <string>
+#include <span>
 #include <string_view>
-
-#include <fmt/format.h>
 
 #include "base/address.h"
 #include "base/bytes.h"
@@ -35,14 +34,19 @@ namespace {
 
 using wire::ReplyWriter;
 
-/// EXTRA-TEXT of an EDE, without heap.
+/// EXTRA-TEXT of an EDE, without heap. What doesn't fit is left out.
 class ExtraText {
  public:
-  template <class... Args>
-  explicit ExtraText(fmt::format_string<Args...> format, Args&&... args) {
-    const auto result =
-        fmt::format_to_n(text_.data(), text_.size(), format, std::forward<Args>(args)...);
-    size_ = std::min(result.size, text_.size());
+  ExtraText(std::initializer_list<std::string_view> parts) noexcept {
+    for (const std::string_view part : parts) append(part);
+  }
+  void append(std::string_view text) noexcept {
+    size_ += text.copy(text_.data() + size_, text_.size() - size_);
+  }
+  /// Appends a rule as it stands in a list.
+  void append(const policy::Matcher& matcher, std::uint32_t rule) noexcept {
+    size_ += policy::write_text(matcher.rule_scope(rule), matcher.rule_name(rule),
+                                std::span(text_).subspan(size_));
   }
   [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
 
@@ -51,27 +55,17 @@ class ExtraText {
   std::size_t size_ = 0;
 };
 
-std::string rule_text(const Decision& decision) {
+/// Appends which rule it was.
+void append_rule(ExtraText& text, const Decision& decision) noexcept {
   if (decision.excess != Excess::kNone) {
-    return fmt::format("exfiltration.{}", to_string(decision.excess));
+    text.append("exfiltration.");
+    return text.append(to_string(decision.excess));
   }
-  switch (decision.outcome) {
-    case Outcome::kAncestor:
-      return "ancestor-of-allowed";
-    case Outcome::kSuppressed:
-      return "suppress-types";
-    case Outcome::kProhibited:
-    case Outcome::kDeny:
-    case Outcome::kLocal:
-    case Outcome::kAny:
-    case Outcome::kTransfer:
-    case Outcome::kForward:
-      break;
-  }
-  if (decision.narrowed) return "narrowed";
-  if (decision.match.rule == policy::Match::kDefaultRule) return "default";
-  const auto rule = decision.policy->matcher->rule(decision.match.rule);
-  return policy::to_string(rule.scope, rule.name);
+  if (decision.outcome == Outcome::kAncestor) return text.append("ancestor-of-allowed");
+  if (decision.outcome == Outcome::kSuppressed) return text.append("suppress-types");
+  if (decision.narrowed) return text.append("narrowed");
+  if (decision.match.rule == policy::Match::kDefaultRule) return text.append("default");
+  text.append(*decision.policy->matcher, decision.match.rule);
 }
 
 std::size_t write_negative(const wire::Query& query, const Snapshot& snapshot, wire::Rcode rcode,
@@ -217,6 +211,12 @@ std::size_t write_other_class(const wire::Query& query, const Snapshot& snapshot
   return writer.finish(context.edns);
 }
 
+std::size_t write_truncated(const wire::Query& query, ReplyContext& context) noexcept {
+  ReplyWriter writer(context.out, query, context.limit);
+  writer.truncated();
+  return writer.finish(context.edns);
+}
+
 std::size_t write_decided(const wire::Query& query, const Snapshot& snapshot,
                           const Decision& decision, ReplyContext& context) {
   constexpr std::uint32_t kProhibitedTtl = 10;
@@ -239,7 +239,8 @@ std::size_t write_decided(const wire::Query& query, const Snapshot& snapshot,
                : write_negative(query, snapshot, wire::Rcode::kNoError, policy.negative_ttl,
                                 context);
   }
-  const ExtraText text("policy={} rule={}", policy.name, rule_text(decision));
+  ExtraText text{"policy=", policy.name, " rule="};
+  append_rule(text, decision);
   context.edns.ede = wire::Ede::kBlocked;
   context.edns.extra_text = text.view();
   if (decision.outcome == Outcome::kDeny) return write_denied(query, snapshot, policy, context);
@@ -271,7 +272,7 @@ std::size_t write_answer(const wire::Query& query, const Decision& decision,
 
 std::size_t write_filtered(const wire::Query& query, const Snapshot& snapshot,
                            const Decision& decision, ReplyContext& context) {
-  const ExtraText text("policy={} egress=never", decision.policy->name);
+  const ExtraText text{"policy=", decision.policy->name, " egress=never"};
   context.edns.ede = wire::Ede::kFiltered;
   context.edns.extra_text = text.view();
   return write_negative(query, snapshot, wire::Rcode::kNoError, decision.policy->negative_ttl,
@@ -279,7 +280,8 @@ std::size_t write_filtered(const wire::Query& query, const Snapshot& snapshot,
 }
 
 std::size_t write_shut(const wire::Query& query, const Decision& decision, ReplyContext& context) {
-  const ExtraText text("policy={} egress=the firewall could not be opened", decision.policy->name);
+  const ExtraText text{"policy=", decision.policy->name,
+                       " egress=the firewall could not be opened"};
   context.edns.ede = wire::Ede::kOther;
   context.edns.extra_text = text.view();
   return write_rcode(query, wire::Rcode::kServFail, context);
@@ -289,7 +291,7 @@ std::size_t write_failure(const wire::Query& query, const Snapshot& snapshot,
                           const Decision& decision, UpstreamFailure failure,
                           ReplyContext& context) {
   const FailureWords words = words_of(failure);
-  const ExtraText text("upstream={}: {}", snapshot.groups[decision.upstream].name, words.text);
+  const ExtraText text{"upstream=", snapshot.groups[decision.upstream].name, ": ", words.text};
   context.edns.ede = words.ede;
   context.edns.extra_text = text.view();
   switch (decision.policy->on_upstream_failure) {

@@ -34,6 +34,9 @@ inline constexpr std::uint32_t kStaleTtl = 30;
 [[nodiscard]] std::size_t write_other_class(const wire::Query& query, const Snapshot& snapshot,
                                             ReplyContext& context) noexcept;
 
+/// TC=1 and no record: the client is to ask by TCP.
+[[nodiscard]] std::size_t write_truncated(const wire::Query& query, ReplyContext& context) noexcept;
+
 /// Every outcome but kForward.
 [[nodiscard]] std::size_t write_decided(const wire::Query& query, const Snapshot& snapshot,
                                         const Decision& decision, ReplyContext& context);

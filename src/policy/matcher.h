@@ -71,6 +71,9 @@ class Matcher {
   [[nodiscard]] const Ports* ports_of(const Match& match) const noexcept {
     return rules_.ports_of(match.rule);
   }
+  [[nodiscard]] Scope rule_scope(std::uint32_t index) const noexcept {
+    return static_cast<Scope>(rules_.entries_[index].scope);
+  }
   /// The name of a rule, in wire form.
   [[nodiscard]] Bytes rule_name(std::uint32_t index) const noexcept;
   [[nodiscard]] std::size_t rule_count() const noexcept { return rules_.size(); }

@@ -1,8 +1,10 @@
 #include "policy/rule.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +13,7 @@
 #include <libpsl.h>
 
 #include "base/address.h"
+#include "base/bytes.h"
 #include "base/error.h"
 #include "policy/words.h"
 #include "wire/name.h"
@@ -116,15 +119,18 @@ Result<ParsedRule> parse_rule(std::string_view text, Action action) {
 }
 
 std::string to_string(Scope scope, const wire::DomainName& name) {
-  switch (scope) {
-    case Scope::kExact:
-      return "=" + name.to_text();
-    case Scope::kBelow:
-      return name.is_root() ? "*" : "*." + name.to_text();
-    case Scope::kSubtree:
-      break;
-  }
-  return name.to_text();
+  std::array<char, 2 + wire::kLongestText> text;
+  return {text.data(), write_text(scope, name.wire(), text)};
+}
+
+std::size_t write_text(Scope scope, Bytes name, std::span<char> out) noexcept {
+  const bool every_name = scope == Scope::kBelow && name.size() == 1;
+  const std::string_view front = scope == Scope::kExact   ? "="
+                                 : every_name             ? "*"
+                                 : scope == Scope::kBelow ? "*."
+                                                          : "";
+  const std::size_t size = front.copy(out.data(), out.size());
+  return every_name ? size : size + wire::write_text(name, out.subspan(size));
 }
 
 wire::DomainName registered_domain(const wire::DomainName& name) {

@@ -1,11 +1,14 @@
 // One line of an allow or deny list.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/address.h"
+#include "base/bytes.h"
 #include "base/error.h"
 #include "wire/name.h"
 
@@ -48,6 +51,10 @@ struct ParsedRule {
 
 /// `=name`, `*.name` or `name`.
 [[nodiscard]] std::string to_string(Scope scope, const wire::DomainName& name);
+
+/// The same, written to the front of `out`, of a name in wire form; returns the size. What doesn't
+/// fit is left out. No allocation.
+std::size_t write_text(Scope scope, Bytes name, std::span<char> out) noexcept;
 
 /// Whether a rule over all names below `name` would open a public suffix (`com`, `co.uk`,
 /// `github.io`, the root): asks libpsl, private section included. A single label that the list

@@ -49,8 +49,12 @@ Result<void> probe_free(std::span<const Listener> listeners) {
 }
 
 Server::Server(asio::io_context& loop, Handler& handler, std::vector<Listener> listeners,
-               const TcpLimits& limits, TcpCensus& census, bool reports)
-    : worker_{.loop = loop, .handler = handler, .limits = limits, .census = census},
+               const TcpLimits& limits, TcpCensus& census, bool reports, RateLimit* rate_limit)
+    : worker_{.loop = loop,
+              .handler = handler,
+              .limits = limits,
+              .census = census,
+              .rate_limit = rate_limit},
       timer_(std::make_shared<asio::steady_timer>(loop)),
       reports_(reports) {
   for (Listener& listener : listeners) {

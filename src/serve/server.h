@@ -32,7 +32,7 @@ class Server {
  public:
   /// `reports` is for one worker of all: it logs what happens to the listeners.
   Server(boost::asio::io_context& loop, Handler& handler, std::vector<Listener> listeners,
-         const TcpLimits& limits, TcpCensus& census, bool reports);
+         const TcpLimits& limits, TcpCensus& census, bool reports, RateLimit* rate_limit = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

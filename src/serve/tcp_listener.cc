@@ -14,8 +14,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/address.h"
@@ -95,8 +93,6 @@ bool TcpListener::accept_waiting() {
 }
 
 void TcpListener::begin_session(sys::Descriptor connection, const Endpoint& client) {
-  const int on = 1;
-  (void)::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   asio::ip::tcp::socket socket(worker_.loop);
   error_code error;
   const auto protocol = client.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6();

@@ -4,11 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/system/error_code.hpp>
 
 #include "base/bytes.h"
@@ -28,9 +24,11 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 /// Then the loop's other work has its turn: TCP, upstream answers, other listeners.
 constexpr int kMostBatches = 16;
+/// After a batch of so many it is likely that more has come meanwhile, and one receive too many
+/// costs less than going back to the loop.
+constexpr std::size_t kWorthAnotherTry = 8;
 
 }  // namespace
 
@@ -66,9 +64,7 @@ UdpListener::UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener>
                          Worker& worker)
     : socket_(worker.loop, socket.release()), listener_(std::move(listener)), worker_(worker) {}
 
-void UdpListener::start() {
-  asio::co_spawn(socket_.get_executor(), run(shared_from_this()), asio::detached);
-}
+void UdpListener::start() { wait(); }
 
 void UdpListener::stop_receiving() {
   receiving_ = false;
@@ -82,35 +78,57 @@ void UdpListener::close() {
   socket_.close(ignored);
 }
 
-asio::awaitable<void> UdpListener::run(std::shared_ptr<UdpListener> self) {
-  while (self->receiving_) {
-    const auto [error] =
-        co_await self->socket_.async_wait(asio::posix::stream_descriptor::wait_read, kNoThrow);
-    if (error) co_return;
-    // One try too many costs less than going back to the loop when more has come meanwhile.
-    for (int i = 0; i < kMostBatches && self->receiving_ && self->answer_batch(); ++i) {
-    }
+/// A plain handler: the frame of a coroutine would be made anew for each wait.
+void UdpListener::wait() {
+  socket_.async_wait(asio::posix::stream_descriptor::wait_read,
+                     [self = shared_from_this()](const error_code& error) {
+                       if (error) return;
+                       self->answer_waiting();
+                       if (self->receiving_) self->wait();
+                     });
+}
+
+/// Answers batch after batch as long as they come, then leaves the loop to others.
+void UdpListener::answer_waiting() {
+  for (int i = 0; i < kMostBatches && receiving_; ++i) {
+    if (answer_batch() < kWorthAnotherTry) return;
   }
 }
 
-/// Receives, answers and sends one batch; false if there was none.
-bool UdpListener::answer_batch() {
+/// Receives, answers and sends one batch; returns how many came.
+std::size_t UdpListener::answer_batch() {
   sys::UdpBatch& batch = worker_.batch;
   const std::size_t count = batch.receive(socket_.native_handle(), listener_->at.wildcard());
-  if (count == 0) return false;
+  if (count == 0) return 0;
   worker_.handler.refresh();
+  const Instant now = Clock::now();
+  const bool shed = pressure_.sheds(count == sys::UdpBatch::kMessages, now, [this] {
+    return sys::dropped_messages(socket_.native_handle());
+  });
   engine::Request request{.message = {},
                           .client = {},
                           .transport = engine::Transport::kUdp,
                           .listener_policy = listener_->policy,
-                          .received = Clock::now()};
+                          .received = now};
   for (std::size_t i = 0; i < count; ++i) {
     request.message = batch.message(i);
     request.client = sys::to_endpoint(batch.client(i));
+    request.ration = shed ? engine::Ration::kNoDenial : engine::Ration::kWhole;
+    if (worker_.rate_limit != nullptr) limit(request);
     answer(i, request);
   }
   batch.flush(socket_.native_handle());
-  return true;
+  return count;
+}
+
+/// Cuts short what a client gets that asks too often.
+void UdpListener::limit(engine::Request& request) {
+  if (worker_.rate_limit->admits(request.client.address, listener_->policy, request.received)) {
+    return;
+  }
+  const std::uint32_t most = worker_.rate_limit->limits().truncate;
+  const bool truncate = most != 0 && ++too_many_ % most == 0;
+  request.ration = truncate ? engine::Ration::kTruncated : engine::Ration::kNothing;
 }
 
 void UdpListener::answer(std::size_t index, const engine::Request& request) {

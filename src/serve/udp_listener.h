@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "base/bytes.h"
+#include "engine/engine.h"
+#include "serve/pressure.h"
 #include "serve/worker.h"
 #include "sys/descriptor.h"
 #include "sys/udp_batch.h"
@@ -31,15 +33,19 @@ class UdpListener : public std::enable_shared_from_this<UdpListener> {
  private:
   class Late;
 
-  static boost::asio::awaitable<void> run(std::shared_ptr<UdpListener> self);
-  bool answer_batch();
+  void wait();
+  void answer_waiting();
+  std::size_t answer_batch();
   void answer(std::size_t index, const engine::Request& request);
+  void limit(engine::Request& request);
   void answer_late(const sys::UdpBatch::ReturnPath& path, Bytes reply);
 
   boost::asio::posix::stream_descriptor socket_;
   std::shared_ptr<const Listener> listener_;
   Worker& worker_;
   bool receiving_ = true;
+  Pressure pressure_;
+  std::uint32_t too_many_ = 0;  ///< queries beyond the rate limit
 };
 
 }  // namespace nxgate::serve

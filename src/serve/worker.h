@@ -11,6 +11,7 @@
 #include "serve/handler.h"
 #include "serve/late_queue.h"
 #include "serve/limits.h"
+#include "serve/rate_limit.h"
 #include "serve/tcp_census.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
@@ -41,6 +42,7 @@ struct Worker {
   Handler& handler;
   TcpLimits limits;
   TcpCensus& census;
+  RateLimit* rate_limit = nullptr;  ///< of all workers; null for none
   sys::UdpBatch batch{};
   LateQueue late{loop};
   std::vector<std::uint8_t> tcp_reply = std::vector<std::uint8_t>(wire::kLargestMessage);

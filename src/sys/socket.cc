@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include <fmt/core.h>
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -98,6 +99,7 @@ Descriptor bound_socket(SocketKind kind, const ListenAddress& at, bool reuse_add
   if (reuse_address && !set(socket, SOL_SOCKET, SO_REUSEADDR)) return {};
   if (reuse_port && !set(socket, SOL_SOCKET, SO_REUSEPORT)) return {};
   if (kind == SocketKind::kUdp && !set_udp_options(socket, at)) return {};
+  if (kind == SocketKind::kTcp && !set(socket, IPPROTO_TCP, TCP_NODELAY)) return {};
   if (!at.interface.empty() &&
       ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, at.interface.c_str(),
                    static_cast<socklen_t>(at.interface.size())) != 0) {
@@ -233,6 +235,13 @@ std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
   const Result<void> entered = in_netns(netns, [&] { socket = connected_socket(kind, server); });
   if (!entered) return std::unexpected(make_error_code(std::errc::network_unreachable));
   return socket;
+}
+
+std::uint32_t dropped_messages(int socket) noexcept {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
+  socklen_t size = sizeof values;
+  (void)::getsockopt(socket, SOL_SOCKET, SO_MEMINFO, values.data(), &size);
+  return values[SK_MEMINFO_DROPS];
 }
 
 unsigned interface_index(const std::string& name, const NetnsRef& netns) {

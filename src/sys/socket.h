@@ -54,8 +54,8 @@ enum class Sharing : std::uint8_t {
 
 /// Opens a non-blocking listening socket inside its namespace: IP(V6)_PKTINFO on a wildcard UDP
 /// socket so that it can answer from the address that was asked, IPV6_V6ONLY, TCP
-/// with a backlog. Errors say what to do: a taken port, a port below 1024 without permission, an
-/// address or interface that isn't there.
+/// with a backlog and TCP_NODELAY, which connections inherit. Errors say what to do: a taken port,
+/// a port below 1024 without permission, an address or interface that isn't there.
 [[nodiscard]] Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at,
                                                Sharing sharing);
 
@@ -74,6 +74,9 @@ enum class Sharing : std::uint8_t {
 /// 9715).
 [[nodiscard]] std::expected<Descriptor, std::error_code> open_upstream_socket(
     SocketKind kind, const Endpoint& server, const NetnsRef& netns);
+
+/// How many messages the kernel has dropped at a UDP socket so far, for want of room above all.
+[[nodiscard]] std::uint32_t dropped_messages(int socket) noexcept;
 
 /// Index of the interface in that namespace; 0 when it isn't there.
 [[nodiscard]] unsigned interface_index(const std::string& name, const NetnsRef& netns);

@@ -90,6 +90,17 @@ TEST(OpenListener, SaysWhatIsNotThere) {
   EXPECT_NE(netns.error().message.find("no network namespace nonesuch"), std::string::npos);
 }
 
+TEST(DroppedMessages, AreThoseThatFoundNoRoom) {
+  const auto server = open_listener(SocketKind::kUdp, at("127.0.0.1"), Sharing::kNobody);
+  ASSERT_TRUE(server);
+  const auto client = open_upstream_socket(SocketKind::kUdp, bound_to(*server), NetnsRef());
+  ASSERT_TRUE(client);
+  EXPECT_EQ(::send(client->get(), "x", 1, 0), 1);
+  EXPECT_EQ(dropped_messages(server->get()), 0U);
+  for (int i = 0; i < 20000; ++i) (void)::send(client->get(), "x", 1, 0);
+  EXPECT_GT(dropped_messages(server->get()), 0U);
+}
+
 TEST(OpenUpstreamSocket, LeavesFromARandomPortToOneServerOnly) {
   const auto server = open_listener(SocketKind::kUdp, at("127.0.0.1"), Sharing::kNobody);
   ASSERT_TRUE(server);

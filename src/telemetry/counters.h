@@ -17,6 +17,8 @@ enum class Counter : std::uint8_t {
   kUdpQueries,
   kTcpQueries,
   kDropped,
+  kRateLimited,
+  kShed,
   kMalformed,
   kDenied,
   kNoData,
@@ -29,11 +31,13 @@ enum class Counter : std::uint8_t {
   kFilteredAddresses,
   kFirewallFailures,
 };
-inline constexpr std::size_t kCounterCount = 14;
+inline constexpr std::size_t kCounterCount = 16;
 
 inline constexpr std::array<std::string_view, kCounterCount> kCounterNames{"udp queries",
                                                                            "tcp queries",
                                                                            "dropped",
+                                                                           "rate limited",
+                                                                           "shed",
                                                                            "malformed",
                                                                            "denied",
                                                                            "nodata",

@@ -1,6 +1,7 @@
 #include "wire/name.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <compare>
 #include <cstddef>
@@ -8,11 +9,11 @@
 #include <cstring>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include <fmt/core.h>
 #include <sodium.h>
 
 #include "base/bytes.h"
@@ -51,6 +52,7 @@ std::optional<DomainName> DomainName::parse(Bytes wire) noexcept {
   // A length byte is below 'A', so all bytes can be lowered alike.
   std::optional<DomainName> name(std::in_place);
   std::ranges::transform(wire.first(last), name->bytes_.begin(), lower);
+  name->bytes_[last] = 0;
   name->length_ = static_cast<std::uint8_t>(last + 1);
   return name;
 }
@@ -168,23 +170,31 @@ std::optional<DomainName> DomainName::with_label(Bytes label) const noexcept {
 }
 
 std::string DomainName::to_text() const {
-  if (is_root()) return ".";
-  std::string text;
-  for (std::size_t at = 0; bytes_[at] != 0; at += 1U + bytes_[at]) {
-    if (at != 0) text += '.';
-    for (std::size_t i = at + 1; i <= at + bytes_[at]; ++i) {
-      const std::uint8_t byte = bytes_[i];
-      if (byte == '.' || byte == '\\') {
-        text += '\\';
-        text += static_cast<char>(byte);
-      } else if (byte <= ' ' || byte >= 0x7f) {
-        text += fmt::format("\\{:03}", byte);
+  std::array<char, kLongestText> text;
+  return {text.data(), write_text(wire(), text)};
+}
+
+std::size_t write_text(Bytes name, std::span<char> out) noexcept {
+  std::size_t size = 0;
+  const auto put = [&](int character) {
+    if (size < out.size()) out[size++] = static_cast<char>(character);
+  };
+  if (name.size() == 1) put('.');
+  for (std::size_t at = 0; name[at] != 0; at += 1U + name[at]) {
+    if (at != 0) put('.');
+    for (const std::uint8_t byte : name.subspan(at + 1, name[at])) {
+      const bool readable = byte > ' ' && byte < 0x7f;
+      if (!readable || byte == '.' || byte == '\\') put('\\');
+      if (readable) {
+        put(byte);
       } else {
-        text += static_cast<char>(byte);
+        put('0' + byte / 100);
+        put('0' + byte / 10 % 10);
+        put('0' + byte % 10);
       }
     }
   }
-  return text;
+  return size;
 }
 
 bool DomainName::operator==(const DomainName& other) const noexcept {

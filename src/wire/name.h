@@ -5,8 +5,10 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,11 +27,21 @@ inline constexpr std::size_t kMostLabels = 127;
 }
 
 /// A domain name in wire form, uncompressed, ASCII lower-cased (RFC 4343): the canonical form from
-/// which nxgate decides, caches and forwards. A value of 256 bytes, no heap.
+/// which nxgate decides, caches and forwards. A value of 256 bytes, no heap; only those of the name
+/// itself are ever written or copied.
 class DomainName {
  public:
   /// The root.
-  constexpr DomainName() noexcept = default;
+  DomainName() noexcept { bytes_[0] = 0; }
+  DomainName(const DomainName& other) noexcept : length_(other.length_) {
+    std::memcpy(bytes_.data(), other.bytes_.data(), length_);
+  }
+  DomainName& operator=(const DomainName& other) noexcept {
+    length_ = other.length_;
+    std::memmove(bytes_.data(), other.bytes_.data(), length_);
+    return *this;
+  }
+  ~DomainName() = default;
 
   /// Reads an uncompressed name from the front of `wire`, lower-casing ASCII; bytes behind it are
   /// left alone. Empty if it is cut off, too long, or holds a pointer or another label type: a
@@ -68,9 +80,16 @@ class DomainName {
   std::strong_ordering operator<=>(const DomainName& other) const noexcept;
 
  private:
-  std::array<std::uint8_t, kLongestName> bytes_{};
-  std::uint8_t length_ = 1;
+  std::uint8_t length_ = 1;  // in front, where the first bytes are
+  std::array<std::uint8_t, kLongestName> bytes_;
 };
+
+/// The most that `write_text` writes: each byte as `\DDD`.
+inline constexpr std::size_t kLongestText = 4 * kLongestName;
+
+/// Writes the presentation form of a name in wire form, as DomainName::to_text gives it, to the
+/// front of `out` and returns its size; what doesn't fit is left out. No allocation.
+std::size_t write_text(Bytes name, std::span<char> out) noexcept;
 
 /// Hashes of a name and of every name above it, each computed when it is first asked for.
 ///

@@ -1,6 +1,7 @@
 #include "wire/reply.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -54,12 +55,14 @@ ReplyWriter::ReplyWriter(MutableBytes buffer, const Query& query, std::size_t li
       query_(query),
       flags_(static_cast<std::uint16_t>(header_flag::kResponse | header_flag::kRecursionAvailable |
                                         (query.flags & kEchoed))) {
-  writer_.u16(query.id);
-  writer_.u16(0);
-  writer_.u16(query.question_wire.empty() ? 0 : 1);
-  writer_.u16(0);
-  writer_.u16(0);
-  writer_.u16(0);
+  const std::array<std::uint8_t, kHeaderSize> header{
+      static_cast<std::uint8_t>(query.id >> 8),
+      static_cast<std::uint8_t>(query.id),
+      0,
+      0,
+      0,
+      static_cast<std::uint8_t>(query.question_wire.empty() ? 0 : 1)};
+  writer_.bytes(header);
   writer_.bytes(query.question_wire);
   body_at_ = writer_.size();
 }

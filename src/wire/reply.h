@@ -32,6 +32,7 @@ class ReplyWriter {
   ReplyWriter(MutableBytes buffer, const Query& query, std::size_t limit) noexcept;
 
   void authoritative() noexcept { flags_ |= header_flag::kAuthoritative; }
+  void truncated() noexcept { flags_ |= header_flag::kTruncated; }
   void rcode(Rcode rcode) noexcept { rcode_ = rcode; }
 
   /// Where the qname stands in every reply; an owner for `answer`.

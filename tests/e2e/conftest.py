@@ -1,4 +1,5 @@
 """Fixtures: nxgate itself, scripted upstreams, network namespaces. All are gone after each test."""
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -94,6 +95,20 @@ def directory():
 def musl_lookup(tmp_path_factory):
     """A program that calls musl's getaddrinfo, as those of Alpine's images do."""
     return lookup.build_musl(tmp_path_factory.mktemp("musl"))
+
+
+@pytest.fixture
+def many_descriptors():
+    """Lets this process have so many open files: many_descriptors(10_000)."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def raise_to(count):
+        if before[1] != resource.RLIM_INFINITY and before[1] < count:
+            pytest.skip(f"no more than {before[1]} open files here")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], count), before[1]))
+
+    yield raise_to
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.fixture
