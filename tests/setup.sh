@@ -12,7 +12,7 @@ test="python3 python3-pytest python3-dnspython bind9-dnsutils iproute2 util-linu
     docker.io iptables busybox-static nftables"
 engines="$test debootstrap"
 lint="clang-format-19 clang-tidy-19"
-bench="python3 dnsperf dnsmasq-base unbound dnsdist knot"
+bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd"
 
 wanted=''
 for set in "$@"; do
