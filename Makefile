@@ -32,11 +32,12 @@ test-engines:
 	@mkdir -p build && $(call BUILD,release,nxgate)
 	@sh tests/engines.sh build/release/nxgate
 
+# nxgate beside its peers. BENCH chooses kinds of work and options: BENCH="denied cached",
+# BENCH=--quick, BENCH="--write docs/performance.md", BENCH=--help.
 bench:
 	@$(SETUP) build bench
-	@mkdir -p build && $(call BUILD,release,nxgate floor)
-	@/usr/bin/python3 tests/bench/bench.py build/release/nxgate build/release/tests/bench/floor
-	@/usr/bin/python3 tests/bench/egress.py build/release/nxgate
+	@mkdir -p build && $(call BUILD,release,nxgate bench_tools)
+	@/usr/bin/python3 tests/bench $(BENCH)
 
 # What the parts of the hot path cost by themselves: the *_bench.cc beside the code.
 microbench:
