@@ -32,20 +32,40 @@ wire::ScrubbedAnswer scrubbed() {
   return made;
 }
 
-void hit(benchmark::State& state) {
-  const Instant now = Clock::now();
-  const wire::ScrubbedAnswer answer = scrubbed();
-  Cache cache({});
-  const std::vector<Key> filed = keys();
-  for (const Key& key : filed) {
-    cache.insert(make_answer(key, answer, cache.limits(), now));
+/// Holds an answer for each of `keys`.
+struct Filled {
+  Filled() {
+    const wire::ScrubbedAnswer answer = scrubbed();
+    for (const Key& key : filed) cache.insert(make_answer(key, answer, cache.limits(), now));
   }
-  std::size_t next = 0;
+  const Instant now = Clock::now();
+  const std::vector<Key> filed = keys();
+  Cache cache{{}};
+};
+
+Filled& shared() {
+  static Filled made;
+  return made;
+}
+
+/// Every thread asks for all names, each from another one on.
+void hit(benchmark::State& state) {
+  Filled& filled = shared();
+  std::size_t next = static_cast<std::size_t>(state.thread_index()) * kNames / 2;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(cache.find(filed[next++ % kNames], now));
+    benchmark::DoNotOptimize(filled.cache.find(filled.filed[next++ % kNames], filled.now));
   }
 }
-BENCHMARK(hit);
+BENCHMARK(hit)->ThreadRange(1, 2);
+
+/// All threads ask for one name, whose lock and count of holders they share.
+void hit_one_name(benchmark::State& state) {
+  Filled& filled = shared();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(filled.cache.find(filled.filed[0], filled.now));
+  }
+}
+BENCHMARK(hit_one_name)->ThreadRange(1, 2);
 
 void miss(benchmark::State& state) {
   const Instant now = Clock::now();

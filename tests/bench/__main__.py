@@ -58,15 +58,21 @@ def arguments():
 def main():
     options = arguments()
     run = machine()
-    tables = []
+    tables, failures = [], []
     with Bench(options) as bench:
         for name in options.works or WORKS:
             began = time.monotonic()
-            tables.append(WORKS[name](bench))
+            print(f"{name}:", file=sys.stderr, flush=True)
+            try:
+                tables.append(WORKS[name](bench))
+            except RuntimeError as failure:
+                failures.append(f"{name}: {failure}")
+                continue
             print(f"\n{tables[-1].text()}\n({time.monotonic() - began:.0f} s)\n", flush=True)
     print(run)
     if options.write:
         rewrite(options.write, tables, f"{run}, median of {options.rounds}.")
+    sys.exit("\n".join(failures) or 0)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,22 @@ def dnsperf(server, names, rcode, *options):
     return figures
 
 
+def start_kxdpgun(address, port, names, rate, seconds, inside):
+    """Sends past the kernel (XDP), so that a client costs little beside the server it shares a machine with."""
+    return subprocess.Popen(
+        [*inside, "kxdpgun", "-t", str(seconds), "-Q", str(rate), "-i", str(names), "-p", str(port),
+         address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def answers_of(running, rcode):
+    """How many came; fails if any was another than `rcode`."""
+    report, _ = running.communicate()
+    replies = _number(r"total replies:\s+(\d+)", report)
+    if not replies or _number(rf"responded {RCODES[rcode]}:\s+(\d+)", report) != replies:
+        raise RuntimeError(f"{' '.join(running.args)}\n{report}")
+    return replies
+
+
 class Tools:
     """The programs beside this file, built in `directory`."""
 

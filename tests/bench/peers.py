@@ -8,6 +8,8 @@ from pathlib import Path
 
 from harness.netns import Namespace
 
+from server import DESCRIPTORS
+
 #: The only zone that is allowed in the job `forward`; everything else is denied.
 ALLOWED = "allowed.test"
 UPSTREAM = "10.77.0.1"
@@ -32,7 +34,7 @@ class Place:
     @property
     def slots(self):
         """Of connections, for servers that end idle ones early once half are taken."""
-        return 3 * self.connections
+        return min(3 * self.connections, DESCRIPTORS - 1000)
 
     @property
     def inside(self):
@@ -162,7 +164,7 @@ class Unbound:
   incoming-num-tcp: {place.slots}
   tcp-idle-timeout: 300000
   num-queries-per-thread: 4096
-  outgoing-range: 8192
+  outgoing-range: {8192 if place.upstream else 64}
 {zones}{forward}remote-control:
   control-enable: no
 """)]

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 DENIED, ANSWERED = 3, 0  # rcodes
+DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 #: Every server has the first processor for itself; what loads it has the others.
 PROCESSORS = sorted(os.sched_getaffinity(0))
 OURS = {PROCESSORS[0]}
@@ -35,8 +36,7 @@ def on(processors):
     """For subprocess: runs there, with as many descriptors as the system gives."""
     def prepare():
         os.sched_setaffinity(0, processors)
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     return prepare
 
 

@@ -10,7 +10,7 @@ ASKED = 10_000
 
 
 def listed(number):
-    return f"ads{number}.site{number // 4}.example"
+    return f"ads{number}.s{number // 4}.test"
 
 
 def list_of(bench, count):

@@ -4,11 +4,12 @@ from contextlib import ExitStack
 from harness.netns import Namespace
 
 from bench import median
-from load import result_of, start_dnsperf
+from load import answers_of, start_kxdpgun
 from report import Table
 from server import DENIED, PROCESSORS
 
 CLIENTS = 4
+RATE = 60_000  # of each client, more than two workers answer
 
 
 def _address(client, end):
@@ -18,7 +19,7 @@ def _address(client, end):
 def scaling(bench):
     """Server and clients share all processors, so answers/s scale as far as the clients leave room; what
     a second worker costs shows in answers/CPU-s."""
-    table = Table("scaling", f"Denied, {CLIENTS} clients in namespaces, by workers",
+    table = Table("scaling", f"Denied, {CLIENTS} clients in namespaces, {CLIENTS * RATE:,} queries a second",
                   [("answers/CPU-s of 1", "{:,.0f}"), ("of 2", "{:,.0f}"), ("kept", "{:.2f}"),
                    ("answers/s of 1", "{:,.0f}"), ("of 2", "{:,.0f}"), ("times", "{:.2f}")])
     with ExitStack() as stack:
@@ -36,13 +37,12 @@ def scaling(bench):
             with bench.start(peer, "deny", namespace=middle, address="0.0.0.0",
                              processors=set(PROCESSORS), workers=workers) as server:
                 before = server.cpu_seconds()
-                loads = [start_dnsperf(_address(i, 1), server.port, bench.denied, "-c", 8, "-q", 32,
-                                       "-l", bench.options.seconds, processors=set(PROCESSORS),
-                                       inside=["ip", "netns", "exec", client.name])
+                seconds = bench.options.seconds
+                loads = [start_kxdpgun(_address(i, 1), server.port, bench.denied, RATE, seconds,
+                                       ["ip", "netns", "exec", client.name])
                          for i, client in enumerate(clients)]
-                runs = [result_of(load, DENIED) for load in loads]
-                cpu = server.cpu_seconds() - before
-                return sum(r.answers for r in runs) / cpu, sum(r.rate for r in runs)
+                answers = sum(answers_of(load, DENIED) for load in loads)
+                return answers / (server.cpu_seconds() - before), answers / seconds
 
         figures = bench.interleaved(bench.able("deny", table),
                                     lambda peer: [run(peer, workers) for workers in (1, 2)])
