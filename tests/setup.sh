@@ -12,7 +12,8 @@ test="python3 python3-pytest python3-dnspython bind9-dnsutils iproute2 util-linu
     docker.io iptables busybox-static nftables valgrind"
 engines="$test debootstrap"
 lint="clang-format-19 clang-tidy-19"
-bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd"
+bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd
+    iproute2 nftables strace"
 
 wanted=''
 for set in "$@"; do

@@ -44,7 +44,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each load")
     parser.add_argument("--quick", action="store_true", help="one round of one second")
-    parser.add_argument("--write", metavar="FILE", help="write the tables into FILE, between its markers")
+    parser.add_argument("--write", metavar="FILE", help="write the tables between the markers of FILE")
     options = parser.parse_args()
     unknown = set(options.works) - set(WORKS)
     if unknown:

@@ -36,8 +36,8 @@ def _number(pattern, report):
 def start_dnsperf(address, port, names, *options, inside=(), processors=THEIRS):
     return subprocess.Popen(
         [*inside, "dnsperf", "-s", address, "-p", str(port), "-d", str(names), "-t", "1",
-         "-O", "suppress=timeout", *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True, preexec_fn=on(processors))
+         "-O", "suppress=timeout", *map(str, options)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=on(processors))
 
 
 def result_of(running, rcode, enough=0.99):
@@ -62,7 +62,7 @@ def dnsperf(server, names, rcode, *options):
 
 
 def start_kxdpgun(address, port, names, rate, seconds, inside):
-    """Sends past the kernel (XDP), so that a client costs little beside the server it shares a machine with."""
+    """Sends past the kernel (XDP), so that a client costs little beside a server on the same machine."""
     return subprocess.Popen(
         [*inside, "kxdpgun", "-t", str(seconds), "-Q", str(rate), "-i", str(names), "-p", str(port),
          address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

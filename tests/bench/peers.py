@@ -1,7 +1,7 @@
 """The servers that are compared, and how each is told to do a job with one worker (or more).
 
 A peer has a method for each job that it can do (`deny`, `forward`, `denylist`, `attach`), which writes
-its configuration and returns its command; `cannot` tells why it has no other, or what of a work it can't do.
+its configuration and returns its command; `cannot` tells why it can't do another job, or a work.
 """
 from dataclasses import dataclass
 from pathlib import Path

@@ -9,7 +9,9 @@ from works.reload import reload
 from works.scaling import scaling
 from works.start import start
 from works.streams import connections, idle, tcp
+from works.syscalls import syscalls
 
 #: By name, in their order.
 WORKS = {work.__name__: work for work in (denied, cached, forwarded, egress, million, ten_million, start,
-                                          latency, tcp, connections, idle, reload, scaling, overload)}
+                                          latency, tcp, connections, idle, reload, overload, scaling,
+                                          syscalls)}

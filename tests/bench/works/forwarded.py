@@ -10,7 +10,8 @@ NAMES = 60_000
 
 def forwarded(bench):
     table = Table("forwarded", "Allowed and forwarded, every name once",
-                  [("CPU an answer", "{:.1f} µs"), ("of the floor", "{:.2f}"), ("answers/s", "{:,.0f}")])
+                  [("CPU an answer", "{:.1f} µs"), ("of the floor", "{:.2f}"),
+                   ("answers/s", "{:,.0f}")])
     names = bench.file("forwarded", (f"host{i}.{ALLOWED}" for i in range(NAMES)))
 
     def measure(peer):
@@ -23,5 +24,5 @@ def forwarded(bench):
     for name in sorted(cost, key=cost.get):
         rate = None if name == "floor" else median(f.rate for f in figures[name])
         table.add(name, cost[name], cost[name] / floor, rate)
-    table.notes.append("The floor is twice what the kernel takes for an answer: there are two of each message.")
+    table.notes.append("The floor is twice what the kernel takes for an answer: each message comes twice.")
     return table

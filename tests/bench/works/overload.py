@@ -1,4 +1,4 @@
-"""A flood of denied queries at twice what a server can answer, and who asks for allowed names meanwhile."""
+"""A flood of denied queries at twice what a server can answer, and allowed ones meanwhile."""
 import time
 
 from load import dnsperf

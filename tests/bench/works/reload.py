@@ -50,7 +50,8 @@ def reload(bench):
     with bench.start(bench.nxgate, "denylist", names=names) as server:
         def row(name, run, peak, took=None):
             if run["answered"] != run["sent"]:
-                table.notes.append(f"{name}: {run['sent'] - run['answered']} of {run['sent']} unanswered.")
+                lost = run["sent"] - run["answered"]
+                table.notes.append(f"{name}: {lost:,} of {run['sent']:,} unanswered.")
             table.add(name, run["p50_us"], run["p99_us"], run["max_us"] / 1000, peak, took)
 
         length = _reload(server, names, "first.new.test")

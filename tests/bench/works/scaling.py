@@ -19,7 +19,8 @@ def _address(client, end):
 def scaling(bench):
     """Server and clients share all processors, so answers/s scale as far as the clients leave room; what
     a second worker costs shows in answers/CPU-s."""
-    table = Table("scaling", f"Denied, {CLIENTS} clients in namespaces, {CLIENTS * RATE:,} queries a second",
+    table = Table("scaling",
+                  f"Denied, {CLIENTS} clients in namespaces, {CLIENTS * RATE:,} queries a second",
                   [("answers/CPU-s of 1", "{:,.0f}"), ("of 2", "{:,.0f}"), ("kept", "{:.2f}"),
                    ("answers/s of 1", "{:,.0f}"), ("of 2", "{:,.0f}"), ("times", "{:.2f}")])
     with ExitStack() as stack:

@@ -12,7 +12,8 @@ def start(bench):
         with bench.start(peer, "deny") as server:
             return server.started, server.rss()
 
-    figures = bench.interleaved(bench.able("deny", table), lambda peer: [measure(peer) for _ in range(STARTS)])
+    figures = bench.interleaved(bench.able("deny", table),
+                                lambda peer: [measure(peer) for _ in range(STARTS)])
     for name, rounds in figures.items():
         seconds, rss = zip(*(each for runs in rounds for each in runs))
         table.add(name, median(seconds) * 1000, median(rss))
