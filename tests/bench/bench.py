@@ -7,7 +7,7 @@ from pathlib import Path
 
 from load import Tools
 from peers import ALLOWED, Place, all_peers
-from server import ANSWERED, DENIED, OURS, THEIRS, Server, free_port
+from server import ANSWERED, DENIED, OURS, THEIRS, Server, enter, free_port
 
 #: What a server is asked until it is ready for a job, and the rcode that says so.
 PROBES = {"deny": ("first.example", DENIED), "forward": (f"first.{ALLOWED}", ANSWERED),
@@ -64,16 +64,16 @@ class Bench:
                 probe = names.readline().strip()
         command = getattr(peer, job)(at)
         if job != "attach":  # whose command enters the namespace by itself, if it must
-            command = [*at.inside, *command]
+            command = [*enter(at.namespace), *command]
         return Server(command, at.port, probe, rcode, at.address, at.namespace, processors)
 
     @contextmanager
-    def upstream(self):
+    def upstream(self, namespace=None, address="127.0.0.1"):
         """A server that gives each name an address; yields its port."""
-        port = free_port()
-        command = self.floor.forward(Place(self.directory, port))
-        with Server(command, port, "first.example", ANSWERED, processors=THEIRS):
-            yield port
+        at = Place(self.directory, free_port(), address)
+        command = [*enter(namespace), *self.floor.forward(at)]
+        with Server(command, at.port, ALLOWED, ANSWERED, address, namespace, THEIRS):
+            yield at.port
 
     def interleaved(self, peers, measure):
         """{name: what `measure(peer)` returned in each round}, round after round over all peers, so that

@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from server import ANSWERED, DENIED, THEIRS, on
+from server import ANSWERED, DENIED, THEIRS, enter, on
 
 RCODES = {ANSWERED: "NOERROR", DENIED: "NXDOMAIN"}
 
@@ -33,11 +33,11 @@ def _number(pattern, report):
     return float(found[1]) if found else 0.0
 
 
-def start_dnsperf(address, port, names, *options, inside=(), processors=THEIRS):
+def start_dnsperf(address, port, names, *options, namespace=None):
     return subprocess.Popen(
-        [*inside, "dnsperf", "-s", address, "-p", str(port), "-d", str(names), "-t", "1",
+        [*enter(namespace), "dnsperf", "-s", address, "-p", str(port), "-d", str(names), "-t", "1",
          "-O", "suppress=timeout", *map(str, options)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=on(processors))
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=on(THEIRS))
 
 
 def result_of(running, rcode, enough=0.99):
@@ -56,16 +56,17 @@ def result_of(running, rcode, enough=0.99):
 def dnsperf(server, names, rcode, *options):
     before = server.cpu_seconds()
     figures = result_of(start_dnsperf(server.address, server.port, names, *options,
-                                      inside=server.inside), rcode)
+                                      namespace=server.namespace), rcode)
     figures.cpu = server.cpu_seconds() - before
     return figures
 
 
-def start_kxdpgun(address, port, names, rate, seconds, inside):
+def start_kxdpgun(address, port, names, rate, seconds, namespace, processor=max(THEIRS)):
     """Sends past the kernel (XDP), so that a client costs little beside a server on the same machine."""
     return subprocess.Popen(
-        [*inside, "kxdpgun", "-t", str(seconds), "-Q", str(rate), "-i", str(names), "-p", str(port),
-         address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        [*enter(namespace), "kxdpgun", "-F", str(processor), "-t", str(seconds), "-Q", str(int(rate)),
+         "-i", str(names), "-p", str(port), address],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def answers_of(running, rcode):
@@ -87,13 +88,13 @@ class Tools:
     def floor(self):
         return str(self.directory / "floor")
 
-    def start_pace(self, server, names, rate, seconds):
+    def start_pace(self, address, port, names, rate, seconds, namespace=None):
         return subprocess.Popen(
-            [self.directory / "pace", server.address, str(server.port), str(int(rate)), str(seconds),
-             str(names)], stdout=subprocess.PIPE, text=True, preexec_fn=on(THEIRS))
+            [*enter(namespace), self.directory / "pace", address, str(port), str(int(rate)),
+             str(seconds), str(names)], stdout=subprocess.PIPE, text=True, preexec_fn=on(THEIRS))
 
-    def pace(self, server, names, rate, seconds):
-        return self.result(self.start_pace(server, names, rate, seconds))
+    def pace(self, *how):
+        return self.result(self.start_pace(*how))
 
     @staticmethod
     def result(running):

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from harness.netns import Namespace
 
-from server import DESCRIPTORS
+from links import address
+from server import DESCRIPTORS, enter
 
 #: The only zone that is allowed in the job `forward`; everything else is denied.
 ALLOWED = "allowed.test"
-UPSTREAM = "10.77.0.1"
+UPSTREAM = address(0)  # of the job `attach`
 NO_FIREWALL = "has no hook to nftables"
 
 
@@ -35,11 +36,6 @@ class Place:
     def slots(self):
         """Of connections, for servers that end idle ones early once half are taken."""
         return min(3 * self.connections, DESCRIPTORS - 1000)
-
-    @property
-    def inside(self):
-        """What a command begins with to run in `namespace`."""
-        return ["ip", "netns", "exec", self.namespace.name] if self.namespace else []
 
     def write(self, name, text):
         path = self.directory / f"{name}-{self.port}"
@@ -137,7 +133,8 @@ class Dnsmasq:
     def attach(self, place):
         """Into a set `inet bench open`, which must be there."""
         nftset = [f"--nftset=/{ALLOWED}/4#inet#bench#open"] if place.firewall else []
-        return [*place.inside, *self._serve(place, f"--server={UPSTREAM}#{place.upstream}", *nftset)]
+        return [*enter(place.namespace),
+                *self._serve(place, f"--server={UPSTREAM}#{place.upstream}", *nftset)]
 
     def denylist(self, place):
         return self._serve(place, "--conf-file=" + place.from_names("names.conf", "", "address=/{}/\n"))

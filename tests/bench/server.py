@@ -32,6 +32,11 @@ def query(qname, number=0x5A5A):
     return struct.pack("!6H", number, 0x0100, 1, 0, 0, 0) + labels + b"\0\0\1\0\1"
 
 
+def enter(namespace):
+    """What a command begins with to run there, if anywhere."""
+    return ["ip", "netns", "exec", namespace.name] if namespace else []
+
+
 def on(processors):
     """For subprocess: runs there, with as many descriptors as the system gives."""
     def prepare():
@@ -93,11 +98,6 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-    @property
-    def inside(self):
-        """What a command begins with to run where it is asked."""
-        return ["ip", "netns", "exec", self.namespace.name] if self.namespace else []
 
     @property
     def pid(self):

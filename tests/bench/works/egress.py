@@ -1,31 +1,17 @@
 """What it costs to open a firewall for an answer: forwarded names, each with an address of its own, with
 and without a firewall that gets every one. It is counted afterwards, so nobody gets around the work."""
 import json
-from contextlib import contextmanager
-
-from harness.netns import Namespace
 
 from bench import median
+from links import star
 from load import dnsperf
-from peers import ALLOWED, UPSTREAM, Place
+from peers import ALLOWED, UPSTREAM
 from report import Table
-from server import ANSWERED, THEIRS, Server, free_port
+from server import ANSWERED
 
 NAMES = 20_000
 #: Every peer's set of what is open: its table and name.
 SETS = {"nxgate": ("nxgate_egress", "open4"), "dnsmasq": ("bench", "open")}
-
-
-@contextmanager
-def _worlds():
-    """Two namespaces with a link, for the clients and the upstream."""
-    inside, outside = Namespace("inside"), Namespace("outside")
-    try:
-        inside.join(outside, "10.77.0.2/24", f"{UPSTREAM}/24")
-        yield inside, outside
-    finally:
-        inside.delete()
-        outside.delete()
 
 
 def _opened(inside, table, name):
@@ -40,14 +26,12 @@ def egress(bench):
     names = bench.file("admitted", (f"host{i}.{ALLOWED}" for i in range(NAMES)))
 
     def run(peer, firewall):
-        with _worlds() as (inside, outside):
-            place = Place(bench.directory, free_port(), UPSTREAM, namespace=outside)
+        with star(1) as (outside, (inside,)):
             inside.run("nft", "add table inet bench; add set inet bench open "
                        "{ type ipv4_addr; flags timeout; timeout 120s; }", check=True)
-            with (Server([*place.inside, *bench.floor.forward(place)], place.port, ALLOWED, ANSWERED,
-                         UPSTREAM, outside, THEIRS),
+            with (bench.upstream(outside, UPSTREAM) as upstream,
                   bench.start(peer, "attach", 53, address="127.0.0.11", namespace=inside,
-                              outside=outside, upstream=place.port, firewall=firewall) as server):
+                              outside=outside, upstream=upstream, firewall=firewall) as server):
                 figures = dnsperf(server, names, ANSWERED, "-n", 1, "-q", 50)
                 if firewall and _opened(inside, *SETS[peer.name]) < 0.99 * NAMES:
                     raise RuntimeError(f"{peer.name} has not opened every address")

@@ -24,5 +24,5 @@ def forwarded(bench):
     for name in sorted(cost, key=cost.get):
         rate = None if name == "floor" else median(f.rate for f in figures[name])
         table.add(name, cost[name], cost[name] / floor, rate)
-    table.notes.append("The floor is twice what the kernel takes for an answer: each message comes twice.")
+    table.notes.append("The floor is the kernel's twice: there are two queries and two answers.")
     return table

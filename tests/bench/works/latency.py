@@ -11,7 +11,8 @@ def latency(bench):
 
     def measure(peer):
         with bench.start(peer, "deny") as server:
-            return bench.tools.pace(server, bench.denied, RATE, bench.options.seconds)
+            return bench.tools.pace(server.address, server.port, bench.denied, RATE,
+                                    bench.options.seconds)
 
     for name, runs in bench.interleaved(bench.able("deny", table, floor=True), measure).items():
         table.add(name, median(run["p50_us"] for run in runs), median(run["p99_us"] for run in runs),

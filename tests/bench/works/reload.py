@@ -56,8 +56,9 @@ def reload(bench):
 
         length = _reload(server, names, "first.new.test")
         server.forget_peak()
-        row("before", bench.tools.pace(server, asked, RATE, bench.options.seconds), server.peak_rss())
-        load = bench.tools.start_pace(server, asked, RATE, length)
+        how = (server.address, server.port, asked, RATE)
+        row("before", bench.tools.pace(*how, bench.options.seconds), server.peak_rss())
+        load = bench.tools.start_pace(*how, length)
         took = _reload(server, names, "second.new.test")
         row("during", bench.tools.result(load), server.peak_rss(), took)
     return table

@@ -1,19 +1,12 @@
 """One worker and two, asked from namespaces of their own over veth links."""
-from contextlib import ExitStack
-
-from harness.netns import Namespace
-
 from bench import median
+from links import address, star
 from load import answers_of, start_kxdpgun
 from report import Table
 from server import DENIED, PROCESSORS
 
 CLIENTS = 4
-RATE = 60_000  # of each client, more than two workers answer
-
-
-def _address(client, end):
-    return f"10.78.{client}.{end}"
+RATE = 60_000  # of each client, more than one worker answers
 
 
 def scaling(bench):
@@ -23,28 +16,19 @@ def scaling(bench):
                   f"Denied, {CLIENTS} clients in namespaces, {CLIENTS * RATE:,} queries a second",
                   [("answers/CPU-s of 1", "{:,.0f}"), ("of 2", "{:,.0f}"), ("kept", "{:.2f}"),
                    ("answers/s of 1", "{:,.0f}"), ("of 2", "{:,.0f}"), ("times", "{:.2f}")])
-    with ExitStack() as stack:
-        def namespace(label):
-            made = Namespace(label)
-            stack.callback(made.delete)
-            return made
+    seconds = bench.options.seconds
 
-        middle = namespace("server")
-        clients = [namespace(f"client{i}") for i in range(CLIENTS)]
-        for i, client in enumerate(clients):
-            middle.join(client, _address(i, 1) + "/24", _address(i, 2) + "/24", device=f"eth{i}")
+    def run(peer, workers):
+        with bench.start(peer, "deny", namespace=middle, address="0.0.0.0",
+                         processors=set(PROCESSORS), workers=workers) as server:
+            before = server.cpu_seconds()
+            loads = [start_kxdpgun(address(i), server.port, bench.denied, RATE, seconds, client,
+                                   PROCESSORS[i % len(PROCESSORS)])
+                     for i, client in enumerate(clients)]
+            answers = sum(answers_of(load, DENIED) for load in loads)
+            return answers / (server.cpu_seconds() - before), answers / seconds
 
-        def run(peer, workers):
-            with bench.start(peer, "deny", namespace=middle, address="0.0.0.0",
-                             processors=set(PROCESSORS), workers=workers) as server:
-                before = server.cpu_seconds()
-                seconds = bench.options.seconds
-                loads = [start_kxdpgun(_address(i, 1), server.port, bench.denied, RATE, seconds,
-                                       ["ip", "netns", "exec", client.name])
-                         for i, client in enumerate(clients)]
-                answers = sum(answers_of(load, DENIED) for load in loads)
-                return answers / (server.cpu_seconds() - before), answers / seconds
-
+    with star(CLIENTS) as (middle, clients):
         figures = bench.interleaved(bench.able("deny", table),
                                     lambda peer: [run(peer, workers) for workers in (1, 2)])
     for name, rounds in figures.items():
