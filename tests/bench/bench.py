@@ -2,7 +2,7 @@
 import statistics
 import sys
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from load import Tools
@@ -27,14 +27,14 @@ class Bench:
         self.peers = self.floor, self.nxgate, *_ = all_peers(options.nxgate, self.tools.floor)
 
     def __enter__(self):
-        self._stack = ExitStack()
-        self.directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="nxbench-")))
+        self._scratch = tempfile.TemporaryDirectory(prefix="nxbench-")
+        self.directory = Path(self._scratch.name)
         self.directory.chmod(0o755)
         self.denied = self.file("denied", (f"host{i}.denied{i % 97}.example" for i in range(10_000)))
         return self
 
     def __exit__(self, *_):
-        self._stack.close()
+        self._scratch.cleanup()
 
     def file(self, name, lines, end=" A\n"):
         """A file of qnames, as dnsperf and pace read it."""
