@@ -25,13 +25,13 @@ from works import WORKS  # noqa: E402
 
 
 def machine():
-    """In one line, with the day and the commit."""
+    """In one line, with the day, the commit, and what else it was doing."""
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.machine())
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], text=True,
                             capture_output=True, check=False).stdout.strip()
     return (f"{time.strftime('%Y-%m-%d')}, commit {commit}, {os.cpu_count()} × {model}, Linux "
-            f"{platform.release()}")
+            f"{platform.release()}, load {os.getloadavg()[0]:.1f} before")
 
 
 def arguments():
