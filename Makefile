@@ -5,7 +5,7 @@ BUILD = cmake --preset $(1) >build/$(1).log && cmake --build --preset $(1) --tar
 IPV6 := $(if $(wildcard /proc/net/if_inet6),--listen '[::1]:5353')
 SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 
-.PHONY: run build test test-engines bench fuzz format lint install clean
+.PHONY: run build test test-engines bench microbench fuzz format lint install clean
 
 run:
 	@$(SETUP) build
@@ -32,11 +32,18 @@ test-engines:
 	@mkdir -p build && $(call BUILD,release,nxgate)
 	@sh tests/engines.sh build/release/nxgate
 
+# nxgate beside its peers. BENCH chooses kinds of work and options: BENCH="denied cached",
+# BENCH=--quick, BENCH="--write docs/performance.md", BENCH=--help.
 bench:
 	@$(SETUP) build bench
-	@mkdir -p build && $(call BUILD,release,nxgate floor)
-	@/usr/bin/python3 tests/bench/bench.py build/release/nxgate build/release/tests/bench/floor
-	@/usr/bin/python3 tests/bench/egress.py build/release/nxgate
+	@mkdir -p build && $(call BUILD,release,nxgate bench_tools)
+	@/usr/bin/python3 tests/bench $(BENCH)
+
+# What the parts of the hot path cost by themselves: the *_bench.cc beside the code.
+microbench:
+	@$(SETUP) build bench
+	@mkdir -p build && $(call BUILD,release,microbench)
+	@for program in build/release/*_bench; do $$program || exit 1; done
 
 # Every fuzz target for FUZZ_SECONDS each, from its corpus.
 FUZZ_SECONDS ?= 60
@@ -57,7 +64,7 @@ lint:
 	@$(SETUP) build lint
 	@clang-format-19 --dry-run -Werror $(SOURCES)
 	@mkdir -p build && cmake --preset dev >build/dev.log
-	@printf '%s\n' $(filter-out %_test.cc %_fuzz.cc,$(filter src/%.cc,$(SOURCES))) | \
+	@printf '%s\n' $(filter-out %_test.cc %_fuzz.cc %_bench.cc,$(filter src/%.cc,$(SOURCES))) | \
 	    xargs -P $$(nproc) -n 3 clang-tidy-19 --quiet -p build/dev 2>build/lint.log
 
 install: build

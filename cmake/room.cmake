@@ -1,8 +1,12 @@
+# Builds the *_bench.cc of every room; `make microbench` runs them.
+add_custom_target(microbench)
+
 # nxgate_room(NAME LEVEL n [USES room...] [LINK lib...] [PRIVATE_LINK lib...])
 #
-# Makes the library nxgate_NAME from src/NAME/*.cc, one GoogleTest program from its *_test.cc, and a
-# fuzz target from each *_fuzz.cc. Refuses at configure time a room in USES that is not on a lower
-# level, and an #include of a room that is not in USES.
+# Makes the library nxgate_NAME from src/NAME/*.cc, one GoogleTest program from its *_test.cc, a fuzz
+# target from each *_fuzz.cc, and one google-benchmark program from its *_bench.cc (if the library is
+# there; not part of an ordinary build). Refuses at configure time a room in USES that is not on a
+# lower level, and an #include of a room that is not in USES.
 function(nxgate_room NAME)
   cmake_parse_arguments(ROOM "" "LEVEL" "USES;LINK;PRIVATE_LINK" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${NAME})
@@ -20,8 +24,10 @@ function(nxgate_room NAME)
 
   set(tests ${sources})
   set(fuzzers ${sources})
+  set(benches ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench)\\.cc$")
 
   add_library(nxgate_${NAME} STATIC ${sources})
@@ -39,6 +45,11 @@ function(nxgate_room NAME)
   foreach(fuzzer ${fuzzers})
     _nxgate_fuzz_target(${NAME} ${fuzzer})
   endforeach()
+  if(benches AND TARGET benchmark::benchmark_main)
+    add_executable(${NAME}_bench EXCLUDE_FROM_ALL ${benches})
+    target_link_libraries(${NAME}_bench PRIVATE nxgate_${NAME} nxgate_options benchmark::benchmark_main)
+    add_dependencies(microbench ${NAME}_bench)
+  endif()
 endfunction()
 
 function(_nxgate_check_includes NAME USES FILES)

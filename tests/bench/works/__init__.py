@@ -1,0 +1,17 @@
+"""What is measured: a function each, from a Bench to a Table."""
+from works.answers import cached, denied
+from works.egress import egress
+from works.forwarded import forwarded
+from works.latency import latency
+from works.lists import million, ten_million
+from works.overload import overload
+from works.reload import reload
+from works.scaling import scaling
+from works.start import start
+from works.streams import connections, idle, tcp
+from works.syscalls import syscalls
+
+#: By name, in their order.
+WORKS = {work.__name__: work for work in (denied, cached, forwarded, egress, million, ten_million, start,
+                                          latency, tcp, connections, idle, reload, overload, scaling,
+                                          syscalls)}
