@@ -59,9 +59,9 @@ std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
       log::warning("{}: label nxgate.allow: {}", container, rule.error().message);
     }
   }
-  return std::make_shared<const policy::Matcher>(
-      std::move(set), std::span<const policy::Matcher::LocalName>{},
-      std::span<const policy::Route>{}, wire::process_hash_key());
+  return std::make_shared<const policy::Matcher>(std::move(set),
+                                                 std::span<const policy::Matcher::LocalName>{},
+                                                 std::span<const policy::Route>{});
 }
 
 std::shared_ptr<const policy::Neighbours> neighbours_of(

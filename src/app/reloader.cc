@@ -21,6 +21,7 @@
 #include "config/settings.h"
 #include "engine/snapshot.h"
 #include "policy/policy.h"
+#include "sys/background.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
 
@@ -137,6 +138,12 @@ std::shared_ptr<const engine::Snapshot> Reloader::with_attached(
 }
 
 bool Reloader::reload() {
+  bool taken = false;
+  sys::at_low_priority([&] { taken = take_up(); });
+  return taken;
+}
+
+bool Reloader::take_up() {
   LoadedSettings next = load_settings(options_, files_);
   watched_ = std::move(next.watched);
   std::vector<std::string> refused;

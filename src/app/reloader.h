@@ -52,6 +52,7 @@ class Reloader {
   [[nodiscard]] const std::vector<std::string>& watched() const noexcept { return watched_; }
 
  private:
+  bool take_up();
   [[nodiscard]] std::vector<std::string> refusals(const config::Settings& next) const;
   [[nodiscard]] std::shared_ptr<const engine::Snapshot> with_attached(
       std::shared_ptr<const engine::Snapshot> bare) const;

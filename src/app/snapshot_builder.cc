@@ -76,8 +76,8 @@ std::shared_ptr<const policy::Policy> build_policy(
   if (settings.egress) built->egress = std::make_shared<policy::Egress>(*settings.egress);
   policy::add_special_names(settings.rules, settings.local);
   auto local = std::make_unique<policy::LocalData>(std::move(settings.local));
-  built->matcher = std::make_unique<policy::Matcher>(std::move(settings.rules), local->names(),
-                                                     built->routes, wire::process_hash_key());
+  built->matcher =
+      std::make_unique<policy::Matcher>(std::move(settings.rules), local->names(), built->routes);
   built->local = std::move(local);
   built->grants = std::make_unique<policy::Grants>(wire::process_hash_key());
   return built;

@@ -162,13 +162,7 @@ void check_loops(Context& context, const Settings& settings) {
 
 /// Whether the policy would ever ask an upstream: it allows a name, or has a record that may lead
 /// on.
-bool asks(const PolicySettings& policy) {
-  if (policy.local_cnames) return true;
-  for (std::uint32_t i = 0; i < policy.rules.size(); ++i) {
-    if (policy.rules[i].action == policy::Action::kAllow) return true;
-  }
-  return false;
-}
+bool asks(const PolicySettings& policy) { return policy.local_cnames || policy.rules.allows_any(); }
 
 bool needs_default_upstream(const Settings& settings) {
   return std::ranges::any_of(settings.policies, [](const PolicySettings& policy) {

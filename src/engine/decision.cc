@@ -154,7 +154,7 @@ Bytes chosen_labels(const wire::Question& question, const Decision& decision) no
       decision.match.rule == policy::Match::kDefaultRule)
     return {};
   return labels_below(question.name.wire(),
-                      decision.policy->matcher->rule_name(decision.match.rule));
+                      decision.policy->matcher->rule_name(decision.match.rule).wire());
 }
 
 void deny_for(Excess excess, Decision& decision) noexcept {

@@ -55,7 +55,7 @@ class EgressTest : public testing::Test {
     policy_->local = std::make_shared<policy::LocalData>(wire::process_hash_key());
     policy_->matcher = std::make_shared<policy::Matcher>(
         std::move(rules), std::span<const policy::Matcher::LocalName>{},
-        std::span<const policy::Route>{}, wire::process_hash_key());
+        std::span<const policy::Route>{});
     policy_->grants = std::make_shared<policy::Grants>(wire::process_hash_key());
     policy::PolicySet::Policies policies{policy_};
     snapshot_ = std::make_unique<Snapshot>(Snapshot{.generation = 1,

@@ -57,7 +57,7 @@ std::shared_ptr<policy::Policy> make_policy(const PolicyText& text) {
   made->on_upstream_failure = text.on_failure;
   made->suppressed_types = text.suppressed;
   made->matcher = std::make_unique<policy::Matcher>(std::move(rules), local->names(),
-                                                    std::span<const policy::Route>{}, key);
+                                                    std::span<const policy::Route>{});
   made->local = std::move(local);
   made->grants = std::make_unique<policy::Grants>(key);
   return made;

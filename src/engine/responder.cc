@@ -45,7 +45,7 @@ class ExtraText {
   }
   /// Appends a rule as it stands in a list.
   void append(const policy::Matcher& matcher, std::uint32_t rule) noexcept {
-    size_ += policy::write_text(matcher.rule_scope(rule), matcher.rule_name(rule),
+    size_ += policy::write_text(matcher.rule_scope(rule), matcher.rule_name(rule).wire(),
                                 std::span(text_).subspan(size_));
   }
   [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }

@@ -118,7 +118,7 @@ TEST(Hosts, ReportsFaultsWithTheirPlaceAndGoesOn) {
 }
 
 TEST(SpecialNames, LocalhostIsAnsweredAndOnionDenied) {
-  RuleSet rules;
+  RuleSet rules(kKey);
   rules.add({.name = name_of("."), .scope = Scope::kSubtree, .action = Action::kAllow, .at = {}});
   LocalData data(kKey);
   add_special_names(rules, data);
@@ -128,7 +128,7 @@ TEST(SpecialNames, LocalhostIsAnsweredAndOnionDenied) {
   EXPECT_EQ(
       data.find(wire::SuffixHashes(reverse_name(IpAddress::parse("::1").value()), kKey)).size(),
       1U);
-  const Matcher matcher(std::move(rules), data.names(), {}, kKey);
+  const Matcher matcher(std::move(rules), data.names(), {});
   const auto match = [&](std::string_view text) {
     const wire::DomainName name = name_of(text);
     return matcher.match(wire::SuffixHashes(name, kKey));
@@ -142,7 +142,7 @@ TEST(SpecialNames, LocalhostIsAnsweredAndOnionDenied) {
 }
 
 TEST(SpecialNames, TheOperatorsOwnWordStands) {
-  RuleSet rules;
+  RuleSet rules(kKey);
   rules.add(
       {.name = name_of("onion"), .scope = Scope::kSubtree, .action = Action::kAllow, .at = {}});
   LocalData data(kKey);

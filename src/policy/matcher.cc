@@ -4,12 +4,10 @@
 #include <cstdint>
 #include <span>
 #include <utility>
-#include <vector>
 
 #include "policy/rule.h"
 #include "policy/rule_set.h"
 #include "policy/suffix_table.h"
-#include "policy/suffix_table_builder.h"
 #include "wire/name.h"
 
 namespace nxgate::policy {
@@ -28,64 +26,61 @@ Verdict verdict_of(Stance stance) noexcept {
   return Verdict::kDeny;
 }
 
-void add_rule(SuffixTableBuilder& builder, std::uint32_t node, Scope scope, Ruling ruling) {
-  switch (scope) {
-    case Scope::kExact:
-      builder.rule_self(node, ruling);
-      return;
-    case Scope::kBelow:
-      builder.rule_below(node, ruling);
-      return;
-    case Scope::kSubtree:
-      builder.rule_self(node, ruling);
-      builder.rule_below(node, ruling);
-      return;
-  }
-}
-
 }  // namespace
 
-Matcher::Matcher(RuleSet rules, std::span<const LocalName> local, std::span<const Route> routes,
-                 std::uint64_t hash_key)
-    : rules_(std::move(rules)), table_(compile(rules_, local, routes, hash_key)) {}
-
-SuffixTable Matcher::compile(RuleSet& rules, std::span<const LocalName> local,
-                             std::span<const Route> routes, std::uint64_t hash_key) {
-  SuffixTableBuilder builder(hash_key, rules.size() + local.size() + routes.size());
-  std::vector<std::uint32_t> nodes;
-  nodes.reserve(rules.size());
-  for (std::uint32_t i = 0; i < rules.size(); ++i) {
-    const RuleSet::Entry& entry = rules.entries_[i];
-    const bool allow = static_cast<Action>(entry.action) == Action::kAllow;
-    nodes.push_back(builder.node(rules.name_of(entry)));
-    add_rule(builder, nodes.back(), static_cast<Scope>(entry.scope),
-             {.stance = allow ? Stance::kAllow : Stance::kDeny, .rule = i});
-  }
-  for (const LocalName& owner : local) {
-    add_rule(builder, builder.node(owner.name.wire()),
-             owner.wildcard ? Scope::kBelow : Scope::kExact, {.stance = Stance::kLocal});
-  }
+Matcher::Matcher(RuleSet rules, std::span<const LocalName> local, std::span<const Route> routes)
+    : rules_(std::move(rules)) {
+  for (const LocalName& owner : local) add_local(owner);
   for (std::size_t i = 0; i < routes.size(); ++i) {
-    builder.route(builder.node(routes[i].name.wire()), static_cast<std::uint16_t>(i));
+    add_route(routes[i], static_cast<std::uint16_t>(i));
   }
-  SuffixTable table = builder.build();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    rules.entries_[i].name_at = builder.offset_of(nodes[i]);
+  mark_ancestors();
+}
+
+void Matcher::add_local(const LocalName& owner) {
+  rules_.rule(rules_.table_.insert(owner.name.wire()),
+              owner.wildcard ? Scope::kBelow : Scope::kExact, {.stance = Stance::kLocal});
+}
+
+/// The first route of a name stands.
+void Matcher::add_route(const Route& route, std::uint16_t index) {
+  const std::uint32_t node = rules_.table_.insert(route.name.wire());
+  SuffixNode content = rules_.table_.at(node);
+  if (content.route == SuffixNode::kNoRoute) content.route = index;
+  rules_.table_.put(node, content);
+}
+
+/// From the last node to the first, so that each passes it on to the one above.
+void Matcher::mark_ancestors() {
+  SuffixTable& table = rules_.table_;
+  const auto mark = [&table](std::uint32_t node) {
+    SuffixNode content = table.at(node);
+    if (content.ancestor) return;
+    content.ancestor = true;
+    table.put(node, content);
+  };
+  mark(SuffixTable::kRoot);  // NODATA whatever the rules
+  for (auto node = static_cast<std::uint32_t>(table.size() - 1); node > SuffixTable::kRoot;
+       --node) {
+    const SuffixNode content = table.at(node);
+    if (content.ancestor || content.self.answers() || content.below.answers()) {
+      mark(table.parent(node));
+    }
   }
-  rules.names_ = std::vector<std::uint8_t>();
-  rules.entries_.shrink_to_fit();
-  return table;
 }
 
 Match Matcher::match(const wire::SuffixHashes& hashes) const noexcept {
-  SuffixNode node = table_.root();
+  const SuffixTable& table = rules_.table_;
+  std::uint32_t at = SuffixTable::kRoot;
+  SuffixNode node = table.at(at);
   Ruling covering;  // by the closest name above that rules its names below
   std::uint16_t route = node.route;
   for (std::size_t depth = 1; depth <= hashes.depth(); ++depth) {
     if (node.below.stance != Stance::kNone) covering = node.below;
-    const auto found = table_.find(hashes, depth);
-    if (!found) return {verdict_of(covering.stance), covering.rule, route};
-    node = *found;
+    const auto child = table.child(at, hashes, depth);
+    if (!child) return {verdict_of(covering.stance), covering.rule, route};
+    at = *child;
+    node = table.at(at);
     if (node.route != SuffixNode::kNoRoute) route = node.route;
   }
   const Ruling own = node.self.stance != Stance::kNone ? node.self : covering;
@@ -93,19 +88,6 @@ Match Matcher::match(const wire::SuffixHashes& hashes) const noexcept {
   const Ruling beneath = node.below.stance != Stance::kNone ? node.below : covering;
   const bool answers_below = node.ancestor || beneath.answers();
   return {answers_below ? Verdict::kAncestor : Verdict::kDeny, own.rule, route};
-}
-
-Rule Matcher::rule(std::uint32_t index) const {
-  const RuleSet::Entry& entry = rules_.entries_[index];
-  return rules_.rule_of(entry, table_.name_at(entry.name_at));
-}
-
-Bytes Matcher::rule_name(std::uint32_t index) const noexcept {
-  return table_.name_at(rules_.entries_[index].name_at);
-}
-
-std::size_t Matcher::bytes() const noexcept {
-  return table_.bytes() + rules_.entries_.capacity() * sizeof(RuleSet::Entry);
 }
 
 }  // namespace nxgate::policy

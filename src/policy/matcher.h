@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <span>
 
-#include "base/bytes.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
 #include "policy/suffix_table.h"
@@ -57,35 +56,35 @@ class Matcher {
   };
 
   /// `routes` and `local` are needed during construction only.
-  Matcher(RuleSet rules, std::span<const LocalName> local, std::span<const Route> routes,
-          std::uint64_t hash_key);
+  Matcher(RuleSet rules, std::span<const LocalName> local, std::span<const Route> routes);
   Matcher(const Matcher&) = delete;
   Matcher& operator=(const Matcher&) = delete;
 
-  /// `hashes` must have been made with the hash key of this matcher.
+  /// `hashes` must have been made with the hash key of the rules.
   [[nodiscard]] Match match(const wire::SuffixHashes& hashes) const noexcept;
 
   /// A rule as it was added, `index` counting from 0 in that order.
-  [[nodiscard]] Rule rule(std::uint32_t index) const;
+  [[nodiscard]] Rule rule(std::uint32_t index) const { return rules_[index]; }
   /// The ports of the rule that matched; null if it has none of its own, or none matched.
   [[nodiscard]] const Ports* ports_of(const Match& match) const noexcept {
     return rules_.ports_of(match.rule);
   }
   [[nodiscard]] Scope rule_scope(std::uint32_t index) const noexcept {
-    return static_cast<Scope>(rules_.entries_[index].scope);
+    return rules_.scope_of(index);
   }
-  /// The name of a rule, in wire form.
-  [[nodiscard]] Bytes rule_name(std::uint32_t index) const noexcept;
+  [[nodiscard]] wire::DomainName rule_name(std::uint32_t index) const noexcept {
+    return rules_.name_of(index);
+  }
   [[nodiscard]] std::size_t rule_count() const noexcept { return rules_.size(); }
   /// What rules and table occupy.
-  [[nodiscard]] std::size_t bytes() const noexcept;
+  [[nodiscard]] std::size_t bytes() const noexcept { return rules_.bytes(); }
 
  private:
-  [[nodiscard]] static SuffixTable compile(RuleSet& rules, std::span<const LocalName> local,
-                                           std::span<const Route> routes, std::uint64_t hash_key);
+  void add_local(const LocalName& owner);
+  void add_route(const Route& route, std::uint16_t index);
+  void mark_ancestors();
 
-  RuleSet rules_;  ///< without their names: `name_at` is an offset in the table
-  SuffixTable table_;
+  RuleSet rules_;
 };
 
 }  // namespace nxgate::policy

@@ -110,7 +110,7 @@ TEST(Matcher, AgreesWithThePlainReading) {
   for (int round = 0; round < 4000; ++round) {
     const std::uint64_t key =
         round % 4 == 0 ? kWeakKey : (std::uint64_t{random()} << 32 | random() | 1);
-    RuleSet rules;
+    RuleSet rules(key);
     std::vector<Spoken> all;
     std::vector<Matcher::LocalName> local;
     std::vector<Route> routes;
@@ -130,7 +130,7 @@ TEST(Matcher, AgreesWithThePlainReading) {
                      Stance::kLocal, Match::kDefaultRule});
     }
     for (std::size_t i = random() % 3; i > 0; --i) routes.push_back({random_name(random), 0});
-    const Matcher matcher(std::move(rules), local, routes, key);
+    const Matcher matcher(std::move(rules), local, routes);
     for (int query = 0; query < 30; ++query) {
       const wire::DomainName name = random_name(random);
       ASSERT_EQ(matcher.match(wire::SuffixHashes(name, key)), expected(all, routes, name))

@@ -33,7 +33,7 @@ struct Given {
   std::uint64_t key = kKey;
 
   [[nodiscard]] Matcher compiled() const {
-    RuleSet rules;
+    RuleSet rules(key);
     const auto add = [&](const char* text, Action action) {
       const auto rule = parse_rule(text).value();
       rules.add({.name = rule.name, .scope = rule.scope, .action = action, .at = {.file = text}});
@@ -47,7 +47,7 @@ struct Given {
     }
     std::vector<Route> targets;
     for (const char* text : routes) targets.push_back({name_of(text), 0});
-    return Matcher(std::move(rules), owners, targets, key);
+    return Matcher(std::move(rules), owners, targets);
   }
 
   [[nodiscard]] Match match(std::string_view text) const {
@@ -241,15 +241,15 @@ TEST(Matcher, TheLongestNamesFit) {
 
 TEST(Matcher, ManyRulesStayCompactAndFindable) {
   constexpr std::uint32_t kRules = 50'000;
-  RuleSet rules;
+  RuleSet rules(kKey);
   Rule rule{.scope = Scope::kSubtree, .action = Action::kAllow, .at = {.file = "many.list"}};
   for (std::uint32_t i = 0; i < kRules; ++i) {
     rule.name = name_of("host" + std::to_string(i) + ".com");
     rule.at.line = i + 1;
     rules.add(rule);
   }
-  const Matcher matcher(std::move(rules), {}, {}, kKey);
-  EXPECT_LT(matcher.bytes(), kRules * 64U);
+  const Matcher matcher(std::move(rules), {}, {});
+  EXPECT_LT(matcher.bytes(), kRules * 40U);
   for (std::uint32_t i = 0; i < kRules; i += 97) {
     const wire::DomainName name = name_of("www.host" + std::to_string(i) + ".com");
     const Match match = matcher.match(wire::SuffixHashes(name, kKey));

@@ -33,7 +33,7 @@ enum class FailureReply : std::uint8_t { kServFail = 0, kNxDomain };
 /// The names of an attached container's networks, as its own resolver would answer them.
 struct Neighbours {
   explicit Neighbours(LocalData names)
-      : data(std::move(names)), matcher({}, data.names(), {}, wire::process_hash_key()) {}
+      : data(std::move(names)), matcher(RuleSet(), data.names(), {}) {}
 
   LocalData data;
   Matcher matcher;  ///< says what is such a name, and what lies above one

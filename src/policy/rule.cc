@@ -70,11 +70,12 @@ std::string_view mistaken_for(std::string_view name) {
 }
 
 /// Whether the list has `name` in these of its sections.
-bool is_suffix(const wire::DomainName& name, int sections) {
+bool is_suffix(Bytes name, int sections) {
   // The list file of the system may be newer than the one built into libpsl.
   static const psl_ctx_t* const list = psl_latest(nullptr);
-  const std::string text = name.to_text();
-  return psl_is_public_suffix2(list, text.c_str(), sections | PSL_TYPE_NO_STAR_RULE) != 0;
+  std::array<char, wire::kLongestText + 1> text;
+  text[wire::write_text(name, std::span(text).first(wire::kLongestText))] = '\0';
+  return psl_is_public_suffix2(list, text.data(), sections | PSL_TYPE_NO_STAR_RULE) != 0;
 }
 
 }  // namespace
@@ -110,7 +111,7 @@ Result<ParsedRule> parse_rule(std::string_view text, Action action) {
     return fail(fmt::format("`{}`: only what is allowed has ports", text));
   }
   if (!rule || action == Action::kDeny || rule->scope == Scope::kExact || rule->force) return rule;
-  if (!is_public_suffix(rule->name)) return rule;
+  if (!is_public_suffix(rule->name.wire())) return rule;
   const std::string shown = to_string(rule->scope, rule->name);
   return fail(
       fmt::format("`{0}` would open everything under a public suffix; if that is meant, "
@@ -136,18 +137,14 @@ std::size_t write_text(Scope scope, Bytes name, std::span<char> out) noexcept {
 wire::DomainName registered_domain(const wire::DomainName& name) {
   constexpr std::size_t kDeepestSuffix = 5;  // the list has no registry's suffix of more than 4
   const wire::SuffixHashes suffixes(name, wire::process_hash_key());
-  const auto suffix = [&](std::size_t depth) {
-    return wire::DomainName::parse(suffixes.suffix(depth)).value_or(name);
-  };
   std::size_t longest = 0;
   for (std::size_t depth = 1; depth <= std::min(suffixes.depth(), kDeepestSuffix); ++depth) {
-    if (is_suffix(suffix(depth), PSL_TYPE_ICANN)) longest = depth;
+    if (is_suffix(suffixes.suffix(depth), PSL_TYPE_ICANN)) longest = depth;
   }
-  return suffix(std::min(longest + 1, suffixes.depth()));
+  return wire::DomainName::parse(suffixes.suffix(std::min(longest + 1, suffixes.depth())))
+      .value_or(name);
 }
 
-bool is_public_suffix(const wire::DomainName& name) {
-  return name.is_root() || is_suffix(name, PSL_TYPE_ANY);
-}
+bool is_public_suffix(Bytes name) { return name.size() == 1 || is_suffix(name, PSL_TYPE_ANY); }
 
 }  // namespace nxgate::policy

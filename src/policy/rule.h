@@ -56,11 +56,11 @@ struct ParsedRule {
 /// fit is left out. No allocation.
 std::size_t write_text(Scope scope, Bytes name, std::span<char> out) noexcept;
 
-/// Whether a rule over all names below `name` would open a public suffix (`com`, `co.uk`,
-/// `github.io`, the root): asks libpsl, private section included. A single label that the list
-/// doesn't know (`lan`, `home`, `internal`) is somebody's own network and no public suffix.
+/// Whether a rule over all names below `name`, in wire form, would open a public suffix (`com`,
+/// `co.uk`, `github.io`, the root): asks libpsl, private section included. A single label that the
+/// list doesn't know (`lan`, `home`, `internal`) is somebody's own network and no public suffix.
 /// Any thread.
-[[nodiscard]] bool is_public_suffix(const wire::DomainName& name);
+[[nodiscard]] bool is_public_suffix(Bytes name);
 
 /// What somebody registered to run the zones at and above `name`: the suffix of a registry and the
 /// label in front of it, by libpsl (`example.co.uk`), or `name` itself if that is shorter. Private

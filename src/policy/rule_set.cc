@@ -1,9 +1,9 @@
 #include "policy/rule_set.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,21 +16,73 @@
 
 namespace nxgate::policy {
 
+namespace {
+
+/// The wire form of a plain line: letters, digits, hyphens and underscores in two labels or more,
+/// nothing else. Empty for any other line, of which parse_rule knows more.
+Bytes plain_name(std::string_view line, std::array<std::uint8_t, wire::kLongestName>& out) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (line.size() + 2 > out.size()) return {};
+  std::size_t label_at = 0;
+  std::size_t size = 1;
+  for (const char c : line) {
+    if (c == '.') {
+      const std::size_t length = size - label_at - 1;
+      if (length == 0 || length > wire::kLongestLabel) return {};
+      out[label_at] = static_cast<std::uint8_t>(length);
+      label_at = size++;
+      continue;
+    }
+    const auto byte = wire::lower(static_cast<std::uint8_t>(c));
+    const bool plain =
+        (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
+    if (!plain) return {};
+    out[size++] = byte;
+  }
+  const std::size_t length = size - label_at - 1;
+  if (label_at == 0 || length == 0 || length > wire::kLongestLabel) return {};
+  // A number at the end may be the end of an address.
+  if (out[label_at + 1] <= '9') return {};
+  out[label_at] = static_cast<std::uint8_t>(length);
+  out[size++] = 0;
+  return Bytes(out).first(size);
+}
+
+void strengthen(Ruling& standing, Ruling added) {
+  if (added.stance > standing.stance) standing = added;
+}
+
+}  // namespace
+
+void RuleSet::reserve(std::size_t rules, std::size_t bytes) {
+  const std::size_t size = entries_.size() + rules;
+  if (size > entries_.capacity()) entries_.reserve(std::max(size, entries_.size() * 3 / 2));
+  table_.reserve(rules, bytes);
+}
+
 void RuleSet::add(const Rule& rule) {
-  const Bytes name = rule.name.wire();
-  if (names_.size() + name.size() > UINT32_MAX) throw std::length_error("more rules than 4 GiB");
-  if (files_.empty() || files_.back() != rule.at.file) files_.push_back(rule.at.file);
-  constexpr std::uint32_t kLastColumn = 0xff'ffff;
-  entries_.push_back({
-      .name_at = static_cast<std::uint32_t>(names_.size()),
-      .line = rule.at.line,
-      .column = std::min(rule.at.column, kLastColumn) & kLastColumn,
-      .scope = static_cast<std::uint32_t>(rule.scope) & 0xfU,
-      .action = static_cast<std::uint32_t>(rule.action) & 0xfU,
-      .file = static_cast<std::uint32_t>(files_.size() - 1),
-  });
-  names_.insert(names_.end(), name.begin(), name.end());
+  add(rule.name.wire(), rule.scope, rule.action, rule.at);
   if (!rule.ports.empty()) ports_[static_cast<std::uint32_t>(entries_.size() - 1)] = rule.ports;
+}
+
+void RuleSet::add(Bytes name, Scope scope, Action action, const Location& at) {
+  const std::uint32_t node = table_.insert(name);
+  const auto index = static_cast<std::uint32_t>(entries_.size());
+  const bool allows = action == Action::kAllow;
+  entries_.push_back({.node = node,
+                      .place = places_.add(at) & (Places::kMost - 1),
+                      .scope = static_cast<std::uint32_t>(scope) & 3U,
+                      .action = static_cast<std::uint32_t>(action) & 1U});
+  rule(node, scope, {.stance = allows ? Stance::kAllow : Stance::kDeny, .rule = index});
+  allows_any_ |= allows;
+}
+
+/// The stronger stance stands; of two equal ones the first.
+void RuleSet::rule(std::uint32_t node, Scope scope, Ruling ruling) {
+  SuffixNode content = table_.at(node);
+  if (scope != Scope::kBelow) strengthen(content.self, ruling);
+  if (scope != Scope::kExact) strengthen(content.below, ruling);
+  table_.put(node, content);
 }
 
 const Ports* RuleSet::ports_of(std::uint32_t index) const noexcept {
@@ -40,35 +92,38 @@ const Ports* RuleSet::ports_of(std::uint32_t index) const noexcept {
 
 Rule RuleSet::operator[](std::uint32_t index) const {
   const Entry& entry = entries_[index];
-  return rule_of(entry, name_of(entry));
+  return {.name = name_of(index),
+          .scope = scope_of(index),
+          .action = static_cast<Action>(entry.action),
+          .at = places_[entry.place]};
 }
 
 bool RuleSet::mentions(const wire::DomainName& name) const noexcept {
-  return std::ranges::any_of(entries_, [&](const Entry& entry) {
-    const Bytes wire = name.wire();
-    return names_.size() - entry.name_at >= wire.size() &&
-           std::equal(wire.begin(), wire.end(), names_.data() + entry.name_at);
-  });
-}
-
-Bytes RuleSet::name_of(const Entry& entry) const noexcept {
-  std::size_t end = entry.name_at;
-  while (names_[end] != 0) end += 1U + names_[end];
-  return Bytes(names_).subspan(entry.name_at, end + 1 - entry.name_at);
-}
-
-Rule RuleSet::rule_of(const Entry& entry, Bytes name) const {
-  return {.name = wire::DomainName::parse(name).value_or(wire::DomainName{}),
-          .scope = static_cast<Scope>(entry.scope),
-          .action = static_cast<Action>(entry.action),
-          .at = {.file = files_[entry.file], .line = entry.line, .column = entry.column}};
+  const wire::SuffixHashes hashes(name, table_.hash_key());
+  std::uint32_t node = SuffixTable::kRoot;
+  for (std::size_t depth = 1; depth <= hashes.depth(); ++depth) {
+    const auto child = table_.child(node, hashes, depth);
+    if (!child) return false;
+    node = *child;
+  }
+  const SuffixNode content = table_.at(node);
+  return content.self.has_rule() || content.below.has_rule();
 }
 
 Faults parse_list(std::string_view text, std::string_view file, Action action, RuleSet& rules) {
   Faults faults;
   Rule rule{.action = action, .at = {.file = std::string(file)}};
+  rules.reserve(static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1, text.size());
+  std::array<std::uint8_t, wire::kLongestName> buffer;
   LineReader lines(text);
   while (const auto line = lines.next()) {
+    const Bytes plain = plain_name(*line, buffer);
+    if (!plain.empty() && (action == Action::kDeny || !is_public_suffix(plain))) {
+      rule.at.line = lines.number();
+      rule.at.column = 1;
+      rules.add(plain, Scope::kSubtree, action, rule.at);
+      continue;
+    }
     const Word first = WordReader(*line).next();
     if (first.text.empty()) continue;
     rule.at.line = lines.number();

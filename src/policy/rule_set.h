@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,45 +12,66 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "policy/places.h"
 #include "policy/rule.h"
+#include "policy/suffix_table.h"
 #include "wire/name.h"
 
 namespace nxgate::policy {
 
-/// An ordered collection of rules; 16 bytes a rule and the bytes of its name. One thread.
+/// An ordered collection of rules, in the very table in which Matcher finds them: 8 bytes a rule
+/// beside its name's node. One thread.
 class RuleSet {
  public:
+  /// The key is that of the hashes with which the matcher will be asked.
+  explicit RuleSet(std::uint64_t hash_key = wire::process_hash_key()) : table_(hash_key) {}
+
+  /// Makes room for so many more rules of so many bytes of names; only speed depends on it.
+  void reserve(std::size_t rules, std::size_t bytes);
+
   /// Rules of one file are best added one after the other. Throws length_error past 4 GiB of names.
   void add(const Rule& rule);
+  /// The same for a name in wire form, in lower case, and a rule without ports.
+  void add(Bytes name, Scope scope, Action action, const Location& at);
 
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
   [[nodiscard]] Rule operator[](std::uint32_t index) const;
+  [[nodiscard]] wire::DomainName name_of(std::uint32_t index) const noexcept {
+    return table_.name(entries_[index].node);
+  }
+  [[nodiscard]] Scope scope_of(std::uint32_t index) const noexcept {
+    return static_cast<Scope>(entries_[index].scope);
+  }
   /// The ports of a rule; null if it has none of its own.
   [[nodiscard]] const Ports* ports_of(std::uint32_t index) const noexcept;
 
-  /// Whether some rule, of any scope, stands at this very name. Looks at every rule.
+  /// Whether some rule, of any scope, stands at this very name.
   [[nodiscard]] bool mentions(const wire::DomainName& name) const noexcept;
+  /// What it occupies.
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return table_.bytes() + entries_.size() * sizeof(Entry);
+  }
+  /// Whether some rule allows something.
+  [[nodiscard]] bool allows_any() const noexcept { return allows_any_; }
 
  private:
-  friend class Matcher;  // which keeps the names in its nodes instead
+  friend class Matcher;  // which completes the table and searches it
 
   struct Entry {
-    std::uint32_t name_at;
-    std::uint32_t line;
-    std::uint32_t column : 24;
-    std::uint32_t scope : 4;
-    std::uint32_t action : 4;
-    std::uint32_t file;
+    std::uint32_t node;
+    std::uint32_t place : 29;
+    std::uint32_t scope : 2;
+    std::uint32_t action : 1;
   };
 
-  [[nodiscard]] Bytes name_of(const Entry& entry) const noexcept;
-  [[nodiscard]] Rule rule_of(const Entry& entry, Bytes name) const;
+  void rule(std::uint32_t node, Scope scope, Ruling ruling);
 
+  SuffixTable table_;
   std::vector<Entry> entries_;
-  std::vector<std::uint8_t> names_;  ///< wire form, one behind the other
-  std::vector<std::string> files_;
+  Places places_;
   boost::unordered_flat_map<std::uint32_t, Ports> ports_;  ///< of the few rules that have some
+  bool allows_any_ = false;
 };
 
 /// Appends the rules of a list text: one rule a line, blank lines, # comments (also behind a rule).

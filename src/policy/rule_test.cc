@@ -1,6 +1,8 @@
 #include "policy/rule.h"
 
+#include <random>
 #include <string>
+#include <string_view>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -83,11 +85,11 @@ TEST(Rule, RefusesWhatIsNoNameAndSaysWhy) {
 
 TEST(Rule, KnowsPublicSuffixes) {
   for (const char* text : {".", "com", "co.uk", "github.io", "in-addr.arpa", "ck", "any.ck"}) {
-    EXPECT_TRUE(is_public_suffix(name_of(text))) << text;
+    EXPECT_TRUE(is_public_suffix(name_of(text).wire())) << text;
   }
   for (const char* text : {"example.com", "foo.github.io", "www.ck", "lan", "home", "corp",
                            "internal", "test", "localhost", "co\\.uk"}) {
-    EXPECT_FALSE(is_public_suffix(name_of(text))) << text;
+    EXPECT_FALSE(is_public_suffix(name_of(text).wire())) << text;
   }
 }
 
@@ -144,6 +146,29 @@ TEST(RuleList, ReadsRulesAndCollectsFaults) {
   EXPECT_EQ(rules[1].at, (Location{"my.list", 4, 3}));
   EXPECT_EQ(rules[2].name, name_of("com"));
   EXPECT_EQ(rules[3].at, (Location{"my.list", 8, 1}));
+}
+
+TEST(RuleList, PlainLinesAreReadAsAnyOther) {
+  std::mt19937 random(20261123);
+  const std::string_view letters = "aaabbcZ09-_...=* #";
+  for (int round = 0; round < 20'000; ++round) {
+    std::string line;
+    for (std::size_t size = random() % 12; size > 0; --size) {
+      line += letters[random() % letters.size()];
+    }
+    if (random() % 40 == 0) line += std::string(70, 'l');
+    if (random() % 20 == 0) line += ".com";
+    RuleSet rules;
+    const Faults faults = parse_list(line, "any.list", Action::kAllow, rules);
+    const auto uncommented = std::string_view(line).substr(0, line.find('#'));
+    const bool blank = uncommented.find_first_not_of(' ') == std::string_view::npos;
+    const auto rule = parse_rule(uncommented, Action::kAllow);
+    ASSERT_EQ(rules.size(), !blank && rule ? 1U : 0U) << line;
+    ASSERT_EQ(faults.size(), !blank && !rule ? 1U : 0U) << line;
+    if (blank || !rule) continue;
+    ASSERT_EQ(rules[0].name, rule->name) << line;
+    ASSERT_EQ(rules[0].scope, rule->scope) << line;
+  }
 }
 
 TEST(RuleSet, TellsWhichNamesItMentions) {

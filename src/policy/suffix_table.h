@@ -1,11 +1,13 @@
 // Names and all names above them, each found by the hash of its suffix: the structure under
-// Matcher.
+// RuleSet and Matcher.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/bytes.h"
 #include "wire/name.h"
@@ -42,81 +44,71 @@ struct SuffixNode {
   std::uint16_t route = kNoRoute;
 };
 
-/// The better half of a suffix hash: the lowest bits of a polynomial depend on few of its bytes'
-/// bits.
-[[nodiscard]] constexpr std::uint32_t fingerprint_of(std::uint64_t hash) noexcept {
-  return static_cast<std::uint32_t>(hash >> 32);
-}
-
-/// Open addressing over 32-bit fingerprints, 8 bytes a slot. The fingerprint also gives the place,
-/// so that entries can be moved to a table of another size without their keys.
-class FingerprintIndex {
- public:
-  /// Room for `entries`; `insert` must not be called more often. Half full at most, since most
-  /// lookups are denials that end at an empty slot (three quarters full cost 17 ns more each).
-  explicit FingerprintIndex(std::size_t entries) : slots_(entries * 2 + 2) {}
-
-  /// The first value with this fingerprint that `matches` accepts; 0 if there is none.
-  template <class Matches>
-  [[nodiscard]] std::uint32_t find(std::uint32_t fingerprint, Matches&& matches) const {
-    for (std::size_t at = place(fingerprint); slots_[at].value != 0; at = next(at)) {
-      if (slots_[at].fingerprint == fingerprint && matches(slots_[at].value)) {
-        return slots_[at].value;
-      }
-    }
-    return 0;
-  }
-
-  /// `value` must not be 0.
-  void insert(std::uint32_t fingerprint, std::uint32_t value) {
-    std::size_t at = place(fingerprint);
-    while (slots_[at].value != 0) at = next(at);
-    slots_[at] = {fingerprint, value};
-  }
-
-  [[nodiscard]] std::size_t bytes() const noexcept { return slots_.capacity() * sizeof(Slot); }
-
- private:
-  struct Slot {
-    std::uint32_t fingerprint = 0;
-    std::uint32_t value = 0;
-  };
-
-  [[nodiscard]] std::size_t place(std::uint32_t fingerprint) const noexcept {
-    return std::uint64_t{fingerprint} * slots_.size() >> 32;
-  }
-  [[nodiscard]] std::size_t next(std::size_t at) const noexcept {
-    return at + 1 == slots_.size() ? 0 : at + 1;
-  }
-
-  std::vector<Slot> slots_;
-};
-
-/// The immutable table: an index over an arena of nodes of varying size, each holding its name for
-/// verification. Any thread; lookups don't allocate.
+/// A tree of names in which the children of a node are found by hash, all in one table: one byte
+/// of the hash and the number of the node a slot, so that a name that isn't there mostly costs one
+/// cache line. A node holds its own label alone and who is above it, some 30 bytes with its slot
+/// for a name of ten letters below a known one.
+///
+/// Written by one thread; then any number may read at once, without allocating.
 class SuffixTable {
  public:
-  [[nodiscard]] SuffixNode root() const noexcept { return node_at(0); }
+  /// The node of the root, which is always there. Numbers count on from it; those above a node are
+  /// smaller than its own.
+  static constexpr std::uint32_t kRoot = 0;
 
-  /// The node of the suffix of `depth` labels, of 1 or more.
-  [[nodiscard]] std::optional<SuffixNode> find(const wire::SuffixHashes& hashes,
-                                               std::size_t depth) const noexcept;
+  explicit SuffixTable(std::uint64_t hash_key);
 
-  /// The name at an offset that SuffixTableBuilder::offset_of gave.
-  [[nodiscard]] Bytes name_at(std::uint32_t offset) const noexcept;
+  /// Makes room for so many more names of so many bytes together, ancestors not counted. Only
+  /// speed depends on it.
+  void reserve(std::size_t names, std::size_t bytes);
 
-  [[nodiscard]] std::size_t bytes() const noexcept { return arena_.capacity() + index_.bytes(); }
+  /// The node of a name in wire form, which is made, together with those above, if it is new.
+  /// Throws length_error past 4 GiB of labels.
+  std::uint32_t insert(Bytes name);
+
+  /// The node of the suffix of `depth` labels, 1 or more, below `parent`, that of the suffix with
+  /// one label less. The hashes must have been made with this table's key.
+  [[nodiscard]] std::optional<std::uint32_t> child(std::uint32_t parent,
+                                                   const wire::SuffixHashes& hashes,
+                                                   std::size_t depth) const noexcept;
+
+  [[nodiscard]] SuffixNode at(std::uint32_t node) const noexcept;
+  void put(std::uint32_t node, const SuffixNode& content);
+
+  [[nodiscard]] std::size_t size() const noexcept { return nodes_.size(); }
+  [[nodiscard]] std::uint32_t parent(std::uint32_t node) const noexcept {
+    return nodes_[node].parent;
+  }
+  [[nodiscard]] wire::DomainName name(std::uint32_t node) const noexcept;
+  [[nodiscard]] std::uint64_t hash_key() const noexcept { return hash_key_; }
+
+  /// What is in use; what is only reserved takes no memory.
+  [[nodiscard]] std::size_t bytes() const noexcept;
 
  private:
-  friend class SuffixTableBuilder;
+  struct Node {
+    std::uint32_t parent;
+    std::uint32_t label_at;  ///< in `labels_`: flags, length, label
+    std::uint32_t rule;      ///< for the name itself, and if the flags don't say else those below
+  };
 
-  explicit SuffixTable(std::size_t nodes) : index_(nodes) {}
+  [[nodiscard]] Bytes label_of(std::uint32_t node) const noexcept;
+  [[nodiscard]] std::uint64_t extended(std::uint64_t hash, Bytes label) const noexcept;
+  [[nodiscard]] std::uint32_t find(std::uint32_t parent, Bytes label,
+                                   std::uint64_t hash) const noexcept;
+  std::uint32_t add(std::uint32_t parent, Bytes label, std::uint64_t hash);
+  void place(std::uint32_t node, std::uint64_t hash) noexcept;
+  void resize_index(std::size_t nodes);
 
-  [[nodiscard]] SuffixNode node_at(std::uint32_t offset) const noexcept;
-  [[nodiscard]] std::uint32_t append(Bytes name, const SuffixNode& node);
-
-  FingerprintIndex index_;
-  std::vector<std::uint8_t> arena_;  ///< the root's node is the first
+  std::uint64_t hash_key_;
+  std::vector<Node> nodes_;
+  std::vector<std::uint8_t> labels_;
+  // The index. A tag of 0 is an empty slot, at which every search ends.
+  std::vector<std::uint8_t> tags_;
+  std::vector<std::uint32_t> slots_;
+  // What few nodes have.
+  boost::unordered_flat_map<std::uint32_t, std::uint32_t> below_rules_;
+  boost::unordered_flat_map<std::uint32_t, std::uint16_t> routes_;
 };
 
 }  // namespace nxgate::policy
