@@ -35,7 +35,7 @@ wire::ScrubbedAnswer scrubbed() {
 /// Holds an answer for each of `keys`.
 struct Filled {
   Filled() {
-    const wire::ScrubbedAnswer answer = scrubbed();
+    wire::ScrubbedAnswer answer = scrubbed();
     for (const Key& key : filed) cache.insert(make_answer(key, answer, cache.limits(), now));
   }
   const Instant now = Clock::now();
@@ -81,7 +81,7 @@ BENCHMARK(miss);
 /// Into a cache too small for all the names, so that each insertion also drops an older answer.
 void insert(benchmark::State& state) {
   const Instant now = Clock::now();
-  const wire::ScrubbedAnswer answer = scrubbed();
+  wire::ScrubbedAnswer answer = scrubbed();
   Cache cache({.bytes = 1 << 20});
   const std::vector<Key> filed = keys();
   std::size_t next = 0;

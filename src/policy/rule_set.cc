@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,44 @@ Bytes plain_name(std::string_view line, std::array<std::uint8_t, wire::kLongestN
   out[size++] = 0;
   return Bytes(out).first(size);
 }
+
+/// Plain lines that wait until the table's memory is there: they are added some names later, in
+/// their order.
+class Queue {
+ public:
+  Queue(RuleSet& rules, Action action, Location& at) : rules_(rules), action_(action), at_(at) {}
+
+  [[nodiscard]] std::array<std::uint8_t, wire::kLongestName>& next() noexcept {
+    return waiting_[count_].name;
+  }
+  /// Takes what was written to `next`.
+  void push(std::size_t size, std::uint32_t line) {
+    waiting_[count_].size = size;
+    waiting_[count_].line = line;
+    rules_.expect(Bytes(waiting_[count_].name).first(size));
+    if (++count_ == waiting_.size()) flush();
+  }
+  void flush() {
+    for (const Plain& plain : std::span(waiting_).first(std::exchange(count_, 0))) {
+      at_.line = plain.line;
+      at_.column = 1;
+      rules_.add(Bytes(plain.name).first(plain.size), Scope::kSubtree, action_, at_);
+    }
+  }
+
+ private:
+  struct Plain {
+    std::array<std::uint8_t, wire::kLongestName> name;
+    std::size_t size;
+    std::uint32_t line;
+  };
+
+  RuleSet& rules_;
+  Action action_;
+  Location& at_;
+  std::array<Plain, 16> waiting_;
+  std::size_t count_ = 0;
+};
 
 void strengthen(Ruling& standing, Ruling added) {
   if (added.stance > standing.stance) standing = added;
@@ -114,18 +153,17 @@ Faults parse_list(std::string_view text, std::string_view file, Action action, R
   Faults faults;
   Rule rule{.action = action, .at = {.file = std::string(file)}};
   rules.reserve(static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1, text.size());
-  std::array<std::uint8_t, wire::kLongestName> buffer;
+  Queue queue(rules, action, rule.at);
   LineReader lines(text);
   while (const auto line = lines.next()) {
-    const Bytes plain = plain_name(*line, buffer);
+    const Bytes plain = plain_name(*line, queue.next());
     if (!plain.empty() && (action == Action::kDeny || !is_public_suffix(plain))) {
-      rule.at.line = lines.number();
-      rule.at.column = 1;
-      rules.add(plain, Scope::kSubtree, action, rule.at);
+      queue.push(plain.size(), lines.number());
       continue;
     }
     const Word first = WordReader(*line).next();
     if (first.text.empty()) continue;
+    queue.flush();
     rule.at.line = lines.number();
     rule.at.column = first.column;
     auto parsed = parse_rule(*line, action);
@@ -138,6 +176,7 @@ Faults parse_list(std::string_view text, std::string_view file, Action action, R
     rule.ports = std::move(parsed->ports);
     rules.add(rule);
   }
+  queue.flush();
   return faults;
 }
 

@@ -29,6 +29,9 @@ class RuleSet {
   /// Makes room for so many more rules of so many bytes of names; only speed depends on it.
   void reserve(std::size_t rules, std::size_t bytes);
 
+  /// Says that a rule for a name in wire form is added soon.
+  void expect(Bytes name) const noexcept { table_.prefetch(name); }
+
   /// Rules of one file are best added one after the other. Throws length_error past 4 GiB of names.
   void add(const Rule& rule);
   /// The same for a name in wire form, in lower case, and a rule without ports.

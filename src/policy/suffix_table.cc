@@ -49,6 +49,13 @@ void SuffixTable::reserve(std::size_t names, std::size_t bytes) {
   if (slots_for(nodes) > tags_.size()) resize_index(std::max(nodes, nodes_.size() * 3 / 2));
 }
 
+void SuffixTable::prefetch(Bytes name) const noexcept {
+  const std::uint64_t hash = extended(hash_key_, name.first(name.size() - 1));
+  const std::size_t slot = slot_of(hash, tags_.size());
+  __builtin_prefetch(&tags_[slot]);
+  __builtin_prefetch(&slots_[slot]);
+}
+
 std::uint32_t SuffixTable::insert(Bytes name) {
   std::array<std::uint8_t, wire::kMostLabels> starts;
   std::size_t depth = 0;

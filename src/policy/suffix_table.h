@@ -62,6 +62,9 @@ class SuffixTable {
   /// speed depends on it.
   void reserve(std::size_t names, std::size_t bytes);
 
+  /// Fetches what `insert` will look at last, in a table larger than the processor's caches.
+  void prefetch(Bytes name) const noexcept;
+
   /// The node of a name in wire form, which is made, together with those above, if it is new.
   /// Throws length_error past 4 GiB of labels.
   std::uint32_t insert(Bytes name);

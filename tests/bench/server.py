@@ -45,6 +45,14 @@ def on(processors):
     return prepare
 
 
+def _of_threads(pid, file):
+    """What that file of each thread says; nothing of a process that has just ended."""
+    try:
+        return [path.read_text() for path in Path(f"/proc/{pid}/task").glob(f"*/{file}")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 class Server:
     """`command`, from its start to the end of a with block.
 
@@ -107,15 +115,15 @@ class Server:
         """Its pid and those of its children, and theirs."""
         found = [self.pid]
         for pid in found:
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += map(int, children.read_text().split())
+            for children in _of_threads(pid, "children"):
+                found += map(int, children.split())
         return found
 
     def cpu_seconds(self):
         """utime + stime of all threads and children (by schedstat, which counts nanoseconds), and of
         the children that have ended (by stat, which counts ticks)."""
-        running = sum(int(task.read_text().split()[0]) for pid in self._tree()
-                      for task in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+        running = sum(int(stat.split()[0]) for pid in self._tree()
+                      for stat in _of_threads(pid, "schedstat"))
         stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         ended = sum(map(int, stat[13:15])) / os.sysconf("SC_CLK_TCK")
         return running / 1e9 + ended
