@@ -1,7 +1,6 @@
 #include "forward/exchange.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -22,19 +21,12 @@
 #include "forward/group.h"
 #include "forward/port.h"
 #include "forward/tcp_query.h"
+#include "sys/socket.h"
 #include "wire/answer.h"
 #include "wire/types.h"
 #include "wire/upstream_query.h"
 
 namespace nxgate::forward {
-namespace {
-
-bool is_our_own_lack(int error) noexcept {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-         error == EAGAIN;
-}
-
-}  // namespace
 
 void Exchange::start(std::shared_ptr<Group> group, std::size_t server, const cache::Key& key,
                      bool by_tcp_only, Instant now) {
@@ -48,7 +40,7 @@ void Exchange::start(std::shared_ptr<Group> group, std::size_t server, const cac
   if (by_tcp_only || group_->server(server_).protocol == engine::UpstreamProtocol::kTcp) {
     ask_by_tcp();
   } else {
-    ask_by_udp();
+    ask_by_udp(now);
   }
 }
 
@@ -58,9 +50,9 @@ void Exchange::cancel() noexcept {
   group_.reset();
 }
 
-void Exchange::ask_by_udp() {
+void Exchange::ask_by_udp(Instant now) {
   auto port = group_->channels[server_]->port();
-  if (!port) return network_failed(port.error().value());
+  if (!port) return network_failed(port.error().value(), now);
   port_ = *std::move(port);
   id_ = port_->draw_id();
   compose(id_, true);
@@ -93,8 +85,8 @@ bool Exchange::receive(Bytes message, bool own_id, Instant now) {
   return false;
 }
 
-void Exchange::fail(int error) {
-  if (error != 0) return network_failed(error);
+void Exchange::fail(int error, Instant now) {
+  if (error != 0) return network_failed(error, now);
   saw_junk_ = true;
   ask_by_tcp();
 }
@@ -151,8 +143,7 @@ Exchange::Next Exchange::judge(Bytes message, Instant now) {
   return Next::kWait;
 }
 
-void Exchange::network_failed(int error) {
-  const Instant now = Clock::now();
+void Exchange::network_failed(int error, Instant now) {
   const std::string words = std::generic_category().message(error);
   const sys::NetnsRef& netns = group_->netns;
   const bool no_namespace = !netns.own() && !netns.identity();
@@ -161,7 +152,7 @@ void Exchange::network_failed(int error) {
   log::repeated("upstream " + at,
                 fmt::format("upstream {}: {}", at,
                             no_namespace ? "the network namespace is missing" : words));
-  note(is_our_own_lack(error) ? Outcome::kNoSocket : Outcome::kUnreachable, words, now);
+  note(sys::is_local_lack(error) ? Outcome::kNoSocket : Outcome::kUnreachable, words, now);
   finish(now);
 }
 

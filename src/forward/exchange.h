@@ -84,16 +84,16 @@ class Exchange final : private PortGuest, private TcpClient {
 
   [[nodiscard]] Bytes query() const noexcept override { return Bytes(query_).first(query_size_); }
   bool receive(Bytes message, bool own_id, Instant now) override;
-  void fail(int error) override;
+  void fail(int error, Instant now) override;
   void answered_by_tcp(Bytes message) override;
   void closed_by_tcp() override;
-  void failed_by_tcp(int error) override { network_failed(error); }
+  void failed_by_tcp(int error) override { network_failed(error, Clock::now()); }
 
-  void ask_by_udp();
+  void ask_by_udp(Instant now);
   void ask_by_tcp();
   void compose(std::uint16_t id, bool mixed_case);
   [[nodiscard]] Next judge(Bytes message, Instant now);
-  void network_failed(int error);
+  void network_failed(int error, Instant now);
   void leave_port() noexcept;
   void note(Outcome outcome, std::string_view words, Instant now);
   void finish(Instant now);

@@ -43,6 +43,8 @@ void ServerHealth::reached(Instant now) noexcept {
 void ServerHealth::missed(Instant now, Microseconds waited) noexcept {
   if (waited > smoothed_rtt()) rtt_.store(waited.count(), std::memory_order_relaxed);
   if (replied_since(now - waited)) return;
+  const Instant::rep at = now.time_since_epoch().count();
+  if (last_miss_.exchange(at, std::memory_order_relaxed) == at) return;
   const std::uint32_t misses = misses_.fetch_add(1, std::memory_order_relaxed) + 1;
   const Instant success = load(last_success_);
   const bool trusted = success != Instant{} && now - success < kTrustAfterSuccess;

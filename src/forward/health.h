@@ -31,7 +31,8 @@ class ServerHealth {
   void answered(Instant now, Microseconds rtt) noexcept;
   /// It replied, if only with a failure.
   void reached(Instant now) noexcept;
-  /// It was unreachable, or silent for `waited`.
+  /// It was unreachable, or silent for `waited`. Questions that fail at one and the same instant
+  /// fail for one reason, and are one miss.
   void missed(Instant now, Microseconds waited) noexcept;
   [[nodiscard]] bool replied_since(Instant then) const noexcept {
     return load(last_success_) > then;
@@ -74,6 +75,7 @@ class ServerHealth {
   std::atomic<Microseconds::rep> rtt_{0};
   std::atomic<std::uint32_t> misses_{0};
   Ticks last_success_{0};
+  Ticks last_miss_{0};
   Ticks down_until_{0};
   Ticks recovered_{0};
   std::atomic<bool> probed_{false};

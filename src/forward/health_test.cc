@@ -39,5 +39,13 @@ TEST(ServerHealth, GoesDownAndComesBack) {
   EXPECT_FALSE(proven.down(now + Seconds(9)));
 }
 
+TEST(ServerHealth, WhatFailsAtOnceIsOneMiss) {
+  const Instant now = Clock::now();
+  ServerHealth proven;
+  proven.answered(now, Microseconds(1));
+  for (int i = 0; i < 64; ++i) proven.missed(now + Seconds(1), Microseconds(0));
+  EXPECT_FALSE(proven.down(now + Seconds(1)));
+}
+
 }  // namespace
 }  // namespace nxgate::forward

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -32,9 +33,16 @@ std::uint16_t id_of(Bytes message) noexcept {
 
 }  // namespace
 
-Port::Port(PortYard& yard, sys::Descriptor socket)
-    : yard_(yard), socket_(yard.loop, socket.release()) {
-  guests_.reserve(kMostQueries);
+Port::Port(PortYard& yard) : yard_(yard), socket_(yard.loop) { guests_.reserve(kMostQueries); }
+
+std::expected<std::shared_ptr<Port>, std::error_code> Port::open(PortYard& yard,
+                                                                 sys::Descriptor socket) {
+  const std::shared_ptr<Port> port(new Port(yard));
+  error_code error;
+  port->socket_.assign(socket.get(), error);
+  if (error) return std::unexpected(error);
+  std::ignore = socket.release();
+  return port;
 }
 
 std::uint16_t Port::draw_id() {
@@ -87,34 +95,47 @@ void Port::deliver(Bytes message, Instant now) {
 }
 
 void Port::flush() {
-  std::array<Bytes, sys::Datagrams::kMessages> queries;
-  std::size_t count = 0;
-  const auto send = [&] {
-    for (std::size_t done = 0; done < count;) {
-      const auto sent = sys::send_datagrams(socket_.native_handle(),
-                                            std::span(queries).subspan(done, count - done));
-      if (!sent) return sent.error();
-      done += *sent;
-    }
-    count = 0;
-    return 0;
-  };
-  int error = 0;
-  for (const std::uint16_t id : std::exchange(unsent_, {})) {
-    const PortGuest* const guest = guests_.find(id)->second;
-    if (guest == nullptr) continue;
-    queries[count++] = guest->query();
-    if (count == queries.size() && (error = send()) != 0) break;
-  }
-  if (error == 0 && count != 0) error = send();
-  if (error != 0) fail_all(error);
+  std::erase_if(unsent_, [this](std::uint16_t id) { return guests_.find(id)->second == nullptr; });
+  const int error = send_unsent();
+  if (error == 0) return;
+  if (!sys::is_local_lack(error)) return fail_all(error);
+  fail_unsent(error);
 }
 
-/// The guests ask elsewhere.
+/// Returns the errno at which it stopped; what is not sent is still in `unsent_` then.
+int Port::send_unsent() {
+  std::array<Bytes, sys::Datagrams::kMessages> queries;
+  std::size_t done = 0;
+  int error = 0;
+  while (done < unsent_.size() && error == 0) {
+    const std::size_t count = std::min(unsent_.size() - done, queries.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      queries[i] = guests_.find(unsent_[done + i])->second->query();
+    }
+    const auto sent = sys::send_datagrams(socket_.native_handle(), std::span(queries).first(count));
+    if (sent)
+      done += *sent;
+    else
+      error = sent.error();
+  }
+  unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(done));
+  return error;
+}
+
+/// The others of this port may still have their answers.
+void Port::fail_unsent(int error) {
+  const Instant now = Clock::now();
+  for (const std::uint16_t id : std::exchange(unsent_, {})) {
+    if (PortGuest* const guest = guests_.find(id)->second) guest->fail(error, now);
+  }
+}
+
+/// The guests ask elsewhere. What failed them all is one failure, at one instant.
 void Port::fail_all(int error) {
   closed_ = true;
+  const Instant now = Clock::now();
   for (const auto& [id, guest] : guests_) {
-    if (guest != nullptr) guest->fail(error);
+    if (guest != nullptr) guest->fail(error, now);
   }
 }
 
@@ -122,7 +143,9 @@ std::expected<std::shared_ptr<Port>, std::error_code> Channel::port() {
   if (port_ && !port_->full()) return port_;
   auto opened = sys::open_upstream_socket(sys::SocketKind::kUdp, server_, netns_);
   if (!opened) return std::unexpected(opened.error());
-  port_ = std::make_shared<Port>(yard_, *std::move(opened));
+  auto port = Port::open(yard_, *std::move(opened));
+  if (!port) return port;
+  port_ = *std::move(port);
   yard_.alarms.set(*this, Clock::now() + kOpenFor);
   return port_;
 }

@@ -32,7 +32,7 @@ class PortGuest {
   /// A message came with the guest's id, or with one that is nobody's. False if it is junk to it.
   virtual bool receive(Bytes message, bool own_id, Instant now) = 0;
   /// The network can't deliver, by errno; or, with 0, too much junk comes to trust this port.
-  virtual void fail(int error) = 0;
+  virtual void fail(int error, Instant now) = 0;
 
  protected:
   ~PortGuest() = default;
@@ -56,7 +56,9 @@ class Port : public std::enable_shared_from_this<Port> {
   /// The most queries that share a port in its life.
   static constexpr std::size_t kMostQueries = 256;
 
-  Port(PortYard& yard, sys::Descriptor socket);
+  /// Over a connected socket. The error is the loop's, when it can't take one more.
+  [[nodiscard]] static std::expected<std::shared_ptr<Port>, std::error_code> open(
+      PortYard& yard, sys::Descriptor socket);
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
@@ -69,6 +71,8 @@ class Port : public std::enable_shared_from_this<Port> {
   void leave(std::uint16_t id) noexcept;
 
  private:
+  explicit Port(PortYard& yard);
+
   /// After so many messages that were nobody's answer the guests are told not to wait here.
   static constexpr int kMostJunk = 64;
 
@@ -76,6 +80,8 @@ class Port : public std::enable_shared_from_this<Port> {
   void read();
   void deliver(Bytes message, Instant now);
   void flush();
+  [[nodiscard]] int send_unsent();
+  void fail_unsent(int error);
   void fail_all(int error);
 
   PortYard& yard_;

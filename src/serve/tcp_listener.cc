@@ -37,10 +37,6 @@ constexpr Milliseconds kPause{100};
 /// Then the loop's other work has its turn.
 constexpr int kMostAtATime = 64;
 
-bool out_of_resources(int error) noexcept {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 }  // namespace
 
 TcpListener::TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
@@ -83,7 +79,7 @@ bool TcpListener::accept_waiting() {
       begin_session(std::move(connection), sys::to_endpoint(from));
     } else if (errno == EAGAIN) {
       return true;
-    } else if (out_of_resources(errno)) {
+    } else if (sys::is_local_lack(errno)) {
       log::repeated("tcp accept", fmt::format("cannot accept TCP connections: {}; see `ulimit -n`",
                                               ::strerrordesc_np(errno)));
       return false;

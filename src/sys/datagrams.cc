@@ -5,10 +5,13 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <expected>
 #include <memory>
 #include <span>
 
+#include <linux/errqueue.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "base/bytes.h"
@@ -18,6 +21,26 @@ namespace {
 
 /// Not a multiple of 4096, or the fronts of all messages would fight for one set of the L1 cache.
 constexpr std::size_t kStride = Datagrams::kMessageSize + 128;
+
+/// Takes the oldest message of ICMP from the socket's error queue (IP_RECVERR), which keeps the
+/// socket ready for reading: its errno, or 0 if there is none.
+int take_path_error(int socket) noexcept {
+  alignas(cmsghdr) std::array<std::uint8_t, 512> control;
+  msghdr message{};
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  if (::recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return 0;
+  for (const cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, const_cast<cmsghdr*>(part))) {
+    const bool v4 = part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR;
+    const bool v6 = part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR;
+    if (!v4 && !v6) continue;
+    sock_extended_err error;
+    std::memcpy(&error, CMSG_DATA(part), sizeof error);
+    return static_cast<int>(error.ee_errno);
+  }
+  return 0;
+}
 
 }  // namespace
 
@@ -43,8 +66,9 @@ Datagrams::~Datagrams() = default;
 std::expected<std::size_t, int> Datagrams::receive(int socket) noexcept {
   const int count = ::recvmmsg(socket, buffers_->headers.data(), kMessages, MSG_DONTWAIT, nullptr);
   if (count >= 0) return static_cast<std::size_t>(count);
-  if (errno == EAGAIN || errno == EINTR) return 0;
-  return std::unexpected(errno);
+  if (errno != EAGAIN && errno != EINTR) return std::unexpected(errno);
+  if (const int error = take_path_error(socket); error != 0) return std::unexpected(error);
+  return 0;
 }
 
 Bytes Datagrams::message(std::size_t index) const noexcept {

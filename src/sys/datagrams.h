@@ -25,7 +25,8 @@ class Datagrams {
   Datagrams& operator=(const Datagrams&) = delete;
 
   /// Receives what is there, at most kMessages, without blocking: how many, or the errno of the
-  /// socket, such as an ICMP error of the path. Nothing there is 0.
+  /// socket, such as an ICMP error of the path, also one that a call before this ran into without
+  /// saying so (sendmmsg, when a part had left). Nothing there is 0.
   [[nodiscard]] std::expected<std::size_t, int> receive(int socket) noexcept;
 
   [[nodiscard]] Bytes message(std::size_t index) const noexcept;

@@ -237,6 +237,20 @@ std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
   return socket;
 }
 
+bool is_local_lack(int error) noexcept {
+  switch (error) {
+    case EAGAIN:
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case ENOSPC:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::uint32_t dropped_messages(int socket) noexcept {
   std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
   socklen_t size = sizeof values;

@@ -75,6 +75,9 @@ enum class Sharing : std::uint8_t {
 [[nodiscard]] std::expected<Descriptor, std::error_code> open_upstream_socket(
     SocketKind kind, const Endpoint& server, const NetnsRef& netns);
 
+/// Whether an errno tells of our own lack of descriptors, memory or buffers, not of the network.
+[[nodiscard]] bool is_local_lack(int error) noexcept;
+
 /// How many messages the kernel has dropped at a UDP socket so far, for want of room above all.
 [[nodiscard]] std::uint32_t dropped_messages(int socket) noexcept;
 
