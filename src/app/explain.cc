@@ -31,8 +31,8 @@ std::string rule_of(const Decision& decision) {
   if (decision.excess != engine::Excess::kNone) {
     return fmt::format("exfiltration.{}", engine::to_string(decision.excess));
   }
-  if (decision.match.rule != policy::Match::kDefaultRule) {
-    const policy::Rule rule = decision.policy->matcher->rule(decision.match.rule);
+  if (decision.match.by_rule()) {
+    const policy::Rule rule = decision.policy->matcher->rule(decision.match);
     return fmt::format("{} \"{}\" ({})", rule.action == policy::Action::kAllow ? "allow" : "deny",
                        policy::to_string(rule.scope, rule.name), to_string(rule.at));
   }

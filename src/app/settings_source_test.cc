@@ -131,7 +131,7 @@ TEST_F(SettingsSourceTest, ForwardAllowsEverythingOrOnlyWhatItIsTold) {
       load({"forward", "--listen", "127.0.0.1:5353@/run/netns/vpn", "--to", "10.9.0.53@app"});
   ASSERT_THAT(all.faults, IsEmpty());
   ASSERT_EQ(all.settings.policies.at(0).rules.size(), 1U);
-  EXPECT_TRUE(all.settings.policies[0].rules[0].name.is_root());
+  EXPECT_TRUE(all.settings.policies[0].rules.standing().at(0).name.is_root());
   const LoadedSettings some = load({"forward", "--to", "10.9.0.53", "--only", "a.b", "c.d"});
   ASSERT_THAT(some.faults, IsEmpty());
   EXPECT_EQ(some.settings.policies.at(0).rules.size(), 2U);

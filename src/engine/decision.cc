@@ -121,8 +121,8 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
     case Verdict::kDeny:
     case Verdict::kAncestor:
       // A grant lifts the default only; an explicit deny rule stays.
-      decision.granted = decision.match.rule == policy::Match::kDefaultRule &&
-                         policy.grants->granted(question.name, hashes, now);
+      decision.granted =
+          !decision.match.by_rule() && policy.grants->granted(question.name, hashes, now);
       if (!decision.granted) {
         decision.outcome =
             decision.match.verdict == Verdict::kDeny ? Outcome::kDeny : Outcome::kAncestor;
@@ -150,11 +150,9 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
 }
 
 Bytes chosen_labels(const wire::Question& question, const Decision& decision) noexcept {
-  if (decision.match.verdict != Verdict::kAllow ||
-      decision.match.rule == policy::Match::kDefaultRule)
-    return {};
+  if (decision.match.verdict != Verdict::kAllow || !decision.match.by_rule()) return {};
   return labels_below(question.name.wire(),
-                      decision.policy->matcher->rule_name(decision.match.rule).wire());
+                      decision.policy->matcher->rule_name(decision.match).wire());
 }
 
 void deny_for(Excess excess, Decision& decision) noexcept {

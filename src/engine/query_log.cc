@@ -27,8 +27,8 @@ std::string rule_of(const Decision& decision) {
   }
   if (decision.granted) return text + ", target of an allowed name";
   if (decision.narrowed) return text + ", narrowed by a label";
-  if (decision.match.rule == policy::Match::kDefaultRule) return text + ", no rule";
-  const auto rule = decision.policy->matcher->rule(decision.match.rule);
+  if (!decision.match.by_rule()) return text + ", no rule";
+  const auto rule = decision.policy->matcher->rule(decision.match);
   return text + ", rule " + policy::to_string(rule.scope, rule.name);
 }
 

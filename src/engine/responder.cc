@@ -44,8 +44,8 @@ class ExtraText {
     size_ += text.copy(text_.data() + size_, text_.size() - size_);
   }
   /// Appends a rule as it stands in a list.
-  void append(const policy::Matcher& matcher, std::uint32_t rule) noexcept {
-    size_ += policy::write_text(matcher.rule_scope(rule), matcher.rule_name(rule).wire(),
+  void append(const policy::Matcher& matcher, const policy::Match& match) noexcept {
+    size_ += policy::write_text(policy::Matcher::rule_scope(match), matcher.rule_name(match).wire(),
                                 std::span(text_).subspan(size_));
   }
   [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
@@ -64,8 +64,8 @@ void append_rule(ExtraText& text, const Decision& decision) noexcept {
   if (decision.outcome == Outcome::kAncestor) return text.append("ancestor-of-allowed");
   if (decision.outcome == Outcome::kSuppressed) return text.append("suppress-types");
   if (decision.narrowed) return text.append("narrowed");
-  if (decision.match.rule == policy::Match::kDefaultRule) return text.append("default");
-  text.append(*decision.policy->matcher, decision.match.rule);
+  if (!decision.match.by_rule()) return text.append("default");
+  text.append(*decision.policy->matcher, decision.match);
 }
 
 std::size_t write_negative(const wire::Query& query, const Snapshot& snapshot, wire::Rcode rcode,

@@ -17,8 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   policy::RuleSet rules(kKey);
   static_cast<void>(policy::parse_list(text, "fuzz.list", policy::Action::kAllow, rules));
   const policy::Matcher matcher(std::move(rules), {}, {});
-  for (std::uint32_t i = 0; i < matcher.rule_count(); ++i) {
-    const policy::Rule rule = matcher.rule(i);
+  for (const policy::Rule& rule : matcher.rules().standing()) {
     // What is printed is read back as the same rule, and each rule allows or leads to its name.
     const auto again = policy::parse_rule(policy::to_string(rule.scope, rule.name));
     if (!again || again->name != rule.name || again->scope != rule.scope) std::abort();

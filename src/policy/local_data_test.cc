@@ -137,7 +137,7 @@ TEST(SpecialNames, LocalhostIsAnsweredAndOnionDenied) {
   EXPECT_EQ(match("x.localhost").verdict, Verdict::kLocal);
   EXPECT_EQ(match("x.onion").verdict, Verdict::kDeny);
   EXPECT_EQ(match("invalid").verdict, Verdict::kDeny);
-  EXPECT_EQ(matcher.rule(match("invalid").rule).at.file, kBuiltIn);
+  EXPECT_EQ(matcher.rule(match("invalid")).at.file, kBuiltIn);
   EXPECT_EQ(match("example").verdict, Verdict::kAllow);
 }
 

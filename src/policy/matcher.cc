@@ -50,22 +50,29 @@ void Matcher::add_route(const Route& route, std::uint16_t index) {
   rules_.table_.put(node, content);
 }
 
-/// From the last node to the first, so that each passes it on to the one above.
+Rule Matcher::rule(const Match& match) const {
+  const Ports* const ports = ports_of(match);
+  return {.name = rule_name(match),
+          .scope = rule_scope(match),
+          .action = match.verdict == Verdict::kAllow ? Action::kAllow : Action::kDeny,
+          .at = rules_.location_of(match.rule),
+          .ports = ports == nullptr ? Ports() : *ports};
+}
+
 void Matcher::mark_ancestors() {
   SuffixTable& table = rules_.table_;
   const auto mark = [&table](std::uint32_t node) {
     SuffixNode content = table.at(node);
-    if (content.ancestor) return;
+    if (content.ancestor) return false;
     content.ancestor = true;
     table.put(node, content);
+    return true;
   };
   mark(SuffixTable::kRoot);  // NODATA whatever the rules
-  for (auto node = static_cast<std::uint32_t>(table.size() - 1); node > SuffixTable::kRoot;
-       --node) {
+  for (std::uint32_t node = SuffixTable::kRoot; node != table.end(); node = table.next(node)) {
     const SuffixNode content = table.at(node);
-    if (content.ancestor || content.self.answers() || content.below.answers()) {
-      mark(table.parent(node));
-    }
+    if (!content.self.answers() && !content.below.answers()) continue;
+    for (std::uint32_t above = table.parent(node); mark(above);) above = table.parent(above);
   }
 }
 
@@ -74,20 +81,26 @@ Match Matcher::match(const wire::SuffixHashes& hashes) const noexcept {
   std::uint32_t at = SuffixTable::kRoot;
   SuffixNode node = table.at(at);
   Ruling covering;  // by the closest name above that rules its names below
+  std::uint32_t covering_at = at;
   std::uint16_t route = node.route;
   for (std::size_t depth = 1; depth <= hashes.depth(); ++depth) {
-    if (node.below.stance != Stance::kNone) covering = node.below;
+    if (node.below.stance != Stance::kNone) {
+      covering = node.below;
+      covering_at = at;
+    }
     const auto child = table.child(at, hashes, depth);
-    if (!child) return {verdict_of(covering.stance), covering.rule, route};
+    if (!child) return {verdict_of(covering.stance), route, {covering_at, covering.rule}};
     at = *child;
     node = table.at(at);
     if (node.route != SuffixNode::kNoRoute) route = node.route;
   }
-  const Ruling own = node.self.stance != Stance::kNone ? node.self : covering;
-  if (own.answers()) return {verdict_of(own.stance), own.rule, route};
+  const bool ruled = node.self.stance != Stance::kNone;
+  const Ruling own = ruled ? node.self : covering;
+  const StandingRule rule{ruled ? at : covering_at, own.rule};
+  if (own.answers()) return {verdict_of(own.stance), route, rule};
   const Ruling beneath = node.below.stance != Stance::kNone ? node.below : covering;
   const bool answers_below = node.ancestor || beneath.answers();
-  return {answers_below ? Verdict::kAncestor : Verdict::kDeny, own.rule, route};
+  return {answers_below ? Verdict::kAncestor : Verdict::kDeny, route, rule};
 }
 
 }  // namespace nxgate::policy

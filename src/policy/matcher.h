@@ -20,15 +20,17 @@ enum class Verdict : std::uint8_t {
   kAllow,
 };
 
-/// The outcome for one name. `rule` is the index that `Matcher::rule` takes; kDefaultRule when no
-/// rule matched. `route` is an index into the policy's routes; kNoRoute when none applies.
+/// The outcome for one name. `route` is an index into the policy's routes; kNoRoute when none
+/// applies.
 struct Match {
-  static constexpr std::uint32_t kDefaultRule = Ruling::kNoRule;
   static constexpr std::uint16_t kNoRoute = SuffixNode::kNoRoute;
 
   Verdict verdict = Verdict::kDeny;
-  std::uint32_t rule = kDefaultRule;
   std::uint16_t route = kNoRoute;
+  StandingRule rule{};  ///< only if `by_rule`
+
+  /// False if local data decided, or the default.
+  [[nodiscard]] bool by_rule() const noexcept { return rule.number != Ruling::kNoRule; }
 
   bool operator==(const Match&) const = default;
 };
@@ -63,19 +65,19 @@ class Matcher {
   /// `hashes` must have been made with the hash key of the rules.
   [[nodiscard]] Match match(const wire::SuffixHashes& hashes) const noexcept;
 
-  /// A rule as it was added, `index` counting from 0 in that order.
-  [[nodiscard]] Rule rule(std::uint32_t index) const { return rules_[index]; }
+  /// The rule that matched, of a match by_rule.
+  [[nodiscard]] Rule rule(const Match& match) const;
   /// The ports of the rule that matched; null if it has none of its own, or none matched.
   [[nodiscard]] const Ports* ports_of(const Match& match) const noexcept {
     return rules_.ports_of(match.rule);
   }
-  [[nodiscard]] Scope rule_scope(std::uint32_t index) const noexcept {
-    return rules_.scope_of(index);
+  [[nodiscard]] static Scope rule_scope(const Match& match) noexcept {
+    return RuleSet::scope_of(match.rule);
   }
-  [[nodiscard]] wire::DomainName rule_name(std::uint32_t index) const noexcept {
-    return rules_.name_of(index);
+  [[nodiscard]] wire::DomainName rule_name(const Match& match) const noexcept {
+    return rules_.name_of(match.rule);
   }
-  [[nodiscard]] std::size_t rule_count() const noexcept { return rules_.size(); }
+  [[nodiscard]] const RuleSet& rules() const noexcept { return rules_; }
   /// What rules and table occupy.
   [[nodiscard]] std::size_t bytes() const noexcept { return rules_.bytes(); }
 

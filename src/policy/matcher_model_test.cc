@@ -32,7 +32,15 @@ struct Spoken {
   wire::DomainName name;
   Scope scope;
   Stance stance;
-  std::uint32_t rule;
+  std::uint32_t line;  ///< 0 for local data
+};
+
+struct Expected {
+  Verdict verdict = Verdict::kDeny;
+  std::uint32_t line = 0;
+  std::uint16_t route = Match::kNoRoute;
+
+  bool operator==(const Expected&) const = default;
 };
 
 bool covers(const Spoken& spoken, const wire::DomainName& name) {
@@ -63,11 +71,11 @@ const Spoken* decisive(const std::vector<Spoken>& all, const wire::DomainName& n
 
 bool answers(const Spoken* spoken) { return spoken != nullptr && spoken->stance != Stance::kDeny; }
 
-Match expected(const std::vector<Spoken>& all, const std::vector<Route>& routes,
-               const wire::DomainName& name) {
-  Match match;
+Expected expected(const std::vector<Spoken>& all, const std::vector<Route>& routes,
+                  const wire::DomainName& name) {
+  Expected match;
   const Spoken* const own = decisive(all, name);
-  if (own != nullptr) match.rule = own->rule;
+  if (own != nullptr) match.line = own->line;
   if (answers(own)) {
     match.verdict = own->stance == Stance::kLocal ? Verdict::kLocal : Verdict::kAllow;
   } else {
@@ -115,25 +123,27 @@ TEST(Matcher, AgreesWithThePlainReading) {
     std::vector<Matcher::LocalName> local;
     std::vector<Route> routes;
     for (std::size_t i = random() % 8; i > 0; --i) {
-      const auto index = static_cast<std::uint32_t>(rules.size());
+      const auto line = static_cast<std::uint32_t>(rules.size() + 1);
       const Rule rule{.name = random_name(random),
                       .scope = static_cast<Scope>(random() % 3),
                       .action = random() % 2 == 0 ? Action::kAllow : Action::kDeny,
-                      .at = {}};
+                      .at = {.line = line}};
       rules.add(rule);
       all.push_back({rule.name, rule.scope,
-                     rule.action == Action::kAllow ? Stance::kAllow : Stance::kDeny, index});
+                     rule.action == Action::kAllow ? Stance::kAllow : Stance::kDeny, line});
     }
     for (std::size_t i = random() % 4; i > 0; --i) {
       local.push_back({random_name(random), random() % 2 == 0});
       all.push_back({local.back().name, local.back().wildcard ? Scope::kBelow : Scope::kExact,
-                     Stance::kLocal, Match::kDefaultRule});
+                     Stance::kLocal, 0});
     }
     for (std::size_t i = random() % 3; i > 0; --i) routes.push_back({random_name(random), 0});
     const Matcher matcher(std::move(rules), local, routes);
     for (int query = 0; query < 30; ++query) {
       const wire::DomainName name = random_name(random);
-      ASSERT_EQ(matcher.match(wire::SuffixHashes(name, key)), expected(all, routes, name))
+      const Match match = matcher.match(wire::SuffixHashes(name, key));
+      const std::uint32_t line = match.by_rule() ? matcher.rule(match).at.line : 0;
+      ASSERT_EQ((Expected{match.verdict, line, match.route}), expected(all, routes, name))
           << name.to_text() << " in round " << round;
     }
   }

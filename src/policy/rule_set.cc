@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -16,7 +17,6 @@
 #include "wire/name.h"
 
 namespace nxgate::policy {
-
 namespace {
 
 /// The wire form of a plain line: letters, digits, hyphens and underscores in two labels or more,
@@ -93,27 +93,25 @@ void strengthen(Ruling& standing, Ruling added) {
 
 }  // namespace
 
-void RuleSet::reserve(std::size_t rules, std::size_t bytes) {
-  const std::size_t size = entries_.size() + rules;
-  if (size > entries_.capacity()) entries_.reserve(std::max(size, entries_.size() * 3 / 2));
-  table_.reserve(rules, bytes);
-}
+void RuleSet::reserve(std::size_t rules, std::size_t bytes) { table_.reserve(rules, bytes); }
 
 void RuleSet::add(const Rule& rule) {
-  add(rule.name.wire(), rule.scope, rule.action, rule.at);
-  if (!rule.ports.empty()) ports_[static_cast<std::uint32_t>(entries_.size() - 1)] = rule.ports;
+  const std::uint32_t number = insert(rule.name.wire(), rule.scope, rule.action, rule.at);
+  if (!rule.ports.empty()) ports_[number] = rule.ports;
 }
 
 void RuleSet::add(Bytes name, Scope scope, Action action, const Location& at) {
+  insert(name, scope, action, at);
+}
+
+std::uint32_t RuleSet::insert(Bytes name, Scope scope, Action action, const Location& at) {
   const std::uint32_t node = table_.insert(name);
-  const auto index = static_cast<std::uint32_t>(entries_.size());
+  const std::uint32_t number = places_.add(at) << 2 | static_cast<std::uint32_t>(scope);
   const bool allows = action == Action::kAllow;
-  entries_.push_back({.node = node,
-                      .place = places_.add(at) & (Places::kMost - 1),
-                      .scope = static_cast<std::uint32_t>(scope) & 3U,
-                      .action = static_cast<std::uint32_t>(action) & 1U});
-  rule(node, scope, {.stance = allows ? Stance::kAllow : Stance::kDeny, .rule = index});
+  rule(node, scope, {.stance = allows ? Stance::kAllow : Stance::kDeny, .rule = number});
   allows_any_ |= allows;
+  ++count_;
+  return number;
 }
 
 /// The stronger stance stands; of two equal ones the first.
@@ -124,17 +122,36 @@ void RuleSet::rule(std::uint32_t node, Scope scope, Ruling ruling) {
   table_.put(node, content);
 }
 
-const Ports* RuleSet::ports_of(std::uint32_t index) const noexcept {
-  const auto found = ports_.find(index);
+const Ports* RuleSet::ports_of(StandingRule rule) const noexcept {
+  const auto found = ports_.find(rule.number);
   return found == ports_.end() ? nullptr : &found->second;
 }
 
-Rule RuleSet::operator[](std::uint32_t index) const {
-  const Entry& entry = entries_[index];
-  return {.name = name_of(index),
-          .scope = scope_of(index),
-          .action = static_cast<Action>(entry.action),
-          .at = places_[entry.place]};
+std::vector<Rule> RuleSet::standing() const {
+  struct Found {
+    StandingRule rule;
+    Stance stance;
+  };
+  std::vector<Found> found;
+  for (std::uint32_t node = SuffixTable::kRoot; node != table_.end(); node = table_.next(node)) {
+    const SuffixNode content = table_.at(node);
+    if (content.self.has_rule()) found.push_back({{node, content.self.rule}, content.self.stance});
+    if (content.below.has_rule() && content.below.rule != content.self.rule) {
+      found.push_back({{node, content.below.rule}, content.below.stance});
+    }
+  }
+  std::ranges::sort(found, {}, [](const Found& one) { return one.rule.number; });
+  std::vector<Rule> rules;
+  rules.reserve(found.size());
+  for (const auto& [rule, stance] : found) {
+    const Ports* const ports = ports_of(rule);
+    rules.push_back({.name = name_of(rule),
+                     .scope = scope_of(rule),
+                     .action = stance == Stance::kAllow ? Action::kAllow : Action::kDeny,
+                     .at = location_of(rule),
+                     .ports = ports == nullptr ? Ports() : *ports});
+  }
+  return rules;
 }
 
 bool RuleSet::mentions(const wire::DomainName& name) const noexcept {
@@ -152,7 +169,9 @@ bool RuleSet::mentions(const wire::DomainName& name) const noexcept {
 Faults parse_list(std::string_view text, std::string_view file, Action action, RuleSet& rules) {
   Faults faults;
   Rule rule{.action = action, .at = {.file = std::string(file)}};
-  rules.reserve(static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1, text.size());
+  // A rule takes 4 bytes at least; blank lines don't ask for memory.
+  const auto lines_at_most = static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;
+  rules.reserve(std::min(lines_at_most, text.size() / 4 + 1), text.size());
   Queue queue(rules, action, rule.at);
   LineReader lines(text);
   while (const auto line = lines.next()) {

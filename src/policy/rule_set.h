@@ -19,8 +19,18 @@
 
 namespace nxgate::policy {
 
-/// An ordered collection of rules, in the very table in which Matcher finds them: 8 bytes a rule
-/// beside its name's node. One thread.
+/// A rule by which a name is judged: the node of the name at which it stands, and its number:
+/// its place (Places), and its scope in the lowest two bits.
+struct StandingRule {
+  std::uint32_t node = SuffixTable::kRoot;
+  std::uint32_t number = Ruling::kNoRule;
+
+  bool operator==(const StandingRule&) const = default;
+};
+
+/// Rules in the very table in which Matcher finds them, so that a rule takes no more than its
+/// name's node. Of the rules for one and the same set of names one stands: a deny before an allow,
+/// then the first. One thread.
 class RuleSet {
  public:
   /// The key is that of the hashes with which the matcher will be asked.
@@ -37,43 +47,40 @@ class RuleSet {
   /// The same for a name in wire form, in lower case, and a rule without ports.
   void add(Bytes name, Scope scope, Action action, const Location& at);
 
-  [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
-  [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
-  [[nodiscard]] Rule operator[](std::uint32_t index) const;
-  [[nodiscard]] wire::DomainName name_of(std::uint32_t index) const noexcept {
-    return table_.name(entries_[index].node);
+  /// How many were added.
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+
+  /// Those that stand, in the order in which they were added. It walks the whole table.
+  [[nodiscard]] std::vector<Rule> standing() const;
+
+  [[nodiscard]] wire::DomainName name_of(StandingRule rule) const noexcept {
+    return table_.name(rule.node);
   }
-  [[nodiscard]] Scope scope_of(std::uint32_t index) const noexcept {
-    return static_cast<Scope>(entries_[index].scope);
+  [[nodiscard]] static Scope scope_of(StandingRule rule) noexcept {
+    return static_cast<Scope>(rule.number & 3U);
   }
+  [[nodiscard]] Location location_of(StandingRule rule) const { return places_[rule.number >> 2]; }
   /// The ports of a rule; null if it has none of its own.
-  [[nodiscard]] const Ports* ports_of(std::uint32_t index) const noexcept;
+  [[nodiscard]] const Ports* ports_of(StandingRule rule) const noexcept;
 
   /// Whether some rule, of any scope, stands at this very name.
   [[nodiscard]] bool mentions(const wire::DomainName& name) const noexcept;
   /// What it occupies.
-  [[nodiscard]] std::size_t bytes() const noexcept {
-    return table_.bytes() + entries_.size() * sizeof(Entry);
-  }
+  [[nodiscard]] std::size_t bytes() const noexcept { return table_.bytes(); }
   /// Whether some rule allows something.
   [[nodiscard]] bool allows_any() const noexcept { return allows_any_; }
 
  private:
   friend class Matcher;  // which completes the table and searches it
 
-  struct Entry {
-    std::uint32_t node;
-    std::uint32_t place : 29;
-    std::uint32_t scope : 2;
-    std::uint32_t action : 1;
-  };
-
+  std::uint32_t insert(Bytes name, Scope scope, Action action, const Location& at);
   void rule(std::uint32_t node, Scope scope, Ruling ruling);
 
   SuffixTable table_;
-  std::vector<Entry> entries_;
   Places places_;
-  boost::unordered_flat_map<std::uint32_t, Ports> ports_;  ///< of the few rules that have some
+  boost::unordered_flat_map<std::uint32_t, Ports> ports_;  ///< by number, of those that have some
+  std::size_t count_ = 0;
   bool allows_any_ = false;
 };
 

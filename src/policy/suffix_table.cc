@@ -20,6 +20,8 @@ constexpr std::uint8_t kAncestor = 0x10;
 constexpr std::uint8_t kRouted = 0x20;
 constexpr std::uint8_t kTwoRules = 0x40;  ///< names below have a rule of their own
 
+constexpr std::array<std::uint8_t, 1> kRootLabel{0};
+
 /// Three quarters full at most: a search for what isn't there then looks at 8 tags.
 constexpr std::size_t slots_for(std::size_t nodes) noexcept { return nodes + nodes / 3 + 8; }
 
@@ -36,21 +38,19 @@ std::size_t slot_of(std::uint64_t hash, std::size_t slots) noexcept {
 }  // namespace
 
 SuffixTable::SuffixTable(std::uint64_t hash_key) : hash_key_(hash_key) {
-  nodes_.push_back({.parent = kRoot, .label_at = 0, .rule = Ruling::kNoRule});
-  labels_ = {0, 0};
+  append(kRoot, Bytes(kRootLabel));
   resize_index(16);
 }
 
 void SuffixTable::reserve(std::size_t names, std::size_t bytes) {
-  const std::size_t nodes = nodes_.size() + names + names / 8;
-  if (nodes > nodes_.capacity()) nodes_.reserve(std::max(nodes, nodes_.size() * 3 / 2));
-  const std::size_t labels = labels_.size() + bytes + names;
-  if (labels > labels_.capacity()) labels_.reserve(std::max(labels, labels_.size() * 3 / 2));
-  if (slots_for(nodes) > tags_.size()) resize_index(std::max(nodes, nodes_.size() * 3 / 2));
+  const std::size_t nodes = count_ + names + names / 8;
+  const std::size_t size = nodes_.size() + bytes + (nodes - count_) * (kLabel + 1);
+  if (size > nodes_.capacity()) nodes_.reserve(std::max(size, nodes_.size() * 3 / 2));
+  if (slots_for(nodes) > tags_.size()) resize_index(std::max(nodes, count_ * 3 / 2));
 }
 
 void SuffixTable::prefetch(Bytes name) const noexcept {
-  const std::uint64_t hash = extended(hash_key_, name.first(name.size() - 1));
+  const std::uint64_t hash = wire::extend_hash(hash_key_, name.first(name.size() - 1), hash_key_);
   const std::size_t slot = slot_of(hash, tags_.size());
   __builtin_prefetch(&tags_[slot]);
   __builtin_prefetch(&slots_[slot]);
@@ -67,7 +67,7 @@ std::uint32_t SuffixTable::insert(Bytes name) {
   while (depth > 0) {
     const std::size_t start = starts[--depth];
     const Bytes label = name.subspan(start, 1U + name[start]);
-    hash = extended(hash, label);
+    hash = wire::extend_hash(hash, label, hash_key_);
     const std::uint32_t found = find(node, label, hash);
     node = found != kRoot ? found : add(node, label, hash);
   }
@@ -84,16 +84,17 @@ std::optional<std::uint32_t> SuffixTable::child(std::uint32_t parent,
 }
 
 SuffixNode SuffixTable::at(std::uint32_t node) const noexcept {
-  const std::uint8_t flags = labels_[nodes_[node].label_at];
+  const std::uint8_t flags = nodes_[node + kFlags];
+  const std::uint32_t rule = word(node + kRule);
   SuffixNode content;
   content.self.stance = static_cast<Stance>(flags & kStanceBits);
   content.below.stance = static_cast<Stance>(flags >> kBelowShift & kStanceBits);
   content.ancestor = (flags & kAncestor) != 0;
-  if (content.self.has_rule()) content.self.rule = nodes_[node].rule;
+  if (content.self.has_rule()) content.self.rule = rule;
   if ((flags & kTwoRules) != 0) {
     content.below.rule = below_rules_.find(node)->second;
   } else if (content.below.has_rule()) {
-    content.below.rule = nodes_[node].rule;
+    content.below.rule = rule;
   }
   if ((flags & kRouted) != 0) content.route = routes_.find(node)->second;
   return content;
@@ -105,17 +106,21 @@ void SuffixTable::put(std::uint32_t node, const SuffixNode& content) {
   const bool routed = content.route != SuffixNode::kNoRoute;
   if (two) below_rules_.insert_or_assign(node, content.below.rule);
   if (routed) routes_.insert_or_assign(node, content.route);
-  nodes_[node].rule = first.rule;
-  labels_[nodes_[node].label_at] = static_cast<std::uint8_t>(
+  set_word(node + kRule, first.rule);
+  nodes_[node + kFlags] = static_cast<std::uint8_t>(
       static_cast<int>(content.self.stance) |
       static_cast<int>(content.below.stance) << kBelowShift | (content.ancestor ? kAncestor : 0) |
       (routed ? kRouted : 0) | (two ? kTwoRules : 0));
 }
 
+std::uint32_t SuffixTable::next(std::uint32_t node) const noexcept {
+  return static_cast<std::uint32_t>(node + kLabel + label_of(node).size());
+}
+
 wire::DomainName SuffixTable::name(std::uint32_t node) const noexcept {
   std::array<std::uint8_t, wire::kLongestName> name;
   std::size_t size = 0;
-  for (; node != kRoot; node = nodes_[node].parent) {
+  for (; node != kRoot; node = parent(node)) {
     const Bytes label = label_of(node);
     std::ranges::copy(label, name.begin() + static_cast<std::ptrdiff_t>(size));
     size += label.size();
@@ -125,21 +130,15 @@ wire::DomainName SuffixTable::name(std::uint32_t node) const noexcept {
 }
 
 std::size_t SuffixTable::bytes() const noexcept {
-  return nodes_.size() * sizeof(Node) + labels_.size() + tags_.size() +
-         slots_.size() * sizeof(slots_[0]) + below_rules_.size() * sizeof(*below_rules_.begin()) +
+  return nodes_.size() + tags_.size() + slots_.size() * sizeof(slots_[0]) +
+         below_rules_.size() * sizeof(*below_rules_.begin()) +
          routes_.size() * sizeof(*routes_.begin());
 }
 
 /// With its length byte, as in a name.
 Bytes SuffixTable::label_of(std::uint32_t node) const noexcept {
-  const std::size_t at = nodes_[node].label_at + 1;
-  return Bytes(labels_).subspan(at, 1U + labels_[at]);
-}
-
-/// As wire::SuffixHashes has it.
-std::uint64_t SuffixTable::extended(std::uint64_t hash, Bytes label) const noexcept {
-  for (std::size_t i = label.size(); i > 0; --i) hash = (hash + label[i - 1] + 1) * hash_key_;
-  return hash;
+  const std::size_t at = node + kLabel;
+  return Bytes(nodes_).subspan(at, 1U + nodes_[at]);
 }
 
 /// The root's number if there is no such child.
@@ -150,23 +149,28 @@ std::uint32_t SuffixTable::find(std::uint32_t parent, Bytes label,
   for (; tags_[slot] != 0; slot = slot + 1 == tags_.size() ? 0 : slot + 1) {
     if (tags_[slot] != tag) continue;
     const std::uint32_t node = slots_[slot];
-    if (nodes_[node].parent == parent && std::ranges::equal(label_of(node), label)) return node;
+    if (this->parent(node) == parent && std::ranges::equal(label_of(node), label)) return node;
   }
   return kRoot;
 }
 
 std::uint32_t SuffixTable::add(std::uint32_t parent, Bytes label, std::uint64_t hash) {
-  if (labels_.size() + 1 + label.size() > UINT32_MAX) {
+  if (nodes_.size() + kLabel + label.size() > UINT32_MAX) {
     throw std::length_error("the names of all rules fill more than 4 GiB");
   }
-  if (slots_for(nodes_.size() + 1) > tags_.size()) resize_index(nodes_.size() * 3 / 2 + 1);
-  const auto node = static_cast<std::uint32_t>(nodes_.size());
-  nodes_.push_back({.parent = parent,
-                    .label_at = static_cast<std::uint32_t>(labels_.size()),
-                    .rule = Ruling::kNoRule});
-  labels_.push_back(0);
-  labels_.insert(labels_.end(), label.begin(), label.end());
+  if (slots_for(count_ + 1) > tags_.size()) resize_index(count_ * 3 / 2 + 1);
+  const std::uint32_t node = append(parent, label);
   place(node, hash);
+  return node;
+}
+
+std::uint32_t SuffixTable::append(std::uint32_t parent, Bytes label) {
+  const std::uint32_t node = end();
+  nodes_.resize(nodes_.size() + kLabel);
+  set_word(node + kParent, parent);
+  set_word(node + kRule, Ruling::kNoRule);
+  nodes_.insert(nodes_.end(), label.begin(), label.end());
+  ++count_;
   return node;
 }
 
@@ -177,16 +181,22 @@ void SuffixTable::place(std::uint32_t node, std::uint64_t hash) noexcept {
   slots_[slot] = node;
 }
 
-/// Hashes aren't kept; each follows from that of the node above, which has a smaller number.
+/// Hashes aren't kept, but computed from the names again.
 void SuffixTable::resize_index(std::size_t nodes) {
   tags_.assign(slots_for(nodes), 0);
   slots_.assign(tags_.size(), kRoot);
-  std::vector<std::uint64_t> hashes(nodes_.size());
-  hashes[kRoot] = hash_key_;
-  for (std::uint32_t node = kRoot + 1; node < nodes_.size(); ++node) {
-    hashes[node] = extended(hashes[nodes_[node].parent], label_of(node));
-    place(node, hashes[node]);
+  for (std::uint32_t node = next(kRoot); node != end(); node = next(node)) {
+    place(node, hash_of(node));
   }
+}
+
+std::uint64_t SuffixTable::hash_of(std::uint32_t node) const noexcept {
+  std::array<std::uint32_t, wire::kMostLabels> path;
+  std::size_t depth = 0;
+  for (; node != kRoot; node = parent(node)) path[depth++] = node;
+  std::uint64_t hash = hash_key_;
+  while (depth > 0) hash = wire::extend_hash(hash, label_of(path[--depth]), hash_key_);
+  return hash;
 }
 
 }  // namespace nxgate::policy

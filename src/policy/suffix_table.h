@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace nxgate::policy {
 /// data, local data beats allow.
 enum class Stance : std::uint8_t { kNone = 0, kAllow, kLocal, kDeny };
 
-/// Allow and deny stem from a rule, local data from none.
+/// Allow and deny stem from a rule, local data from none. Which rule, the owner of the table knows.
 struct Ruling {
   static constexpr std::uint32_t kNoRule = UINT32_MAX;
 
@@ -45,15 +46,15 @@ struct SuffixNode {
 };
 
 /// A tree of names in which the children of a node are found by hash, all in one table: one byte
-/// of the hash and the number of the node a slot, so that a name that isn't there mostly costs one
-/// cache line. A node holds its own label alone and who is above it, some 30 bytes with its slot
-/// for a name of ten letters below a known one.
+/// of the hash and the place of the node a slot, so that a name that isn't there mostly costs one
+/// cache line. A node holds its own label alone and who is above it, and stands with all that in
+/// one piece: 27 bytes with its slot for a name of ten letters below a known one.
 ///
 /// Written by one thread; then any number may read at once, without allocating.
 class SuffixTable {
  public:
-  /// The node of the root, which is always there. Numbers count on from it; those above a node are
-  /// smaller than its own.
+  /// The node of the root, which is always there and the first. A node is known by a number that is
+  /// larger than that of the node above.
   static constexpr std::uint32_t kRoot = 0;
 
   explicit SuffixTable(std::uint64_t hash_key);
@@ -66,7 +67,7 @@ class SuffixTable {
   void prefetch(Bytes name) const noexcept;
 
   /// The node of a name in wire form, which is made, together with those above, if it is new.
-  /// Throws length_error past 4 GiB of labels.
+  /// Throws length_error past 4 GiB of nodes.
   std::uint32_t insert(Bytes name);
 
   /// The node of the suffix of `depth` labels, 1 or more, below `parent`, that of the suffix with
@@ -78,9 +79,14 @@ class SuffixTable {
   [[nodiscard]] SuffixNode at(std::uint32_t node) const noexcept;
   void put(std::uint32_t node, const SuffixNode& content);
 
-  [[nodiscard]] std::size_t size() const noexcept { return nodes_.size(); }
+  /// The node after this one, in the order in which they were made, up to `end`.
+  [[nodiscard]] std::uint32_t next(std::uint32_t node) const noexcept;
+  [[nodiscard]] std::uint32_t end() const noexcept {
+    return static_cast<std::uint32_t>(nodes_.size());
+  }
+  /// Of the root the root.
   [[nodiscard]] std::uint32_t parent(std::uint32_t node) const noexcept {
-    return nodes_[node].parent;
+    return word(node + kParent);
   }
   [[nodiscard]] wire::DomainName name(std::uint32_t node) const noexcept;
   [[nodiscard]] std::uint64_t hash_key() const noexcept { return hash_key_; }
@@ -89,23 +95,33 @@ class SuffixTable {
   [[nodiscard]] std::size_t bytes() const noexcept;
 
  private:
-  struct Node {
-    std::uint32_t parent;
-    std::uint32_t label_at;  ///< in `labels_`: flags, length, label
-    std::uint32_t rule;      ///< for the name itself, and if the flags don't say else those below
-  };
+  // A node: who is above it; the rule for the name itself, and if the flags don't say else for
+  // those below; flags; the label with its length in front.
+  static constexpr std::size_t kParent = 0;
+  static constexpr std::size_t kRule = 4;
+  static constexpr std::size_t kFlags = 8;
+  static constexpr std::size_t kLabel = 9;
 
+  [[nodiscard]] std::uint32_t word(std::size_t at) const noexcept {
+    std::uint32_t value;
+    std::memcpy(&value, nodes_.data() + at, sizeof value);
+    return value;
+  }
+  void set_word(std::size_t at, std::uint32_t value) noexcept {
+    std::memcpy(nodes_.data() + at, &value, sizeof value);
+  }
   [[nodiscard]] Bytes label_of(std::uint32_t node) const noexcept;
-  [[nodiscard]] std::uint64_t extended(std::uint64_t hash, Bytes label) const noexcept;
+  [[nodiscard]] std::uint64_t hash_of(std::uint32_t node) const noexcept;
   [[nodiscard]] std::uint32_t find(std::uint32_t parent, Bytes label,
                                    std::uint64_t hash) const noexcept;
+  std::uint32_t append(std::uint32_t parent, Bytes label);
   std::uint32_t add(std::uint32_t parent, Bytes label, std::uint64_t hash);
   void place(std::uint32_t node, std::uint64_t hash) noexcept;
   void resize_index(std::size_t nodes);
 
   std::uint64_t hash_key_;
-  std::vector<Node> nodes_;
-  std::vector<std::uint8_t> labels_;
+  std::vector<std::uint8_t> nodes_;
+  std::size_t count_ = 0;
   // The index. A tag of 0 is an empty slot, at which every search ends.
   std::vector<std::uint8_t> tags_;
   std::vector<std::uint32_t> slots_;

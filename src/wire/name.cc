@@ -216,12 +216,11 @@ SuffixHashes::SuffixHashes(const DomainName& name, std::uint64_t key) noexcept
 }
 
 void SuffixHashes::extend(std::size_t depth) const noexcept {
-  std::uint64_t hash = hashes_[known_];
-  std::size_t at = starts_[depth_ - known_];
   while (known_ < depth) {
-    const std::size_t start = starts_[depth_ - ++known_];
-    while (at > start) hash = (hash + wire_[--at] + 1) * key_;
-    hashes_[known_] = hash;
+    const std::size_t end = starts_[depth_ - known_];
+    const std::size_t start = starts_[depth_ - known_ - 1];
+    hashes_[known_ + 1] = extend_hash(hashes_[known_], wire_.subspan(start, end - start), key_);
+    ++known_;
   }
 }
 

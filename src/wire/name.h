@@ -91,6 +91,14 @@ inline constexpr std::size_t kLongestText = 4 * kLongestName;
 /// front of `out` and returns its size; what doesn't fit is left out. No allocation.
 std::size_t write_text(Bytes name, std::span<char> out) noexcept;
 
+/// The hash of a suffix that is longer by `part`, which stands in front of it in wire form, from
+/// the hash of the suffix; that of the root is the key.
+[[nodiscard]] inline std::uint64_t extend_hash(std::uint64_t hash, Bytes part,
+                                               std::uint64_t key) noexcept {
+  for (std::size_t i = part.size(); i > 0; --i) hash = (hash + part[i - 1] + 1) * key;
+  return hash;
+}
+
 /// Hashes of a name and of every name above it, each computed when it is first asked for.
 ///
 /// The hash of a suffix is a polynomial over its wire bytes from the last to the first, so walking
