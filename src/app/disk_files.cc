@@ -26,6 +26,10 @@ Result<std::string> DiskFiles::read(const std::string& path) {
   return sys::read_file(path, kLargestFile);
 }
 
+Result<void> DiskFiles::read_lines(const std::string& path, const TakeLines& take) {
+  return sys::read_lines(path, kLargestFile, take);
+}
+
 Result<std::vector<std::string>> DiskFiles::expand(const std::string& pattern) {
   const std::size_t wildcard = pattern.find_first_of(kWildcards);
   if (wildcard == std::string::npos) return std::vector<std::string>{pattern};

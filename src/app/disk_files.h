@@ -13,6 +13,7 @@ namespace nxgate::app {
 class DiskFiles : public config::FileReader {
  public:
   [[nodiscard]] Result<std::string> read(const std::string& path) override;
+  [[nodiscard]] Result<void> read_lines(const std::string& path, const TakeLines& take) override;
   [[nodiscard]] Result<std::vector<std::string>> expand(const std::string& pattern) override;
 };
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "app/options.h"
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config/context.h"
@@ -120,7 +122,7 @@ std::vector<std::string> Reloader::refusals(const config::Settings& next) const 
 
 void Reloader::set_attached(std::vector<AttachedPolicy> attached) {
   attached_ = std::move(attached);
-  snapshots_.publish(with_attached(snapshots_.load()));
+  publish(with_attached(snapshots_.load()));
 }
 
 std::shared_ptr<const engine::Snapshot> Reloader::with_attached(
@@ -135,6 +137,18 @@ std::shared_ptr<const engine::Snapshot> Reloader::with_attached(
                             .groups = bare->groups,
                             .options = bare->options};
   return std::make_shared<const engine::Snapshot>(std::move(snapshot));
+}
+
+/// Freeing a million names takes some milliseconds, so this thread waits until it is the last that
+/// holds them; a query that is being answered may hold them longer, and lets them go then.
+void Reloader::publish(std::shared_ptr<const engine::Snapshot> next) {
+  const std::shared_ptr<const engine::Snapshot> old = snapshots_.load();
+  snapshots_.publish(std::move(next));
+  published_();
+  const Instant patience = Clock::now() + Milliseconds(100);
+  while (old.use_count() > 1 && Clock::now() < patience) {
+    std::this_thread::sleep_for(Milliseconds(1));
+  }
 }
 
 bool Reloader::reload() {
@@ -159,7 +173,7 @@ bool Reloader::take_up() {
   const std::string description = describe(next.settings);
   docker_ = next.settings.docker;
   client_fences_ = app::client_fences(next.settings);
-  snapshots_.publish(
+  publish(
       with_attached(build_snapshot(std::move(next.settings), registry_, fences_, ++generation_)));
   log::info("reloaded: generation {}, {}", generation_, description);
   return true;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/attached_policy.h"
@@ -34,6 +36,10 @@ class Reloader {
   Reloader(const Options& options, config::FileReader& files, LoadedSettings first,
            const sys::KeptCapabilities& kept, EgressRegistry& fences);
 
+  /// Calls this whenever something was published: its readers shall look now, since as long as one
+  /// of them doesn't, the old tables stay in memory.
+  void on_publish(std::function<void()> action) { published_ = std::move(action); }
+
   /// Reads everything anew and publishes it. Any fault is logged, keeps the old snapshot, and gives
   /// false; so does a change of what is sealed at start.
   bool reload();
@@ -53,6 +59,7 @@ class Reloader {
 
  private:
   bool take_up();
+  void publish(std::shared_ptr<const engine::Snapshot> next);
   [[nodiscard]] std::vector<std::string> refusals(const config::Settings& next) const;
   [[nodiscard]] std::shared_ptr<const engine::Snapshot> with_attached(
       std::shared_ptr<const engine::Snapshot> bare) const;
@@ -69,6 +76,7 @@ class Reloader {
   std::vector<ClientFence> client_fences_;
   std::vector<AttachedPolicy> attached_;
   SnapshotCell<engine::Snapshot> snapshots_;
+  std::function<void()> published_ = [] {};
 };
 
 }  // namespace nxgate::app

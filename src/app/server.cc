@@ -155,6 +155,7 @@ int serve(const Options& options) {
   Workers workers(shared, listeners, count);
   if (auto opened = workers.open(); !opened) return failed(opened.error());
   if (auto dropped = sys::drop_privileges(user, keep); !dropped) return failed(dropped.error());
+  reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_unreadable(reloader.watched(), user);
   auto loop = MainLoop::create(reloader);
   if (!loop) return failed(loop.error());

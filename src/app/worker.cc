@@ -39,6 +39,13 @@ void Worker::run() {
   });
 }
 
+void Worker::refresh() {
+  boost::asio::post(loop_, [this] {
+    handler_.refresh();
+    forwarder_.refresh();
+  });
+}
+
 void Worker::adopt(serve::OpenListener open) {
   boost::asio::post(
       loop_, [this, adopted = std::move(open)]() mutable { server_.adopt(std::move(adopted)); });

@@ -57,6 +57,8 @@ class Worker {
   /// Opens the listeners; before root is dropped.
   [[nodiscard]] Result<void> open() { return server_.start(); }
   void run();
+  /// Takes up what was published, soon, and not only at the next query. Any thread.
+  void refresh();
   /// Serves at these sockets as well, soon. Any thread, like the next.
   void adopt(serve::OpenListener open);
   void abandon(const std::string& policy);

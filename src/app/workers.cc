@@ -44,6 +44,10 @@ void Workers::stop() {
   for (const auto& worker : workers_) worker->join();
 }
 
+void Workers::refresh() {
+  for (const auto& worker : workers_) worker->refresh();
+}
+
 void Workers::adopt(serve::OpenListener open) {
   workers_[next_++ % workers_.size()]->adopt(std::move(open));
 }

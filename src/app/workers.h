@@ -22,6 +22,9 @@ class Workers {
   void run();
   void stop();
 
+  /// All take up what was published.
+  void refresh();
+
   /// Hands an open listener to one of the threads, each in turn.
   void adopt(serve::OpenListener open);
   /// Closes the listeners of this policy that were adopted.

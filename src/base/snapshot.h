@@ -48,6 +48,9 @@ class SnapshotCell {
       return held_;
     }
 
+    /// What `refresh` gave last.
+    [[nodiscard]] const std::shared_ptr<const T>& held() const noexcept { return held_; }
+
    private:
     void reload() {
       const std::lock_guard lock(cell_->mutex_);

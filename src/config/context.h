@@ -1,6 +1,10 @@
 // What every step of reading a configuration has at hand.
 #pragma once
 
+#include <algorithm>
+#include <expected>
+#include <functional>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,10 +16,20 @@ namespace nxgate::config {
 /// The files that a configuration names. Tests and fuzzing answer from memory.
 class FileReader {
  public:
+  using TakeLines = std::function<void(std::string_view)>;
+
   virtual ~FileReader() = default;
 
   /// The whole text of a file; the error says why not, without the path.
   [[nodiscard]] virtual Result<std::string> read(const std::string& path) = 0;
+
+  /// The same text in pieces of whole lines, one after the other.
+  [[nodiscard]] virtual Result<void> read_lines(const std::string& path, const TakeLines& take) {
+    const auto text = read(path);
+    if (!text) return std::unexpected(text.error());
+    take(*text);
+    return {};
+  }
 
   /// The files a pattern such as `/etc/nxgate/allow.d/*.list` stands for, sorted. A pattern without
   /// wildcard is a file that must exist; one with a wildcard may match nothing, but its folder must
@@ -38,6 +52,7 @@ struct Context {
   std::vector<std::string> watched{};  ///< files and folders whose change calls for a reload
 
   void fault(const Location& at, std::string text) { faults.push_back({at, std::move(text)}); }
+  void add(Faults more) { std::ranges::move(more, std::back_inserter(faults)); }
   void warn(const Location& at, std::string text) { warnings.push_back({at, std::move(text)}); }
 
   /// A path as written, made relative to `directory`.

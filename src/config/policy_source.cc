@@ -1,8 +1,10 @@
 #include "config/policy_source.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
 #include <functional>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,10 +25,12 @@
 namespace nxgate::config {
 namespace {
 
-/// Reads one file's text and reports what is wrong inside it.
-using ParseFile = std::function<Faults(std::string_view text, std::string_view file)>;
+/// A name of three letters and the end of the line: blank lines ask for no memory.
+constexpr std::size_t kShortestLine = 4;
 
-void read_files(Context& context, const Text& pattern, const ParseFile& parse) {
+using ReadFile = std::function<Result<void>(const std::string& file)>;
+
+void read_files(Context& context, const Text& pattern, const ReadFile& read) {
   const std::string path = context.resolve(pattern.value);
   context.watched.push_back(path);
   auto files = context.files.expand(path);
@@ -35,14 +39,33 @@ void read_files(Context& context, const Text& pattern, const ParseFile& parse) {
     return;
   }
   for (const std::string& file : *files) {
-    auto text = context.files.read(file);
-    if (!text) {
-      context.fault(pattern.at, fmt::format("{}: {}", quoted(file), text.error().message));
-      continue;
+    if (auto done = read(file); !done) {
+      context.fault(pattern.at, fmt::format("{}: {}", quoted(file), done.error().message));
     }
-    Faults faults = parse(*text, file);
-    std::move(faults.begin(), faults.end(), std::back_inserter(context.faults));
   }
+}
+
+std::uint32_t line_ends(std::string_view text) {
+  return static_cast<std::uint32_t>(std::ranges::count(text, '\n'));
+}
+
+/// Reads the file twice, once to know for how much there must be room: tables that grow by and by
+/// would take far more memory meanwhile than the second reading takes time.
+Result<void> read_list(Context& context, const std::string& file, policy::Action action,
+                       policy::RuleSet& rules) {
+  std::size_t lines = 1;
+  std::size_t bytes = 0;
+  auto counted = context.files.read_lines(file, [&](std::string_view text) {
+    lines += line_ends(text);
+    bytes += text.size();
+  });
+  if (!counted) return counted;
+  rules.reserve(std::min(lines, bytes / kShortestLine + 1), bytes);
+  std::uint32_t before = 0;
+  return context.files.read_lines(file, [&](std::string_view text) {
+    context.add(policy::parse_list(text, {file, before}, action, rules));
+    before += line_ends(text);
+  });
 }
 
 }  // namespace
@@ -55,8 +78,8 @@ void add_rule(Context& context, PolicySettings& policy, policy::Action action, c
 
 void add_rule_files(Context& context, PolicySettings& policy, policy::Action action,
                     const Text& pattern) {
-  read_files(context, pattern, [&](std::string_view text, std::string_view file) {
-    return policy::parse_list(text, file, action, policy.rules);
+  read_files(context, pattern, [&](const std::string& file) {
+    return read_list(context, file, action, policy.rules);
   });
 }
 
@@ -68,8 +91,11 @@ void add_record(Context& context, PolicySettings& policy, const Text& record) {
 }
 
 void add_hosts_files(Context& context, PolicySettings& policy, const Text& pattern) {
-  read_files(context, pattern, [&](std::string_view text, std::string_view file) {
-    return policy::parse_hosts(text, file, policy.local);
+  read_files(context, pattern, [&](const std::string& file) -> Result<void> {
+    const auto text = context.files.read(file);
+    if (!text) return std::unexpected(text.error());
+    context.add(policy::parse_hosts(*text, file, policy.local));
+    return {};
   });
 }
 

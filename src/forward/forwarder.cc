@@ -58,20 +58,23 @@ void Forwarder::submit(const cache::Key& key, engine::UpstreamCallback done) {
   }
 }
 
+void Forwarder::refresh() {
+  const auto* const seen = snapshots_.held().get();
+  const auto& snapshot = snapshots_.refresh();
+  if (snapshot.get() == seen) return;
+  std::erase_if(groups_, [&snapshot](const std::shared_ptr<Group>& group) {
+    return std::ranges::find(snapshot->groups, group->settings.identity,
+                             &engine::UpstreamGroup::identity) == snapshot->groups.end();
+  });
+}
+
 /// The group of that identity in the current snapshot.
 std::shared_ptr<Group> Forwarder::find_group(std::uint32_t identity) {
-  const auto& snapshot = snapshots_.refresh();
-  if (snapshot != seen_) {
-    seen_ = snapshot;
-    std::erase_if(groups_, [&snapshot](const std::shared_ptr<Group>& group) {
-      return std::ranges::find(snapshot->groups, group->settings.identity,
-                               &engine::UpstreamGroup::identity) == snapshot->groups.end();
-    });
-  }
+  refresh();
   for (const std::shared_ptr<Group>& group : groups_) {
     if (group->settings.identity == identity) return group;
   }
-  for (const engine::UpstreamGroup& settings : snapshot->groups) {
+  for (const engine::UpstreamGroup& settings : snapshots_.held()->groups) {
     if (settings.identity != identity) continue;
     return groups_.emplace_back(
         std::make_shared<Group>(settings, shared_.health.of(settings), *bench_));

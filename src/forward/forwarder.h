@@ -47,6 +47,8 @@ class Forwarder final : public engine::Upstream, private Race::Owner {
   Forwarder(const Forwarder&) = delete;
   Forwarder& operator=(const Forwarder&) = delete;
 
+  /// Takes up what was published, as `submit` does too; lets go of what was there before.
+  void refresh();
   void submit(const cache::Key& key, engine::UpstreamCallback done) override;
 
  private:
@@ -58,7 +60,6 @@ class Forwarder final : public engine::Upstream, private Race::Owner {
   boost::asio::io_context& loop_;
   Shared& shared_;
   SnapshotCell<engine::Snapshot>::Reader snapshots_;
-  std::shared_ptr<const engine::Snapshot> seen_;  ///< what `groups_` was last compared with
   cache::Cache& cache_;
   std::unique_ptr<Bench> bench_;
   std::vector<std::shared_ptr<Group>> groups_;

@@ -16,7 +16,7 @@ void load(benchmark::State& state, Action action) {
   }
   for (auto _ : state) {
     RuleSet rules;
-    benchmark::DoNotOptimize(parse_list(text, "bench.list", action, rules));
+    benchmark::DoNotOptimize(parse_list(text, {"bench.list"}, action, rules));
     benchmark::DoNotOptimize(rules.size());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

@@ -29,7 +29,7 @@ Matcher matcher_of(std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) text += "host" + std::to_string(i) + ".com\n";
   RuleSet rules;
-  static_cast<void>(parse_list(text, "bench.list", Action::kDeny, rules));
+  static_cast<void>(parse_list(text, {"bench.list"}, Action::kDeny, rules));
   return Matcher(std::move(rules), {}, {});
 }
 

@@ -166,14 +166,11 @@ bool RuleSet::mentions(const wire::DomainName& name) const noexcept {
   return content.self.has_rule() || content.below.has_rule();
 }
 
-Faults parse_list(std::string_view text, std::string_view file, Action action, RuleSet& rules) {
+Faults parse_list(std::string_view text, const ListPart& part, Action action, RuleSet& rules) {
   Faults faults;
-  Rule rule{.action = action, .at = {.file = std::string(file)}};
-  // A rule takes 4 bytes at least; blank lines don't ask for memory.
-  const auto lines_at_most = static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;
-  rules.reserve(std::min(lines_at_most, text.size() / 4 + 1), text.size());
+  Rule rule{.action = action, .at = {.file = std::string(part.file)}};
   Queue queue(rules, action, rule.at);
-  LineReader lines(text);
+  LineReader lines(text, part.lines_before);
   while (const auto line = lines.next()) {
     const Bytes plain = plain_name(*line, queue.next());
     if (!plain.empty() && (action == Action::kDeny || !is_public_suffix(plain))) {

@@ -84,9 +84,15 @@ class RuleSet {
   bool allows_any_ = false;
 };
 
+/// Whole lines of a list.
+struct ListPart {
+  std::string_view file;
+  std::uint32_t lines_before = 0;
+};
+
 /// Appends the rules of a list text: one rule a line, blank lines, # comments (also behind a rule).
 /// Good lines count even if others are faults.
-[[nodiscard]] Faults parse_list(std::string_view text, std::string_view file, Action action,
+[[nodiscard]] Faults parse_list(std::string_view text, const ListPart& part, Action action,
                                 RuleSet& rules);
 
 }  // namespace nxgate::policy

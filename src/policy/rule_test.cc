@@ -135,7 +135,7 @@ TEST(RuleList, ReadsRulesAndCollectsFaults) {
       "a..b\n"
       "com force\n"
       "=last.test",
-      "my.list", Action::kAllow, rules);
+      {"my.list"}, Action::kAllow, rules);
   ASSERT_EQ(faults.size(), 2U);
   EXPECT_THAT(to_string(faults[0]), HasSubstr("my.list:5:1: `com`"));
   EXPECT_THAT(to_string(faults[1]), HasSubstr("my.list:6:1: `a..b`"));
@@ -161,7 +161,7 @@ TEST(RuleList, PlainLinesAreReadAsAnyOther) {
     if (random() % 40 == 0) line += std::string(70, 'l');
     if (random() % 20 == 0) line += ".com";
     RuleSet rules;
-    const Faults faults = parse_list(line, "any.list", Action::kAllow, rules);
+    const Faults faults = parse_list(line, {"any.list"}, Action::kAllow, rules);
     const auto uncommented = std::string_view(line).substr(0, line.find('#'));
     const bool blank = uncommented.find_first_not_of(' ') == std::string_view::npos;
     const auto rule = parse_rule(uncommented, Action::kAllow);

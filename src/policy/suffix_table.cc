@@ -181,10 +181,12 @@ void SuffixTable::place(std::uint32_t node, std::uint64_t hash) noexcept {
   slots_[slot] = node;
 }
 
-/// Hashes aren't kept, but computed from the names again.
+/// Hashes aren't kept, but computed from the names again, so that the old index can go first.
 void SuffixTable::resize_index(std::size_t nodes) {
-  tags_.assign(slots_for(nodes), 0);
-  slots_.assign(tags_.size(), kRoot);
+  tags_ = {};
+  slots_ = {};
+  tags_.resize(slots_for(nodes));
+  slots_.resize(tags_.size());
   for (std::uint32_t node = next(kRoot); node != end(); node = next(node)) {
     place(node, hash_of(node));
   }

@@ -34,10 +34,11 @@ class WordReader {
   std::size_t at_ = 0;
 };
 
-/// The lines of a text without their # comments, numbered from 1.
+/// The lines of a text without their # comments, numbered from 1 on behind those before it.
 class LineReader {
  public:
-  explicit LineReader(std::string_view text) : rest_(text) {}
+  explicit LineReader(std::string_view text, std::uint32_t lines_before = 0)
+      : rest_(text), number_(lines_before) {}
 
   std::optional<std::string_view> next() {
     if (rest_.empty()) return std::nullopt;
@@ -51,7 +52,7 @@ class LineReader {
 
  private:
   std::string_view rest_;
-  std::uint32_t number_ = 0;
+  std::uint32_t number_;
 };
 
 /// Reads `text` as a whole as an unsigned number.

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -13,8 +15,13 @@ namespace nxgate::sys {
 /// pipe, and reads no more than `largest` bytes. The error says why not, without the path.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t largest);
 
-/// The same for `path` as a process sees it whose root directory is `root` (`/proc/PID/root`): no
-/// link of whatever kind leads out of it (openat2(2), RESOLVE_IN_ROOT, Linux 5.6).
+/// Gives the text of such a file in pieces of whole lines, about a megabyte each, so that a long
+/// one needs little memory.
+[[nodiscard]] Result<void> read_lines(const std::string& path, std::size_t largest,
+                                      const std::function<void(std::string_view)>& take);
+
+/// As read_file, for `path` as a process sees it whose root directory is `root` (`/proc/PID/root`):
+/// no link of whatever kind leads out of it (openat2(2), RESOLVE_IN_ROOT, Linux 5.6).
 [[nodiscard]] Result<std::string> read_file_within(const std::string& root, const std::string& path,
                                                    std::size_t largest);
 

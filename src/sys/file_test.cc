@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 #include <fmt/core.h>
 #include <gmock/gmock.h>
@@ -45,6 +46,29 @@ TEST_F(FileTest, IsReadToItsEnd) {
     EXPECT_EQ(read_file(base + "/file", kLargest), std::string(size, 'x'));
   }
   EXPECT_THAT(*read_file("/proc/self/status", kLargest), HasSubstr("Pid:")) << "tells no size";
+}
+
+TEST_F(FileTest, ComesInPiecesOfWholeLines) {
+  std::string text;
+  for (int i = 0; i < 300'000; ++i)
+    text += std::string(static_cast<std::size_t>(i % 17), 'x') + '\n';
+  text += std::string(2UL << 20, 'l') + "\nthe last has no end";
+  write(base + "/file", text);
+  std::string together;
+  std::size_t pieces = 0;
+  ASSERT_TRUE(read_lines(base + "/file", text.size(), [&](std::string_view piece) {
+    ++pieces;
+    together += piece;
+    ASSERT_TRUE(piece.ends_with('\n') || together.size() == text.size());
+  }));
+  EXPECT_EQ(together, text);
+  EXPECT_GT(pieces, 2U);
+  const auto ignore = [](std::string_view) {};
+  EXPECT_THAT(read_lines(base + "/file", text.size() - 1, ignore).error().message,
+              HasSubstr("larger than"));
+  EXPECT_EQ(read_lines(base, kLargest, ignore).error().message, "not a regular file");
+  write(base + "/file", "");
+  EXPECT_TRUE(read_lines(base + "/file", 1, [](std::string_view) { FAIL(); }));
 }
 
 TEST_F(FileTest, ThatIsTooLongIsRefused) {
