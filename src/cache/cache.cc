@@ -100,6 +100,7 @@ struct Cache::Shard {
   Entries::iterator hand = entries.end();
   boost::unordered_flat_map<std::uint64_t, Entries::iterator> index;
   std::size_t bytes = 0;
+  std::uint64_t evictions = 0;
 };
 
 static_assert(std::is_trivially_destructible_v<Answer>);
@@ -182,10 +183,24 @@ void Cache::insert(std::shared_ptr<const Answer> answer) {
   Shard& in = shard(slot);
   const std::lock_guard lock(in.mutex);
   if (const auto old = in.index.find(slot); old != in.index.end()) in.erase(old->second);
-  while (in.bytes + size > most) in.evict_one();
+  for (; in.bytes + size > most; ++in.evictions) in.evict_one();
   in.entries.push_front({std::move(answer), slot, size, false});
   in.index.emplace(slot, in.entries.begin());
   in.bytes += size;
+}
+
+std::size_t Cache::flush(const wire::DomainName& name) {
+  std::size_t count = 0;
+  for (Shard& each : *shards_) {
+    const std::lock_guard lock(each.mutex);
+    for (auto entry = each.entries.begin(); entry != each.entries.end();) {
+      const auto here = entry++;
+      if (!here->answer->key.question.name.is_at_or_below(name)) continue;
+      each.erase(here);
+      ++count;
+    }
+  }
+  return count;
 }
 
 std::size_t Cache::bytes() const {
@@ -193,6 +208,15 @@ std::size_t Cache::bytes() const {
   for (const Shard& each : *shards_) {
     const std::lock_guard lock(each.mutex);
     total += each.bytes;
+  }
+  return total;
+}
+
+std::uint64_t Cache::evictions() const {
+  std::uint64_t total = 0;
+  for (const Shard& each : *shards_) {
+    const std::lock_guard lock(each.mutex);
+    total += each.evictions;
   }
   return total;
 }

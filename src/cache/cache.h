@@ -89,9 +89,14 @@ class Cache {
   /// Files `answer` unless its TTL is 0, over an older one of the same key. Any thread.
   void insert(std::shared_ptr<const Answer> answer);
 
+  /// Forgets the answers for names at or below `name`, how many that were. Any thread.
+  std::size_t flush(const wire::DomainName& name);
+
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
   [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] std::size_t size() const;
+  /// How many answers were pushed out for want of room so far.
+  [[nodiscard]] std::uint64_t evictions() const;
 
  private:
   struct Shard;

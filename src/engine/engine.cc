@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/recycled.h"
 #include "base/snapshot.h"
 #include "cache/cache.h"
@@ -76,6 +77,8 @@ Counter counter_of(Outcome outcome) noexcept {
   return Counter::kDropped;
 }
 
+wire::Rcode rcode_of(Bytes reply) noexcept { return static_cast<wire::Rcode>(reply[3] & 0xF); }
+
 /// Remembers the names that an answer led the client to, for as long as it may be kept.
 void grant_targets(const Decision& decision, const cache::Answer& answer, Instant now) {
   if (answer.targets.empty()) return;
@@ -104,14 +107,27 @@ struct Engine::Pending final : Recycled<Engine::Pending> {
   LateReply reply;
 };
 
+/// An answer as it leaves, for all that keeps count of it.
+struct Engine::Conclusion {
+  const Endpoint& client;
+  Transport transport;
+  const wire::Query& query;
+  const Decision& decision;
+  const std::shared_ptr<const Snapshot>& snapshot;
+  Instant received;
+  Source source = Source::kOwn;
+  UpstreamFailure failure = UpstreamFailure::kNone;
+};
+
 Engine::Engine(const SnapshotCell<Snapshot>& snapshots, cache::Cache& cache, Upstream& upstream,
-               telemetry::Counters& counters, NameBudget& budget)
+               telemetry::Counters& counters, NameBudget& budget, Observer* observer)
     : reader_(snapshots),
       snapshot_(reader_.refresh()),
       cache_(cache),
       upstream_(upstream),
       counters_(counters),
       budget_(budget),
+      observer_(observer),
       scratch_(wire::kLargestMessage) {}
 
 Engine::~Engine() = default;
@@ -166,15 +182,22 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     charge(request, query.question, decision);
   }
   if (decision.excess != Excess::kNone) counters_.add(Counter::kExcessive);
+  Conclusion conclusion{.client = request.client,
+                        .transport = request.transport,
+                        .query = query,
+                        .decision = decision,
+                        .snapshot = snapshot_,
+                        .received = request.received};
   if (decision.outcome != Outcome::kForward) {
     if (request.ration == Ration::kNoDenial && counter_of(decision.outcome) != Counter::kLocal) {
       counters_.add(Counter::kShed);
       return {};
     }
     counters_.add(counter_of(decision.outcome));
-    log_query(request.client, query, decision, {}, request.received);
-    const std::size_t size = write_decided(query, *snapshot_, decision, context);
-    return sent(lead_out(query, *snapshot_, decision, size, request.received, context));
+    std::size_t size = write_decided(query, *snapshot_, decision, context);
+    size = lead_out(query, *snapshot_, decision, size, request.received, context);
+    conclude(conclusion, size, context.out, request.received);
+    return sent(size);
   }
   const cache::Key key{
       .question = {decision.asked, query.question.type, query.question.qclass},
@@ -188,15 +211,21 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     counters_.add(Counter::kCacheHits);
     grant_targets(decision, *cached, request.received);
     if (snapshot_->options.prefetch) prefetch(key, *cached, request.received);
-    log_query(request.client, query, decision, "cached", request.received);
-    const std::size_t size = write_answer(query, decision, *cached, request.received, context);
-    return sent(lead_out(query, *snapshot_, decision, size, request.received, context));
+    std::size_t size = write_answer(query, decision, *cached, request.received, context);
+    size = lead_out(query, *snapshot_, decision, size, request.received, context);
+    conclusion.source = Source::kCache;
+    conclude(conclusion, size, context.out, request.received);
+    return sent(size);
   }
   std::uint32_t& waiting = waiting_[request.client.address];
   if (waiting >= kMostWaitingOfOneClient) {
     counters_.add(Counter::kUpstreamFailures);
-    log_query(request.client, query, decision, "too many waiting", request.received);
-    return sent(write_failure(query, *snapshot_, decision, UpstreamFailure::kOverload, context));
+    conclusion.source = Source::kFailure;
+    conclusion.failure = UpstreamFailure::kOverload;
+    const std::size_t size =
+        write_failure(query, *snapshot_, decision, conclusion.failure, context);
+    conclude(conclusion, size, context.out, request.received);
+    return sent(size);
   }
   ++waiting;
   counters_.add(Counter::kForwarded);
@@ -277,12 +306,44 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
     size =
         write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);
   }
-  log_query(pending.client, pending.query, pending.decision,
-            result.answer ? "forwarded"
-            : answer      ? "stale"
-                          : words_of(result.failure).text,
-            pending.received);
+  counters_.waited(now - pending.received);
+  conclude({.client = pending.client,
+            .transport = pending.transport,
+            .query = pending.query,
+            .decision = pending.decision,
+            .snapshot = pending.snapshot,
+            .received = pending.received,
+            .source = result.answer ? Source::kUpstream
+                      : answer      ? Source::kStale
+                                    : Source::kFailure,
+            .failure = result.failure},
+           size, scratch_, now);
   pending.reply(Bytes(scratch_).first(size));
+}
+
+void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes reply, Instant now) {
+  const auto& [client, transport, query, decision, snapshot, received, source, failure] =
+      conclusion;
+  const bool answered = size != 0;
+  const wire::Rcode rcode = answered ? rcode_of(reply) : wire::Rcode{};
+  const std::uint8_t policy = decision.policy == nullptr ? 0 : decision.policy->slot;
+  counters_.answered({policy, verdict_of(decision, source), transport == Transport::kTcp});
+  if (answered) counters_.replied(static_cast<std::uint8_t>(rcode), transport == Transport::kTcp);
+  if (log::enabled(log::Level::kQuery)) {
+    log_query(client, query, decision, source, failure, received);
+  }
+  if (observer_ == nullptr || !observer_->interested()) return;
+  observer_->saw({.at = std::chrono::system_clock::now(),
+                  .taken = now - received,
+                  .client = client,
+                  .transport = transport,
+                  .question = query.question,
+                  .decision = decision,
+                  .source = source,
+                  .failure = failure,
+                  .answered = answered,
+                  .rcode = rcode,
+                  .snapshot = snapshot});
 }
 
 }  // namespace nxgate::engine

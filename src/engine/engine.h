@@ -17,6 +17,7 @@
 #include "cache/cache.h"
 #include "engine/decision.h"
 #include "engine/name_budget.h"
+#include "engine/observer.h"
 #include "engine/responder.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
@@ -25,8 +26,6 @@
 #include "wire/query.h"
 
 namespace nxgate::engine {
-
-enum class Transport : std::uint8_t { kUdp, kTcp };
 
 /// How much of an answer a request gets. What is cut short here is counted by the engine.
 enum class Ration : std::uint8_t {
@@ -75,7 +74,7 @@ class Engine {
   static constexpr std::uint32_t kMostWaitingOfOneClient = 1000;
 
   Engine(const SnapshotCell<Snapshot>& snapshots, cache::Cache& cache, Upstream& upstream,
-         telemetry::Counters& counters, NameBudget& budget);
+         telemetry::Counters& counters, NameBudget& budget, Observer* observer = nullptr);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -94,6 +93,7 @@ class Engine {
 
  private:
   struct Pending;
+  struct Conclusion;
 
   Handled answer_now(const Request& request, MutableBytes out);
   Handled answer_question(const Request& request, const wire::Query& query, ReplyContext& context);
@@ -104,6 +104,7 @@ class Engine {
   void prefetch(const cache::Key& key, const cache::Answer& answer, Instant now);
   void forward(LateReply reply);
   void finish(Pending& pending, const UpstreamResult& result);
+  void conclude(const Conclusion& conclusion, std::size_t size, Bytes reply, Instant now);
 
   SnapshotCell<Snapshot>::Reader reader_;
   std::shared_ptr<const Snapshot> snapshot_;
@@ -111,6 +112,7 @@ class Engine {
   Upstream& upstream_;
   telemetry::Counters& counters_;
   NameBudget& budget_;
+  Observer* observer_;                ///< null for none
   std::unique_ptr<Pending> pending_;  // between answer_now and forward
   boost::unordered_flat_map<IpAddress, std::uint32_t, std::hash<IpAddress>> waiting_;
   std::vector<std::uint8_t> scratch_;

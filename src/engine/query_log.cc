@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "engine/decision.h"
 #include "engine/excess.h"
+#include "engine/failure.h"
 #include "policy/matcher.h"
 #include "policy/rule.h"
 #include "wire/query.h"
@@ -74,15 +75,30 @@ std::string_view to_string(Outcome outcome) noexcept {
   return {};
 }
 
+std::string_view to_string(const Decision& decision, Source source,
+                           UpstreamFailure failure) noexcept {
+  switch (source) {
+    case Source::kOwn:
+      return to_string(decision.outcome);
+    case Source::kCache:
+      return "cached";
+    case Source::kUpstream:
+      return "forwarded";
+    case Source::kStale:
+      return "stale";
+    case Source::kFailure:
+      return words_of(failure).text;
+  }
+  return {};
+}
+
 void log_query(const Endpoint& client, const wire::Query& query, const Decision& decision,
-               std::string_view how, Instant received) {
-  if (!log::enabled(log::Level::kQuery)) return;
+               Source source, UpstreamFailure failure, Instant received) {
   const std::chrono::duration<double, std::milli> taken = Clock::now() - received;
   log::write(log::Level::kQuery,
              fmt::format("{} {} {} {} ({}) {:.3f} ms", client.to_string(),
                          query.question.name.to_text(), wire::to_string(query.question.type),
-                         how.empty() ? to_string(decision.outcome) : how, rule_of(decision),
-                         taken.count()));
+                         to_string(decision, source, failure), rule_of(decision), taken.count()));
 }
 
 void log_rejection(const Endpoint& client, const wire::Query& query) {

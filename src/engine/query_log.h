@@ -6,6 +6,8 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "engine/decision.h"
+#include "engine/observer.h"
+#include "engine/upstream.h"
 #include "wire/query.h"
 
 namespace nxgate::engine {
@@ -13,10 +15,15 @@ namespace nxgate::engine {
 /// The decision in words, for the log and for `explain`: `denied`, `forwarded`.
 [[nodiscard]] std::string_view to_string(Outcome outcome) noexcept;
 
-/// Writes client, qname, qtype, verdict, rule and the time taken since `received`, if -v asked for
-/// it. `how` says where the answer came from, such as `cached`; empty for the outcome's own word.
+/// What became of a question, in words: that of the outcome, or `cached`, `forwarded`, `stale`,
+/// `timeout`.
+[[nodiscard]] std::string_view to_string(const Decision& decision, Source source,
+                                         UpstreamFailure failure) noexcept;
+
+/// Writes client, qname, qtype, what became of it, rule and the time taken since `received`. Only
+/// if -v asked for it.
 void log_query(const Endpoint& client, const wire::Query& query, const Decision& decision,
-               std::string_view how, Instant received);
+               Source source, UpstreamFailure failure, Instant received);
 
 /// The same for a message that is no question.
 void log_rejection(const Endpoint& client, const wire::Query& query);

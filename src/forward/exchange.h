@@ -27,14 +27,6 @@ struct Bench : PortYard {
   wire::ScrubbedAnswer scrubbed;  ///< used between two turns of the loop only
 };
 
-enum class Outcome : std::uint8_t {
-  kSilent = 0,   ///< nothing that counts came until it was cancelled
-  kUnreachable,  ///< the network refused, or the namespace is gone
-  kNoSocket,     ///< we ourselves are out of descriptors or memory
-  kBadAnswer,    ///< it replied, with a failure or a broken message
-  kAnswered,
-};
-
 /// Asks by UDP, and by TCP where the server wants that, the answer is truncated, or somebody tries
 /// to forge one: a wrong id with our question in our letter case, or a heap of junk. Each query has
 /// a random id and random letter case of its own and leaves from a random port (RFC 5452), and only

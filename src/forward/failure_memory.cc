@@ -49,4 +49,9 @@ bool FailureMemory::recall(const cache::Key& key, Instant since, Instant now) {
   return false;
 }
 
+void FailureMemory::clear() {
+  const std::lock_guard lock(mutex_);
+  failures_.clear();
+}
+
 }  // namespace nxgate::forward

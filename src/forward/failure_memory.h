@@ -25,6 +25,9 @@ class FailureMemory {
   /// Whether `key` failed a moment ago, and after `since`, when its group last came back.
   [[nodiscard]] bool recall(const cache::Key& key, Instant since, Instant now);
 
+  /// Forgets them all.
+  void clear();
+
  private:
   struct Failure {
     Instant at;

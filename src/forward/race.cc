@@ -89,6 +89,7 @@ void Race::ended(Exchange& exchange, Instant now) {
   attempt.running = false;
   attempt.outcome = exchange.outcome();
   ServerHealth& server = group_->health->server(attempt.server);
+  server.note(attempt.outcome);
   switch (attempt.outcome) {
     case Outcome::kAnswered:
       server.answered(now, since(attempt.started, now));
@@ -147,6 +148,7 @@ void Race::note_silence(Instant now) {
     });
     const bool passed_over = &attempt != &begun().back() || now >= deadline_;
     if (passed_over && !counted_otherwise) {
+      group_->health->server(attempt.server).note(Outcome::kSilent);
       note_miss(attempt.server, now, since(attempt.started, now));
     }
   }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -74,6 +75,20 @@ void Matcher::mark_ancestors() {
     if (!content.self.answers() && !content.below.answers()) continue;
     for (std::uint32_t above = table.parent(node); mark(above);) above = table.parent(above);
   }
+}
+
+std::shared_ptr<const Matcher> Matcher::amended(std::span<const Rule> rules,
+                                                std::span<const LocalName> local,
+                                                std::span<const Route> routes) const {
+  RuleSet copy = rules_;
+  SuffixTable& table = copy.table_;
+  for (std::uint32_t node = SuffixTable::kRoot; node != table.end(); node = table.next(node)) {
+    SuffixNode content = table.at(node);
+    content.ancestor = false;  // of what may be denied now
+    table.put(node, content);
+  }
+  for (const Rule& rule : rules) copy.replace(rule);
+  return std::make_shared<const Matcher>(std::move(copy), local, routes);
 }
 
 Match Matcher::match(const wire::SuffixHashes& hashes) const noexcept {

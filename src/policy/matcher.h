@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "policy/rule.h"
@@ -61,6 +62,12 @@ class Matcher {
   Matcher(RuleSet rules, std::span<const LocalName> local, std::span<const Route> routes);
   Matcher(const Matcher&) = delete;
   Matcher& operator=(const Matcher&) = delete;
+
+  /// The same with these rules, each standing whatever stood for the very names it is about.
+  /// `local` and `routes` are those of the constructor. Copies the table.
+  [[nodiscard]] std::shared_ptr<const Matcher> amended(std::span<const Rule> rules,
+                                                       std::span<const LocalName> local,
+                                                       std::span<const Route> routes) const;
 
   /// `hashes` must have been made with the hash key of the rules.
   [[nodiscard]] Match match(const wire::SuffixHashes& hashes) const noexcept;

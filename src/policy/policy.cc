@@ -37,6 +37,10 @@ const Policy* PolicySet::find(std::string_view name) const noexcept {
   return named == policies_.end() ? nullptr : named->get();
 }
 
+PolicySet PolicySet::replaced(Policies policies) const {
+  return {std::move(policies), clients_, fallback_, attached_};
+}
+
 PolicySet PolicySet::with(Attached attached) const {
   return {policies_, clients_, fallback_, std::move(attached)};
 }

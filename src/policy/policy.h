@@ -43,6 +43,8 @@ struct Neighbours {
 /// A copy shares the tables.
 struct Policy {
   std::string name;
+  std::size_t rules = 0;  ///< that the operator wrote
+  std::uint8_t slot = 0;  ///< where it is counted; a name keeps its own through reloads
   DenyReply deny = DenyReply::kNxDomain;
   /// For DenyReply::kAddress: what A and AAAA questions get; unset ones get NODATA.
   std::optional<IpAddress> deny_v4;
@@ -61,6 +63,7 @@ struct Policy {
   std::shared_ptr<EgressSets> sets;                  ///< null where there is none
 
   // Of one attached container, if anything.
+  std::string container;                     ///< its name, for the operator
   std::shared_ptr<const Matcher> narrowing;  ///< allows only what this allows as well
   std::shared_ptr<const Neighbours> neighbours;
 };
@@ -95,6 +98,10 @@ class PolicySet {
   /// is none (any more).
   [[nodiscard]] const Policy* find(std::string_view name) const noexcept;
 
+  [[nodiscard]] const Policies& all() const noexcept { return policies_; }
+
+  /// The same clients with these policies, of the same names in the same order.
+  [[nodiscard]] PolicySet replaced(Policies policies) const;
   /// The same policies and clients with other attached containers.
   [[nodiscard]] PolicySet with(Attached attached) const;
 

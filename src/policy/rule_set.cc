@@ -106,12 +106,27 @@ void RuleSet::add(Bytes name, Scope scope, Action action, const Location& at) {
 
 std::uint32_t RuleSet::insert(Bytes name, Scope scope, Action action, const Location& at) {
   const std::uint32_t node = table_.insert(name);
-  const std::uint32_t number = places_.add(at) << 2 | static_cast<std::uint32_t>(scope);
+  const Ruling ruling = new_ruling(scope, action, at);
+  rule(node, scope, ruling);
+  return ruling.rule;
+}
+
+void RuleSet::replace(const Rule& rule) {
+  const std::uint32_t node = table_.insert(rule.name.wire());
+  const Ruling ruling = new_ruling(rule.scope, rule.action, rule.at);
+  SuffixNode content = table_.at(node);
+  if (rule.scope != Scope::kBelow) content.self = ruling;
+  if (rule.scope != Scope::kExact) content.below = ruling;
+  table_.put(node, content);
+  if (!rule.ports.empty()) ports_[ruling.rule] = rule.ports;
+}
+
+Ruling RuleSet::new_ruling(Scope scope, Action action, const Location& at) {
   const bool allows = action == Action::kAllow;
-  rule(node, scope, {.stance = allows ? Stance::kAllow : Stance::kDeny, .rule = number});
   allows_any_ |= allows;
   ++count_;
-  return number;
+  return {.stance = allows ? Stance::kAllow : Stance::kDeny,
+          .rule = places_.add(at) << 2 | static_cast<std::uint32_t>(scope)};
 }
 
 /// The stronger stance stands; of two equal ones the first.

@@ -47,6 +47,9 @@ class RuleSet {
   /// The same for a name in wire form, in lower case, and a rule without ports.
   void add(Bytes name, Scope scope, Action action, const Location& at);
 
+  /// Adds a rule that stands whatever stood for the very names it is about.
+  void replace(const Rule& rule);
+
   /// How many were added.
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
@@ -75,6 +78,7 @@ class RuleSet {
   friend class Matcher;  // which completes the table and searches it
 
   std::uint32_t insert(Bytes name, Scope scope, Action action, const Location& at);
+  [[nodiscard]] Ruling new_ruling(Scope scope, Action action, const Location& at);
   void rule(std::uint32_t node, Scope scope, Ruling ruling);
 
   SuffixTable table_;

@@ -109,6 +109,26 @@ Result<std::string> read_file_within(const std::string& root, const std::string&
   return read_all(Descriptor(static_cast<int>(file)), largest);
 }
 
+Result<void> replace_file(const std::string& path, std::string_view text) {
+  const std::string next = path + ".new";
+  {
+    const Descriptor file(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (!file) return system_failure();
+    while (!text.empty()) {
+      const ssize_t count = ::write(file.get(), text.data(), text.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return system_failure();
+      text.remove_prefix(static_cast<std::size_t>(count));
+    }
+    if (::fsync(file.get()) != 0) return system_failure();
+  }
+  if (::rename(next.c_str(), path.c_str()) != 0) return system_failure();
+  const Descriptor directory(::open(std::filesystem::path(path).parent_path().c_str(),
+                                    O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory) ::fsync(directory.get());
+  return {};
+}
+
 std::filesystem::path nearest_directory(std::filesystem::path directory) {
   std::error_code error;
   while (directory.has_relative_path() && !std::filesystem::is_directory(directory, error)) {

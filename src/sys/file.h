@@ -25,6 +25,10 @@ namespace nxgate::sys {
 [[nodiscard]] Result<std::string> read_file_within(const std::string& root, const std::string& path,
                                                    std::size_t largest);
 
+/// Puts `text` in place of a file at once: whoever opens it sees the old text or the new one, also
+/// after a loss of power. The error says why not, without the path.
+[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text);
+
 /// The directory, or the nearest one above it that exists.
 [[nodiscard]] std::filesystem::path nearest_directory(std::filesystem::path directory);
 

@@ -1,5 +1,7 @@
 #include "telemetry/counters.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -7,6 +9,13 @@
 #include <string>
 
 namespace nxgate::telemetry {
+
+void Counters::waited(std::chrono::nanoseconds time) noexcept {
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+  const auto bucket = std::ranges::lower_bound(kWaitBounds, micros) - kWaitBounds.begin();
+  raise(waits_[static_cast<std::size_t>(bucket)]);
+  raise(wait_sum_, static_cast<std::uint64_t>(micros));
+}
 
 std::string summary(std::span<const std::unique_ptr<Counters>> workers) {
   std::string text;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,19 +51,87 @@ inline constexpr std::array<std::string_view, kCounterCount> kCounterNames{"udp 
                                                                            "filtered addresses",
                                                                            "firewall failures"};
 
+/// What became of a question, as metrics have it.
+enum class Verdict : std::uint8_t {
+  kProhibited,  ///< no policy covers the client
+  kDenied,
+  kNoData,
+  kLocal,
+  kCached,
+  kForwarded,
+  kStale,
+  kFailed,
+};
+inline constexpr std::array<std::string_view, 8> kVerdictNames{
+    "prohibited", "denied", "nodata", "local", "cached", "forwarded", "stale", "failed"};
+
+[[nodiscard]] constexpr std::string_view to_string(Verdict verdict) noexcept {
+  return kVerdictNames[static_cast<std::size_t>(verdict)];
+}
+
+/// Policies that are counted each by itself. Slot 0 is for no policy and for all that are too many.
+inline constexpr std::size_t kPolicySlots = 32;
+inline constexpr std::size_t kRcodes = 16;
+
+/// The upper bounds of the buckets of waiting times, in microseconds; one more is without bound.
+inline constexpr std::array<std::uint32_t, 14> kWaitBounds{
+    250,    500,     1'000,   2'500,   5'000,     10'000,    25'000,
+    50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000};
+
+struct AnswerKind {
+  std::uint8_t policy = 0;
+  Verdict verdict{};
+  bool stream = false;
+};
+
 /// The counters of one worker: written by its thread, read by any, no shared cache line.
 class alignas(128) Counters {
  public:
   void add(Counter counter, std::uint64_t count = 1) noexcept {
-    auto& value = values_[static_cast<std::size_t>(counter)];
-    value.store(value.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+    raise(values_[static_cast<std::size_t>(counter)], count);
   }
   [[nodiscard]] std::uint64_t get(Counter counter) const noexcept {
     return values_[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
   }
 
+  void answered(const AnswerKind& kind) noexcept { raise(answers_[index_of(kind)]); }
+  [[nodiscard]] std::uint64_t answers(const AnswerKind& kind) const noexcept {
+    return answers_[index_of(kind)].load(std::memory_order_relaxed);
+  }
+
+  /// A reply with this rcode was sent.
+  void replied(std::uint8_t rcode, bool stream) noexcept { raise(replies_[rcode * 2U + stream]); }
+  [[nodiscard]] std::uint64_t replies(std::uint8_t rcode, bool stream) const noexcept {
+    return replies_[rcode * 2U + stream].load(std::memory_order_relaxed);
+  }
+
+  /// An answer had to wait for an upstream, for so long.
+  void waited(std::chrono::nanoseconds time) noexcept;
+  /// In microseconds, of all.
+  [[nodiscard]] std::uint64_t wait_sum() const noexcept {
+    return wait_sum_.load(std::memory_order_relaxed);
+  }
+  /// Of a bucket by itself, without those below.
+  [[nodiscard]] std::uint64_t waits(std::size_t bucket) const noexcept {
+    return waits_[bucket].load(std::memory_order_relaxed);
+  }
+
  private:
-  std::array<std::atomic<std::uint64_t>, kCounterCount> values_{};
+  using Value = std::atomic<std::uint64_t>;
+
+  static void raise(Value& value, std::uint64_t by = 1) noexcept {
+    value.store(value.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+  static std::size_t index_of(const AnswerKind& kind) noexcept {
+    return (kind.policy * kVerdictNames.size() + static_cast<std::size_t>(kind.verdict)) * 2U +
+           kind.stream;
+  }
+
+  std::array<Value, kCounterCount> values_{};
+  std::array<Value, kPolicySlots * kVerdictNames.size() * 2> answers_{};
+  std::array<Value, kRcodes * 2> replies_{};
+  std::array<Value, kWaitBounds.size() + 1> waits_{};
+  Value wait_sum_{0};
 };
 
 /// The sums over all workers in words, those that are 0 left out: `12 udp queries, 3 denied`.

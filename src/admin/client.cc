@@ -1,0 +1,156 @@
+#include "admin/client.h"
+
+#include <cerrno>
+#include <cstddef>
+#include <expected>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/verb.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/none.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+#include <sys/un.h>
+
+#include "admin/target.h"
+#include "base/error.h"
+
+namespace nxgate::admin {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::local::stream_protocol;
+using boost::system::error_code;
+
+namespace {
+
+constexpr unsigned kHttpVersion = 11;
+constexpr unsigned kOk = 200;
+
+Error connect_error(const std::string& socket, const error_code& error) {
+  switch (error.value()) {
+    case ENOENT:
+    case ECONNREFUSED:
+      return {
+          fmt::format("no nxgate runs with its control socket at {}: start one, or name the "
+                      "socket of the one that runs with --control PATH",
+                      socket)};
+    case EACCES:
+    case EPERM:
+      return {
+          fmt::format("no permission to use {}: needs root, or a user of the group that "
+                      "control.group names",
+                      socket)};
+    default:
+      return {fmt::format("cannot connect to {}: {}", socket, error.message())};
+  }
+}
+
+/// A connection on which one question is asked.
+class Connection {
+ public:
+  explicit Connection(const std::string& path) : path_(path) { parser_.body_limit(boost::none); }
+
+  Result<void> ask(const std::string& method, const Target& target, const std::string& body) {
+    if (path_.size() >= sizeof(sockaddr_un::sun_path)) {
+      return fail(fmt::format("--control: the path is too long: {}", path_));
+    }
+    error_code error;
+    socket_.connect(stream_protocol::endpoint(path_), error);
+    if (error) return std::unexpected(connect_error(path_, error));
+    http::request<http::string_body> request;
+    request.method_string(method);
+    request.target(to_string(target));
+    request.version(kHttpVersion);
+    request.set(http::field::host, "nxgate");
+    request.set(http::field::connection, "close");
+    if (!body.empty()) request.set(http::field::content_type, "application/json");
+    request.body() = body;
+    request.prepare_payload();
+    http::write(socket_, request, error);
+    if (!error) http::read_header(socket_, buffer_, parser_, error);
+    return error ? broken(error) : Result<void>{};
+  }
+
+  /// Reads on until `enough` of the body read so far.
+  Result<void> read_until(const std::function<bool(std::string& body)>& enough) {
+    while (!parser_.is_done()) {
+      error_code error;
+      http::read_some(socket_, buffer_, parser_, error);
+      if (error == http::error::end_of_stream || error == http::error::partial_message) return {};
+      if (error) return broken(error);
+      if (enough(parser_.get().body())) return {};
+    }
+    return {};
+  }
+
+  [[nodiscard]] Answer take() {
+    return {.status = parser_.get().result_int(), .body = std::move(parser_.get().body())};
+  }
+  [[nodiscard]] unsigned status() const { return parser_.get().result_int(); }
+
+ private:
+  Result<void> broken(const error_code& error) const {
+    return fail(fmt::format("nxgate at {} broke off: {}", path_, error.message()));
+  }
+
+  const std::string& path_;
+  asio::io_context loop_{1};
+  stream_protocol::socket socket_{loop_};
+  beast::flat_buffer buffer_;
+  http::response_parser<http::string_body> parser_;
+};
+
+/// Cuts whole lines from the front; false once `take` wants no more.
+bool take_lines(std::string& text, const std::function<bool(std::string_view)>& take) {
+  std::size_t begin = 0;
+  bool more = true;
+  for (std::size_t end = 0; more && (end = text.find('\n', begin)) != std::string::npos;) {
+    more = take(std::string_view(text).substr(begin, end - begin));
+    begin = end + 1;
+  }
+  text.erase(0, begin);
+  return more;
+}
+
+}  // namespace
+
+Result<Answer> ask(const std::string& socket, const std::string& method, const Target& target,
+                   const std::string& body) {
+  Connection connection(socket);
+  if (auto asked = connection.ask(method, target, body); !asked) {
+    return std::unexpected(asked.error());
+  }
+  auto read = connection.read_until([](std::string&) { return false; });
+  if (!read) return std::unexpected(read.error());
+  return connection.take();
+}
+
+Result<Answer> listen(const std::string& socket, const Target& target,
+                      const std::function<bool(std::string_view)>& take) {
+  Connection connection(socket);
+  if (auto asked = connection.ask("GET", target, {}); !asked) {
+    return std::unexpected(asked.error());
+  }
+  const bool lines = connection.status() == kOk;
+  auto read =
+      connection.read_until([&](std::string& body) { return lines && !take_lines(body, take); });
+  if (!read) return std::unexpected(read.error());
+  return connection.take();
+}
+
+}  // namespace nxgate::admin

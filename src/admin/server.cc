@@ -1,0 +1,230 @@
+#include "admin/server.h"
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+#include <sys/socket.h>
+
+#include "admin/control.h"
+#include "admin/target.h"
+#include "base/clock.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::admin {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::local::stream_protocol;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr std::uint64_t kLargestBody = 64UL << 10;
+constexpr std::chrono::seconds kPatience{30};
+/// How often a feed is asked for more.
+constexpr Milliseconds kBeat{50};
+
+Peer peer_of(stream_protocol::socket& socket) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  const bool known =
+      ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0;
+  return {.known = known, .user = credentials.uid};
+}
+
+Peer peer_of(asio::ip::tcp::socket&) { return {}; }
+
+Reply refusal(unsigned status, std::string_view text) {
+  return {.status = status, .type = "text/plain", .body = fmt::format("{}\n", text)};
+}
+
+Reply answer(Control& control, const http::request<http::string_body>& message, const Peer& peer) {
+  auto target = parse_target(message.target());
+  if (!target) return refusal(400, "the target is no path");
+  const Request request{.method = std::string(message.method_string()),
+                        .path = std::move(target->path),
+                        .query = std::move(target->query),
+                        .accept = std::string(message[http::field::accept]),
+                        .body = message.body(),
+                        .peer = peer};
+  try {
+    return control.handle(request);
+  } catch (const std::exception& error) {
+    return refusal(500, error.what());
+  }
+}
+
+/// One connection. What ends it is of no interest: the client sees it.
+template <class Protocol>
+class Session : public std::enable_shared_from_this<Session<Protocol>> {
+ public:
+  Session(typename Protocol::socket socket, Control& control, std::shared_ptr<int> count)
+      : peer_(peer_of(socket)),
+        stream_(std::move(socket)),
+        control_(control),
+        count_(std::move(count)) {
+    ++*count_;
+  }
+  ~Session() { --*count_; }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  asio::awaitable<void> run() {
+    const auto self = this->shared_from_this();
+    while (true) {
+      http::request_parser<http::string_body> parser;
+      parser.body_limit(kLargestBody);
+      stream_.expires_after(kPatience);
+      const auto [error, size] = co_await http::async_read(stream_, buffer_, parser, kNoThrow);
+      if (error == http::error::body_limit) {
+        co_await send(refusal(413, "the body is too large"), parser.get(), false);
+        co_return;
+      }
+      if (error) co_return;
+      const auto& message = parser.get();
+      Reply reply = *count_ > Server::kMostSessions ? refusal(503, "too many connections")
+                                                    : answer(control_, message, peer_);
+      const bool keep = message.keep_alive() && *count_ <= Server::kMostSessions;
+      const bool sent = reply.feed ? co_await stream(std::move(reply), message)
+                                   : co_await send(std::move(reply), message, keep);
+      if (!sent || !keep) co_return;
+    }
+  }
+
+ private:
+  using Message = http::request<http::string_body>;
+
+  asio::awaitable<bool> send(Reply reply, const Message& request, bool keep) {
+    http::response<http::string_body> response(static_cast<http::status>(reply.status),
+                                               request.version());
+    response.set(http::field::content_type, reply.type);
+    response.keep_alive(keep);
+    response.body() = std::move(reply.body);
+    response.prepare_payload();
+    if (request.method() == http::verb::head) response.body().clear();
+    stream_.expires_after(kPatience);
+    const auto [error, size] = co_await http::async_write(stream_, response, kNoThrow);
+    co_return !error;
+  }
+
+  /// Until the client goes: with the first byte it sends or the end of what it sends.
+  asio::awaitable<bool> stream(Reply reply, const Message& request) {
+    http::response<http::empty_body> head(static_cast<http::status>(reply.status),
+                                          request.version());
+    head.set(http::field::content_type, reply.type);
+    head.chunked(true);
+    http::response_serializer<http::empty_body> serializer(head);
+    stream_.expires_never();
+    const auto [failed, size] = co_await http::async_write_header(stream_, serializer, kNoThrow);
+    if (failed) co_return false;
+    asio::steady_timer beat(stream_.get_executor());
+    while (!gone()) {
+      const std::string text = reply.feed->next();
+      if (!text.empty()) {
+        const auto [error, written] =
+            co_await asio::async_write(stream_, http::make_chunk(asio::buffer(text)), kNoThrow);
+        if (error) co_return false;
+        continue;
+      }
+      beat.expires_after(kBeat);
+      co_await beat.async_wait(kNoThrow);
+    }
+    co_return false;
+  }
+
+  [[nodiscard]] bool gone() {
+    char byte = 0;
+    const auto got = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+  }
+
+  Peer peer_;
+  beast::basic_stream<Protocol, asio::any_io_executor> stream_;
+  Control& control_;
+  std::shared_ptr<int> count_;
+  beast::flat_buffer buffer_;
+};
+
+template <class Protocol>
+class Listening final : public Server {
+ public:
+  using Acceptor = typename Protocol::acceptor;
+
+  Listening(Acceptor acceptor, Control& control)
+      : acceptor_(std::make_shared<Acceptor>(std::move(acceptor))) {
+    asio::co_spawn(acceptor_->get_executor(), accept(acceptor_, control), asio::detached);
+  }
+  ~Listening() override {
+    error_code ignored;
+    acceptor_->close(ignored);
+  }
+
+ private:
+  static asio::awaitable<void> accept(std::shared_ptr<Acceptor> acceptor, Control& control) {
+    const auto count = std::make_shared<int>(0);
+    while (acceptor->is_open()) {
+      auto [error, socket] = co_await acceptor->async_accept(kNoThrow);
+      if (error == asio::error::operation_aborted) co_return;
+      if (error) {  // out of descriptors, above all
+        asio::steady_timer pause(acceptor->get_executor(), kBeat);
+        co_await pause.async_wait(kNoThrow);
+        continue;
+      }
+      auto session = std::make_shared<Session<Protocol>>(std::move(socket), control, count);
+      asio::co_spawn(
+          acceptor->get_executor(), [session] { return session->run(); }, asio::detached);
+    }
+  }
+
+  std::shared_ptr<Acceptor> acceptor_;
+};
+
+}  // namespace
+
+std::unique_ptr<Server> Server::at_unix(asio::io_context& loop, Control& control,
+                                        sys::Descriptor socket) {
+  stream_protocol::acceptor acceptor(loop, stream_protocol(), socket.get());
+  (void)socket.release();
+  return std::make_unique<Listening<stream_protocol>>(std::move(acceptor), control);
+}
+
+std::unique_ptr<Server> Server::at_tcp(asio::io_context& loop, Control& control,
+                                       sys::Descriptor socket, bool v6) {
+  using asio::ip::tcp;
+  tcp::acceptor acceptor(loop, v6 ? tcp::v6() : tcp::v4(), socket.get());
+  (void)socket.release();
+  return std::make_unique<Listening<tcp>>(std::move(acceptor), control);
+}
+
+}  // namespace nxgate::admin

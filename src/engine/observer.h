@@ -1,0 +1,72 @@
+// The port through which the engine tells what it answered; `observe` implements it.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "engine/decision.h"
+#include "engine/snapshot.h"
+#include "engine/upstream.h"
+#include "telemetry/counters.h"
+#include "wire/query.h"
+#include "wire/types.h"
+
+namespace nxgate::engine {
+
+enum class Transport : std::uint8_t { kUdp, kTcp };
+
+/// Where an answer came from.
+enum class Source : std::uint8_t {
+  kOwn = 0,  ///< decided here: a denial, local data
+  kCache,
+  kUpstream,
+  kStale,    ///< from the cache past its time, since no upstream answered
+  kFailure,  ///< nowhere: see Event::failure
+};
+
+/// A question and what became of it.
+struct Event {
+  std::chrono::system_clock::time_point at;  ///< when it was answered
+  Clock::duration taken{};                   ///< since it came
+  Endpoint client;
+  Transport transport{};
+  wire::Question question;
+  Decision decision;  ///< holds as long as `snapshot` does
+  Source source{};
+  UpstreamFailure failure{};
+  bool answered = false;  ///< false if nothing was sent
+  wire::Rcode rcode{};    ///< of what was sent
+  std::shared_ptr<const Snapshot> snapshot;
+};
+
+/// The word for what became of a question, as metrics have it.
+[[nodiscard]] constexpr telemetry::Verdict verdict_of(const Decision& decision,
+                                                      Source source) noexcept {
+  using telemetry::Verdict;
+  constexpr std::array kOfOutcome{Verdict::kProhibited, Verdict::kDenied, Verdict::kNoData,
+                                  Verdict::kNoData,     Verdict::kLocal,  Verdict::kLocal,
+                                  Verdict::kDenied,     Verdict::kFailed};
+  constexpr std::array kOfSource{Verdict::kDenied, Verdict::kCached, Verdict::kForwarded,
+                                 Verdict::kStale, Verdict::kFailed};
+  static_assert(kOfOutcome.size() == static_cast<std::size_t>(Outcome::kForward) + 1);
+  static_assert(kOfSource.size() == static_cast<std::size_t>(Source::kFailure) + 1);
+  return source == Source::kOwn ? kOfOutcome[static_cast<std::size_t>(decision.outcome)]
+                                : kOfSource[static_cast<std::size_t>(source)];
+}
+
+class Observer {
+ public:
+  virtual ~Observer() = default;
+
+  /// False as long as nobody looks; then no event is made. Any thread, and on every answer.
+  [[nodiscard]] virtual bool interested() const noexcept = 0;
+  /// On the worker's thread: must neither wait nor throw.
+  virtual void saw(Event event) noexcept = 0;
+};
+
+}  // namespace nxgate::engine

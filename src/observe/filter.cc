@@ -1,0 +1,52 @@
+#include "observe/filter.h"
+
+#include <string>
+#include <utility>
+
+#include "base/address.h"
+#include "engine/observer.h"
+#include "observe/hub.h"
+#include "telemetry/counters.h"
+
+namespace nxgate::observe {
+namespace {
+
+bool is_denial(const engine::Event& event) noexcept {
+  switch (engine::verdict_of(event.decision, event.source)) {
+    case telemetry::Verdict::kProhibited:
+    case telemetry::Verdict::kDenied:
+    case telemetry::Verdict::kNoData:
+      return true;
+    case telemetry::Verdict::kLocal:
+    case telemetry::Verdict::kCached:
+    case telemetry::Verdict::kForwarded:
+    case telemetry::Verdict::kStale:
+    case telemetry::Verdict::kFailed:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
+void select_client(Selection& selection, const std::string& text) {
+  if (const auto prefix = Prefix::parse(text)) {
+    selection.clients = *prefix;
+  } else {
+    selection.container = text;
+  }
+}
+
+Filter filter_of(Selection selection) {
+  return [wanted = std::move(selection)](const engine::Event& event) {
+    const policy::Policy* const policy = event.decision.policy;
+    return (!wanted.denied || is_denial(event)) &&
+           (!wanted.clients || wanted.clients->contains(event.client.address)) &&
+           (wanted.container.empty() ||
+            (policy != nullptr && policy->container == wanted.container)) &&
+           (wanted.policy.empty() || (policy != nullptr && policy->name == wanted.policy)) &&
+           (!wanted.name || event.question.name.is_at_or_below(*wanted.name));
+  };
+}
+
+}  // namespace nxgate::observe

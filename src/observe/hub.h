@@ -1,0 +1,77 @@
+// What workers answered, handed to whoever looks: watchers, logs, the learner.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/observer.h"
+
+namespace nxgate::observe {
+
+class Hub;
+
+/// Which events somebody wants. Asked on the workers' threads: no lock, no allocation.
+using Filter = std::function<bool(const engine::Event&)>;
+
+/// Holds the events that somebody has yet to take, up to a bound; what is beyond is dropped and
+/// counted, so that no answer ever waits for a reader. Any thread.
+class Tap {
+ public:
+  Tap(Hub& hub, Filter filter, std::size_t most);
+  ~Tap();
+  Tap(const Tap&) = delete;
+  Tap& operator=(const Tap&) = delete;
+
+  /// All that came since the last call, in the order of each worker.
+  [[nodiscard]] std::vector<engine::Event> take();
+  /// How many were dropped since the last call of this.
+  [[nodiscard]] std::uint64_t take_dropped() noexcept { return dropped_.exchange(0); }
+
+ private:
+  friend class Hub;
+  void offer(const engine::Event& event) noexcept;
+
+  Hub& hub_;
+  const Filter filter_;
+  const std::size_t most_;
+  std::mutex mutex_;
+  std::vector<engine::Event> waiting_;
+  std::atomic<std::uint64_t> dropped_{0};
+};
+
+/// The observer of all workers. It must outlive its taps. Any thread; costs an atomic load an
+/// answer as long as there is no tap.
+class Hub final : public engine::Observer {
+ public:
+  static constexpr std::size_t kMostWaiting = 4096;
+
+  [[nodiscard]] std::unique_ptr<Tap> open(Filter filter, std::size_t most = kMostWaiting) {
+    return std::make_unique<Tap>(*this, std::move(filter), most);
+  }
+
+  [[nodiscard]] bool interested() const noexcept override {
+    return any_.load(std::memory_order_relaxed);
+  }
+  void saw(engine::Event event) noexcept override;
+
+  [[nodiscard]] std::size_t taps() const;
+  /// Of all taps so far.
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+
+ private:
+  friend class Tap;
+  void add(Tap& tap);
+  void remove(Tap& tap) noexcept;
+
+  std::atomic<bool> any_{false};
+  mutable std::mutex mutex_;
+  std::vector<Tap*> taps_;
+  std::atomic<std::uint64_t> dropped_{0};
+};
+
+}  // namespace nxgate::observe
