@@ -36,6 +36,7 @@ std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
   const policy::Policy* const base = bare.policies.find(attached.base);
   if (base == nullptr) return nullptr;
   auto policy = std::make_shared<policy::Policy>(*base);
+  policy->container = attached.label;
   policy->grants = attached.grants;
   policy->narrowing = attached.narrowing;
   policy->neighbours = attached.neighbours;

@@ -19,8 +19,9 @@ namespace nxgate::app {
 
 /// The policy of one attached container, apart from the configuration's part in it.
 struct AttachedPolicy {
-  std::string key;   ///< by which its listeners name it
-  std::string base;  ///< the policy of the configuration
+  std::string key;    ///< by which its listeners name it
+  std::string label;  ///< as the operator knows it
+  std::string base;   ///< the policy of the configuration
   std::shared_ptr<const policy::Matcher> narrowing;
   std::shared_ptr<const policy::Neighbours> neighbours;
   std::shared_ptr<policy::Grants> grants;

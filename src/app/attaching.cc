@@ -11,6 +11,7 @@
 #include "app/hook_listener.h"
 #include "app/main_loop.h"
 #include "app/options.h"
+#include "app/panel.h"
 #include "app/reloader.h"
 #include "app/workers.h"
 #include "base/error.h"
@@ -20,11 +21,13 @@
 namespace nxgate::app {
 
 Result<std::string> run_attaching(MainLoop& loop, const Options& options, Targets targets,
-                                  Reloader& reloader, Workers& workers, const std::string& ready) {
+                                  Reloader& reloader, Workers& workers, Panel& panel,
+                                  const std::string& ready) {
   const auto on_death = reloader.docker().opens_on_death ? netfilter::OnDeath::kOpens
                                                          : netfilter::OnDeath::kStaysClosed;
   const bool watches_all = targets.watches_all();
   Attachments attachments(reloader, workers, on_death);
+  panel.show(&attachments);
   Attacher attacher(loop.loop(), options, std::move(targets), reloader, attachments);
   std::unique_ptr<HookListener> hook;
   if (watches_all) {
@@ -44,6 +47,7 @@ Result<std::string> run_attaching(MainLoop& loop, const Options& options, Target
     loop.end("failure");
   });
   std::string reason = failure ? "failure" : loop.run();
+  panel.show(nullptr);
   attachments.detach_all();
   if (failure) return std::unexpected(*std::move(failure));
   return reason;

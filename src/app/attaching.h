@@ -5,6 +5,7 @@
 
 #include "app/main_loop.h"
 #include "app/options.h"
+#include "app/panel.h"
 #include "app/reloader.h"
 #include "app/targets.h"
 #include "app/workers.h"
@@ -16,6 +17,7 @@ namespace nxgate::app {
 /// result is as MainLoop::run gives it; the error is why `attach` could not begin.
 [[nodiscard]] Result<std::string> run_attaching(MainLoop& loop, const Options& options,
                                                 Targets targets, Reloader& reloader,
-                                                Workers& workers, const std::string& ready);
+                                                Workers& workers, Panel& panel,
+                                                const std::string& ready);
 
 }  // namespace nxgate::app

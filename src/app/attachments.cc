@@ -166,6 +166,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   attachment->subject = subject;
   attachment->pinned = *std::move(pinned);
   attachment->policy.key = fmt::format("attached/{}", identity);
+  attachment->policy.label = subject.label;
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
   set_policy(attachment->policy, subject);
   attachment->fence =
@@ -284,6 +285,20 @@ void Attachments::detach_all() {
     }
   }
   attached_.clear();
+}
+
+std::vector<Attachments::View> Attachments::view() const {
+  std::vector<View> views;
+  for (const auto& [identity, attachment] : attached_) {
+    const Subject& subject = attachment->subject;
+    views.push_back({.label = subject.label,
+                     .policy = subject.choice.policy,
+                     .narrowed = subject.choice.allow.value_or(""),
+                     .netns = fmt::format("net:[{}]", identity),
+                     .key = attachment->policy.key,
+                     .fenced = egress_of(subject) != nullptr});
+  }
+  return views;
 }
 
 void Attachments::publish() {

@@ -50,6 +50,17 @@ class Attachments {
   /// Attaches this one as well, if it isn't.
   [[nodiscard]] Result<void> add(const Subject& subject);
 
+  struct View {
+    std::string label;
+    std::string policy;
+    std::string narrowed;  ///< the rules of a label; empty for none
+    std::string netns;
+    std::string key;  ///< by which its listeners name its policy
+    bool fenced = false;
+  };
+  /// What is attached, for the operator.
+  [[nodiscard]] std::vector<View> view() const;
+
   /// Takes every gate away.
   void detach_all();
 

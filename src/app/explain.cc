@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -31,6 +32,8 @@ std::string rule_of(const Decision& decision) {
   if (decision.excess != engine::Excess::kNone) {
     return fmt::format("exfiltration.{}", engine::to_string(decision.excess));
   }
+  if (decision.granted) return "none: a name that is allowed led to this one";
+  if (decision.narrowed) return "none of those that a label narrows the policy to";
   if (decision.match.by_rule()) {
     const policy::Rule rule = decision.policy->matcher->rule(decision.match);
     return fmt::format("{} \"{}\" ({})", rule.action == policy::Action::kAllow ? "allow" : "deny",
@@ -118,25 +121,31 @@ std::string verdict_of(const engine::Snapshot& snapshot, const Decision& decisio
 
 }  // namespace
 
-std::string explain(const engine::Snapshot& snapshot, const wire::Question& question,
-                    const IpAddress& client) {
-  const Decision decision = engine::decide(snapshot, question, client, {}, Clock::now());
-  std::string text;
-  const auto line = [&text](std::string_view what, std::string_view value) {
-    text += fmt::format("{:<9}{}\n", what, value);
+Facts explain(const engine::Snapshot& snapshot, const wire::Question& question,
+              const IpAddress& client, std::string_view listener_policy) {
+  const Decision decision =
+      engine::decide(snapshot, question, client, listener_policy, Clock::now());
+  Facts facts{
+      {"name", question.name.to_text()},
+      {"type", std::string(to_string(question.type))},
+      {"client", client.to_string()},
+      {"policy", decision.policy == nullptr ? "none" : decision.policy->name},
+      {"rule", rule_of(decision)},
+      {"verdict", verdict_of(snapshot, decision, question)},
   };
-  line("name", question.name.to_text());
-  line("type", to_string(question.type));
-  line("client", client.to_string());
-  line("policy", decision.policy == nullptr ? "none" : decision.policy->name);
-  line("rule", rule_of(decision));
-  line("verdict", verdict_of(snapshot, decision, question));
   if (decision.outcome == Outcome::kForward) {
     const bool routed = decision.match.route != policy::Match::kNoRoute;
-    line("route", routed
-                      ? decision.policy->routes[decision.match.route].name.to_text() + " and below"
-                      : "the policy's own upstream");
+    facts.emplace_back(
+        "route", routed
+                     ? decision.policy->routes[decision.match.route].name.to_text() + " and below"
+                     : "the policy's own upstream");
   }
+  return facts;
+}
+
+std::string to_text(const Facts& facts) {
+  std::string text;
+  for (const auto& [what, value] : facts) text += fmt::format("{:<9}{}\n", what, value);
   return text;
 }
 

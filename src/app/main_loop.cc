@@ -72,14 +72,15 @@ void MainLoop::await_change() {
   });
 }
 
-void MainLoop::reload() {
-  if (reloader_.reload()) {
-    for (const auto& action : after_reload_) action();
-  }
+bool MainLoop::reload() {
+  const bool taken = reloader_.reload();
+  if (taken) changed();
   // Looking anew would miss what changed since the reload read it, so only when there is need.
-  if (watched_ == reloader_.watched()) return;
-  watched_ = reloader_.watched();
-  watch_.watch(watched_);
+  if (watched_ != reloader_.watched()) {
+    watched_ = reloader_.watched();
+    watch_.watch(watched_);
+  }
+  return taken;
 }
 
 }  // namespace nxgate::app

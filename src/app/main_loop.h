@@ -33,6 +33,12 @@ class MainLoop {
 
   /// For what else there is to do on this thread. Comes to an end with `run`.
   [[nodiscard]] boost::asio::io_context& loop() noexcept { return loop_; }
+  /// Reloads as for SIGHUP; false if that was refused.
+  bool reload();
+  /// Tells all that follow reloads that what is enforced has changed.
+  void changed() const {
+    for (const auto& action : after_reload_) action();
+  }
   /// Calls this as well after every reload that was taken up.
   void after_reload(std::function<void()> action) { after_reload_.push_back(std::move(action)); }
 
@@ -41,7 +47,6 @@ class MainLoop {
 
   void await_signal();
   void await_change();
-  void reload();
 
   Reloader& reloader_;
   sys::FileWatch watch_;

@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include "app/operate_options.h"
 #include "config/context.h"
 
 namespace nxgate::app {
@@ -83,6 +84,8 @@ void add_server_options(CLI::App& command, Options& options) {
   add_text(command, "--user", "USER", options.user,
            "Who to become after binding, when started as root (default: nobody)");
   add_text(command, "--workers", "N", options.workers, "Threads that answer (default: auto)");
+  add_control_option(command, options,
+                     "The control socket (default: /run/nxgate/control.sock; \"\" for none)");
   command.add_flag("-v", options.verbosity,
                    "Log each query; -vv: each exchange with an upstream as well");
 }
@@ -211,8 +214,11 @@ void add_check(CLI::App& command, Options& options) {
 void add_explain(CLI::App& command, Options& options) {
   command.add_option("NAME", options.name, "The name in question")->required();
   command.add_option("--type", options.type, "The record type")->default_val("A");
-  command.add_option("--client", options.client, "The address that asks")->default_val("127.0.0.1");
-  add_config_option(command, options, "The configuration to ask");
+  command.add_option("--client", options.client,
+                     "The address that asks, or an attached container (default: 127.0.0.1)");
+  add_config_option(command, options, "Ask this configuration and not the running server");
+  add_control_option(command, options, "The running server's control socket");
+  command.add_flag("--json", options.json, "Print JSON");
   add_failure_option(command, options);
   add_policy_options(command, options);
 }
@@ -244,6 +250,16 @@ constexpr CommandRow kCommands[] = {
      add_check},
     {Command::kExplain, "explain", "Tell what a question would get, and by which rule",
      add_explain},
+    {Command::kStatus, "status", "Tell how the running server is doing", add_status},
+    {Command::kWatch, "watch", "Show queries as they are answered", add_watch},
+    {Command::kAllow, "allow", "Allow a name on the running server", add_allow},
+    {Command::kDeny, "deny", "Deny a name on the running server", add_deny},
+    {Command::kRules, "rules", "List what was allowed and denied while running", add_rules},
+    {Command::kReload, "reload", "Take up the changed configuration", add_reload},
+    {Command::kFlush, "flush", "Forget cached answers and failures", add_flush},
+    {Command::kAttachments, "attachments", "List the attached containers", add_attachments},
+    {Command::kHealth, "health", "Succeed if the server runs, for health checks", add_health},
+    {Command::kMetrics, "metrics", "Print the metrics, as Prometheus reads them", add_metrics},
     {Command::kRuntime, "oci-runtime", "", add_runtime},
     {Command::kHook, "oci-hook", "", add_hook},
 };

@@ -21,6 +21,16 @@ enum class Command : std::uint8_t {
   kDoctor,
   kCheck,
   kExplain,
+  kStatus,
+  kWatch,
+  kAllow,
+  kDeny,
+  kRules,
+  kReload,
+  kFlush,
+  kAttachments,
+  kHealth,
+  kMetrics,
   kRuntime,  ///< what the installed wrapper runs
   kHook,     ///< what the runtime runs before a container starts
 };
@@ -44,6 +54,8 @@ struct Options {
   Command command = Command::kServe;
   std::optional<std::string> config;
   int verbosity = 0;
+  /// The control socket: where to listen, or whom to ask.
+  std::optional<config::Text> control;
 
   // These go with --config, over what the file says.
   Texts listen;
@@ -78,10 +90,18 @@ struct Options {
   std::string hook_socket = "/run/nxgate/hook.sock";
   std::vector<std::string> runtime_arguments;
 
-  // explain
+  // explain, and what else asks a running server
   std::string name;
   std::string type;
   std::string client;
+  bool json = false;
+  bool denied = false;
+  std::string watched_policy;
+  std::uint64_t count = 0;
+  std::string duration;
+  std::string why;
+  bool save = false;
+  bool remove = false;
 };
 
 /// Nothing is to be done but to print this and end.

@@ -40,6 +40,7 @@ config::Settings sealed_part(const config::Settings& settings) {
   part.server = settings.server;
   part.cache = settings.cache;
   part.docker = settings.docker;
+  part.control = settings.control;
   return part;
 }
 
@@ -95,7 +96,8 @@ Reloader::Reloader(const Options& options, config::FileReader& files, LoadedSett
       fences_(fences),
       docker_(first.settings.docker),
       client_fences_(app::client_fences(first.settings)),
-      snapshots_(build_snapshot(std::move(first.settings), registry_, fences_, generation_)) {}
+      bare_(build_snapshot(std::move(first.settings), registry_, fences_, generation_)),
+      snapshots_(enforced()) {}
 
 std::vector<std::string> Reloader::refusals(const config::Settings& next) const {
   std::vector<std::string> refused;
@@ -122,38 +124,34 @@ std::vector<std::string> Reloader::refusals(const config::Settings& next) const 
 
 void Reloader::set_attached(std::vector<AttachedPolicy> attached) {
   attached_ = std::move(attached);
-  publish(with_attached(snapshots_.load()));
+  publish(enforced());
 }
 
-std::shared_ptr<const engine::Snapshot> Reloader::with_attached(
-    std::shared_ptr<const engine::Snapshot> bare) const {
+/// The configuration as it was read, what was decided since, and the containers.
+std::shared_ptr<const engine::Snapshot> Reloader::enforced() const {
+  const auto amended = amendments_.applied(bare_);
   policy::PolicySet::Attached policies;
   for (const AttachedPolicy& attached : attached_) {
-    if (auto policy = policy_for(attached, *bare))
+    if (auto policy = policy_for(attached, *amended)) {
       policies.emplace(attached.key, std::move(policy));
+    }
   }
-  engine::Snapshot snapshot{.generation = bare->generation,
-                            .policies = bare->policies.with(std::move(policies)),
-                            .groups = bare->groups,
-                            .options = bare->options};
+  engine::Snapshot snapshot{.generation = amended->generation,
+                            .policies = amended->policies.with(std::move(policies)),
+                            .groups = amended->groups,
+                            .options = amended->options};
   return std::make_shared<const engine::Snapshot>(std::move(snapshot));
 }
 
-/// Freeing a million names takes some milliseconds, so this thread waits until it is the last that
-/// holds them; a query that is being answered may hold them longer, and lets them go then.
 void Reloader::publish(std::shared_ptr<const engine::Snapshot> next) {
-  const std::shared_ptr<const engine::Snapshot> old = snapshots_.load();
   snapshots_.publish(std::move(next));
   published_();
-  const Instant patience = Clock::now() + Milliseconds(100);
-  while (old.use_count() > 1 && Clock::now() < patience) {
-    std::this_thread::sleep_for(Milliseconds(1));
-  }
 }
 
 bool Reloader::reload() {
   bool taken = false;
   sys::at_low_priority([&] { taken = take_up(); });
+  ++(taken ? reloads_.taken : reloads_.refused);
   return taken;
 }
 
@@ -173,8 +171,15 @@ bool Reloader::take_up() {
   const std::string description = describe(next.settings);
   docker_ = next.settings.docker;
   client_fences_ = app::client_fences(next.settings);
-  publish(
-      with_attached(build_snapshot(std::move(next.settings), registry_, fences_, ++generation_)));
+  const auto old = snapshots_.load();
+  bare_ = build_snapshot(std::move(next.settings), registry_, fences_, ++generation_);
+  publish(enforced());
+  // Freeing a million names takes some milliseconds, so this thread waits until it is the last that
+  // holds them; a query that is being answered may hold them longer, and lets them go then.
+  const Instant patience = Clock::now() + Milliseconds(100);
+  while (old.use_count() > 1 && Clock::now() < patience) {
+    std::this_thread::sleep_for(Milliseconds(1));
+  }
   log::info("reloaded: generation {}, {}", generation_, description);
   return true;
 }

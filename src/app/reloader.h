@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/amendments.h"
 #include "app/attached_policy.h"
 #include "app/options.h"
 #include "app/settings_source.h"
@@ -46,6 +47,19 @@ class Reloader {
 
   /// Publishes the present configuration for these containers as well; a reload keeps them.
   void set_attached(std::vector<AttachedPolicy> attached);
+  [[nodiscard]] const std::vector<AttachedPolicy>& attached() const noexcept { return attached_; }
+
+  /// What was decided while running. Call `amended` after a change.
+  [[nodiscard]] Amendments& amendments() noexcept { return amendments_; }
+  void amended() { publish(enforced()); }
+
+  [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
+  struct Reloads {
+    std::uint32_t taken = 0;
+    std::uint32_t refused = 0;
+  };
+  [[nodiscard]] const Reloads& reloads() const noexcept { return reloads_; }
+  [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
   [[nodiscard]] const config::DockerSettings& docker() const noexcept { return docker_; }
 
@@ -61,13 +75,13 @@ class Reloader {
   bool take_up();
   void publish(std::shared_ptr<const engine::Snapshot> next);
   [[nodiscard]] std::vector<std::string> refusals(const config::Settings& next) const;
-  [[nodiscard]] std::shared_ptr<const engine::Snapshot> with_attached(
-      std::shared_ptr<const engine::Snapshot> bare) const;
+  [[nodiscard]] std::shared_ptr<const engine::Snapshot> enforced() const;
 
   const Options options_;
   config::FileReader& files_;
-  GroupRegistry registry_;
+  Registry registry_;
   std::uint32_t generation_ = 1;
+  Reloads reloads_;
   config::Settings sealed_;  ///< of the settings at start only what can't change
   std::vector<std::string> watched_;
   sys::KeptCapabilities kept_;
@@ -75,6 +89,8 @@ class Reloader {
   config::DockerSettings docker_;
   std::vector<ClientFence> client_fences_;
   std::vector<AttachedPolicy> attached_;
+  Amendments amendments_;
+  std::shared_ptr<const engine::Snapshot> bare_;  ///< of the configuration alone
   SnapshotCell<engine::Snapshot> snapshots_;
   std::function<void()> published_ = [] {};
 };

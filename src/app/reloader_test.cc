@@ -57,7 +57,8 @@ class ReloaderTest : public testing::Test {
                                wire::Type type = wire::Type::kA, const char* client = "127.0.0.1") {
     const wire::Question question{wire::DomainName::from_text(name).value(), type,
                                   wire::Class::kIn};
-    return explain(*reloader.snapshots().load(), question, IpAddress::parse(client).value());
+    return to_text(
+        explain(*reloader.snapshots().load(), question, IpAddress::parse(client).value()));
   }
 
   HostFences fences_;

@@ -5,11 +5,14 @@
 #include <utility>
 #include <variant>
 
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/core.h>
 
 #include "app/disk_files.h"
 #include "app/explain.h"
 #include "app/host_fences.h"
+#include "app/operate.h"
 #include "app/options.h"
 #include "app/reloader.h"
 #include "app/report.h"
@@ -34,10 +37,20 @@ int check(const Options& options) {
   return kSuccess;
 }
 
+/// Whether a policy is given, and no server need run.
+bool asks_offline(const Options& options) {
+  return options.config || !options.allow.empty() || !options.deny.empty() ||
+         !options.allow_files.empty() || !options.hosts.empty() || !options.records.empty() ||
+         !options.upstream.empty() || options.on_upstream_failure;
+}
+
 int explain_question(const Options& options) {
+  const bool offline = asks_offline(options);
   const auto name = config::parse_domain(options.name);
   const auto type = wire::parse_type(options.type);
-  const auto client = config::parse_address(options.client);
+  // A running server knows its containers by name as well.
+  const auto client =
+      config::parse_address(options.client.empty() || !offline ? "127.0.0.1" : options.client);
   if (!name || !type || !client) {
     const std::string text =
         !name   ? "NAME: " + name.error().message
@@ -46,14 +59,22 @@ int explain_question(const Options& options) {
     fmt::print(stderr, "{}\n", text);
     return kUsage;
   }
+  if (!offline) return operate(options);
   DiskFiles files;
   LoadedSettings loaded = load_settings(options, files);
   if (report(loaded)) return kFailure;
-  GroupRegistry registry;
+  Registry registry;
   HostFences fences;  // of which none is put up
   const auto snapshot = build_snapshot(std::move(loaded.settings), registry, fences, 1);
   const wire::Question question{*name, *type, wire::Class::kIn};
-  fmt::print("{}", explain(*snapshot, question, *client));
+  const Facts facts = explain(*snapshot, question, *client);
+  if (options.json) {
+    boost::json::object object;
+    for (const auto& [what, value] : facts) object[what] = value;
+    fmt::print("{}\n", boost::json::serialize(object));
+  } else {
+    fmt::print("{}", to_text(facts));
+  }
   return kSuccess;
 }
 
@@ -78,6 +99,17 @@ int run(const Options& options) {
       return check(options);
     case Command::kExplain:
       return explain_question(options);
+    case Command::kStatus:
+    case Command::kWatch:
+    case Command::kAllow:
+    case Command::kDeny:
+    case Command::kRules:
+    case Command::kReload:
+    case Command::kFlush:
+    case Command::kAttachments:
+    case Command::kHealth:
+    case Command::kMetrics:
+      return operate(options);
   }
   return kUsage;
 }

@@ -17,11 +17,13 @@
 #include <unistd.h>
 
 #include "app/attaching.h"
+#include "app/control_socket.h"
 #include "app/disk_files.h"
 #include "app/host_fences.h"
 #include "app/listeners.h"
 #include "app/main_loop.h"
 #include "app/options.h"
+#include "app/panel.h"
 #include "app/reloader.h"
 #include "app/report.h"
 #include "app/settings_source.h"
@@ -147,6 +149,7 @@ int serve(const Options& options) {
     if (!found) return failed(found.error());
     targets = *std::move(found);
   }
+  const config::ControlSettings control = loaded.settings.control;
   HostFences fences;
   Reloader reloader(options, files, std::move(loaded), keep, fences);
 
@@ -154,6 +157,8 @@ int serve(const Options& options) {
   if (auto free = serve::probe_free(listeners); !free) return failed(free.error());
   Workers workers(shared, listeners, count);
   if (auto opened = workers.open(); !opened) return failed(opened.error());
+  auto sockets = open_control(control, user);
+  if (!sockets) return failed(sockets.error());
   if (auto dropped = sys::drop_privileges(user, keep); !dropped) return failed(dropped.error());
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_unreadable(reloader.watched(), user);
@@ -165,12 +170,15 @@ int serve(const Options& options) {
   fences.watch((*loop)->loop());
   (*loop)->after_reload([&] { fences.follow(reloader); });
   workers.run();
+  Panel panel({**loop, reloader, workers, shared, shared.hub, listeners, control});
+  const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);
   const std::string ready = fmt::format(
       "ready: {} worker{}{}, {}", count, count == 1 ? "" : "s",
       listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", describe(listeners)), description);
   std::string reason;
   if (targets) {
-    auto ended = run_attaching(**loop, options, *std::move(targets), reloader, workers, ready);
+    auto ended =
+        run_attaching(**loop, options, *std::move(targets), reloader, workers, panel, ready);
     if (!ended) {
       workers.stop();
       fences.stop();

@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "app/options.h"
+#include "app/saved_rules.h"
 #include "base/error.h"
 #include "config/complete.h"
 #include "config/context.h"
@@ -157,6 +158,11 @@ LoadedSettings load_settings(const Options& options, config::FileReader& files) 
   }
   override_server(context, options, settings.server);
   override_docker(context, options, settings);
+  if (options.control) {
+    settings.control.socket = options.control->value;
+    settings.control.implied = false;
+  }
+  read_saved_rules(context, settings);
   settings.server.listens_by_default = listens_by_default(options.command);
   config::complete(context, settings);
   config::sort_faults(context.faults, file);

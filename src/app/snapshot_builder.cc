@@ -19,6 +19,7 @@
 #include "policy/matcher.h"
 #include "policy/policy.h"
 #include "policy/special_names.h"
+#include "telemetry/counters.h"
 #include "wire/name.h"
 
 namespace nxgate::app {
@@ -35,8 +36,7 @@ std::uint16_t index_of(const std::vector<T>& all, const config::Reference& refer
   return static_cast<std::uint16_t>(found - all.begin());
 }
 
-engine::UpstreamGroup build_group(const config::UpstreamSettings& settings,
-                                  GroupRegistry& registry) {
+engine::UpstreamGroup build_group(const config::UpstreamSettings& settings, Registry& registry) {
   engine::UpstreamGroup group;
   group.name = settings.name.name;
   group.timeout = settings.timeout;
@@ -52,8 +52,10 @@ engine::UpstreamGroup build_group(const config::UpstreamSettings& settings,
 
 std::shared_ptr<const policy::Policy> build_policy(
     config::PolicySettings& settings, const std::vector<config::UpstreamSettings>& upstreams,
-    std::shared_ptr<policy::EgressSets> sets) {
+    std::shared_ptr<policy::EgressSets> sets, std::uint8_t slot) {
   auto built = std::make_shared<policy::Policy>();
+  built->slot = slot;
+  built->rules = settings.rules.size();
   built->name = settings.name.name;
   built->deny = settings.deny;
   built->deny_v4 = settings.deny_v4;
@@ -117,7 +119,7 @@ std::vector<ClientFence> client_fences(const config::Settings& settings) {
   return fences;
 }
 
-std::uint32_t GroupRegistry::identity_of(const engine::UpstreamGroup& group) {
+std::uint32_t Registry::identity_of(const engine::UpstreamGroup& group) {
   const auto same = std::ranges::find_if(known_, [&](const engine::UpstreamGroup& other) {
     return other.name == group.name && other.servers == group.servers &&
            other.timeout == group.timeout && other.netns == group.netns;
@@ -127,9 +129,16 @@ std::uint32_t GroupRegistry::identity_of(const engine::UpstreamGroup& group) {
   return static_cast<std::uint32_t>(index + 1);
 }
 
+std::uint8_t Registry::slot_of(const std::string& policy) {
+  const auto found = std::ranges::find(slots_, policy);
+  if (found == slots_.end() && slots_.size() == telemetry::kPolicySlots) return 0;
+  const auto slot = static_cast<std::uint8_t>(found - slots_.begin());
+  if (found == slots_.end()) slots_.push_back(policy);
+  return slot;
+}
+
 std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings,
-                                                       GroupRegistry& registry,
-                                                       EgressRegistry& fences,
+                                                       Registry& registry, EgressRegistry& fences,
                                                        std::uint32_t generation) {
   std::vector<engine::UpstreamGroup> groups;
   groups.reserve(settings.upstreams.size());
@@ -146,7 +155,8 @@ std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings
     const bool fenced = std::ranges::find(fenced_policies, policy.name.name,
                                           &ClientFence::policy) != fenced_policies.end();
     policies.push_back(build_policy(policy, settings.upstreams,
-                                    fenced ? fences.sets_of(policy.name.name) : nullptr));
+                                    fenced ? fences.sets_of(policy.name.name) : nullptr,
+                                    registry.slot_of(policy.name.name)));
   }
   return std::make_shared<const engine::Snapshot>(engine::Snapshot{
       .generation = generation,

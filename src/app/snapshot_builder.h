@@ -14,13 +14,18 @@
 
 namespace nxgate::app {
 
-/// Gives upstream groups identities that outlive a reload: equal settings, equal identity. One
-/// thread.
-class GroupRegistry {
+/// What outlives a reload. One thread.
+class Registry {
  public:
+  /// Equal settings, equal identity.
   [[nodiscard]] std::uint32_t identity_of(const engine::UpstreamGroup& group);
+  /// Where a policy of that name is counted.
+  [[nodiscard]] std::uint8_t slot_of(const std::string& policy);
+  /// The names by slot; that of slot 0, which is for all that have none, is empty.
+  [[nodiscard]] const std::vector<std::string>& slots() const noexcept { return slots_; }
 
  private:
+  std::vector<std::string> slots_{""};
   std::vector<engine::UpstreamGroup> known_;
 };
 
@@ -44,7 +49,7 @@ struct ClientFence {
 /// Builds all of a snapshot. `settings` must be free of faults and completed; its rules and local
 /// data are taken out, so that they are never there twice.
 [[nodiscard]] std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings,
-                                                                     GroupRegistry& registry,
+                                                                     Registry& registry,
                                                                      EgressRegistry& fences,
                                                                      std::uint32_t generation);
 

@@ -24,7 +24,7 @@ constexpr Milliseconds kDrainCheck{5};
 Worker::Worker(Shared& shared, std::vector<serve::Listener> listeners,
                telemetry::Counters& counters, bool reports)
     : forwarder_(loop_, shared.forwarding, shared.snapshots, shared.cache),
-      engine_(shared.snapshots, shared.cache, forwarder_, counters, shared.budget),
+      engine_(shared.snapshots, shared.cache, forwarder_, counters, shared.budget, &shared.hub),
       handler_(engine_),
       server_(loop_, handler_, std::move(listeners), shared.tcp_limits, shared.census, reports,
               shared.rate_limit ? &*shared.rate_limit : nullptr),

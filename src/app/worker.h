@@ -17,6 +17,7 @@
 #include "engine/name_budget.h"
 #include "engine/snapshot.h"
 #include "forward/forwarder.h"
+#include "observe/hub.h"
 #include "serve/handler.h"
 #include "serve/limits.h"
 #include "serve/rate_limit.h"
@@ -37,6 +38,7 @@ struct Shared {
 
   const SnapshotCell<engine::Snapshot>& snapshots;
   cache::Cache cache;
+  observe::Hub hub;
   forward::Shared forwarding;
   engine::NameBudget budget;
   serve::TcpLimits tcp_limits;

@@ -1,6 +1,7 @@
 #include "app/workers.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -42,6 +43,12 @@ void Workers::stop() {
   const Instant deadline = Clock::now() + kGrace;
   for (const auto& worker : workers_) worker->stop(deadline);
   for (const auto& worker : workers_) worker->join();
+}
+
+std::uint64_t Workers::total(telemetry::Counter counter) const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& each : counters_) sum += each->get(counter);
+  return sum;
 }
 
 void Workers::refresh() {

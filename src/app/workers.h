@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,10 @@ class Workers {
 
   [[nodiscard]] std::size_t size() const noexcept { return workers_.size(); }
   [[nodiscard]] std::string summary() const { return telemetry::summary(counters_); }
+  [[nodiscard]] std::uint64_t total(telemetry::Counter counter) const noexcept;
+  [[nodiscard]] const std::vector<std::unique_ptr<telemetry::Counters>>& counters() const noexcept {
+    return counters_;
+  }
 
  private:
   std::vector<std::unique_ptr<telemetry::Counters>> counters_;

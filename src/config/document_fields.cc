@@ -51,7 +51,13 @@ void read_docker(Reading& reading, const toml::node& node, Settings& into) {
   }
 }
 
-constexpr std::array<Field<Settings>, 6> kDocument{{
+void read_control(Reading& reading, const toml::node& node, Settings& into) {
+  if (const auto* const table = reading.table(node)) {
+    read_table<ControlSettings>(reading, *table, control_fields(), into.control);
+  }
+}
+
+constexpr std::array<Field<Settings>, 7> kDocument{{
     {"server", "table", "{}", "Where and as whom nxgate answers.", read_server},
     {"cache", "table", "{}", "How long answers of upstreams are kept.", read_cache},
     {"upstreams", "table of tables", "{}",
@@ -65,6 +71,7 @@ constexpr std::array<Field<Settings>, 6> kDocument{{
     {"clients", "list of tables", "[]", "Which clients get which policy.", read_clients},
     {"docker", "table", "{}",
      "Which containers `nxgate docker` attaches to, and with which policy.", read_docker},
+    {"control", "table", "{}", "How a running nxgate is asked and told.", read_control},
 }};
 
 }  // namespace

@@ -28,6 +28,7 @@ struct ListenTable {
 [[nodiscard]] std::span<const Field<RouteSettings>> route_fields();
 [[nodiscard]] std::span<const Field<ClientSettings>> client_fields();
 [[nodiscard]] std::span<const Field<DockerSettings>> docker_fields();
+[[nodiscard]] std::span<const Field<ControlSettings>> control_fields();
 [[nodiscard]] std::span<const Field<ContainerRule>> container_fields();
 
 }  // namespace nxgate::config

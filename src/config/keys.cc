@@ -69,6 +69,7 @@ std::vector<Key> keys() {
   append(all, "clients[].", client_fields());
   append(all, "docker.", docker_fields());
   append(all, "docker.containers[].", container_fields());
+  append(all, "control.", control_fields());
   return all;
 }
 
@@ -77,6 +78,7 @@ std::vector<std::string> sealed_changes(const Settings& running, const Settings&
   append_changes(changes, "server.", server_fields(), running.server, next.server);
   append_changes(changes, "cache.", cache_fields(), running.cache, next.cache);
   append_changes(changes, "docker.", docker_fields(), running.docker, next.docker);
+  append_changes(changes, "control.", control_fields(), running.control, next.control);
   return changes;
 }
 

@@ -145,6 +145,19 @@ struct DockerSettings {
   std::vector<ContainerRule> containers;
 };
 
+/// How a running nxgate is asked and told.
+struct ControlSettings {
+  static constexpr const char* kUsualSocket = "/run/nxgate/control.sock";
+
+  std::string socket = kUsualSocket;  ///< empty for none
+  bool implied = true;                ///< nobody asked for it: left out if it can't be had
+  std::string group;                  ///< who may use it beside root and our own user
+  std::optional<Endpoint> metrics;    ///< where metrics can be read over TCP
+  std::string state;                  ///< directory of what must outlive a restart; empty for none
+
+  bool operator==(const ControlSettings&) const = default;
+};
+
 struct Settings {
   ServerSettings server;
   CacheSettings cache;
@@ -152,6 +165,7 @@ struct Settings {
   std::vector<PolicySettings> policies;
   std::vector<ClientSettings> clients;
   DockerSettings docker;
+  ControlSettings control;
 };
 
 }  // namespace nxgate::config

@@ -135,7 +135,7 @@ def test_explain_tells_the_route(directory):
 
 
 @pytest.mark.parametrize("arguments, word", [
-    (["a..b"], "a..b"), (["x.test", "--type", "NOPE"], "NOPE"), (["x.test", "--client", "10.0.0.300"], "10.0.0.300")])
+    (["a..b"], "a..b"), (["x.test", "--type", "NOPE"], "NOPE"), (["x.test", "--client", "10.0.0.300", "--allow", "y.test"], "10.0.0.300")])
 def test_explain_refuses_what_cannot_be_asked(arguments, word):
     done = run("explain", *arguments)
     assert done.returncode in (1, 2) and word in done.stderr and not done.stdout

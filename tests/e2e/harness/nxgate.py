@@ -64,7 +64,7 @@ class Nxgate:
         self.log = []
         self.namespace = namespace
         self._directory = tempfile.TemporaryDirectory(prefix="nxgate-test-")
-        os.chmod(self._directory.name, 0o755)
+        os.chmod(self._directory.name, 0o777)  # for a server of another user too
         self.directory = Path(self._directory.name)
         arguments = [str(a).replace("PORT", str(self.port)) for a in arguments]
         if config is not None:
@@ -74,6 +74,9 @@ class Nxgate:
         else:
             for address in listen or ["127.0.0.1:PORT"]:
                 arguments += ["--listen", address.replace("PORT", str(self.port))]
+        self.control = self.directory / "control.sock"
+        if "--control" not in arguments and "[control]" not in (config or ""):
+            arguments += ["--control", str(self.control)]
         prefix = ["ip", "netns", "exec", namespace.name] if namespace else []
         self.process = subprocess.Popen(
             [*prefix, *wrapper, BINARY, command, *arguments], user=user, stdin=subprocess.DEVNULL,
@@ -126,6 +129,13 @@ class Nxgate:
         since = len(self.log)
         self.process.send_signal(signal.SIGHUP)
         return self.wait_for_log(r"reload", since=since)
+
+    def operate(self, *arguments, check=True, **options):
+        """A command of the operator's, put to this server."""
+        done = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=30,
+                              env={**os.environ, "NXGATE_CONTROL": str(self.control)}, **options)
+        assert not check or done.returncode == 0, done
+        return done
 
     def query(self, qname, qtype="A", **options):
         """One question made by dnspython, over UDP or with tcp=True; see `ask`."""

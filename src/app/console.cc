@@ -1,0 +1,221 @@
+#include "app/console.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/escape.h"
+
+namespace nxgate::app {
+
+namespace json = boost::json;
+
+namespace {
+
+/// A member as text; `-` if it isn't there.
+std::string text_of(const json::object& object, std::string_view key) {
+  const json::value* const value = object.if_contains(key);
+  if (value == nullptr) return "-";
+  if (value->is_string()) return escaped(std::string_view(value->get_string()));
+  if (value->is_double()) return fmt::format("{:.1f}", value->get_double());
+  return json::serialize(*value);
+}
+
+double number_of(const json::object& object, std::string_view key) {
+  const json::value* const value = object.if_contains(key);
+  if (value == nullptr || !value->is_number()) return 0;
+  return value->to_number<double>();
+}
+
+const json::array& list_of(const json::object& object, std::string_view key) {
+  static const json::array kNone;
+  const json::value* const value = object.if_contains(key);
+  return value == nullptr || !value->is_array() ? kNone : value->get_array();
+}
+
+const json::object& part_of(const json::object& object, std::string_view key) {
+  static const json::object kNone;
+  const json::value* const value = object.if_contains(key);
+  return value == nullptr || !value->is_object() ? kNone : value->get_object();
+}
+
+std::string line(std::string_view what, std::string_view value) {
+  return fmt::format("{:<12}{}\n", what, value);
+}
+
+std::string mebibytes(double bytes) { return fmt::format("{:.1f} MiB", bytes / (1 << 20)); }
+
+std::string uptime_text(double seconds) {
+  const auto total = static_cast<std::int64_t>(seconds);
+  const std::int64_t days = total / 86400;
+  const std::string clock =
+      fmt::format("{}:{:02}:{:02}", total / 3600 % 24, total / 60 % 60, total % 60);
+  return days == 0 ? clock : fmt::format("{} d {}", days, clock);
+}
+
+std::string upstreams_text(const json::object& status) {
+  std::string text;
+  for (const json::value& group : list_of(status, "upstreams")) {
+    const json::object& each = group.get_object();
+    for (const json::value& server : list_of(each, "servers")) {
+      const json::object& one = server.get_object();
+      const double rtt = number_of(one, "rtt_ms");
+      text +=
+          line("upstream",
+               fmt::format("{}: {}{}, {}{}", text_of(each, "name"), text_of(one, "address"),
+                           each.contains("netns") ? "@" + text_of(each, "netns") : "",
+                           text_of(one, "state"), rtt == 0 ? "" : fmt::format(", {:.1f} ms", rtt)));
+    }
+  }
+  return text;
+}
+
+/// Named by what becomes of a question.
+std::string_view colour_of(std::string_view verdict) {
+  if (verdict == "denied" || verdict == "prohibited") return "\x1b[31m";
+  if (verdict == "nodata" || verdict == "failed" || verdict == "stale") return "\x1b[33m";
+  return "\x1b[32m";
+}
+
+}  // namespace
+
+bool wants_colour(std::FILE* out) {
+  // Before there is another thread.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
+  const char* const no_colour = std::getenv("NO_COLOR");
+  return ::isatty(::fileno(out)) != 0 && (no_colour == nullptr || *no_colour == '\0');
+}
+
+std::string status_text(const json::object& status) {
+  const json::object& rates = part_of(status, "rates");
+  const json::object& cache = part_of(status, "cache");
+  std::string text = line(
+      "nxgate", fmt::format("{}, pid {}, up {}", text_of(status, "version"), text_of(status, "pid"),
+                            uptime_text(number_of(status, "uptime_seconds"))));
+  text += line("generation", fmt::format("{}, {} worker(s)", text_of(status, "generation"),
+                                         text_of(status, "workers")));
+  for (const json::value& listener : list_of(status, "listeners")) {
+    const json::object& each = listener.get_object();
+    text += line("listener",
+                 text_of(each, "address") +
+                     (each.contains("policy") ? ", policy " + text_of(each, "policy") : ""));
+  }
+  for (const json::value& policy : list_of(status, "policies")) {
+    const json::object& each = policy.get_object();
+    text += line("policy",
+                 fmt::format("{}: {} rule(s)", text_of(each, "name"), text_of(each, "rules")));
+  }
+  text += upstreams_text(status);
+  text += line("attached", text_of(status, "attachments"));
+  text += line("added rules", text_of(status, "amendments"));
+  text += line("cache", fmt::format("{} answers, {} of {}", text_of(cache, "entries"),
+                                    mebibytes(number_of(cache, "bytes")),
+                                    mebibytes(number_of(cache, "most_bytes"))));
+  text += line("a second", fmt::format("{} queries, {} denied, {} forwarded, {} failed",
+                                       text_of(rates, "queries"), text_of(rates, "denied"),
+                                       text_of(rates, "forwarded"), text_of(rates, "failed")));
+  std::string totals;
+  for (const auto& [name, count] : part_of(status, "totals")) {
+    if (count.to_number<double>() == 0) continue;
+    std::string words(name);
+    std::ranges::replace(words, '_', ' ');
+    totals +=
+        line(totals.empty() ? "in all" : "", fmt::format("{} {}", json::serialize(count), words));
+  }
+  return text + totals;
+}
+
+std::string health_text(const json::object& health) { return text_of(health, "status") + "\n"; }
+
+std::string attachments_text(const json::object& answer) {
+  std::string text;
+  for (const json::value& value : list_of(answer, "attachments")) {
+    const json::object& each = value.get_object();
+    const bool fenced =
+        each.contains("egress") && each.at("egress").is_bool() && each.at("egress").get_bool();
+    text += fmt::format("{:<24} policy {}{}{}\n", text_of(each, "name"), text_of(each, "policy"),
+                        each.contains("narrowed_to")
+                            ? fmt::format(", narrowed to \"{}\"", text_of(each, "narrowed_to"))
+                            : "",
+                        fenced ? ", with a firewall" : "");
+  }
+  return text.empty() ? "nothing is attached\n" : text;
+}
+
+std::string explained_text(const json::object& facts) {
+  std::string text;
+  for (const auto& [what, value] : facts) {
+    text += fmt::format("{:<9}{}\n", std::string_view(what), std::string_view(value.get_string()));
+  }
+  return text;
+}
+
+std::string rules_text(const json::object& answer) {
+  std::string text;
+  for (const json::value& value : list_of(answer, "rules")) {
+    const json::object& each = value.get_object();
+    text += fmt::format("{:<6}{:<30} policy {}, by {}, {}{}{}\n", text_of(each, "action"),
+                        text_of(each, "rule"), text_of(each, "policy"), text_of(each, "by"),
+                        text_of(each, "since"),
+                        each.contains("until") ? ", until " + text_of(each, "until") : "",
+                        each.contains("why") ? ": " + text_of(each, "why") : "");
+  }
+  return text.empty() ? "no rule was added since the start\n" : text;
+}
+
+std::string added_text(const json::object& rule) {
+  std::string text = fmt::format("{} {} in the policy {}{}\n", text_of(rule, "action"),
+                                 text_of(rule, "rule"), text_of(rule, "policy"),
+                                 rule.contains("until") ? " until " + text_of(rule, "until") : "");
+  if (rule.contains("saved")) text += fmt::format("saved in {}\n", text_of(rule, "saved"));
+  if (rule.contains("note")) text += fmt::format("note: {}\n", text_of(rule, "note"));
+  return text;
+}
+
+std::string removed_text(const json::object& answer) {
+  return fmt::format("taken back: {} in the policy {}\n", text_of(answer, "rule"),
+                     text_of(answer, "policy"));
+}
+
+std::string reloaded_text(const json::object& answer) {
+  return fmt::format("reloaded: generation {}\n", text_of(answer, "generation"));
+}
+
+std::string flushed_text(const json::object& answer) {
+  return fmt::format("{} answer(s) forgotten\n", text_of(answer, "flushed"));
+}
+
+std::string event_text(std::string_view line, bool colour) {
+  boost::system::error_code error;
+  const json::value value = json::parse(line, error);
+  const json::object* const event = error ? nullptr : value.if_object();
+  if (event == nullptr) return escaped(line);
+  if (event->contains("dropped")) {
+    return fmt::format("... {} more that went by too fast", text_of(*event, "dropped"));
+  }
+  const std::string time = text_of(*event, "time");
+  const std::string verdict = text_of(*event, "verdict");
+  const std::string who =
+      event->contains("container") ? text_of(*event, "container") : text_of(*event, "client");
+  return fmt::format("{} {} {}{:<9}{} {:<8} {:<5} {} ({}, {:.1f} ms)",
+                     time.size() > 19 ? time.substr(11, 8) : time, who,
+                     colour ? colour_of(verdict) : "", verdict, colour ? "\x1b[0m" : "",
+                     text_of(*event, "rcode"), text_of(*event, "type"), text_of(*event, "name"),
+                     text_of(*event, "rule"), number_of(*event, "ms"));
+}
+
+}  // namespace nxgate::app

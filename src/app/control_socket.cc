@@ -1,0 +1,52 @@
+#include "app/control_socket.h"
+
+#include <expected>
+#include <string>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+
+#include "admin/server.h"
+#include "admin/socket.h"
+#include "app/panel.h"
+#include "app/saved_rules.h"
+#include "base/error.h"
+#include "base/log.h"
+
+namespace nxgate::app {
+
+Result<ControlSockets> open_control(const config::ControlSettings& settings,
+                                    const std::string& user) {
+  ControlSockets sockets;
+  if (auto ready = prepare_state(settings.state, user); !ready) {
+    return std::unexpected(ready.error());
+  }
+  if (!settings.socket.empty()) {
+    auto opened = admin::listen_unix(settings.socket, settings.group);
+    if (opened) {
+      sockets.panel = *std::move(opened);
+    } else if (settings.implied) {
+      log::info("no control socket: {}; `--control PATH` names another", opened.error().message);
+    } else {
+      return fail("control: " + opened.error().message);
+    }
+  }
+  if (settings.metrics) {
+    auto opened = admin::listen_tcp(*settings.metrics);
+    if (!opened) return fail("control.metrics: " + opened.error().message);
+    sockets.metrics = *std::move(opened);
+  }
+  return sockets;
+}
+
+ControlServers::ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
+                               const config::ControlSettings& settings)
+    : page_(panel) {
+  if (sockets.panel) panel_ = admin::Server::at_unix(loop, panel, std::move(sockets.panel));
+  if (sockets.metrics) {
+    metrics_ = admin::Server::at_tcp(loop, page_, std::move(sockets.metrics),
+                                     !settings.metrics->address.is_v4());
+  }
+}
+
+}  // namespace nxgate::app

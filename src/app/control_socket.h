@@ -1,0 +1,40 @@
+// The sockets of the control panel, opened as root and served later.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+
+#include "admin/server.h"
+#include "app/panel.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::app {
+
+/// As far as they are wanted.
+struct ControlSockets {
+  sys::Descriptor panel;
+  sys::Descriptor metrics;
+};
+
+/// Opens them, before root is given up for `user`. A socket that nobody asked for is no error if it
+/// can't be had: other servers may run here.
+[[nodiscard]] Result<ControlSockets> open_control(const config::ControlSettings& settings,
+                                                  const std::string& user);
+
+/// Serves at them. Main thread; loop and panel must outlive it.
+class ControlServers {
+ public:
+  ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
+                 const config::ControlSettings& settings);
+
+ private:
+  MetricsPage page_;
+  std::unique_ptr<admin::Server> panel_;
+  std::unique_ptr<admin::Server> metrics_;
+};
+
+}  // namespace nxgate::app

@@ -1,0 +1,191 @@
+#include "app/metrics.h"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "app/panel.h"
+#include "base/clock.h"
+#include "engine/snapshot.h"
+#include "forward/health.h"
+#include "telemetry/counters.h"
+#include "telemetry/exposition.h"
+#include "wire/types.h"
+
+namespace nxgate::app {
+namespace {
+
+using telemetry::Counter;
+using telemetry::Counters;
+using telemetry::MetricsWriter;
+
+constexpr std::array<std::string_view, 2> kTransports{"udp", "tcp"};
+
+template <class Get>
+double sum_of(const Workers& workers, Get get) {
+  std::uint64_t sum = 0;
+  for (const auto& each : workers.counters()) sum += get(*each);
+  return static_cast<double>(sum);
+}
+
+double seconds(std::uint64_t micros) { return static_cast<double>(micros) / 1e6; }
+
+void write_queries(MetricsWriter& out, const Running& running) {
+  const Workers& workers = running.workers;
+  out.counter("nxgate_queries", "Messages that came, by transport.");
+  out.sample(static_cast<double>(workers.total(Counter::kUdpQueries)), {{"transport", "udp"}});
+  out.sample(static_cast<double>(workers.total(Counter::kTcpQueries)), {{"transport", "tcp"}});
+
+  out.counter("nxgate_answers", "Questions answered, by policy, verdict and transport.");
+  const std::vector<std::string>& names = running.reloader.registry().slots();
+  for (std::size_t slot = 0; slot < names.size(); ++slot) {
+    for (std::size_t verdict = 0; verdict < telemetry::kVerdictNames.size(); ++verdict) {
+      for (const bool stream : {false, true}) {
+        const double count = sum_of(workers, [&](const Counters& each) {
+          return each.answers(
+              {static_cast<std::uint8_t>(slot), static_cast<telemetry::Verdict>(verdict), stream});
+        });
+        if (count == 0) continue;
+        out.sample(count, {{"policy", names[slot]},
+                           {"verdict", telemetry::kVerdictNames[verdict]},
+                           {"transport", kTransports[stream]}});
+      }
+    }
+  }
+
+  out.counter("nxgate_replies", "Replies sent to questions, by rcode and transport.");
+  for (std::uint8_t rcode = 0; rcode < telemetry::kRcodes; ++rcode) {
+    for (const bool stream : {false, true}) {
+      const double count =
+          sum_of(workers, [&](const Counters& each) { return each.replies(rcode, stream); });
+      if (count == 0) continue;
+      out.sample(count, {{"rcode", wire::to_string(static_cast<wire::Rcode>(rcode))},
+                         {"transport", kTransports[stream]}});
+    }
+  }
+
+  struct Cause {
+    Counter counter;
+    std::string_view name;
+  };
+  constexpr std::array<Cause, 4> kCauses{{{Counter::kDropped, "no query"},
+                                          {Counter::kMalformed, "malformed"},
+                                          {Counter::kRateLimited, "rate limit"},
+                                          {Counter::kShed, "overload"}}};
+  out.counter("nxgate_refused_messages", "Messages that got no answer or an error only, by cause.");
+  for (const Cause& cause : kCauses) {
+    out.sample(static_cast<double>(workers.total(cause.counter)), {{"cause", cause.name}});
+  }
+}
+
+void write_waits(MetricsWriter& out, const Workers& workers) {
+  out.histogram("nxgate_upstream_wait_seconds",
+                "How long clients waited for answers that an upstream was asked for.");
+  double below = 0;
+  for (std::size_t i = 0; i <= telemetry::kWaitBounds.size(); ++i) {
+    below += sum_of(workers, [i](const Counters& each) { return each.waits(i); });
+    const bool last = i == telemetry::kWaitBounds.size();
+    const std::string bound = last ? "+Inf" : fmt::format("{}", seconds(telemetry::kWaitBounds[i]));
+    out.sample("_bucket", below, {{"le", bound}});
+  }
+  out.sample("_sum", sum_of(workers, [](const Counters& each) { return each.wait_sum(); }) / 1e6);
+  out.sample("_count", below);
+}
+
+template <class Value>
+void write_servers(MetricsWriter& out, const Running& running, Value value) {
+  const auto snapshot = running.reloader.snapshots().load();
+  for (const engine::UpstreamGroup& group : snapshot->groups) {
+    const auto health = running.shared.forwarding.health.of(group);
+    for (std::size_t i = 0; i < group.servers.size(); ++i) {
+      value(out, group.name, group.servers[i].endpoint.to_string(), health->server(i));
+    }
+  }
+}
+
+void write_upstreams(MetricsWriter& out, const Running& running) {
+  using forward::ServerHealth;
+  using Text = const std::string&;
+  out.gauge("nxgate_upstream_up", "Whether a server is asked: 0 while it is passed over.");
+  write_servers(out, running, [](MetricsWriter& to, Text group, Text server, ServerHealth& health) {
+    to.sample(health.down(Clock::now()) ? 0 : 1, {{"upstream", group}, {"server", server}});
+  });
+  out.gauge("nxgate_upstream_rtt_seconds", "Smoothed time to a server's answers.");
+  write_servers(out, running, [](MetricsWriter& to, Text group, Text server, ServerHealth& health) {
+    to.sample(seconds(static_cast<std::uint64_t>(health.smoothed_rtt().count())),
+              {{"upstream", group}, {"server", server}});
+  });
+  out.counter("nxgate_upstream_exchanges", "Questions put to a server, by outcome.");
+  write_servers(out, running, [](MetricsWriter& to, Text group, Text server, ServerHealth& health) {
+    for (std::size_t i = 0; i < forward::kOutcomeNames.size(); ++i) {
+      to.sample(static_cast<double>(health.count(static_cast<forward::Outcome>(i))),
+                {{"upstream", group}, {"server", server}, {"outcome", forward::kOutcomeNames[i]}});
+    }
+  });
+}
+
+struct Single {
+  Counter counter;
+  std::string_view name;
+  std::string_view help;
+};
+
+constexpr std::array<Single, 7> kSingles{{
+    {Counter::kForwarded, "nxgate_forwarded_questions",
+     "Questions that an upstream was asked for."},
+    {Counter::kUpstreamFailures, "nxgate_upstream_failures",
+     "Questions for which no upstream had an answer."},
+    {Counter::kStaleAnswers, "nxgate_stale_answers", "Answers from the cache past their time."},
+    {Counter::kCacheHits, "nxgate_cache_hits", "Answers from the cache."},
+    {Counter::kExcessive, "nxgate_exfiltration_denials",
+     "Names of an allowed zone that were denied by a limit of the policy."},
+    {Counter::kFilteredAddresses, "nxgate_egress_filtered_addresses",
+     "Addresses taken out of answers, since the policy never opens them."},
+    {Counter::kFirewallFailures, "nxgate_egress_failures",
+     "Answers withheld because the firewall could not be opened for them."},
+}};
+
+}  // namespace
+
+std::string exposition(const Running& running, std::size_t attachments, Exposition form) {
+  MetricsWriter out(form);
+  const auto gauge = [&out](std::string_view name, std::string_view help, auto value) {
+    out.gauge(name, help);
+    out.sample(static_cast<double>(value));
+  };
+  out.gauge("nxgate_build_info", "What runs; always 1.");
+  out.sample(1, {{"version", NXGATE_VERSION}});
+  write_queries(out, running);
+  write_waits(out, running.workers);
+  for (const Single& each : kSingles) {
+    out.counter(each.name, each.help);
+    out.sample(static_cast<double>(running.workers.total(each.counter)));
+  }
+  write_upstreams(out, running);
+  const cache::Cache& cache = running.shared.cache;
+  gauge("nxgate_cache_entries", "Answers in the cache.", cache.size());
+  gauge("nxgate_cache_bytes", "Memory of the answers in the cache.", cache.bytes());
+  gauge("nxgate_cache_limit_bytes", "The most memory that they may take.", cache.limits().bytes);
+  out.counter("nxgate_cache_evictions", "Answers pushed out of the cache for want of room.");
+  out.sample(static_cast<double>(cache.evictions()));
+  out.counter("nxgate_reloads", "Reloads, by result.");
+  out.sample(running.reloader.reloads().taken, {{"result", "taken"}});
+  out.sample(running.reloader.reloads().refused, {{"result", "refused"}});
+  gauge("nxgate_generation", "The number of the configuration that is enforced.",
+        running.reloader.generation());
+  gauge("nxgate_amendments", "Rules that were added while running.",
+        running.reloader.amendments().all().size());
+  gauge("nxgate_attachments", "Containers and other namespaces that are attached.", attachments);
+  gauge("nxgate_watchers", "Readers of queries as they are answered.", running.hub.taps());
+  out.counter("nxgate_events_dropped", "Events that a reader of queries was too slow for.");
+  out.sample(static_cast<double>(running.hub.dropped()));
+  return out.finish();
+}
+
+}  // namespace nxgate::app

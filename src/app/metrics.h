@@ -1,0 +1,19 @@
+// The metrics of a running server.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "telemetry/exposition.h"
+
+namespace nxgate::app {
+
+struct Running;
+
+using telemetry::Exposition;
+
+/// All families. Dashboards know them by name: tests/e2e/test_control.py has the list. Main thread.
+[[nodiscard]] std::string exposition(const Running& running, std::size_t attachments,
+                                     Exposition form);
+
+}  // namespace nxgate::app

@@ -1,0 +1,166 @@
+#include "app/operate.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+
+#include "admin/client.h"
+#include "admin/target.h"
+#include "app/console.h"
+#include "app/options.h"
+#include "base/error.h"
+#include "config/settings.h"
+
+namespace nxgate::app {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr unsigned kOk = 200;
+
+/// A request, and how its answer reads.
+struct Inquiry {
+  std::string method = "GET";
+  admin::Target target;
+  std::string body{};
+  std::string (*text)(const json::object& answer) = nullptr;
+};
+
+std::string socket_of(const Options& options) {
+  if (options.control) return options.control->value;
+  // Before there is another thread.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
+  const char* const named = std::getenv("NXGATE_CONTROL");
+  return named != nullptr ? named : config::ControlSettings::kUsualSocket;
+}
+
+int failed(std::string_view text) {
+  fmt::print(stderr, "nxgate: {}\n", text);
+  return kFailure;
+}
+
+/// What a refusal says.
+std::string error_in(const admin::Answer& answer) {
+  boost::system::error_code error;
+  const json::value value = json::parse(answer.body, error);
+  const json::object* const object = error ? nullptr : value.if_object();
+  const json::value* const text = object == nullptr ? nullptr : object->if_contains("error");
+  if (text != nullptr && text->is_string()) return text->get_string().c_str();
+  return fmt::format("the server answers {}: {}", answer.status, answer.body);
+}
+
+std::string rule_body(const Options& options, std::string_view action) {
+  json::object wish{{"action", action}, {"rule", options.name}, {"policy", options.policy}};
+  if (!options.duration.empty()) wish["for"] = options.duration;
+  if (!options.why.empty()) wish["why"] = options.why;
+  if (options.save) wish["save"] = true;
+  return json::serialize(wish);
+}
+
+Inquiry rule_inquiry(const Options& options, std::string_view action) {
+  if (options.remove) {
+    return {"DELETE",
+            {"/v1/rules", {{"rule", options.name}, {"policy", options.policy}}},
+            {},
+            removed_text};
+  }
+  return {"POST", {"/v1/rules", {}}, rule_body(options, action), added_text};
+}
+
+struct Plain {
+  Command command;
+  const char* method;
+  const char* path;
+  std::string (*text)(const json::object& answer);
+};
+
+/// What needs nothing but to be asked.
+constexpr Plain kPlain[] = {
+    {Command::kStatus, "GET", "/v1/status", status_text},
+    {Command::kRules, "GET", "/v1/rules", rules_text},
+    {Command::kReload, "POST", "/v1/reload", reloaded_text},
+    {Command::kAttachments, "GET", "/v1/attachments", attachments_text},
+    {Command::kHealth, "GET", "/v1/health", health_text},
+};
+
+Inquiry flush_inquiry(const Options& options) {
+  const std::string name = options.name.empty() ? "." : options.name;
+  return {"POST", {"/v1/flush", {{"name", name}}}, {}, flushed_text};
+}
+
+Inquiry explain_inquiry(const Options& options) {
+  Inquiry inquiry{
+      "GET", {"/v1/explain", {{"name", options.name}, {"type", options.type}}}, {}, explained_text};
+  if (!options.client.empty()) inquiry.target.query["client"] = options.client;
+  return inquiry;
+}
+
+Inquiry inquiry_of(const Options& options) {
+  if (options.command == Command::kAllow) return rule_inquiry(options, "allow");
+  if (options.command == Command::kDeny) return rule_inquiry(options, "deny");
+  if (options.command == Command::kFlush) return flush_inquiry(options);
+  if (options.command == Command::kExplain) return explain_inquiry(options);
+  const Plain& plain = *std::ranges::find(kPlain, options.command, &Plain::command);
+  return {plain.method, {plain.path, {}}, {}, plain.text};
+}
+
+int ask(const Options& options) {
+  const Inquiry inquiry = inquiry_of(options);
+  const auto answer = admin::ask(socket_of(options), inquiry.method, inquiry.target, inquiry.body);
+  if (!answer) return failed(answer.error().message);
+  if (answer->status != kOk) return failed(error_in(*answer));
+  boost::system::error_code error;
+  const json::value value = json::parse(answer->body, error);
+  if (error || !value.is_object()) return failed("the server's answer is no JSON");
+  fmt::print("{}", options.json ? answer->body : inquiry.text(value.get_object()));
+  return kSuccess;
+}
+
+int watch(const Options& options) {
+  admin::Target target{.path = "/v1/watch", .query = {}};
+  if (options.denied) target.query["denied"] = "true";
+  if (!options.client.empty()) target.query["client"] = options.client;
+  if (!options.watched_policy.empty()) target.query["policy"] = options.watched_policy;
+  if (!options.name.empty()) target.query["name"] = options.name;
+  const bool colour = !options.json && wants_colour(stdout);
+  std::uint64_t left = options.count;
+  const auto answer = admin::listen(socket_of(options), target, [&](std::string_view line) {
+    if (options.json) {
+      fmt::print("{}\n", line);
+    } else {
+      fmt::print("{}\n", event_text(line, colour));
+    }
+    return std::fflush(stdout) == 0 && (options.count == 0 || --left > 0);
+  });
+  if (!answer) return failed(answer.error().message);
+  if (answer->status != kOk) return failed(error_in(*answer));
+  return kSuccess;
+}
+
+int print_metrics(const Options& options) {
+  const auto answer = admin::ask(socket_of(options), "GET", {"/metrics", {}});
+  if (!answer) return failed(answer.error().message);
+  fmt::print("{}", answer->body);
+  return kSuccess;
+}
+
+}  // namespace
+
+int operate(const Options& options) {
+  if (options.command == Command::kWatch) return watch(options);
+  if (options.command == Command::kMetrics) return print_metrics(options);
+  return ask(options);
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,244 @@
+#include "app/panel.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "admin/control.h"
+#include "app/explain.h"
+#include "app/metrics.h"
+#include "app/panel_reply.h"
+#include "app/watching.h"
+#include "base/clock.h"
+#include "config/value.h"
+#include "engine/snapshot.h"
+#include "forward/health.h"
+#include "observe/filter.h"
+#include "wire/query.h"
+#include "wire/types.h"
+
+namespace nxgate::app {
+
+namespace json = boost::json;
+using admin::Reply;
+using admin::Request;
+
+namespace {
+
+std::string parameter(const Request& request, const std::string& key, std::string fallback = {}) {
+  const auto found = request.query.find(key);
+  return found == request.query.end() ? std::move(fallback) : found->second;
+}
+
+json::object describe_server(const engine::UpstreamServer& server, forward::ServerHealth& health) {
+  const Instant now = Clock::now();
+  json::object object{
+      {"address", server.endpoint.to_string()},
+      {"transport", server.protocol == engine::UpstreamProtocol::kTcp ? "tcp" : "udp"},
+      {"state", health.down(now)                  ? "down"
+                : health.replied_since(Instant{}) ? "up"
+                                                  : "not asked yet"},
+  };
+  if (const auto rtt = health.smoothed_rtt(); rtt.count() != 0) {
+    object["rtt_ms"] = std::chrono::duration<double, std::milli>(rtt).count();
+  }
+  return object;
+}
+
+}  // namespace
+
+Panel::Panel(const Running& running)
+    : running_(running), rates_(running.loop.loop(), running.workers), ends_(running.loop.loop()) {}
+
+const std::vector<Panel::Path>& Panel::paths() {
+  static const std::vector<Path> kPaths{
+      {"GET", "/v1/status", &Panel::status},
+      {"GET", "/v1/health", &Panel::health},
+      {"GET", "/v1/attachments", &Panel::attachments},
+      {"GET", "/v1/explain", &Panel::explain},
+      {"GET", "/v1/watch", &Panel::watch},
+      {"GET", "/v1/rules", &Panel::rules},
+      {"POST", "/v1/rules", &Panel::add_rule},
+      {"DELETE", "/v1/rules", &Panel::remove_rule},
+      {"POST", "/v1/reload", &Panel::reload},
+      {"POST", "/v1/flush", &Panel::flush},
+      {"GET", "/metrics", &Panel::metrics},
+  };
+  return kPaths;
+}
+
+Reply Panel::handle(const Request& request) {
+  bool known = false;
+  for (const Path& each : paths()) {
+    if (request.path != each.path) continue;
+    known = true;
+    const bool head = request.method == "HEAD" && std::string_view(each.method) == "GET";
+    if (request.method == each.method || head) return (this->*each.handler)(request);
+  }
+  return known ? refuse(405, "this method isn't for this path")
+               : refuse(404, request.path + ": there is no such thing");
+}
+
+Reply Panel::status(const Request&) {
+  const auto snapshot = running_.reloader.snapshots().load();
+  json::array listeners;
+  for (const serve::Listener& each : running_.listeners) {
+    json::object listener{{"address", each.at.to_string()}};
+    if (!each.policy.empty()) listener["policy"] = each.policy;
+    listeners.push_back(std::move(listener));
+  }
+  json::array policies;
+  for (const auto& policy : snapshot->policies.all()) {
+    policies.push_back({{"name", policy->name}, {"rules", policy->rules}});
+  }
+  json::array upstreams;
+  for (const engine::UpstreamGroup& group : snapshot->groups) {
+    const auto health = running_.shared.forwarding.health.of(group);
+    json::array servers;
+    for (std::size_t i = 0; i < group.servers.size(); ++i) {
+      servers.push_back(describe_server(group.servers[i], health->server(i)));
+    }
+    json::object object{{"name", group.name}, {"servers", std::move(servers)}};
+    if (!group.netns.empty()) object["netns"] = group.netns;
+    upstreams.push_back(std::move(object));
+  }
+  json::object totals;
+  for (std::size_t i = 0; i < telemetry::kCounterCount; ++i) {
+    std::string name(telemetry::kCounterNames[i]);
+    std::ranges::replace(name, ' ', '_');
+    totals[name] = running_.workers.total(static_cast<telemetry::Counter>(i));
+  }
+  const Rates::PerSecond rates = rates_.per_second();
+  const std::chrono::duration<double> up = std::chrono::system_clock::now() - started_;
+  return reply_with(json::object{
+      {"version", NXGATE_VERSION},
+      {"pid", ::getpid()},
+      {"uptime_seconds", up.count()},
+      {"generation", running_.reloader.generation()},
+      {"workers", running_.workers.size()},
+      {"listeners", std::move(listeners)},
+      {"policies", std::move(policies)},
+      {"attachments", attachments_ == nullptr ? 0 : attachments_->view().size()},
+      {"upstreams", std::move(upstreams)},
+      {"cache",
+       {{"entries", running_.shared.cache.size()},
+        {"bytes", running_.shared.cache.bytes()},
+        {"most_bytes", running_.shared.cache.limits().bytes}}},
+      {"rates",
+       {{"queries", rates.queries},
+        {"denied", rates.denied},
+        {"forwarded", rates.forwarded},
+        {"failed", rates.failed}}},
+      {"totals", std::move(totals)},
+      {"amendments", running_.reloader.amendments().all().size()},
+  });
+}
+
+/// That it is asked at all shows that the main thread lives; workers are asked by DNS.
+Reply Panel::health(const Request&) { return reply_with(json::object{{"status", "ok"}}); }
+
+Reply Panel::attachments(const Request&) {
+  json::array all;
+  if (attachments_ != nullptr) {
+    for (const Attachments::View& each : attachments_->view()) {
+      json::object object{{"name", each.label},
+                          {"policy", each.policy},
+                          {"netns", each.netns},
+                          {"egress", each.fenced}};
+      if (!each.narrowed.empty()) object["narrowed_to"] = each.narrowed;
+      all.push_back(std::move(object));
+    }
+  }
+  return reply_with(json::object{{"attachments", std::move(all)}});
+}
+
+Reply Panel::explain(const Request& request) {
+  const auto name = config::parse_domain(parameter(request, "name"));
+  if (!name) return refuse(400, "name: " + name.error().message);
+  const std::string type_text = parameter(request, "type", "A");
+  const auto type = wire::parse_type(type_text);
+  if (!type) {
+    return refuse(400, fmt::format("type: `{}`: expected a record type, such as AAAA", type_text));
+  }
+  const std::string who = parameter(request, "client", "127.0.0.1");
+  std::string key;
+  auto client = config::parse_address(who);
+  if (!client && attachments_ != nullptr) {
+    const auto views = attachments_->view();
+    const auto found = std::ranges::find(views, who, &Attachments::View::label);
+    if (found != views.end()) {
+      key = found->key;
+      client = config::parse_address("127.0.0.1");
+    }
+  }
+  if (!client) {
+    return refuse(400,
+                  fmt::format("client: `{}`: neither an address nor what an attached container "
+                              "is called; `nxgate attachments` lists those",
+                              who));
+  }
+  const auto snapshot = running_.reloader.snapshots().load();
+  const wire::Question question{*name, *type, wire::Class::kIn};
+  json::object object;
+  for (auto& [what, value] : app::explain(*snapshot, question, *client, key)) object[what] = value;
+  if (!key.empty()) object["client"] = who;
+  return reply_with(std::move(object));
+}
+
+Reply Panel::watch(const Request& request) {
+  observe::Selection selection;
+  selection.denied = parameter(request, "denied") == "true";
+  selection.policy = parameter(request, "policy");
+  if (const std::string client = parameter(request, "client"); !client.empty()) {
+    observe::select_client(selection, client);
+  }
+  if (const std::string text = parameter(request, "name"); !text.empty()) {
+    const auto name = config::parse_domain(text);
+    if (!name) return refuse(400, "name: " + name.error().message);
+    selection.name = *name;
+  }
+  return {.type = "application/x-ndjson",
+          .feed = std::make_unique<WatchFeed>(
+              running_.hub.open(observe::filter_of(std::move(selection))))};
+}
+
+Reply Panel::reload(const Request&) {
+  const bool taken = running_.loop.reload();
+  if (!taken) return refuse(409, "refused; the log tells every fault, and `nxgate check FILE` too");
+  return reply_with(json::object{{"generation", running_.reloader.generation()}});
+}
+
+Reply Panel::flush(const Request& request) {
+  const auto name = config::parse_domain(parameter(request, "name", "."));
+  if (!name) return refuse(400, "name: " + name.error().message);
+  running_.shared.forwarding.failures.clear();
+  return reply_with(json::object{{"flushed", running_.shared.cache.flush(*name)}});
+}
+
+Reply Panel::metrics(const Request& request) {
+  const bool open = request.accept.find("application/openmetrics-text") != std::string::npos;
+  return {.type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                       : "text/plain; version=0.0.4; charset=utf-8",
+          .body = exposition(running_, attachments_ == nullptr ? 0 : attachments_->view().size(),
+                             open ? Exposition::kOpenMetrics : Exposition::kPrometheus)};
+}
+
+Reply MetricsPage::handle(const Request& request) {
+  return request.path == "/metrics" ? panel_.handle(request)
+                                    : refuse(404, "there is nothing but /metrics here");
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,92 @@
+// What the control socket can be asked for.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "admin/control.h"
+#include "app/amendments.h"
+#include "app/attachments.h"
+#include "app/main_loop.h"
+#include "app/rates.h"
+#include "app/reloader.h"
+#include "app/worker.h"
+#include "app/workers.h"
+#include "config/settings.h"
+#include "observe/hub.h"
+#include "serve/worker.h"
+
+namespace nxgate::app {
+
+/// The parts of the running server that the panel asks and tells; they outlive it.
+struct Running {
+  MainLoop& loop;
+  Reloader& reloader;
+  Workers& workers;
+  Shared& shared;
+  observe::Hub& hub;
+  const std::vector<serve::Listener>& listeners;
+  const config::ControlSettings& settings;
+};
+
+/// Answers each path of docs/openapi.json by one function. Main thread.
+class Panel final : public admin::Control {
+ public:
+  explicit Panel(const Running& running);
+
+  [[nodiscard]] admin::Reply handle(const admin::Request& request) override;
+
+  /// What is attached, as long as there is somebody who attaches.
+  void show(const Attachments* attachments) noexcept { attachments_ = attachments; }
+
+ private:
+  using Handler = admin::Reply (Panel::*)(const admin::Request&);
+  struct Path {
+    const char* method;
+    const char* path;
+    Handler handler;
+  };
+  static const std::vector<Path>& paths();
+
+  admin::Reply status(const admin::Request& request);
+  admin::Reply health(const admin::Request& request);
+  admin::Reply attachments(const admin::Request& request);
+  admin::Reply explain(const admin::Request& request);
+  admin::Reply watch(const admin::Request& request);
+  admin::Reply rules(const admin::Request& request);
+  admin::Reply add_rule(const admin::Request& request);
+  admin::Reply remove_rule(const admin::Request& request);
+  admin::Reply reload(const admin::Request& request);
+  admin::Reply flush(const admin::Request& request);
+  admin::Reply metrics(const admin::Request& request);
+
+  [[nodiscard]] std::string contradiction(const std::string& policy,
+                                          const policy::Rule& added) const;
+  void amended();
+  void await_end();
+
+  Running running_;
+  const Attachments* attachments_ = nullptr;
+  Rates rates_;
+  const Amendment::Time started_ = std::chrono::system_clock::now();
+  boost::asio::steady_timer ends_;
+};
+
+/// Metrics and nothing else, for those who read them over TCP.
+class MetricsPage final : public admin::Control {
+ public:
+  explicit MetricsPage(Panel& panel) : panel_(panel) {}
+  [[nodiscard]] admin::Reply handle(const admin::Request& request) override;
+
+ private:
+  Panel& panel_;
+};
+
+}  // namespace nxgate::app

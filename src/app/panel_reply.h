@@ -1,0 +1,24 @@
+// Replies of the control panel.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "admin/control.h"
+
+namespace nxgate::app {
+
+[[nodiscard]] inline admin::Reply reply_with(const boost::json::object& object) {
+  return {.body = boost::json::serialize(object) + '\n'};
+}
+
+/// A status of 400 and more, and what is wrong.
+[[nodiscard]] inline admin::Reply refuse(unsigned status, std::string_view error) {
+  return {.status = status,
+          .body = boost::json::serialize(boost::json::object{{"error", error}}) + '\n'};
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,60 @@
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <toml++/toml.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "config/context.h"
+#include "config/fields.h"
+#include "config/reading.h"
+#include "config/settings.h"
+#include "config/value.h"
+
+namespace nxgate::config {
+namespace {
+
+void read_socket(Reading& reading, const toml::node& node, ControlSettings& into) {
+  if (const auto text = reading.scalar(node)) {
+    into.socket = text->value;
+    into.implied = false;
+  }
+}
+
+Result<std::optional<Endpoint>> parse_metrics(std::string_view text) {
+  const auto endpoint = Endpoint::parse(text, 0);
+  if (endpoint && endpoint->port != 0) return std::optional(*endpoint);
+  return fail(quoted(text) + ": expected an address and a port, such as 127.0.0.1:9153");
+}
+
+Result<std::string> parse_directory(std::string_view text) {
+  if (text.empty() || text.starts_with('/')) return std::string(text);
+  return fail(quoted(text) + ": expected the full path of a directory");
+}
+
+constexpr std::array<Field<ControlSettings>, 4> kControl{{
+    {"socket", "path", "\"/run/nxgate/control.sock\"",
+     "The unix socket of `nxgate status` and its like; the empty text is none.", read_socket,
+     same_value<&ControlSettings::socket>},
+    {"group", "group name", "\"\"",
+     "Whose members may use the socket, beside root and the server's own user.",
+     read_value<&ControlSettings::group, parse_text>, same_value<&ControlSettings::group>},
+    {"metrics", "address", "\"\"",
+     "Where metrics can be read by HTTP at `/metrics`, and nothing else: `address:port`. They are "
+     "at "
+     "the socket as well.",
+     read_value<&ControlSettings::metrics, parse_metrics>, same_value<&ControlSettings::metrics>},
+    {"state", "path", "\"\"",
+     "Directory for what must outlive a restart: rules of `nxgate allow --save` and what was "
+     "learnt. Its lists `POLICY/allow.d/saved.list` and `POLICY/deny.d/saved.list` belong to the "
+     "policies. The empty text is none.",
+     read_value<&ControlSettings::state, parse_directory>, same_value<&ControlSettings::state>},
+}};
+
+}  // namespace
+
+std::span<const Field<ControlSettings>> control_fields() { return kControl; }
+
+}  // namespace nxgate::config
