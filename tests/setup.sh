@@ -9,7 +9,7 @@ build="clang-19 lld-19 libclang-rt-19-dev cmake ninja-build pkg-config git
     libsodium-dev libcap-ng-dev libgtest-dev libgmock-dev"
 test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils iproute2 util-linux procps curl
     musl-tools gcc libc-bin dnsmasq-base clang-format-19
-    docker.io iptables busybox-static nftables valgrind"
+    docker.io iptables busybox-static nftables valgrind zsh fish man-db"
 engines="$test debootstrap"
 lint="clang-format-19 clang-tidy-19"
 bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd

@@ -13,15 +13,13 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include "app/command_tree.h"
+#include "app/help.h"
 #include "app/operate_options.h"
 #include "config/context.h"
 
 namespace nxgate::app {
 namespace {
-
-constexpr const char* kFooter =
-    "Exit status: 0 done, 1 a fault of the configuration or a failure while running,\n"
-    "2 a mistake on the command line.";
 
 /// Puts each text of an option into `into`, saying which option it comes from.
 CLI::Option* add_texts(CLI::App& command, const std::string& option, const std::string& value,
@@ -70,8 +68,8 @@ void add_policy_options(CLI::App& command, Options& options) {
 }
 
 void add_failure_option(CLI::App& command, Options& options) {
-  add_text(command, "--on-upstream-failure", "REPLY", options.on_upstream_failure,
-           "What clients get when no upstream answers: servfail or nxdomain");
+  add_text(command, "--on-upstream-failure", "servfail|nxdomain", options.on_upstream_failure,
+           "What clients get when no upstream answers");
 }
 
 void add_server_options(CLI::App& command, Options& options) {
@@ -143,7 +141,7 @@ void add_engine_option(CLI::App& command, Options& options) {
 
 void add_attaching_options(CLI::App& command, Options& options) {
   add_engine_option(command, options);
-  add_text(command, "--fail", "HOW", options.fail,
+  add_text(command, "--fail", "closed|open", options.fail,
            "What an attached container can resolve when nxgate was killed: closed (nothing) or "
            "open (default: closed)");
   add_serve(command, options);
@@ -223,6 +221,22 @@ void add_explain(CLI::App& command, Options& options) {
   add_policy_options(command, options);
 }
 
+/// Takes one of `words`, `a|b|c`, which help and completions show.
+CLI::Option* add_choice(CLI::App& command, const std::string& name, const std::string& words,
+                        std::string& into, const std::string& help) {
+  return command.add_option(name, into, help)
+      ->type_name(words)
+      ->check(CLI::IsMember(CLI::detail::split(words, '|')).description(""));
+}
+
+void add_completion(CLI::App& command, Options& options) {
+  add_choice(command, "SHELL", "bash|zsh|fish", options.shell, "Whose completions")->required();
+}
+
+void add_manual(CLI::App& command, Options& options) {
+  add_choice(command, "PAGE", "nxgate|nxgate.toml", options.page, "Which page (default: nxgate)");
+}
+
 struct CommandRow {
   Command command;
   std::string_view name;  ///< the last word; those before name a command that stands further up
@@ -262,6 +276,10 @@ constexpr CommandRow kCommands[] = {
     {Command::kMetrics, "metrics", "Print the metrics, as Prometheus reads them", add_metrics},
     {Command::kRuntime, "oci-runtime", "", add_runtime},
     {Command::kHook, "oci-hook", "", add_hook},
+    {Command::kCompletion, "completion", "Print what completes these commands in a shell",
+     add_completion},
+    {Command::kManual, "man", "Print a manual page, as roff: nxgate(1) or nxgate.toml(5)",
+     add_manual},
 };
 
 /// Adds the command of a row below the one it belongs to.
@@ -272,7 +290,7 @@ CLI::App* add_command(CLI::App& app, const CommandRow& row, Options& options) {
       nested ? app.get_subcommand(std::string(row.name.substr(0, space))) : &app;
   const std::string name(nested ? row.name.substr(space + 1) : row.name);
   CLI::App* const command = parent->add_subcommand(name, row.help);
-  command->footer(kFooter);
+  command->footer(help_footer());
   row.add(*command, options);
   return command;
 }
@@ -305,33 +323,47 @@ std::variant<Options, Farewell> checked(Options options) {
   return options;
 }
 
-}  // namespace
-
-std::variant<Options, Farewell> parse_command_line(int argc, const char* const* argv) {
-  CLI::App app("nxgate, a DNS server that denies what isn't allowed", "nxgate");
-  app.set_version_flag("--version", "nxgate " NXGATE_VERSION);
-  app.footer(kFooter);
-  app.require_subcommand(1);
+/// The tree of commands, and where it puts what it parses.
+struct CommandLine {
+  CLI::App app{"nxgate, a DNS server that denies what isn't allowed", "nxgate"};
   Options options;
   std::map<const CLI::App*, Command> commands;
-  for (const CommandRow& row : kCommands) {
-    commands.emplace(add_command(app, row, options), row.command);
-  }
-  CLI::App* const help = app.add_subcommand("help", "Tell about a subcommand");
+  CLI::App* help = nullptr;
   std::string topic;
-  help->add_option("SUBCOMMAND", topic, "Which one");
+
+  CommandLine() {
+    app.formatter(help_formatter());
+    app.set_version_flag("--version", "nxgate " NXGATE_VERSION);
+    app.footer(help_footer());
+    app.require_subcommand(1);
+    for (const CommandRow& row : kCommands) {
+      commands.emplace(add_command(app, row, options), row.command);
+    }
+    help = app.add_subcommand("help", "Tell about a subcommand");
+    help->add_option("SUBCOMMAND", topic, "Which one");
+  }
+};
+
+}  // namespace
+
+CommandNode describe_commands() { return read_commands(CommandLine().app); }
+
+std::variant<Options, Farewell> parse_command_line(int argc, const char* const* argv) {
+  CommandLine line;
+  CLI::App& app = line.app;
   try {
     app.parse(argc, argv);
     const CLI::App* chosen = app.get_subcommands().front();
     while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
-    if (chosen != help) {
-      options.command = commands.at(chosen);
-      return checked(std::move(options));
+    if (chosen != line.help) {
+      line.options.command = line.commands.at(chosen);
+      return checked(std::move(line.options));
     }
-    return Farewell{kSuccess,
-                    topic.empty() ? app.help() : app.get_subcommand(topic)->help(app.get_name())};
+    return Farewell{kSuccess, line.topic.empty()
+                                  ? app.help()
+                                  : app.get_subcommand(line.topic)->help(app.get_name())};
   } catch (const CLI::OptionNotFound&) {
-    return Farewell{kUsage, fmt::format("no such subcommand: {}\n", topic)};
+    return Farewell{kUsage, fmt::format("no such subcommand: {}\n", line.topic)};
   } catch (const CLI::ParseError& error) {
     std::ostringstream text;
     const bool ok = app.exit(error, text, text) == 0;

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "app/command_tree.h"
 #include "config/context.h"
 
 namespace nxgate::app {
@@ -33,6 +35,8 @@ enum class Command : std::uint8_t {
   kMetrics,
   kRuntime,  ///< what the installed wrapper runs
   kHook,     ///< what the runtime runs before a container starts
+  kCompletion,
+  kManual,
 };
 
 /// A namespace given by --pid or --netns.
@@ -41,10 +45,20 @@ struct NamespaceOption {
   std::string netns;  ///< for sys::NetnsRef
 };
 
-/// Exit statuses, as --help tells them.
 inline constexpr int kSuccess = 0;
 inline constexpr int kFailure = 1;
 inline constexpr int kUsage = 2;
+
+/// Exit statuses, as --help and the manual tell them.
+struct ExitStatus {
+  int status;
+  std::string_view meaning;
+};
+inline constexpr ExitStatus kExitStatuses[] = {
+    {kSuccess, "done"},
+    {kFailure, "a fault of the configuration or a failure while running"},
+    {kUsage, "a mistake on the command line"},
+};
 
 /// What was asked for. Texts that end up in the settings say which option they come from, in place
 /// of a file.
@@ -84,6 +98,10 @@ struct Options {
   Texts labels;
   Texts networks;
 
+  // completion, man
+  std::string shell;
+  std::string page = "nxgate";
+
   // install-hook, and what it installs
   std::string runtime = "runc";
   std::string directory = "/usr/local/libexec/nxgate";
@@ -111,5 +129,8 @@ struct Farewell {
 };
 
 [[nodiscard]] std::variant<Options, Farewell> parse_command_line(int argc, const char* const* argv);
+
+/// Everything that can be asked for, as --help tells it.
+[[nodiscard]] CommandNode describe_commands();
 
 }  // namespace nxgate::app

@@ -9,9 +9,11 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/core.h>
 
+#include "app/completion.h"
 #include "app/disk_files.h"
 #include "app/explain.h"
 #include "app/host_fences.h"
+#include "app/manual.h"
 #include "app/operate.h"
 #include "app/options.h"
 #include "app/reloader.h"
@@ -95,6 +97,13 @@ int run(const Options& options) {
       return run_runtime(options);
     case Command::kHook:
       return run_hook(options);
+    case Command::kCompletion:
+      fmt::print("{}", completion(options.shell, describe_commands()));
+      return kSuccess;
+    case Command::kManual:
+      fmt::print("{}", options.page == "nxgate" ? command_page(describe_commands())
+                                                : configuration_page());
+      return kSuccess;
     case Command::kCheck:
       return check(options);
     case Command::kExplain:

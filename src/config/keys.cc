@@ -32,10 +32,12 @@ void append_changes(std::vector<std::string>& changes, std::string_view prefix,
   }
 }
 
-constexpr std::string_view kIntroduction = R"(# Configuration reference
+constexpr std::string_view kTitle = R"(# Configuration reference
 
 <!-- Made from the table of keys in src/config; `src/config/keys_test.cc` tells how to renew it. -->
+)";
 
+constexpr std::string_view kPreface = R"(
 One TOML file. `nxgate check FILE` reports every fault as `file:line:column`; an unknown key is a
 fault. SIGHUP and a change of the file, or of a file it names, reload it: everything is built first
 and then swapped, and any fault keeps what is running. A change of a key that is *sealed* is refused
@@ -82,8 +84,11 @@ std::vector<std::string> sealed_changes(const Settings& running, const Settings&
   return changes;
 }
 
+std::string_view preface() { return kPreface; }
+
 std::string reference_page() {
-  std::string page(kIntroduction);
+  std::string page(kTitle);
+  page += kPreface;
   std::string_view section = "none yet";
   const std::vector<Key> all = keys();
   for (const Key& key : all) {

@@ -27,6 +27,9 @@ struct Key {
 [[nodiscard]] std::vector<std::string> sealed_changes(const Settings& running,
                                                       const Settings& next);
 
+/// What is to be known before the keys: paragraphs of Markdown.
+[[nodiscard]] std::string_view preface();
+
 /// The reference page, docs/configuration.md, as Markdown.
 [[nodiscard]] std::string reference_page();
 
