@@ -12,6 +12,7 @@
 #include "app/completion.h"
 #include "app/options.h"
 #include "app/roff.h"
+#include "config/settings.h"
 
 namespace nxgate::app {
 namespace {
