@@ -21,6 +21,7 @@
 #include "app/workers.h"
 #include "config/settings.h"
 #include "observe/hub.h"
+#include "observe/query_log.h"
 #include "serve/worker.h"
 
 namespace nxgate::app {
@@ -34,6 +35,7 @@ struct Running {
   observe::Hub& hub;
   const std::vector<serve::Listener>& listeners;
   const config::ControlSettings& settings;
+  const observe::QueryLog* query_log = nullptr;  ///< null for none
 };
 
 /// Answers each path of docs/openapi.json by one function. Main thread.
