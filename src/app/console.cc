@@ -199,6 +199,33 @@ std::string flushed_text(const json::object& answer) {
   return fmt::format("{} answer(s) forgotten\n", text_of(answer, "flushed"));
 }
 
+std::string learnt_text(const json::object& policy) {
+  const bool active = policy.contains("active") && policy.at("active").get_bool();
+  const bool denies = policy.contains("denies") && policy.at("denies").get_bool();
+  std::string text = fmt::format("policy {}: {}, {} name(s) recorded\n", text_of(policy, "policy"),
+                                 !active  ? "not being learnt"
+                                 : denies ? "being learnt, and enforced"
+                                          : "being learnt, everything resolves",
+                                 text_of(policy, "names"));
+  if (policy.contains("note")) text += fmt::format("note: {}\n", text_of(policy, "note"));
+  return text;
+}
+
+std::string learning_text(const json::object& answer) {
+  std::string text;
+  for (const json::value& each : list_of(answer, "policies"))
+    text += learnt_text(each.get_object());
+  return text.empty() ? "nothing is being learnt; `nxgate learn start` begins\n" : text;
+}
+
+std::string list_text(const json::object& proposal) {
+  return proposal.at("list").get_string().c_str();
+}
+
+std::string diff_text(const json::object& proposal) {
+  return proposal.at("diff").get_string().c_str();
+}
+
 std::string event_text(std::string_view line, bool colour) {
   boost::system::error_code error;
   const json::value value = json::parse(line, error);

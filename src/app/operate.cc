@@ -92,6 +92,7 @@ constexpr Plain kPlain[] = {
     {Command::kReload, "POST", "/v1/reload", reloaded_text},
     {Command::kAttachments, "GET", "/v1/attachments", attachments_text},
     {Command::kHealth, "GET", "/v1/health", health_text},
+    {Command::kLearn, "GET", "/v1/learn", learning_text},
 };
 
 Inquiry flush_inquiry(const Options& options) {
@@ -106,11 +107,28 @@ Inquiry explain_inquiry(const Options& options) {
   return inquiry;
 }
 
+Inquiry learn_inquiry(const Options& options, std::string_view action) {
+  json::object wish{{"action", action}, {"policy", options.policy}};
+  if (options.denied) wish["deny"] = true;
+  return {"POST", {"/v1/learn", {}}, json::serialize(wish), learnt_text};
+}
+
+Inquiry proposal_inquiry(const Options& options) {
+  return {"GET",
+          {"/v1/learn/proposal", {{"policy", options.policy}}},
+          {},
+          options.diff ? diff_text : list_text};
+}
+
 Inquiry inquiry_of(const Options& options) {
   if (options.command == Command::kAllow) return rule_inquiry(options, "allow");
   if (options.command == Command::kDeny) return rule_inquiry(options, "deny");
   if (options.command == Command::kFlush) return flush_inquiry(options);
   if (options.command == Command::kExplain) return explain_inquiry(options);
+  if (options.command == Command::kLearnStart) return learn_inquiry(options, "start");
+  if (options.command == Command::kLearnStop) return learn_inquiry(options, "stop");
+  if (options.command == Command::kLearnForget) return learn_inquiry(options, "forget");
+  if (options.command == Command::kLearnPropose) return proposal_inquiry(options);
   const Plain& plain = *std::ranges::find(kPlain, options.command, &Plain::command);
   return {plain.method, {plain.path, {}}, {}, plain.text};
 }

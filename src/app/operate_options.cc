@@ -80,4 +80,23 @@ void add_attachments(CLI::App& command, Options& options) { add_asking(command, 
 void add_health(CLI::App& command, Options& options) { add_asking(command, options); }
 void add_metrics(CLI::App& command, Options& options) { add_asking(command, options); }
 
+void add_learn(CLI::App& command, Options& options) { add_asking(command, options); }
+
+void add_learn_start(CLI::App& command, Options& options) {
+  add_policy(command, options);
+  command.add_flag("--deny", options.denied, "Enforce the policy meanwhile");
+  add_asking(command, options);
+}
+
+void add_learn_stop(CLI::App& command, Options& options) {
+  add_policy(command, options);
+  add_asking(command, options);
+}
+
+void add_learn_propose(CLI::App& command, Options& options) {
+  add_policy(command, options);
+  command.add_flag("--diff", options.diff, "Show what would change in the policy's rules");
+  add_asking(command, options);
+}
+
 }  // namespace nxgate::app

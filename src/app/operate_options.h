@@ -19,5 +19,9 @@ void add_flush(CLI::App& command, Options& options);
 void add_attachments(CLI::App& command, Options& options);
 void add_health(CLI::App& command, Options& options);
 void add_metrics(CLI::App& command, Options& options);
+void add_learn(CLI::App& command, Options& options);
+void add_learn_start(CLI::App& command, Options& options);
+void add_learn_stop(CLI::App& command, Options& options);
+void add_learn_propose(CLI::App& command, Options& options);
 
 }  // namespace nxgate::app

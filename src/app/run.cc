@@ -118,6 +118,11 @@ int run(const Options& options) {
     case Command::kAttachments:
     case Command::kHealth:
     case Command::kMetrics:
+    case Command::kLearn:
+    case Command::kLearnStart:
+    case Command::kLearnStop:
+    case Command::kLearnForget:
+    case Command::kLearnPropose:
       return operate(options);
   }
   return kUsage;
