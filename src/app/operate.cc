@@ -13,13 +13,16 @@
 #include <boost/json/serialize.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include "admin/client.h"
+#include "admin/fields.h"
 #include "admin/target.h"
 #include "app/console.h"
 #include "app/options.h"
 #include "base/error.h"
 #include "config/settings.h"
+#include "top/top.h"
 
 namespace nxgate::app {
 
@@ -48,16 +51,6 @@ std::string socket_of(const Options& options) {
 int failed(std::string_view text) {
   fmt::print(stderr, "nxgate: {}\n", text);
   return kFailure;
-}
-
-/// What a refusal says.
-std::string error_in(const admin::Answer& answer) {
-  boost::system::error_code error;
-  const json::value value = json::parse(answer.body, error);
-  const json::object* const object = error ? nullptr : value.if_object();
-  const json::value* const text = object == nullptr ? nullptr : object->if_contains("error");
-  if (text != nullptr && text->is_string()) return text->get_string().c_str();
-  return fmt::format("the server answers {}: {}", answer.status, answer.body);
 }
 
 std::string rule_body(const Options& options, std::string_view action) {
@@ -137,7 +130,7 @@ int ask(const Options& options) {
   const Inquiry inquiry = inquiry_of(options);
   const auto answer = admin::ask(socket_of(options), inquiry.method, inquiry.target, inquiry.body);
   if (!answer) return failed(answer.error().message);
-  if (answer->status != kOk) return failed(error_in(*answer));
+  if (answer->status != kOk) return failed(admin::error_in(*answer));
   boost::system::error_code error;
   const json::value value = json::parse(answer->body, error);
   if (error || !value.is_object()) return failed("the server's answer is no JSON");
@@ -162,8 +155,17 @@ int watch(const Options& options) {
     return std::fflush(stdout) == 0 && (options.count == 0 || --left > 0);
   });
   if (!answer) return failed(answer.error().message);
-  if (answer->status != kOk) return failed(error_in(*answer));
+  if (answer->status != kOk) return failed(admin::error_in(*answer));
   return kSuccess;
+}
+
+int show_top(const Options& options) {
+  if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) {
+    fmt::print(stderr, "nxgate top needs a terminal; nxgate watch --json is for pipes\n");
+    return kFailure;
+  }
+  const auto ended = top::show(socket_of(options), wants_colour(stdout));
+  return ended ? kSuccess : failed(ended.error().message);
 }
 
 int print_metrics(const Options& options) {
@@ -177,6 +179,7 @@ int print_metrics(const Options& options) {
 
 int operate(const Options& options) {
   if (options.command == Command::kWatch) return watch(options);
+  if (options.command == Command::kTop) return show_top(options);
   if (options.command == Command::kMetrics) return print_metrics(options);
   return ask(options);
 }

@@ -11,6 +11,7 @@ void add_control_option(CLI::App& command, Options& options, const char* help);
 
 void add_status(CLI::App& command, Options& options);
 void add_watch(CLI::App& command, Options& options);
+void add_top(CLI::App& command, Options& options);
 void add_allow(CLI::App& command, Options& options);
 void add_deny(CLI::App& command, Options& options);
 void add_rules(CLI::App& command, Options& options);

@@ -266,6 +266,7 @@ constexpr CommandRow kCommands[] = {
      add_explain},
     {Command::kStatus, "status", "Tell how the running server is doing", add_status},
     {Command::kWatch, "watch", "Show queries as they are answered", add_watch},
+    {Command::kTop, "top", "Show on a full screen what is denied most, and to whom", add_top},
     {Command::kAllow, "allow", "Allow a name on the running server", add_allow},
     {Command::kDeny, "deny", "Deny a name on the running server", add_deny},
     {Command::kRules, "rules", "List what was allowed and denied while running", add_rules},

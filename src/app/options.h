@@ -25,6 +25,7 @@ enum class Command : std::uint8_t {
   kExplain,
   kStatus,
   kWatch,
+  kTop,
   kAllow,
   kDeny,
   kRules,

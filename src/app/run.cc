@@ -110,6 +110,7 @@ int run(const Options& options) {
       return explain_question(options);
     case Command::kStatus:
     case Command::kWatch:
+    case Command::kTop:
     case Command::kAllow:
     case Command::kDeny:
     case Command::kRules:
