@@ -1,6 +1,7 @@
 """The firewall that follows the allowed names, in plain network namespaces."""
 import concurrent.futures
 import itertools
+import json
 import os
 import re
 import signal
@@ -12,8 +13,10 @@ import time
 import dns.query
 import pytest
 
-from harness.nxgate import addresses, ede, make_query, rcode, run
+from harness.control import Control
+from harness.nxgate import BINARY, addresses, ede, make_query, rcode, run
 from harness.sites import Sites
+from harness.timing import wait_for, within
 from harness.upstream import answer, by_type, nodata
 
 WEB = "203.0.113.7"
@@ -388,3 +391,30 @@ def test_bad_settings_are_refused_with_their_place(tmp_path, egress, complaint):
     assert done.returncode == 1
     assert f"{path}:" in done.stderr
     assert complaint in done.stderr
+
+
+def test_a_rule_added_while_running_opens_and_closes_the_way(attach, app):
+    server = attach(app, allow=["other.test"])
+    assert rcode(ask(app, "web.test")) == "NXDOMAIN"
+    server.operate("allow", "web.test", "--for", "10m")
+    assert addresses(ask(app, "web.test")) == [WEB]
+    assert connect(app, WEB) == b"hello"
+    assert "with a firewall" in server.operate("attachments").stdout
+    told = server.operate("explain", "web.test", "--client", app.path).stdout
+    assert "allowed" in told and "`nxgate allow` by root" in told
+    server.operate("allow", "web.test", "--remove")
+    assert rcode(ask(app, "web.test")) == "NXDOMAIN"
+    wait_for(lambda: refused(connect(app, WEB)), what="the end of the opening")
+    unknown = server.operate("explain", "web.test", "--client", "nobody", check=False)
+    assert unknown.returncode == 1 and "nxgate attachments" in unknown.stderr
+
+
+def test_who_asks_is_told_by_the_name_of_the_attachment(attach, app):
+    server = attach(app)
+    watcher = subprocess.Popen([BINARY, "watch", "--client", app.path, "--json", "--count", "1"],
+                               stdout=subprocess.PIPE, text=True,
+                               env={**os.environ, "NXGATE_CONTROL": str(server.control)})
+    with Control(server.control) as control:
+        wait_for(lambda: control.readers() > 0, what="the watcher's tap")
+    ask(app, "web.test")
+    assert json.loads(watcher.communicate(timeout=within(10))[0])["container"] == app.path
