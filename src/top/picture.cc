@@ -25,7 +25,7 @@ namespace {
 constexpr std::size_t kFixedColumns = 48;  ///< of a row of the names, all but the name
 constexpr std::size_t kLeastName = 12;
 constexpr std::string_view kKeys =
-    "tab list  a allow  A save  d deny  e explain  / find  c client  r reset  q quit";
+    "q quit  tab list  a allow  A save  d deny  e explain  / find  c client  r reset";
 
 bool begins_character(char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) != 0x80; }
 

@@ -165,7 +165,7 @@ def test_it_says_that_the_server_is_gone(server, terminal, how):
 def test_it_follows_the_size_of_the_terminal(server, terminal):
     top = terminal("top", columns=50, rows=9)
     ask(server, "a-name-that-is-quite-long.example.test", 2)
-    top.wait_for("a-name")
+    top.wait_for("xample.test")
     top.resize(140, 40)
     text = top.wait_for("a-name-that-is-quite-long.example.test")
     assert "q quit" in text.splitlines()[-1] and len(text.splitlines()) == 40
