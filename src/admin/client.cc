@@ -116,7 +116,7 @@ class Connection {
     void operator()() const noexcept { ::shutdown(descriptor, SHUT_RDWR); }
   };
 
-  Result<void> broken(const error_code& error) const {
+  [[nodiscard]] Result<void> broken(const error_code& error) const {
     return fail(fmt::format("nxgate at {} broke off: {}", path_, error.message()));
   }
 

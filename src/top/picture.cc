@@ -22,23 +22,48 @@ using admin::text_of;
 
 namespace {
 
-constexpr std::size_t kHeadRows = 3;
-constexpr std::size_t kFootRows = 2;
 constexpr std::size_t kFixedColumns = 48;  ///< of a row of the names, all but the name
 constexpr std::size_t kLeastName = 12;
 constexpr std::string_view kKeys =
-    "tab list  a allow  A save  d deny  e explain  / find  c client  r reset  q quit";
+    "q quit  tab list  a allow  A save  d deny  e explain  / find  c client  r reset";
 
-/// No wider than this; `~` stands where something was cut. A character counts once, all its bytes.
-std::string cut(std::string_view text, std::size_t width) {
-  std::size_t characters = 0;
-  std::size_t fits = 0;  // bytes that leave room for the mark
+bool begins_character(char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) != 0x80; }
+
+/// How many characters; each counts once, with all its bytes.
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, begins_character));
+}
+
+/// Where the character of this number begins.
+std::size_t offset_of(std::string_view text, std::size_t character) {
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0U) == 0x80) continue;
-    if (++characters == width) fits = i;
-    if (characters > width) return width == 0 ? "" : std::string(text.substr(0, fits)) + "~";
+    if (begins_character(text[i]) && character-- == 0) return i;
   }
-  return std::string(text);
+  return text.size();
+}
+
+/// No wider than this; `~` stands where something was cut.
+std::string cut(std::string_view text, std::size_t width) {
+  if (width_of(text) <= width) return std::string(text);
+  return width == 0 ? "" : std::string(text.substr(0, offset_of(text, width - 1))) + "~";
+}
+
+/// Cut in front: the end of a name says whose it is.
+std::string cut_name(std::string_view name, std::size_t width) {
+  const std::size_t wide = width_of(name);
+  if (wide <= width || width == 0) return cut(name, width);
+  return "~" + std::string(name.substr(offset_of(name, wide - width + 1)));
+}
+
+/// Goes on below itself where it is too long; one line at least.
+std::vector<Line> wrapped(std::string_view text, std::size_t width, Look look) {
+  std::vector<Line> lines;
+  do {
+    const std::size_t end = offset_of(text, std::max<std::size_t>(width, 1));
+    lines.push_back({std::string(text.substr(0, end)), look});
+    text.remove_prefix(end);
+  } while (!text.empty());
+  return lines;
 }
 
 std::string count_text(std::uint64_t count, bool or_more) {
@@ -68,8 +93,8 @@ std::vector<Line> head_lines(const Head& head, const View& view, const Model& mo
 std::string name_line(std::size_t width, std::string_view count, std::string_view name,
                       std::string_view client, std::string_view rule) {
   const std::size_t wide = std::max(kLeastName, width - std::min(width, kFixedColumns));
-  return fmt::format("{:>9} {:<{}} {:<17} {:<17}", count, cut(name, wide), wide, cut(client, 17),
-                     cut(rule, 17));
+  return fmt::format("{:>9} {:<{}} {:<17} {:<17}", count, cut_name(name, wide), wide,
+                     cut(client, 17), cut(rule, 17));
 }
 
 std::string client_line(std::string_view queries, std::string_view denied,
@@ -119,42 +144,38 @@ std::vector<Line> client_lines(const View& view, const Model& model, std::size_t
   return lines;
 }
 
-/// A fact goes on below itself where it is too long for the screen.
-std::vector<Line> pane_lines(const View& view, std::size_t width) {
-  std::vector<Line> lines;
-  for (std::string_view fact : view.pane()) {
-    do {
-      lines.push_back({std::string(fact.substr(0, width))});
-      fact.remove_prefix(std::min(fact.size(), width));
-    } while (!fact.empty());
-  }
-  lines.push_back({"any key goes back to the lists", Look::kPrompt});
-  return lines;
-}
-
 void append(std::vector<Line>& lines, std::vector<Line> more) {
   lines.insert(lines.end(), std::make_move_iterator(more.begin()),
                std::make_move_iterator(more.end()));
 }
 
+std::vector<Line> pane_lines(const View& view, std::size_t width) {
+  std::vector<Line> lines;
+  for (const std::string& fact : view.pane()) append(lines, wrapped(fact, width, Look::kPlain));
+  lines.push_back({"any key goes back to the lists", Look::kPrompt});
+  return lines;
+}
+
 }  // namespace
 
 std::vector<Line> picture(const Head& head, const View& view, const Model& model, Size size) {
+  // A question is shown whole, so that it is plain what a yes means.
+  std::vector<Line> foot = wrapped(view.prompt(), size.columns, Look::kPrompt);
+  foot.push_back({std::string(kKeys)});
   std::vector<Line> lines = head_lines(head, view, model);
-  const std::size_t fixed = kHeadRows + kFootRows + 2;  // both headings
+  const std::size_t fixed = lines.size() + foot.size() + 2;  // both headings
   const std::size_t rows = size.rows - std::min(size.rows, fixed);
   const std::size_t names = rows * 3 / 5;
   if (view.pane().empty()) {
     append(lines, name_lines(view, model, names, size.columns));
     append(lines, client_lines(view, model, rows - names));
   } else {
-    append(lines, pane_lines(view, std::max<std::size_t>(size.columns, 1)));
+    append(lines, pane_lines(view, size.columns));
   }
   // The foot stands whatever else there is no room for.
-  lines.resize(size.rows - std::min(size.rows, kFootRows));
-  lines.push_back({view.prompt(), Look::kPrompt});
-  lines.push_back({std::string(kKeys)});
-  lines.resize(std::min(lines.size(), size.rows));
+  lines.resize(size.rows - std::min(size.rows, foot.size()));
+  append(lines, std::move(foot));
+  lines.resize(size.rows);
   for (Line& line : lines) line.text = cut(line.text, size.columns);
   return lines;
 }

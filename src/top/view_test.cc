@@ -56,6 +56,13 @@ TEST_F(ViewTest, AllowsTheNameThatWasAskedAboutAfterAYes) {
       R"({"action":"allow","rule":"=bad.test","policy":"ci","why":"nxgate top","for":"10m"})");
 }
 
+TEST_F(ViewTest, ShowsAQuestionWholeAndTheEndOfALongName) {
+  model.add(denied(fmt::format("{:x<150}.example.test", "")));
+  type("a");
+  EXPECT_THAT(screen(), HasSubstr(fmt::format("~{:x<18}.example.test 10.0.0.1", "")));
+  EXPECT_THAT(screen(), HasSubstr("in the policy ci for 10 minutes? (y/n)\nq quit"));
+}
+
 TEST_F(ViewTest, ChangesNothingWithoutAYes) {
   model.add(denied("bad.test"));
   for (const char letter : {'a', 'A', 'd'}) {
@@ -158,7 +165,7 @@ TEST_F(ViewTest, FitsAnyScreen) {
     }
     press(Key::kEscape);
   }
-  EXPECT_THAT(screen(), HasSubstr("q quit\n"));
+  EXPECT_THAT(screen(), HasSubstr("r reset\n"));
   EXPECT_THAT(screen(), HasSubstr("\n>         1 "));
 }
 

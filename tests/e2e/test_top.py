@@ -71,7 +71,7 @@ def test_it_counts_names_and_clients(server, terminal):
     assert re.search(r"^   +1 +1 127.0.0.9$", text, re.M)
     assert "good.test" not in text and f"pid {server.pid}" in text
     assert len(text.splitlines()) <= 24 and max(map(len, text.splitlines())) <= 80
-    top.wait_for(lambda text: re.search(r"a second: 0\.[1-9]\d* queries, 0\.[1-9]\d* denied", text))
+    top.wait_for(lambda text: re.search(r"a second: (?!0\.0)\S+ queries, (?!0\.0)\S+ denied", text))
     top.press("r")
     top.wait_for(lambda text: "often.test" not in text)
 
@@ -165,7 +165,7 @@ def test_it_says_that_the_server_is_gone(server, terminal, how):
 def test_it_follows_the_size_of_the_terminal(server, terminal):
     top = terminal("top", columns=50, rows=9)
     ask(server, "a-name-that-is-quite-long.example.test", 2)
-    top.wait_for("a-name")
+    top.wait_for("xample.test")
     top.resize(140, 40)
     text = top.wait_for("a-name-that-is-quite-long.example.test")
     assert "q quit" in text.splitlines()[-1] and len(text.splitlines()) == 40
