@@ -29,6 +29,7 @@
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
 #include "app/targets.h"
+#include "app/watchdog.h"
 #include "app/worker.h"
 #include "app/workers.h"
 #include "base/clock.h"
@@ -40,6 +41,7 @@
 #include "serve/worker.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
+#include "sys/service_manager.h"
 #include "telemetry/counters.h"
 
 namespace nxgate::app {
@@ -128,6 +130,7 @@ int failed(const Error& error) {
 int serve(const Options& options) {
   log::set_level(level_of(options.verbosity));
   std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more is no reason to end
+  sys::ServiceManager manager(sys::ServiceEnvironment::take());
   DiskFiles files;
   LoadedSettings loaded = load_settings(options, files);
   if (report(loaded)) return kFailure;
@@ -162,7 +165,7 @@ int serve(const Options& options) {
   if (auto dropped = sys::drop_privileges(user, keep); !dropped) return failed(dropped.error());
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_unreadable(reloader.watched(), user);
-  auto loop = MainLoop::create(reloader);
+  auto loop = MainLoop::create(reloader, manager);
   if (!loop) return failed(loop.error());
   if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
     return failed(up.error());
@@ -172,9 +175,17 @@ int serve(const Options& options) {
   workers.run();
   Panel panel({**loop, reloader, workers, shared, shared.hub, listeners, control});
   const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);
-  const std::string ready = fmt::format(
-      "ready: {} worker{}{}, {}", count, count == 1 ? "" : "s",
+  const std::string status = fmt::format(
+      "{} worker{}{}, {}", count, count == 1 ? "" : "s",
       listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", describe(listeners)), description);
+  const auto ready = [&] {
+    log::info("ready: {}", status);
+    manager.ready(status);
+  };
+  std::optional<Watchdog> watchdog;
+  if (const auto within = manager.watchdog()) {
+    watchdog.emplace((*loop)->loop(), *within / 2, workers, [&] { manager.alive(); });
+  }
   std::string reason;
   if (targets) {
     auto ended =
@@ -186,7 +197,7 @@ int serve(const Options& options) {
     }
     reason = *std::move(ended);
   } else {
-    log::info("{}", ready);
+    ready();
     reason = (*loop)->run();
   }
   workers.stop();

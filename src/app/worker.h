@@ -1,6 +1,7 @@
 // One thread that answers.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -61,6 +62,8 @@ class Worker {
   void run();
   /// Takes up what was published, soon, and not only at the next query. Any thread.
   void refresh();
+  /// Calls this when its turn comes. Any thread.
+  void ask(std::function<void()> answer);
   /// Serves at these sockets as well, soon. Any thread, like the next.
   void adopt(serve::OpenListener open);
   void abandon(const std::string& policy);

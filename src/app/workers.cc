@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -53,6 +54,10 @@ std::uint64_t Workers::total(telemetry::Counter counter) const noexcept {
 
 void Workers::refresh() {
   for (const auto& worker : workers_) worker->refresh();
+}
+
+void Workers::ask(const std::function<void()>& answer) {
+  for (const auto& worker : workers_) worker->ask(answer);
 }
 
 void Workers::adopt(serve::OpenListener open) {

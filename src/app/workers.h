@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ class Workers {
 
   /// All take up what was published.
   void refresh();
+
+  /// Has each thread call `answer` when its turn comes.
+  void ask(const std::function<void()>& answer);
 
   /// Hands an open listener to one of the threads, each in turn.
   void adopt(serve::OpenListener open);
