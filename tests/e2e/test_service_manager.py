@@ -141,3 +141,79 @@ def test_a_worker_that_is_stuck_ends_the_feeding(manager):
     finally:
         server.kill()
         server.communicate()
+
+
+def journal_stream(pipe):
+    status = os.fstat(pipe)
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+@pytest.fixture
+def journalled():
+    """Runs nxgate with the journal as its standard error until it is told to end; gives the lines."""
+    def run(arguments, until, ask=lambda: None, stream=journal_stream):
+        reading, writing = os.pipe()
+        with os.fdopen(reading, errors="replace") as lines:
+            server = subprocess.Popen([BINARY, *arguments], stderr=writing, stdout=subprocess.DEVNULL,
+                                      env={**os.environ, "JOURNAL_STREAM": stream(writing)})
+            os.close(writing)
+            seen = []
+            for line in lines:
+                seen.append(line.rstrip("\n"))
+                if re.search(until, line):
+                    ask()
+                    server.send_signal(signal.SIGTERM)
+            server.wait()
+        return seen
+
+    return run
+
+
+def test_the_journal_gets_priorities_and_no_time_of_ours(journalled, directory):
+    port = free_port()
+    config = directory / "nxgate.toml"
+    config.write_text(f"""[server]
+listen = ["127.0.0.1:{port}"]
+[upstreams.default]
+servers = ["127.0.0.1:1"]
+[policies.default]
+allow = ["x.test"]
+""")
+
+    def ask():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(within(5))
+            for name in ("denied.test", "x.test"):
+                client.sendto(make_query(name).to_wire(), ("127.0.0.1", port))
+                client.recv(4096)
+
+    lines = journalled(["serve", "-vv", "--config", config], "ready:", ask)
+    assert all(re.match(r"<[3467]>\S", line) for line in lines), lines
+    assert any(re.match("<6>ready: ", line) for line in lines)
+    assert any(re.match("<7>.*denied.test", line) for line in lines)
+    assert any(re.match("<6>stopped by SIGTERM", line) for line in lines)
+
+
+def test_the_journal_gets_faults_as_errors(journalled, directory):
+    config = directory / "nxgate.toml"
+    config.write_text("[nonsense")
+    (line,) = journalled(["serve", "--config", config], "never")
+    assert line.startswith(f"<3>{config}:1:10: ")
+    (line,) = journalled(["serve", "--listen", "192.0.2.1:53"], "never")
+    assert line.startswith("<3>192.0.2.1:53/udp: ")
+
+
+def test_what_is_no_journal_gets_the_time(journalled):
+    lines = journalled(["serve", "--listen", f"127.0.0.1:{free_port()}"], "ready:", stream=lambda _: "1:2")
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\S+ info ", line) for line in lines), lines
+
+
+@pytest.mark.parametrize("no_color, coloured", [("", True), ("1", False)])
+def test_no_color_is_honoured_on_a_terminal(no_color, coloured):
+    ours, theirs = os.openpty()
+    subprocess.run([BINARY, "serve", "--listen", "192.0.2.1:53"], stderr=theirs, check=False,
+                   env={**os.environ, "NO_COLOR": no_color, "TERM": "xterm"})
+    os.close(theirs)
+    written = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert "192.0.2.1:53" in written and ("\x1b[" in written) == coloured
