@@ -22,6 +22,7 @@
 #include "app/host_fences.h"
 #include "app/listeners.h"
 #include "app/main_loop.h"
+#include "app/openings.h"
 #include "app/options.h"
 #include "app/panel.h"
 #include "app/reloader.h"
@@ -39,6 +40,7 @@
 #include "serve/limits.h"
 #include "serve/server.h"
 #include "serve/worker.h"
+#include "sys/handed_sockets.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
 #include "sys/service_manager.h"
@@ -130,6 +132,9 @@ int failed(const Error& error) {
 int serve(const Options& options) {
   log::set_level(level_of(options.verbosity));
   std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more is no reason to end
+  // First of all: what we open ourselves must not be taken for a socket that was handed over.
+  auto handed = sys::take_handed_sockets(sys::ListenEnvironment::take());
+  if (!handed) return failed(handed.error());
   sys::ServiceManager manager(sys::ServiceEnvironment::take());
   DiskFiles files;
   LoadedSettings loaded = load_settings(options, files);
@@ -157,9 +162,11 @@ int serve(const Options& options) {
   Reloader reloader(options, files, std::move(loaded), keep, fences);
 
   Shared shared(reloader.snapshots(), limits, tcp, rate);
-  if (auto free = serve::probe_free(listeners); !free) return failed(free.error());
-  Workers workers(shared, listeners, count);
-  if (auto opened = workers.open(); !opened) return failed(opened.error());
+  auto openings = match(listeners, *std::move(handed), count);
+  if (!openings) return failed(openings.error());
+  if (auto free = serve::probe_free(listeners, openings->open); !free) return failed(free.error());
+  Workers workers(shared, *openings, count);
+  if (auto opened = workers.open(std::move(openings->open)); !opened) return failed(opened.error());
   auto sockets = open_control(control, user);
   if (!sockets) return failed(sockets.error());
   if (auto dropped = sys::drop_privileges(user, keep); !dropped) return failed(dropped.error());

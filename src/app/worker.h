@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -57,8 +58,10 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Opens the listeners; before root is dropped.
-  [[nodiscard]] Result<void> open() { return server_.start(); }
+  /// Opens the listeners, but for what is `given`; before root is dropped.
+  [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given) {
+    return server_.start(std::move(given));
+  }
   void run();
   /// Takes up what was published, soon, and not only at the next query. Any thread.
   void refresh();

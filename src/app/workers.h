@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/openings.h"
 #include "app/worker.h"
 #include "base/error.h"
 #include "serve/worker.h"
@@ -18,9 +19,10 @@ namespace nxgate::app {
 /// The threads and their counters, from opening the sockets to the last answer. Main thread.
 class Workers {
  public:
-  Workers(Shared& shared, const std::vector<serve::Listener>& listeners, std::size_t count);
+  Workers(Shared& shared, const Openings& openings, std::size_t count);
 
-  [[nodiscard]] Result<void> open();
+  /// The first worker takes what is open already.
+  [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given);
   void run();
   void stop();
 

@@ -1,8 +1,7 @@
 // What nxgate tells its operator, on standard error, one line a message.
 //
-// To systemd's journal, which has the time and colours of its own, a line is its priority and the
-// text:
-// `<4>text`. Otherwise it has both, colours only on a terminal and unless NO_COLOR is set.
+// To systemd's journal, which has times and colours of its own, a line is `<4>text`, with the priority
+// in front. Otherwise time and level are in front, coloured on a terminal unless NO_COLOR is set.
 #pragma once
 
 #include <cstdint>

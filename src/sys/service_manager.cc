@@ -1,11 +1,9 @@
 #include "sys/service_manager.h"
 
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <expected>
 #include <optional>
@@ -25,6 +23,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "sys/descriptor.h"
+#include "sys/environment.h"
 
 namespace nxgate::sys {
 namespace {
@@ -32,28 +31,12 @@ namespace {
 /// Only a manager that hangs lets its queue fill up; one that never hears `READY=1` would end us.
 constexpr Milliseconds kPatience{100};
 
-std::string taken_variable(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
-  std::string text = value == nullptr ? "" : value;
-  ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
-  return text;
-}
-
-template <class Number>
-std::optional<Number> number(const std::string& text) {
-  Number value{};
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return value;
-}
-
 std::optional<std::chrono::microseconds> watchdog_of(const ServiceEnvironment& asked) {
   if (asked.watchdog_usec.empty()) return std::nullopt;
-  if (!asked.watchdog_pid.empty() && number<pid_t>(asked.watchdog_pid) != ::getpid()) {
+  if (!asked.watchdog_pid.empty() && to_number<pid_t>(asked.watchdog_pid) != ::getpid()) {
     return std::nullopt;
   }
-  const auto microseconds = number<std::int64_t>(asked.watchdog_usec);
+  const auto microseconds = to_number<std::int64_t>(asked.watchdog_usec);
   if (!microseconds || *microseconds <= 0) {
     log::warning("WATCHDOG_USEC is '{}', no number of microseconds: no watchdog is fed",
                  asked.watchdog_usec);
@@ -83,9 +66,9 @@ Result<Descriptor> connected_to(const std::string& name) {
 }  // namespace
 
 ServiceEnvironment ServiceEnvironment::take() {
-  return {.socket = taken_variable("NOTIFY_SOCKET"),
-          .watchdog_usec = taken_variable("WATCHDOG_USEC"),
-          .watchdog_pid = taken_variable("WATCHDOG_PID")};
+  return {.socket = take_variable("NOTIFY_SOCKET"),
+          .watchdog_usec = take_variable("WATCHDOG_USEC"),
+          .watchdog_pid = take_variable("WATCHDOG_PID")};
 }
 
 ServiceManager::ServiceManager(const ServiceEnvironment& asked) {

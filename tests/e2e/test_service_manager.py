@@ -1,14 +1,16 @@
 """nxgate as a service: what it tells systemd, and what the journal gets."""
+import json
 import os
 import re
 import signal
 import socket
+import shutil
 import subprocess
 import time
 
 import pytest
 from harness.manager import Manager
-from harness.nxgate import BINARY, addresses, free_port, make_query, rcode
+from harness.nxgate import BINARY, ROOT, addresses, free_port, make_query
 from harness.timing import wait_for, within
 
 CONFIG = """[server]
@@ -217,3 +219,136 @@ def test_no_color_is_honoured_on_a_terminal(no_color, coloured):
     written = os.read(ours, 4096).decode()
     os.close(ours)
     assert "192.0.2.1:53" in written and ("\x1b[" in written) == coloured
+
+
+#: Binds what it is told, then becomes an unprivileged nxgate with the sockets from descriptor 3 on.
+LAUNCHER = """
+import fcntl, json, os, socket, sys
+told, command = json.loads(sys.argv[1]), sys.argv[2:]
+sockets = []
+for kind, address, port, reuse in told["sockets"]:
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                         socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
+    if reuse:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if told["interface"]:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, told["interface"].encode())
+    made.bind((address, port))
+    sockets.append(made)
+kept = [fcntl.fcntl(each.fileno(), fcntl.F_DUPFD, 100) for each in sockets]
+for number, descriptor in enumerate(kept, 3):
+    os.dup2(descriptor, number)
+    os.close(descriptor)
+if told["user"]:
+    os.setgroups([])
+    os.setgid(told["user"])
+    os.setuid(told["user"])
+os.environ.update(LISTEN_FDS=str(len(kept)), LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=told["names"])
+os.execv(command[0], command)
+"""
+NOBODY = 65534
+BOTH = (("udp", "127.0.0.1", 53), ("tcp", "127.0.0.1", 53))
+
+
+def launcher(sockets, user=NOBODY, names="dns.socket", interface="", reuse=False):
+    """The command in front of nxgate's that hands these over."""
+    told = {"sockets": [(*each, reuse) for each in sockets], "user": user, "names": names,
+            "interface": interface}
+    return ["/usr/bin/python3", "-c", LAUNCHER, json.dumps(told)]
+
+
+@pytest.fixture
+def activated(nxgate, namespace):
+    """Starts nxgate in a namespace of its own, with sockets that were bound for it."""
+    def start(sockets=BOTH, listen=("127.0.0.1:53",), arguments=(), **options):
+        return nxgate("--record", "db.test A 10.0.0.5", *arguments, namespace=namespace("activated"),
+                      port=53, listen=list(listen), wrapper=launcher(sockets, **options))
+
+    return start
+
+
+def ask_inside(server, qname="db.test", address="127.0.0.1", **options):
+    return server.namespace.call(
+        lambda: addresses(server.ask(make_query(qname), address=address, timeout=within(5), **options)))
+
+
+def sockets_of(server):
+    """(protocol, local address) of every UDP and listening TCP socket in its namespace."""
+    lines = server.namespace.run("ss", "-Hlntu").stdout.splitlines()
+    return sorted((line.split()[0], line.split()[4]) for line in lines)
+
+
+def test_handed_sockets_are_served_by_a_user_who_could_not_bind_them(activated):
+    server = activated(arguments=["--workers", "2"])
+    assert ask_inside(server) == ask_inside(server, tcp=True) == ["10.0.0.5"]
+    assert sockets_of(server) == [("tcp", "127.0.0.1:53"), ("udp", "127.0.0.1:53")]
+    (line,) = [line for line in server.log if "one worker" in line]
+    assert "127.0.0.1:53" in line
+    for _ in range(50):
+        assert ask_inside(server) == ["10.0.0.5"]
+
+
+def test_what_was_not_handed_over_is_opened_as_always(activated):
+    server = activated(sockets=BOTH[:1], user=None, listen=["127.0.0.1:53", "127.0.0.2:53"],
+                       arguments=["--workers", "1"])
+    for address in ("127.0.0.1", "127.0.0.2"):
+        assert ask_inside(server, address=address) == ["10.0.0.5"]
+        assert ask_inside(server, address=address, tcp=True) == ["10.0.0.5"]
+    assert len(sockets_of(server)) == 4
+
+
+def test_a_wildcard_that_was_handed_over_answers_from_the_address_asked(activated):
+    server = activated(sockets=[("udp", "0.0.0.0", 53), ("tcp", "0.0.0.0", 53)], listen=["0.0.0.0:53"])
+    for address in ("127.0.0.1", "127.0.0.9"):
+        assert ask_inside(server, address=address) == ["10.0.0.5"]
+
+
+def test_an_interface_is_matched_by_its_name(activated):
+    server = activated(sockets=[("udp", "0.0.0.0", 53), ("tcp", "0.0.0.0", 53)], user=None, listen=["lo:53"], interface="lo")
+    assert ask_inside(server) == ask_inside(server, tcp=True) == ["10.0.0.5"]
+
+
+def test_shared_sockets_are_joined_by_those_of_the_other_workers(activated):
+    server = activated(reuse=True, user=None, arguments=["--workers", "3", "--user", "root"])
+    assert sockets_of(server) == [("tcp", "127.0.0.1:53")] * 3 + [("udp", "127.0.0.1:53")] * 3
+    assert "one worker" not in server.log_text()
+    for _ in range(50):
+        assert ask_inside(server) == ["10.0.0.5"]
+
+
+def test_a_shared_socket_of_another_user_has_one_worker(activated):
+    server = activated(reuse=True, arguments=["--workers", "3"])
+    assert len(sockets_of(server)) == 2 and "one worker" in server.log_text()
+    assert ask_inside(server) == ["10.0.0.5"]
+
+
+@pytest.mark.parametrize("sockets, words", [
+    ([*BOTH, ("udp", "127.0.0.1", 54)], ["socket 5 (c), 127.0.0.1:54/udp", "127.0.0.1:53"]),
+    ([("udp", "0.0.0.0", 53)], ["socket 3 (a), 0.0.0.0:53/udp", "for no listener"]),
+    ([("udp", "::", 53)], ["socket 3 (a), [::]:53/udp", "BindIPv6Only=ipv6-only"]),
+    ([("tcp", "127.0.0.1", 54)], ["socket 3 (a), 127.0.0.1:54/tcp", "for no listener"])])
+def test_a_socket_for_no_listener_is_refused_by_name(namespace, sockets, words):
+    done = namespace("activated").run(*launcher(sockets, names="a:b:c"), BINARY, "serve", "--listen",
+                                      "127.0.0.1:53")
+    assert done.returncode == 1
+    assert all(each in done.stderr for each in words), done.stderr
+    assert "handed over by the service manager" in done.stderr
+
+
+def test_sockets_for_another_process_are_left_alone(nxgate):
+    environment = {"LISTEN_FDS": "2", "LISTEN_PID": "1"}
+    assert addresses(nxgate(config=CONFIG, environment=environment).query("db.test")) == ["10.0.0.5"]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
+@pytest.mark.parametrize("unit", ["nxgate.service", "nxgate.socket"])
+def test_the_example_units_hold(directory, unit):
+    """As installed, but for the place of the program."""
+    for each in ("nxgate.service", "nxgate.socket"):
+        text = (ROOT / "examples" / each).read_text()
+        (directory / each).write_text(text.replace("/usr/local/bin/nxgate", BINARY))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", directory / unit],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    ours = [line for line in done.stderr.splitlines() if "nxgate" in line]
+    assert not ours, done.stderr
