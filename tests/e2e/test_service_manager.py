@@ -223,9 +223,12 @@ def test_no_color_is_honoured_on_a_terminal(no_color, coloured):
 
 #: Binds what it is told, then becomes an unprivileged nxgate with the sockets from descriptor 3 on.
 LAUNCHER = """
-import fcntl, json, os, socket, sys
+import ctypes, fcntl, json, os, socket, sys
 told, command = json.loads(sys.argv[1]), sys.argv[2:]
 sockets = []
+home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+if told["inside"]:
+    assert ctypes.CDLL(None).setns(os.open(told["inside"], os.O_RDONLY | os.O_CLOEXEC), 0) == 0
 for kind, address, port, reuse in told["sockets"]:
     made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
                          socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
@@ -235,6 +238,7 @@ for kind, address, port, reuse in told["sockets"]:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, told["interface"].encode())
     made.bind((address, port))
     sockets.append(made)
+assert ctypes.CDLL(None).setns(home, 0) == 0
 kept = [fcntl.fcntl(each.fileno(), fcntl.F_DUPFD, 100) for each in sockets]
 for number, descriptor in enumerate(kept, 3):
     os.dup2(descriptor, number)
@@ -250,10 +254,10 @@ NOBODY = 65534
 BOTH = (("udp", "127.0.0.1", 53), ("tcp", "127.0.0.1", 53))
 
 
-def launcher(sockets, user=NOBODY, names="dns.socket", interface="", reuse=False):
+def launcher(sockets, user=NOBODY, names="dns.socket", interface="", reuse=False, inside=None):
     """The command in front of nxgate's that hands these over."""
     told = {"sockets": [(*each, reuse) for each in sockets], "user": user, "names": names,
-            "interface": interface}
+            "interface": interface, "inside": inside}
     return ["/usr/bin/python3", "-c", LAUNCHER, json.dumps(told)]
 
 
@@ -320,6 +324,15 @@ def test_a_shared_socket_of_another_user_has_one_worker(activated):
     server = activated(reuse=True, arguments=["--workers", "3"])
     assert len(sockets_of(server)) == 2 and "one worker" in server.log_text()
     assert ask_inside(server) == ["10.0.0.5"]
+
+
+def test_a_socket_inside_another_namespace_is_served_there_and_nowhere_else(activated, namespace):
+    box = namespace("box")
+    server = activated(inside=box.path, reuse=True, user=None, arguments=["--workers", "2"])
+    assert sockets_of(server) == []
+    server.namespace = box
+    assert sockets_of(server) == [("tcp", "127.0.0.1:53"), ("udp", "127.0.0.1:53")]
+    assert ask_inside(server) == ask_inside(server, tcp=True) == ["10.0.0.5"]
 
 
 @pytest.mark.parametrize("sockets, words", [
