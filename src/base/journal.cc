@@ -1,7 +1,7 @@
 #include "base/journal.h"
 
 #include <charconv>
-#include <string_view>
+#include <string>
 #include <system_error>
 
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 
 namespace nxgate {
 
-bool is_journal(int descriptor, std::string_view journal_stream) noexcept {
+bool is_journal(int descriptor, const std::string& journal_stream) noexcept {
   struct stat status{};
   if (::fstat(descriptor, &status) != 0) return false;
   dev_t device{};

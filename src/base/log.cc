@@ -46,7 +46,7 @@ spdlog::sink_ptr make_sink(bool journal) {
 
 struct State {
   std::atomic<Level> level{Level::kInfo};
-  const bool journal = is_journal(STDERR_FILENO, variable("JOURNAL_STREAM"));
+  const bool journal = is_journal(STDERR_FILENO, std::string(variable("JOURNAL_STREAM")));
   spdlog::logger logger{"nxgate", make_sink(journal)};
   std::mutex mutex;
   std::map<std::string, Repeated, std::less<>> repeated;

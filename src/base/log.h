@@ -1,7 +1,8 @@
 // What nxgate tells its operator, on standard error, one line a message.
 //
-// To systemd's journal, which has times and colours of its own, a line is `<4>text`, with the priority
-// in front. Otherwise time and level are in front, coloured on a terminal unless NO_COLOR is set.
+// To systemd's journal, which has times and colours of its own, a line is `<4>text`, with the
+// priority in front. Otherwise time and level are in front, coloured on a terminal unless NO_COLOR
+// is set.
 #pragma once
 
 #include <cstdint>

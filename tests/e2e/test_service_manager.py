@@ -75,6 +75,18 @@ def test_a_refused_reload_ends_too_and_says_so(nxgate, manager):
     assert ready["STATUS"] == "generation 2"
 
 
+def test_attaching_is_ready_once_it_is_attached(nxgate, manager, namespace):
+    listening, inside = manager(), namespace("app")
+    server = nxgate("--netns", inside.path, "--record", "db.test A 10.0.0.5", command="attach", listen=[],
+                    wait=False, environment=listening.environment)
+    told(listening, "READY")
+    assert "db.test" in inside.run("dig", "+noall", "+answer", "@192.0.2.53", "db.test").stdout
+    server.process.send_signal(signal.SIGHUP)
+    told(listening, "RELOADING", "READY")
+    server.stop()
+    told(listening, "STOPPING")
+
+
 def test_a_start_that_fails_is_never_ready(nxgate, manager):
     listening = manager()
     done = subprocess.run([BINARY, "serve", "--listen", "192.0.2.1:53"], capture_output=True, text=True,
