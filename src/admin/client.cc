@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <expected>
 #include <functional>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +25,7 @@
 #include <boost/none.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
 #include "admin/target.h"
@@ -63,7 +66,9 @@ Error connect_error(const std::string& socket, const error_code& error) {
 /// A connection on which one question is asked.
 class Connection {
  public:
-  explicit Connection(const std::string& path) : path_(path) { parser_.body_limit(boost::none); }
+  Connection(const std::string& path, std::stop_token stop) : path_(path), stop_(std::move(stop)) {
+    parser_.body_limit(boost::none);
+  }
 
   Result<void> ask(const std::string& method, const Target& target, const std::string& body) {
     if (path_.size() >= sizeof(sockaddr_un::sun_path)) {
@@ -72,6 +77,7 @@ class Connection {
     error_code error;
     socket_.connect(stream_protocol::endpoint(path_), error);
     if (error) return std::unexpected(connect_error(path_, error));
+    on_stop_.emplace(stop_, ShutDown{socket_.native_handle()});
     http::request<http::string_body> request;
     request.method_string(method);
     request.target(to_string(target));
@@ -104,15 +110,23 @@ class Connection {
   [[nodiscard]] unsigned status() const { return parser_.get().result_int(); }
 
  private:
+  /// Ends what another thread waits for.
+  struct ShutDown {
+    int descriptor;
+    void operator()() const noexcept { ::shutdown(descriptor, SHUT_RDWR); }
+  };
+
   Result<void> broken(const error_code& error) const {
     return fail(fmt::format("nxgate at {} broke off: {}", path_, error.message()));
   }
 
   const std::string& path_;
+  std::stop_token stop_;
   asio::io_context loop_{1};
   stream_protocol::socket socket_{loop_};
   beast::flat_buffer buffer_;
   http::response_parser<http::string_body> parser_;
+  std::optional<std::stop_callback<ShutDown>> on_stop_;  // gone before the socket is
 };
 
 /// Cuts whole lines from the front; false once `take` wants no more.
@@ -130,8 +144,8 @@ bool take_lines(std::string& text, const std::function<bool(std::string_view)>& 
 }  // namespace
 
 Result<Answer> ask(const std::string& socket, const std::string& method, const Target& target,
-                   const std::string& body) {
-  Connection connection(socket);
+                   const std::string& body, const std::stop_token& stop) {
+  Connection connection(socket, stop);
   if (auto asked = connection.ask(method, target, body); !asked) {
     return std::unexpected(asked.error());
   }
@@ -141,8 +155,9 @@ Result<Answer> ask(const std::string& socket, const std::string& method, const T
 }
 
 Result<Answer> listen(const std::string& socket, const Target& target,
-                      const std::function<bool(std::string_view)>& take) {
-  Connection connection(socket);
+                      const std::function<bool(std::string_view)>& take,
+                      const std::stop_token& stop) {
+  Connection connection(socket, stop);
   if (auto asked = connection.ask("GET", target, {}); !asked) {
     return std::unexpected(asked.error());
   }

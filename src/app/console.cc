@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -16,6 +15,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "admin/fields.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/escape.h"
@@ -23,35 +23,12 @@
 namespace nxgate::app {
 
 namespace json = boost::json;
+using admin::list_of;
+using admin::number_of;
+using admin::part_of;
+using admin::text_of;
 
 namespace {
-
-/// A member as text; `-` if it isn't there.
-std::string text_of(const json::object& object, std::string_view key) {
-  const json::value* const value = object.if_contains(key);
-  if (value == nullptr) return "-";
-  if (value->is_string()) return escaped(std::string_view(value->get_string()));
-  if (value->is_double()) return fmt::format("{:.1f}", value->get_double());
-  return json::serialize(*value);
-}
-
-double number_of(const json::object& object, std::string_view key) {
-  const json::value* const value = object.if_contains(key);
-  if (value == nullptr || !value->is_number()) return 0;
-  return value->to_number<double>();
-}
-
-const json::array& list_of(const json::object& object, std::string_view key) {
-  static const json::array kNone;
-  const json::value* const value = object.if_contains(key);
-  return value == nullptr || !value->is_array() ? kNone : value->get_array();
-}
-
-const json::object& part_of(const json::object& object, std::string_view key) {
-  static const json::object kNone;
-  const json::value* const value = object.if_contains(key);
-  return value == nullptr || !value->is_object() ? kNone : value->get_object();
-}
 
 std::string line(std::string_view what, std::string_view value) {
   return fmt::format("{:<12}{}\n", what, value);
@@ -197,6 +174,33 @@ std::string reloaded_text(const json::object& answer) {
 
 std::string flushed_text(const json::object& answer) {
   return fmt::format("{} answer(s) forgotten\n", text_of(answer, "flushed"));
+}
+
+std::string learnt_text(const json::object& policy) {
+  const bool active = policy.contains("active") && policy.at("active").get_bool();
+  const bool denies = policy.contains("denies") && policy.at("denies").get_bool();
+  std::string text = fmt::format("policy {}: {}, {} name(s) recorded\n", text_of(policy, "policy"),
+                                 !active  ? "not being learnt"
+                                 : denies ? "being learnt, and enforced"
+                                          : "being learnt, everything resolves",
+                                 text_of(policy, "names"));
+  if (policy.contains("note")) text += fmt::format("note: {}\n", text_of(policy, "note"));
+  return text;
+}
+
+std::string learning_text(const json::object& answer) {
+  std::string text;
+  for (const json::value& each : list_of(answer, "policies"))
+    text += learnt_text(each.get_object());
+  return text.empty() ? "nothing is being learnt; `nxgate learn start` begins\n" : text;
+}
+
+std::string list_text(const json::object& proposal) {
+  return proposal.at("list").get_string().c_str();
+}
+
+std::string diff_text(const json::object& proposal) {
+  return proposal.at("diff").get_string().c_str();
 }
 
 std::string event_text(std::string_view line, bool colour) {

@@ -24,6 +24,11 @@ namespace nxgate::app {
 [[nodiscard]] std::string reloaded_text(const boost::json::object& answer);
 [[nodiscard]] std::string flushed_text(const boost::json::object& answer);
 
+[[nodiscard]] std::string learning_text(const boost::json::object& answer);
+[[nodiscard]] std::string learnt_text(const boost::json::object& policy);
+[[nodiscard]] std::string list_text(const boost::json::object& proposal);
+[[nodiscard]] std::string diff_text(const boost::json::object& proposal);
+
 /// A line of `watch` from a line of JSON.
 [[nodiscard]] std::string event_text(std::string_view line, bool colour);
 

@@ -31,9 +31,10 @@ MainLoop::MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWa
       manager_(manager),
       watch_(std::move(watch)),
       watched_(reloader.watched()),
-      signals_(loop_, SIGTERM, SIGINT, SIGHUP),
+      signals_(loop_),
       changes_(loop_, watch_.descriptor()),
       settle_(loop_) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(signal);
   watch_.watch(watched_);
   await_signal();
   await_change();
@@ -55,6 +56,10 @@ void MainLoop::end(std::string reason) {
 void MainLoop::await_signal() {
   signals_.async_wait([this](const error_code& error, int signal) {
     if (error) return;
+    if (signal == SIGUSR1) {
+      rotate_();
+      return await_signal();
+    }
     if (signal != SIGHUP) {
       return end(signal == SIGTERM ? "SIGTERM" : "SIGINT");
     }

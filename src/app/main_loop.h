@@ -19,7 +19,8 @@
 
 namespace nxgate::app {
 
-/// Reloads on SIGHUP and when a watched file changed; ends on SIGTERM or SIGINT.
+/// Reloads on SIGHUP and when a watched file changed; ends on SIGTERM or SIGINT; SIGUSR1 means that
+/// logs were rotated.
 class MainLoop {
  public:
   /// From here on the signals are ours. `manager` is told of reloads and of the end.
@@ -41,6 +42,8 @@ class MainLoop {
   void changed() const {
     for (const auto& action : after_reload_) action();
   }
+  /// Calls this for SIGUSR1.
+  void on_rotation(std::function<void()> action) { rotate_ = std::move(action); }
   /// Calls this as well after every reload that was taken up.
   void after_reload(std::function<void()> action) { after_reload_.push_back(std::move(action)); }
 
@@ -60,6 +63,7 @@ class MainLoop {
   boost::asio::steady_timer settle_;
   std::string reason_;
   std::vector<std::function<void()>> after_reload_;
+  std::function<void()> rotate_ = [] {};
 };
 
 }  // namespace nxgate::app

@@ -185,6 +185,8 @@ std::string exposition(const Running& running, std::size_t attachments, Expositi
   gauge("nxgate_watchers", "Readers of queries as they are answered.", running.hub.taps());
   out.counter("nxgate_events_dropped", "Events that a reader of queries was too slow for.");
   out.sample(static_cast<double>(running.hub.dropped()));
+  out.counter("nxgate_query_log_lost_lines", "Lines of the query log that could not be written.");
+  out.sample(running.query_log == nullptr ? 0 : static_cast<double>(running.query_log->lost()));
   return out.finish();
 }
 

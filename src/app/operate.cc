@@ -13,13 +13,16 @@
 #include <boost/json/serialize.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include "admin/client.h"
+#include "admin/fields.h"
 #include "admin/target.h"
 #include "app/console.h"
 #include "app/options.h"
 #include "base/error.h"
 #include "config/settings.h"
+#include "top/top.h"
 
 namespace nxgate::app {
 
@@ -48,16 +51,6 @@ std::string socket_of(const Options& options) {
 int failed(std::string_view text) {
   fmt::print(stderr, "nxgate: {}\n", text);
   return kFailure;
-}
-
-/// What a refusal says.
-std::string error_in(const admin::Answer& answer) {
-  boost::system::error_code error;
-  const json::value value = json::parse(answer.body, error);
-  const json::object* const object = error ? nullptr : value.if_object();
-  const json::value* const text = object == nullptr ? nullptr : object->if_contains("error");
-  if (text != nullptr && text->is_string()) return text->get_string().c_str();
-  return fmt::format("the server answers {}: {}", answer.status, answer.body);
 }
 
 std::string rule_body(const Options& options, std::string_view action) {
@@ -92,6 +85,7 @@ constexpr Plain kPlain[] = {
     {Command::kReload, "POST", "/v1/reload", reloaded_text},
     {Command::kAttachments, "GET", "/v1/attachments", attachments_text},
     {Command::kHealth, "GET", "/v1/health", health_text},
+    {Command::kLearn, "GET", "/v1/learn", learning_text},
 };
 
 Inquiry flush_inquiry(const Options& options) {
@@ -106,11 +100,28 @@ Inquiry explain_inquiry(const Options& options) {
   return inquiry;
 }
 
+Inquiry learn_inquiry(const Options& options, std::string_view action) {
+  json::object wish{{"action", action}, {"policy", options.policy}};
+  if (options.denied) wish["deny"] = true;
+  return {"POST", {"/v1/learn", {}}, json::serialize(wish), learnt_text};
+}
+
+Inquiry proposal_inquiry(const Options& options) {
+  return {"GET",
+          {"/v1/learn/proposal", {{"policy", options.policy}}},
+          {},
+          options.diff ? diff_text : list_text};
+}
+
 Inquiry inquiry_of(const Options& options) {
   if (options.command == Command::kAllow) return rule_inquiry(options, "allow");
   if (options.command == Command::kDeny) return rule_inquiry(options, "deny");
   if (options.command == Command::kFlush) return flush_inquiry(options);
   if (options.command == Command::kExplain) return explain_inquiry(options);
+  if (options.command == Command::kLearnStart) return learn_inquiry(options, "start");
+  if (options.command == Command::kLearnStop) return learn_inquiry(options, "stop");
+  if (options.command == Command::kLearnForget) return learn_inquiry(options, "forget");
+  if (options.command == Command::kLearnPropose) return proposal_inquiry(options);
   const Plain& plain = *std::ranges::find(kPlain, options.command, &Plain::command);
   return {plain.method, {plain.path, {}}, {}, plain.text};
 }
@@ -119,7 +130,7 @@ int ask(const Options& options) {
   const Inquiry inquiry = inquiry_of(options);
   const auto answer = admin::ask(socket_of(options), inquiry.method, inquiry.target, inquiry.body);
   if (!answer) return failed(answer.error().message);
-  if (answer->status != kOk) return failed(error_in(*answer));
+  if (answer->status != kOk) return failed(admin::error_in(*answer));
   boost::system::error_code error;
   const json::value value = json::parse(answer->body, error);
   if (error || !value.is_object()) return failed("the server's answer is no JSON");
@@ -144,8 +155,17 @@ int watch(const Options& options) {
     return std::fflush(stdout) == 0 && (options.count == 0 || --left > 0);
   });
   if (!answer) return failed(answer.error().message);
-  if (answer->status != kOk) return failed(error_in(*answer));
+  if (answer->status != kOk) return failed(admin::error_in(*answer));
   return kSuccess;
+}
+
+int show_top(const Options& options) {
+  if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) {
+    fmt::print(stderr, "nxgate top needs a terminal; nxgate watch --json is for pipes\n");
+    return kFailure;
+  }
+  const auto ended = top::show(socket_of(options), wants_colour(stdout));
+  return ended ? kSuccess : failed(ended.error().message);
 }
 
 int print_metrics(const Options& options) {
@@ -159,6 +179,7 @@ int print_metrics(const Options& options) {
 
 int operate(const Options& options) {
   if (options.command == Command::kWatch) return watch(options);
+  if (options.command == Command::kTop) return show_top(options);
   if (options.command == Command::kMetrics) return print_metrics(options);
   return ask(options);
 }

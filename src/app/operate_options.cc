@@ -10,10 +10,14 @@
 namespace nxgate::app {
 namespace {
 
-void add_asking(CLI::App& command, Options& options) {
+void add_server(CLI::App& command, Options& options) {
   add_control_option(command, options,
                      "The server's control socket (default: NXGATE_CONTROL, else "
                      "/run/nxgate/control.sock)");
+}
+
+void add_asking(CLI::App& command, Options& options) {
+  add_server(command, options);
   command.add_flag("--json", options.json, "Print JSON");
 }
 
@@ -66,6 +70,7 @@ void add_watch(CLI::App& command, Options& options) {
   add_asking(command, options);
 }
 
+void add_top(CLI::App& command, Options& options) { add_server(command, options); }
 void add_allow(CLI::App& command, Options& options) { add_rule_options(command, options); }
 void add_deny(CLI::App& command, Options& options) { add_rule_options(command, options); }
 void add_rules(CLI::App& command, Options& options) { add_asking(command, options); }
@@ -79,5 +84,24 @@ void add_flush(CLI::App& command, Options& options) {
 void add_attachments(CLI::App& command, Options& options) { add_asking(command, options); }
 void add_health(CLI::App& command, Options& options) { add_asking(command, options); }
 void add_metrics(CLI::App& command, Options& options) { add_asking(command, options); }
+
+void add_learn(CLI::App& command, Options& options) { add_asking(command, options); }
+
+void add_learn_start(CLI::App& command, Options& options) {
+  add_policy(command, options);
+  command.add_flag("--deny", options.denied, "Enforce the policy meanwhile");
+  add_asking(command, options);
+}
+
+void add_learn_stop(CLI::App& command, Options& options) {
+  add_policy(command, options);
+  add_asking(command, options);
+}
+
+void add_learn_propose(CLI::App& command, Options& options) {
+  add_policy(command, options);
+  command.add_flag("--diff", options.diff, "Show what would change in the policy's rules");
+  add_asking(command, options);
+}
 
 }  // namespace nxgate::app

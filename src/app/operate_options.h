@@ -11,6 +11,7 @@ void add_control_option(CLI::App& command, Options& options, const char* help);
 
 void add_status(CLI::App& command, Options& options);
 void add_watch(CLI::App& command, Options& options);
+void add_top(CLI::App& command, Options& options);
 void add_allow(CLI::App& command, Options& options);
 void add_deny(CLI::App& command, Options& options);
 void add_rules(CLI::App& command, Options& options);
@@ -19,5 +20,9 @@ void add_flush(CLI::App& command, Options& options);
 void add_attachments(CLI::App& command, Options& options);
 void add_health(CLI::App& command, Options& options);
 void add_metrics(CLI::App& command, Options& options);
+void add_learn(CLI::App& command, Options& options);
+void add_learn_start(CLI::App& command, Options& options);
+void add_learn_stop(CLI::App& command, Options& options);
+void add_learn_propose(CLI::App& command, Options& options);
 
 }  // namespace nxgate::app

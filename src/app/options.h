@@ -25,6 +25,7 @@ enum class Command : std::uint8_t {
   kExplain,
   kStatus,
   kWatch,
+  kTop,
   kAllow,
   kDeny,
   kRules,
@@ -33,6 +34,11 @@ enum class Command : std::uint8_t {
   kAttachments,
   kHealth,
   kMetrics,
+  kLearn,
+  kLearnStart,
+  kLearnStop,
+  kLearnForget,
+  kLearnPropose,
   kRuntime,  ///< what the installed wrapper runs
   kHook,     ///< what the runtime runs before a container starts
   kCompletion,
@@ -120,6 +126,7 @@ struct Options {
   std::string why;
   bool save = false;
   bool remove = false;
+  bool diff = false;
 };
 
 /// Nothing is to be done but to print this and end.

@@ -61,7 +61,13 @@ json::object describe_server(const engine::UpstreamServer& server, forward::Serv
 }  // namespace
 
 Panel::Panel(const Running& running)
-    : running_(running), rates_(running.loop.loop(), running.workers), ends_(running.loop.loop()) {}
+    : running_(running),
+      rates_(running.loop.loop(), running.workers),
+      ends_(running.loop.loop()),
+      learner_(running.loop.loop(), running.reloader, running.hub, running.settings.state,
+               [this] { amended(); }) {
+  learner_.resume();
+}
 
 const std::vector<Panel::Path>& Panel::paths() {
   static const std::vector<Path> kPaths{
@@ -75,6 +81,9 @@ const std::vector<Panel::Path>& Panel::paths() {
       {"DELETE", "/v1/rules", &Panel::remove_rule},
       {"POST", "/v1/reload", &Panel::reload},
       {"POST", "/v1/flush", &Panel::flush},
+      {"GET", "/v1/learn", &Panel::learning},
+      {"POST", "/v1/learn", &Panel::learn},
+      {"GET", "/v1/learn/proposal", &Panel::proposal},
       {"GET", "/metrics", &Panel::metrics},
   };
   return kPaths;

@@ -14,6 +14,7 @@
 #include "admin/control.h"
 #include "app/amendments.h"
 #include "app/attachments.h"
+#include "app/learner.h"
 #include "app/main_loop.h"
 #include "app/rates.h"
 #include "app/reloader.h"
@@ -21,6 +22,7 @@
 #include "app/workers.h"
 #include "config/settings.h"
 #include "observe/hub.h"
+#include "observe/query_log.h"
 #include "serve/worker.h"
 
 namespace nxgate::app {
@@ -34,6 +36,7 @@ struct Running {
   observe::Hub& hub;
   const std::vector<serve::Listener>& listeners;
   const config::ControlSettings& settings;
+  const observe::QueryLog* query_log = nullptr;  ///< null for none
 };
 
 /// Answers each path of docs/openapi.json by one function. Main thread.
@@ -66,6 +69,9 @@ class Panel final : public admin::Control {
   admin::Reply reload(const admin::Request& request);
   admin::Reply flush(const admin::Request& request);
   admin::Reply metrics(const admin::Request& request);
+  admin::Reply learning(const admin::Request& request);
+  admin::Reply learn(const admin::Request& request);
+  admin::Reply proposal(const admin::Request& request);
 
   [[nodiscard]] std::string contradiction(const std::string& policy,
                                           const policy::Rule& added) const;
@@ -77,6 +83,7 @@ class Panel final : public admin::Control {
   Rates rates_;
   const Amendment::Time started_ = std::chrono::system_clock::now();
   boost::asio::steady_timer ends_;
+  Learner learner_;
 };
 
 /// Metrics and nothing else, for those who read them over TCP.

@@ -21,4 +21,7 @@ namespace nxgate::app {
           .body = boost::json::serialize(boost::json::object{{"error", error}}) + '\n'};
 }
 
+/// The name of who asks.
+[[nodiscard]] std::string user_name(const admin::Peer& peer);
+
 }  // namespace nxgate::app

@@ -40,17 +40,6 @@ using Time = Amendment::Time;
 
 namespace {
 
-std::string user_name(const admin::Peer& peer) {
-  if (!peer.known) return "somebody";
-  std::vector<char> text(16384);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(peer.user, &entry, text.data(), text.size(), &found) == 0 && found != nullptr) {
-    return found->pw_name;
-  }
-  return fmt::format("user {}", peer.user);
-}
-
 std::string time_text(Time at) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
                      fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
@@ -138,6 +127,17 @@ Result<Amendment> amendment_of(const Wish& wish, const admin::Peer& peer) {
 }
 
 }  // namespace
+
+std::string user_name(const admin::Peer& peer) {
+  if (!peer.known) return "somebody";
+  std::vector<char> text(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(peer.user, &entry, text.data(), text.size(), &found) == 0 && found != nullptr) {
+    return found->pw_name;
+  }
+  return fmt::format("user {}", peer.user);
+}
 
 Reply Panel::rules(const Request&) {
   json::array all;

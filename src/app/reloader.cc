@@ -41,6 +41,7 @@ config::Settings sealed_part(const config::Settings& settings) {
   part.cache = settings.cache;
   part.docker = settings.docker;
   part.control = settings.control;
+  part.query_log = settings.query_log;
   return part;
 }
 

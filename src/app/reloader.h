@@ -53,6 +53,10 @@ class Reloader {
   [[nodiscard]] Amendments& amendments() noexcept { return amendments_; }
   void amended() { publish(enforced()); }
 
+  /// What the configuration alone says.
+  [[nodiscard]] const std::shared_ptr<const engine::Snapshot>& configured() const noexcept {
+    return bare_;
+  }
   [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
   struct Reloads {
     std::uint32_t taken = 0;

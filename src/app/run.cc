@@ -110,6 +110,7 @@ int run(const Options& options) {
       return explain_question(options);
     case Command::kStatus:
     case Command::kWatch:
+    case Command::kTop:
     case Command::kAllow:
     case Command::kDeny:
     case Command::kRules:
@@ -118,6 +119,11 @@ int run(const Options& options) {
     case Command::kAttachments:
     case Command::kHealth:
     case Command::kMetrics:
+    case Command::kLearn:
+    case Command::kLearnStart:
+    case Command::kLearnStop:
+    case Command::kLearnForget:
+    case Command::kLearnPropose:
       return operate(options);
   }
   return kUsage;

@@ -32,11 +32,8 @@ constexpr std::size_t kLargestList = 16UL << 20;
 constexpr std::string_view kHeader =
     "# Rules of `nxgate allow --save` and `nxgate deny --save`; nxgate writes this file anew.\n";
 
-/// A policy may be called anything, a directory may not.
-std::string path_of(const std::string& state, std::string policy, Action action) {
-  std::ranges::replace(policy, '/', '_');
-  if (policy.starts_with('.')) policy.front() = '_';
-  return fmt::format("{}/{}/{}.d/saved.list", state, policy,
+std::string path_of(const std::string& state, const std::string& policy, Action action) {
+  return fmt::format("{}/{}.d/saved.list", state_directory(state, policy),
                      action == Action::kAllow ? "allow" : "deny");
 }
 
@@ -75,6 +72,18 @@ bool forget_in(const std::string& path, const policy::Rule& rule) {
 
 }  // namespace
 
+std::string state_directory(const std::string& state, std::string policy) {
+  std::ranges::replace(policy, '/', '_');
+  if (policy.starts_with('.')) policy.front() = '_';
+  return state + "/" + policy;
+}
+
+Result<void> replace_in_state(const std::string& path, std::string_view text) {
+  std::error_code ignored;
+  fs::create_directories(fs::path(path).parent_path(), ignored);
+  return sys::replace_file(path, text);
+}
+
 Result<std::string> save_rule(const std::string& state, const std::string& policy,
                               const std::string& text, const Amendment& amendment) {
   if (state.empty()) {
@@ -86,15 +95,13 @@ Result<std::string> save_rule(const std::string& state, const std::string& polic
   const Action other = rule.action == Action::kAllow ? Action::kDeny : Action::kAllow;
   forget_in(path_of(state, policy, other), rule);
   const std::string path = path_of(state, policy, rule.action);
-  std::error_code error;
-  fs::create_directories(fs::path(path).parent_path(), error);
   std::string list = sys::read_file(path, kLargestList).value_or(std::string(kHeader));
   list = without(list, rule).text;
   if (!list.empty() && !list.ends_with('\n')) list += '\n';
   list += fmt::format("{}  # {:%Y-%m-%d %H:%M} UTC, {}{}\n", text,
                       fmt::gmtime(std::chrono::system_clock::to_time_t(amendment.since)),
                       amendment.by, amendment.why.empty() ? "" : ": " + amendment.why);
-  if (auto written = sys::replace_file(path, list); !written) {
+  if (auto written = replace_in_state(path, list); !written) {
     return fail(fmt::format("{}: {}", path, written.error().message));
   }
   return path;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "app/amendments.h"
 #include "base/error.h"
@@ -22,6 +23,12 @@ bool forget_rule(const std::string& state, const std::string& policy, const poli
 
 /// Reads all lists below `state` into the policies they belong to.
 void read_saved_rules(config::Context& context, config::Settings& settings);
+
+/// Where things of one policy are kept: a policy may be called anything, a directory may not.
+[[nodiscard]] std::string state_directory(const std::string& state, std::string policy);
+
+/// Replaces a file there at once and whole, and makes its directory.
+[[nodiscard]] Result<void> replace_in_state(const std::string& path, std::string_view text);
 
 /// Makes the directory for `user`, as root at start. The error is for the log: saving won't work.
 [[nodiscard]] Result<void> prepare_state(const std::string& state, const std::string& user);

@@ -57,7 +57,13 @@ void read_control(Reading& reading, const toml::node& node, Settings& into) {
   }
 }
 
-constexpr std::array<Field<Settings>, 7> kDocument{{
+void read_query_log(Reading& reading, const toml::node& node, Settings& into) {
+  if (const auto* const table = reading.table(node)) {
+    read_table<QueryLogSettings>(reading, *table, query_log_fields(), into.query_log);
+  }
+}
+
+constexpr std::array<Field<Settings>, 8> kDocument{{
     {"server", "table", "{}", "Where and as whom nxgate answers.", read_server},
     {"cache", "table", "{}", "How long answers of upstreams are kept.", read_cache},
     {"upstreams", "table of tables", "{}",
@@ -72,6 +78,7 @@ constexpr std::array<Field<Settings>, 7> kDocument{{
     {"docker", "table", "{}",
      "Which containers `nxgate docker` attaches to, and with which policy.", read_docker},
     {"control", "table", "{}", "How a running nxgate is asked and told.", read_control},
+    {"query-log", "table", "{}", "What is written down of each answered question.", read_query_log},
 }};
 
 }  // namespace

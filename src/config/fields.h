@@ -29,6 +29,7 @@ struct ListenTable {
 [[nodiscard]] std::span<const Field<ClientSettings>> client_fields();
 [[nodiscard]] std::span<const Field<DockerSettings>> docker_fields();
 [[nodiscard]] std::span<const Field<ControlSettings>> control_fields();
+[[nodiscard]] std::span<const Field<QueryLogSettings>> query_log_fields();
 [[nodiscard]] std::span<const Field<ContainerRule>> container_fields();
 
 }  // namespace nxgate::config

@@ -72,6 +72,7 @@ std::vector<Key> keys() {
   append(all, "docker.", docker_fields());
   append(all, "docker.containers[].", container_fields());
   append(all, "control.", control_fields());
+  append(all, "query-log.", query_log_fields());
   return all;
 }
 
@@ -81,6 +82,7 @@ std::vector<std::string> sealed_changes(const Settings& running, const Settings&
   append_changes(changes, "cache.", cache_fields(), running.cache, next.cache);
   append_changes(changes, "docker.", docker_fields(), running.docker, next.docker);
   append_changes(changes, "control.", control_fields(), running.control, next.control);
+  append_changes(changes, "query-log.", query_log_fields(), running.query_log, next.query_log);
   return changes;
 }
 

@@ -158,6 +158,17 @@ struct ControlSettings {
   bool operator==(const ControlSettings&) const = default;
 };
 
+enum class LoggedQueries : std::uint8_t { kAll, kDenied, kFirstSeen };
+
+/// What is written down of each answered question.
+struct QueryLogSettings {
+  std::string path;  ///< `-` is standard output; empty for none
+  LoggedQueries queries = LoggedQueries::kAll;
+  std::uint32_t sample = 1;            ///< one in so many
+  std::vector<wire::DomainName> skip;  ///< left out, each with all below it
+  bool hash_clients = false;
+};
+
 struct Settings {
   ServerSettings server;
   CacheSettings cache;
@@ -166,6 +177,7 @@ struct Settings {
   std::vector<ClientSettings> clients;
   DockerSettings docker;
   ControlSettings control;
+  QueryLogSettings query_log;
 };
 
 }  // namespace nxgate::config

@@ -68,7 +68,7 @@ std::string to_json(const Event& event, std::string_view client) {
   };
   if (const auto* const policy = event.decision.policy) {
     line["policy"] = policy->name;
-    if (!policy->container.empty()) line["container"] = policy->container;
+    if (!policy->container.empty() && client.empty()) line["container"] = policy->container;
   }
   if (event.source == engine::Source::kFailure) {
     line["failure"] = engine::to_string(event.decision, event.source, event.failure);

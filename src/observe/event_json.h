@@ -16,8 +16,8 @@ namespace nxgate::observe {
 /// `exfiltration.NAME`, `local data`, `ancestor`.
 [[nodiscard]] std::string rule_of(const engine::Decision& decision);
 
-/// An object on one line, without the line's end. `client` stands for its address if it isn't
-/// empty.
+/// An object on one line, without the line's end. `client`, if it isn't empty, stands for its
+/// address and the container's name.
 [[nodiscard]] std::string to_json(const engine::Event& event, std::string_view client = {});
 
 }  // namespace nxgate::observe

@@ -1,0 +1,210 @@
+#include "app/learner.h"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+
+#include "app/amendments.h"
+#include "app/reloader.h"
+#include "app/saved_rules.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "engine/observer.h"
+#include "learn/record.h"
+#include "observe/filter.h"
+#include "observe/hub.h"
+#include "policy/policy.h"
+#include "policy/rule.h"
+#include "sys/file.h"
+#include "wire/types.h"
+
+namespace nxgate::app {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr Milliseconds kBeat{200};
+constexpr int kBeatsASave = 50;
+constexpr std::size_t kMostWaiting = 16384;
+constexpr std::size_t kLargestState = 64UL << 20;
+
+std::string path_of(const std::string& state, const std::string& policy) {
+  return state_directory(state, policy) + "/learnt.json";
+}
+
+/// All names, but what the policy denies or answers itself.
+policy::Rule everything() {
+  return {.name = {},
+          .scope = policy::Scope::kSubtree,
+          .action = policy::Action::kAllow,
+          .at = {.file = "`nxgate learn`"}};
+}
+
+/// Local names need no rule, and what an allowed name led to is let through with that.
+bool counts(const engine::Event& event) {
+  return event.decision.outcome != engine::Outcome::kLocal && !event.decision.granted &&
+         event.source != engine::Source::kFailure;
+}
+
+learn::Observation observation_of(const engine::Event& event) {
+  const policy::Policy* const policy = event.decision.policy;
+  const bool inside = policy != nullptr && !policy->container.empty();
+  const bool asked = event.source != engine::Source::kOwn;
+  return {.name = event.question.name,
+          .type = event.question.type,
+          .exists = !asked || event.rcode != wire::Rcode::kNxDomain,
+          .client = inside ? policy->container : event.client.address.to_string(),
+          .when = std::chrono::system_clock::to_time_t(event.at)};
+}
+
+std::string text_of(const Learnt& learnt) {
+  return json::serialize(json::object{{"active", learnt.active},
+                                      {"denies", learnt.denies},
+                                      {"record", json::parse(learnt.record.to_json())}});
+}
+
+Result<Learnt> learnt_of(const std::string& text) {
+  boost::system::error_code error;
+  const json::value value = json::parse(text, error);
+  const json::object* const object = error ? nullptr : value.if_object();
+  const json::value* const record = object == nullptr ? nullptr : object->if_contains("record");
+  if (record == nullptr) return fail("is no record of what was learnt");
+  auto read = learn::Record::from_json(json::serialize(*record));
+  if (!read) return std::unexpected(read.error());
+  const auto flag = [&](const char* key) {
+    const json::value* const found = object->if_contains(key);
+    return found != nullptr && found->is_bool() && found->get_bool();
+  };
+  Learnt learnt;
+  learnt.active = flag("active");
+  learnt.denies = flag("denies");
+  learnt.record = *std::move(read);
+  return learnt;
+}
+
+}  // namespace
+
+Learner::Learner(boost::asio::io_context& loop, Reloader& reloader, observe::Hub& hub,
+                 const std::string& state, std::function<void()> amended)
+    : reloader_(reloader), hub_(hub), state_(state), amended_(std::move(amended)), timer_(loop) {}
+
+Learner::~Learner() {
+  for (auto& [policy, learnt] : learnt_) take(learnt);
+  save();
+}
+
+void Learner::resume() {
+  if (state_.empty()) return;
+  for (const auto& policy : reloader_.snapshots().load()->policies.all()) {
+    const std::string path = path_of(state_, policy->name);
+    const auto text = sys::read_file(path, kLargestState);
+    if (!text) continue;
+    auto learnt = learnt_of(*text);
+    if (!learnt) {
+      log::warning("{} {}; it is left as it is, and written anew by `nxgate learn start`", path,
+                   learnt.error().message);
+      continue;
+    }
+    Learnt& held = learnt_[policy->name] = *std::move(learnt);
+    if (held.active) begin(policy->name, held, "the server, as before its restart");
+  }
+}
+
+void Learner::start(const std::string& policy, bool denies, const std::string& by) {
+  Learnt& learnt = learnt_[policy];
+  if (learnt.active && learnt.denies == denies) return;
+  if (learnt.active) stop(policy);
+  learnt.active = true;
+  learnt.denies = denies;
+  begin(policy, learnt, by);
+}
+
+void Learner::begin(const std::string& policy, Learnt& learnt, const std::string& by) {
+  learnt.tap = hub_.open(observe::filter_of({.policy = policy}), kMostWaiting);
+  if (!learnt.denies) {
+    reloader_.amendments().add({.policy = policy,
+                                .rule = everything(),
+                                .since = std::chrono::system_clock::now(),
+                                .by = by,
+                                .why = "to learn what is asked for"});
+    amended_();
+  }
+  log::warning("learning what is asked for under the policy {}: {}", policy,
+               learnt.denies ? "it is enforced meanwhile" : "everything else resolves meanwhile");
+  changed_ = true;
+  wait();
+}
+
+bool Learner::stop(const std::string& policy) {
+  const auto found = learnt_.find(policy);
+  if (found == learnt_.end() || !found->second.active) return false;
+  take(found->second);
+  found->second.active = false;
+  found->second.tap.reset();
+  if (reloader_.amendments().remove(policy, everything())) amended_();
+  log::info("no longer learning under the policy {}", policy);
+  changed_ = true;
+  save();
+  return true;
+}
+
+void Learner::forget(const std::string& policy) {
+  const auto found = learnt_.find(policy);
+  if (found == learnt_.end()) return;
+  take(found->second);
+  found->second.record = {};
+  changed_ = true;
+  save();
+}
+
+const std::map<std::string, Learnt>& Learner::all() {
+  for (auto& [policy, learnt] : learnt_) take(learnt);
+  return learnt_;
+}
+
+void Learner::take(Learnt& learnt) {
+  if (!learnt.tap) return;
+  for (const engine::Event& event : learnt.tap->take()) {
+    if (!counts(event)) continue;
+    learnt.record.add(observation_of(event));
+    changed_ = true;
+  }
+}
+
+void Learner::save() {
+  if (state_.empty() || !std::exchange(changed_, false)) return;
+  for (const auto& [policy, learnt] : learnt_) {
+    const std::string path = path_of(state_, policy);
+    if (auto written = replace_in_state(path, text_of(learnt)); !written) {
+      log::repeated("learn", fmt::format("{}: {}", path, written.error().message));
+    }
+  }
+}
+
+void Learner::wait() {
+  timer_.expires_after(kBeat);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    bool active = false;
+    for (auto& [policy, learnt] : learnt_) {
+      take(learnt);
+      active |= learnt.active;
+    }
+    if (++beats_ % kBeatsASave == 0) save();
+    if (active) wait();
+  });
+}
+
+}  // namespace nxgate::app

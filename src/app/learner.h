@@ -1,0 +1,66 @@
+// Policies that are being learnt: what clients ask for is recorded, and a list proposed.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "app/reloader.h"
+#include "base/error.h"
+#include "learn/record.h"
+#include "observe/hub.h"
+
+namespace nxgate::app {
+
+/// One policy: while it is active everything resolves, but for what the policy denies by name, or
+/// nothing more than before if it `denies`. What was recorded stays until it is forgotten.
+struct Learnt {
+  bool active = false;
+  bool denies = false;
+  learn::Record record;
+  std::unique_ptr<observe::Tap> tap;  ///< while active
+};
+
+/// Keeps all that below the directory `state`, so that it survives a restart, also an unclean one
+/// but for the last seconds. Main thread.
+class Learner {
+ public:
+  /// `amended` is called after a change of the reloader's amendments.
+  Learner(boost::asio::io_context& loop, Reloader& reloader, observe::Hub& hub,
+          const std::string& state, std::function<void()> amended);
+  ~Learner();
+  Learner(const Learner&) = delete;
+  Learner& operator=(const Learner&) = delete;
+
+  /// What was left active goes on.
+  void resume();
+
+  void start(const std::string& policy, bool denies, const std::string& by);
+  /// False if it isn't active.
+  bool stop(const std::string& policy);
+  void forget(const std::string& policy);
+
+  /// With all that was seen up to now.
+  [[nodiscard]] const std::map<std::string, Learnt>& all();
+
+ private:
+  void begin(const std::string& policy, Learnt& learnt, const std::string& by);
+  void take(Learnt& learnt);
+  void save();
+  void wait();
+
+  Reloader& reloader_;
+  observe::Hub& hub_;
+  const std::string state_;
+  std::function<void()> amended_;
+  boost::asio::steady_timer timer_;
+  std::map<std::string, Learnt> learnt_;
+  bool changed_ = false;
+  int beats_ = 0;
+};
+
+}  // namespace nxgate::app

@@ -1,0 +1,103 @@
+// Learning a policy: the part of the panel that records and proposes.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+
+#include "admin/control.h"
+#include "app/learner.h"
+#include "app/panel.h"
+#include "app/panel_reply.h"
+#include "learn/proposal.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+
+namespace nxgate::app {
+
+namespace json = boost::json;
+using admin::Reply;
+using admin::Request;
+
+namespace {
+
+json::object describe(const std::string& policy, const Learnt& learnt) {
+  return {{"policy", policy},
+          {"active", learnt.active},
+          {"denies", learnt.denies},
+          {"names", learnt.record.names().size()}};
+}
+
+std::string member(const json::object& object, const char* key, std::string fallback) {
+  const json::value* const found = object.if_contains(key);
+  return found != nullptr && found->is_string() ? std::string(found->get_string().c_str())
+                                                : std::move(fallback);
+}
+
+}  // namespace
+
+Reply Panel::learning(const Request&) {
+  json::array all;
+  for (const auto& [policy, learnt] : learner_.all()) all.push_back(describe(policy, learnt));
+  return reply_with(json::object{{"policies", std::move(all)}});
+}
+
+Reply Panel::learn(const Request& request) {
+  boost::system::error_code error;
+  const json::value value = json::parse(request.body, error);
+  const json::object* const wish = error ? nullptr : value.if_object();
+  if (wish == nullptr) return refuse(400, "the body is no JSON object");
+  const std::string action = member(*wish, "action", "");
+  const std::string policy = member(*wish, "policy", "default");
+  const json::value* const deny = wish->if_contains("deny");
+  if (running_.reloader.snapshots().load()->policies.find(policy) == nullptr) {
+    return refuse(404, fmt::format("policy: `{}`: there is no such policy", policy));
+  }
+  if (action == "start") {
+    learner_.start(policy, deny != nullptr && deny->is_bool() && deny->get_bool(),
+                   user_name(request.peer));
+  } else if (action == "stop") {
+    if (!learner_.stop(policy)) return refuse(404, fmt::format("{} isn't being learnt", policy));
+  } else if (action == "forget") {
+    learner_.forget(policy);
+  } else {
+    return refuse(400, fmt::format("action: `{}`: expected start, stop or forget", action));
+  }
+  const auto& all = learner_.all();
+  const auto found = all.find(policy);
+  json::object answer =
+      found == all.end()
+          ? json::object{{"policy", policy}, {"active", false}, {"denies", false}, {"names", 0}}
+          : describe(policy, found->second);
+  if (running_.settings.state.empty()) {
+    answer["note"] = "what is learnt is lost with a restart: control.state names no directory";
+  }
+  return reply_with(answer);
+}
+
+Reply Panel::proposal(const Request& request) {
+  const auto wanted = request.query.find("policy");
+  const std::string policy = wanted == request.query.end() ? "default" : wanted->second;
+  const auto& all = learner_.all();
+  const auto found = all.find(policy);
+  if (found == all.end()) {
+    return refuse(404,
+                  fmt::format("nothing was learnt for the policy `{0}`: begin with `nxgate learn "
+                              "start --policy {0}`",
+                              policy));
+  }
+  const learn::Record& record = found->second.record;
+  const learn::Proposal proposal = learn::propose(record);
+  const policy::Policy* const now = running_.reloader.configured()->policies.find(policy);
+  std::vector<policy::Rule> rules;
+  if (now != nullptr) rules = now->matcher->rules().standing();
+  return reply_with(json::object{{"policy", policy},
+                                 {"list", learn::to_list(proposal, record, policy)},
+                                 {"diff", learn::to_diff(proposal, rules)}});
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,32 @@
+#include "top/errand.h"
+
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include "admin/client.h"
+#include "base/error.h"
+#include "top/view.h"
+
+namespace nxgate::top {
+
+void Errand::ask(Inquiry inquiry) {
+  asking_ = std::jthread([this, inquiry = std::move(inquiry)](const std::stop_token& stop) {
+    auto answer = admin::ask(socket_, inquiry.method, inquiry.target, inquiry.body, stop);
+    const std::scoped_lock lock(mutex_);
+    answer_ = std::move(answer);
+  });
+}
+
+std::optional<Result<admin::Answer>> Errand::take() {
+  std::optional<Result<admin::Answer>> answer;
+  {
+    const std::scoped_lock lock(mutex_);
+    answer = std::exchange(answer_, std::nullopt);
+  }
+  if (answer) asking_.join();
+  return answer;
+}
+
+}  // namespace nxgate::top

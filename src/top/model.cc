@@ -1,0 +1,100 @@
+#include "top/model.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <boost/system/error_code.hpp>
+
+#include "admin/fields.h"
+
+namespace nxgate::top {
+
+namespace json = boost::json;
+using admin::text_of;
+
+namespace {
+
+/// As /v1/watch counts it among the denials.
+bool is_denial(std::string_view verdict) {
+  return verdict == "denied" || verdict == "prohibited" || verdict == "nodata";
+}
+
+/// An attached container by its name.
+std::string client_of(const json::object& event) {
+  return text_of(event, event.contains("container") ? "container" : "client");
+}
+
+/// Leaves the first `kRows` by `before`, in order.
+template <class Row, class Before>
+void rank(std::vector<Row>& rows, Before before) {
+  const auto middle =
+      rows.begin() + static_cast<std::ptrdiff_t>(std::min(rows.size(), Model::kRows));
+  std::ranges::partial_sort(rows, middle, before);
+  rows.erase(middle, rows.end());
+}
+
+}  // namespace
+
+void Model::add(std::string_view line) {
+  boost::system::error_code error;
+  const json::value value = json::parse(line, error);
+  const json::object* const event = error ? nullptr : value.if_object();
+  if (event == nullptr) return;
+  if (event->contains("dropped")) {
+    return miss(static_cast<std::uint64_t>(std::max(0.0, admin::number_of(*event, "dropped"))));
+  }
+  if (!event->contains("name")) return;
+  const std::string client = client_of(*event);
+  auto& asker = clients_.add(client).value;
+  if (!is_denial(text_of(*event, "verdict"))) return;
+  ++asker.count;
+  const Denial denial{.name = text_of(*event, "name"),
+                      .type = text_of(*event, "type"),
+                      .client = client,
+                      .policy = event->contains("policy") ? text_of(*event, "policy") : "",
+                      .rule = text_of(*event, "rule")};
+  names_.add(denial.name).value = denial;
+  pairs_.add(client + '\n' + denial.name).value = denial;
+}
+
+void Model::reset() {
+  names_.clear();
+  pairs_.clear();
+  clients_.clear();
+  missed_ = 0;
+}
+
+std::vector<NameRow> Model::names(std::string_view part, std::string_view client) const {
+  std::vector<NameRow> rows;
+  for (const auto& [key, entry] : (client.empty() ? names_ : pairs_).entries()) {
+    if (!client.empty() && entry.value.client != client) continue;
+    if (!entry.value.name.contains(part)) continue;
+    rows.push_back({entry.sure(), entry.error != 0, &entry.value});
+  }
+  rank(rows, [](const NameRow& a, const NameRow& b) {
+    return std::tie(b.count, a.last->name) < std::tie(a.count, b.last->name);
+  });
+  return rows;
+}
+
+std::vector<ClientRow> Model::clients(std::string_view client) const {
+  std::vector<ClientRow> rows;
+  for (const auto& [key, entry] : clients_.entries()) {
+    if (!client.empty() && key != client) continue;
+    rows.push_back({entry.sure(), entry.value.count, entry.error != 0, key});
+  }
+  rank(rows, [](const ClientRow& a, const ClientRow& b) {
+    return std::tie(b.queries, a.client) < std::tie(a.queries, b.client);
+  });
+  return rows;
+}
+
+}  // namespace nxgate::top
