@@ -1,6 +1,7 @@
 #include "app/attaching.h"
 
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,7 +23,7 @@ namespace nxgate::app {
 
 Result<std::string> run_attaching(MainLoop& loop, const Options& options, Targets targets,
                                   Reloader& reloader, Workers& workers, Panel& panel,
-                                  const std::string& ready) {
+                                  const std::function<void()>& ready) {
   const auto on_death = reloader.docker().opens_on_death ? netfilter::OnDeath::kOpens
                                                          : netfilter::OnDeath::kStaysClosed;
   const bool watches_all = targets.watches_all();
@@ -42,7 +43,7 @@ Result<std::string> run_attaching(MainLoop& loop, const Options& options, Target
   loop.after_reload([&attacher] { attacher.reconsider(); });
   std::optional<Error> failure;
   attacher.start([&](const Result<void>& begun) {
-    if (begun) return log::info("{}", ready);
+    if (begun) return ready();
     failure = begun.error();
     loop.end("failure");
   });

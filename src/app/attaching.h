@@ -1,6 +1,7 @@
 // The part of serving that attaches: from the first container to the last gate taken away.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "app/main_loop.h"
@@ -13,11 +14,11 @@
 
 namespace nxgate::app {
 
-/// Attaches, logs `ready`, runs the loop until it is told to stop, and detaches everything. The
+/// Attaches, calls `ready`, runs the loop until it is told to stop, and detaches everything. The
 /// result is as MainLoop::run gives it; the error is why `attach` could not begin.
 [[nodiscard]] Result<std::string> run_attaching(MainLoop& loop, const Options& options,
                                                 Targets targets, Reloader& reloader,
                                                 Workers& workers, Panel& panel,
-                                                const std::string& ready);
+                                                const std::function<void()>& ready);
 
 }  // namespace nxgate::app

@@ -8,23 +8,27 @@
 
 #include <boost/asio/posix/descriptor_base.hpp>
 #include <boost/system/error_code.hpp>
+#include <fmt/core.h>
 
 #include "app/reloader.h"
 #include "base/error.h"
 #include "sys/file_watch.h"
+#include "sys/service_manager.h"
 
 namespace nxgate::app {
 
 using boost::system::error_code;
 
-Result<std::unique_ptr<MainLoop>> MainLoop::create(Reloader& reloader) {
+Result<std::unique_ptr<MainLoop>> MainLoop::create(Reloader& reloader,
+                                                   sys::ServiceManager& manager) {
   auto watch = sys::FileWatch::create();
   if (!watch) return std::unexpected(watch.error());
-  return std::unique_ptr<MainLoop>(new MainLoop(reloader, *std::move(watch)));
+  return std::unique_ptr<MainLoop>(new MainLoop(reloader, manager, *std::move(watch)));
 }
 
-MainLoop::MainLoop(Reloader& reloader, sys::FileWatch watch)
+MainLoop::MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch)
     : reloader_(reloader),
+      manager_(manager),
       watch_(std::move(watch)),
       watched_(reloader.watched()),
       signals_(loop_),
@@ -40,6 +44,7 @@ MainLoop::~MainLoop() { changes_.release(); }
 
 std::string MainLoop::run() {
   loop_.run();
+  manager_.stopping();
   return reason_;
 }
 
@@ -78,6 +83,7 @@ void MainLoop::await_change() {
 }
 
 bool MainLoop::reload() {
+  manager_.reloading();
   const bool taken = reloader_.reload();
   if (taken) changed();
   // Looking anew would miss what changed since the reload read it, so only when there is need.
@@ -85,6 +91,9 @@ bool MainLoop::reload() {
     watched_ = reloader_.watched();
     watch_.watch(watched_);
   }
+  manager_.reloaded(fmt::format("{}generation {}",
+                                taken ? "" : "the last reload was refused, see the log; serving ",
+                                reloader_.generation()));
   return taken;
 }
 

@@ -15,6 +15,7 @@
 #include "app/reloader.h"
 #include "base/error.h"
 #include "sys/file_watch.h"
+#include "sys/service_manager.h"
 
 namespace nxgate::app {
 
@@ -22,8 +23,9 @@ namespace nxgate::app {
 /// logs were rotated.
 class MainLoop {
  public:
-  /// From here on the signals are ours.
-  [[nodiscard]] static Result<std::unique_ptr<MainLoop>> create(Reloader& reloader);
+  /// From here on the signals are ours. `manager` is told of reloads and of the end.
+  [[nodiscard]] static Result<std::unique_ptr<MainLoop>> create(Reloader& reloader,
+                                                                sys::ServiceManager& manager);
   ~MainLoop();
   MainLoop(const MainLoop&) = delete;
   MainLoop& operator=(const MainLoop&) = delete;
@@ -46,12 +48,13 @@ class MainLoop {
   void after_reload(std::function<void()> action) { after_reload_.push_back(std::move(action)); }
 
  private:
-  MainLoop(Reloader& reloader, sys::FileWatch watch);
+  MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch);
 
   void await_signal();
   void await_change();
 
   Reloader& reloader_;
+  sys::ServiceManager& manager_;
   sys::FileWatch watch_;
   std::vector<std::string> watched_;
   boost::asio::io_context loop_{1};

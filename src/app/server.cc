@@ -22,6 +22,7 @@
 #include "app/host_fences.h"
 #include "app/listeners.h"
 #include "app/main_loop.h"
+#include "app/openings.h"
 #include "app/options.h"
 #include "app/panel.h"
 #include "app/reloader.h"
@@ -29,6 +30,7 @@
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
 #include "app/targets.h"
+#include "app/watchdog.h"
 #include "app/worker.h"
 #include "app/workers.h"
 #include "base/clock.h"
@@ -40,8 +42,10 @@
 #include "serve/server.h"
 #include "serve/worker.h"
 #include "sys/descriptor.h"
+#include "sys/handed_sockets.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
+#include "sys/service_manager.h"
 #include "telemetry/counters.h"
 
 namespace nxgate::app {
@@ -141,6 +145,10 @@ int failed(const Error& error) {
 int serve(const Options& options) {
   log::set_level(level_of(options.verbosity));
   std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more is no reason to end
+  // First of all: what we open ourselves must not be taken for a socket that was handed over.
+  auto handed = sys::take_handed_sockets(sys::ListenEnvironment::take());
+  if (!handed) return failed(handed.error());
+  sys::ServiceManager manager(sys::ServiceEnvironment::take());
   DiskFiles files;
   LoadedSettings loaded = load_settings(options, files);
   if (report(loaded)) return kFailure;
@@ -168,9 +176,11 @@ int serve(const Options& options) {
   Reloader reloader(options, files, std::move(loaded), keep, fences);
 
   Shared shared(reloader.snapshots(), limits, tcp, rate);
-  if (auto free = serve::probe_free(listeners); !free) return failed(free.error());
-  Workers workers(shared, listeners, count);
-  if (auto opened = workers.open(); !opened) return failed(opened.error());
+  auto openings = match(listeners, *std::move(handed), count);
+  if (!openings) return failed(openings.error());
+  if (auto free = serve::probe_free(listeners, openings->open); !free) return failed(free.error());
+  Workers workers(shared, *openings, count);
+  if (auto opened = workers.open(std::move(openings->open)); !opened) return failed(opened.error());
   auto sockets = open_control(control, user);
   if (!sockets) return failed(sockets.error());
   sys::Descriptor log_file;
@@ -182,7 +192,7 @@ int serve(const Options& options) {
   if (auto dropped = sys::drop_privileges(user, keep); !dropped) return failed(dropped.error());
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_unreadable(reloader.watched(), user);
-  auto loop = MainLoop::create(reloader);
+  auto loop = MainLoop::create(reloader, manager);
   if (!loop) return failed(loop.error());
   if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
     return failed(up.error());
@@ -198,9 +208,17 @@ int serve(const Options& options) {
   Panel panel({**loop, reloader, workers, shared, shared.hub, listeners, control,
                query_log ? &*query_log : nullptr});
   const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);
-  const std::string ready = fmt::format(
-      "ready: {} worker{}{}, {}", count, count == 1 ? "" : "s",
+  const std::string status = fmt::format(
+      "{} worker{}{}, {}", count, count == 1 ? "" : "s",
       listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", describe(listeners)), description);
+  const auto ready = [&] {
+    log::info("ready: {}", status);
+    manager.ready(status);
+  };
+  std::optional<Watchdog> watchdog;
+  if (const auto within = manager.watchdog()) {
+    watchdog.emplace((*loop)->loop(), *within / 2, workers, [&] { manager.alive(); });
+  }
   std::string reason;
   if (targets) {
     auto ended =
@@ -212,7 +230,7 @@ int serve(const Options& options) {
     }
     reason = *std::move(ended);
   } else {
-    log::info("{}", ready);
+    ready();
     reason = (*loop)->run();
   }
   workers.stop();

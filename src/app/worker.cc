@@ -1,5 +1,6 @@
 #include "app/worker.h"
 
+#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -45,6 +46,8 @@ void Worker::refresh() {
     forwarder_.refresh();
   });
 }
+
+void Worker::ask(std::function<void()> answer) { boost::asio::post(loop_, std::move(answer)); }
 
 void Worker::adopt(serve::OpenListener open) {
   boost::asio::post(

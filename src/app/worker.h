@@ -1,9 +1,11 @@
 // One thread that answers.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -56,11 +58,15 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Opens the listeners; before root is dropped.
-  [[nodiscard]] Result<void> open() { return server_.start(); }
+  /// Opens the listeners, but for what is `given`; before root is dropped.
+  [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given) {
+    return server_.start(std::move(given));
+  }
   void run();
   /// Takes up what was published, soon, and not only at the next query. Any thread.
   void refresh();
+  /// Calls this when its turn comes. Any thread.
+  void ask(std::function<void()> answer);
   /// Serves at these sockets as well, soon. Any thread, like the next.
   void adopt(serve::OpenListener open);
   void abandon(const std::string& policy);

@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "app/openings.h"
 #include "app/worker.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -21,16 +23,17 @@ constexpr Milliseconds kGrace{1500};
 
 }  // namespace
 
-Workers::Workers(Shared& shared, const std::vector<serve::Listener>& listeners, std::size_t count) {
+Workers::Workers(Shared& shared, const Openings& openings, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     counters_.push_back(std::make_unique<telemetry::Counters>());
+    const auto& listeners = i == 0 ? openings.all : openings.shared;
     workers_.push_back(std::make_unique<Worker>(shared, listeners, *counters_.back(), i == 0));
   }
 }
 
-Result<void> Workers::open() {
+Result<void> Workers::open(std::vector<serve::OpenListener> given) {
   for (const auto& worker : workers_) {
-    if (auto opened = worker->open(); !opened) return opened;
+    if (auto opened = worker->open(std::exchange(given, {})); !opened) return opened;
   }
   return {};
 }
@@ -53,6 +56,10 @@ std::uint64_t Workers::total(telemetry::Counter counter) const noexcept {
 
 void Workers::refresh() {
   for (const auto& worker : workers_) worker->refresh();
+}
+
+void Workers::ask(const std::function<void()>& answer) {
+  for (const auto& worker : workers_) worker->ask(answer);
 }
 
 void Workers::adopt(serve::OpenListener open) {

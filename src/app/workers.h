@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "app/openings.h"
 #include "app/worker.h"
 #include "base/error.h"
 #include "serve/worker.h"
@@ -17,14 +19,18 @@ namespace nxgate::app {
 /// The threads and their counters, from opening the sockets to the last answer. Main thread.
 class Workers {
  public:
-  Workers(Shared& shared, const std::vector<serve::Listener>& listeners, std::size_t count);
+  Workers(Shared& shared, const Openings& openings, std::size_t count);
 
-  [[nodiscard]] Result<void> open();
+  /// The first worker takes what is open already.
+  [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given);
   void run();
   void stop();
 
   /// All take up what was published.
   void refresh();
+
+  /// Has each thread call `answer` when its turn comes.
+  void ask(const std::function<void()>& answer);
 
   /// Hands an open listener to one of the threads, each in turn.
   void adopt(serve::OpenListener open);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,9 +13,12 @@
 #include <spdlog/common.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/journal.h"
 
 namespace nxgate::log {
 namespace {
@@ -27,14 +31,28 @@ struct Repeated {
   std::uint64_t suppressed = 0;
 };
 
+/// A variable of the environment, or nothing. It is read before there is another thread.
+std::string_view variable(const char* name) {
+  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? std::string_view() : value;
+}
+
+spdlog::sink_ptr make_sink(bool journal) {
+  if (journal) return std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  const auto mode =
+      variable("NO_COLOR").empty() ? spdlog::color_mode::automatic : spdlog::color_mode::never;
+  return std::make_shared<spdlog::sinks::stderr_color_sink_mt>(mode);
+}
+
 struct State {
   std::atomic<Level> level{Level::kInfo};
-  spdlog::logger logger{"nxgate", std::make_shared<spdlog::sinks::stderr_color_sink_mt>()};
+  const bool journal = is_journal(STDERR_FILENO, std::string(variable("JOURNAL_STREAM")));
+  spdlog::logger logger{"nxgate", make_sink(journal)};
   std::mutex mutex;
   std::map<std::string, Repeated, std::less<>> repeated;
 
   State() {
-    logger.set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+    logger.set_pattern(journal ? "%v" : "%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
     logger.set_level(spdlog::level::trace);
     logger.flush_on(spdlog::level::trace);
   }
@@ -61,6 +79,22 @@ spdlog::level::level_enum spdlog_level(Level level) {
   return spdlog::level::err;
 }
 
+/// By syslog(3).
+std::string_view priority(Level level) noexcept {
+  switch (level) {
+    case Level::kError:
+      return "<3>";
+    case Level::kWarning:
+      return "<4>";
+    case Level::kInfo:
+      return "<6>";
+    case Level::kQuery:
+    case Level::kExchange:
+      return "<7>";
+  }
+  return "<3>";
+}
+
 }  // namespace
 
 void set_level(Level most_talkative) { state().level = most_talkative; }
@@ -69,10 +103,14 @@ bool enabled(Level level) noexcept {
   return level <= state().level.load(std::memory_order_relaxed);
 }
 
+std::string_view journal_prefix(Level level) noexcept {
+  return state().journal ? priority(level) : std::string_view();
+}
+
 void write(Level level, std::string_view text) noexcept {
   if (!enabled(level)) return;
   try {
-    state().logger.log(spdlog_level(level), "{}", escaped(text));
+    state().logger.log(spdlog_level(level), "{}{}", journal_prefix(level), escaped(text));
   } catch (...) {  // out of memory or a closed stderr: the answer matters more than the line
     return;
   }

@@ -1,4 +1,8 @@
 // What nxgate tells its operator, on standard error, one line a message.
+//
+// To systemd's journal, which has times and colours of its own, a line is `<4>text`, with the
+// priority in front. Otherwise time and level are in front, coloured on a terminal unless NO_COLOR
+// is set.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +19,10 @@ enum class Level : std::uint8_t { kError, kWarning, kInfo, kQuery, kExchange };
 /// Sets what is shown. Call before the first thread is started.
 void set_level(Level most_talkative);
 [[nodiscard]] bool enabled(Level level) noexcept;
+
+/// What a line that is written to standard error without `write` begins with: the level as the
+/// journal reads it, `<3>`, if standard error is the journal, else nothing.
+[[nodiscard]] std::string_view journal_prefix(Level level) noexcept;
 
 /// Writes one line. Any thread; never throws; control characters of the text are escaped, since
 /// client-chosen names reach the log.

@@ -37,11 +37,20 @@ Milliseconds interval(const TcpLimits& limits) {
   return std::clamp(limits.idle / 4, Milliseconds(10), Milliseconds(1000));
 }
 
+template <class Open>
+auto* find_open(Open& open, const Listener& listener) {
+  const auto found =
+      std::ranges::find(open, listener.at, [](const auto& o) { return o.listener.at; });
+  return found == open.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
-Result<void> probe_free(std::span<const Listener> listeners) {
+Result<void> probe_free(std::span<const Listener> listeners, std::span<const OpenListener> open) {
   for (const Listener& listener : listeners) {
+    const OpenListener* const ours = find_open(open, listener);
     for (const sys::SocketKind kind : {sys::SocketKind::kUdp, sys::SocketKind::kTcp}) {
+      if (ours != nullptr && (kind == sys::SocketKind::kUdp ? ours->udp : ours->tcp)) continue;
       if (auto free = sys::probe_free(kind, listener.at); !free) return free;
     }
   }
@@ -69,9 +78,12 @@ Server::~Server() {
   }
 }
 
-Result<void> Server::start() {
+Result<void> Server::start(std::vector<OpenListener> given) {
   for (Place& place : places_) {
-    if (auto opened = open(place); !opened) return opened;
+    OpenListener none;
+    OpenListener* const there = find_open(given, *place.listener);
+    OpenListener& from = there == nullptr ? none : *there;
+    if (auto opened = open(place, std::move(from.udp), std::move(from.tcp)); !opened) return opened;
     if (reports_) log::info("listening on {}", place.listener->at.to_string());
   }
   schedule();
@@ -132,15 +144,18 @@ void Server::check(Place& place) {
 
 /// Opens both sockets or none. Where they are is noted first: if that changes meanwhile, the next
 /// check finds out.
-Result<void> Server::open(Place& place) {
+Result<void> Server::open(Place& place, sys::Descriptor udp, sys::Descriptor tcp) {
   const sys::ListenAddress& at = place.listener->at;
   place.netns = at.netns.identity();
   place.interface = at.interface.empty() ? 0 : sys::interface_index(at.interface, at.netns);
-  auto udp = sys::open_listener(sys::SocketKind::kUdp, at, sys::Sharing::kWorkers);
-  if (!udp) return std::unexpected(udp.error());
-  auto tcp = sys::open_listener(sys::SocketKind::kTcp, at, sys::Sharing::kWorkers);
-  if (!tcp) return std::unexpected(tcp.error());
-  serve_at(place, *std::move(udp), *std::move(tcp));
+  for (const sys::SocketKind kind : {sys::SocketKind::kUdp, sys::SocketKind::kTcp}) {
+    sys::Descriptor& socket = kind == sys::SocketKind::kUdp ? udp : tcp;
+    if (socket) continue;
+    auto opened = sys::open_listener(kind, at, sys::Sharing::kWorkers);
+    if (!opened) return std::unexpected(opened.error());
+    socket = *std::move(opened);
+  }
+  serve_at(place, std::move(udp), std::move(tcp));
   return {};
 }
 

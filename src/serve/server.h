@@ -22,8 +22,10 @@
 
 namespace nxgate::serve {
 
-/// Whether nobody else serves at any of these places. Call once, before the first Server starts.
-[[nodiscard]] Result<void> probe_free(std::span<const Listener> listeners);
+/// Whether nobody else serves at any of these places, but who opened what is `open` there. Call
+/// once, before the first Server starts.
+[[nodiscard]] Result<void> probe_free(std::span<const Listener> listeners,
+                                      std::span<const OpenListener> open = {});
 
 /// The network side of one worker. A listener whose namespace or interface goes away is closed, and
 /// opened again when it returns. Used by the thread that runs `loop`, which must outlive it;
@@ -38,8 +40,9 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// Opens all listeners, or says which one can't be. Binds low ports and enters namespaces: call
-  /// it before root is dropped. Serving begins when the loop runs.
-  [[nodiscard]] Result<void> start();
+  /// it before root is dropped. Serving begins when the loop runs. What of a listener is
+  /// `given` is used instead, the first time; one of its two sockets may be missing.
+  [[nodiscard]] Result<void> start(std::vector<OpenListener> given = {});
 
   /// Serves at sockets that are open already, as long as they are.
   void adopt(OpenListener open);
@@ -67,7 +70,7 @@ class Server {
   void schedule();
   void close_overdue();
   void check(Place& place);
-  [[nodiscard]] Result<void> open(Place& place);
+  [[nodiscard]] Result<void> open(Place& place, sys::Descriptor udp = {}, sys::Descriptor tcp = {});
   void serve_at(Place& place, sys::Descriptor udp, sys::Descriptor tcp);
   static void close(Place& place);
   [[nodiscard]] static bool still_there(const Place& place);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <system_error>
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <linux/sock_diag.h>
 #include <net/if.h>
@@ -42,10 +43,6 @@ bool set(const Descriptor& socket, int level, int option, int value = 1) noexcep
 Descriptor make_socket(SocketKind kind, bool v4) noexcept {
   const int type = kind == SocketKind::kUdp ? SOCK_DGRAM : SOCK_STREAM;
   return Descriptor(::socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-}
-
-std::string_view name_of(SocketKind kind) noexcept {
-  return kind == SocketKind::kUdp ? "udp" : "tcp";
 }
 
 /// What to do about an error of making a listening socket.
@@ -89,6 +86,18 @@ bool set_udp_options(const Descriptor& socket, const ListenAddress& at) noexcept
                                      : set(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO);
 }
 
+bool set_options(SocketKind kind, const Descriptor& socket, const ListenAddress& at) noexcept {
+  return kind == SocketKind::kUdp ? set_udp_options(socket, at)
+                                  : set(socket, IPPROTO_TCP, TCP_NODELAY);
+}
+
+bool listens(const Descriptor& socket) noexcept {
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 &&
+         listening != 0;
+}
+
 /// Makes and binds the socket in the calling thread's namespace; on failure errno says why.
 Descriptor bound_socket(SocketKind kind, const ListenAddress& at, bool reuse_address,
                         bool reuse_port) noexcept {
@@ -98,8 +107,7 @@ Descriptor bound_socket(SocketKind kind, const ListenAddress& at, bool reuse_add
   if (!v4 && !set(socket, IPPROTO_IPV6, IPV6_V6ONLY)) return {};
   if (reuse_address && !set(socket, SOL_SOCKET, SO_REUSEADDR)) return {};
   if (reuse_port && !set(socket, SOL_SOCKET, SO_REUSEPORT)) return {};
-  if (kind == SocketKind::kUdp && !set_udp_options(socket, at)) return {};
-  if (kind == SocketKind::kTcp && !set(socket, IPPROTO_TCP, TCP_NODELAY)) return {};
+  if (!set_options(kind, socket, at)) return {};
   if (!at.interface.empty() &&
       ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, at.interface.c_str(),
                    static_cast<socklen_t>(at.interface.size())) != 0) {
@@ -151,6 +159,10 @@ std::expected<Descriptor, std::error_code> connected_socket(SocketKind kind,
 }
 
 }  // namespace
+
+std::string_view name_of(SocketKind kind) noexcept {
+  return kind == SocketKind::kUdp ? "udp" : "tcp";
+}
 
 SocketAddress to_sockaddr(const Endpoint& endpoint) noexcept {
   SocketAddress result;
@@ -211,12 +223,24 @@ Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at, Shari
   return socket;
 }
 
-std::uint16_t local_port(const Descriptor& socket) {
+Result<void> prepare_listener(SocketKind kind, const Descriptor& socket, const ListenAddress& at) {
+  const int flags = ::fcntl(socket.get(), F_GETFL);
+  if (flags == -1 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
+      !set_options(kind, socket, at) ||
+      (kind == SocketKind::kTcp && !listens(socket) && ::listen(socket.get(), kBacklog) != 0)) {
+    return fail(advice(errno, kind, at));
+  }
+  return {};
+}
+
+Endpoint local_endpoint(const Descriptor& socket) {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
-  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return 0;
-  return to_endpoint(storage).port;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
+  return to_endpoint(storage);
 }
+
+std::uint16_t local_port(const Descriptor& socket) { return local_endpoint(socket).port; }
 
 Result<void> probe_free(SocketKind kind, const ListenAddress& at) {
   int error = 0;

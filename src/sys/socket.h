@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include <netinet/in.h>
@@ -46,6 +47,9 @@ struct ListenAddress {
 
 enum class SocketKind : std::uint8_t { kUdp, kTcp };
 
+/// `udp`, `tcp`.
+[[nodiscard]] std::string_view name_of(SocketKind kind) noexcept;
+
 /// Who else may bind the same port.
 enum class Sharing : std::uint8_t {
   kWorkers,  ///< SO_REUSEPORT: each worker has a socket of its own
@@ -59,6 +63,13 @@ enum class Sharing : std::uint8_t {
 [[nodiscard]] Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at,
                                                Sharing sharing);
 
+/// Gives a socket that somebody else has bound to `at` what open_listener's have, and listens if
+/// nobody does yet.
+[[nodiscard]] Result<void> prepare_listener(SocketKind kind, const Descriptor& socket,
+                                            const ListenAddress& at);
+
+/// Where a socket is bound; port 0 if it isn't.
+[[nodiscard]] Endpoint local_endpoint(const Descriptor& socket);
 /// The port that a socket is bound to.
 [[nodiscard]] std::uint16_t local_port(const Descriptor& socket);
 

@@ -54,12 +54,13 @@ class Nxgate:
     """`nxgate serve` (or another command), ready to be asked.
 
     Without `config` it listens on 127.0.0.1 and [::1] at `port`; a config says so itself, with PORT
-    standing for the port. `wrapper` is a command that runs it, as valgrind does. `log` collects what
-    it writes to standard error. On stop it must end well, without a word from a sanitizer.
+    standing for the port. `wrapper` is a command that runs it, as valgrind does; `environment` is
+    added to that of the tests. `log` collects what it writes to standard error. On stop it must end
+    well, without a word from a sanitizer.
     """
 
     def __init__(self, *arguments, config=None, command="serve", namespace=None, listen=None,
-                 port=None, user=None, wait=True, wrapper=()):
+                 port=None, user=None, wait=True, wrapper=(), environment=None):
         self.port = port or free_port()
         self.log = []
         self.namespace = namespace
@@ -80,7 +81,8 @@ class Nxgate:
         prefix = ["ip", "netns", "exec", namespace.name] if namespace else []
         self.process = subprocess.Popen(
             [*prefix, *wrapper, BINARY, command, *arguments], user=user, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+            env={**os.environ, **(environment or {})})
         self.pid = self.process.pid
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
