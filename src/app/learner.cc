@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -22,6 +23,7 @@
 #include "base/log.h"
 #include "engine/observer.h"
 #include "learn/record.h"
+#include "learn/record_json.h"
 #include "observe/filter.h"
 #include "observe/hub.h"
 #include "policy/policy.h"
@@ -52,27 +54,38 @@ policy::Rule everything() {
           .at = {.file = "`nxgate learn`"}};
 }
 
-/// Local names need no rule, and what an allowed name led to is let through with that.
-bool counts(const engine::Event& event) {
-  return event.decision.outcome != engine::Outcome::kLocal && !event.decision.granted &&
-         event.source != engine::Source::kFailure;
+std::int64_t now() {
+  return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
 }
 
-learn::Observation observation_of(const engine::Event& event) {
+/// Local names need no rule, and what an allowed name led to is let through with that.
+bool counts(const engine::Event& event) {
+  return event.decision.outcome != engine::Outcome::kLocal && !event.decision.granted;
+}
+
+/// What is denied meanwhile is taken to exist: nobody was asked.
+learn::Outcome outcome_of(const engine::Event& event) {
+  if (event.source == engine::Source::kOwn) return learn::Outcome::kExists;
+  if (event.source == engine::Source::kFailure) return learn::Outcome::kFailed;
+  if (event.rcode == wire::Rcode::kNxDomain) return learn::Outcome::kMissing;
+  return event.rcode == wire::Rcode::kNoError ? learn::Outcome::kExists : learn::Outcome::kFailed;
+}
+
+void note(const engine::Event& event, learn::Record& record) {
   const policy::Policy* const policy = event.decision.policy;
   const bool inside = policy != nullptr && !policy->container.empty();
-  const bool asked = event.source != engine::Source::kOwn;
-  return {.name = event.question.name,
-          .type = event.question.type,
-          .exists = !asked || event.rcode != wire::Rcode::kNxDomain,
-          .client = inside ? policy->container : event.client.address.to_string(),
-          .when = std::chrono::system_clock::to_time_t(event.at)};
+  const std::string client = inside ? policy->container : event.client.address.to_string();
+  record.add({.name = event.question.name,
+              .type = event.question.type,
+              .outcome = outcome_of(event),
+              .client = client,
+              .when = std::chrono::system_clock::to_time_t(event.at)});
 }
 
 std::string text_of(const Learnt& learnt) {
   return json::serialize(json::object{{"active", learnt.active},
                                       {"denies", learnt.denies},
-                                      {"record", json::parse(learnt.record.to_json())}});
+                                      {"record", json::parse(learn::to_json(learnt.record))}});
 }
 
 Result<Learnt> learnt_of(const std::string& text) {
@@ -81,17 +94,13 @@ Result<Learnt> learnt_of(const std::string& text) {
   const json::object* const object = error ? nullptr : value.if_object();
   const json::value* const record = object == nullptr ? nullptr : object->if_contains("record");
   if (record == nullptr) return fail("is no record of what was learnt");
-  auto read = learn::Record::from_json(json::serialize(*record));
+  auto read = learn::record_from_json(json::serialize(*record));
   if (!read) return std::unexpected(read.error());
   const auto flag = [&](const char* key) {
     const json::value* const found = object->if_contains(key);
     return found != nullptr && found->is_bool() && found->get_bool();
   };
-  Learnt learnt;
-  learnt.active = flag("active");
-  learnt.denies = flag("denies");
-  learnt.record = *std::move(read);
-  return learnt;
+  return Learnt{.active = flag("active"), .denies = flag("denies"), .record = *std::move(read)};
 }
 
 }  // namespace
@@ -117,13 +126,14 @@ void Learner::resume() {
                    learnt.error().message);
       continue;
     }
-    Learnt& held = learnt_[policy->name] = *std::move(learnt);
+    Learnt& held = learnt_.insert_or_assign(policy->name, *std::move(learnt)).first->second;
     if (held.active) begin(policy->name, held, "the server, as before its restart");
   }
 }
 
 void Learner::start(const std::string& policy, bool denies, const std::string& by) {
-  Learnt& learnt = learnt_[policy];
+  Learnt& learnt =
+      learnt_.try_emplace(policy, Learnt{.record = learn::Record(policy, now())}).first->second;
   if (learnt.active && learnt.denies == denies) return;
   if (learnt.active) stop(policy);
   learnt.active = true;
@@ -132,6 +142,7 @@ void Learner::start(const std::string& policy, bool denies, const std::string& b
 }
 
 void Learner::begin(const std::string& policy, Learnt& learnt, const std::string& by) {
+  learnt.record.resume();
   learnt.tap = hub_.open(observe::filter_of({.policy = policy}), kMostWaiting);
   if (!learnt.denies) {
     reloader_.amendments().add({.policy = policy,
@@ -152,6 +163,7 @@ bool Learner::stop(const std::string& policy) {
   if (found == learnt_.end() || !found->second.active) return false;
   take(found->second);
   found->second.active = false;
+  found->second.record.stop(now());
   found->second.tap.reset();
   if (reloader_.amendments().remove(policy, everything())) amended_();
   log::info("no longer learning under the policy {}", policy);
@@ -164,7 +176,7 @@ void Learner::forget(const std::string& policy) {
   const auto found = learnt_.find(policy);
   if (found == learnt_.end()) return;
   take(found->second);
-  found->second.record = {};
+  found->second.record = learn::Record(policy, now());
   changed_ = true;
   save();
 }
@@ -178,7 +190,7 @@ void Learner::take(Learnt& learnt) {
   if (!learnt.tap) return;
   for (const engine::Event& event : learnt.tap->take()) {
     if (!counts(event)) continue;
-    learnt.record.add(observation_of(event));
+    note(event, learnt.record);
     changed_ = true;
   }
 }

@@ -22,7 +22,7 @@ struct Learnt {
   bool active = false;
   bool denies = false;
   learn::Record record;
-  std::unique_ptr<observe::Tap> tap;  ///< while active
+  std::unique_ptr<observe::Tap> tap{};  ///< while active
 };
 
 /// Keeps all that below the directory `state`, so that it survives a restart, also an unclean one

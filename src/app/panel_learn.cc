@@ -13,9 +13,13 @@
 #include "app/learner.h"
 #include "app/panel.h"
 #include "app/panel_reply.h"
+#include "learn/diff_text.h"
+#include "learn/list_text.h"
 #include "learn/proposal.h"
+#include "learn/proposal_json.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
+#include "wire/name.h"
 
 namespace nxgate::app {
 
@@ -29,7 +33,7 @@ json::object describe(const std::string& policy, const Learnt& learnt) {
   return {{"policy", policy},
           {"active", learnt.active},
           {"denies", learnt.denies},
-          {"names", learnt.record.names().size()}};
+          {"names", learnt.record.size()}};
 }
 
 std::string member(const json::object& object, const char* key, std::string fallback) {
@@ -90,14 +94,19 @@ Reply Panel::proposal(const Request& request) {
                               "start --policy {0}`",
                               policy));
   }
-  const learn::Record& record = found->second.record;
-  const learn::Proposal proposal = learn::propose(record);
+  const learn::Proposal proposal = learn::propose(found->second.record);
   const policy::Policy* const now = running_.reloader.configured()->policies.find(policy);
   std::vector<policy::Rule> rules;
   if (now != nullptr) rules = now->matcher->rules().standing();
+  const auto allowed = [now](const wire::DomainName& name) {
+    if (now == nullptr) return false;
+    const wire::SuffixHashes hashes(name, wire::process_hash_key());
+    return now->matcher->match(hashes).verdict == policy::Verdict::kAllow;
+  };
   return reply_with(json::object{{"policy", policy},
-                                 {"list", learn::to_list(proposal, record, policy)},
-                                 {"diff", learn::to_diff(proposal, rules)}});
+                                 {"list", learn::to_list(proposal)},
+                                 {"diff", learn::to_diff(proposal, {allowed, rules})},
+                                 {"proposal", learn::to_json(proposal)}});
 }
 
 }  // namespace nxgate::app

@@ -1,296 +1,141 @@
 #include "learn/proposal.h"
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
-#include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
-#include <fmt/chrono.h>
-#include <fmt/core.h>
+#include <netinet/in.h>
 
-#include "base/bytes.h"
+#include "base/address.h"
+#include "learn/folds.h"
+#include "learn/kinds.h"
+#include "learn/labels.h"
 #include "learn/record.h"
 #include "policy/rule.h"
 #include "wire/name.h"
-#include "wire/types.h"
 
 namespace nxgate::learn {
 namespace {
 
-using policy::Scope;
-using wire::DomainName;
-
-DomainName name_of(const char* text) { return DomainName::from_text(text).value(); }
-
-/// The first label, without its length.
-std::string_view first_label(const DomainName& name) {
-  const Bytes wire = name.wire();
-  return {reinterpret_cast<const char*>(wire.data()) + 1, wire[0]};
+Seen seen(const Record& record, const Record::Named& named) {
+  const Sighting& from = *named.sighting;
+  Seen to{.name = named.name,
+          .outcome = from.outcome,
+          .count = from.count,
+          .first = from.first,
+          .last = from.last,
+          .from_others = from.from_others,
+          .types = from.types,
+          .ports = from.ports};
+  for (const std::uint32_t client : from.clients) to.clients.push_back(record.clients()[client]);
+  return to;
 }
 
-bool is_reverse(const DomainName& name) {
-  static const std::array kZones{name_of("in-addr.arpa"), name_of("ip6.arpa")};
-  return std::ranges::any_of(kZones,
-                             [&](const DomainName& zone) { return name.is_at_or_below(zone); });
+void count(Proposal& proposal, const Sighting& sighting) {
+  proposal.first =
+      proposal.queries == 0 ? sighting.first : std::min(proposal.first, sighting.first);
+  proposal.last = std::max(proposal.last, sighting.last);
+  proposal.queries += sighting.count;
 }
 
-bool is_service(const DomainName& name, const Seen& seen) {
-  for (DomainName at = name; !at.is_root(); at = at.parent()) {
-    if (first_label(at).starts_with('_')) return true;
-  }
-  return seen.types == std::set{wire::Type::kSrv};
+void add_ports(Ports& to, const Ports& from) {
+  Ports both;
+  std::ranges::set_union(to, from, std::back_inserter(both));
+  to = std::move(both);
 }
 
-bool is_time(const DomainName& name) {
-  static const DomainName kPool = name_of("pool.ntp.org");
-  const std::string_view label = first_label(name);
-  return name.is_at_or_below(kPool) || label == "ntp" || label == "time" ||
-         (label.starts_with("ntp") && label.size() == 4) || label.starts_with("ntp-") ||
-         label.starts_with("time-");
+ProposedRule exact(Seen seen) {
+  ProposedRule rule{.scope = policy::Scope::kExact, .name = seen.name, .ports = seen.ports};
+  rule.names.push_back(std::move(seen));
+  return rule;
 }
 
-/// Whether `name` is another that was asked for with something behind it, and never existed.
-bool has_search_domain(const DomainName& name, const Record& record) {
-  const std::string text = name.to_text();
-  for (DomainName tail = name.parent(); !tail.is_root(); tail = tail.parent()) {
-    const std::string_view front =
-        std::string_view(text).substr(0, text.size() - tail.to_text().size() - 1);
-    const auto asked = DomainName::from_text(front);
-    if (asked && record.names().contains(*asked)) return true;
-  }
-  return false;
-}
-
-std::optional<Noise> noise_of(const DomainName& name, const Seen& seen, const Record& record) {
-  if (is_reverse(name)) return Noise::kReverse;
-  if (is_service(name, seen)) return Noise::kService;
-  if (is_time(name)) return Noise::kTime;
-  if (seen.exists) return std::nullopt;
-  return has_search_domain(name, record) ? Noise::kSearchDomain : Noise::kNonexistent;
-}
-
-/// The highest suffix of `name`, itself not counted, that enough different names lie below.
-class Folds {
- public:
-  explicit Folds(std::size_t from) : from_(from) {}
-
-  void add(const DomainName& name) {
-    for_each_suffix(name, [this](const DomainName& suffix, const DomainName& child) {
-      children_[suffix].insert(child);
-    });
-  }
-  [[nodiscard]] std::optional<DomainName> fold_of(const DomainName& name) const {
-    std::optional<DomainName> highest;
-    const auto consider = [&](const DomainName& suffix) {
-      const auto found = children_.find(suffix);
-      if (found != children_.end() && found->second.size() >= from_) highest = suffix;
-    };
-    consider(name);
-    for_each_suffix(name, [&](const DomainName& suffix, const DomainName&) { consider(suffix); });
-    return highest;
-  }
-
- private:
-  /// From below up to the registered domain, but no single label; public suffixes are none.
-  template <class Visit>
-  static void for_each_suffix(const DomainName& name, Visit visit) {
-    const DomainName registered = policy::registered_domain(name);
-    DomainName child = name;
-    while (child != registered && !child.is_root()) {
-      const DomainName suffix = child.parent();
-      if (suffix.label_count() < 2 || policy::is_public_suffix(suffix.wire())) return;
-      visit(suffix, child);
-      child = suffix;
+/// One rule a fold, and one a name that no fold covers. Both arguments are in root-first order.
+std::vector<ProposedRule> rules_for(std::vector<Seen> wanted, std::vector<Fold> folds) {
+  std::vector<ProposedRule> rules;
+  auto fold = folds.begin();
+  for (Seen& one : wanted) {
+    const auto covers = [&](const Fold& by) { return one.name.is_at_or_below(by.suffix); };
+    // The fold that is current covers it, or the next one does, or none.
+    if (!rules.empty() && rules.back().fold && covers(*rules.back().fold)) {
+      ProposedRule& rule = rules.back();
+      add_ports(rule.ports, one.ports);
+      rule.names.push_back(std::move(one));
+    } else if (fold != folds.end() && covers(*fold)) {
+      ProposedRule& rule = rules.emplace_back(exact(std::move(one)));
+      const bool itself = rule.name == fold->suffix;
+      rule.scope = itself ? policy::Scope::kSubtree : policy::Scope::kBelow;
+      rule.name = fold->suffix;
+      rule.fold = std::move(*fold++);
+    } else {
+      rules.push_back(exact(std::move(one)));
     }
   }
-
-  std::size_t from_;
-  std::map<DomainName, std::set<DomainName>> children_;
-};
-
-std::string day(std::int64_t when) {
-  return fmt::format("{:%Y-%m-%d}", fmt::gmtime(static_cast<std::time_t>(when)));
+  return rules;
 }
 
-std::string plural(std::uint64_t count, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", count, count == 1 ? one : many);
-}
-
-/// Counts, days and clients of several names.
-struct Sum {
-  std::uint64_t count = 0;
-  std::int64_t first = INT64_MAX;
-  std::int64_t last = 0;
-  std::set<std::string> clients;
-
-  void add(const Seen& seen) {
-    count += seen.count;
-    first = std::min(first, seen.first);
-    last = std::max(last, seen.last);
-    clients.insert(seen.clients.begin(), seen.clients.end());
-  }
-  [[nodiscard]] std::string text() const {
-    const std::string days = day(first) == day(last) ? day(first) : day(first) + " to " + day(last);
-    std::string who;
-    std::size_t shown = 0;
-    for (const std::string& client : clients) {
-      if (++shown > 3) break;
-      who += (who.empty() ? "" : " ") + client;
-    }
-    if (clients.size() > 3) who += fmt::format(" and {} more", clients.size() - 3);
-    return fmt::format("{}, {}, by {}", plural(count, "question", "questions"), days, who);
-  }
-};
-
-/// For a comment: nothing in it ends the line.
-std::string safe(std::string text) {
-  std::ranges::replace(text, '\n', ' ');
-  return text;
-}
-
-std::string names_behind(const std::vector<Evidence>& behind) {
-  constexpr std::size_t kShown = 8;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(behind.size(), kShown); ++i) {
-    text += (i == 0 ? "" : ", ") + behind[i].first.to_text();
-  }
-  if (behind.size() > kShown) text += fmt::format(" and {} more", behind.size() - kShown);
-  return text;
-}
-
-bool covers(const ProposedRule& rule, const DomainName& name) {
-  switch (rule.scope) {
-    case Scope::kExact:
-      return name == rule.name;
-    case Scope::kBelow:
-      return name != rule.name && name.is_at_or_below(rule.name);
-    case Scope::kSubtree:
-      return name.is_at_or_below(rule.name);
-  }
-  return false;
-}
-
-bool same(const ProposedRule& one, const policy::Rule& other) {
-  return one.name == other.name && one.scope == other.scope;
+/// As an operator looks for them: by domain, and within it from the top down.
+bool stands_before(const ProposedRule& one, const ProposedRule& other) {
+  if (one.domain == other.domain) return root_first(one.name, other.name);
+  return one.domain.to_text() < other.domain.to_text();
 }
 
 }  // namespace
 
-std::string_view to_string(Noise noise) noexcept {
-  switch (noise) {
-    case Noise::kReverse:
-      return "name of an address";
-    case Noise::kService:
-      return "service";
-    case Noise::kTime:
-      return "time";
-    case Noise::kSearchDomain:
-      return "search domain";
-    case Noise::kNonexistent:
-      return "does not exist";
-  }
-  return {};
-}
-
-Proposal propose(const Record& record, std::size_t fold_from) {
-  Proposal proposal;
-  std::vector<Evidence> wanted;
-  Folds folds(fold_from);
-  for (const auto& [name, seen] : record.names()) {
-    if (const auto noise = noise_of(name, seen, record)) {
-      proposal.apart.push_back({*noise, {name, seen}});
-    } else {
-      wanted.emplace_back(name, seen);
-      folds.add(name);
+Proposal propose(const Record& record, const FoldLimits& limits) {
+  Proposal proposal{.policy = record.policy(),
+                    .first = record.started(),
+                    .last = record.stopped().value_or(record.started()),
+                    .names = record.size(),
+                    .clients = record.clients().size(),
+                    .overflowed = record.overflowed()};
+  const std::vector<Record::Named> names = record.names();
+  const auto search_domains = find_search_domains(record, names);
+  std::vector<Seen> wanted;
+  std::vector<wire::DomainName> wanted_names;
+  std::map<std::pair<Kind, std::string>, Apart> apart;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    count(proposal, *names[i].sighting);
+    const auto& domain = search_domains[i];
+    const Kind kind = kind_of(names[i].name, *names[i].sighting, domain.has_value());
+    if (kind == Kind::kWanted) {
+      wanted_names.push_back(names[i].name);
+      wanted.push_back(seen(record, names[i]));
+      continue;
     }
+    const bool by_search = kind == Kind::kSearch;
+    Apart& group = apart[{kind, by_search ? domain->to_text() : std::string()}];
+    group.kind = kind;
+    if (by_search) group.search_domain = domain;
+    group.names.push_back(seen(record, names[i]));
   }
-  std::map<DomainName, ProposedRule> rules;
-  for (const Evidence& each : wanted) {
-    const auto fold = folds.fold_of(each.first);
-    ProposedRule& rule = rules[fold.value_or(each.first)];
-    rule.name = fold.value_or(each.first);
-    rule.behind.push_back(each);
-    if (!fold) continue;
-    // The name itself is let in only if it was asked for as well.
-    const bool itself = each.first == rule.name || rule.scope == Scope::kSubtree;
-    rule.scope = itself ? Scope::kSubtree : Scope::kBelow;
-  }
-  for (auto& [name, rule] : rules) proposal.rules.push_back(std::move(rule));
-  std::ranges::sort(proposal.rules, {}, [](const ProposedRule& rule) {
-    return std::pair(policy::registered_domain(rule.name).to_text(), rule.name.to_text());
-  });
-  std::ranges::sort(proposal.apart, {}, [](const std::pair<Noise, Evidence>& each) {
-    return std::pair(each.first, each.second.first.to_text());
-  });
+  proposal.rules = rules_for(std::move(wanted), find_folds(wanted_names, limits));
+  for (ProposedRule& rule : proposal.rules) rule.domain = policy::registered_domain(rule.name);
+  std::ranges::sort(proposal.rules, stands_before);
+  for (auto& [key, group] : apart) proposal.apart.push_back(std::move(group));
   return proposal;
 }
 
-std::string to_list(const Proposal& proposal, const Record& record, std::string_view policy) {
-  Sum all;
-  for (const auto& [name, seen] : record.names()) all.add(seen);
-  std::string text = fmt::format("# Proposed by `nxgate learn propose` for the policy {}.\n",
-                                 safe(std::string(policy)));
-  if (record.names().empty()) return text + "# Nothing was asked for.\n";
-  text += fmt::format("# {}: {}.\n", plural(record.names().size(), "name", "names"), all.text());
-  if (record.overflow() != 0) {
-    text += fmt::format("# {} for further names were too many to remember.\n",
-                        plural(record.overflow(), "question", "questions"));
-  }
-  for (const ProposedRule& rule : proposal.rules) {
-    Sum sum;
-    for (const Evidence& each : rule.behind) sum.add(each.second);
-    const std::string folded =
-        rule.scope == Scope::kExact
-            ? ""
-            : fmt::format("{}: {}; ", plural(rule.behind.size(), "name", "names"),
-                          names_behind(rule.behind));
-    text += fmt::format("{:<32} # {}{}\n", policy::to_string(rule.scope, rule.name), folded,
-                        safe(sum.text()));
-  }
-  if (!proposal.apart.empty()) text += "#\n# Set apart; take off the # to allow one after all:\n";
-  for (const auto& [noise, each] : proposal.apart) {
-    Sum sum;
-    sum.add(each.second);
-    text += fmt::format("# {:<30} # {}; {}\n", policy::to_string(Scope::kExact, each.first),
-                        to_string(noise), safe(sum.text()));
+std::string rule_text(policy::Scope scope, const wire::DomainName& name, const Ports& ports) {
+  std::string text = policy::to_string(scope, name);
+  char before = ':';
+  for (const Port& port : ports) {
+    const auto has = [&](std::uint8_t protocol) {
+      return std::ranges::find(ports, Port{protocol, port.number}) != ports.end();
+    };
+    const bool both = has(IPPROTO_TCP) && has(IPPROTO_UDP);
+    if (both && port.protocol == IPPROTO_UDP) continue;
+    text += before;
+    text += both ? std::to_string(port.number) : port.to_string();
+    before = ',';
   }
   return text;
-}
-
-std::string to_diff(const Proposal& proposal, const std::vector<policy::Rule>& now) {
-  std::string text;
-  std::size_t kept = 0;
-  for (const ProposedRule& rule : proposal.rules) {
-    const bool there = std::ranges::any_of(now, [&](const policy::Rule& each) {
-      return each.action == policy::Action::kAllow &&
-             (same(rule, each) || covers({each.scope, each.name, {}}, rule.name));
-    });
-    if (!there) text += fmt::format("+{}\n", policy::to_string(rule.scope, rule.name));
-  }
-  for (const policy::Rule& each : now) {
-    if (each.action != policy::Action::kAllow) continue;
-    const ProposedRule standing{each.scope, each.name, {}};
-    const bool used = std::ranges::any_of(proposal.rules, [&](const ProposedRule& rule) {
-      return std::ranges::any_of(
-          rule.behind, [&](const Evidence& seen) { return covers(standing, seen.first); });
-    });
-    if (used) {
-      ++kept;
-    } else {
-      text +=
-          fmt::format("-{}  # {}\n", policy::to_string(each.scope, each.name), to_string(each.at));
-    }
-  }
-  return text + fmt::format("# {} of the policy's rules are used.\n", kept);
 }
 
 }  // namespace nxgate::learn

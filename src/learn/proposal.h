@@ -1,55 +1,68 @@
-// A list of rules that what was learnt speaks for.
+// The rules that would let clients do what they were seen to do, each with its evidence.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
+#include "base/address.h"
+#include "learn/folds.h"
+#include "learn/kinds.h"
 #include "learn/record.h"
 #include "policy/rule.h"
 #include "wire/name.h"
+#include "wire/types.h"
 
 namespace nxgate::learn {
 
-/// Why a name is no part of the list.
-enum class Noise : std::uint8_t {
-  kReverse,       ///< the name of an address
-  kService,       ///< SRV and its like: a label that begins with an underscore
-  kTime,          ///< NTP
-  kSearchDomain,  ///< a name that was asked for, with the client's search domain behind it
-  kNonexistent,   ///< there was never such a name
+/// A name and what is known of it. Times are seconds since 1970, UTC.
+struct Seen {
+  wire::DomainName name;
+  Outcome outcome{};
+  std::uint64_t count = 0;
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  std::vector<std::string> clients;  ///< Record::kMostClientsOfName at most
+  std::uint64_t from_others = 0;     ///< queries by clients beyond those
+  std::vector<wire::Type> types;
+  Ports ports;
 };
-[[nodiscard]] std::string_view to_string(Noise noise) noexcept;
 
-using Evidence = std::pair<wire::DomainName, Seen>;
-
+/// A rule to allow, and the names behind it in root-first order; a fold has at least two.
 struct ProposedRule {
   policy::Scope scope = policy::Scope::kExact;
   wire::DomainName name;
-  std::vector<Evidence> behind;  ///< what it is for
+  Ports ports;              ///< those of its names together; none if there were none
+  wire::DomainName domain;  ///< the registered domain
+  std::optional<Fold> fold;
+  std::vector<Seen> names;
+};
+
+/// Names set apart for one reason, in root-first order.
+struct Apart {
+  Kind kind{};
+  std::optional<wire::DomainName> search_domain;  ///< of Kind::kSearch
+  std::vector<Seen> names;
 };
 
 struct Proposal {
-  std::vector<ProposedRule> rules;  ///< by registered domain, then by name
-  std::vector<std::pair<Noise, Evidence>> apart;
+  std::string policy;
+  std::int64_t first = 0;  ///< of the observations, or when learning started if there are none
+  std::int64_t last = 0;
+  std::uint64_t queries = 0;
+  std::size_t names = 0;
+  std::size_t clients = 0;
+  std::uint64_t overflowed = 0;     ///< queries for names that found no room in the record
+  std::vector<ProposedRule> rules;  ///< by registered domain, none covered by another
+  std::vector<Apart> apart;         ///< by kind
 };
 
-/// From so many names with different labels directly below a suffix on, one rule for all below it
-/// stands for them. Never at or above a public suffix, private ones included.
-inline constexpr std::size_t kFoldFrom = 4;
+/// Throws nothing but bad_alloc. It takes a while for many names: not for a worker's thread.
+[[nodiscard]] Proposal propose(const Record& record, const FoldLimits& limits = {});
 
-[[nodiscard]] Proposal propose(const Record& record, std::size_t fold_from = kFoldFrom);
-
-/// As a list for `allow-files`: a rule a line, what is behind it as a comment, and what is set
-/// apart as comments at the end. `policy` is for the head.
-[[nodiscard]] std::string to_list(const Proposal& proposal, const Record& record,
-                                  std::string_view policy);
-
-/// What would change against the rules that a policy has now: `+` a new rule, `-` a rule of theirs
-/// that nothing which was seen needs.
-[[nodiscard]] std::string to_diff(const Proposal& proposal, const std::vector<policy::Rule>& now);
+/// `=name`, `*.name` or `name`, with its ports behind, as a list has it.
+[[nodiscard]] std::string rule_text(policy::Scope scope, const wire::DomainName& name,
+                                    const Ports& ports);
 
 }  // namespace nxgate::learn

@@ -1,107 +1,134 @@
 #include "learn/record.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
-#include <boost/system/error_code.hpp>
-#include <fmt/core.h>
+#include <netinet/in.h>
 
-#include "base/error.h"
+#include "base/address.h"
+#include "base/bytes.h"
+#include "learn/labels.h"
 #include "wire/name.h"
-#include "wire/types.h"
 
 namespace nxgate::learn {
-
-namespace json = boost::json;
-
 namespace {
 
-std::int64_t number(const json::object& object, std::string_view key) {
-  const json::value* const value = object.if_contains(key);
-  boost::system::error_code error;
-  const auto read = value == nullptr ? 0 : value->to_number<std::int64_t>(error);
-  return error ? 0 : std::max<std::int64_t>(read, 0);
+std::string_view view(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-const json::array& list(const json::object& object, std::string_view key) {
-  static const json::array kNone;
-  const json::value* const value = object.if_contains(key);
-  return value == nullptr || !value->is_array() ? kNone : value->get_array();
+std::int64_t within_calendar(std::int64_t when) {
+  return std::clamp<std::int64_t>(when, 0, Record::kLatest);
 }
 
-Seen seen_of(const json::object& object) {
-  Seen seen{.count = static_cast<std::uint64_t>(number(object, "count")),
-            .first = number(object, "first"),
-            .last = number(object, "last"),
-            .exists = number(object, "exists") != 0};
-  for (const json::value& type : list(object, "types")) {
-    if (type.is_int64()) seen.types.insert(static_cast<wire::Type>(type.get_int64()));
-  }
-  for (const json::value& client : list(object, "clients")) {
-    if (client.is_string() && seen.clients.size() < Seen::kMostClients) {
-      seen.clients.insert(client.get_string().c_str());
-    }
-  }
-  return seen;
+/// Whether `value` is in the sorted `values` now.
+template <class Value>
+bool insert_sorted(std::vector<Value>& values, const Value& value, std::size_t most) {
+  const auto at = std::ranges::lower_bound(values, value);
+  if (at != values.end() && *at == value) return true;
+  if (values.size() >= most) return false;
+  values.insert(at, value);
+  return true;
 }
 
 }  // namespace
 
+std::string plain_text(std::string_view text) {
+  std::string out(text.substr(0, Record::kLongestText));
+  std::ranges::replace_if(out, [](char one) { return one < ' ' || one > '~'; }, '?');
+  return out;
+}
+
+std::size_t Record::Hash::operator()(std::string_view bytes) const noexcept {
+  // Keyed, since clients choose the names.
+  const std::uint64_t key = wire::process_hash_key();
+  return wire::extend_hash(key, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                           key);
+}
+
+Record::Record(std::string_view policy, std::int64_t started)
+    : policy_(plain_text(policy)), started_(within_calendar(started)) {}
+
 void Record::add(const Observation& observation) {
-  if (names_.size() >= kMostNames && !names_.contains(observation.name)) {
-    ++overflow_;
+  Sighting* const sighting = place_for(observation.name, observation.outcome);
+  if (sighting == nullptr) {
+    ++overflowed_;
     return;
   }
-  Seen& seen = names_[observation.name];
-  if (seen.count++ == 0) seen.first = observation.when;
-  seen.first = std::min(seen.first, observation.when);
-  seen.last = std::max(seen.last, observation.when);
-  seen.exists |= observation.exists;
-  seen.types.insert(observation.type);
-  if (seen.clients.size() < Seen::kMostClients) seen.clients.insert(observation.client);
+  const std::int64_t when = within_calendar(observation.when);
+  sighting->first = sighting->count == 0 ? when : std::min(sighting->first, when);
+  sighting->last = std::max(sighting->last, when);
+  ++sighting->count;
+  if (observation.outcome == Outcome::kExists && sighting->outcome != Outcome::kExists) {
+    --nonexistent_;
+  }
+  sighting->outcome = std::max(sighting->outcome, observation.outcome);
+  insert_sorted(sighting->types, observation.type, kMostTypes);
+  const auto number = number_of(plain_text(observation.client));
+  if (!number || !insert_sorted(sighting->clients, *number, kMostClientsOfName)) {
+    ++sighting->from_others;
+  }
 }
 
-std::string Record::to_json() const {
-  json::object names;
-  for (const auto& [name, seen] : names_) {
-    json::array types;
-    for (const wire::Type type : seen.types) types.push_back(static_cast<std::int64_t>(type));
-    json::array clients;
-    for (const std::string& client : seen.clients) clients.emplace_back(client);
-    names[name.to_text()] = {{"count", static_cast<std::int64_t>(seen.count)},
-                             {"first", seen.first},
-                             {"last", seen.last},
-                             {"exists", seen.exists ? 1 : 0},
-                             {"types", std::move(types)},
-                             {"clients", std::move(clients)}};
-  }
-  return json::serialize(json::object{{"names", std::move(names)},
-                                      {"overflow", static_cast<std::int64_t>(overflow_)}});
+void Record::add_port(const wire::DomainName& name, Port port) {
+  if (port.number == 0 || (port.protocol != IPPROTO_TCP && port.protocol != IPPROTO_UDP)) return;
+  const auto found = names_.find(view(name.wire()));
+  if (found != names_.end()) insert_sorted(found->second.ports, port, kMostPorts);
 }
 
-Result<Record> Record::from_json(std::string_view text) {
-  boost::system::error_code error;
-  const json::value value = json::parse(text, error);
-  const json::object* const object = error ? nullptr : value.if_object();
-  const json::value* const names = object == nullptr ? nullptr : object->if_contains("names");
-  if (names == nullptr || !names->is_object()) return fail("is no record of what was learnt");
-  Record record;
-  record.overflow_ = static_cast<std::uint64_t>(number(*object, "overflow"));
-  for (const auto& [key, each] : names->get_object()) {
-    const auto name = wire::DomainName::from_text(key);
-    if (!name || !each.is_object()) {
-      return fail(fmt::format("holds `{}`, which is no name", std::string_view(key)));
-    }
-    if (record.names_.size() < kMostNames) record.names_[*name] = seen_of(each.get_object());
+void Record::stop(std::int64_t when) { stopped_ = within_calendar(when); }
+
+const Sighting* Record::find(const wire::DomainName& name) const {
+  const auto found = names_.find(view(name.wire()));
+  return found == names_.end() ? nullptr : &found->second;
+}
+
+std::vector<Record::Named> Record::names() const {
+  std::vector<Named> named;
+  named.reserve(names_.size());
+  for (const auto& [bytes, sighting] : names_) {
+    const auto name = wire::DomainName::parse(
+        {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+    if (name) named.push_back({*name, &sighting});
   }
-  return record;
+  std::ranges::sort(named, root_first, &Named::name);
+  return named;
+}
+
+/// The sighting of the name, a new one if need be; null if there is no room.
+Sighting* Record::place_for(const wire::DomainName& name, Outcome outcome) {
+  const std::string_view bytes = view(name.wire());
+  const auto found = names_.find(bytes);
+  if (found != names_.end()) return &found->second;
+  const bool exists = outcome == Outcome::kExists;
+  if (names_.size() >= kMostNames || (!exists && nonexistent_ >= kMostNonexistent)) return nullptr;
+  Sighting& sighting = names_[std::string(bytes)];
+  sighting.outcome = outcome;
+  if (!exists) ++nonexistent_;
+  return &sighting;
+}
+
+bool Record::restore(const wire::DomainName& name, Sighting sighting) {
+  if (find(name) != nullptr) return false;
+  Sighting* const place = place_for(name, sighting.outcome);
+  if (place != nullptr) *place = std::move(sighting);
+  return place != nullptr;
+}
+
+std::optional<std::uint32_t> Record::number_of(std::string_view client) {
+  const auto found = numbers_.find(client);
+  if (found != numbers_.end()) return found->second;
+  if (clients_.size() >= kMostClients) return std::nullopt;
+  const auto number = static_cast<std::uint32_t>(clients_.size());
+  numbers_.emplace(std::string(client), number);
+  clients_.emplace_back(client);
+  return number;
 }
 
 }  // namespace nxgate::learn

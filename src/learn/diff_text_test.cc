@@ -1,0 +1,105 @@
+#include "learn/diff_text.h"
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "learn/learn_fixture.h"
+#include "learn/proposal.h"
+#include "policy/matcher.h"
+#include "policy/rule.h"
+#include "policy/rule_set.h"
+#include "policy/special_names.h"
+#include "wire/name.h"
+
+namespace nxgate::learn {
+namespace {
+
+constexpr std::uint64_t kKey = 0x9e3779b97f4a7c15;
+constexpr policy::Action kAllow = policy::Action::kAllow;
+constexpr policy::Action kDeny = policy::Action::kDeny;
+
+struct Given {
+  const char* rule;
+  policy::Action action = kAllow;
+  const char* file = "allow.list";
+};
+
+/// The lines behind the heading.
+std::string diff(std::initializer_list<Given> current, std::initializer_list<Asked> observed) {
+  policy::RuleSet set(kKey);
+  std::uint32_t line = 0;
+  for (const Given& given : current) {
+    const auto rule = policy::parse_rule(given.rule).value();
+    set.add({.name = rule.name,
+             .scope = rule.scope,
+             .action = given.action,
+             .at = {.file = given.file, .line = ++line, .column = 1}});
+  }
+  const policy::Matcher matcher(std::move(set), {}, {});
+  const std::vector<policy::Rule> rules = matcher.rules().standing();
+  const auto allowed = [&](const wire::DomainName& name) {
+    return matcher.match(wire::SuffixHashes(name, kKey)).verdict == policy::Verdict::kAllow;
+  };
+  const std::string text =
+      to_diff(propose(record_of(observed)), {.allowed = allowed, .rules = rules});
+  return text.substr(text.find('\n') + 1);
+}
+
+TEST(DiffText, AddsRemovesAndCounts) {
+  EXPECT_EQ(diff({{"=deb.debian.org"}, {"=old.example.com"}}, {{"deb.debian.org"}, {"pypi.org"}}),
+            "# 1 rule to add, 1 to remove, 1 unchanged\n"
+            "+ =pypi.org  # 1 query, 2026-11-23, by 10.0.0.5\n"
+            "- =old.example.com  # allow.list:2:1: nothing asked for it\n");
+}
+
+TEST(DiffText, IsEmptyOnceApplied) {
+  EXPECT_EQ(diff({{"*.example.com"}},
+                 {{"a.example.com"}, {"b.example.com"}, {"c.example.com"}, {"d.example.com"}}),
+            "# 0 rules to add, 0 to remove, 1 unchanged\n");
+}
+
+TEST(DiffText, NeedsNoFoldIfItsNamesAreAllowed) {
+  EXPECT_EQ(diff({{"=a.example.com"}, {"=b.example.com"}, {"=c.example.com"}, {"=d.example.com"}},
+                 {{"a.example.com"}, {"b.example.com"}, {"c.example.com"}, {"d.example.com"}}),
+            "# 0 rules to add, 0 to remove, 4 unchanged\n");
+}
+
+TEST(DiffText, TakesTheLongestMatchAsUsed) {
+  EXPECT_EQ(diff({{"example.com"}, {"*.www.example.com"}}, {{"a.www.example.com"}}),
+            "# 0 rules to add, 1 to remove, 1 unchanged\n"
+            "- example.com  # allow.list:1:1: nothing asked for it\n");
+  EXPECT_EQ(diff({{"example.com"}, {"*.www.example.com"}}, {{"www.example.com"}}),
+            "# 0 rules to add, 1 to remove, 1 unchanged\n"
+            "- *.www.example.com  # allow.list:2:1: nothing asked for it\n");
+}
+
+TEST(DiffText, KeepsWhatNoiseNeeds) {
+  EXPECT_EQ(diff({{"pool.ntp.org"}, {"slow.example"}},
+                 {{"0.pool.ntp.org"}, {"slow.example", Outcome::kFailed}}),
+            "# 0 rules to add, 0 to remove, 2 unchanged\n");
+}
+
+TEST(DiffText, TellsOfRulesForWhatNeverExisted) {
+  EXPECT_EQ(diff({{"=gone.example.com"}}, {{"gone.example.com", Outcome::kMissing}}),
+            "# 0 rules to add, 1 to remove, 0 unchanged\n"
+            "- =gone.example.com  # allow.list:1:1: what was asked for never existed\n");
+}
+
+TEST(DiffText, TellsOfDenials) {
+  EXPECT_EQ(diff({{"example.com"}, {"ads.example.com", kDeny, "deny.list"}},
+                 {{"www.example.com"}, {"x.ads.example.com"}}),
+            "# 1 rule to add, 0 to remove, 1 unchanged\n"
+            "+ =x.ads.example.com  # 1 query, 2026-11-23, by 10.0.0.5\n"
+            "#   denied now by ads.example.com (deny.list:2:1)\n");
+}
+
+TEST(DiffText, LeavesDenialsAndBuiltInRulesAlone) {
+  EXPECT_EQ(diff({{"localhost", kAllow, policy::kBuiltIn}, {"evil.example", kDeny}}, {}),
+            "# 0 rules to add, 0 to remove, 0 unchanged\n");
+}
+
+}  // namespace
+}  // namespace nxgate::learn
