@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <string>
 #include <thread>
@@ -151,7 +152,11 @@ void Reloader::publish(std::shared_ptr<const engine::Snapshot> next) {
 
 bool Reloader::reload() {
   bool taken = false;
-  sys::at_low_priority([&] { taken = take_up(); });
+  try {
+    sys::at_low_priority([&] { taken = take_up(); });
+  } catch (const std::exception& error) {
+    log::error("reload refused: {}; generation {} goes on", error.what(), generation_);
+  }
   ++(taken ? reloads_.taken : reloads_.refused);
   return taken;
 }
@@ -170,10 +175,15 @@ bool Reloader::take_up() {
   }
   for (const Fault& warning : next.warnings) log::warning("{}", to_string(warning));
   const std::string description = describe(next.settings);
-  docker_ = next.settings.docker;
-  client_fences_ = app::client_fences(next.settings);
+  config::DockerSettings docker = next.settings.docker;
+  std::vector<ClientFence> fences = app::client_fences(next.settings);
   const auto old = snapshots_.load();
-  bare_ = build_snapshot(std::move(next.settings), registry_, fences_, ++generation_);
+  // What fails from here on, for want of memory, fails before anything has changed.
+  auto bare = build_snapshot(std::move(next.settings), registry_, fences_, generation_ + 1);
+  ++generation_;
+  bare_ = std::move(bare);
+  docker_ = std::move(docker);
+  client_fences_ = std::move(fences);
   publish(enforced());
   // Freeing a million names takes some milliseconds, so this thread waits until it is the last that
   // holds them; a query that is being answered may hold them longer, and lets them go then.

@@ -22,6 +22,9 @@
 namespace nxgate::config {
 namespace {
 
+/// Each has a number of 16 bits, of which one means none.
+constexpr std::size_t kMostRouteNames = 65535;
+
 constexpr std::string_view kDefault = "default";
 
 void add_default_listeners(Settings& settings) {
@@ -102,7 +105,14 @@ void check_references(Context& context, const Settings& settings) {
   }
   for (const PolicySettings& policy : settings.policies) {
     check_reference(context, policy.upstream, settings.upstreams, "upstream");
+    std::size_t names = 0;
     for (const RouteSettings& route : policy.routes) {
+      names += route.names.size();
+      if (names > kMostRouteNames) {
+        context.fault(policy.name.at,
+                      fmt::format("the policy has more than {} names in routes", kMostRouteNames));
+        break;
+      }
       if (!route.upstream.name.empty()) {
         check_reference(context, route.upstream, settings.upstreams, "upstream");
       }

@@ -42,13 +42,17 @@ policy::Match judge(const wire::SuffixHashes& hashes, Decision& decision) noexce
       return neighbour;
     }
     if (neighbour.verdict == Verdict::kAncestor && match.verdict == Verdict::kDeny) {
-      return neighbour;
+      match.verdict = Verdict::kAncestor;
+      return match;
     }
   }
   if (policy.narrowing && match.verdict != Verdict::kDeny) {
     const Verdict narrower = policy.narrowing->match(hashes).verdict;
     decision.narrowed = narrower != Verdict::kAllow;
-    if (decision.narrowed) return {.verdict = narrower};
+    if (!decision.narrowed) return match;
+    // A rule that denied stays the one that did, so that no grant lifts it.
+    if (match.verdict == Verdict::kAllow) return {.verdict = narrower};
+    match.verdict = narrower;
   }
   return match;
 }

@@ -432,6 +432,22 @@ TEST_F(EngineTest, NarrowingAllowsOnlyWhatBothAllow) {
   EXPECT_TRUE(ask("x.test", Type::kA, true).contains("rule=narrowed"));
 }
 
+TEST_F(EngineTest, NoGrantLiftsADenialByName) {
+  const auto granted = [&](const std::shared_ptr<const policy::Policy>& policy) {
+    policy->grants->grant(name("example.com"), Clock::now() + Seconds(60));
+    use_policy(policy);
+    ask("example.com", Type::kTxt);
+    return disposition == Disposition::kPending;
+  };
+  const PolicyText text{.allow = {"foo.com", "api.example.com"}, .deny = {"example.com"}};
+  EXPECT_FALSE(granted(make_policy(text)));
+  EXPECT_FALSE(granted(attached(text, {"foo.com"})));
+  EXPECT_FALSE(
+      granted(attached({.allow = {"foo.com"}, .deny = {"example.com"}}, {}, "db.example.com")));
+  EXPECT_TRUE(granted(attached({.allow = {"foo.com", "example.com"}}, {"foo.com"})))
+      << "which an allowed name led to";
+}
+
 TEST_F(EngineTest, NeighboursAreAnsweredWhateverTheRules) {
   use_policy(attached({.records = {"mine A 10.0.0.1"}}, {"none.test"}));
   EXPECT_EQ(ask("db").answers(), 1);

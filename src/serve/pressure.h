@@ -18,6 +18,9 @@ class Pressure {
   static constexpr Milliseconds kPatience{100};
   static constexpr Milliseconds kLinger{500};
 
+  /// The socket was found empty.
+  void caught_up() noexcept { behind_ = false; }
+
   /// Called for each batch; whether part of it is to go without an answer. `dropped` returns how
   /// many queries the kernel has dropped so far, and is seldom called.
   template <class Dropped>

@@ -35,6 +35,13 @@ TEST_F(PressureTest, WhatTheKernelDroppedBeforeIsNoOverload) {
   EXPECT_FALSE(sheds_for(Milliseconds(500)));
 }
 
+TEST_F(PressureTest, AnEmptySocketEndsALag) {
+  EXPECT_FALSE(sheds(true));
+  ++dropped_;
+  pressure_.caught_up();
+  EXPECT_FALSE(sheds(true, Seconds(3600)));
+}
+
 TEST_F(PressureTest, ShedsOnceItLagsBehindAndTheKernelDrops) {
   EXPECT_FALSE(sheds(true));
   ++dropped_;

@@ -56,10 +56,11 @@ bool RateLimit::admits(const IpAddress& client, std::string_view listener_policy
   const std::uint64_t tag = hash & ~kTimeMask;
   const std::uint64_t time = ticks_of(now);
   Set& set = (*sets_)[hash % kSets];
-  // How far the bucket of a slot is ahead of the time; one that is farther than can be is old.
+  // How far the bucket of a slot is ahead of the time; one that is farther than can be is old. The
+  // time of another worker's batch may be later than ours.
   const auto ahead = [&](std::uint64_t slot) -> std::uint64_t {
     const std::uint64_t difference = (slot - time) & kTimeMask;
-    return difference <= most_ + interval_ ? difference : 0;
+    return difference <= most_ + interval_ + kTicksASecond ? difference : 0;
   };
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     std::atomic<std::uint64_t>* chosen = nullptr;

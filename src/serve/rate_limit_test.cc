@@ -95,5 +95,14 @@ TEST_F(RateLimitTest, WorkersShareOneBucket) {
   EXPECT_LE(all, 1100);  // where threads collide again and again, one is let through
 }
 
+TEST_F(RateLimitTest, AWorkerWhoseTimeIsEarlierDoesNotRefill) {
+  RateLimit limit({.queries_per_second = 100, .burst = 200});
+  EXPECT_EQ(admitted(limit, "192.0.2.1", 1000), 200);
+  now_ -= std::chrono::microseconds(1);
+  EXPECT_EQ(admitted(limit, "192.0.2.1", 1000), 0);
+  now_ -= Milliseconds(200);
+  EXPECT_EQ(admitted(limit, "192.0.2.1", 1000), 0);
+}
+
 }  // namespace
 }  // namespace nxgate::serve

@@ -99,7 +99,10 @@ void UdpListener::answer_waiting() {
 std::size_t UdpListener::answer_batch() {
   sys::UdpBatch& batch = worker_.batch;
   const std::size_t count = batch.receive(socket_.native_handle(), listener_->at.wildcard());
-  if (count == 0) return 0;
+  if (count == 0) {
+    pressure_.caught_up();
+    return 0;
+  }
   worker_.handler.refresh();
   const Instant now = Clock::now();
   const bool shed = pressure_.sheds(count == sys::UdpBatch::kMessages, now, [this] {

@@ -63,15 +63,15 @@ std::optional<DomainName> DomainName::parse_compressed(Bytes message, std::size_
   std::size_t written = 0;
   std::size_t at = offset;
   std::size_t lowest = offset;  // a pointer must lead below everything read so far
-  bool jumped = false;
+  std::size_t jumps = 0;
   while (at < message.size()) {
     const std::uint8_t length = message[at];
     if ((length & kPointerBits) == kPointerBits) {
       if (at + 2 > message.size()) return std::nullopt;
       const std::size_t target = static_cast<std::size_t>(length & 0x3f) << 8 | message[at + 1];
-      if (target >= lowest) return std::nullopt;
-      if (!jumped && end != nullptr) *end = at + 2;
-      jumped = true;
+      // Each pointer that is needed brings a label; a ladder of them brings work only.
+      if (target >= lowest || jumps == kMostLabels) return std::nullopt;
+      if (jumps++ == 0 && end != nullptr) *end = at + 2;
       lowest = at = target;
       continue;
     }
@@ -83,7 +83,7 @@ std::optional<DomainName> DomainName::parse_compressed(Bytes message, std::size_
     for (std::size_t i = 1; i <= length; ++i) name.bytes_[written++] = lower(message[at + i]);
     at += 1U + length;
     if (length == 0) {
-      if (!jumped && end != nullptr) *end = at;
+      if (jumps == 0 && end != nullptr) *end = at;
       name.length_ = static_cast<std::uint8_t>(written);
       return name;
     }

@@ -91,6 +91,15 @@ TEST(DomainName, CompressedNamesFollowPointersBackwardsOnly) {
   EXPECT_FALSE(DomainName::parse_compressed(forward, 0, &end));
   const auto cut = bytes(std::string("\1a\xc0", 3));
   EXPECT_FALSE(DomainName::parse_compressed(cut, 0, &end));
+  // A root, and pointers each to the one before it.
+  std::vector<std::uint8_t> ladder{0};
+  for (std::size_t rung = 0; rung <= kMostLabels; ++rung) {
+    const std::size_t target = rung == 0 ? 0 : ladder.size() - 2;
+    ladder.push_back(static_cast<std::uint8_t>(0xc0 | target >> 8));
+    ladder.push_back(static_cast<std::uint8_t>(target));
+  }
+  EXPECT_TRUE(DomainName::parse_compressed(ladder, ladder.size() - 4, &end));
+  EXPECT_FALSE(DomainName::parse_compressed(ladder, ladder.size() - 2, &end));
 }
 
 TEST(DomainName, AtOrBelowGoesByWholeLabels) {
