@@ -167,8 +167,8 @@ def test_it_follows_the_size_of_the_terminal(server, terminal):
     ask(server, "a-name-that-is-quite-long.example.test", 2)
     top.wait_for("xample.test")
     top.resize(140, 40)
-    text = top.wait_for("a-name-that-is-quite-long.example.test")
-    assert "q quit" in text.splitlines()[-1] and len(text.splitlines()) == 40
+    top.wait_for(lambda text: "a-name-that-is-quite-long.example.test" in text and
+                 len(text.splitlines()) == 40 and "q quit" in text.splitlines()[-1])
     top.resize(30, 4)
     top.wait_for(lambda text: len(text.splitlines()) == 4)
     top.resize(80, 24)
