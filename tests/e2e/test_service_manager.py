@@ -41,8 +41,9 @@ def told(manager, *messages):
     return heard
 
 
-def test_it_is_ready_once_it_answers(nxgate, manager):
-    listening = manager()
+@pytest.mark.parametrize("abstract", [False, True])
+def test_it_is_ready_once_it_answers(nxgate, manager, abstract):
+    listening = manager(abstract=abstract)
     server = nxgate(config=CONFIG, wait=False, environment=listening.environment)
     (message,) = told(listening, "READY")
     assert addresses(server.ask(make_query("db.test"), timeout=within(1))) == ["10.0.0.5"]

@@ -9,16 +9,20 @@ from harness.timing import within
 
 
 class Manager:
-    """Hears what a service says of itself. `environment` is what it is started with."""
+    """Hears what a service says of itself. `environment` is what it is started with.
 
-    def __init__(self, watchdog=None):
+    Its socket is a file, or with `abstract` a name without one.
+    """
+
+    def __init__(self, watchdog=None, abstract=False):
         self._directory = tempfile.TemporaryDirectory(prefix="nxgate-test-")
         os.chmod(self._directory.name, 0o755)
         path = Path(self._directory.name) / "notify"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
-        path.chmod(0o777)
-        self.environment = {"NOTIFY_SOCKET": str(path)}
+        self._socket.bind(f"\0{path}" if abstract else str(path))
+        if not abstract:
+            path.chmod(0o777)
+        self.environment = {"NOTIFY_SOCKET": f"@{path}" if abstract else str(path)}
         if watchdog:
             self.environment["WATCHDOG_USEC"] = str(int(watchdog * 1e6))
 
