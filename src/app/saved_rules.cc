@@ -11,7 +11,6 @@
 
 #include <fmt/chrono.h>
 #include <fmt/core.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include "app/amendments.h"
@@ -21,6 +20,7 @@
 #include "config/settings.h"
 #include "policy/rule.h"
 #include "sys/file.h"
+#include "sys/privileges.h"
 
 namespace nxgate::app {
 namespace {
@@ -132,10 +132,8 @@ Result<void> prepare_state(const std::string& state, const std::string& user) {
   fs::create_directories(state, error);
   if (error) return fail(fmt::format("control.state: {}: {}", state, error.message()));
   if (::geteuid() != 0) return {};
-  // At start, before there is another thread.
-  // NOLINTNEXTLINE(concurrency-mt-unsafe)
-  const passwd* const entry = ::getpwnam(user.c_str());
-  if (entry == nullptr || ::chown(state.c_str(), entry->pw_uid, entry->pw_gid) != 0) {
+  const auto identity = sys::find_user(user);
+  if (!identity || ::chown(state.c_str(), identity->user, identity->group) != 0) {
     return fail(fmt::format("control.state: {} can't be given to {}: {}", state, user,
                             std::generic_category().message(errno)));
   }

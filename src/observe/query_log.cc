@@ -18,7 +18,6 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sodium.h>
 #include <unistd.h>
 
@@ -30,6 +29,7 @@
 #include "observe/filter.h"
 #include "observe/hub.h"
 #include "sys/descriptor.h"
+#include "sys/privileges.h"
 
 namespace nxgate::observe {
 namespace {
@@ -94,10 +94,8 @@ Result<sys::Descriptor> QueryLog::open_file(const std::string& path, const std::
   sys::Descriptor file = open_for_appending(path);
   if (!file) return fail(fmt::format("query-log.path: {}: {}", path, words()));
   if (::geteuid() != 0 || path == "-") return file;
-  // At start, before there is another thread.
-  // NOLINTNEXTLINE(concurrency-mt-unsafe)
-  const passwd* const entry = ::getpwnam(user.c_str());
-  if (entry == nullptr || ::fchown(file.get(), entry->pw_uid, static_cast<gid_t>(-1)) != 0) {
+  const auto identity = sys::find_user(user);
+  if (!identity || ::fchown(file.get(), identity->user, static_cast<gid_t>(-1)) != 0) {
     return fail(fmt::format("query-log.path: {} can't be given to {}: {}", path, user, words()));
   }
   return file;

@@ -20,12 +20,12 @@
 namespace nxgate::sys {
 namespace {
 
-struct Identity {
-  uid_t user;
-  gid_t group;
-};
+void keep(unsigned capability) {
+  capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), capability);
+}
 
-/// A number stands for itself: a container image may have no /etc/passwd.
+}  // namespace
+
 std::optional<Identity> find_user(const std::string& name) {
   uid_t number{};
   const char* end = name.data() + name.size();
@@ -39,12 +39,6 @@ std::optional<Identity> find_user(const std::string& name) {
   if (found == nullptr) return std::nullopt;
   return Identity{found->pw_uid, found->pw_gid};
 }
-
-void keep(unsigned capability) {
-  capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), capability);
-}
-
-}  // namespace
 
 Result<void> drop_privileges(const std::string& user, const KeptCapabilities& keep_these) {
   if (::geteuid() != 0) return {};

@@ -1,7 +1,10 @@
 // Giving up root.
 #pragma once
 
+#include <optional>
 #include <string>
+
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -16,6 +19,15 @@ struct KeptCapabilities {
   bool change_rules = false;      ///< CAP_NET_ADMIN, for nf_tables and routes
   bool reach_engine = false;      ///< CAP_DAC_OVERRIDE, for the engine's socket and directories
 };
+
+/// Who a user is.
+struct Identity {
+  uid_t user;
+  gid_t group;
+};
+
+/// By name. A number stands for itself: a container image may have no /etc/passwd. Any thread.
+[[nodiscard]] std::optional<Identity> find_user(const std::string& name);
 
 /// Becomes `user` with that user's groups, no supplementary ones, no capability but the kept ones
 /// (also none in the bounding set), and no_new_privs. Does nothing when not root. Call before the

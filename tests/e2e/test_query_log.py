@@ -150,3 +150,14 @@ def test_what_is_wrong_is_told_with_its_place(directory, more, word):
     config.write_text(f'[query-log]\npath = "/tmp/x"\n{more}\n')
     done = run("check", config)
     assert done.returncode == 1 and f"{config}:3:" in done.stderr and word in done.stderr
+
+
+def test_a_user_may_be_a_number(nxgate, directory):
+    """As where there is no /etc/passwd."""
+    os.chmod(directory, 0o777)
+    server = nxgate(config=f'[server]\nlisten = ["127.0.0.1:PORT"]\nuser = "54321"\n[control]\n'
+                           f'socket = "{directory}/control.sock"\nstate = "{directory}/state"\n'
+                           f'[query-log]\npath = "{directory}/queries.log"\n')
+    server.query("a.test")
+    assert len(lines(directory / "queries.log", 1)) == 1
+    assert {(directory / each).stat().st_uid for each in ("queries.log", "state")} == {54321}
