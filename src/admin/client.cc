@@ -19,9 +19,12 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <boost/beast/http/status.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/verb.hpp>
 #include <boost/beast/http/write.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
 #include <boost/none.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
@@ -30,19 +33,20 @@
 
 #include "admin/target.h"
 #include "base/error.h"
+#include "base/json.h"
 
 namespace nxgate::admin {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
+namespace json = boost::json;
 using asio::local::stream_protocol;
 using boost::system::error_code;
 
 namespace {
 
 constexpr unsigned kHttpVersion = 11;
-constexpr unsigned kOk = 200;
 
 Error connect_error(const std::string& socket, const error_code& error) {
   switch (error.value()) {
@@ -104,10 +108,16 @@ class Connection {
     return {};
   }
 
-  [[nodiscard]] Answer take() {
-    return {.status = parser_.get().result_int(), .body = std::move(parser_.get().body())};
+  /// The body that was read, or what the refusal says that it is.
+  [[nodiscard]] Result<std::string> take() {
+    std::string body = std::move(parser_.get().body());
+    if (good()) return body;
+    const auto object = parse_object(body);
+    const json::value* const text = object ? object->if_contains("error") : nullptr;
+    if (text != nullptr && text->is_string()) return fail(text->get_string().c_str());
+    return fail(fmt::format("the server answers {}: {}", parser_.get().result_int(), body));
   }
-  [[nodiscard]] unsigned status() const { return parser_.get().result_int(); }
+  [[nodiscard]] bool good() const { return parser_.get().result() == http::status::ok; }
 
  private:
   /// Ends what another thread waits for.
@@ -143,8 +153,8 @@ bool take_lines(std::string& text, const std::function<bool(std::string_view)>& 
 
 }  // namespace
 
-Result<Answer> ask(const std::string& socket, const std::string& method, const Target& target,
-                   const std::string& body, const std::stop_token& stop) {
+Result<std::string> ask(const std::string& socket, const std::string& method, const Target& target,
+                        const std::string& body, const std::stop_token& stop) {
   Connection connection(socket, stop);
   if (auto asked = connection.ask(method, target, body); !asked) {
     return std::unexpected(asked.error());
@@ -154,18 +164,16 @@ Result<Answer> ask(const std::string& socket, const std::string& method, const T
   return connection.take();
 }
 
-Result<Answer> listen(const std::string& socket, const Target& target,
-                      const std::function<bool(std::string_view)>& take,
-                      const std::stop_token& stop) {
+Result<void> listen(const std::string& socket, const Target& target,
+                    const std::function<bool(std::string_view)>& take,
+                    const std::stop_token& stop) {
   Connection connection(socket, stop);
-  if (auto asked = connection.ask("GET", target, {}); !asked) {
-    return std::unexpected(asked.error());
-  }
-  const bool lines = connection.status() == kOk;
-  auto read =
-      connection.read_until([&](std::string& body) { return lines && !take_lines(body, take); });
-  if (!read) return std::unexpected(read.error());
-  return connection.take();
+  if (auto asked = connection.ask("GET", target, {}); !asked) return asked;
+  auto read = connection.read_until(
+      [&](std::string& body) { return connection.good() && !take_lines(body, take); });
+  if (!read) return read;
+  if (auto whole = connection.take(); !whole) return std::unexpected(whole.error());
+  return {};
 }
 
 }  // namespace nxgate::admin

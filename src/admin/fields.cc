@@ -5,13 +5,10 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
-#include "admin/client.h"
 #include "base/escape.h"
 
 namespace nxgate::admin {
@@ -42,15 +39,6 @@ const json::object& part_of(const json::object& object, std::string_view key) {
   static const json::object kNone;
   const json::value* const value = object.if_contains(key);
   return value == nullptr || !value->is_object() ? kNone : value->get_object();
-}
-
-std::string error_in(const Answer& answer) {
-  boost::system::error_code error;
-  const json::value value = json::parse(answer.body, error);
-  const json::object* const object = error ? nullptr : value.if_object();
-  const json::value* const text = object == nullptr ? nullptr : object->if_contains("error");
-  if (text != nullptr && text->is_string()) return text->get_string().c_str();
-  return fmt::format("the server answers {}: {}", answer.status, answer.body);
 }
 
 }  // namespace nxgate::admin

@@ -7,8 +7,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include "admin/client.h"
-
 namespace nxgate::admin {
 
 /// A member as text that can't steer a terminal; `-` if it isn't there.
@@ -21,8 +19,5 @@ namespace nxgate::admin {
                                                 std::string_view key);
 [[nodiscard]] const boost::json::object& part_of(const boost::json::object& object,
                                                  std::string_view key);
-
-/// What a refusal says.
-[[nodiscard]] std::string error_in(const Answer& answer);
 
 }  // namespace nxgate::admin

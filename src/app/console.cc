@@ -8,10 +8,8 @@
 #include <string_view>
 
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -19,6 +17,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/escape.h"
+#include "base/json.h"
 
 namespace nxgate::app {
 
@@ -204,10 +203,8 @@ std::string diff_text(const json::object& proposal) {
 }
 
 std::string event_text(std::string_view line, bool colour) {
-  boost::system::error_code error;
-  const json::value value = json::parse(line, error);
-  const json::object* const event = error ? nullptr : value.if_object();
-  if (event == nullptr) return escaped(line);
+  const auto event = parse_object(line);
+  if (!event) return escaped(line);
   if (event->contains("dropped")) {
     return fmt::format("... {} more that went by too fast", text_of(*event, "dropped"));
   }

@@ -10,7 +10,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
@@ -20,6 +19,7 @@
 #include "app/saved_rules.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "engine/observer.h"
 #include "learn/record.h"
@@ -83,16 +83,13 @@ void note(const engine::Event& event, learn::Record& record) {
 }
 
 std::string text_of(const Learnt& learnt) {
-  return json::serialize(json::object{{"active", learnt.active},
-                                      {"denies", learnt.denies},
-                                      {"record", json::parse(learn::to_json(learnt.record))}});
+  return fmt::format(R"({{"active":{},"denies":{},"record":{}}})", learnt.active, learnt.denies,
+                     learn::to_json(learnt.record));
 }
 
 Result<Learnt> learnt_of(const std::string& text) {
-  boost::system::error_code error;
-  const json::value value = json::parse(text, error);
-  const json::object* const object = error ? nullptr : value.if_object();
-  const json::value* const record = object == nullptr ? nullptr : object->if_contains("record");
+  const auto object = parse_object(text);
+  const json::value* const record = object ? object->if_contains("record") : nullptr;
   if (record == nullptr) return fail("is no record of what was learnt");
   auto read = learn::record_from_json(json::serialize(*record));
   if (!read) return std::unexpected(read.error());

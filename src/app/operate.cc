@@ -9,18 +9,16 @@
 #include <utility>
 
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 #include <unistd.h>
 
 #include "admin/client.h"
-#include "admin/fields.h"
 #include "admin/target.h"
 #include "app/console.h"
 #include "app/options.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "config/settings.h"
 #include "top/top.h"
 
@@ -29,8 +27,6 @@ namespace nxgate::app {
 namespace json = boost::json;
 
 namespace {
-
-constexpr unsigned kOk = 200;
 
 /// A request, and how its answer reads.
 struct Inquiry {
@@ -130,11 +126,9 @@ int ask(const Options& options) {
   const Inquiry inquiry = inquiry_of(options);
   const auto answer = admin::ask(socket_of(options), inquiry.method, inquiry.target, inquiry.body);
   if (!answer) return failed(answer.error().message);
-  if (answer->status != kOk) return failed(admin::error_in(*answer));
-  boost::system::error_code error;
-  const json::value value = json::parse(answer->body, error);
-  if (error || !value.is_object()) return failed("the server's answer is no JSON");
-  fmt::print("{}", options.json ? answer->body : inquiry.text(value.get_object()));
+  const auto object = parse_object(*answer);
+  if (!object) return failed("the server's answer is no JSON");
+  fmt::print("{}", options.json ? *answer : inquiry.text(*object));
   return kSuccess;
 }
 
@@ -155,7 +149,6 @@ int watch(const Options& options) {
     return std::fflush(stdout) == 0 && (options.count == 0 || --left > 0);
   });
   if (!answer) return failed(answer.error().message);
-  if (answer->status != kOk) return failed(admin::error_in(*answer));
   return kSuccess;
 }
 
@@ -171,7 +164,7 @@ int show_top(const Options& options) {
 int print_metrics(const Options& options) {
   const auto answer = admin::ask(socket_of(options), "GET", {"/metrics", {}});
   if (!answer) return failed(answer.error().message);
-  fmt::print("{}", answer->body);
+  fmt::print("{}", *answer);
   return kSuccess;
 }
 

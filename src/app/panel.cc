@@ -38,11 +38,6 @@ using admin::Request;
 
 namespace {
 
-std::string parameter(const Request& request, const std::string& key, std::string fallback = {}) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? std::move(fallback) : found->second;
-}
-
 json::object describe_server(const engine::UpstreamServer& server, forward::ServerHealth& health) {
   const Instant now = Clock::now();
   json::object object{

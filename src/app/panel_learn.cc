@@ -5,14 +5,13 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
 #include "admin/control.h"
 #include "app/learner.h"
 #include "app/panel.h"
 #include "app/panel_reply.h"
+#include "base/json.h"
 #include "learn/diff_text.h"
 #include "learn/list_text.h"
 #include "learn/proposal.h"
@@ -51,10 +50,8 @@ Reply Panel::learning(const Request&) {
 }
 
 Reply Panel::learn(const Request& request) {
-  boost::system::error_code error;
-  const json::value value = json::parse(request.body, error);
-  const json::object* const wish = error ? nullptr : value.if_object();
-  if (wish == nullptr) return refuse(400, "the body is no JSON object");
+  const auto wish = parse_object(request.body);
+  if (!wish) return refuse(400, "the body is no JSON object");
   const std::string action = member(*wish, "action", "");
   const std::string policy = member(*wish, "policy", "default");
   const json::value* const deny = wish->if_contains("deny");
@@ -84,8 +81,7 @@ Reply Panel::learn(const Request& request) {
 }
 
 Reply Panel::proposal(const Request& request) {
-  const auto wanted = request.query.find("policy");
-  const std::string policy = wanted == request.query.end() ? "default" : wanted->second;
+  const std::string policy = parameter(request, "policy", "default");
   const auto& all = learner_.all();
   const auto found = all.find(policy);
   if (found == all.end()) {

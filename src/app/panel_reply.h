@@ -1,8 +1,9 @@
-// Replies of the control panel.
+// Requests and replies of the control panel.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -10,6 +11,13 @@
 #include "admin/control.h"
 
 namespace nxgate::app {
+
+/// What the query of a request says, or `fallback` if it says nothing.
+[[nodiscard]] inline std::string parameter(const admin::Request& request, const std::string& key,
+                                           std::string fallback = {}) {
+  const auto found = request.query.find(key);
+  return found == request.query.end() ? std::move(fallback) : found->second;
+}
 
 [[nodiscard]] inline admin::Reply reply_with(const boost::json::object& object) {
   return {.body = boost::json::serialize(object) + '\n'};

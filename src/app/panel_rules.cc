@@ -11,7 +11,6 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/chrono.h>
 #include <fmt/core.h>
@@ -25,6 +24,7 @@
 #include "app/saved_rules.h"
 #include "base/duration.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "config/value.h"
 #include "policy/rule.h"
@@ -70,10 +70,8 @@ struct Wish {
 };
 
 Result<Wish> parse_wish(const std::string& body) {
-  boost::system::error_code error;
-  const json::value value = json::parse(body, error);
-  const json::object* const object = error ? nullptr : value.if_object();
-  if (object == nullptr) return fail("the body is no JSON object");
+  const auto object = parse_object(body);
+  if (!object) return fail("the body is no JSON object");
   Wish wish;
   for (const auto& [key, member] : *object) {
     const auto text = [&](std::string& into) {
@@ -175,12 +173,8 @@ Reply Panel::add_rule(const Request& request) {
 }
 
 Reply Panel::remove_rule(const Request& request) {
-  const auto of = [&](const char* key) {
-    const auto found = request.query.find(key);
-    return found == request.query.end() ? std::string() : found->second;
-  };
-  const std::string text = of("rule");
-  const std::string policy = of("policy").empty() ? "default" : of("policy");
+  const std::string text = parameter(request, "rule");
+  const std::string policy = parameter(request, "policy", "default");
   const auto parsed = policy::parse_rule(text);
   if (!parsed) return refuse(400, parsed.error().message);
   const policy::Rule rule{.name = parsed->name, .scope = parsed->scope, .at = {}};

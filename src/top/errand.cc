@@ -19,8 +19,8 @@ void Errand::ask(Inquiry inquiry) {
   });
 }
 
-std::optional<Result<admin::Answer>> Errand::take() {
-  std::optional<Result<admin::Answer>> answer;
+std::optional<Result<std::string>> Errand::take() {
+  std::optional<Result<std::string>> answer;
   {
     const std::scoped_lock lock(mutex_);
     answer = std::exchange(answer_, std::nullopt);

@@ -7,7 +7,6 @@
 #include <thread>
 #include <utility>
 
-#include "admin/client.h"
 #include "base/error.h"
 #include "top/view.h"
 
@@ -24,12 +23,12 @@ class Errand {
   /// Not while it is busy.
   void ask(Inquiry inquiry);
   /// The answer, once it is there.
-  [[nodiscard]] std::optional<Result<admin::Answer>> take();
+  [[nodiscard]] std::optional<Result<std::string>> take();
 
  private:
   std::string socket_;
   std::mutex mutex_;
-  std::optional<Result<admin::Answer>> answer_;
+  std::optional<Result<std::string>> answer_;
   std::jthread asking_;  // last: it uses the others
 };
 

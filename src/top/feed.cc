@@ -9,16 +9,9 @@
 #include <fmt/core.h>
 
 #include "admin/client.h"
-#include "admin/fields.h"
 #include "base/error.h"
 
 namespace nxgate::top {
-
-namespace {
-
-constexpr unsigned kOk = 200;
-
-}  // namespace
 
 Feed::Feed(std::string socket)
     : socket_(std::move(socket)), reader_([this](const std::stop_token& stop) { run(stop); }) {}
@@ -41,8 +34,6 @@ void Feed::run(const std::stop_token& stop) {
   const std::scoped_lock lock(mutex_);
   if (!answer) {
     batch_.ended = answer.error();
-  } else if (answer->status != kOk) {
-    batch_.ended = Error{admin::error_in(*answer)};
   } else {
     batch_.ended = Error{fmt::format("the nxgate at {} has ended", socket_)};
   }

@@ -9,11 +9,10 @@
 #include <vector>
 
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <boost/system/error_code.hpp>
 
 #include "admin/fields.h"
+#include "base/json.h"
 
 namespace nxgate::top {
 
@@ -44,10 +43,8 @@ void rank(std::vector<Row>& rows, Before before) {
 }  // namespace
 
 void Model::add(std::string_view line) {
-  boost::system::error_code error;
-  const json::value value = json::parse(line, error);
-  const json::object* const event = error ? nullptr : value.if_object();
-  if (event == nullptr) return;
+  const auto event = parse_object(line);
+  if (!event) return;
   if (event->contains("dropped")) {
     return miss(static_cast<std::uint64_t>(std::max(0.0, admin::number_of(*event, "dropped"))));
   }

@@ -13,14 +13,12 @@
 #include <vector>
 
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <boost/system/error_code.hpp>
 
 #include "admin/client.h"
-#include "admin/fields.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "top/errand.h"
 #include "top/feed.h"
 #include "top/model.h"
@@ -34,7 +32,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr unsigned kOk = 200;
 constexpr auto kStatusEvery = std::chrono::seconds(1);
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -95,10 +92,8 @@ class Session {
   }
 
   void ask_status() {
-    if (const auto answer = status_.take(); answer && *answer && (*answer)->status == kOk) {
-      boost::system::error_code error;
-      const json::value value = json::parse((*answer)->body, error);
-      if (!error && value.is_object()) head_.status = value.get_object();
+    if (const auto answer = status_.take(); answer && *answer) {
+      if (auto status = parse_object(**answer)) head_.status = *std::move(status);
     }
     if (status_.busy() || Clock::now() < next_status_) return;
     next_status_ = Clock::now() + kStatusEvery;
@@ -138,14 +133,12 @@ Result<void> show(const std::string& socket, bool colour) {
   // Where there is no server, that is said without a screen that comes and goes.
   const auto answer = admin::ask(socket, "GET", {"/v1/status", {}});
   if (!answer) return std::unexpected(answer.error());
-  if (answer->status != kOk) return fail(admin::error_in(*answer));
-  boost::system::error_code error;
-  const json::value status = json::parse(answer->body, error);
-  if (error || !status.is_object()) return fail("the server's answer is no JSON");
+  const auto status = parse_object(*answer);
+  if (!status) return fail("the server's answer is no JSON");
   const Interruptions interruptions;
   const auto screen = Screen::open(colour);
   if (!screen) return std::unexpected(screen.error());
-  return Session(socket, status.get_object()).run(**screen);
+  return Session(socket, *status).run(**screen);
 }
 
 }  // namespace nxgate::top

@@ -9,16 +9,14 @@
 #include <vector>
 
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
-#include "admin/client.h"
 #include "admin/fields.h"
 #include "base/error.h"
 #include "base/escape.h"
+#include "base/json.h"
 #include "top/model.h"
 
 namespace nxgate::top {
@@ -28,7 +26,6 @@ using admin::text_of;
 
 namespace {
 
-constexpr unsigned kOk = 200;
 constexpr std::size_t kLongestFilter = 60;
 
 std::string_view key_of(const NameRow& row) { return row.last->name; }
@@ -234,14 +231,10 @@ Step View::explain(const Model& model) {
       {}};
 }
 
-void View::answer(const Result<admin::Answer>& answer) {
-  boost::system::error_code error;
-  const json::value value = answer ? json::parse(answer->body, error) : json::value();
+void View::answer(const Result<std::string>& answer) {
   if (!answer) {
     message_ = escaped(answer.error().message);
-  } else if (answer->status != kOk) {
-    message_ = escaped(admin::error_in(*answer));
-  } else if (const auto* const object = value.if_object()) {
+  } else if (const auto object = parse_object(*answer)) {
     const bool is_rule = object->contains("action");
     message_ = is_rule ? added_text(*object) : "";
     if (!is_rule) pane_ = facts_of(*object);

@@ -10,7 +10,6 @@
 #include <variant>
 #include <vector>
 
-#include "admin/client.h"
 #include "admin/target.h"
 #include "base/error.h"
 #include "top/model.h"
@@ -44,7 +43,7 @@ class View {
   /// Shows a line until the next key.
   void tell(std::string text) { message_ = std::move(text); }
   /// What the server says to an inquiry.
-  void answer(const Result<admin::Answer>& answer);
+  void answer(const Result<std::string>& answer);
 
   [[nodiscard]] List list() const noexcept { return list_; }
   [[nodiscard]] std::vector<NameRow> names(const Model& model) const;

@@ -10,7 +10,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "admin/client.h"
 #include "base/error.h"
 #include "top/model.h"
 #include "top/picture.h"
@@ -132,24 +131,24 @@ TEST_F(ViewTest, ExplainsAsTheLastClientWouldSeeIt) {
   EXPECT_EQ(query.at("name"), "bad.test");
   EXPECT_EQ(query.at("type"), "AAAA");
   EXPECT_EQ(query.at("client"), "10.0.0.2");
-  view.answer(admin::Answer{200, R"({"name":"bad.test","rule":"none \u001b of these"})"});
+  view.answer(std::string(R"({"name":"bad.test","rule":"none \u001b of these"})"));
   EXPECT_THAT(screen(), HasSubstr("rule     none \\x1b of these\n"));
   press(Key::kDown);
   EXPECT_TRUE(view.pane().empty());
 }
 
 TEST_F(ViewTest, TellsWhatTheServerRefuses) {
-  view.answer(admin::Answer{409, R"({"error":"nothing to save to"})"});
+  view.answer(fail("nothing to save to"));
   EXPECT_EQ(view.prompt(), "nothing to save to");
   view.answer(fail("it broke\noff"));
   EXPECT_EQ(view.prompt(), "it broke\\x0aoff");
-  for (const char* body : {"", "[1]", "{", "null"}) view.answer(admin::Answer{200, body});
+  for (const char* body : {"", "[1]", "{", "null"}) view.answer(std::string(body));
 }
 
 TEST_F(ViewTest, FitsAnyScreen) {
   for (int i = 0; i < 300; ++i) model.add(denied(fmt::format("{}.{:x<200}.test", i, "")));
   for (int i = 0; i < 200; ++i) press(Key::kDown);
-  view.answer(admin::Answer{200, fmt::format(R"({{"rule":"{:ä<300}"}})", "")});
+  view.answer(std::string(fmt::format(R"({{"rule":"{:ä<300}"}})", "")));
   for (const bool pane : {true, false}) {
     EXPECT_EQ(pane, !view.pane().empty());
     for (std::size_t rows = 0; rows < 30; ++rows) {
