@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <sys/types.h>
@@ -12,8 +13,7 @@ namespace nxgate::admin {
 
 /// Who asks, as the kernel says (SO_PEERCRED); nobody in particular over TCP.
 struct Peer {
-  bool known = false;
-  uid_t user = 0;
+  std::optional<uid_t> user;
 };
 
 struct Request {

@@ -38,6 +38,7 @@
 #include "admin/target.h"
 #include "base/clock.h"
 #include "sys/descriptor.h"
+#include "sys/unix_socket.h"
 
 namespace nxgate::admin {
 
@@ -56,11 +57,7 @@ constexpr std::chrono::seconds kPatience{30};
 constexpr Milliseconds kBeat{50};
 
 Peer peer_of(stream_protocol::socket& socket) {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  const bool known =
-      ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0;
-  return {.known = known, .user = credentials.uid};
+  return {.user = sys::peer_user(socket.native_handle())};
 }
 
 Peer peer_of(asio::ip::tcp::socket&) { return {}; }

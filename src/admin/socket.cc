@@ -1,38 +1,26 @@
 #include "admin/socket.h"
 
 #include <cerrno>
-#include <cstring>
-#include <filesystem>
+#include <expected>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <fmt/core.h>
 #include <grp.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/address.h"
 #include "base/error.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
+#include "sys/unix_socket.h"
 
 namespace nxgate::admin {
 namespace {
 
-namespace fs = std::filesystem;
-
 std::string words() { return std::generic_category().message(errno); }
-
-sys::Descriptor unix_socket() {
-  return sys::Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-}
-
-bool somebody_answers(const sockaddr* address, socklen_t size) {
-  const sys::Descriptor probe = unix_socket();
-  return probe && ::connect(probe.get(), address, size) == 0;
-}
 
 Result<void> give_to_group(const std::string& path, const std::string& group) {
   if (group.empty()) return {};
@@ -46,26 +34,15 @@ Result<void> give_to_group(const std::string& path, const std::string& group) {
 }  // namespace
 
 Result<sys::Descriptor> listen_unix(const std::string& path, const std::string& group) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return fail("the path is too long: " + path);
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  const auto* const at = reinterpret_cast<const sockaddr*>(&address);
-  if (somebody_answers(at, sizeof address)) {
-    return fail(fmt::format("another nxgate answers at {}", path));
-  }
-  std::error_code ignored;
-  fs::create_directories(fs::path(path).parent_path(), ignored);
-  if (fs::is_socket(path, ignored)) fs::remove(path, ignored);
-  sys::Descriptor socket = unix_socket();
-  const mode_t mask = ::umask(0117);
-  const bool bound = socket && ::bind(socket.get(), at, sizeof address) == 0;
-  ::umask(mask);
-  if (!bound || ::listen(socket.get(), SOMAXCONN) != 0) {
-    return fail(fmt::format("cannot listen at {}: {}", path, words()));
+  auto socket = sys::listen_unix(path, 0660);
+  if (!socket) {
+    if (socket.error() == std::errc::address_in_use) {
+      return fail(fmt::format("another nxgate answers at {}", path));
+    }
+    return fail(fmt::format("cannot listen at {}: {}", path, socket.error().message()));
   }
   if (auto given = give_to_group(path, group); !given) return std::unexpected(given.error());
-  return socket;
+  return *std::move(socket);
 }
 
 Result<sys::Descriptor> listen_tcp(const Endpoint& at) {

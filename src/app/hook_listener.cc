@@ -22,13 +22,13 @@
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 
 #include "app/attacher.h"
 #include "base/error.h"
 #include "docker/netns_watch.h"
 #include "sys/netns.h"
+#include "sys/unix_socket.h"
 
 namespace nxgate::app {
 
@@ -55,10 +55,7 @@ std::optional<docker::Occupant> parse_line(std::string_view line) {
 /// Whether root asks, as engine and runtime do. The socket is ours, and so is open to all that runs
 /// as the user that nxgate has become.
 bool is_root(stream_protocol::socket& socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  return ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-         peer.uid == 0;
+  return sys::peer_user(socket.native_handle()) == uid_t{0};
 }
 
 /// Sends the outcome; the connection ends with the last reference to the socket.
@@ -93,23 +90,15 @@ asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
 Result<std::unique_ptr<HookListener>> HookListener::open(asio::io_context& loop,
                                                          const std::string& path,
                                                          Attacher& attacher) {
-  error_code error;
-  stream_protocol::socket probe(loop);
-  probe.connect(stream_protocol::endpoint(path), error);
-  if (!error) {
+  auto socket = sys::listen_unix(path, 0600);
+  if (!socket && socket.error() == std::errc::address_in_use) {
     return fail(
         fmt::format("{}: another nxgate listens there; name another with --hook-socket", path));
   }
-  std::error_code ignored;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  std::filesystem::remove(path, ignored);
-  stream_protocol::acceptor acceptor(loop);
-  acceptor.open(stream_protocol(), error);
-  const mode_t mask = ::umask(0177);
-  if (!error) acceptor.bind(stream_protocol::endpoint(path), error);
-  ::umask(mask);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (error) return fail(fmt::format("cannot listen on {}: {}", path, error.message()));
+  if (!socket) {
+    return fail(fmt::format("cannot listen on {}: {}", path, socket.error().message()));
+  }
+  stream_protocol::acceptor acceptor(loop, stream_protocol(), socket->release());
   return std::unique_ptr<HookListener>(new HookListener(std::move(acceptor), path, attacher));
 }
 

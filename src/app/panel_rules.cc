@@ -127,14 +127,14 @@ Result<Amendment> amendment_of(const Wish& wish, const admin::Peer& peer) {
 }  // namespace
 
 std::string user_name(const admin::Peer& peer) {
-  if (!peer.known) return "somebody";
+  if (!peer.user) return "somebody";
   std::vector<char> text(16384);
   passwd entry{};
   passwd* found = nullptr;
-  if (::getpwuid_r(peer.user, &entry, text.data(), text.size(), &found) == 0 && found != nullptr) {
+  if (::getpwuid_r(*peer.user, &entry, text.data(), text.size(), &found) == 0 && found != nullptr) {
     return found->pw_name;
   }
-  return fmt::format("user {}", peer.user);
+  return fmt::format("user {}", *peer.user);
 }
 
 Reply Panel::rules(const Request&) {

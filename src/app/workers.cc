@@ -48,12 +48,6 @@ void Workers::stop() {
   for (const auto& worker : workers_) worker->join();
 }
 
-std::uint64_t Workers::total(telemetry::Counter counter) const noexcept {
-  std::uint64_t sum = 0;
-  for (const auto& each : counters_) sum += each->get(counter);
-  return sum;
-}
-
 void Workers::refresh() {
   for (const auto& worker : workers_) worker->refresh();
 }

@@ -39,7 +39,9 @@ class Workers {
 
   [[nodiscard]] std::size_t size() const noexcept { return workers_.size(); }
   [[nodiscard]] std::string summary() const { return telemetry::summary(counters_); }
-  [[nodiscard]] std::uint64_t total(telemetry::Counter counter) const noexcept;
+  [[nodiscard]] std::uint64_t total(telemetry::Counter counter) const noexcept {
+    return telemetry::total(counters_, counter);
+  }
   [[nodiscard]] const std::vector<std::unique_ptr<telemetry::Counters>>& counters() const noexcept {
     return counters_;
   }

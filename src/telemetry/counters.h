@@ -134,6 +134,10 @@ class alignas(128) Counters {
   Value wait_sum_{0};
 };
 
+/// Of all workers.
+[[nodiscard]] std::uint64_t total(std::span<const std::unique_ptr<Counters>> workers,
+                                  Counter counter) noexcept;
+
 /// The sums over all workers in words, those that are 0 left out: `12 udp queries, 3 denied`.
 [[nodiscard]] std::string summary(std::span<const std::unique_ptr<Counters>> workers);
 
