@@ -19,9 +19,6 @@
 namespace nxgate::sys {
 namespace {
 
-/// Not a multiple of 4096, or the fronts of all messages would fight for one set of the L1 cache.
-constexpr std::size_t kStride = Datagrams::kMessageSize + 128;
-
 /// Takes the oldest message of ICMP from the socket's error queue (IP_RECVERR), which keeps the
 /// socket ready for reading: its errno, or 0 if there is none.
 int take_path_error(int socket) noexcept {
@@ -47,13 +44,11 @@ int take_path_error(int socket) noexcept {
 struct Datagrams::Buffers {
   std::array<mmsghdr, kMessages> headers{};
   std::array<iovec, kMessages> parts{};
-  // Not cleared: pages that no message reaches are never touched and cost no memory.
-  std::unique_ptr<std::uint8_t[]> bytes =
-      std::make_unique_for_overwrite<std::uint8_t[]>(kMessages * kStride);
+  MessageBuffers bytes;
 
   Buffers() noexcept {
     for (std::size_t i = 0; i < kMessages; ++i) {
-      parts[i] = {.iov_base = bytes.get() + i * kStride, .iov_len = kMessageSize};
+      parts[i] = {.iov_base = bytes[i], .iov_len = MessageBuffers::kMessageSize};
       headers[i].msg_hdr.msg_iov = &parts[i];
       headers[i].msg_hdr.msg_iovlen = 1;
     }
@@ -72,7 +67,7 @@ std::expected<std::size_t, int> Datagrams::receive(int socket) noexcept {
 }
 
 Bytes Datagrams::message(std::size_t index) const noexcept {
-  return {buffers_->bytes.get() + index * kStride, buffers_->headers[index].msg_len};
+  return {buffers_->bytes[index], buffers_->headers[index].msg_len};
 }
 
 std::expected<std::size_t, int> send_datagrams(int socket,

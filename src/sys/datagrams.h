@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/bytes.h"
+#include "sys/message_buffers.h"
 
 namespace nxgate::sys {
 
@@ -15,9 +16,7 @@ namespace nxgate::sys {
 /// turn. One thread.
 class Datagrams {
  public:
-  static constexpr std::size_t kMessages = 64;
-  /// More than anybody may send who was offered wire::kLargestUdpSize; the rest is cut off.
-  static constexpr std::size_t kMessageSize = 4096;
+  static constexpr std::size_t kMessages = MessageBuffers::kMessages;
 
   Datagrams();
   ~Datagrams();

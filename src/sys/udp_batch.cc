@@ -18,9 +18,6 @@
 namespace nxgate::sys {
 namespace {
 
-/// Not a multiple of 4096, or the fronts of all messages would fight for one set of the L1 cache.
-constexpr std::size_t kStride = UdpBatch::kMessageSize + 128;
-
 /// How often flush waits for a full send buffer, a millisecond each time.
 constexpr int kMostWaits = 10;
 
@@ -89,18 +86,15 @@ struct UdpBatch::Buffers {
   std::array<iovec, kMessages> out_parts{};
   std::array<sockaddr_storage, kMessages> clients{};
   std::array<Control, kMessages> controls{};
-  // Not cleared: pages that no message reaches are never touched and cost no memory.
-  std::unique_ptr<std::uint8_t[]> requests =
-      std::make_unique_for_overwrite<std::uint8_t[]>(kMessages * kStride);
-  std::unique_ptr<std::uint8_t[]> replies =
-      std::make_unique_for_overwrite<std::uint8_t[]>(kMessages * kStride);
+  MessageBuffers requests;
+  MessageBuffers replies;
   std::size_t received = 0;
   std::size_t queued = 0;
   bool wildcard = false;
 
   Buffers() noexcept {
     for (std::size_t i = 0; i < kMessages; ++i) {
-      in_parts[i] = {.iov_base = requests.get() + i * kStride, .iov_len = kMessageSize};
+      in_parts[i] = {.iov_base = requests[i], .iov_len = kMessageSize};
       in[i].msg_hdr.msg_iov = &in_parts[i];
       in[i].msg_hdr.msg_iovlen = 1;
       in[i].msg_hdr.msg_name = &clients[i];
@@ -140,7 +134,7 @@ std::size_t UdpBatch::receive(int socket, bool wildcard) noexcept {
 }
 
 Bytes UdpBatch::message(std::size_t index) const noexcept {
-  return {buffers_->requests.get() + index * kStride, buffers_->in[index].msg_len};
+  return {buffers_->requests[index], buffers_->in[index].msg_len};
 }
 
 const sockaddr_storage& UdpBatch::client(std::size_t index) const noexcept {
@@ -148,14 +142,14 @@ const sockaddr_storage& UdpBatch::client(std::size_t index) const noexcept {
 }
 
 MutableBytes UdpBatch::reply_buffer(std::size_t index) noexcept {
-  return {buffers_->replies.get() + index * kStride, kMessageSize};
+  return {buffers_->replies[index], kMessageSize};
 }
 
 void UdpBatch::reply(std::size_t index, std::size_t size) noexcept {
   Buffers& b = *buffers_;
   const msghdr& request = b.in[index].msg_hdr;
   msghdr& answer = b.out[b.queued].msg_hdr;
-  b.out_parts[b.queued] = {.iov_base = b.replies.get() + index * kStride, .iov_len = size};
+  b.out_parts[b.queued] = {.iov_base = b.replies[index], .iov_len = size};
   answer.msg_name = request.msg_name;
   answer.msg_namelen = request.msg_namelen;
   answer.msg_control = request.msg_controllen == 0 ? nullptr : request.msg_control;
@@ -183,8 +177,7 @@ struct UdpReplies::Buffers {
   std::array<mmsghdr, UdpBatch::kMessages> headers;
   std::array<iovec, UdpBatch::kMessages> parts;
   std::array<UdpBatch::ReturnPath, UdpBatch::kMessages> paths;
-  std::unique_ptr<std::uint8_t[]> bytes =
-      std::make_unique_for_overwrite<std::uint8_t[]>(UdpBatch::kMessages * kStride);
+  MessageBuffers bytes;
   std::size_t count = 0;
 };
 
@@ -198,7 +191,7 @@ void UdpReplies::add(const UdpBatch::ReturnPath& path, Bytes message) noexcept {
   const std::size_t index = buffers_->count++;
   UdpBatch::ReturnPath& to = buffers_->paths[index];
   to = path;
-  std::uint8_t* const bytes = buffers_->bytes.get() + index * kStride;
+  std::uint8_t* const bytes = buffers_->bytes[index];
   std::memcpy(bytes, message.data(), message.size());
   buffers_->parts[index] = {.iov_base = bytes, .iov_len = message.size()};
   buffers_->headers[index] = {

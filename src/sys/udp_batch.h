@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/bytes.h"
+#include "sys/message_buffers.h"
 
 namespace nxgate::sys {
 
@@ -22,9 +23,9 @@ inline constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(in6_pktinfo));
 /// is turned around; a socket bound to one address needs none, and is spared the cost. One thread.
 class UdpBatch {
  public:
-  static constexpr std::size_t kMessages = 64;
+  static constexpr std::size_t kMessages = MessageBuffers::kMessages;
   /// A query is small; one that is cut off at this size is malformed anyway.
-  static constexpr std::size_t kMessageSize = 4096;
+  static constexpr std::size_t kMessageSize = MessageBuffers::kMessageSize;
 
   UdpBatch();
   ~UdpBatch();
