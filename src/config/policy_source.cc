@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <functional>
+#include <future>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include <fmt/core.h>
@@ -17,6 +20,7 @@
 #include "config/context.h"
 #include "config/settings.h"
 #include "config/value.h"
+#include "policy/list.h"
 #include "policy/local_data.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
@@ -49,6 +53,40 @@ std::uint32_t line_ends(std::string_view text) {
   return static_cast<std::uint32_t>(std::ranges::count(text, '\n'));
 }
 
+/// Reads parts of a list on other threads while what they said is added in the order of the parts.
+class PartsAhead {
+ public:
+  PartsAhead(Context& context, policy::RuleSet& rules) : context_(context), rules_(rules) {}
+
+  void read(std::string_view text, policy::ListPart part, policy::Action action) {
+    const bool alone = threads_ < 2 || text.size() < kWorthAThread;
+    parts_.push_back(std::async(alone ? std::launch::deferred : std::launch::async,
+                                [text = std::string(text), part = std::move(part), action] {
+                                  return policy::parse_list(text, part, action);
+                                }));
+    if (parts_.size() == threads_) add_first();
+  }
+  void finish() {
+    while (!parts_.empty()) add_first();
+  }
+
+ private:
+  static constexpr std::size_t kWorthAThread = 64UL << 10;
+  static constexpr unsigned kMostThreads = 4;  // adding costs more than a quarter of reading
+
+  void add_first() {
+    policy::ParsedList list = parts_.front().get();
+    parts_.pop_front();
+    rules_.add(list);
+    context_.add(std::move(list.faults));
+  }
+
+  Context& context_;
+  policy::RuleSet& rules_;
+  unsigned threads_ = std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
+  std::deque<std::future<policy::ParsedList>> parts_;
+};
+
 /// Reads the file twice, once to know for how much there must be room: tables that grow by and by
 /// would take far more memory meanwhile than the second reading takes time.
 Result<void> read_list(Context& context, const std::string& file, policy::Action action,
@@ -62,10 +100,13 @@ Result<void> read_list(Context& context, const std::string& file, policy::Action
   if (!counted) return counted;
   rules.reserve(std::min(lines, bytes / kShortestLine + 1), bytes);
   std::uint32_t before = 0;
-  return context.files.read_lines(file, [&](std::string_view text) {
-    context.add(policy::parse_list(text, {file, before}, action, rules));
+  PartsAhead parts(context, rules);
+  auto read = context.files.read_lines(file, [&](std::string_view text) {
+    parts.read(text, {file, before}, action);
     before += line_ends(text);
   });
+  parts.finish();
+  return read;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "learn/list_text.h"
 #include "learn/proposal.h"
 #include "learn/record_json.h"
+#include "policy/list.h"
 #include "policy/matcher.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
@@ -30,7 +31,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const learn::Proposal proposal = learn::propose(*record);
   policy::RuleSet rules(kKey);
   const std::string list = learn::to_list(proposal);
-  if (!policy::parse_list(list, {"fuzz.list"}, policy::Action::kAllow, rules).empty()) std::abort();
+  const auto parsed = policy::parse_list(list, {"fuzz.list"}, policy::Action::kAllow);
+  if (!parsed.faults.empty()) std::abort();
+  rules.add(parsed);
   if (rules.size() != proposal.rules.size()) std::abort();
   const policy::Matcher matcher(std::move(rules), {}, {});
   const auto allowed = [&](const wire::DomainName& name) {

@@ -11,6 +11,7 @@
 
 #include "learn/learn_fixture.h"
 #include "learn/proposal.h"
+#include "policy/list.h"
 #include "policy/matcher.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
@@ -26,8 +27,9 @@ constexpr std::uint64_t kKey = 0x9e3779b97f4a7c15;
 
 policy::Matcher matcher_of(std::string_view list) {
   policy::RuleSet rules(kKey);
-  const Faults faults = policy::parse_list(list, {"learned"}, policy::Action::kAllow, rules);
-  EXPECT_TRUE(faults.empty()) << to_string(faults.front());
+  const auto parsed = policy::parse_list(list, {"learned"}, policy::Action::kAllow);
+  rules.add(parsed);
+  EXPECT_TRUE(parsed.faults.empty()) << to_string(parsed.faults.front());
   return policy::Matcher(std::move(rules), {}, {});
 }
 

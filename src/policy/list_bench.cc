@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "policy/list.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
 
@@ -16,7 +17,7 @@ void load(benchmark::State& state, Action action) {
   }
   for (auto _ : state) {
     RuleSet rules;
-    benchmark::DoNotOptimize(parse_list(text, {"bench.list"}, action, rules));
+    rules.add(parse_list(text, {"bench.list"}, action));
     benchmark::DoNotOptimize(rules.size());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

@@ -6,6 +6,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "policy/list.h"
 #include "policy/matcher.h"
 #include "policy/rule_set.h"
 #include "wire/name.h"
@@ -29,7 +30,7 @@ Matcher matcher_of(std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) text += "host" + std::to_string(i) + ".com\n";
   RuleSet rules;
-  static_cast<void>(parse_list(text, {"bench.list"}, Action::kDeny, rules));
+  rules.add(parse_list(text, {"bench.list"}, Action::kDeny));
   return Matcher(std::move(rules), {}, {});
 }
 

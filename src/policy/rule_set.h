@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -12,6 +11,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "policy/list.h"
 #include "policy/places.h"
 #include "policy/rule.h"
 #include "policy/suffix_table.h"
@@ -39,13 +39,10 @@ class RuleSet {
   /// Makes room for so many more rules of so many bytes of names; only speed depends on it.
   void reserve(std::size_t rules, std::size_t bytes);
 
-  /// Says that a rule for a name in wire form is added soon.
-  void expect(Bytes name) const noexcept { table_.prefetch(name); }
-
   /// Rules of one file are best added one after the other. Throws length_error past 4 GiB of names.
   void add(const Rule& rule);
-  /// The same for a name in wire form, in lower case, and a rule without ports.
-  void add(Bytes name, Scope scope, Action action, const Location& at);
+  /// Adds all rules of a list.
+  void add(const ParsedList& list);
 
   /// Adds a rule that stands whatever stood for the very names it is about.
   void replace(const Rule& rule);
@@ -87,16 +84,5 @@ class RuleSet {
   std::size_t count_ = 0;
   bool allows_any_ = false;
 };
-
-/// Whole lines of a list.
-struct ListPart {
-  std::string_view file;
-  std::uint32_t lines_before = 0;
-};
-
-/// Appends the rules of a list text: one rule a line, blank lines, # comments (also behind a rule).
-/// Good lines count even if others are faults.
-[[nodiscard]] Faults parse_list(std::string_view text, const ListPart& part, Action action,
-                                RuleSet& rules);
 
 }  // namespace nxgate::policy

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "policy/list.h"
 #include "policy/rule_set.h"
 #include "wire/name.h"
 
@@ -125,8 +126,7 @@ TEST(Rule, OnlyForceAllowsAllBelowAPublicSuffix) {
 }
 
 TEST(RuleList, ReadsRulesAndCollectsFaults) {
-  RuleSet rules;
-  const Faults faults = parse_list(
+  const ParsedList list = parse_list(
       "# a list\n"
       "example.com\n"
       "\n"
@@ -135,7 +135,10 @@ TEST(RuleList, ReadsRulesAndCollectsFaults) {
       "a..b\n"
       "com force\n"
       "=last.test",
-      {"my.list"}, Action::kAllow, rules);
+      {"my.list"}, Action::kAllow);
+  const Faults& faults = list.faults;
+  RuleSet rules;
+  rules.add(list);
   ASSERT_EQ(faults.size(), 2U);
   EXPECT_THAT(to_string(faults[0]), HasSubstr("my.list:5:1: `com`"));
   EXPECT_THAT(to_string(faults[1]), HasSubstr("my.list:6:1: `a..b`"));
@@ -160,13 +163,14 @@ TEST(RuleList, PlainLinesAreReadAsAnyOther) {
     }
     if (random() % 40 == 0) line += std::string(70, 'l');
     if (random() % 20 == 0) line += ".com";
+    const ParsedList list = parse_list(line, {"any.list"}, Action::kAllow);
     RuleSet rules;
-    const Faults faults = parse_list(line, {"any.list"}, Action::kAllow, rules);
+    rules.add(list);
     const auto uncommented = std::string_view(line).substr(0, line.find('#'));
     const bool blank = uncommented.find_first_not_of(' ') == std::string_view::npos;
     const auto rule = parse_rule(uncommented, Action::kAllow);
     ASSERT_EQ(rules.size(), !blank && rule ? 1U : 0U) << line;
-    ASSERT_EQ(faults.size(), !blank && !rule ? 1U : 0U) << line;
+    ASSERT_EQ(list.faults.size(), !blank && !rule ? 1U : 0U) << line;
     if (blank || !rule) continue;
     ASSERT_EQ(rules.standing()[0].name, rule->name) << line;
     ASSERT_EQ(rules.standing()[0].scope, rule->scope) << line;

@@ -24,7 +24,7 @@ namespace {
 /// Not blocking, since opening a pipe would wait for its writer.
 constexpr int kReading = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 constexpr std::size_t kLeastRoom = 4096;
-constexpr std::size_t kPiece = 1UL << 20;
+constexpr std::size_t kPiece = 256UL << 10;
 
 std::unexpected<Error> system_failure() { return fail(std::generic_category().message(errno)); }
 
