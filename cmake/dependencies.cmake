@@ -11,4 +11,5 @@ find_package(benchmark QUIET)  # for `make microbench` alone
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(psl REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(capng REQUIRED IMPORTED_TARGET libcap-ng)
+pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(ncursesw REQUIRED IMPORTED_TARGET ncursesw)

@@ -41,6 +41,7 @@
 #include "serve/limits.h"
 #include "serve/server.h"
 #include "serve/worker.h"
+#include "sys/confinement.h"
 #include "sys/descriptor.h"
 #include "sys/handed_sockets.h"
 #include "sys/netns.h"
@@ -79,22 +80,17 @@ std::size_t worker_count(const config::ServerSettings& settings) {
                                : std::max(1U, std::thread::hardware_concurrency());
 }
 
-/// Started by another user than root, nothing is given up.
 sys::KeptCapabilities kept_for(const config::Settings& settings, bool attaches) {
-  if (::geteuid() != 0) {
-    return {.enter_namespaces = true,
-            .find_by_process = true,
-            .bind_low_ports = true,
-            .bind_interfaces = true,
-            .change_rules = true,
-            .reach_engine = true};
-  }
   sys::KeptCapabilities needed = needed_by(settings);
   if (attaches) {
     needed.enter_namespaces = needed.find_by_process = true;
     needed.change_rules = needed.reach_engine = true;
   }
   return needed;
+}
+
+sys::Namespaces namespaces(const sys::KeptCapabilities& kept) {
+  return kept.enter_namespaces ? sys::Namespaces::kEnter : sys::Namespaces::kStay;
 }
 
 serve::TcpLimits tcp_limits(const config::ServerSettings& settings) {
@@ -173,7 +169,10 @@ int serve(const Options& options) {
   const config::ControlSettings control = loaded.settings.control;
   const observe::QueryLogOptions log_options = query_log_options(loaded.settings.query_log);
   HostFences fences;
-  Reloader reloader(options, files, std::move(loaded), keep, fences);
+  // Containers are attached by the main thread.
+  sys::KeptCapabilities answering = keep;
+  answering.enter_namespaces = needed_by(loaded.settings).enter_namespaces;
+  Reloader reloader(options, files, std::move(loaded), answering, fences);
 
   Shared shared(reloader.snapshots(), limits, tcp, rate);
   auto openings = match(listeners, *std::move(handed), count);
@@ -190,6 +189,9 @@ int serve(const Options& options) {
     log_file = *std::move(opened);
   }
   if (auto dropped = sys::drop_privileges(user, keep); !dropped) return failed(dropped.error());
+  if (auto confined = sys::confine_process(namespaces(keep)); !confined) {
+    return failed(confined.error());
+  }
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_unreadable(reloader.watched(), user);
   auto loop = MainLoop::create(reloader, manager);
@@ -204,7 +206,7 @@ int serve(const Options& options) {
     query_log.emplace(shared.hub, log_options, std::move(log_file));
     (*loop)->on_rotation([&query_log] { query_log->reopen(); });
   }
-  workers.run();
+  workers.run(namespaces(answering));
   Panel panel({**loop, reloader, workers, shared, shared.hub, listeners, control,
                query_log ? &*query_log : nullptr});
   const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);

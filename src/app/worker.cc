@@ -12,7 +12,9 @@
 #include <boost/system/error_code.hpp>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "serve/worker.h"
+#include "sys/confinement.h"
 #include "telemetry/counters.h"
 
 namespace nxgate::app {
@@ -33,8 +35,11 @@ Worker::Worker(Shared& shared, std::vector<serve::Listener> listeners,
 
 Worker::~Worker() = default;
 
-void Worker::run() {
-  thread_ = std::jthread([this] {
+void Worker::run(sys::Namespaces namespaces) {
+  thread_ = std::jthread([this, namespaces] {
+    if (auto confined = sys::confine_worker(namespaces); !confined) {
+      log::warning("{}", confined.error().message);
+    }
     const auto work = boost::asio::make_work_guard(loop_);
     loop_.run();
   });

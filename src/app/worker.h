@@ -26,6 +26,7 @@
 #include "serve/server.h"
 #include "serve/tcp_census.h"
 #include "serve/worker.h"
+#include "sys/confinement.h"
 #include "telemetry/counters.h"
 
 namespace nxgate::app {
@@ -62,7 +63,8 @@ class Worker {
   [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given) {
     return server_.start(std::move(given));
   }
-  void run();
+  /// On a thread of its own, which can do little else than answer.
+  void run(sys::Namespaces namespaces);
   /// Takes up what was published, soon, and not only at the next query. Any thread.
   void refresh();
   /// Calls this when its turn comes. Any thread.

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "serve/worker.h"
+#include "sys/confinement.h"
 #include "telemetry/counters.h"
 
 namespace nxgate::app {
@@ -38,8 +39,8 @@ Result<void> Workers::open(std::vector<serve::OpenListener> given) {
   return {};
 }
 
-void Workers::run() {
-  for (const auto& worker : workers_) worker->run();
+void Workers::run(sys::Namespaces namespaces) {
+  for (const auto& worker : workers_) worker->run(namespaces);
 }
 
 void Workers::stop() {

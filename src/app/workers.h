@@ -12,6 +12,7 @@
 #include "app/worker.h"
 #include "base/error.h"
 #include "serve/worker.h"
+#include "sys/confinement.h"
 #include "telemetry/counters.h"
 
 namespace nxgate::app {
@@ -23,7 +24,7 @@ class Workers {
 
   /// The first worker takes what is open already.
   [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given);
-  void run();
+  void run(sys::Namespaces namespaces);
   void stop();
 
   /// All take up what was published.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -20,8 +21,51 @@
 namespace nxgate::sys {
 namespace {
 
-void keep(unsigned capability) {
-  capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), capability);
+struct Need {
+  bool KeptCapabilities::* wanted;
+  unsigned capability;
+};
+constexpr std::array kNeeds{Need{&KeptCapabilities::enter_namespaces, CAP_SYS_ADMIN},
+                            Need{&KeptCapabilities::find_by_process, CAP_SYS_PTRACE},
+                            Need{&KeptCapabilities::bind_low_ports, CAP_NET_BIND_SERVICE},
+                            Need{&KeptCapabilities::bind_interfaces, CAP_NET_RAW},
+                            Need{&KeptCapabilities::change_rules, CAP_NET_ADMIN},
+                            Need{&KeptCapabilities::reach_engine, CAP_DAC_OVERRIDE}};
+
+/// Tells libcap-ng what stays. Root lacks nothing, or is told so; others keep what they have.
+void select(const KeptCapabilities& wanted, bool root) {
+  std::array<bool, kNeeds.size()> stays{};
+  capng_get_caps_process();
+  for (std::size_t i = 0; i < kNeeds.size(); ++i) {
+    stays[i] = wanted.*kNeeds[i].wanted &&
+               (root || capng_have_capability(CAPNG_PERMITTED, kNeeds[i].capability) != 0);
+  }
+  capng_clear(CAPNG_SELECT_BOTH);
+  for (std::size_t i = 0; i < kNeeds.size(); ++i) {
+    if (!stays[i]) continue;
+    capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
+                 kNeeds[i].capability);
+  }
+}
+
+Result<void> become(const std::string& user) {
+  const std::optional<Identity> identity = find_user(user);
+  if (!identity) {
+    return fail(fmt::format("there is no user '{}' to become; name another with --user", user));
+  }
+  const auto flags = static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
+  const int result =
+      capng_change_id(static_cast<int>(identity->user), static_cast<int>(identity->group), flags);
+  if (result == 0) return {};
+  return fail(
+      fmt::format("cannot become user '{}' (libcap-ng step {}): run nxgate with all of "
+                  "root's capabilities, or not as root",
+                  user, result));
+}
+
+Result<void> stay_who_we_are() {
+  if (capng_apply(CAPNG_SELECT_CAPS) == 0) return {};
+  return fail("cannot give up capabilities: " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -41,27 +85,9 @@ std::optional<Identity> find_user(const std::string& name) {
 }
 
 Result<void> drop_privileges(const std::string& user, const KeptCapabilities& keep_these) {
-  if (::geteuid() != 0) return {};
-  const std::optional<Identity> identity = find_user(user);
-  if (!identity) {
-    return fail(fmt::format("there is no user '{}' to become; name another with --user", user));
-  }
-  capng_clear(CAPNG_SELECT_BOTH);
-  if (keep_these.enter_namespaces) keep(CAP_SYS_ADMIN);
-  if (keep_these.find_by_process) keep(CAP_SYS_PTRACE);
-  if (keep_these.bind_low_ports) keep(CAP_NET_BIND_SERVICE);
-  if (keep_these.bind_interfaces) keep(CAP_NET_RAW);
-  if (keep_these.change_rules) keep(CAP_NET_ADMIN);
-  if (keep_these.reach_engine) keep(CAP_DAC_OVERRIDE);
-  const auto flags = static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
-  const int result =
-      capng_change_id(static_cast<int>(identity->user), static_cast<int>(identity->group), flags);
-  if (result != 0) {
-    return fail(
-        fmt::format("cannot become user '{}' (libcap-ng step {}): run nxgate with all of "
-                    "root's capabilities, or not as root",
-                    user, result));
-  }
+  const bool root = ::geteuid() == 0;
+  select(keep_these, root);
+  if (auto done = root ? become(user) : stay_who_we_are(); !done) return done;
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail("cannot set no_new_privs: " + std::generic_category().message(errno));
   }

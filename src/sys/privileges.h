@@ -30,8 +30,9 @@ struct Identity {
 [[nodiscard]] std::optional<Identity> find_user(const std::string& name);
 
 /// Becomes `user` with that user's groups, no supplementary ones, no capability but the kept ones
-/// (also none in the bounding set), and no_new_privs. Does nothing when not root. Call before the
-/// first thread is started.
+/// (also none in the bounding set), and no_new_privs. Started by another user than root, it stays
+/// that user, and of the capabilities it was given keeps those. Call before the first thread is
+/// started.
 [[nodiscard]] Result<void> drop_privileges(const std::string& user, const KeptCapabilities& keep);
 
 }  // namespace nxgate::sys

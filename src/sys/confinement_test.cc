@@ -1,0 +1,89 @@
+#include "sys/confinement.h"
+
+#include <cerrno>
+#include <functional>
+#include <thread>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sys/descriptor.h"
+
+namespace nxgate::sys {
+namespace {
+
+/// Runs `check` in a child process, since what is given up is so for good.
+bool in_child(const std::function<bool()>& check) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(check() ? 0 : 1);
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool refused(long result) { return result == -1 && errno == EPERM; }
+
+bool runs_programs() { return !refused(::execl("/nowhere", "nowhere", nullptr)); }
+bool traces() { return !refused(::ptrace(PTRACE_PEEKDATA, 0, nullptr, nullptr)); }
+bool enters_namespaces() { return !refused(::setns(-1, CLONE_NEWNET)); }
+bool opens_files() { return Descriptor(::open("/dev/null", O_RDONLY)).get() >= 0; }
+bool writes_files() { return Descriptor(::open("/dev/null", O_WRONLY)).get() >= 0; }
+bool opens(int family, int type) { return Descriptor(::socket(family, type, 0)).get() >= 0; }
+bool maps(int protection) {
+  return ::mmap(nullptr, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+class Confinement : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!confines()) GTEST_SKIP() << "a sanitizer needs the system calls that are given up";
+  }
+};
+
+TEST_F(Confinement, OfTheProcessLeavesWhatAServerDoes) {
+  EXPECT_TRUE(in_child([] {
+    if (!runs_programs() || !traces() || !enters_namespaces()) return false;  // so it can fail
+    if (!confine_process(Namespaces::kStay)) return false;
+    bool thread_ran = false;
+    std::thread([&] { thread_ran = !runs_programs() && opens_files(); }).join();
+    return thread_ran && !runs_programs() && !traces() && !enters_namespaces() && opens_files() &&
+           writes_files() && opens(AF_UNIX, SOCK_STREAM);
+  }));
+}
+
+TEST_F(Confinement, LeavesTheWayIntoNamespacesOnlyIfAsked) {
+  EXPECT_TRUE(in_child([] {
+    return confine_process(Namespaces::kEnter) && enters_namespaces() && !runs_programs();
+  }));
+  EXPECT_TRUE(in_child([] {
+    return confine_worker(Namespaces::kEnter) && enters_namespaces() && opens_files() &&
+           !writes_files();
+  }));
+}
+
+TEST_F(Confinement, OfAWorkerLeavesAnsweringAlone) {
+  EXPECT_TRUE(in_child([] {
+    if (!confine_worker(Namespaces::kStay)) return false;
+    return !runs_programs() && !traces() && !enters_namespaces() && !opens_files() &&
+           !opens(AF_UNIX, SOCK_STREAM) && !opens(AF_NETLINK, SOCK_RAW) &&
+           !maps(PROT_READ | PROT_WRITE | PROT_EXEC) && maps(PROT_READ | PROT_WRITE) &&
+           opens(AF_INET, SOCK_DGRAM) && opens(AF_INET6, SOCK_STREAM);
+  }));
+}
+
+TEST_F(Confinement, OfAWorkerIsItsThreadsAlone) {
+  EXPECT_TRUE(in_child([] {
+    bool confined = false;
+    std::thread([&] { confined = confine_worker(Namespaces::kStay) && !opens_files(); }).join();
+    return confined && opens_files();
+  }));
+}
+
+}  // namespace
+}  // namespace nxgate::sys

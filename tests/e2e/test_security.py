@@ -1,0 +1,99 @@
+"""What each thread of a server holds, and what is left to somebody who takes one over."""
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from harness import intruder
+from harness.intruder import Intruder, attempts, threads
+from harness.nxgate import SANITIZED, addresses, rcode
+from harness.upstream import answer
+
+pytestmark = [
+    pytest.mark.skipif(SANITIZED, reason="a sanitizer needs the system calls that are given up"),
+    pytest.mark.skipif(not intruder.SUPPORTED, reason="the intruder knows x86_64 alone"),
+]
+
+NOTHING = "0" * 16
+#: What the main thread goes on doing: reading its configuration, being asked for the state of things.
+MAIN_THREAD = {"open a file", "open it by the old call", "reach a unix socket", "change the firewall",
+               "have code in fresh memory", "start a process", "start a thread"}
+
+
+def status(pid, thread):
+    text = Path(f"/proc/{pid}/task/{thread}/status").read_text()
+    return dict(re.findall(r"^(\w+):[ \t]*(.*?) *$", text, re.M))
+
+
+@pytest.fixture
+def server(nxgate, upstream):
+    up = upstream({"*": answer("@ 60 A 192.0.2.1")})
+    return nxgate("--allow", "allowed.test", "--upstream", up.endpoint, "--workers", "2")
+
+
+def test_no_thread_holds_anything(server):
+    held = {tid: status(server.pid, tid) for tid in threads(server.pid)}
+    assert len(held) >= 3, "the main thread and two workers"
+    for each in held.values():
+        assert each["Uid"].split() == ["65534"] * 4 and each["Gid"].split() == ["65534"] * 4
+        assert each["Groups"] == ""
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert each[kind] == NOTHING, kind
+        assert each["NoNewPrivs"] == "1" and each["Seccomp"] == "2"
+
+
+def test_an_intruder_in_an_ordinary_process_does_as_he_likes():
+    """That the attempts below are refused is nxgate's doing, and not that of the one who tries."""
+    with subprocess.Popen(["sleep", "60"]) as victim:
+        try:
+            time.sleep(0.1)
+            with Intruder(victim.pid, victim.pid) as taken:
+                done = attempts(taken)
+        finally:
+            victim.kill()
+    opened = ["open a file", "open it by the old call", "change the firewall", "reach a unix socket",
+              "see all packets"]
+    assert all(2 < done[each] < 20 for each in opened), done
+    assert isinstance(done["have code in fresh memory"], int)
+    assert done["make a namespace"] == 0 and done["enter a namespace"] == "EINVAL"
+    assert done["start a process"] == "EINVAL" and done["start a thread"] == "EINVAL"
+    assert done["run a program"] == "ENOENT" and "EPERM" not in done.values()
+
+
+def test_an_intruder_in_a_worker_can_do_nothing_but_answer(server):
+    for thread in threads(server.pid)[1:]:
+        with Intruder(server.pid, thread) as taken:
+            assert taken.call("getpid") == server.pid
+            assert set(attempts(taken).values()) == {"EPERM"}
+            assert isinstance(taken.call("socket", 2, 2, 0), int), "IP is what it answers by"
+    assert rcode(server.query("denied.test")) == "NXDOMAIN"
+    assert addresses(server.query("allowed.test")) == ["192.0.2.1"]
+    assert addresses(server.query("again.allowed.test", tcp=True)) == ["192.0.2.1"]
+
+
+def test_an_intruder_in_the_main_thread_gets_nowhere_else(server):
+    with Intruder(server.pid, threads(server.pid)[0]) as taken:
+        done = attempts(taken)
+    assert {each for each, result in done.items() if result != "EPERM"} <= MAIN_THREAD
+    assert rcode(server.query("denied.test")) == "NXDOMAIN"
+
+
+def test_a_namespace_in_the_configuration_takes_reading_and_entering_and_no_more(nxgate, namespace):
+    there = namespace("there")
+    server = nxgate("--upstream", f"192.0.2.1@{there.name}", "--allow", "allowed.test")
+    with Intruder(server.pid, threads(server.pid)[1]) as taken:
+        done = attempts(taken)
+    assert {each for each, result in done.items() if result != "EPERM"} == {"open a file",
+                                                                            "enter a namespace"}
+
+
+def test_what_somebody_else_was_given_is_given_up(nxgate):
+    """As by systemd's AmbientCapabilities."""
+    server = nxgate("--allow", "a.test", wrapper=[
+        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+net_bind_service",
+        "--ambient-caps=+net_bind_service"])
+    for tid in threads(server.pid):
+        held = status(server.pid, tid)
+        assert {held[kind] for kind in ("CapPrm", "CapEff", "CapAmb")} == {NOTHING}
+        assert held["NoNewPrivs"] == "1" and held["Seccomp"] == "2"
