@@ -1,15 +1,25 @@
 # What is linked, and nothing else. docs/dependencies.md says why each one.
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
-find_package(fmt REQUIRED)
-find_package(spdlog REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(GTest REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(benchmark QUIET)  # for `make microbench` alone
-pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
-pkg_check_modules(psl REQUIRED IMPORTED_TARGET libpsl)
-pkg_check_modules(capng REQUIRED IMPORTED_TARGET libcap-ng)
-pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
-pkg_check_modules(ncursesw REQUIRED IMPORTED_TARGET ncursesw)
+
+# nxgate_library(NAME PACKAGE [LIB...]): a package as lib::NAME, with what its static library needs
+# beside it. Linked by name and not by path, so that the same rooms go into the program with shared
+# libraries and into the one without.
+function(nxgate_library NAME PACKAGE)
+  pkg_check_modules(${NAME} REQUIRED ${PACKAGE})
+  add_library(lib::${NAME} INTERFACE IMPORTED GLOBAL)
+  target_compile_options(lib::${NAME} INTERFACE ${${NAME}_CFLAGS_OTHER})
+  target_link_libraries(lib::${NAME} INTERFACE ${${NAME}_LIBRARIES}
+    $<$<BOOL:$<TARGET_PROPERTY:NXGATE_STATIC>>:${ARGN}>)
+endfunction()
+
+nxgate_library(sodium libsodium)
+nxgate_library(psl libpsl idn2 unistring)
+nxgate_library(capng libcap-ng)
+nxgate_library(seccomp libseccomp)
+nxgate_library(ncursesw ncursesw)

@@ -89,8 +89,9 @@ sys::KeptCapabilities kept_for(const config::Settings& settings, bool attaches) 
   return needed;
 }
 
-sys::Namespaces namespaces(const sys::KeptCapabilities& kept) {
-  return kept.enter_namespaces ? sys::Namespaces::kEnter : sys::Namespaces::kStay;
+sys::Confinement confinement(bool wanted, const sys::KeptCapabilities& kept) {
+  if (!wanted) return sys::Confinement::kNone;
+  return kept.enter_namespaces ? sys::Confinement::kNamespaces : sys::Confinement::kStrict;
 }
 
 serve::TcpLimits tcp_limits(const config::ServerSettings& settings) {
@@ -154,6 +155,7 @@ int serve(const Options& options) {
   const auto listeners = to_open(loaded.settings.server.listen, host_has_ipv6());
   const std::size_t count = worker_count(loaded.settings.server);
   const std::string user = loaded.settings.server.user;
+  const bool seccomp = loaded.settings.server.seccomp;
   const bool attaches = options.command == Command::kAttach || options.command == Command::kDocker;
   const sys::KeptCapabilities keep = kept_for(loaded.settings, attaches);
   const std::string description = describe(loaded.settings);
@@ -189,7 +191,7 @@ int serve(const Options& options) {
     log_file = *std::move(opened);
   }
   if (auto dropped = sys::drop_privileges(user, keep); !dropped) return failed(dropped.error());
-  if (auto confined = sys::confine_process(namespaces(keep)); !confined) {
+  if (auto confined = sys::confine_process(confinement(seccomp, keep)); !confined) {
     return failed(confined.error());
   }
   reloader.on_publish([&workers] { workers.refresh(); });
@@ -206,7 +208,7 @@ int serve(const Options& options) {
     query_log.emplace(shared.hub, log_options, std::move(log_file));
     (*loop)->on_rotation([&query_log] { query_log->reopen(); });
   }
-  workers.run(namespaces(answering));
+  workers.run(confinement(seccomp, answering));
   Panel panel({**loop, reloader, workers, shared, shared.hub, listeners, control,
                query_log ? &*query_log : nullptr});
   const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);

@@ -35,9 +35,9 @@ Worker::Worker(Shared& shared, std::vector<serve::Listener> listeners,
 
 Worker::~Worker() = default;
 
-void Worker::run(sys::Namespaces namespaces) {
-  thread_ = std::jthread([this, namespaces] {
-    if (auto confined = sys::confine_worker(namespaces); !confined) {
+void Worker::run(sys::Confinement confinement) {
+  thread_ = std::jthread([this, confinement] {
+    if (auto confined = sys::confine_worker(confinement); !confined) {
       log::warning("{}", confined.error().message);
     }
     const auto work = boost::asio::make_work_guard(loop_);

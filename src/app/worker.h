@@ -64,7 +64,7 @@ class Worker {
     return server_.start(std::move(given));
   }
   /// On a thread of its own, which can do little else than answer.
-  void run(sys::Namespaces namespaces);
+  void run(sys::Confinement confinement);
   /// Takes up what was published, soon, and not only at the next query. Any thread.
   void refresh();
   /// Calls this when its turn comes. Any thread.

@@ -39,8 +39,8 @@ Result<void> Workers::open(std::vector<serve::OpenListener> given) {
   return {};
 }
 
-void Workers::run(sys::Namespaces namespaces) {
-  for (const auto& worker : workers_) worker->run(namespaces);
+void Workers::run(sys::Confinement confinement) {
+  for (const auto& worker : workers_) worker->run(confinement);
 }
 
 void Workers::stop() {

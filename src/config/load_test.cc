@@ -72,6 +72,7 @@ listen = ["127.0.0.1:5353", "eth1:53", "10.0.0.1:53@/run/netns/x",
           { address = "127.0.0.2:53", netns = "web", policy = "ci" }]
 workers = 3
 user = "dns"
+seccomp = false
 version-bind = "nxgate"
 tcp-idle = "5s"
 tcp-clients = 100
@@ -115,6 +116,7 @@ policy = "ci"
   EXPECT_EQ(server.listen[3].policy, (Reference{"ci", {}}));
   EXPECT_EQ(server.workers, 3U);
   EXPECT_EQ(server.user, "dns");
+  EXPECT_FALSE(server.seccomp);
   EXPECT_EQ(server.version_bind, "nxgate");
   EXPECT_EQ(server.tcp_idle, Seconds(5));
   EXPECT_EQ(server.tcp_clients, 100U);
@@ -145,7 +147,7 @@ policy = "ci"
   ASSERT_EQ(ci.rules.size(), 5U);
   const auto rules = ci.rules.standing();
   ASSERT_EQ(rules.size(), 5U);
-  EXPECT_EQ(rules[0].at, (Location{"n.toml", 27, 10}));
+  EXPECT_EQ(rules[0].at, (Location{"n.toml", 28, 10}));
   EXPECT_EQ(rules[4].at.file, "/etc/nxgate/allow.d/a.list");
   EXPECT_EQ(ci.local.size(), 3U) << "box.test, its reverse name, db.test";
   EXPECT_THAT(ci.suppressed_types, ElementsAre(wire::Type::kAaaa, wire::Type::kHttps));

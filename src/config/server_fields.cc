@@ -96,7 +96,7 @@ void read_rate_limit(Reading& reading, const toml::node& node, ServerSettings& i
   }
 }
 
-constexpr std::array<Field<ServerSettings>, 8> kServer{{
+constexpr std::array<Field<ServerSettings>, 9> kServer{{
     {"listen", "list of listeners", R"(["127.0.0.1:53", "[::1]:53"])",
      "Where to answer, over UDP and TCP: `address:port`, `interface:port`, either followed by "
      "`@NETNS`, or a table (see below).",
@@ -106,6 +106,10 @@ constexpr std::array<Field<ServerSettings>, 8> kServer{{
      read_value<&ServerSettings::workers, parse_workers>, same_value<&ServerSettings::workers>},
     {"user", "user name", "\"nobody\"", "Who to become after binding, when started as root.",
      read_value<&ServerSettings::user, parse_text>, same_value<&ServerSettings::user>},
+    {"seccomp", "true or false", "true",
+     "Give up the system calls that serving doesn't need. For debuggers such as valgrind, which "
+     "need them.",
+     read_value<&ServerSettings::seccomp, parse_flag>, same_value<&ServerSettings::seccomp>},
     {"version-bind", "text", "\"\"",
      "Answer to CHAOS `version.bind`; the empty text refuses the question.",
      read_value<&ServerSettings::version_bind, parse_text>},

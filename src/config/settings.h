@@ -61,6 +61,7 @@ struct ServerSettings {
   bool listens_by_default = true;  ///< whether `complete` adds the usual listeners if there is none
   std::uint32_t workers = 0;       ///< 0: as many as there are processors
   std::string user = "nobody";
+  bool seccomp = true;
   std::string version_bind;  ///< empty refuses
   Milliseconds tcp_idle{10'000};
   std::uint32_t tcp_clients = 1024;

@@ -122,19 +122,19 @@ bool confines() noexcept {
 #endif
 }
 
-Result<void> confine_process(Namespaces namespaces) {
-  if (!confines()) return {};
+Result<void> confine_process(Confinement how) {
+  if (!confines() || how == Confinement::kNone) return {};
   constexpr std::array kEntering{SCMP_SYS(setns)};
   Filter filter(SCMP_ACT_ALLOW);
   filter.add(kRefuse, kDangerous);
-  if (namespaces == Namespaces::kStay) filter.add(kRefuse, kEntering);
+  if (how == Confinement::kStrict) filter.add(kRefuse, kEntering);
   // Whoever makes a namespace of users is root in there.
   filter.add(kRefuse, SCMP_SYS(clone), bits(0, CLONE_NEWUSER, CLONE_NEWUSER));
   return filter.load();
 }
 
-Result<void> confine_worker(Namespaces namespaces) {
-  if (!confines()) return {};
+Result<void> confine_worker(Confinement how) {
+  if (!confines() || how == Confinement::kNone) return {};
   Filter filter(kRefuse);
   filter.add(SCMP_ACT_ALLOW, kAnswering);
   for (const int call : kMapping) {
@@ -143,7 +143,7 @@ Result<void> confine_worker(Namespaces namespaces) {
   for (const std::uint32_t family : kFamilies) {
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), bits(0, UINT32_MAX, family));
   }
-  if (namespaces == Namespaces::kEnter) {
+  if (how == Confinement::kNamespaces) {
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(openat), bits(2, O_ACCMODE, O_RDONLY));
     constexpr std::array kEntering{SCMP_SYS(setns)};
     filter.add(SCMP_ACT_ALLOW, kEntering);

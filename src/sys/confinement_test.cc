@@ -39,17 +39,17 @@ bool maps(int protection) {
   return ::mmap(nullptr, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
 }
 
-class Confinement : public testing::Test {
+class ConfinementTest : public testing::Test {
  protected:
   void SetUp() override {
     if (!confines()) GTEST_SKIP() << "a sanitizer needs the system calls that are given up";
   }
 };
 
-TEST_F(Confinement, OfTheProcessLeavesWhatAServerDoes) {
+TEST_F(ConfinementTest, OfTheProcessLeavesWhatAServerDoes) {
   EXPECT_TRUE(in_child([] {
     if (!runs_programs() || !traces() || !enters_namespaces()) return false;  // so it can fail
-    if (!confine_process(Namespaces::kStay)) return false;
+    if (!confine_process(Confinement::kStrict)) return false;
     bool thread_ran = false;
     std::thread([&] { thread_ran = !runs_programs() && opens_files(); }).join();
     return thread_ran && !runs_programs() && !traces() && !enters_namespaces() && opens_files() &&
@@ -57,19 +57,19 @@ TEST_F(Confinement, OfTheProcessLeavesWhatAServerDoes) {
   }));
 }
 
-TEST_F(Confinement, LeavesTheWayIntoNamespacesOnlyIfAsked) {
+TEST_F(ConfinementTest, LeavesTheWayIntoNamespacesOnlyIfAsked) {
   EXPECT_TRUE(in_child([] {
-    return confine_process(Namespaces::kEnter) && enters_namespaces() && !runs_programs();
+    return confine_process(Confinement::kNamespaces) && enters_namespaces() && !runs_programs();
   }));
   EXPECT_TRUE(in_child([] {
-    return confine_worker(Namespaces::kEnter) && enters_namespaces() && opens_files() &&
+    return confine_worker(Confinement::kNamespaces) && enters_namespaces() && opens_files() &&
            !writes_files();
   }));
 }
 
-TEST_F(Confinement, OfAWorkerLeavesAnsweringAlone) {
+TEST_F(ConfinementTest, OfAWorkerLeavesAnsweringAlone) {
   EXPECT_TRUE(in_child([] {
-    if (!confine_worker(Namespaces::kStay)) return false;
+    if (!confine_worker(Confinement::kStrict)) return false;
     return !runs_programs() && !traces() && !enters_namespaces() && !opens_files() &&
            !opens(AF_UNIX, SOCK_STREAM) && !opens(AF_NETLINK, SOCK_RAW) &&
            !maps(PROT_READ | PROT_WRITE | PROT_EXEC) && maps(PROT_READ | PROT_WRITE) &&
@@ -77,10 +77,10 @@ TEST_F(Confinement, OfAWorkerLeavesAnsweringAlone) {
   }));
 }
 
-TEST_F(Confinement, OfAWorkerIsItsThreadsAlone) {
+TEST_F(ConfinementTest, OfAWorkerIsItsThreadsAlone) {
   EXPECT_TRUE(in_child([] {
     bool confined = false;
-    std::thread([&] { confined = confine_worker(Namespaces::kStay) && !opens_files(); }).join();
+    std::thread([&] { confined = confine_worker(Confinement::kStrict) && !opens_files(); }).join();
     return confined && opens_files();
   }));
 }

@@ -1,0 +1,21 @@
+// Boost.JSON, Boost.URL and {fmt}, compiled here once: of fmt Debian has no static library.
+#include <boost/json/src.hpp>
+#include <boost/url/src.hpp>
+#include <fmt/format-inl.h>
+
+namespace fmt {
+inline namespace v9 {
+namespace detail {
+
+// What fmt's headers leave to its library.
+template locale_ref::locale_ref(const std::locale&);
+template auto locale_ref::get<std::locale>() const -> std::locale;
+template auto thousands_sep_impl<char>(locale_ref) -> thousands_sep_result<char>;
+template auto decimal_point_impl<char>(locale_ref) -> char;
+template auto dragonbox::to_decimal(double) noexcept -> dragonbox::decimal_fp<double>;
+template auto dragonbox::to_decimal(float) noexcept -> dragonbox::decimal_fp<float>;
+template void buffer<char>::append(const char*, const char*);
+
+}  // namespace detail
+}  // namespace v9
+}  // namespace fmt
