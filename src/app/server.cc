@@ -37,6 +37,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/settings.h"
+#include "observe/choice.h"
 #include "observe/query_log.h"
 #include "serve/limits.h"
 #include "serve/server.h"
@@ -129,9 +130,9 @@ observe::QueryLogOptions query_log_options(const config::QueryLogSettings& setti
                                                observe::LoggedQueries::kDenied,
                                                observe::LoggedQueries::kFirstSeen};
   return {.path = settings.path,
-          .which = kWhich[static_cast<std::size_t>(settings.queries)],
-          .sample = settings.sample,
-          .skip = settings.skip,
+          .choice = {.which = kWhich[static_cast<std::size_t>(settings.queries)],
+                     .sample = settings.sample,
+                     .skip = settings.skip},
           .hash_clients = settings.hash_clients};
 }
 

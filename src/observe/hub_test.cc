@@ -11,9 +11,9 @@
 
 #include "engine/observer.h"
 #include "engine/snapshot.h"
+#include "observe/choice.h"
 #include "observe/event_json.h"
 #include "observe/filter.h"
-#include "observe/query_log.h"
 #include "policy/policy.h"
 
 namespace nxgate::observe {
@@ -101,16 +101,11 @@ TEST(EventJson, EscapesWhatClientsChose) {
   EXPECT_NE(to_json(event_for("a.test"), "0123").find("\"client\":\"0123\""), std::string::npos);
 }
 
-TEST(QueryLogLines, RememberWhatWasSeen) {
-  QueryLogLines lines({.path = {}, .which = LoggedQueries::kFirstSeen, .skip = {}});
-  std::string text;
-  lines.append(event_for("a.test"), text);
-  EXPECT_FALSE(text.empty());
-  text.clear();
-  lines.append(event_for("a.test"), text);
-  EXPECT_TRUE(text.empty());
-  lines.append(event_for("a.test", "192.0.2.8"), text);
-  EXPECT_FALSE(text.empty());
+TEST(Choice, RemembersWhatWasSeen) {
+  Choice choice({.which = LoggedQueries::kFirstSeen, .skip = {}});
+  EXPECT_TRUE(choice.takes(event_for("a.test")));
+  EXPECT_FALSE(choice.takes(event_for("a.test")));
+  EXPECT_TRUE(choice.takes(event_for("a.test", "192.0.2.8")));
 }
 
 }  // namespace
