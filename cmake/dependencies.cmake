@@ -11,4 +11,6 @@ find_package(benchmark QUIET)  # for `make microbench` alone
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(psl REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(capng REQUIRED IMPORTED_TARGET libcap-ng)
+pkg_check_modules(fstrm REQUIRED IMPORTED_TARGET libfstrm)
+pkg_check_modules(protobufc REQUIRED IMPORTED_TARGET libprotobuf-c)
 pkg_check_modules(ncursesw REQUIRED IMPORTED_TARGET ncursesw)
