@@ -53,7 +53,6 @@ void Dnstap::run(const std::stop_token& stop) {
     last = stop.stop_requested();
     keep_connected(stop);
     std::vector<engine::Event> events = tap_->take();
-    lost_ += tap_->take_dropped();
     const std::size_t came = events.size();
     std::erase_if(events, [this](const engine::Event& event) { return !choice_.takes(event); });
     send(events);

@@ -43,7 +43,7 @@ class Dnstap {
   [[nodiscard]] bool connected() const noexcept { return connected_.load(); }
   /// Answered questions that were written to the reader whole, and those that weren't.
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_.load(); }
-  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.load(); }
+  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.load() + tap_->dropped(); }
 
  private:
   void run(const std::stop_token& stop);
@@ -60,7 +60,7 @@ class Dnstap {
   Milliseconds pause_;
   std::atomic<bool> connected_{false};
   std::atomic<std::uint64_t> sent_{0};
-  std::atomic<std::uint64_t> lost_{0};
+  std::atomic<std::uint64_t> lost_{0};  ///< beside what the tap dropped
   std::jthread thread_;
 };
 

@@ -34,6 +34,8 @@ class Tap {
   [[nodiscard]] std::vector<engine::Event> take();
   /// How many were dropped since the last call of this.
   [[nodiscard]] std::uint64_t take_dropped() noexcept { return dropped_.exchange(0); }
+  /// The same, without beginning anew.
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_.load(); }
 
  private:
   friend class Hub;
