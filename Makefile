@@ -64,6 +64,7 @@ lint:
 	@$(SETUP) build lint
 	@clang-format-19 --dry-run -Werror $(SOURCES)
 	@mkdir -p build && cmake --preset dev >build/dev.log
+	@cmake --build build/dev --target nxgate_dnstap_messages >>build/dev.log  # makes a header
 	@printf '%s\n' $(filter-out %_test.cc %_fuzz.cc %_bench.cc,$(filter src/%.cc,$(SOURCES))) | \
 	    xargs -P $$(nproc) -n 3 clang-tidy-19 --quiet -p build/dev 2>build/lint.log
 

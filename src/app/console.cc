@@ -104,6 +104,12 @@ std::string status_text(const json::object& status) {
   text += line("a second", fmt::format("{} queries, {} denied, {} forwarded, {} failed",
                                        text_of(rates, "queries"), text_of(rates, "denied"),
                                        text_of(rates, "forwarded"), text_of(rates, "failed")));
+  if (status.contains("dnstap")) {
+    const json::object& dnstap = part_of(status, "dnstap");
+    text += line("dnstap", fmt::format("{} to {}, {} lost{}", text_of(dnstap, "sent"),
+                                       text_of(dnstap, "reader"), text_of(dnstap, "lost"),
+                                       dnstap.at("connected").as_bool() ? "" : ", not connected"));
+  }
   std::string totals;
   for (const auto& [name, count] : part_of(status, "totals")) {
     if (count.to_number<double>() == 0) continue;

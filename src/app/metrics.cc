@@ -186,7 +186,13 @@ std::string exposition(const Running& running, std::size_t attachments, Expositi
   out.counter("nxgate_events_dropped", "Events that a reader of queries was too slow for.");
   out.sample(static_cast<double>(running.hub.dropped()));
   out.counter("nxgate_query_log_lost_lines", "Lines of the query log that could not be written.");
-  out.sample(running.query_log == nullptr ? 0 : static_cast<double>(running.query_log->lost()));
+  out.sample(running.logs.file ? static_cast<double>(running.logs.file->lost()) : 0);
+  const auto& dnstap = running.logs.dnstap;
+  out.counter("nxgate_dnstap_answers", "Answers for a reader of dnstap, by what became of them.");
+  out.sample(dnstap ? static_cast<double>(dnstap->sent()) : 0, {{"result", "sent"}});
+  out.sample(dnstap ? static_cast<double>(dnstap->lost()) : 0, {{"result", "lost"}});
+  gauge("nxgate_dnstap_connected", "Whether a reader of dnstap is there.",
+        dnstap && dnstap->connected() ? 1 : 0);
   return out.finish();
 }
 

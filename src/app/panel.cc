@@ -26,6 +26,7 @@
 #include "config/value.h"
 #include "engine/snapshot.h"
 #include "forward/health.h"
+#include "observe/dnstap.h"
 #include "observe/filter.h"
 #include "wire/query.h"
 #include "wire/types.h"
@@ -51,6 +52,13 @@ json::object describe_server(const engine::UpstreamServer& server, forward::Serv
     object["rtt_ms"] = std::chrono::duration<double, std::milli>(rtt).count();
   }
   return object;
+}
+
+json::object describe_dnstap(const observe::Dnstap& dnstap) {
+  return {{"reader", dnstap.reader()},
+          {"connected", dnstap.connected()},
+          {"sent", dnstap.sent()},
+          {"lost", dnstap.lost()}};
 }
 
 }  // namespace
@@ -127,7 +135,7 @@ Reply Panel::status(const Request&) {
   }
   const Rates::PerSecond rates = rates_.per_second();
   const std::chrono::duration<double> up = std::chrono::system_clock::now() - started_;
-  return reply_with(json::object{
+  json::object status{
       {"version", NXGATE_VERSION},
       {"pid", ::getpid()},
       {"uptime_seconds", up.count()},
@@ -148,7 +156,9 @@ Reply Panel::status(const Request&) {
         {"failed", rates.failed}}},
       {"totals", std::move(totals)},
       {"amendments", running_.reloader.amendments().all().size()},
-  });
+  };
+  if (const auto& dnstap = running_.logs.dnstap) status["dnstap"] = describe_dnstap(*dnstap);
+  return reply_with(std::move(status));
 }
 
 /// That it is asked at all shows that the main thread lives; workers are asked by DNS.

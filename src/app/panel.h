@@ -16,13 +16,13 @@
 #include "app/attachments.h"
 #include "app/learner.h"
 #include "app/main_loop.h"
+#include "app/query_logs.h"
 #include "app/rates.h"
 #include "app/reloader.h"
 #include "app/worker.h"
 #include "app/workers.h"
 #include "config/settings.h"
 #include "observe/hub.h"
-#include "observe/query_log.h"
 #include "serve/worker.h"
 
 namespace nxgate::app {
@@ -36,7 +36,7 @@ struct Running {
   observe::Hub& hub;
   const std::vector<serve::Listener>& listeners;
   const config::ControlSettings& settings;
-  const observe::QueryLog* query_log = nullptr;  ///< null for none
+  const QueryLogs& logs;
 };
 
 /// Answers each path of docs/openapi.json by one function. Main thread.

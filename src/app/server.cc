@@ -25,6 +25,7 @@
 #include "app/openings.h"
 #include "app/options.h"
 #include "app/panel.h"
+#include "app/query_logs.h"
 #include "app/reloader.h"
 #include "app/report.h"
 #include "app/settings_source.h"
@@ -37,7 +38,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/settings.h"
-#include "observe/query_log.h"
 #include "serve/limits.h"
 #include "serve/server.h"
 #include "serve/worker.h"
@@ -121,17 +121,6 @@ Result<void> find_namespaces(const config::Settings& settings) {
   return {};
 }
 
-observe::QueryLogOptions query_log_options(const config::QueryLogSettings& settings) {
-  constexpr observe::LoggedQueries kWhich[] = {observe::LoggedQueries::kAll,
-                                               observe::LoggedQueries::kDenied,
-                                               observe::LoggedQueries::kFirstSeen};
-  return {.path = settings.path,
-          .which = kWhich[static_cast<std::size_t>(settings.queries)],
-          .sample = settings.sample,
-          .skip = settings.skip,
-          .hash_clients = settings.hash_clients};
-}
-
 int failed(const Error& error) {
   log::error("{}", error.message);
   return kFailure;
@@ -169,7 +158,7 @@ int serve(const Options& options) {
     targets = *std::move(found);
   }
   const config::ControlSettings control = loaded.settings.control;
-  const observe::QueryLogOptions log_options = query_log_options(loaded.settings.query_log);
+  const config::QueryLogSettings logged = loaded.settings.query_log;
   HostFences fences;
   // Containers are attached by the main thread.
   sys::KeptCapabilities answering = keep;
@@ -184,12 +173,8 @@ int serve(const Options& options) {
   if (auto opened = workers.open(std::move(openings->open)); !opened) return failed(opened.error());
   auto sockets = open_control(control, user);
   if (!sockets) return failed(sockets.error());
-  sys::Descriptor log_file;
-  if (!log_options.path.empty()) {
-    auto opened = observe::QueryLog::open_file(log_options.path, user);
-    if (!opened) return failed(opened.error());
-    log_file = *std::move(opened);
-  }
+  auto log_file = open_query_log(logged, user);
+  if (!log_file) return failed(log_file.error());
   if (auto dropped = sys::drop_privileges(user, keep); !dropped) return failed(dropped.error());
   if (auto confined = sys::confine_process(confinement(seccomp, keep)); !confined) {
     return failed(confined.error());
@@ -203,14 +188,10 @@ int serve(const Options& options) {
   }
   fences.watch((*loop)->loop());
   (*loop)->after_reload([&] { fences.follow(reloader); });
-  std::optional<observe::QueryLog> query_log;
-  if (log_file) {
-    query_log.emplace(shared.hub, log_options, std::move(log_file));
-    (*loop)->on_rotation([&query_log] { query_log->reopen(); });
-  }
+  QueryLogs logs(shared.hub, logged, *std::move(log_file));
+  if (logs.file) (*loop)->on_rotation([&logs] { logs.file->reopen(); });
   workers.run(confinement(seccomp, answering));
-  Panel panel({**loop, reloader, workers, shared, shared.hub, listeners, control,
-               query_log ? &*query_log : nullptr});
+  Panel panel({**loop, reloader, workers, shared, shared.hub, listeners, control, logs});
   const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);
   const std::string status = fmt::format(
       "{} worker{}{}, {}", count, count == 1 ? "" : "s",

@@ -30,6 +30,7 @@ struct ListenTable {
 [[nodiscard]] std::span<const Field<DockerSettings>> docker_fields();
 [[nodiscard]] std::span<const Field<ControlSettings>> control_fields();
 [[nodiscard]] std::span<const Field<QueryLogSettings>> query_log_fields();
+[[nodiscard]] std::span<const Field<DnstapSettings>> dnstap_fields();
 [[nodiscard]] std::span<const Field<ContainerRule>> container_fields();
 
 }  // namespace nxgate::config

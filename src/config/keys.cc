@@ -73,6 +73,7 @@ std::vector<Key> keys() {
   append(all, "docker.containers[].", container_fields());
   append(all, "control.", control_fields());
   append(all, "query-log.", query_log_fields());
+  append(all, "query-log.dnstap.", dnstap_fields());
   return all;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/address.h"
@@ -161,6 +162,18 @@ struct ControlSettings {
 
 enum class LoggedQueries : std::uint8_t { kAll, kDenied, kFirstSeen };
 
+enum class DnstapMessages : std::uint8_t { kBoth, kQueries, kResponses };
+
+/// Where the query log goes as dnstap.
+struct DnstapSettings {
+  std::variant<std::string, Endpoint> to;  ///< path of a unix socket, or TCP; empty path: none
+  std::string identity;                    ///< empty: the host's name
+  std::string version;                     ///< empty: ours
+  DnstapMessages messages = DnstapMessages::kBoth;
+
+  bool operator==(const DnstapSettings&) const = default;
+};
+
 /// What is written down of each answered question.
 struct QueryLogSettings {
   std::string path;  ///< `-` is standard output; empty for none
@@ -168,6 +181,7 @@ struct QueryLogSettings {
   std::uint32_t sample = 1;            ///< one in so many
   std::vector<wire::DomainName> skip;  ///< left out, each with all below it
   bool hash_clients = false;
+  DnstapSettings dnstap;
 };
 
 struct Settings {

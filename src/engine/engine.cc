@@ -98,6 +98,7 @@ struct Engine::Pending final : Recycled<Engine::Pending> {
   std::shared_ptr<const Snapshot> snapshot;  // keeps the policy in `decision` alive
   wire::Query query;
   std::array<std::uint8_t, wire::kLongestName + 4> question{};  // what query.question_wire shows
+  std::vector<std::uint8_t> message;  // empty unless the observer wants it
   Decision decision;
   cache::Key key;
   std::shared_ptr<const cache::Answer> stale;
@@ -111,6 +112,7 @@ struct Engine::Pending final : Recycled<Engine::Pending> {
 struct Engine::Conclusion {
   const Endpoint& client;
   Transport transport;
+  Bytes message;
   const wire::Query& query;
   const Decision& decision;
   const std::shared_ptr<const Snapshot>& snapshot;
@@ -184,6 +186,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   if (decision.excess != Excess::kNone) counters_.add(Counter::kExcessive);
   Conclusion conclusion{.client = request.client,
                         .transport = request.transport,
+                        .message = request.message,
                         .query = query,
                         .decision = decision,
                         .snapshot = snapshot_,
@@ -234,6 +237,9 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   pending_->query = query;
   std::ranges::copy(query.question_wire, pending_->question.begin());
   pending_->query.question_wire = Bytes(pending_->question).first(query.question_wire.size());
+  if (observer_ != nullptr && observer_->wants_messages()) {
+    pending_->message.assign(request.message.begin(), request.message.end());
+  }
   pending_->decision = decision;
   pending_->key = key;
   pending_->stale = std::move(cached);
@@ -309,6 +315,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
   counters_.waited(now - pending.received);
   conclude({.client = pending.client,
             .transport = pending.transport,
+            .message = pending.message,
             .query = pending.query,
             .decision = pending.decision,
             .snapshot = pending.snapshot,
@@ -322,7 +329,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
 }
 
 void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes reply, Instant now) {
-  const auto& [client, transport, query, decision, snapshot, received, source, failure] =
+  const auto& [client, transport, message, query, decision, snapshot, received, source, failure] =
       conclusion;
   const bool answered = size != 0;
   const wire::Rcode rcode = answered ? rcode_of(reply) : wire::Rcode{};
@@ -343,7 +350,10 @@ void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes repl
                   .failure = failure,
                   .answered = answered,
                   .rcode = rcode,
-                  .snapshot = snapshot});
+                  .snapshot = snapshot,
+                  .query = message,
+                  .reply = reply.first(size),
+                  .kept = nullptr});
 }
 
 }  // namespace nxgate::engine

@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/address.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "engine/decision.h"
 #include "engine/snapshot.h"
@@ -42,6 +44,11 @@ struct Event {
   bool answered = false;  ///< false if nothing was sent
   wire::Rcode rcode{};    ///< of what was sent
   std::shared_ptr<const Snapshot> snapshot;
+  /// The messages as they came and went. They are valid during Observer::saw, and then only as
+  /// long as `kept` holds them.
+  Bytes query;
+  Bytes reply;
+  std::shared_ptr<const std::vector<std::uint8_t>> kept;
 };
 
 /// The word for what became of a question, as metrics have it.
@@ -65,6 +72,8 @@ class Observer {
 
   /// False as long as nobody looks; then no event is made. Any thread, and on every answer.
   [[nodiscard]] virtual bool interested() const noexcept = 0;
+  /// Whether a query that waits for an upstream must be kept for its event. Any thread.
+  [[nodiscard]] virtual bool wants_messages() const noexcept = 0;
   /// On the worker's thread: must neither wait nor throw.
   virtual void saw(Event event) noexcept = 0;
 };

@@ -1,16 +1,19 @@
 #include "observe/hub.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "engine/observer.h"
 #include "engine/snapshot.h"
+#include "observe/choice.h"
 #include "observe/event_json.h"
 #include "observe/filter.h"
-#include "observe/query_log.h"
 #include "policy/policy.h"
 
 namespace nxgate::observe {
@@ -62,6 +65,35 @@ TEST(Hub, DropsWhatATapCannotHold) {
   EXPECT_EQ(tap->take().size(), 1U);
 }
 
+TEST(Hub, KeepsMessagesForWhoAsksForThem) {
+  Hub hub;
+  const auto without = hub.open(filter_of({}));
+  EXPECT_FALSE(hub.wants_messages());
+  auto with = hub.open(filter_of({}), 10, 8);
+  EXPECT_TRUE(hub.wants_messages());
+  {
+    const std::vector<std::uint8_t> query{1, 2, 3};
+    const std::vector<std::uint8_t> reply{4, 5};
+    engine::Event event = event_for("a.test");
+    event.query = query;
+    event.reply = reply;
+    hub.saw(event);
+    hub.saw(event);  // more bytes than there is room for
+  }
+  const auto bare = without->take();
+  ASSERT_EQ(bare.size(), 2U);
+  EXPECT_TRUE(bare[0].query.empty() && bare[0].reply.empty());
+  const auto whole = with->take();
+  ASSERT_EQ(whole.size(), 1U);
+  EXPECT_THAT(whole[0].query, testing::ElementsAre(1, 2, 3));
+  EXPECT_THAT(whole[0].reply, testing::ElementsAre(4, 5));
+  EXPECT_EQ(with->take_dropped(), 1U);
+  hub.saw(event_for("b.test"));
+  EXPECT_EQ(with->take().size(), 1U);
+  with.reset();
+  EXPECT_FALSE(hub.wants_messages());
+}
+
 TEST(EventJson, EscapesWhatClientsChose) {
   const std::string line = to_json(event_for("a\\\"\\010b.test"));
   EXPECT_EQ(line.find('\n'), std::string::npos);
@@ -69,16 +101,11 @@ TEST(EventJson, EscapesWhatClientsChose) {
   EXPECT_NE(to_json(event_for("a.test"), "0123").find("\"client\":\"0123\""), std::string::npos);
 }
 
-TEST(QueryLogLines, RememberWhatWasSeen) {
-  QueryLogLines lines({.path = {}, .which = LoggedQueries::kFirstSeen, .skip = {}});
-  std::string text;
-  lines.append(event_for("a.test"), text);
-  EXPECT_FALSE(text.empty());
-  text.clear();
-  lines.append(event_for("a.test"), text);
-  EXPECT_TRUE(text.empty());
-  lines.append(event_for("a.test", "192.0.2.8"), text);
-  EXPECT_FALSE(text.empty());
+TEST(Choice, RemembersWhatWasSeen) {
+  Choice choice({.which = LoggedQueries::kFirstSeen, .skip = {}});
+  EXPECT_TRUE(choice.takes(event_for("a.test")));
+  EXPECT_FALSE(choice.takes(event_for("a.test")));
+  EXPECT_TRUE(choice.takes(event_for("a.test", "192.0.2.8")));
 }
 
 }  // namespace

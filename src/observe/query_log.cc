@@ -9,7 +9,6 @@
 #include <expected>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -18,15 +17,14 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
-#include <sodium.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/observer.h"
+#include "observe/choice.h"
 #include "observe/event_json.h"
-#include "observe/filter.h"
 #include "observe/hub.h"
 #include "sys/descriptor.h"
 #include "sys/privileges.h"
@@ -38,9 +36,6 @@ constexpr Milliseconds kBeat{50};
 /// A second of a busy server.
 constexpr std::size_t kMostWaiting = 32768;
 
-static_assert(crypto_shorthash_BYTES == sizeof(std::uint64_t));
-static_assert(crypto_shorthash_KEYBYTES == 16);
-
 std::string words() { return std::generic_category().message(errno); }
 
 sys::Descriptor open_for_appending(const std::string& path) {
@@ -51,44 +46,6 @@ sys::Descriptor open_for_appending(const std::string& path) {
 }
 
 }  // namespace
-
-QueryLogLines::QueryLogLines(QueryLogOptions options) : options_(std::move(options)) {
-  randombytes_buf(key_.data(), key_.size());
-}
-
-Filter QueryLogLines::filter(const QueryLogOptions& options) {
-  Selection selection;
-  selection.denied = options.which == LoggedQueries::kDenied;
-  return [selected = filter_of(selection), skip = options.skip](const engine::Event& event) {
-    return selected(event) && std::ranges::none_of(skip, [&event](const wire::DomainName& name) {
-             return event.question.name.is_at_or_below(name);
-           });
-  };
-}
-
-void QueryLogLines::append(const engine::Event& event, std::string& text) {
-  if (options_.which == LoggedQueries::kFirstSeen && !first_seen(event)) return;
-  if (++count_ % options_.sample != 0) return;
-  std::string client;
-  if (options_.hash_clients) {
-    client = fmt::format("{:016x}", hash(event.client.address.to_string()));
-  }
-  text += to_json(event, client);
-  text += '\n';
-}
-
-std::uint64_t QueryLogLines::hash(std::string_view text) const noexcept {
-  std::uint64_t value = 0;
-  crypto_shorthash(reinterpret_cast<unsigned char*>(&value),
-                   reinterpret_cast<const unsigned char*>(text.data()), text.size(), key_.data());
-  return value;
-}
-
-bool QueryLogLines::first_seen(const engine::Event& event) {
-  if (seen_.size() >= kMostSeen) seen_.clear();
-  return seen_.insert(hash(event.client.address.to_string() + ' ' + event.question.name.to_text()))
-      .second;
-}
 
 Result<sys::Descriptor> QueryLog::open_file(const std::string& path, const std::string& user) {
   sys::Descriptor file = open_for_appending(path);
@@ -103,9 +60,10 @@ Result<sys::Descriptor> QueryLog::open_file(const std::string& path, const std::
 
 QueryLog::QueryLog(Hub& hub, QueryLogOptions options, sys::Descriptor file)
     : path_(options.path),
-      lines_(options),
+      hash_clients_(options.hash_clients),
+      choice_(options.choice),
       file_(std::move(file)),
-      tap_(hub.open(QueryLogLines::filter(options), kMostWaiting)),
+      tap_(hub.open(Choice::filter(options.choice), kMostWaiting)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 QueryLog::~QueryLog() {
@@ -126,13 +84,23 @@ void QueryLog::run(const std::stop_token& stop) {
     }
     std::string text;
     const std::vector<engine::Event> events = tap_->take();
-    for (const engine::Event& event : events) lines_.append(event, text);
+    for (const engine::Event& event : events) append(event, text);
     if (const auto dropped = tap_->take_dropped(); dropped != 0) {
       text += fmt::format("{{\"dropped\":{}}}\n", dropped);
     }
     if (!text.empty()) write(text, stop);
     if (!last && events.size() < kMostWaiting / 2) std::this_thread::sleep_for(kBeat);
   }
+}
+
+void QueryLog::append(const engine::Event& event, std::string& text) {
+  if (!choice_.takes(event)) return;
+  std::string client;
+  if (hash_clients_) {
+    client = fmt::format("{:016x}", choice_.hash(event.client.address.to_string()));
+  }
+  text += to_json(event, client);
+  text += '\n';
 }
 
 /// In pieces that a pipe takes at once, so that a reader who stalls can't keep us from stopping.

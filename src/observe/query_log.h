@@ -1,61 +1,25 @@
 // The query log: a line of JSON for each answered question that is wanted.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <thread>
-#include <vector>
-
-#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "base/error.h"
 #include "engine/observer.h"
+#include "observe/choice.h"
 #include "observe/hub.h"
 #include "sys/descriptor.h"
-#include "wire/name.h"
 
 namespace nxgate::observe {
 
-enum class LoggedQueries : std::uint8_t {
-  kAll,
-  kDenied,
-  kFirstSeen,  ///< the first question of a client for a name, as far as memory reaches
-};
-
 struct QueryLogOptions {
   std::string path;  ///< `-` is standard output
-  LoggedQueries which = LoggedQueries::kAll;
-  std::uint32_t sample = 1;            ///< one in so many
-  std::vector<wire::DomainName> skip;  ///< names that are left out, each with all below it
-  bool hash_clients = false;           ///< a keyed hash, of a new key each start, for the address
-};
-
-/// Which events of a stream are logged, and what is written for them. One thread.
-class QueryLogLines {
- public:
-  explicit QueryLogLines(QueryLogOptions options);
-
-  /// Appends the line of an event that the hub let through, if it is wanted.
-  void append(const engine::Event& event, std::string& text);
-  /// What can be said of an event alone, on the workers' threads.
-  [[nodiscard]] static Filter filter(const QueryLogOptions& options);
-
- private:
-  /// Then all are forgotten, and names count as new again.
-  static constexpr std::size_t kMostSeen = 1U << 18;
-
-  [[nodiscard]] std::uint64_t hash(std::string_view text) const noexcept;
-  [[nodiscard]] bool first_seen(const engine::Event& event);
-
-  QueryLogOptions options_;
-  std::uint64_t count_ = 0;
-  std::array<std::uint8_t, 16> key_{};
-  boost::unordered_flat_set<std::uint64_t> seen_;
+  ChoiceOptions choice;
+  bool hash_clients = false;  ///< a keyed hash, of a new key each start, for the address
 };
 
 /// Writes them on a thread of its own: a disk that is slow or full delays nobody, what the tap
@@ -79,10 +43,12 @@ class QueryLog {
 
  private:
   void run(const std::stop_token& stop);
+  void append(const engine::Event& event, std::string& text);
   void write(const std::string& text, const std::stop_token& stop);
 
   const std::string path_;
-  QueryLogLines lines_;
+  const bool hash_clients_;
+  Choice choice_;
   sys::Descriptor file_;
   std::unique_ptr<Tap> tap_;
   std::atomic<bool> reopen_{false};
