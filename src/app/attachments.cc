@@ -13,7 +13,7 @@
 #include <fmt/core.h>
 
 #include "app/attached_policy.h"
-#include "app/refusals.h"
+#include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "app/workers.h"
 #include "base/address.h"
@@ -76,8 +76,9 @@ std::string described(const Subject& subject) {
 
 }  // namespace
 
-Attachments::Attachments(Reloader& reloader, Workers& workers, netfilter::OnDeath on_death)
-    : reloader_(reloader), workers_(workers), on_death_(on_death) {
+Attachments::Attachments(Reloader& reloader, Workers& workers, FenceReports& reports,
+                         netfilter::OnDeath on_death)
+    : reloader_(reloader), workers_(workers), reports_(reports), on_death_(on_death) {
   for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
     if (const auto identity = host.identity()) spared_.insert(*identity);
   }
@@ -259,11 +260,18 @@ void Attachments::look_after(Attachment& attachment) {
   } else if (*kept) {
     log::warning("{}: somebody took nxgate's firewall away; it is back", label);
   }
-  report_refusals(label, &attachment.pinned, egress_of(attachment.subject).get(),
-                  *attachment.fence);
+  take_report(attachment);
+}
+
+void Attachments::take_report(Attachment& attachment) {
+  const Subject& subject = attachment.subject;
+  const auto egress = egress_of(subject);
+  reports_.take({subject.label, subject.choice.policy, egress.get(), &attachment.pinned},
+                *attachment.fence);
 }
 
 void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
+  take_report(attachment);
   if (auto fenced = attachment.fence->enforce(attachment.pinned, nullptr); !fenced) {
     log::warning("{}: {}", attachment.subject.label, fenced.error().message);
   }

@@ -11,7 +11,7 @@
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
-#include "app/refusals.h"
+#include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -64,7 +64,8 @@ Result<void> HostFences::enforce(const std::vector<ClientFence>& wanted,
   return wanted.empty() ? Result<void>() : netfilter::remove_firewalls(sys::NetnsRef(), tables);
 }
 
-void HostFences::watch(boost::asio::io_context& loop) {
+void HostFences::watch(boost::asio::io_context& loop, FenceReports& reports) {
+  reports_ = &reports;
   timer_.emplace(loop);
   look_again();
 }
@@ -83,7 +84,7 @@ void HostFences::look_again() {
     } else if (*kept) {
       log::warning("policy {}: somebody took its firewall away; it is back", each.policy);
     }
-    report_refusals("policy " + each.policy, nullptr, &each.egress, fence);
+    reports_->take({"policy " + each.policy, each.policy, &each.egress, nullptr}, fence);
   }
   timer_->expires_after(kPause);
   timer_->async_wait([this](const boost::system::error_code& error) {

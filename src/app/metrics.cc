@@ -4,12 +4,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <fmt/core.h>
 
+#include "app/fence_reports.h"
 #include "app/panel.h"
 #include "base/clock.h"
 #include "engine/snapshot.h"
@@ -26,6 +28,8 @@ using telemetry::Counters;
 using telemetry::MetricsWriter;
 
 constexpr std::array<std::string_view, 2> kTransports{"udp", "tcp"};
+/// As policy::EgressMode.
+constexpr std::array<std::string_view, 2> kModes{"enforce", "audit"};
 
 template <class Get>
 double sum_of(const Workers& workers, Get get) {
@@ -130,6 +134,31 @@ void write_upstreams(MetricsWriter& out, const Running& running) {
   });
 }
 
+/// By policy, named and put together as in nxgate_answers.
+void write_firewalls(MetricsWriter& out, const Running& running) {
+  std::map<std::string, FenceReports::Counts> by_slot;
+  for (const auto& policy : running.reloader.configured()->policies.all()) {
+    if (!policy->egress) continue;
+    const FenceReports::Counts counts = running.reports.of(policy->name);
+    FenceReports::Counts& sum = by_slot[running.reloader.registry().slots()[policy->slot]];
+    sum.admissions += counts.admissions;
+    for (std::size_t i = 0; i < kModes.size(); ++i) sum.refusals[i] += counts.refusals[i];
+  }
+  out.counter("nxgate_egress_admissions",
+              "Addresses opened in the kernel, or for longer, each by a port or by any.");
+  for (const auto& [policy, counts] : by_slot) {
+    out.sample(static_cast<double>(counts.admissions), {{"policy", policy}});
+  }
+  out.counter("nxgate_egress_refused_packets",
+              "Packets that a firewall refused, or in an audit would have; of TCP one a try.");
+  for (const auto& [policy, counts] : by_slot) {
+    for (std::size_t i = 0; i < kModes.size(); ++i) {
+      out.sample(static_cast<double>(counts.refusals[i]),
+                 {{"policy", policy}, {"mode", kModes[i]}});
+    }
+  }
+}
+
 struct Single {
   Counter counter;
   std::string_view name;
@@ -167,6 +196,7 @@ std::string exposition(const Running& running, std::size_t attachments, Expositi
     out.counter(each.name, each.help);
     out.sample(static_cast<double>(running.workers.total(each.counter)));
   }
+  write_firewalls(out, running);
   write_upstreams(out, running);
   const cache::Cache& cache = running.shared.cache;
   gauge("nxgate_cache_entries", "Answers in the cache.", cache.size());

@@ -14,6 +14,7 @@
 #include "admin/control.h"
 #include "app/amendments.h"
 #include "app/attachments.h"
+#include "app/fence_reports.h"
 #include "app/learner.h"
 #include "app/main_loop.h"
 #include "app/rates.h"
@@ -34,6 +35,7 @@ struct Running {
   Workers& workers;
   Shared& shared;
   observe::Hub& hub;
+  FenceReports& reports;
   const std::vector<serve::Listener>& listeners;
   const config::ControlSettings& settings;
   const observe::QueryLog* query_log = nullptr;  ///< null for none

@@ -19,6 +19,7 @@
 #include "app/attaching.h"
 #include "app/control_socket.h"
 #include "app/disk_files.h"
+#include "app/fence_reports.h"
 #include "app/host_fences.h"
 #include "app/listeners.h"
 #include "app/main_loop.h"
@@ -197,7 +198,8 @@ int serve(const Options& options) {
   if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
     return failed(up.error());
   }
-  fences.watch((*loop)->loop());
+  FenceReports reports;
+  fences.watch((*loop)->loop(), reports);
   (*loop)->after_reload([&] { fences.follow(reloader); });
   std::optional<observe::QueryLog> query_log;
   if (log_file) {
@@ -205,7 +207,7 @@ int serve(const Options& options) {
     (*loop)->on_rotation([&query_log] { query_log->reopen(); });
   }
   workers.run();
-  Panel panel({**loop, reloader, workers, shared, shared.hub, listeners, control,
+  Panel panel({**loop, reloader, workers, shared, shared.hub, reports, listeners, control,
                query_log ? &*query_log : nullptr});
   const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);
   const std::string status = fmt::format(
@@ -221,8 +223,8 @@ int serve(const Options& options) {
   }
   std::string reason;
   if (targets) {
-    auto ended =
-        run_attaching(**loop, options, *std::move(targets), reloader, workers, panel, ready);
+    auto ended = run_attaching(**loop, options, *std::move(targets), reloader, workers, reports,
+                               panel, ready);
     if (!ended) {
       workers.stop();
       fences.stop();

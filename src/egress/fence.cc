@@ -107,6 +107,7 @@ bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try 
                   fmt::format("cannot open the firewall of {}: {}", label_, error.message()));
     return false;
   }
+  admissions_ += asked_for_.size();
   for (Opened& each : asked_for_) {
     last_names_[each.to.address] = each.name;
     openings_[each.to] = {now + each.life, std::move(each.name)};
@@ -158,22 +159,29 @@ Result<bool> Fence::keep() {
   return kept;
 }
 
-std::vector<Refusal> Fence::refusals() {
+Report Fence::report() {
   const std::lock_guard lock(mutex_);
-  if (!firewall_) return {};
+  Report report{.admissions = std::exchange(admissions_, 0)};
+  if (firewall_) add_refusals(report);
+  return report;
+}
+
+void Fence::add_refusals(Report& report) {
   const auto seen = firewall_->refused();
-  if (!seen) return {};
-  std::vector<Refusal> fresh;
+  if (!seen) return;
   std::map<Destination, std::uint64_t> now;
   for (const netfilter::Refused& each : *seen) {
     now.emplace(each.to, each.packets);
-    if (refused_.contains(each.to)) continue;
+    const auto known = refused_.find(each.to);
+    // One that was forgotten and noted anew meanwhile counts from the start.
+    const bool goes_on = known != refused_.end() && known->second <= each.packets;
+    report.refused_packets += each.packets - (goes_on ? known->second : 0);
+    if (known != refused_.end()) continue;
     const auto name = last_names_.find(each.to.address);
-    fresh.push_back({each.to, name == last_names_.end() ? "" : name->second});
+    report.refusals.push_back({each.to, name == last_names_.end() ? "" : name->second});
   }
-  std::ranges::sort(fresh, {}, &Refusal::to);
+  std::ranges::sort(report.refusals, {}, &Refusal::to);
   refused_ = std::move(now);
-  return fresh;
 }
 
 std::string Fence::packet_error() {

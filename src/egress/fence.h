@@ -30,6 +30,13 @@ struct Refusal {
   std::string name;  ///< the last one that led there; empty if none is known
 };
 
+/// What a firewall did since it was asked last.
+struct Report {
+  std::vector<Refusal> refusals;      ///< of destinations that weren't told of for a minute
+  std::uint64_t refused_packets = 0;  ///< in an audit those that would have been
+  std::uint64_t admissions = 0;       ///< openings in the kernel, made or prolonged
+};
+
 /// The firewall of one namespace, put up, kept and filled. Answers are admitted on the workers'
 /// threads while the main thread does all else; a mutex stands between them.
 ///
@@ -61,8 +68,8 @@ class Fence final : public policy::EgressSets {
   /// Puts right what changed in the namespace. The result says whether the firewall was gone.
   [[nodiscard]] Result<bool> keep();
 
-  /// What is refused since the last call, or again after a minute.
-  [[nodiscard]] std::vector<Refusal> refusals();
+  /// What happened since the last call.
+  [[nodiscard]] Report report();
 
   /// Why packet sockets get past; empty if they don't.
   [[nodiscard]] std::string packet_error();
@@ -76,6 +83,7 @@ class Fence final : public policy::EgressSets {
   void adopt();
   [[nodiscard]] bool make_room(Instant now);
   void forget_ended(Instant now);
+  void add_refusals(Report& report);
 
   std::mutex mutex_;
   std::string label_;  ///< of the namespace
@@ -87,6 +95,7 @@ class Fence final : public policy::EgressSets {
   std::vector<netfilter::Opened> asked_for_;
   boost::unordered_flat_map<IpAddress, std::string, std::hash<IpAddress>> last_names_;
   std::map<netfilter::Destination, std::uint64_t> refused_;  ///< and how often, as last seen
+  std::uint64_t admissions_ = 0;                             ///< not reported yet
 };
 
 }  // namespace nxgate::egress

@@ -35,6 +35,7 @@ allow = ["ci.test"]
 [[clients]]
 from = ["127.0.2.0/24"]
 policy = "ci"
+[policies.fenced.egress]
 """
 
 
@@ -315,7 +316,8 @@ def test_all_text_fits_80_columns(server):
 METRICS = """
 nxgate_amendments nxgate_answers_total nxgate_attachments nxgate_build_info nxgate_cache_bytes
 nxgate_cache_entries nxgate_cache_evictions_total nxgate_cache_hits_total nxgate_cache_limit_bytes
-nxgate_egress_failures_total nxgate_egress_filtered_addresses_total nxgate_events_dropped_total
+nxgate_egress_admissions_total nxgate_egress_failures_total nxgate_egress_filtered_addresses_total
+nxgate_egress_refused_packets_total nxgate_events_dropped_total
 nxgate_exfiltration_denials_total nxgate_forwarded_questions_total nxgate_generation
 nxgate_queries_total nxgate_query_log_lost_lines_total nxgate_refused_messages_total nxgate_reloads_total nxgate_replies_total
 nxgate_stale_answers_total nxgate_upstream_exchanges_total nxgate_upstream_failures_total

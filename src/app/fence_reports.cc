@@ -1,9 +1,8 @@
-#include "app/refusals.h"
+#include "app/fence_reports.h"
 
 #include <cstddef>
 #include <ranges>
 #include <string>
-#include <vector>
 
 #include <fmt/core.h>
 
@@ -37,18 +36,26 @@ std::string process_behind(const egress::Refusal& refusal, const sys::NetnsRef* 
 
 }  // namespace
 
-void report_refusals(const std::string& label, const sys::NetnsRef* netns,
-                     const policy::Egress* egress, egress::Fence& fence) {
+void FenceReports::take(const FencedPlace& place, egress::Fence& fence) {
   constexpr std::size_t kMostLines = 10;
-  const std::vector<egress::Refusal> refusals = fence.refusals();
-  const bool audit = egress != nullptr && egress->mode == policy::EgressMode::kAudit;
-  for (const egress::Refusal& refusal : refusals | std::views::take(kMostLines)) {
-    log::info("{}: {} {}{}", label, audit ? "would refuse" : "refused", described(refusal),
-              process_behind(refusal, netns));
+  const egress::Report report = fence.report();
+  const auto mode = place.egress == nullptr ? policy::EgressMode::kEnforce : place.egress->mode;
+  Counts& counts = counts_[place.policy];
+  counts.admissions += report.admissions;
+  counts.refusals[static_cast<std::size_t>(mode)] += report.refused_packets;
+  const bool audit = mode == policy::EgressMode::kAudit;
+  for (const egress::Refusal& refusal : report.refusals | std::views::take(kMostLines)) {
+    log::info("{}: {} {}{}", place.label, audit ? "would refuse" : "refused", described(refusal),
+              process_behind(refusal, place.netns));
   }
-  if (refusals.size() > kMostLines) {
-    log::info("{}: and {} more", label, refusals.size() - kMostLines);
+  if (report.refusals.size() > kMostLines) {
+    log::info("{}: and {} more", place.label, report.refusals.size() - kMostLines);
   }
+}
+
+FenceReports::Counts FenceReports::of(const std::string& policy) const {
+  const auto found = counts_.find(policy);
+  return found == counts_.end() ? Counts() : found->second;
 }
 
 }  // namespace nxgate::app
