@@ -88,18 +88,29 @@ void write_queries(MetricsWriter& out, const Running& running) {
   }
 }
 
-void write_waits(MetricsWriter& out, const Workers& workers) {
-  out.histogram("nxgate_upstream_wait_seconds",
-                "How long clients waited for answers that an upstream was asked for.");
+/// One of the counters' histograms, of all workers.
+template <const auto& bounds, class Histogram>
+void write_histogram(MetricsWriter& out, const Workers& workers, Histogram Counters::* histogram) {
   double below = 0;
-  for (std::size_t i = 0; i <= telemetry::kWaitBounds.size(); ++i) {
-    below += sum_of(workers, [i](const Counters& each) { return each.waits(i); });
-    const bool last = i == telemetry::kWaitBounds.size();
-    const std::string bound = last ? "+Inf" : fmt::format("{}", seconds(telemetry::kWaitBounds[i]));
+  for (std::size_t i = 0; i <= bounds.size(); ++i) {
+    below += sum_of(workers, [&](const Counters& each) { return (each.*histogram).count(i); });
+    const std::string bound = i == bounds.size() ? "+Inf" : fmt::format("{}", seconds(bounds[i]));
     out.sample("_bucket", below, {{"le", bound}});
   }
-  out.sample("_sum", sum_of(workers, [](const Counters& each) { return each.wait_sum(); }) / 1e6);
+  const double nanoseconds =
+      sum_of(workers, [&](const Counters& each) { return (each.*histogram).sum(); });
+  out.sample("_sum", nanoseconds / 1e9);
   out.sample("_count", below);
+}
+
+void write_times(MetricsWriter& out, const Workers& workers) {
+  out.histogram("nxgate_upstream_wait_seconds",
+                "How long clients waited for answers that an upstream was asked for.");
+  write_histogram<telemetry::kWaitBounds>(out, workers, &Counters::waits);
+  out.histogram(
+      "nxgate_prompt_answer_seconds",
+      "From a batch of UDP queries received to its replies sent that needed no upstream.");
+  write_histogram<telemetry::kPromptBounds>(out, workers, &Counters::prompt);
 }
 
 template <class Value>
@@ -191,7 +202,7 @@ std::string exposition(const Running& running, std::size_t attachments, Expositi
   out.gauge("nxgate_build_info", "What runs; always 1.");
   out.sample(1, {{"version", NXGATE_VERSION}});
   write_queries(out, running);
-  write_waits(out, running.workers);
+  write_times(out, running.workers);
   for (const Single& each : kSingles) {
     out.counter(each.name, each.help);
     out.sample(static_cast<double>(running.workers.total(each.counter)));
