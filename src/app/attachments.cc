@@ -126,14 +126,18 @@ void Attachments::follow_policies() {
   if (current == followed_) return;
   followed_ = std::move(current);
   for (const auto& [identity, attachment] : attached_) {
-    const std::string& label = attachment->subject.label;
-    if (auto done =
-            attachment->fence->enforce(attachment->pinned, egress_of(attachment->subject).get());
-        !done) {
-      log::error("{}: {}", label, done.error().message);
+    if (auto done = enforce(*attachment); !done) {
+      log::error("{}: {}", attachment->subject.label, done.error().message);
     }
     review(*attachment);
   }
+}
+
+/// The firewall of its policy, or none.
+Result<void> Attachments::enforce(Attachment& attachment) {
+  const Subject& subject = attachment.subject;
+  return attachment.fence->enforce(attachment.pinned, egress_of(subject).get(),
+                                   reports_.flows(subject.choice.policy));
 }
 
 /// Closes what was opened for names that are no longer allowed, or by other ports.
@@ -194,9 +198,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     publish();
     return std::unexpected(std::move(error));
   };
-  if (auto fenced = held->fence->enforce(held->pinned, egress_of(subject).get()); !fenced) {
-    return give_up(fenced.error());
-  }
+  if (auto fenced = enforce(*held); !fenced) return give_up(fenced.error());
   auto gate = Gate::close(held->pinned, ports, on_death_, flows);
   if (!gate) {
     (void)held->fence->enforce(held->pinned, nullptr);
@@ -261,6 +263,10 @@ void Attachments::look_after(Attachment& attachment) {
     log::warning("{}: somebody took nxgate's firewall away; it is back", label);
   }
   take_report(attachment);
+}
+
+void Attachments::take_reports() {
+  for (const auto& [identity, attachment] : attached_) take_report(*attachment);
 }
 
 void Attachments::take_report(Attachment& attachment) {

@@ -63,6 +63,9 @@ class Attachments {
   /// What is attached, for the operator.
   [[nodiscard]] std::vector<View> view() const;
 
+  /// Takes what the firewalls did up to now; else it is done once a second.
+  void take_reports();
+
   /// Takes every gate away.
   void detach_all();
 
@@ -83,6 +86,7 @@ class Attachments {
   void follow_policies();
   [[nodiscard]] std::shared_ptr<const policy::Egress> egress_of(const Subject& subject) const;
   void review(Attachment& attachment);
+  [[nodiscard]] Result<void> enforce(Attachment& attachment);
   void take_report(Attachment& attachment);
   void detach(Attachment& attachment, netfilter::Flows flows);
   void publish();

@@ -43,6 +43,9 @@ void FenceReports::take(const FencedPlace& place, egress::Fence& fence) {
   Counts& counts = counts_[place.policy];
   counts.admissions += report.admissions;
   counts.refusals[static_cast<std::size_t>(mode)] += report.refused_packets;
+  if (sink_ && !report.flows.empty() && learnt_.contains(place.policy)) {
+    sink_(place.policy, report.flows);
+  }
   const bool audit = mode == policy::EgressMode::kAudit;
   for (const egress::Refusal& refusal : report.refusals | std::views::take(kMostLines)) {
     log::info("{}: {} {}{}", place.label, audit ? "would refuse" : "refused", described(refusal),
@@ -56,6 +59,18 @@ void FenceReports::take(const FencedPlace& place, egress::Fence& fence) {
 FenceReports::Counts FenceReports::of(const std::string& policy) const {
   const auto found = counts_.find(policy);
   return found == counts_.end() ? Counts() : found->second;
+}
+
+void FenceReports::learn(const std::string& policy, bool on) {
+  if (on) {
+    learnt_.insert(policy);
+  } else {
+    learnt_.erase(policy);
+  }
+}
+
+egress::Flows FenceReports::flows(const std::string& policy) const {
+  return learnt_.contains(policy) ? egress::Flows::kNoted : egress::Flows::kIgnored;
 }
 
 }  // namespace nxgate::app

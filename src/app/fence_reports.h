@@ -3,8 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "egress/fence.h"
 #include "policy/egress.h"
@@ -20,7 +24,8 @@ struct FencedPlace {
   const sys::NetnsRef* netns;    ///< that of the programs; null if they are elsewhere
 };
 
-/// Counts by policy what all firewalls did, also those that are gone. Main thread.
+/// Counts by policy what all firewalls did, also those that are gone, and passes on the flows under
+/// policies that are learnt. Main thread.
 class FenceReports {
  public:
   struct Counts {
@@ -35,8 +40,17 @@ class FenceReports {
 
   [[nodiscard]] Counts of(const std::string& policy) const;
 
+  /// Whether the firewalls of a policy shall note flows; they take it up with the next `enforce`.
+  void learn(const std::string& policy, bool on);
+  [[nodiscard]] egress::Flows flows(const std::string& policy) const;
+  /// Calls this with what they noted.
+  using FlowSink = std::function<void(const std::string& policy, const std::vector<egress::Flow>&)>;
+  void on_flows(FlowSink sink) { sink_ = std::move(sink); }
+
  private:
   std::map<std::string, Counts> counts_;
+  std::set<std::string> learnt_;
+  FlowSink sink_;
 };
 
 }  // namespace nxgate::app

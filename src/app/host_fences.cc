@@ -49,7 +49,9 @@ Result<void> HostFences::enforce(const std::vector<ClientFence>& wanted,
   for (const ClientFence& each : wanted) {
     (void)sets_of(each.policy);
     egress::Fence& fence = *fences_.at(each.policy);
-    if (auto done = fence.enforce(sys::NetnsRef(), &each.egress, each.clients, each.others); !done)
+    const auto flows = reports_ == nullptr ? egress::Flows::kIgnored : reports_->flows(each.policy);
+    if (auto done = fence.enforce(sys::NetnsRef(), &each.egress, flows, each.clients, each.others);
+        !done)
       return done;
     fence.review([&](const std::string& name, const netfilter::Destination& to) {
       return engine::opens(snapshot, each.policy, name, to.address, to.port, Clock::now());
@@ -84,12 +86,19 @@ void HostFences::look_again() {
     } else if (*kept) {
       log::warning("policy {}: somebody took its firewall away; it is back", each.policy);
     }
-    reports_->take({"policy " + each.policy, each.policy, &each.egress, nullptr}, fence);
   }
+  take_reports();
   timer_->expires_after(kPause);
   timer_->async_wait([this](const boost::system::error_code& error) {
     if (!error) look_again();
   });
+}
+
+void HostFences::take_reports() {
+  for (const ClientFence& each : enforced_) {
+    reports_->take({"policy " + each.policy, each.policy, &each.egress, nullptr},
+                   *fences_.at(each.policy));
+  }
 }
 
 void HostFences::stop() {

@@ -41,6 +41,9 @@ class HostFences final : public EgressRegistry {
   /// From now on looks after the firewalls once a second, and takes their reports.
   void watch(boost::asio::io_context& loop, FenceReports& reports);
 
+  /// Takes the reports of now.
+  void take_reports();
+
   /// Takes all away but those that stay closed. After `watch` it must be called before that loop
   /// ends.
   void stop();

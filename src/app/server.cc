@@ -207,7 +207,7 @@ int serve(const Options& options) {
     (*loop)->on_rotation([&query_log] { query_log->reopen(); });
   }
   workers.run();
-  Panel panel({**loop, reloader, workers, shared, shared.hub, reports, listeners, control,
+  Panel panel({**loop, reloader, workers, shared, shared.hub, fences, reports, listeners, control,
                query_log ? &*query_log : nullptr});
   const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);
   const std::string status = fmt::format(
