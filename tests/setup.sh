@@ -10,6 +10,8 @@ build="clang-19 lld-19 libclang-rt-19-dev cmake ninja-build pkg-config git
 test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils iproute2 util-linux procps curl
     musl-tools gcc libc-bin dnsmasq-base clang-format-19
     docker.io iptables busybox-static nftables valgrind zsh fish man-db tmux"
+# Where Node came from elsewhere it brought one, which Debian's would conflict with.
+command -v npm >/dev/null || test="$test npm"
 engines="$test debootstrap"
 lint="clang-format-19 clang-tidy-19"
 bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd
