@@ -12,6 +12,8 @@ test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils
     musl-tools gcc libc-bin dnsmasq-base clang-format-19
     docker.io iptables busybox-static nftables valgrind zsh fish man-db tmux
     dnstap-ldns fstrm-bin protobuf-compiler"
+# Where Node came from elsewhere it brought one, which Debian's would conflict with.
+command -v npm >/dev/null || test="$test npm"
 engines="$test debootstrap"
 lint="clang-format-19 clang-tidy-19"
 bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd

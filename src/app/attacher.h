@@ -40,7 +40,7 @@ class Attacher final : public docker::Observer {
   void start(std::function<void(Result<void>)> ready);
 
   /// Chooses anew, as after a reload.
-  void reconsider() { reconcile(); }
+  void reconsider() { reconcile(true); }
 
   /// Attaches a container that the runtime is about to start, and says how that went.
   void attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,

@@ -9,6 +9,7 @@
 
 #include "app/attacher.h"
 #include "app/attachments.h"
+#include "app/fence_reports.h"
 #include "app/hook_listener.h"
 #include "app/main_loop.h"
 #include "app/options.h"
@@ -22,12 +23,12 @@
 namespace nxgate::app {
 
 Result<std::string> run_attaching(MainLoop& loop, const Options& options, Targets targets,
-                                  Reloader& reloader, Workers& workers, Panel& panel,
-                                  const std::function<void()>& ready) {
+                                  Reloader& reloader, Workers& workers, FenceReports& reports,
+                                  Panel& panel, const std::function<void()>& ready) {
   const auto on_death = reloader.docker().opens_on_death ? netfilter::OnDeath::kOpens
                                                          : netfilter::OnDeath::kStaysClosed;
   const bool watches_all = targets.watches_all();
-  Attachments attachments(reloader, workers, on_death);
+  Attachments attachments(reloader, workers, reports, on_death);
   panel.show(&attachments);
   Attacher attacher(loop.loop(), options, std::move(targets), reloader, attachments);
   std::unique_ptr<HookListener> hook;

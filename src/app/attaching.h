@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "app/fence_reports.h"
 #include "app/main_loop.h"
 #include "app/options.h"
 #include "app/panel.h"
@@ -18,7 +19,7 @@ namespace nxgate::app {
 /// result is as MainLoop::run gives it; the error is why `attach` could not begin.
 [[nodiscard]] Result<std::string> run_attaching(MainLoop& loop, const Options& options,
                                                 Targets targets, Reloader& reloader,
-                                                Workers& workers, Panel& panel,
-                                                const std::function<void()>& ready);
+                                                Workers& workers, FenceReports& reports,
+                                                Panel& panel, const std::function<void()>& ready);
 
 }  // namespace nxgate::app

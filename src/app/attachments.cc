@@ -13,7 +13,7 @@
 #include <fmt/core.h>
 
 #include "app/attached_policy.h"
-#include "app/refusals.h"
+#include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "app/workers.h"
 #include "base/address.h"
@@ -76,8 +76,9 @@ std::string described(const Subject& subject) {
 
 }  // namespace
 
-Attachments::Attachments(Reloader& reloader, Workers& workers, netfilter::OnDeath on_death)
-    : reloader_(reloader), workers_(workers), on_death_(on_death) {
+Attachments::Attachments(Reloader& reloader, Workers& workers, FenceReports& reports,
+                         netfilter::OnDeath on_death)
+    : reloader_(reloader), workers_(workers), reports_(reports), on_death_(on_death) {
   for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
     if (const auto identity = host.identity()) spared_.insert(*identity);
   }
@@ -125,14 +126,18 @@ void Attachments::follow_policies() {
   if (current == followed_) return;
   followed_ = std::move(current);
   for (const auto& [identity, attachment] : attached_) {
-    const std::string& label = attachment->subject.label;
-    if (auto done =
-            attachment->fence->enforce(attachment->pinned, egress_of(attachment->subject).get());
-        !done) {
-      log::error("{}: {}", label, done.error().message);
+    if (auto done = enforce(*attachment); !done) {
+      log::error("{}: {}", attachment->subject.label, done.error().message);
     }
     review(*attachment);
   }
+}
+
+/// The firewall of its policy, or none.
+Result<void> Attachments::enforce(Attachment& attachment) {
+  const Subject& subject = attachment.subject;
+  return attachment.fence->enforce(attachment.pinned, egress_of(subject).get(),
+                                   reports_.flows(subject.choice.policy));
 }
 
 /// Closes what was opened for names that are no longer allowed, or by other ports.
@@ -193,9 +198,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     publish();
     return std::unexpected(std::move(error));
   };
-  if (auto fenced = held->fence->enforce(held->pinned, egress_of(subject).get()); !fenced) {
-    return give_up(fenced.error());
-  }
+  if (auto fenced = enforce(*held); !fenced) return give_up(fenced.error());
   auto gate = Gate::close(held->pinned, ports, on_death_, flows);
   if (!gate) {
     (void)held->fence->enforce(held->pinned, nullptr);
@@ -259,11 +262,22 @@ void Attachments::look_after(Attachment& attachment) {
   } else if (*kept) {
     log::warning("{}: somebody took nxgate's firewall away; it is back", label);
   }
-  report_refusals(label, &attachment.pinned, egress_of(attachment.subject).get(),
-                  *attachment.fence);
+  take_report(attachment);
+}
+
+void Attachments::take_reports() {
+  for (const auto& [identity, attachment] : attached_) take_report(*attachment);
+}
+
+void Attachments::take_report(Attachment& attachment) {
+  const Subject& subject = attachment.subject;
+  const auto egress = egress_of(subject);
+  reports_.take({subject.label, subject.choice.policy, egress.get(), &attachment.pinned},
+                *attachment.fence);
 }
 
 void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
+  take_report(attachment);
   if (auto fenced = attachment.fence->enforce(attachment.pinned, nullptr); !fenced) {
     log::warning("{}: {}", attachment.subject.label, fenced.error().message);
   }

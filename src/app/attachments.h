@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/attached_policy.h"
+#include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "app/selection.h"
 #include "app/workers.h"
@@ -37,7 +38,8 @@ struct Subject {
 class Attachments {
  public:
   /// Our own namespace and that of the first process are never attached.
-  Attachments(Reloader& reloader, Workers& workers, netfilter::OnDeath on_death);
+  Attachments(Reloader& reloader, Workers& workers, FenceReports& reports,
+              netfilter::OnDeath on_death);
   ~Attachments();
   Attachments(const Attachments&) = delete;
   Attachments& operator=(const Attachments&) = delete;
@@ -61,6 +63,9 @@ class Attachments {
   /// What is attached, for the operator.
   [[nodiscard]] std::vector<View> view() const;
 
+  /// Takes what the firewalls did up to now; else it is done once a second.
+  void take_reports();
+
   /// Takes every gate away.
   void detach_all();
 
@@ -81,11 +86,14 @@ class Attachments {
   void follow_policies();
   [[nodiscard]] std::shared_ptr<const policy::Egress> egress_of(const Subject& subject) const;
   void review(Attachment& attachment);
+  [[nodiscard]] Result<void> enforce(Attachment& attachment);
+  void take_report(Attachment& attachment);
   void detach(Attachment& attachment, netfilter::Flows flows);
   void publish();
 
   Reloader& reloader_;
   Workers& workers_;
+  FenceReports& reports_;
   netfilter::OnDeath on_death_;
   std::set<std::uint64_t> spared_;
   Attached attached_;

@@ -11,7 +11,7 @@
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
-#include "app/refusals.h"
+#include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -49,7 +49,9 @@ Result<void> HostFences::enforce(const std::vector<ClientFence>& wanted,
   for (const ClientFence& each : wanted) {
     (void)sets_of(each.policy);
     egress::Fence& fence = *fences_.at(each.policy);
-    if (auto done = fence.enforce(sys::NetnsRef(), &each.egress, each.clients, each.others); !done)
+    const auto flows = reports_ == nullptr ? egress::Flows::kIgnored : reports_->flows(each.policy);
+    if (auto done = fence.enforce(sys::NetnsRef(), &each.egress, flows, each.clients, each.others);
+        !done)
       return done;
     fence.review([&](const std::string& name, const netfilter::Destination& to) {
       return engine::opens(snapshot, each.policy, name, to.address, to.port, Clock::now());
@@ -64,7 +66,8 @@ Result<void> HostFences::enforce(const std::vector<ClientFence>& wanted,
   return wanted.empty() ? Result<void>() : netfilter::remove_firewalls(sys::NetnsRef(), tables);
 }
 
-void HostFences::watch(boost::asio::io_context& loop) {
+void HostFences::watch(boost::asio::io_context& loop, FenceReports& reports) {
+  reports_ = &reports;
   timer_.emplace(loop);
   look_again();
 }
@@ -83,12 +86,19 @@ void HostFences::look_again() {
     } else if (*kept) {
       log::warning("policy {}: somebody took its firewall away; it is back", each.policy);
     }
-    report_refusals("policy " + each.policy, nullptr, &each.egress, fence);
   }
+  take_reports();
   timer_->expires_after(kPause);
   timer_->async_wait([this](const boost::system::error_code& error) {
     if (!error) look_again();
   });
+}
+
+void HostFences::take_reports() {
+  for (const ClientFence& each : enforced_) {
+    reports_->take({"policy " + each.policy, each.policy, &each.egress, nullptr},
+                   *fences_.at(each.policy));
+  }
 }
 
 void HostFences::stop() {

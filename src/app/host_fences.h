@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "base/address.h"
 #include "base/error.h"
@@ -37,8 +38,11 @@ class HostFences final : public EgressRegistry {
 
   /// The same after a reload; what goes wrong is logged.
   void follow(Reloader& reloader);
-  /// From now on looks after the firewalls once a second.
-  void watch(boost::asio::io_context& loop);
+  /// From now on looks after the firewalls once a second, and takes their reports.
+  void watch(boost::asio::io_context& loop, FenceReports& reports);
+
+  /// Takes the reports of now.
+  void take_reports();
 
   /// Takes all away but those that stay closed. After `watch` it must be called before that loop
   /// ends.
@@ -50,6 +54,7 @@ class HostFences final : public EgressRegistry {
   std::map<std::string, std::shared_ptr<egress::Fence>> fences_;
   std::vector<ClientFence> enforced_;
   std::optional<boost::asio::steady_timer> timer_;
+  FenceReports* reports_ = nullptr;  ///< there once it watches
 };
 
 }  // namespace nxgate::app

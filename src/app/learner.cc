@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json/object.hpp>
@@ -15,12 +16,14 @@
 #include <fmt/core.h>
 
 #include "app/amendments.h"
+#include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "app/saved_rules.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "egress/fence.h"
 #include "engine/observer.h"
 #include "learn/record.h"
 #include "learn/record_json.h"
@@ -29,6 +32,7 @@
 #include "policy/policy.h"
 #include "policy/rule.h"
 #include "sys/file.h"
+#include "wire/name.h"
 #include "wire/types.h"
 
 namespace nxgate::app {
@@ -103,10 +107,22 @@ Result<Learnt> learnt_of(const std::string& text) {
 }  // namespace
 
 Learner::Learner(boost::asio::io_context& loop, Reloader& reloader, observe::Hub& hub,
-                 const std::string& state, std::function<void()> amended)
-    : reloader_(reloader), hub_(hub), state_(state), amended_(std::move(amended)), timer_(loop) {}
+                 FenceReports& reports, const std::string& state, std::function<void()> amended,
+                 std::function<void()> look)
+    : reloader_(reloader),
+      hub_(hub),
+      reports_(reports),
+      state_(state),
+      amended_(std::move(amended)),
+      look_(std::move(look)),
+      timer_(loop) {
+  reports_.on_flows([this](const std::string& policy, const std::vector<egress::Flow>& flows) {
+    note_flows(policy, flows);
+  });
+}
 
 Learner::~Learner() {
+  reports_.on_flows({});
   for (auto& [policy, learnt] : learnt_) take(learnt);
   save();
 }
@@ -147,8 +163,9 @@ void Learner::begin(const std::string& policy, Learnt& learnt, const std::string
                                 .since = std::chrono::system_clock::now(),
                                 .by = by,
                                 .why = "to learn what is asked for"});
-    amended_();
   }
+  reports_.learn(policy, true);
+  amended_();
   log::warning("learning what is asked for under the policy {}: {}", policy,
                learnt.denies ? "it is enforced meanwhile" : "everything else resolves meanwhile");
   changed_ = true;
@@ -158,11 +175,14 @@ void Learner::begin(const std::string& policy, Learnt& learnt, const std::string
 bool Learner::stop(const std::string& policy) {
   const auto found = learnt_.find(policy);
   if (found == learnt_.end() || !found->second.active) return false;
+  look_();
   take(found->second);
   found->second.active = false;
   found->second.record.stop(now());
   found->second.tap.reset();
-  if (reloader_.amendments().remove(policy, everything())) amended_();
+  reports_.learn(policy, false);
+  (void)reloader_.amendments().remove(policy, everything());
+  amended_();
   log::info("no longer learning under the policy {}", policy);
   changed_ = true;
   save();
@@ -179,6 +199,7 @@ void Learner::forget(const std::string& policy) {
 }
 
 const std::map<std::string, Learnt>& Learner::all() {
+  look_();
   for (auto& [policy, learnt] : learnt_) take(learnt);
   return learnt_;
 }
@@ -190,6 +211,20 @@ void Learner::take(Learnt& learnt) {
     note(event, learnt.record);
     changed_ = true;
   }
+}
+
+/// A port counts for every name that led to the address: which of them was meant nobody can tell.
+void Learner::note_flows(const std::string& policy, const std::vector<egress::Flow>& flows) {
+  const auto found = learnt_.find(policy);
+  if (found == learnt_.end() || !found->second.active) return;
+  take(found->second);  // a name before its ports
+  for (const egress::Flow& flow : flows) {
+    for (const std::string& text : flow.names) {
+      const auto name = wire::DomainName::from_text(text);
+      if (name) found->second.record.add_port(*name, flow.to.port);
+    }
+  }
+  changed_ = true;
 }
 
 void Learner::save() {

@@ -5,12 +5,15 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "base/error.h"
+#include "egress/fence.h"
 #include "learn/record.h"
 #include "observe/hub.h"
 
@@ -29,9 +32,11 @@ struct Learnt {
 /// but for the last seconds. Main thread.
 class Learner {
  public:
-  /// `amended` is called after a change of the reloader's amendments.
+  /// `amended` is called after a change of the reloader's amendments or of what firewalls shall
+  /// note, `look` to have `reports` brought up to date.
   Learner(boost::asio::io_context& loop, Reloader& reloader, observe::Hub& hub,
-          const std::string& state, std::function<void()> amended);
+          FenceReports& reports, const std::string& state, std::function<void()> amended,
+          std::function<void()> look);
   ~Learner();
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
@@ -50,13 +55,16 @@ class Learner {
  private:
   void begin(const std::string& policy, Learnt& learnt, const std::string& by);
   void take(Learnt& learnt);
+  void note_flows(const std::string& policy, const std::vector<egress::Flow>& flows);
   void save();
   void wait();
 
   Reloader& reloader_;
   observe::Hub& hub_;
+  FenceReports& reports_;
   const std::string state_;
   std::function<void()> amended_;
+  std::function<void()> look_;
   boost::asio::steady_timer timer_;
   std::map<std::string, Learnt> learnt_;
   bool changed_ = false;

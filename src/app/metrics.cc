@@ -4,12 +4,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <fmt/core.h>
 
+#include "app/fence_reports.h"
 #include "app/panel.h"
 #include "base/clock.h"
 #include "engine/snapshot.h"
@@ -26,6 +28,8 @@ using telemetry::Counters;
 using telemetry::MetricsWriter;
 
 constexpr std::array<std::string_view, 2> kTransports{"udp", "tcp"};
+/// As policy::EgressMode.
+constexpr std::array<std::string_view, 2> kModes{"enforce", "audit"};
 
 template <class Get>
 double sum_of(const Workers& workers, Get get) {
@@ -84,18 +88,29 @@ void write_queries(MetricsWriter& out, const Running& running) {
   }
 }
 
-void write_waits(MetricsWriter& out, const Workers& workers) {
-  out.histogram("nxgate_upstream_wait_seconds",
-                "How long clients waited for answers that an upstream was asked for.");
+/// One of the counters' histograms, of all workers.
+template <const auto& bounds, class Histogram>
+void write_histogram(MetricsWriter& out, const Workers& workers, Histogram Counters::* histogram) {
   double below = 0;
-  for (std::size_t i = 0; i <= telemetry::kWaitBounds.size(); ++i) {
-    below += sum_of(workers, [i](const Counters& each) { return each.waits(i); });
-    const bool last = i == telemetry::kWaitBounds.size();
-    const std::string bound = last ? "+Inf" : fmt::format("{}", seconds(telemetry::kWaitBounds[i]));
+  for (std::size_t i = 0; i <= bounds.size(); ++i) {
+    below += sum_of(workers, [&](const Counters& each) { return (each.*histogram).count(i); });
+    const std::string bound = i == bounds.size() ? "+Inf" : fmt::format("{}", seconds(bounds[i]));
     out.sample("_bucket", below, {{"le", bound}});
   }
-  out.sample("_sum", sum_of(workers, [](const Counters& each) { return each.wait_sum(); }) / 1e6);
+  const double nanoseconds =
+      sum_of(workers, [&](const Counters& each) { return (each.*histogram).sum(); });
+  out.sample("_sum", nanoseconds / 1e9);
   out.sample("_count", below);
+}
+
+void write_times(MetricsWriter& out, const Workers& workers) {
+  out.histogram("nxgate_upstream_wait_seconds",
+                "How long clients waited for answers that an upstream was asked for.");
+  write_histogram<telemetry::kWaitBounds>(out, workers, &Counters::waits);
+  out.histogram(
+      "nxgate_prompt_answer_seconds",
+      "From a batch of UDP queries received to its replies sent that needed no upstream.");
+  write_histogram<telemetry::kPromptBounds>(out, workers, &Counters::prompt);
 }
 
 template <class Value>
@@ -130,6 +145,31 @@ void write_upstreams(MetricsWriter& out, const Running& running) {
   });
 }
 
+/// By policy, named and put together as in nxgate_answers.
+void write_firewalls(MetricsWriter& out, const Running& running) {
+  std::map<std::string, FenceReports::Counts> by_slot;
+  for (const auto& policy : running.reloader.configured()->policies.all()) {
+    if (!policy->egress) continue;
+    const FenceReports::Counts counts = running.reports.of(policy->name);
+    FenceReports::Counts& sum = by_slot[running.reloader.registry().slots()[policy->slot]];
+    sum.admissions += counts.admissions;
+    for (std::size_t i = 0; i < kModes.size(); ++i) sum.refusals[i] += counts.refusals[i];
+  }
+  out.counter("nxgate_egress_admissions",
+              "Addresses opened in the kernel, or for longer, each by a port or by any.");
+  for (const auto& [policy, counts] : by_slot) {
+    out.sample(static_cast<double>(counts.admissions), {{"policy", policy}});
+  }
+  out.counter("nxgate_egress_refused_packets",
+              "Packets that a firewall refused, or in an audit would have; of TCP one a try.");
+  for (const auto& [policy, counts] : by_slot) {
+    for (std::size_t i = 0; i < kModes.size(); ++i) {
+      out.sample(static_cast<double>(counts.refusals[i]),
+                 {{"policy", policy}, {"mode", kModes[i]}});
+    }
+  }
+}
+
 struct Single {
   Counter counter;
   std::string_view name;
@@ -162,11 +202,12 @@ std::string exposition(const Running& running, std::size_t attachments, Expositi
   out.gauge("nxgate_build_info", "What runs; always 1.");
   out.sample(1, {{"version", NXGATE_VERSION}});
   write_queries(out, running);
-  write_waits(out, running.workers);
+  write_times(out, running.workers);
   for (const Single& each : kSingles) {
     out.counter(each.name, each.help);
     out.sample(static_cast<double>(running.workers.total(each.counter)));
   }
+  write_firewalls(out, running);
   write_upstreams(out, running);
   const cache::Cache& cache = running.shared.cache;
   gauge("nxgate_cache_entries", "Answers in the cache.", cache.size());

@@ -67,8 +67,9 @@ Panel::Panel(const Running& running)
     : running_(running),
       rates_(running.loop.loop(), running.workers),
       ends_(running.loop.loop()),
-      learner_(running.loop.loop(), running.reloader, running.hub, running.settings.state,
-               [this] { amended(); }) {
+      learner_(
+          running.loop.loop(), running.reloader, running.hub, running.reports,
+          running.settings.state, [this] { amended(); }, [this] { take_reports(); }) {
   learner_.resume();
 }
 

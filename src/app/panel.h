@@ -14,6 +14,8 @@
 #include "admin/control.h"
 #include "app/amendments.h"
 #include "app/attachments.h"
+#include "app/fence_reports.h"
+#include "app/host_fences.h"
 #include "app/learner.h"
 #include "app/main_loop.h"
 #include "app/query_logs.h"
@@ -34,6 +36,8 @@ struct Running {
   Workers& workers;
   Shared& shared;
   observe::Hub& hub;
+  HostFences& fences;
+  FenceReports& reports;
   const std::vector<serve::Listener>& listeners;
   const config::ControlSettings& settings;
   const QueryLogs& logs;
@@ -47,7 +51,7 @@ class Panel final : public admin::Control {
   [[nodiscard]] admin::Reply handle(const admin::Request& request) override;
 
   /// What is attached, as long as there is somebody who attaches.
-  void show(const Attachments* attachments) noexcept { attachments_ = attachments; }
+  void show(Attachments* attachments) noexcept { attachments_ = attachments; }
 
  private:
   using Handler = admin::Reply (Panel::*)(const admin::Request&);
@@ -76,10 +80,11 @@ class Panel final : public admin::Control {
   [[nodiscard]] std::string contradiction(const std::string& policy,
                                           const policy::Rule& added) const;
   void amended();
+  void take_reports();
   void await_end();
 
   Running running_;
-  const Attachments* attachments_ = nullptr;
+  Attachments* attachments_ = nullptr;
   Rates rates_;
   const Amendment::Time started_ = std::chrono::system_clock::now();
   boost::asio::steady_timer ends_;

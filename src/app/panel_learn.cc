@@ -43,6 +43,12 @@ std::string member(const json::object& object, const char* key, std::string fall
 
 }  // namespace
 
+/// What firewalls have noted up to now, and not only when their next turn comes.
+void Panel::take_reports() {
+  running_.fences.take_reports();
+  if (attachments_ != nullptr) attachments_->take_reports();
+}
+
 Reply Panel::learning(const Request&) {
   json::array all;
   for (const auto& [policy, learnt] : learner_.all()) all.push_back(describe(policy, learnt));

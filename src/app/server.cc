@@ -19,6 +19,7 @@
 #include "app/attaching.h"
 #include "app/control_socket.h"
 #include "app/disk_files.h"
+#include "app/fence_reports.h"
 #include "app/host_fences.h"
 #include "app/listeners.h"
 #include "app/main_loop.h"
@@ -186,12 +187,14 @@ int serve(const Options& options) {
   if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
     return failed(up.error());
   }
-  fences.watch((*loop)->loop());
+  FenceReports reports;
+  fences.watch((*loop)->loop(), reports);
   (*loop)->after_reload([&] { fences.follow(reloader); });
   QueryLogs logs(shared.hub, logged, *std::move(log_file));
   if (logs.file) (*loop)->on_rotation([&logs] { logs.file->reopen(); });
   workers.run(confinement(seccomp, answering));
-  Panel panel({**loop, reloader, workers, shared, shared.hub, listeners, control, logs});
+  Panel panel(
+      {**loop, reloader, workers, shared, shared.hub, fences, reports, listeners, control, logs});
   const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);
   const std::string status = fmt::format(
       "{} worker{}{}, {}", count, count == 1 ? "" : "s",
@@ -206,8 +209,8 @@ int serve(const Options& options) {
   }
   std::string reason;
   if (targets) {
-    auto ended =
-        run_attaching(**loop, options, *std::move(targets), reloader, workers, panel, ready);
+    auto ended = run_attaching(**loop, options, *std::move(targets), reloader, workers, reports,
+                               panel, ready);
     if (!ended) {
       workers.stop();
       fences.stop();

@@ -35,7 +35,8 @@ using netfilter::Opened;
 
 /// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
 constexpr Milliseconds kRounding{1000};
-constexpr std::size_t kMostNames = 16384;
+constexpr std::size_t kMostAddresses = 16384;
+constexpr std::size_t kMostNamesOfAddress = 16;
 constexpr std::array<Port, 1> kAnyPort{};
 
 FirewallRules rules_of(const policy::Egress& egress) {
@@ -53,7 +54,7 @@ Milliseconds until(Instant end, Instant now) {
 
 }  // namespace
 
-Result<void> Fence::enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
+Result<void> Fence::enforce(const sys::NetnsRef& netns, const policy::Egress* egress, Flows flows,
                             const std::vector<Prefix>& clients, const std::vector<Prefix>& others) {
   const std::lock_guard lock(mutex_);
   if (egress == nullptr) {
@@ -66,6 +67,7 @@ Result<void> Fence::enforce(const sys::NetnsRef& netns, const policy::Egress* eg
   FirewallRules rules = rules_of(*egress);
   rules.clients = clients;
   rules.others = others;
+  rules.notes_flows = flows == Flows::kNoted;
   if (firewall_) return firewall_->rules() == rules ? Result<void>() : firewall_->set_rules(rules);
   auto firewall = Firewall::put_up(netns, table_, rules, on_death_);
   if (!firewall) return std::unexpected(firewall.error());
@@ -81,8 +83,16 @@ void Fence::adopt() {
   const Instant now = Clock::now();
   for (const Opened& each : *opened) {
     openings_[each.to] = {now + each.life, each.name};
-    last_names_[each.to.address] = each.name;
+    remember(each.to.address, each.name);
   }
+}
+
+void Fence::remember(const IpAddress& address, const std::string& name) {
+  std::vector<std::string>& names = names_[address];
+  if (!names.empty() && names.back() == name) return;
+  std::erase(names, name);
+  if (names.size() == kMostNamesOfAddress) names.erase(names.begin());
+  names.push_back(name);
 }
 
 bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try {
@@ -92,6 +102,8 @@ bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try 
   const std::span<const Port> ports = admission.ports.empty() ? kAnyPort : admission.ports;
   for (const wire::FoundAddress& found : admission.addresses) {
     const Instant end = now + Seconds(found.ttl) + admission.grace;
+    // Also if it is open already, for another name.
+    if (firewall_->rules().notes_flows) remember(found.address, admission.name.to_text());
     for (const Port& port : ports) {
       const Destination to{found.address, port};
       const auto held = openings_.find(to);
@@ -107,8 +119,9 @@ bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try 
                   fmt::format("cannot open the firewall of {}: {}", label_, error.message()));
     return false;
   }
+  admissions_ += asked_for_.size();
   for (Opened& each : asked_for_) {
-    last_names_[each.to.address] = each.name;
+    remember(each.to.address, each.name);
     openings_[each.to] = {now + each.life, std::move(each.name)};
   }
   return true;
@@ -128,8 +141,8 @@ bool Fence::make_room(Instant now) {
 void Fence::forget_ended(Instant now) {
   std::erase_if(openings_, [now](const auto& entry) { return entry.second.until < now; });
   forget_at_ = std::max<std::size_t>(1024, 2 * openings_.size());
-  if (last_names_.size() <= kMostNames) return;
-  boost::unordered::erase_if(last_names_, [this](const auto& entry) {
+  if (names_.size() <= kMostAddresses) return;
+  boost::unordered::erase_if(names_, [this](const auto& entry) {
     const auto first = openings_.lower_bound({entry.first, {}});
     return first == openings_.end() || first->first.address != entry.first;
   });
@@ -158,22 +171,40 @@ Result<bool> Fence::keep() {
   return kept;
 }
 
-std::vector<Refusal> Fence::refusals() {
+Report Fence::report() {
   const std::lock_guard lock(mutex_);
-  if (!firewall_) return {};
-  const auto seen = firewall_->refused();
-  if (!seen) return {};
-  std::vector<Refusal> fresh;
-  std::map<Destination, std::uint64_t> now;
-  for (const netfilter::Refused& each : *seen) {
-    now.emplace(each.to, each.packets);
-    if (refused_.contains(each.to)) continue;
-    const auto name = last_names_.find(each.to.address);
-    fresh.push_back({each.to, name == last_names_.end() ? "" : name->second});
+  Report report{.admissions = std::exchange(admissions_, 0)};
+  if (!firewall_) return report;
+  add_refusals(report);
+  if (firewall_->rules().notes_flows) add_flows(report);
+  return report;
+}
+
+void Fence::add_flows(Report& report) {
+  const auto noted = firewall_->flows();
+  if (!noted) return;
+  for (const netfilter::Noted& each : *noted) {
+    const auto names = names_.find(each.to.address);
+    if (names != names_.end()) report.flows.push_back({each.to, names->second});
   }
-  std::ranges::sort(fresh, {}, &Refusal::to);
+}
+
+void Fence::add_refusals(Report& report) {
+  const auto seen = firewall_->refused();
+  if (!seen) return;
+  std::map<Destination, std::uint64_t> now;
+  for (const netfilter::Noted& each : *seen) {
+    now.emplace(each.to, each.packets);
+    const auto known = refused_.find(each.to);
+    // One that was forgotten and noted anew meanwhile counts from the start.
+    const bool goes_on = known != refused_.end() && known->second <= each.packets;
+    report.refused_packets += each.packets - (goes_on ? known->second : 0);
+    if (known != refused_.end()) continue;
+    const auto names = names_.find(each.to.address);
+    report.refusals.push_back({each.to, names == names_.end() ? "" : names->second.back()});
+  }
+  std::ranges::sort(report.refusals, {}, &Refusal::to);
   refused_ = std::move(now);
-  return fresh;
 }
 
 std::string Fence::packet_error() {

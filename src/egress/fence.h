@@ -30,6 +30,24 @@ struct Refusal {
   std::string name;  ///< the last one that led there; empty if none is known
 };
 
+/// Where new flows went in the last minute, and the names that led to the address: which of them
+/// was meant nobody can tell.
+struct Flow {
+  netfilter::Destination to;
+  std::vector<std::string> names;
+};
+
+/// Whether new flows are noted, which costs the kernel something for each.
+enum class Flows : std::uint8_t { kIgnored = 0, kNoted };
+
+/// What a firewall did since it was asked last.
+struct Report {
+  std::vector<Refusal> refusals;      ///< of destinations that weren't told of for a minute
+  std::uint64_t refused_packets = 0;  ///< in an audit those that would have been
+  std::uint64_t admissions = 0;       ///< openings in the kernel, made or prolonged
+  std::vector<Flow> flows;            ///< to addresses with a name, if they are noted
+};
+
 /// The firewall of one namespace, put up, kept and filled. Answers are admitted on the workers'
 /// threads while the main thread does all else; a mutex stands between them.
 ///
@@ -49,6 +67,7 @@ class Fence final : public policy::EgressSets {
   /// but for `others` within their ranges. Without a firewall nothing of the namespace is held,
   /// however long a snapshot holds this.
   [[nodiscard]] Result<void> enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
+                                     Flows flows = Flows::kIgnored,
                                      const std::vector<Prefix>& clients = {},
                                      const std::vector<Prefix>& others = {});
 
@@ -61,8 +80,8 @@ class Fence final : public policy::EgressSets {
   /// Puts right what changed in the namespace. The result says whether the firewall was gone.
   [[nodiscard]] Result<bool> keep();
 
-  /// What is refused since the last call, or again after a minute.
-  [[nodiscard]] std::vector<Refusal> refusals();
+  /// What happened since the last call.
+  [[nodiscard]] Report report();
 
   /// Why packet sockets get past; empty if they don't.
   [[nodiscard]] std::string packet_error();
@@ -76,6 +95,9 @@ class Fence final : public policy::EgressSets {
   void adopt();
   [[nodiscard]] bool make_room(Instant now);
   void forget_ended(Instant now);
+  void add_refusals(Report& report);
+  void add_flows(Report& report);
+  void remember(const IpAddress& address, const std::string& name);
 
   std::mutex mutex_;
   std::string label_;  ///< of the namespace
@@ -85,8 +107,10 @@ class Fence final : public policy::EgressSets {
   std::map<netfilter::Destination, Opening> openings_;
   std::size_t forget_at_ = 1024;
   std::vector<netfilter::Opened> asked_for_;
-  boost::unordered_flat_map<IpAddress, std::string, std::hash<IpAddress>> last_names_;
+  /// That led to an address, the last one at the end.
+  boost::unordered_flat_map<IpAddress, std::vector<std::string>, std::hash<IpAddress>> names_;
   std::map<netfilter::Destination, std::uint64_t> refused_;  ///< and how often, as last seen
+  std::uint64_t admissions_ = 0;                             ///< not reported yet
 };
 
 }  // namespace nxgate::egress

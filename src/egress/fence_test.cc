@@ -39,6 +39,14 @@ class FenceTest : public netfilter::NamespaceTest {
                        now);
   }
 
+  /// A datagram from inside.
+  void send_to(const std::string& address) {
+    (void)inside(
+        "/usr/bin/python3 -c \"import socket; socket.socket(socket.AF_INET, "
+        "socket.SOCK_DGRAM).sendto(b'x', ('" +
+        address + "', 5000))\"");
+  }
+
   policy::Egress egress;
   Fence fence{std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed};
 };
@@ -103,17 +111,40 @@ TEST_F(FenceTest, RefusalsAreToldOnceWithTheNameBehindThem) {
   run("ip -n " + name + " link set eth1 up");
   ASSERT_TRUE(fence.enforce(netns, &egress));
   ASSERT_TRUE(admit("10.9.0.7", 60, {{IPPROTO_UDP, 443}}));
-  for (const char* const address : {"10.9.0.7", "10.9.0.8"}) {
-    (void)inside(std::string("/usr/bin/python3 -c \"import socket; socket.socket(socket.AF_INET, "
-                             "socket.SOCK_DGRAM).sendto(b'x', ('") +
-                 address + "', 5000))\"");
-  }
-  const auto refusals = fence.refusals();
+  send_to("10.9.0.7");
+  send_to("10.9.0.8");
+  const auto [refusals, packets, admissions, flows] = fence.report();
   ASSERT_THAT(refusals, SizeIs(2));
   EXPECT_EQ(refusals[0].name, "web.test");
   EXPECT_EQ(refusals[0].to.port, (Port{IPPROTO_UDP, 5000}));
   EXPECT_EQ(refusals[1].name, "");
-  EXPECT_THAT(fence.refusals(), IsEmpty());
+  EXPECT_THAT(flows, IsEmpty());
+  EXPECT_EQ(packets, 2U);
+  EXPECT_EQ(admissions, 1U);
+  send_to("10.9.0.8");
+  const Report later = fence.report();
+  EXPECT_THAT(later.refusals, IsEmpty());
+  EXPECT_EQ(later.refused_packets, 1U);
+  EXPECT_EQ(later.admissions, 0U);
+}
+
+TEST_F(FenceTest, FlowsAreToldWithAllNamesThatLedThere) {
+  run("ip -n " + name + " address add 10.9.0.2/24 dev eth0");
+  run("ip -n " + name + " link set eth0 up");
+  run("ip -n " + name + " link set eth1 up");
+  ASSERT_TRUE(fence.enforce(netns, &egress, Flows::kNoted));
+  ASSERT_TRUE(admit("10.9.0.7", 60));
+  const std::vector<wire::FoundAddress> same{{*IpAddress::parse("10.9.0.7"), 30}};
+  const wire::DomainName other = *wire::DomainName::from_text("other.test");
+  ASSERT_TRUE(fence.admit({.name = other, .addresses = same, .ports = {}, .grace = egress.grace},
+                          Clock::now()));
+  send_to("10.9.0.7");
+  send_to("10.9.0.8");
+  const Report report = fence.report();
+  EXPECT_EQ(report.admissions, 1U) << "the other name found it open";
+  ASSERT_THAT(report.flows, SizeIs(1));
+  EXPECT_EQ(report.flows[0].to.port, (Port{IPPROTO_UDP, 5000}));
+  EXPECT_THAT(report.flows[0].names, testing::ElementsAre("web.test", "other.test"));
 }
 
 TEST_F(FenceTest, TooManyOpeningsAreNotAdmitted) {

@@ -312,7 +312,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
     size =
         write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);
   }
-  counters_.waited(now - pending.received);
+  counters_.waits.add(now - pending.received);
   conclude({.client = pending.client,
             .transport = pending.transport,
             .message = pending.message,

@@ -82,6 +82,11 @@ class Engine {
   /// Takes up a newer snapshot; call once a batch.
   void refresh();
 
+  /// So many replies left with the batch they came in, this long after it was received.
+  void sent_at_once(std::size_t replies, Clock::duration taken) noexcept {
+    counters_.prompt.add(taken, replies);
+  }
+
   /// Handles one request. `out` must hold 65535 bytes for kTcp and wire::kLargestUdpSize for kUdp.
   /// `make_late` is called only for a request that must wait, to get its LateReply.
   template <class MakeLate>

@@ -51,12 +51,13 @@ constexpr std::uint32_t kIpv4Key = key_type(7);
 constexpr std::uint32_t kIpv6Key = key_type(8);
 constexpr std::uint32_t kIpv4KeySize = 12;
 constexpr std::uint32_t kIpv6KeySize = 24;
-constexpr std::uint32_t kMostRefused = 4096;
-constexpr Milliseconds kRefusedLife{60'000};
+constexpr std::uint32_t kMostNoted = 4096;
+constexpr Milliseconds kNotedLife{60'000};
 
 struct Sets {
   Set open;
   Set refused;
+  Set flows;
   bool ipv6;
 };
 
@@ -71,10 +72,12 @@ struct Layout {
         refuse{NFPROTO_INET, name, "refuse"},
         packets{NFPROTO_NETDEV, name, "packets"},
         sets{{{{inet, "open4", kIpv4Key, kIpv4KeySize, false, 0},
-               {inet, "refused4", kIpv4Key, kIpv4KeySize, true, kMostRefused},
+               {inet, "refused4", kIpv4Key, kIpv4KeySize, true, kMostNoted},
+               {inet, "flows4", kIpv4Key, kIpv4KeySize, true, kMostNoted},
                false},
               {{inet, "open6", kIpv6Key, kIpv6KeySize, false, 0},
-               {inet, "refused6", kIpv6Key, kIpv6KeySize, true, kMostRefused},
+               {inet, "refused6", kIpv6Key, kIpv6KeySize, true, kMostNoted},
+               {inet, "flows6", kIpv6Key, kIpv6KeySize, true, kMostNoted},
                true}}} {}
 
   [[nodiscard]] const Set& open_for(const IpAddress& address) const {
@@ -147,6 +150,12 @@ void close_dns(Messages& messages, const Layout& layout) {
   }
 }
 
+void note_ports(Messages& messages, const Chain& chain, const Set& set, bool ipv6) {
+  for (const std::uint8_t protocol : kTcpAndUdp) {
+    Rule(messages, chain).protocol(protocol).note_in(set.name, ipv6, true, kNotedLife);
+  }
+}
+
 void add_judgement(Messages& messages, const Layout& layout, const FirewallRules& rules,
                    const std::vector<Prefix>& networks) {
   Rule(messages, layout.judge).destination_is(RTN_LOCAL).accept();
@@ -165,6 +174,7 @@ void add_judgement(Messages& messages, const Layout& layout, const FirewallRules
     Rule(messages, layout.judge).to(range).go_to(layout.refuse.name);
   close_dns(messages, layout);
   for (const Sets& sets : layout.sets) {
+    if (rules.notes_flows) note_ports(messages, layout.judge, sets.flows, sets.ipv6);
     Rule(messages, layout.judge).to_any_in(sets.open.name, sets.ipv6).accept();
     Rule(messages, layout.judge).to_port_in(sets.open.name, sets.ipv6).accept();
   }
@@ -176,15 +186,11 @@ void add_judgement(Messages& messages, const Layout& layout, const FirewallRules
 
 void add_refusal(Messages& messages, const Layout& layout, bool audit) {
   for (const Sets& sets : layout.sets) {
-    for (const std::uint8_t protocol : kTcpAndUdp) {
-      Rule(messages, layout.refuse)
-          .protocol(protocol)
-          .note_in(sets.refused.name, sets.ipv6, true, kRefusedLife);
-    }
+    note_ports(messages, layout.refuse, sets.refused, sets.ipv6);
     Rule(messages, layout.refuse)
         .protocol_is_not(IPPROTO_TCP)
         .protocol_is_not(IPPROTO_UDP)
-        .note_in(sets.refused.name, sets.ipv6, false, kRefusedLife);
+        .note_in(sets.refused.name, sets.ipv6, false, kNotedLife);
   }
   if (audit) return Rule(messages, layout.refuse).accept();
   Rule(messages, layout.refuse).protocol(IPPROTO_TCP).reset();
@@ -279,6 +285,7 @@ Result<void> Firewall::write_all(std::span<const Opened> openings) {
   for (const Sets& sets : layout.sets) {
     batch.add_set(sets.open);
     batch.add_set(sets.refused);
+    batch.add_set(sets.flows);
   }
   for (const Opened& opening : openings) {
     batch.add_element(layout.open_for(opening.to.address), key_of(opening.to), opening.life,
@@ -384,20 +391,28 @@ Result<std::vector<Opened>> Firewall::opened() {
   return all;
 }
 
-Result<std::vector<Refused>> Firewall::refused() {
-  const Layout layout(table_);
-  std::vector<Refused> all;
-  for (const Sets& sets : layout.sets) {
+Result<std::vector<Noted>> Firewall::noted_in(const Set& v4, const Set& v6) {
+  std::vector<Noted> all;
+  for (const Set* const set : {&v4, &v6}) {
     const auto take = [&](const ElementSeen& seen) {
-      const auto to = destination_in(seen.key, sets.ipv6);
+      const auto to = destination_in(seen.key, set == &v6);
       if (to) all.push_back({*to, seen.packets});
     };
-    const auto error = socket_.dump(list_elements(sets.refused), [&](std::uint16_t, Bytes body) {
-      for_each_element(body, take);
-    });
+    const auto error = socket_.dump(
+        list_elements(*set), [&](std::uint16_t, Bytes body) { for_each_element(body, take); });
     if (error) return fail(advice(error, netns_));
   }
   return all;
+}
+
+Result<std::vector<Noted>> Firewall::refused() {
+  const Layout layout(table_);
+  return noted_in(layout.sets[0].refused, layout.sets[1].refused);
+}
+
+Result<std::vector<Noted>> Firewall::flows() {
+  const Layout layout(table_);
+  return noted_in(layout.sets[0].flows, layout.sets[1].flows);
 }
 
 Result<void> Firewall::take_down() { return netfilter::take_down(socket_, table_, netns_); }

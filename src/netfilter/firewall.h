@@ -19,6 +19,8 @@
 
 namespace nxgate::netfilter {
 
+struct Set;
+
 /// A destination, of any protocol and port if that is unset.
 struct Destination {
   IpAddress address;
@@ -43,6 +45,7 @@ struct FirewallRules {
   /// forwards.
   std::vector<Prefix> clients;
   std::vector<Prefix> others;  ///< ranges within those of `clients` that aren't judged
+  bool notes_flows = false;    ///< new flows by TCP and UDP are noted, whether open or refused
 
   bool operator==(const FirewallRules&) const = default;
 };
@@ -55,9 +58,9 @@ struct Opened {
   bool again = false;  ///< it may be open already, and shall be for this long
 };
 
-/// What was refused, or in an audit would have been. Of other protocols than TCP and UDP the port
-/// is 0.
-struct Refused {
+/// What was refused, or in an audit would have been, or where a new flow went. Of other protocols
+/// than TCP and UDP the port is 0.
+struct Noted {
   Destination to;
   std::uint64_t packets = 0;  ///< since it was noted first
 };
@@ -68,6 +71,7 @@ struct Refused {
 /// 1. open: itself, flows that conntrack knows, their ICMP errors, IPv6 neighbour discovery;
 /// 2. open: `always`;
 /// 3. closed: `never`; DNS, DoT and DoQ, which only the gate leads anywhere;
+///    what comes past this is noted, if the rules say so;
 /// 4. open: what was admitted, for its time, and the connected networks if they are;
 /// 5. closed: all else, by TCP reset or ICMP at once, and noted in a set with a counter.
 ///
@@ -99,7 +103,9 @@ class Firewall {
 
   /// What is open in the kernel; `again` is set.
   [[nodiscard]] Result<std::vector<Opened>> opened();
-  [[nodiscard]] Result<std::vector<Refused>> refused();
+  [[nodiscard]] Result<std::vector<Noted>> refused();
+  /// Where new flows went in the last minute, if the rules note them.
+  [[nodiscard]] Result<std::vector<Noted>> flows();
 
   [[nodiscard]] Result<void> take_down();
 
@@ -115,6 +121,8 @@ class Firewall {
   [[nodiscard]] Result<void> write_rules();
   void cover_links();
   [[nodiscard]] Result<std::optional<Owner>> owner();
+  /// The elements of two sets, by IPv4 and IPv6.
+  [[nodiscard]] Result<std::vector<Noted>> noted_in(const Set& v4, const Set& v6);
 
   sys::NetnsRef netns_;
   std::string table_;

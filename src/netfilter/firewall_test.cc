@@ -140,6 +140,23 @@ TEST_F(FirewallTest, CountsWhatItRefuses) {
   EXPECT_EQ(refused[0].packets, 2U);
 }
 
+TEST_F(FirewallTest, NotesNewFlowsOpenOrNotIfTheRulesSaySo) {
+  Firewall firewall = put_up();
+  const Destination open{*IpAddress::parse("10.9.0.7"), {IPPROTO_UDP, 5000}};
+  const Destination shut{open.address, {IPPROTO_UDP, 5001}};
+  ASSERT_FALSE(firewall.open(std::vector<Opened>{{open, Seconds(60), "a.example", false}}));
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
+  EXPECT_THAT(firewall.flows().value(), IsEmpty());
+  ASSERT_TRUE(firewall.set_rules({.never = {*Prefix::parse("10.9.0.8")}, .notes_flows = true}));
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
+  EXPECT_THAT(send_to("10.9.0.7", 5001), HasSubstr("PermissionError"));
+  EXPECT_THAT(send_to("10.9.0.8", 5000), HasSubstr("PermissionError")) << "no rule would open it";
+  std::vector<Destination> flows;
+  for (const Noted& each : firewall.flows().value()) flows.push_back(each.to);
+  EXPECT_THAT(flows, testing::UnorderedElementsAre(open, shut));
+  EXPECT_THAT(firewall.refused().value(), SizeIs(2));
+}
+
 TEST_F(FirewallTest, PacketSocketsDontGetPast) {
   const std::string script =
       "/usr/bin/python3 -c \"import socket; s = socket.socket(socket.AF_PACKET, "

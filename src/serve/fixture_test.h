@@ -35,10 +35,15 @@ class ScriptedHandler final : public Handler {
  public:
   std::atomic<int> waiting = 0;
   std::atomic<int> batches = 0;
+  std::atomic<std::size_t> sent_at_once = 0;
   std::string policy;  ///< of the last request; read it only when the loop stands still
   std::vector<std::pair<std::string, engine::LateReply>> late;
 
   void refresh() override { ++batches; }
+  void sent(std::size_t replies, Clock::duration taken) override {
+    EXPECT_GT(taken, Clock::duration::zero());
+    sent_at_once += replies;
+  }
   engine::Handled handle(const engine::Request& request, MutableBytes out,
                          LateSource& source) override {
     const std::string text(request.message.begin(), request.message.end());

@@ -1,7 +1,10 @@
 // What answers the requests that come in: the engine, or a stand-in in tests.
 #pragma once
 
+#include <cstddef>
+
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "engine/engine.h"
 
 namespace nxgate::serve {
@@ -25,6 +28,8 @@ class Handler {
   /// As engine::Engine::handle.
   virtual engine::Handled handle(const engine::Request& request, MutableBytes out,
                                  LateSource& late) = 0;
+  /// Called once after the replies of a UDP batch were sent, so long after it was received.
+  virtual void sent(std::size_t replies, Clock::duration taken) = 0;
 };
 
 /// The real one.
@@ -36,6 +41,9 @@ class EngineHandler final : public Handler {
   engine::Handled handle(const engine::Request& request, MutableBytes out,
                          LateSource& late) override {
     return engine_.handle(request, out, [&late] { return late.make_late(); });
+  }
+  void sent(std::size_t replies, Clock::duration taken) override {
+    engine_.sent_at_once(replies, taken);
   }
 
  private:

@@ -30,7 +30,10 @@ TEST(Server, AnswersOverUdp) {
   ASSERT_TRUE(client.send("n"));
   EXPECT_EQ(client.receive(), "n");
   EXPECT_EQ(client.receive(), "l");
-  running.on_loop([&] { EXPECT_EQ(running.handler().policy, "ci"); });
+  running.on_loop([&] {
+    EXPECT_EQ(running.handler().policy, "ci");
+    EXPECT_EQ(running.handler().sent_at_once, 200U);
+  });
 }
 
 TEST(Server, AnswersFromTheAddressAsked) {

@@ -120,7 +120,8 @@ std::size_t UdpListener::answer_batch() {
     if (worker_.rate_limit != nullptr) limit(request);
     answer(i, request);
   }
-  batch.flush(socket_.native_handle());
+  const std::size_t sent = batch.flush(socket_.native_handle());
+  if (sent != 0) worker_.handler.sent(sent, Clock::now() - now);
   return count;
 }
 

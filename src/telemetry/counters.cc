@@ -1,7 +1,5 @@
 #include "telemetry/counters.h"
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,13 +7,6 @@
 #include <string>
 
 namespace nxgate::telemetry {
-
-void Counters::waited(std::chrono::nanoseconds time) noexcept {
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
-  const auto bucket = std::ranges::lower_bound(kWaitBounds, micros) - kWaitBounds.begin();
-  raise(waits_[static_cast<std::size_t>(bucket)]);
-  raise(wait_sum_, static_cast<std::uint64_t>(micros));
-}
 
 std::uint64_t total(std::span<const std::unique_ptr<Counters>> workers, Counter counter) noexcept {
   std::uint64_t sum = 0;

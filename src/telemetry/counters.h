@@ -3,13 +3,14 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "telemetry/histogram.h"
 
 namespace nxgate::telemetry {
 
@@ -73,10 +74,13 @@ inline constexpr std::array<std::string_view, 8> kVerdictNames{
 inline constexpr std::size_t kPolicySlots = 32;
 inline constexpr std::size_t kRcodes = 16;
 
-/// The upper bounds of the buckets of waiting times, in microseconds; one more is without bound.
+/// The buckets of waiting times for upstreams, in microseconds.
 inline constexpr std::array<std::uint32_t, 14> kWaitBounds{
     250,    500,     1'000,   2'500,   5'000,     10'000,    25'000,
     50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000};
+/// Those of the times to answers that need no upstream.
+inline constexpr std::array<std::uint32_t, 11> kPromptBounds{
+    10, 25, 50, 100, 250, 500, 1'000, 2'500, 5'000, 10'000, 100'000};
 
 struct AnswerKind {
   std::uint8_t policy = 0;
@@ -105,16 +109,10 @@ class alignas(128) Counters {
     return replies_[rcode * 2U + stream].load(std::memory_order_relaxed);
   }
 
-  /// An answer had to wait for an upstream, for so long.
-  void waited(std::chrono::nanoseconds time) noexcept;
-  /// In microseconds, of all.
-  [[nodiscard]] std::uint64_t wait_sum() const noexcept {
-    return wait_sum_.load(std::memory_order_relaxed);
-  }
-  /// Of a bucket by itself, without those below.
-  [[nodiscard]] std::uint64_t waits(std::size_t bucket) const noexcept {
-    return waits_[bucket].load(std::memory_order_relaxed);
-  }
+  /// How long answers had to wait for an upstream.
+  Histogram<kWaitBounds> waits;
+  /// How long those took that left with the batch they came in.
+  Histogram<kPromptBounds> prompt;
 
  private:
   using Value = std::atomic<std::uint64_t>;
@@ -130,8 +128,6 @@ class alignas(128) Counters {
   std::array<Value, kCounterCount> values_{};
   std::array<Value, kPolicySlots * kVerdictNames.size() * 2> answers_{};
   std::array<Value, kRcodes * 2> replies_{};
-  std::array<Value, kWaitBounds.size() + 1> waits_{};
-  Value wait_sum_{0};
 };
 
 /// Of all workers.

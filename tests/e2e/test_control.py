@@ -35,6 +35,7 @@ allow = ["ci.test"]
 [[clients]]
 from = ["127.0.2.0/24"]
 policy = "ci"
+[policies.fenced.egress]
 """
 
 
@@ -316,9 +317,10 @@ METRICS = """
 nxgate_amendments nxgate_answers_total nxgate_attachments nxgate_build_info nxgate_cache_bytes
 nxgate_cache_entries nxgate_cache_evictions_total nxgate_cache_hits_total nxgate_cache_limit_bytes
 nxgate_dnstap_answers_total nxgate_dnstap_connected
-nxgate_egress_failures_total nxgate_egress_filtered_addresses_total nxgate_events_dropped_total
+nxgate_egress_admissions_total nxgate_egress_failures_total nxgate_egress_filtered_addresses_total
+nxgate_egress_refused_packets_total nxgate_events_dropped_total
 nxgate_exfiltration_denials_total nxgate_forwarded_questions_total nxgate_generation
-nxgate_queries_total nxgate_query_log_lost_lines_total nxgate_refused_messages_total nxgate_reloads_total nxgate_replies_total
+nxgate_prompt_answer_seconds nxgate_queries_total nxgate_query_log_lost_lines_total nxgate_refused_messages_total nxgate_reloads_total nxgate_replies_total
 nxgate_stale_answers_total nxgate_upstream_exchanges_total nxgate_upstream_failures_total
 nxgate_upstream_rtt_seconds nxgate_upstream_up nxgate_upstream_wait_seconds nxgate_watchers
 """.split()
@@ -335,6 +337,12 @@ def test_metrics_are_those_that_dashboards_know(server, control):
     assert 'nxgate_answers_total{policy="default",verdict="denied",transport="tcp"} 1\n' in text
     assert 'nxgate_replies_total{rcode="NXDOMAIN",transport="tcp"} 1\n' in text
     assert "nxgate_upstream_wait_seconds_count 1\n" in text
+    assert "nxgate_prompt_answer_seconds_count 0\n" in text, "one was forwarded, one came by TCP"
+    server.query("good.test")
+    server.query("bad.test")
+    wait_for(lambda: 'nxgate_prompt_answer_seconds_bucket{le="+Inf"} 2\n' in control.ask("GET", "/metrics").body)
+    text = control.ask("GET", "/metrics").body
+    assert 0 < float(re.search(r"^nxgate_prompt_answer_seconds_sum (\S+)$", text, re.M)[1]) < within(1)
     open_text = control.ask("GET", "/metrics", accept="application/openmetrics-text").body
     assert open_text.endswith("# EOF\n") and "# TYPE nxgate_queries counter\n" in open_text
     over_tcp = subprocess.run(["curl", "-s", f"http://127.0.0.1:{server.metrics_port}/metrics"],
@@ -349,5 +357,6 @@ def test_metrics_are_those_that_dashboards_know(server, control):
 def test_the_dashboard_asks_for_metrics_that_there_are():
     dashboard = json.loads((ROOT / "examples/grafana-dashboard.json").read_text())
     asked = set(re.findall(r"nxgate_\w+", json.dumps(dashboard)))
-    known = set(METRICS) | {f"nxgate_upstream_wait_seconds_{part}" for part in ("bucket", "sum", "count")}
+    known = set(METRICS) | {f"nxgate_{histogram}_seconds_{part}" for histogram in ("upstream_wait", "prompt_answer")
+                            for part in ("bucket", "sum", "count")}
     assert asked and asked <= known

@@ -418,3 +418,27 @@ def test_who_asks_is_told_by_the_name_of_the_attachment(attach, app):
         wait_for(lambda: control.readers() > 0, what="the watcher's tap")
     ask(app, "web.test")
     assert json.loads(watcher.communicate(timeout=within(10))[0])["container"] == app.path
+
+
+def test_what_was_opened_and_refused_is_counted_by_policy(attach, app):
+    server = attach(app)
+
+    def counted(name, *labels):
+        words = ",".join(['policy="default"', *labels])
+        return int(re.search(rf"^nxgate_egress_{name}_total{{{words}}} (\d+)$", server.operate("metrics").stdout,
+                             re.M)[1])
+
+    assert counted("admissions") == 0
+    ask(app, "web.test")
+    ask(app, "web.test")
+    assert connect(app, WEB) == b"hello"
+    for _ in range(3):
+        assert refused(connect(app, OTHER))
+    wait_for(lambda: counted("refused_packets", 'mode="enforce"') == 3, what="three refusals")
+    assert counted("admissions") == 1, "the second answer found it open"
+    assert counted("refused_packets", 'mode="audit"') == 0
+    server.write_config(server.text('mode = "audit"'))
+    server.reload()
+    wait_for(lambda: connect(app, OTHER) == b"hello", what="the audit")
+    wait_for(lambda: counted("refused_packets", 'mode="audit"') >= 1, what="what would have been refused")
+    assert counted("refused_packets", 'mode="enforce"') >= 3

@@ -173,3 +173,12 @@ def test_it_needs_a_restart_to_begin_with(fenced, client, nxgate, router):
                         '[[clients]]\nfrom = ["10.5.0.0/16"]\npolicy = "ci"\n')
     assert "refused" in server.reload()
     server.wait_for_log("restart to use one")
+
+
+def test_ports_are_learnt_from_what_is_forwarded(fenced, client):
+    app = client("app", "10.5.0.2", "10.5.0.1")
+    server = fenced()
+    server.operate("learn", "start", "--policy", "ci")
+    ask(app, server, "web.test", "10.5.0.1")
+    assert connect(app, WEB) == b"hello"
+    assert "\n=web.test:tcp/80 " in server.operate("learn", "propose", "--policy", "ci").stdout

@@ -1,7 +1,12 @@
 """nxgate learn: record what programs ask for, propose a list, enforce it, and they still work."""
+import hashlib
 import http.server
+import io
+import json
 import os
+import shutil
 import subprocess
+import tarfile
 import threading
 from pathlib import Path
 
@@ -126,9 +131,25 @@ class Files(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+def publish(root):
+    """An npm registry of one package, whose tarball is at another name."""
+    manifest = {"name": "invented", "version": "1.0.0"}
+    text = json.dumps(manifest).encode()
+    entry = tarfile.TarInfo("package/package.json")
+    entry.size = len(text)
+    tarball = root / "invented-1.0.0.tgz"
+    with tarfile.open(tarball, "w:gz") as archive:
+        archive.addfile(entry, io.BytesIO(text))
+    dist = {"tarball": f"http://tarballs.example.test/{tarball.name}",
+            "shasum": hashlib.sha1(tarball.read_bytes()).hexdigest()}
+    (root / "invented").write_text(json.dumps({"name": "invented", "dist-tags": {"latest": "1.0.0"},
+                                               "versions": {"1.0.0": {**manifest, "dist": dist}}}))
+
+
 @pytest.fixture
 def world(namespace, upstream, tmp_path):
-    """A namespace in which invented names lead to an HTTP server with a git repository and a package list."""
+    """A namespace in which invented names lead to an HTTP server with a git repository and
+    package lists."""
     place = namespace("world")
     root = tmp_path / "www"
     root.mkdir()
@@ -144,13 +165,15 @@ def world(namespace, upstream, tmp_path):
     (dist / "main/binary-amd64").mkdir(parents=True)
     (dist / "main/binary-amd64/Packages").write_text("")
     (dist / "Release").write_text("Suite: stable\nCodename: stable\nArchitectures: amd64\nComponents: main\n")
+    publish(root)
 
     def handler(*arguments):
         return Files(*arguments, directory=str(root))
     httpd = place.call(http.server.ThreadingHTTPServer, ("127.0.0.1", 80), handler)
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     names = {name: answer("@ 60 A 127.0.0.1") for name in
-             ("git.forge.test", "deb.packages.test", "files.example.test", "cdn.example.test")}
+             ("git.forge.test", "deb.packages.test", "files.example.test", "cdn.example.test", "npm.packages.test",
+              "tarballs.example.test")}
     up = upstream({**names, "*": nxdomain()}, namespace=place, port=5300, address="127.0.0.1")
     yield place, up
     httpd.shutdown()
@@ -165,25 +188,33 @@ SESSIONS = [
      "-o", "APT::Architecture=amd64", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Languages=none",
      "-o", "Debug::NoLocking=1", "update"],
 ]
+NPM = [["npm", "install", "--prefix", "{out}/app", "--cache", "{out}/npm", "--userconfig", "{out}/npmrc",
+        "--registry", "http://npm.packages.test/", "--fetch-retries", "0", "--no-audit", "--no-fund",
+        "--no-update-notifier", "invented"]]
 
 
-def session(place, out):
+def session(place, out, commands):
     """What each program says of its own success."""
     for folder in ("lib/apt/lists/partial", "cache/apt/archives/partial"):
         (out / "apt/var" / folder).mkdir(parents=True)
     (out / "apt/status").write_text("")
     (out / "sources.list").write_text("deb [trusted=yes] http://deb.packages.test/debian stable main\n")
     statuses = []
-    for command in SESSIONS:
+    for command in commands:
         words = [word.format(out=out) for word in command]
         done = subprocess.run(["ip", "netns", "exec", place.name, *words], capture_output=True, text=True, timeout=60,
-                              check=False)
+                              cwd=out, check=False)
         failed = done.returncode != 0 or "Failed to fetch" in done.stderr
         statuses.append(f"{words[0]}: {done.stderr}" if failed else "ok")
     return statuses
 
 
-def test_learn_propose_enforce_on_real_programs(nxgate, world, tmp_path, directory):
+@pytest.mark.parametrize("commands, learnt", [
+    pytest.param(SESSIONS, ["=deb.packages.test", "=files.example.test", "=git.forge.test"], id="git, curl, apt-get"),
+    pytest.param(NPM, ["=npm.packages.test", "=tarballs.example.test"], id="npm",
+                 marks=pytest.mark.skipif(shutil.which("npm") is None, reason="npm isn't installed (tests/setup.sh)")),
+])
+def test_learn_propose_enforce_on_real_programs(nxgate, world, tmp_path, directory, commands, learnt):
     place, up = world
     os.chmod(directory, 0o777)
     folder = f"/etc/netns/{place.name}"
@@ -205,18 +236,18 @@ allow-files = ["{directory}/allow.d/*.list"]
         server = nxgate(config=config, namespace=place, port=53)
         server.control = directory / "control.sock"
         (tmp_path / "before").mkdir()
-        assert all(status != "ok" for status in session(place, tmp_path / "before")), "all is denied at first"
+        assert all(status != "ok" for status in session(place, tmp_path / "before", commands)), "all is denied at first"
         server.operate("learn", "start")
         (tmp_path / "while").mkdir()
-        assert session(place, tmp_path / "while") == ["ok"] * len(SESSIONS)
+        assert session(place, tmp_path / "while", commands) == ["ok"] * len(commands)
         server.operate("learn", "stop")
         text = proposed(server)
-        assert sorted(rules(text)) == ["=deb.packages.test", "=files.example.test", "=git.forge.test"], text
+        assert sorted(rules(text)) == learnt, text
         (directory / "allow.d/proposed.list").write_text(text)
         server.operate("reload")
         server.operate("flush")
         (tmp_path / "after").mkdir()
-        assert session(place, tmp_path / "after") == ["ok"] * len(SESSIONS)
+        assert session(place, tmp_path / "after", commands) == ["ok"] * len(commands)
         told = subprocess.run(["ip", "netns", "exec", place.name, "curl", "-sS", "-m", "5",
                                "http://cdn.example.test/"], capture_output=True, text=True, check=False)
         assert "Could not resolve host" in told.stderr
