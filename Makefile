@@ -5,7 +5,7 @@ BUILD = cmake --preset $(1) >build/$(1).log && cmake --build --preset $(1) --tar
 IPV6 := $(if $(wildcard /proc/net/if_inet6),--listen '[::1]:5353')
 SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 
-.PHONY: run build test test-engines bench microbench fuzz format lint install clean
+.PHONY: run build static test test-engines bench microbench fuzz format lint install clean
 
 run:
 	@$(SETUP) build
@@ -20,6 +20,12 @@ run:
 build:
 	@$(SETUP) build
 	@mkdir -p build && $(call BUILD,release,nxgate)
+
+# One file that runs where there is no other, as in an empty chroot.
+static:
+	@$(SETUP) build
+	@mkdir -p build && $(call BUILD,release,nxgate_static)
+	@ls -l build/release/nxgate_static
 
 # Every test: see tests/run.sh. NXGATE_PRESETS="release" runs those of one build alone.
 test:

@@ -54,13 +54,14 @@ class Nxgate:
     """`nxgate serve` (or another command), ready to be asked.
 
     Without `config` it listens on 127.0.0.1 and [::1] at `port`; a config says so itself, with PORT
-    standing for the port. `wrapper` is a command that runs it, as valgrind does; `environment` is
-    added to that of the tests. `log` collects what it writes to standard error. On stop it must end
+    standing for the port. `wrapper` is a command that runs it, as valgrind does; `program` stands in
+    its place; `environment` is added to that of the tests. `log` collects what it writes to standard error. On stop it must end
     well, without a word from a sanitizer.
     """
 
     def __init__(self, *arguments, config=None, command="serve", namespace=None, listen=None,
-                 port=None, user=None, wait=True, wrapper=(), environment=None):
+                 port=None, user=None, wait=True, wrapper=(), environment=None,
+                 program=(BINARY,)):
         self.port = port or free_port()
         self.log = []
         self.namespace = namespace
@@ -80,7 +81,7 @@ class Nxgate:
             arguments += ["--control", str(self.control)]
         prefix = ["ip", "netns", "exec", namespace.name] if namespace else []
         self.process = subprocess.Popen(
-            [*prefix, *wrapper, BINARY, command, *arguments], user=user, stdin=subprocess.DEVNULL,
+            [*prefix, *wrapper, *program, command, *arguments], user=user, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
             env={**os.environ, **(environment or {})})
         self.pid = self.process.pid
