@@ -1,6 +1,7 @@
 #include "app/worker.h"
 
 #include <functional>
+#include <latch>
 #include <string>
 #include <thread>
 #include <utility>
@@ -36,13 +37,16 @@ Worker::Worker(Shared& shared, std::vector<serve::Listener> listeners,
 Worker::~Worker() = default;
 
 void Worker::run(sys::Confinement confinement) {
-  thread_ = std::jthread([this, confinement] {
-    if (auto confined = sys::confine_worker(confinement); !confined) {
-      log::warning("{}", confined.error().message);
+  std::latch confined{1};
+  thread_ = std::jthread([this, confinement, &confined] {
+    if (auto done = sys::confine_worker(confinement); !done) {
+      log::warning("{}", done.error().message);
     }
+    confined.count_down();
     const auto work = boost::asio::make_work_guard(loop_);
     loop_.run();
   });
+  confined.wait();
 }
 
 void Worker::refresh() {

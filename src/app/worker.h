@@ -63,7 +63,7 @@ class Worker {
   [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given) {
     return server_.start(std::move(given));
   }
-  /// On a thread of its own, which can do little else than answer.
+  /// On a thread of its own, which can do little else than answer once this returns.
   void run(sys::Confinement confinement);
   /// Takes up what was published, soon, and not only at the next query. Any thread.
   void refresh();

@@ -54,11 +54,10 @@ std::span<const Prefix> never_for(const policy::Egress& egress, const Decision& 
 
 Led lead_out(const wire::Query& query, const Decision& decision, MutableBytes reply, Instant now,
              std::vector<wire::FoundAddress>& found) {
-  const policy::Policy* const policy = decision.policy;
-  if (policy == nullptr || !policy->sets || !policy->egress || reply.empty() ||
-      !leads_somewhere(query.question.type)) {
+  if (!is_fenced(decision) || reply.empty() || !leads_somewhere(query.question.type)) {
     return {Passage::kOpen, reply.size()};
   }
+  const policy::Policy* const policy = decision.policy;
   const policy::Egress& egress = *policy->egress;
   const wire::AddressEdit edit{.never = never_for(egress, decision),
                                .strip_hints = egress.strip_hints,

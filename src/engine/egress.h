@@ -28,6 +28,11 @@ struct Led {
   std::uint16_t cut = 0;  ///< addresses taken out
 };
 
+/// Whether what a client is told must be open in a firewall.
+[[nodiscard]] inline bool is_fenced(const Decision& decision) noexcept {
+  return decision.policy != nullptr && decision.policy->sets && decision.policy->egress;
+}
+
 /// Takes out of a whole reply what its policy never opens, and opens the way to what is left,
 /// before the client learns of it. Replies of policies without a firewall pass as they are.
 /// `found` is for scratch.
