@@ -1,7 +1,6 @@
 # What is linked, and nothing else. docs/dependencies.md says why each one.
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
-find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(GTest REQUIRED)
 find_package(PkgConfig REQUIRED)
@@ -18,6 +17,9 @@ function(nxgate_library NAME PACKAGE)
     $<$<BOOL:$<TARGET_PROPERTY:NXGATE_STATIC>>:${ARGN}>)
 endfunction()
 
+# Of its headers alone; src/config/toml_library.cc compiles the rest.
+add_library(lib::tomlplusplus INTERFACE IMPORTED GLOBAL)
+target_compile_definitions(lib::tomlplusplus INTERFACE TOML_HEADER_ONLY=0)
 nxgate_library(sodium libsodium)
 nxgate_library(psl libpsl idn2 unistring)
 nxgate_library(capng libcap-ng)

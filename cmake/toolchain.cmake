@@ -18,7 +18,9 @@ endif()
 
 find_program(NXGATE_MOLD mold)
 if(NXGATE_MOLD)
-  target_link_options(nxgate_options INTERFACE -fuse-ld=mold)
+  # A shared library in a static program mold takes without a word.
+  target_link_options(nxgate_options INTERFACE
+    -fuse-ld=$<IF:$<BOOL:$<TARGET_PROPERTY:NXGATE_STATIC>>,lld,mold>)
 else()
   target_link_options(nxgate_options INTERFACE -fuse-ld=lld)
 endif()

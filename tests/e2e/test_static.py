@@ -58,6 +58,14 @@ def test_it_knows_the_public_suffixes(root):
     assert told.returncode == 0 and "allow" in told.stdout
 
 
+def test_it_reads_a_configuration(root):
+    (root / "good.toml").write_text('[policies.default]\nallow = ["a.test"]\n')
+    (root / "bad.toml").write_text('[policies.default]\nalow = ["a.test"]\n')
+    assert run(root, "check", "/good.toml").returncode == 0
+    refused = run(root, "check", "/bad.toml")
+    assert refused.returncode == 1 and 'bad.toml:2:1: unknown key "alow"' in refused.stderr
+
+
 def test_a_user_by_name_is_missed_by_name(root):
     started = run(root, "serve", "--listen", "127.0.0.1:5390", "--allow", "a.test", "--control", "")
     assert started.returncode == 1 and "there is no user 'nobody'" in started.stderr
