@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <fmt/core.h>
-#include <netinet/in.h>
 
 #include "app/attached_policy.h"
 #include "app/options.h"
@@ -68,24 +67,6 @@ std::string describe(const config::Settings& settings) {
                         upstream.netns.empty() ? "" : "@" + upstream.netns);
   }
   return text;
-}
-
-sys::KeptCapabilities needed_by(const config::Settings& settings) {
-  sys::KeptCapabilities needed;
-  needed.change_rules = !client_fences(settings).empty();
-  const auto enter = [&needed](const std::string& netns) {
-    if (netns.empty()) return;
-    needed.enter_namespaces = true;
-    if (sys::NetnsRef(netns).of_process()) needed.find_by_process = true;
-  };
-  for (const config::UpstreamSettings& upstream : settings.upstreams) enter(upstream.netns);
-  for (const config::Listener& listener : settings.server.listen) {
-    enter(listener.netns);
-    if (listener.netns.empty() && listener.interface.empty()) continue;  // bound once and for all
-    if (listener.endpoint.port < IPPORT_RESERVED) needed.bind_low_ports = true;
-    if (!listener.interface.empty()) needed.bind_interfaces = true;
-  }
-  return needed;
 }
 
 Reloader::Reloader(const Options& options, config::FileReader& files, LoadedSettings first,

@@ -25,15 +25,11 @@ namespace nxgate::app {
 /// default: 1.1.1.1`.
 [[nodiscard]] std::string describe(const config::Settings& settings);
 
-/// What of root serving by these settings takes, once everything is bound: a namespace or interface
-/// can come back, and must then be bound anew.
-[[nodiscard]] sys::KeptCapabilities needed_by(const config::Settings& settings);
-
 /// Owns what is needed to build the next snapshot. Main thread.
 class Reloader {
  public:
-  /// `first` are the settings at start, without fault. `kept` says which namespaces that a later
-  /// configuration names this process will still be able to enter.
+  /// `first` are the settings at start, without fault. `kept` says what a later configuration may
+  /// ask for (Rights::later).
   Reloader(const Options& options, config::FileReader& files, LoadedSettings first,
            const sys::KeptCapabilities& kept, EgressRegistry& fences);
 

@@ -9,6 +9,7 @@
 #include "app/explain.h"
 #include "app/host_fences.h"
 #include "app/options.h"
+#include "app/rights.h"
 #include "app/settings_source.h"
 #include "base/address.h"
 #include "config/memory_files.h"
@@ -179,7 +180,9 @@ TEST_F(ReloaderTest, ANamespaceOfAProcessTakesARightOfItsOwn) {
 TEST_F(ReloaderTest, OnlyWhatTheSettingsNeedIsKeptOfRoot) {
   const auto needed = [this](const std::string& text) {
     files_.files["/n.toml"] = text;
-    const sys::KeptCapabilities kept = needed_by(load_settings(options_, files_).settings);
+    const Rights kept_by = rights(load_settings(options_, files_).settings, false);
+    EXPECT_FALSE(kept_by.server.any()) << text;
+    const sys::KeptCapabilities& kept = kept_by.helper;
     return std::string(kept.enter_namespaces ? "enter " : "") +
            (kept.find_by_process ? "process " : "") + (kept.bind_low_ports ? "low " : "") +
            (kept.bind_interfaces ? "interface" : "");

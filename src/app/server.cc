@@ -29,6 +29,7 @@
 #include "app/query_logs.h"
 #include "app/reloader.h"
 #include "app/report.h"
+#include "app/rights.h"
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
 #include "app/targets.h"
@@ -45,6 +46,7 @@
 #include "sys/confinement.h"
 #include "sys/descriptor.h"
 #include "sys/handed_sockets.h"
+#include "sys/helper.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
 #include "sys/service_manager.h"
@@ -81,18 +83,16 @@ std::size_t worker_count(const config::ServerSettings& settings) {
                                : std::max(1U, std::thread::hardware_concurrency());
 }
 
-sys::KeptCapabilities kept_for(const config::Settings& settings, bool attaches) {
-  sys::KeptCapabilities needed = needed_by(settings);
-  if (attaches) {
-    needed.enter_namespaces = needed.find_by_process = true;
-    needed.change_rules = needed.reach_engine = true;
+/// From here on this process and its helper hold what `rights` say.
+Result<void> give_up_rights(const Rights& rights, const std::string& user,
+                            std::unique_ptr<sys::Helper>& helper) {
+  if (rights.helper.any()) {
+    if (auto done = helper->employ(user, rights.helper, rights.worker_calls); !done) return done;
+  } else {
+    helper.reset();
   }
-  return needed;
-}
-
-sys::Confinement confinement(bool wanted, const sys::KeptCapabilities& kept) {
-  if (!wanted) return sys::Confinement::kNone;
-  return kept.enter_namespaces ? sys::Confinement::kNamespaces : sys::Confinement::kStrict;
+  if (auto done = sys::drop_privileges(user, rights.server); !done) return done;
+  return sys::confine_process(rights.server_calls);
 }
 
 serve::TcpLimits tcp_limits(const config::ServerSettings& settings) {
@@ -135,6 +135,8 @@ int serve(const Options& options) {
   // First of all: what we open ourselves must not be taken for a socket that was handed over.
   auto handed = sys::take_handed_sockets(sys::ListenEnvironment::take());
   if (!handed) return failed(handed.error());
+  auto helper = sys::Helper::start();
+  if (!helper) return failed(helper.error());
   sys::ServiceManager manager(sys::ServiceEnvironment::take());
   DiskFiles files;
   LoadedSettings loaded = load_settings(options, files);
@@ -145,9 +147,8 @@ int serve(const Options& options) {
   const auto listeners = to_open(loaded.settings.server.listen, host_has_ipv6());
   const std::size_t count = worker_count(loaded.settings.server);
   const std::string user = loaded.settings.server.user;
-  const bool seccomp = loaded.settings.server.seccomp;
   const bool attaches = options.command == Command::kAttach || options.command == Command::kDocker;
-  const sys::KeptCapabilities keep = kept_for(loaded.settings, attaches);
+  const Rights kept = rights(loaded.settings, attaches);
   const std::string description = describe(loaded.settings);
   const auto limits = cache_limits(loaded.settings.cache);
   const serve::TcpLimits tcp = tcp_limits(loaded.settings.server);
@@ -161,10 +162,7 @@ int serve(const Options& options) {
   const config::ControlSettings control = loaded.settings.control;
   const config::QueryLogSettings logged = loaded.settings.query_log;
   HostFences fences;
-  // Containers are attached by the main thread.
-  sys::KeptCapabilities answering = keep;
-  answering.enter_namespaces = needed_by(loaded.settings).enter_namespaces;
-  Reloader reloader(options, files, std::move(loaded), answering, fences);
+  Reloader reloader(options, files, std::move(loaded), kept.later, fences);
 
   Shared shared(reloader.snapshots(), limits, tcp, rate);
   auto openings = match(listeners, *std::move(handed), count);
@@ -176,10 +174,7 @@ int serve(const Options& options) {
   if (!sockets) return failed(sockets.error());
   auto log_file = open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
-  if (auto dropped = sys::drop_privileges(user, keep); !dropped) return failed(dropped.error());
-  if (auto confined = sys::confine_process(confinement(seccomp, keep)); !confined) {
-    return failed(confined.error());
-  }
+  if (auto done = give_up_rights(kept, user, *helper); !done) return failed(done.error());
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_unreadable(reloader.watched(), user);
   auto loop = MainLoop::create(reloader, manager);
@@ -192,7 +187,7 @@ int serve(const Options& options) {
   (*loop)->after_reload([&] { fences.follow(reloader); });
   QueryLogs logs(shared.hub, logged, *std::move(log_file));
   if (logs.file) (*loop)->on_rotation([&logs] { logs.file->reopen(); });
-  workers.run(confinement(seccomp, answering));
+  workers.run(kept.worker_calls);
   Panel panel(
       {**loop, reloader, workers, shared, shared.hub, fences, reports, listeners, control, logs});
   const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);

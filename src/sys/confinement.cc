@@ -112,6 +112,16 @@ class Filter {
   int fault_ = 0;
 };
 
+void allow_answering(Filter& filter) {
+  filter.add(SCMP_ACT_ALLOW, kAnswering);
+  for (const int call : kMapping) {
+    filter.add(SCMP_ACT_ALLOW, call, bits(2, PROT_EXEC, 0));
+  }
+  for (const std::uint32_t family : kFamilies) {
+    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), bits(0, UINT32_MAX, family));
+  }
+}
+
 }  // namespace
 
 bool confines() noexcept {
@@ -136,18 +146,17 @@ Result<void> confine_process(Confinement how) {
 Result<void> confine_worker(Confinement how) {
   if (!confines() || how == Confinement::kNone) return {};
   Filter filter(kRefuse);
-  filter.add(SCMP_ACT_ALLOW, kAnswering);
-  for (const int call : kMapping) {
-    filter.add(SCMP_ACT_ALLOW, call, bits(2, PROT_EXEC, 0));
-  }
-  for (const std::uint32_t family : kFamilies) {
-    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), bits(0, UINT32_MAX, family));
-  }
-  if (how == Confinement::kNamespaces) {
-    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(openat), bits(2, O_ACCMODE, O_RDONLY));
-    constexpr std::array kEntering{SCMP_SYS(setns)};
-    filter.add(SCMP_ACT_ALLOW, kEntering);
-  }
+  allow_answering(filter);
+  return filter.load();
+}
+
+Result<void> confine_helper(Confinement how) {
+  if (!confines() || how == Confinement::kNone) return {};
+  constexpr std::array kEntering{SCMP_SYS(setns)};
+  Filter filter(kRefuse);
+  allow_answering(filter);
+  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(openat), bits(2, O_ACCMODE, O_RDONLY));
+  filter.add(SCMP_ACT_ALLOW, kEntering);
   return filter.load();
 }
 

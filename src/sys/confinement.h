@@ -24,8 +24,11 @@ enum class Confinement : std::uint8_t {
 
 /// Leaves the calling thread, besides, only what it takes to answer: to wait, to receive and send,
 /// to open sockets of IP, to write where something is open already. No file is opened, no thread or
-/// process started, no memory made executable.
+/// process started, no memory made executable. Nothing is given up with kNone.
 [[nodiscard]] Result<void> confine_worker(Confinement how);
+
+/// The same for the helper process, which besides opens namespaces and enters them.
+[[nodiscard]] Result<void> confine_helper(Confinement how);
 
 /// Whether this build confines anything.
 [[nodiscard]] bool confines() noexcept;

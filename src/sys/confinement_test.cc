@@ -61,9 +61,13 @@ TEST_F(ConfinementTest, LeavesTheWayIntoNamespacesOnlyIfAsked) {
   EXPECT_TRUE(in_child([] {
     return confine_process(Confinement::kNamespaces) && enters_namespaces() && !runs_programs();
   }));
+}
+
+TEST_F(ConfinementTest, OfTheHelperLeavesReadingAndEntering) {
   EXPECT_TRUE(in_child([] {
-    return confine_worker(Confinement::kNamespaces) && enters_namespaces() && opens_files() &&
-           !writes_files();
+    return confine_helper(Confinement::kStrict) && enters_namespaces() && opens_files() &&
+           !writes_files() && !runs_programs() && opens(AF_INET, SOCK_DGRAM) &&
+           !opens(AF_NETLINK, SOCK_RAW);
   }));
 }
 

@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "sys/descriptor.h"
+#include "sys/helper.h"
 
 namespace nxgate::sys {
 namespace {
@@ -57,6 +58,12 @@ class WayBack {
 
 NetnsRef NetnsRef::of_pid(pid_t pid) { return NetnsRef(fmt::format("{}{}", kPidPrefix, pid)); }
 
+NetnsRef NetnsRef::of_descriptor(std::string text, Descriptor held) {
+  NetnsRef pinned(std::move(text));
+  pinned.held_ = std::make_shared<const Descriptor>(std::move(held));
+  return pinned;
+}
+
 std::string NetnsRef::path() const {
   if (held_) return fmt::format("/proc/self/fd/{}", held_->get());
   if (text_.starts_with(kPidPrefix)) {
@@ -69,12 +76,13 @@ std::string NetnsRef::path() const {
 Result<NetnsRef> NetnsRef::pin() const {
   Result<Descriptor> opened = open();
   if (!opened) return std::unexpected(opened.error());
-  NetnsRef pinned(text_);
-  pinned.held_ = std::make_shared<const Descriptor>(*std::move(opened));
-  return pinned;
+  return of_descriptor(text_, *std::move(opened));
 }
 
 std::optional<std::uint64_t> NetnsRef::identity() const {
+  if (const Helper* const helper = Helper::employed(); helper != nullptr && !own() && !held_) {
+    return helper->identity(*this);
+  }
   const std::string file = own() ? "/proc/thread-self/ns/net" : path();
   struct statfs filesystem{};
   struct stat status{};
@@ -87,7 +95,7 @@ std::optional<std::uint64_t> NetnsRef::identity() const {
 
 Result<Descriptor> NetnsRef::open() const {
   const std::string file = own() ? "/proc/thread-self/ns/net" : path();
-  Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (opened && is_namespace(opened.get())) return opened;
   if (opened || errno == EINVAL) {
     return fail(fmt::format("{} is no network namespace (any more)", file));

@@ -25,6 +25,9 @@ class NetnsRef {
   /// That of a process, `pid:N`.
   [[nodiscard]] static NetnsRef of_pid(pid_t pid);
 
+  /// That of an open nsfs file, pinned.
+  [[nodiscard]] static NetnsRef of_descriptor(std::string text, Descriptor held);
+
   [[nodiscard]] bool own() const noexcept { return text_.empty(); }
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   /// The file behind it: `/run/netns/NAME`, `/proc/N/ns/net`, or our descriptor if it is pinned.
@@ -44,6 +47,9 @@ class NetnsRef {
 
   /// Opens it. The error names it and says what to do (no such namespace, no permission).
   [[nodiscard]] Result<Descriptor> open() const;
+
+  /// What pins it; null if nothing does.
+  [[nodiscard]] const Descriptor* held() const noexcept { return held_.get(); }
 
   bool operator==(const NetnsRef&) const = default;
 

@@ -18,6 +18,9 @@ struct KeptCapabilities {
   bool bind_interfaces = false;   ///< CAP_NET_RAW, for SO_BINDTODEVICE
   bool change_rules = false;      ///< CAP_NET_ADMIN, for nf_tables and routes
   bool reach_engine = false;      ///< CAP_DAC_OVERRIDE, for the engine's socket and directories
+
+  [[nodiscard]] bool any() const noexcept { return *this != KeptCapabilities(); }
+  bool operator==(const KeptCapabilities&) const = default;
 };
 
 /// Who a user is.

@@ -21,6 +21,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "sys/descriptor.h"
+#include "sys/helper.h"
 #include "sys/netns.h"
 
 namespace nxgate::sys {
@@ -209,6 +210,9 @@ std::string ListenAddress::to_string() const {
 }
 
 Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at, Sharing sharing) {
+  if (const Helper* const helper = Helper::employed()) {
+    return helper->open_listener(kind, at, sharing);
+  }
   const bool shared = sharing == Sharing::kWorkers;
   Descriptor socket;
   int error = 0;
@@ -255,6 +259,9 @@ Result<void> probe_free(SocketKind kind, const ListenAddress& at) {
 std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
                                                                 const Endpoint& server,
                                                                 const NetnsRef& netns) {
+  if (const Helper* const helper = Helper::employed(); helper != nullptr && !netns.own()) {
+    return helper->open_upstream_socket(kind, server, netns);
+  }
   std::expected<Descriptor, std::error_code> socket;
   const Result<void> entered = in_netns(netns, [&] { socket = connected_socket(kind, server); });
   if (!entered) return std::unexpected(make_error_code(std::errc::network_unreachable));
@@ -283,6 +290,9 @@ std::uint32_t dropped_messages(int socket) noexcept {
 }
 
 unsigned interface_index(const std::string& name, const NetnsRef& netns) {
+  if (const Helper* const helper = Helper::employed(); helper != nullptr && !netns.own()) {
+    return helper->interface_index(name, netns);
+  }
   unsigned index = 0;
   const Result<void> entered = in_netns(netns, [&] { index = ::if_nametoindex(name.c_str()); });
   return entered ? index : 0;

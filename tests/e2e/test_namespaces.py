@@ -77,13 +77,14 @@ records = ["x.test A 192.0.2.2"]
     ("lo:PORT@{name}", SYS_ADMIN | NET_RAW),
     ("127.0.0.1:PORT@pid:{pid}", SYS_ADMIN | SYS_PTRACE)],
     ids=["name", "low-port", "interface", "process"])
-def test_of_root_is_kept_what_the_namespace_needs_and_no_more(nxgate, namespace, place, kept):
+def test_of_root_the_helper_keeps_what_the_namespace_needs_and_no_more(nxgate, namespace, place, kept):
     server = nxgate(listen=[place.format(name=namespace("web").name, pid=os.getpid())])
-    status = open(f"/proc/{server.pid}/status").read()
-    assert re.search(r"Uid:(\s+65534){4}\n", status) and re.search(r"NoNewPrivs:\s+1\n", status)
-    for kind, expected in (("Prm", kept), ("Eff", kept), ("Inh", 0), ("Bnd", 0), ("Amb", 0)):
-        found = int(re.search(rf"Cap{kind}:\s+(\w+)", status)[1], 16)
-        assert found == expected, f"Cap{kind} is {found:x}"
+    for pid, rights in ((server.pid, 0), (server.helper, kept)):
+        status = open(f"/proc/{pid}/status").read()
+        assert re.search(r"Uid:(\s+65534){4}\n", status) and re.search(r"NoNewPrivs:\s+1\n", status)
+        for kind, expected in (("Prm", rights), ("Eff", rights), ("Inh", 0), ("Bnd", 0), ("Amb", 0)):
+            found = int(re.search(rf"Cap{kind}:\s+(\w+)", status)[1], 16)
+            assert found == expected, f"Cap{kind} is {found:x}"
 
 
 def test_listener_of_a_table_with_its_policy(nxgate, namespace, upstream):

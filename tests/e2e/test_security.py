@@ -1,5 +1,7 @@
 """What each thread of a server holds, and what is left to somebody who takes one over."""
+import os
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 from harness import intruder
 from harness.intruder import Intruder, attempts, threads
 from harness.nxgate import SANITIZED, addresses, rcode
+from harness.timing import wait_for
 from harness.upstream import answer
 
 pytestmark = [
@@ -16,6 +19,7 @@ pytestmark = [
 ]
 
 NOTHING = "0" * 16
+CAP_SYS_ADMIN = 21
 #: What the main thread goes on doing: reading its configuration, being asked for the state of things.
 MAIN_THREAD = {"open a file", "open it by the old call", "reach a unix socket", "change the firewall",
                "have code in fresh memory", "start a process", "start a thread"}
@@ -79,13 +83,52 @@ def test_an_intruder_in_the_main_thread_gets_nowhere_else(server):
     assert rcode(server.query("denied.test")) == "NXDOMAIN"
 
 
-def test_a_namespace_in_the_configuration_takes_reading_and_entering_and_no_more(nxgate, namespace):
-    there = namespace("there")
-    server = nxgate("--upstream", f"192.0.2.1@{there.name}", "--allow", "allowed.test")
-    with Intruder(server.pid, threads(server.pid)[1]) as taken:
+@pytest.fixture
+def entering(nxgate, namespace):
+    """A server that forwards into a namespace, and the process that opens its sockets in there."""
+    server = nxgate("--upstream", f"192.0.2.1@{namespace('there').name}", "--allow", "allowed.test")
+    return server, server.helper
+
+
+def test_the_right_to_enter_a_namespace_is_the_helpers_alone(entering):
+    server, helper = entering
+    held = status(helper, helper)
+    assert held["Name"] == "nxgate-helper"
+    assert held["CapPrm"] == held["CapEff"] == f"{1 << CAP_SYS_ADMIN:016x}"
+    assert held["CapBnd"] == held["CapAmb"] == NOTHING
+    assert held["Uid"].split() == ["65534"] * 4 and held["Groups"] == ""
+    assert held["NoNewPrivs"] == "1" and held["Seccomp"] == "2"
+    for tid in threads(server.pid):
+        assert status(server.pid, tid)["CapPrm"] == NOTHING
+    for tid in threads(server.pid)[1:]:
+        with Intruder(server.pid, tid) as taken:
+            assert set(attempts(taken).values()) == {"EPERM"}
+
+
+def test_the_helper_has_open_what_leads_to_the_server_and_no_more(entering):
+    _, helper = entering
+    opened = {fd.name: os.readlink(fd) for fd in Path(f"/proc/{helper}/fd").iterdir()}
+    assert opened.pop("2")
+    channel, = opened.values()
+    assert channel.startswith("socket:")
+
+
+def test_an_intruder_in_the_helper_enters_and_reads_and_no_more(entering):
+    _, helper = entering
+    with Intruder(helper, helper) as taken:
         done = attempts(taken)
     assert {each for each, result in done.items() if result != "EPERM"} == {"open a file",
                                                                             "enter a namespace"}
+
+
+def test_the_helper_ends_with_the_server(entering):
+    server, helper = entering
+    os.kill(server.pid, signal.SIGKILL)
+    wait_for(lambda: not Path(f"/proc/{helper}").exists())
+
+
+def test_a_server_that_needs_no_helper_has_none(server):
+    assert server.helper is None
 
 
 def test_what_somebody_else_was_given_is_given_up(nxgate):

@@ -163,6 +163,13 @@ class Nxgate:
     def tcp(self, address="127.0.0.1", timeout=10):
         return socket.create_connection((address, self.port), timeout=timeout)
 
+    @property
+    def helper(self):
+        """The pid of the process that keeps rights for it, or None."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        assert len(children) <= 1
+        return int(children[0]) if children else None
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 

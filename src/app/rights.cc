@@ -1,0 +1,55 @@
+#include "app/rights.h"
+
+#include <string>
+
+#include <netinet/in.h>
+
+#include "app/snapshot_builder.h"
+#include "config/settings.h"
+#include "sys/confinement.h"
+#include "sys/netns.h"
+#include "sys/privileges.h"
+
+namespace nxgate::app {
+namespace {
+
+/// What opening sockets again takes.
+sys::KeptCapabilities to_open_again(const config::Settings& settings) {
+  sys::KeptCapabilities needed;
+  const auto enter = [&needed](const std::string& netns) {
+    if (netns.empty()) return;
+    needed.enter_namespaces = true;
+    if (sys::NetnsRef(netns).of_process()) needed.find_by_process = true;
+  };
+  for (const config::UpstreamSettings& upstream : settings.upstreams) enter(upstream.netns);
+  for (const config::Listener& listener : settings.server.listen) {
+    enter(listener.netns);
+    if (listener.netns.empty() && listener.interface.empty()) continue;  // bound once and for all
+    if (listener.endpoint.port < IPPORT_RESERVED) needed.bind_low_ports = true;
+    if (!listener.interface.empty()) needed.bind_interfaces = true;
+  }
+  return needed;
+}
+
+}  // namespace
+
+Rights rights(const config::Settings& settings, bool attaches) {
+  Rights result;
+  result.helper = to_open_again(settings);
+  result.later = result.helper;
+  result.later.change_rules = attaches || !client_fences(settings).empty();
+  result.server.change_rules = result.later.change_rules;
+  if (attaches) {
+    result.server.enter_namespaces = result.server.find_by_process = true;
+    result.server.reach_engine = true;
+    result.server_calls = sys::Confinement::kNamespaces;
+    // It is asked for the sockets in their namespaces as well.
+    if (result.helper.any()) result.helper.enter_namespaces = result.helper.find_by_process = true;
+  }
+  if (!settings.server.seccomp) {
+    result.server_calls = result.worker_calls = sys::Confinement::kNone;
+  }
+  return result;
+}
+
+}  // namespace nxgate::app
