@@ -3,9 +3,10 @@
 SETUP := sh tests/setup.sh
 BUILD = cmake --preset $(1) >build/$(1).log && cmake --build --preset $(1) --target $(2)
 IPV6 := $(if $(wildcard /proc/net/if_inet6),--listen '[::1]:5353')
+VERSION = $(shell sed -n 's,.*nxgate VERSION \([0-9.]*\).*,\1,p' CMakeLists.txt)
 SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 
-.PHONY: run build static test test-engines bench microbench fuzz format lint install clean
+.PHONY: run build static image test test-engines bench microbench fuzz format lint install clean
 
 run:
 	@$(SETUP) build
@@ -26,6 +27,13 @@ static:
 	@$(SETUP) build
 	@mkdir -p build && $(call BUILD,release,nxgate_static)
 	@ls -l build/release/nxgate_static
+
+# A Docker image of that file: nxgate:VERSION and nxgate:latest with the engine that `docker` reaches, and
+# build/image/nxgate.tar for `docker load` elsewhere.
+image: static
+	@sh packaging/image/build.sh build/release/nxgate_static $(VERSION) build/image nxgate:$(VERSION)
+	@$(or $(DOCKER),docker) tag nxgate:$(VERSION) nxgate:latest
+	@ls -l build/image/nxgate.tar
 
 # Every test: see tests/run.sh. NXGATE_PRESETS="release" runs those of one build alone.
 test:

@@ -8,6 +8,9 @@ target_compile_options(nxgate_options INTERFACE
 target_compile_definitions(nxgate_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_VISIBILITY NXGATE_VERSION="${PROJECT_VERSION}")
 
+# Two builds of one commit are the same, wherever they are made.
+target_compile_options(nxgate_options INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+
 # Debian's valgrind reads no DWARF 5 of clang's.
 target_compile_options(nxgate_options INTERFACE $<$<CONFIG:RelWithDebInfo>:-gdwarf-4>)
 

@@ -10,7 +10,7 @@ build="clang-19 lld-19 libclang-rt-19-dev cmake ninja-build pkg-config git
     libfstrm-dev libprotobuf-c-dev protobuf-c-compiler libgtest-dev libgmock-dev"
 test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils iproute2 util-linux procps curl
     musl-tools gcc libc-bin dnsmasq-base clang-format-19
-    docker.io iptables busybox-static nftables valgrind zsh fish man-db tmux
+    docker.io docker-compose iptables busybox-static nftables valgrind zsh fish man-db tmux
     dnstap-ldns fstrm-bin protobuf-compiler"
 # Where Node came from elsewhere it brought one, which Debian's would conflict with.
 command -v npm >/dev/null || test="$test npm"

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Builds the image with an engine: build.sh BINARY VERSION DIRECTORY TAG, and writes DIRECTORY/nxgate.tar.
+# DOCKER is the command that reaches the engine.
+set -eu
+binary=$1 version=$2 directory=$3 tag=$4
+source=$(dirname "$0")
+context=$directory/context
+
+rm -rf "$context"
+mkdir -p "$context/root/usr/bin" "$context/root/etc/nxgate" \
+    "$context/owned/run/nxgate" "$context/owned/var/lib/nxgate"
+install -m 755 "$binary" "$context/root/usr/bin/nxgate"
+install -m 644 "$source/nxgate.toml" "$context/root/etc/nxgate/nxgate.toml"
+printf '%s\n' root:x:0:0:root:/: nobody:x:65534:65534:nobody:/: >"$context/root/etc/passwd"
+printf '%s\n' root:x:0: nogroup:x:65534: >"$context/root/etc/group"
+install -m 644 "$source/Dockerfile" "$context/Dockerfile"
+
+# shellcheck disable=SC2086  # DOCKER may have options
+${DOCKER:-docker} build --quiet --network none --build-arg "VERSION=$version" --tag "$tag" "$context"
+${DOCKER:-docker} save --output "$directory/nxgate.tar" "$tag"

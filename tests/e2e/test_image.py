@@ -1,0 +1,146 @@
+"""The image of `make image`, in a real engine: as a server, beside the engine, and by compose."""
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.engine import DOCKER, IMAGE, Container
+from harness.nxgate import BINARY, ROOT, SANITIZED
+from harness.timing import Stopwatch, wait_for
+from harness.upstream import answer
+
+pytestmark = pytest.mark.skipif(SANITIZED, reason="no sanitizer links statically")
+
+STATIC = Path(BINARY).parent / "nxgate_static"
+TAG = "nxgate:test"
+LARGEST = 13_000_000
+ALLOWED, ADDRESS = "allowed.test", "203.0.113.7"
+SUBNET = ["--subnet", "172.30.54.0/24"]
+SERVER = "172.30.54.53"
+
+
+@pytest.fixture(scope="module")
+def tar(engine_of_all, tmp_path_factory):
+    """Built as `make image` does it, by this engine."""
+    directory = tmp_path_factory.mktemp("image")
+    subprocess.run(["sh", ROOT / "packaging/image/build.sh", STATIC, "0.1.0", directory, TAG],
+                   env={**os.environ, "DOCKER": f"{DOCKER} -H unix://{engine_of_all.socket}"},
+                   check=True, stdout=subprocess.DEVNULL)
+    return directory / "nxgate.tar"
+
+
+@pytest.fixture
+def outside(engine, upstream):
+    """A server in the world outside of the engine, and how nxgate is told of it."""
+    address = answer(f"@ 60 A {ADDRESS}")
+    server = upstream({ALLOWED: address, "github.com": address}, namespace=engine.outside,
+                      address="10.99.0.1")
+    return f"10.99.0.1:{server.port}"
+
+
+def health(engine, name):
+    return engine.docker("inspect", "-f", "{{.State.Health.Status}}", name).strip()
+
+
+def assert_gated(container):
+    assert container.run("getent", "ahostsv4", ALLOWED).stdout.split()[0] == ADDRESS
+    denied, seconds = container.timed("dig", "+tries=1", "tired.com")
+    assert "status: NXDOMAIN" in denied.stdout and seconds < 2
+
+
+def test_it_is_small_and_says_what_it_is(engine, tar):
+    assert tar.stat().st_size < LARGEST
+    image = json.loads(engine.docker("image", "inspect", TAG))[0]
+    assert image["Size"] < LARGEST and image["Config"]["User"] == "65534:65534"
+    assert image["Config"]["Labels"]["org.opencontainers.image.version"] == "0.1.0"
+
+
+def test_without_any_option_it_denies_everything(engine, tar):
+    engine.network("served", *SUBNET)
+    engine.docker("run", "-d", "--name", "dns", "--network", "served", "--ip", SERVER,
+                  "--cap-drop", "ALL", "--read-only", "--tmpfs", "/run/nxgate:uid=65534", TAG)
+    web = engine.run("web", "--dns", SERVER, network="served")
+    wait_for(lambda: "ready:" in engine.docker("logs", "dns"))
+    assert "status: NXDOMAIN" in web.run("dig", "+tries=1", ALLOWED).stdout
+
+
+def test_it_is_a_server_for_the_containers_of_a_network(engine, tar, outside):
+    engine.network("served", *SUBNET)
+    engine.docker("run", "-d", "--name", "dns", "--network", "served", "--ip", SERVER, "--cap-drop",
+                  "ALL", "--health-interval", "1s", TAG, "serve", "--listen", "0.0.0.0:53", "--allow",
+                  ALLOWED, "--upstream", outside)
+    web = engine.run("web", "--dns", SERVER, network="served")
+    engine.run("db", network="served")
+    wait_for(lambda: health(engine, "dns") == "healthy")
+    assert_gated(web)
+    assert web.run("getent", "ahostsv4", "db").returncode == 0
+    with Stopwatch() as watch:
+        engine.docker("stop", "dns")
+    assert watch.seconds < 5
+    assert engine.docker("inspect", "-f", "{{.State.ExitCode}}", "dns").strip() == "0"
+
+
+#: What the watcher can't do without; docs/deploy.md has the same line.
+CAPABILITIES = ["SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_OVERRIDE", "SETUID", "SETGID", "SETPCAP"]
+
+
+def watcher(engine, outside, capabilities=CAPABILITIES, name="watcher"):
+    added = [word for each in capabilities for word in ("--cap-add", each)]
+    engine.docker("run", "-d", "--name", name, "--user", "0", "--pid", "host", "--network",
+                  "host", "--cap-drop", "ALL", *added, "--security-opt", "apparmor=unconfined", "-v",
+                  f"{engine.socket}:/var/run/docker.sock", TAG, "docker", "--all", "--allow", ALLOWED,
+                  "--upstream", outside)
+
+
+def test_beside_the_engine_it_serves_every_container(engine, tar, outside):
+    running = engine.run("running")
+    watcher(engine, outside)
+    wait_for(lambda: "ready:" in engine.docker("logs", "watcher"), what="the watcher")
+    wait_for(lambda: "status: NXDOMAIN" in running.run("dig", "+tries=1", "+time=1", "tired.com").stdout)
+    assert_gated(running)
+    engine.network("app_net")
+    later = engine.run("later", network="app_net")
+    wait_for(lambda: "later" in engine.docker("logs", "watcher"))
+    assert_gated(later)
+    engine.docker("stop", "watcher")
+    assert "nxgate" not in later.rules()
+
+
+def test_the_watcher_needs_each_of_its_capabilities(engine, tar, outside):
+    for missing in CAPABILITIES:
+        rest = [each for each in CAPABILITIES if each != missing]
+        watcher(engine, outside, rest, name=f"without-{missing}")
+    for missing in CAPABILITIES:
+        name = f"without-{missing}"
+        assert engine.docker("wait", name).strip() == "1", name
+        assert re.search("cannot become user|permission", engine.docker("logs", name)), name
+
+
+def test_the_compose_file_works(engine, tar, outside, directory):
+    example = ROOT / "examples/compose"
+    text = (example / "compose.yaml").read_text()
+    for as_written, here in (("image: nxgate", f"image: {TAG}"), ("debian:12", IMAGE),
+                             ("/var/run/docker.sock:", f"{engine.socket}:")):
+        assert as_written in text
+        text = text.replace(as_written, here)
+    (directory / "compose.yaml").write_text(text)
+    (directory / "nxgate.toml").write_text(
+        (example / "nxgate.toml").read_text()
+        + f'\n[upstreams.default]\nservers = ["{outside}"]\n')
+    compose = ["docker-compose", "-H", f"unix://{engine.socket}", "-p", "example", "-f",
+               directory / "compose.yaml"]
+    up = subprocess.run([*compose, "up", "-d"], capture_output=True, text=True, timeout=120, check=False)
+    assert up.returncode == 0, up.stderr
+    try:
+        wait_for(lambda: "ready:" in engine.docker("logs", "example_nxgate_1"), what="nxgate")
+        ci, offline = Container(engine, "example_ci_1"), Container(engine, "example_offline_1")
+        wait_for(lambda: "nxgate" in offline.rules() and "nxgate" in ci.rules())
+        assert ci.run("getent", "ahostsv4", "github.com").stdout.split()[0] == ADDRESS
+        for container, denied in ((ci, "deb.debian.org"), (ci, "tired.com"), (offline, "github.com")):
+            assert "status: NXDOMAIN" in container.run("dig", "+tries=1", denied).stdout
+        assert offline.run("getent", "ahostsv4", "ci").returncode == 0
+    finally:
+        subprocess.run([*compose, "down"], check=True, capture_output=True, timeout=120)
