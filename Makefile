@@ -4,9 +4,10 @@ SETUP := sh tests/setup.sh
 BUILD = cmake --preset $(1) >build/$(1).log && cmake --build --preset $(1) --target $(2)
 IPV6 := $(if $(wildcard /proc/net/if_inet6),--listen '[::1]:5353')
 VERSION = $(shell sed -n 's,.*nxgate VERSION \([0-9.]*\).*,\1,p' CMakeLists.txt)
+EPOCH = $(shell git log -1 --format=%ct)
 SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 
-.PHONY: run build static image test test-engines bench microbench fuzz format lint install clean
+.PHONY: run build static image deb test test-engines bench microbench fuzz format lint install clean
 
 run:
 	@$(SETUP) build
@@ -34,6 +35,12 @@ image: static
 	@sh packaging/image/build.sh build/release/nxgate_static $(VERSION) build/image nxgate:$(VERSION)
 	@$(or $(DOCKER),docker) tag nxgate:$(VERSION) nxgate:latest
 	@ls -l build/image/nxgate.tar
+
+# A Debian package of this build.
+deb: build
+	@sh tests/setup.sh package
+	@SOURCE_DATE_EPOCH=$(EPOCH) sh packaging/deb/build.sh build/release $(VERSION) build/deb
+	@ls -l build/deb/*.deb
 
 # Every test: see tests/run.sh. NXGATE_PRESETS="release" runs those of one build alone.
 test:

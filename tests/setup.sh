@@ -1,20 +1,22 @@
 #!/bin/sh
 # Installs the Debian packages that a set of tasks needs, if they are missing, and says so.
 #
-#   setup.sh build|test|lint|bench...
+#   setup.sh build|package|test|lint|bench...
 set -eu
 
 build="clang-19 lld-19 libclang-rt-19-dev cmake ninja-build pkg-config git
     libboost1.81-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev libpsl-dev
     libsodium-dev libcap-ng-dev libseccomp-dev libidn2-dev libunistring-dev libncurses-dev
     libfstrm-dev libprotobuf-c-dev protobuf-c-compiler libgtest-dev libgmock-dev"
+package="debhelper dpkg-dev"
 test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils iproute2 util-linux procps curl
     musl-tools gcc libc-bin dnsmasq-base clang-format-19
     docker.io docker-compose iptables busybox-static nftables valgrind zsh fish man-db tmux
-    dnstap-ldns fstrm-bin protobuf-compiler"
+    dnstap-ldns fstrm-bin protobuf-compiler
+    debootstrap lintian systemd $package"
 # Where Node came from elsewhere it brought one, which Debian's would conflict with.
 command -v npm >/dev/null || test="$test npm"
-engines="$test debootstrap"
+engines="$test"
 lint="clang-format-19 clang-tidy-19"
 bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd
     iproute2 nftables strace"
@@ -23,11 +25,12 @@ wanted=''
 for set in "$@"; do
     case $set in
     build) wanted="$wanted $build" ;;
+    package) wanted="$wanted $package" ;;
     test) wanted="$wanted $test" ;;
     lint) wanted="$wanted $lint" ;;
     bench) wanted="$wanted $bench" ;;
     engines) wanted="$wanted $engines" ;;
-    *) echo "setup.sh: no such set: $set (build, test, lint, bench, engines)" >&2; exit 2 ;;
+    *) echo "setup.sh: no such set: $set (build, package, test, lint, bench, engines)" >&2; exit 2 ;;
     esac
 done
 

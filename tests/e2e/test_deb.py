@@ -1,0 +1,132 @@
+"""The package of `make deb`: what is in it, and its life in a clean Debian."""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.nxgate import BINARY, ROOT, SANITIZED
+from harness.timing import wait_for
+
+pytestmark = [
+    pytest.mark.skipif(SANITIZED, reason="nobody packages a sanitizer's build"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can install a package"),
+]
+
+#: What systemd's own judgement of the service may be at most, in tenths.
+EXPOSURE = 30
+MIRROR = "http://deb.debian.org/debian"
+
+
+def package(directory, version):
+    subprocess.run(["sh", ROOT / "packaging/deb/build.sh", Path(BINARY).parent, version, directory],
+                   env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}, check=True, timeout=300)
+    found, = directory.glob(f"nxgate_{version}_*.deb")
+    return found
+
+
+@pytest.fixture(scope="module")
+def deb(tmp_path_factory):
+    return package(tmp_path_factory.mktemp("deb"), "0.1.0")
+
+
+@pytest.fixture(scope="module")
+def unpacked(deb):
+    subprocess.run(["dpkg-deb", "-x", deb, deb.parent / "unpacked"], check=True)
+    return deb.parent / "unpacked"
+
+
+def test_it_holds_what_is_wanted(unpacked):
+    files = {str(each.relative_to(unpacked)) for each in unpacked.rglob("*") if each.is_file()}
+    assert files == {
+        "etc/nxgate/nxgate.toml", "lib/systemd/system/nxgate.service", "lib/systemd/system/nxgate.socket",
+        "usr/bin/nxgate", "usr/share/bash-completion/completions/nxgate",
+        "usr/share/fish/vendor_completions.d/nxgate.fish", "usr/share/zsh/vendor-completions/_nxgate",
+        "usr/share/doc/nxgate/NEWS.md.gz", "usr/share/doc/nxgate/changelog.gz",
+        "usr/share/doc/nxgate/copyright", "usr/share/doc/nxgate/examples/nxgate.toml",
+        "usr/share/man/man1/nxgate.1.gz", "usr/share/man/man5/nxgate.toml.5.gz"}
+
+
+def test_lintian_finds_no_error(deb):
+    done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error", deb], capture_output=True,
+                          text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout
+
+
+def test_systemd_thinks_well_of_the_service(unpacked):
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}",
+                           unpacked / "lib/systemd/system/nxgate.service"], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"Overall exposure level for nxgate.service: [0-2]\.\d", done.stdout)
+
+
+@pytest.fixture(scope="module")
+def debian(tmp_path_factory):
+    """The root of a Debian in which nothing was installed yet."""
+    root = tmp_path_factory.mktemp("debian") / "root"
+    subprocess.run(["debootstrap", "--variant=minbase", "bookworm", root, MIRROR], check=True,
+                   stdout=subprocess.DEVNULL, timeout=600)
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+    yield root
+    shutil.rmtree(root)
+
+
+def inside(root, *command):
+    done = subprocess.run(["chroot", root, *command], capture_output=True, text=True, check=False,
+                          timeout=300, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
+                                            "DEBIAN_FRONTEND": "noninteractive"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def install(root, deb):
+    shutil.copy(deb, root / "tmp")
+    inside(root, "apt-get", "install", "-y", "--no-install-recommends", f"/tmp/{deb.name}")
+
+
+def service(root, namespace, user=64000):
+    """Starts what the unit starts, with the rights it gives, in a network namespace."""
+    unit = (root / "lib/systemd/system/nxgate.service").read_text()
+    start, = re.findall(r"^ExecStart=(.*)$", unit, re.M)
+    capability, = re.findall(r"^AmbientCapabilities=CAP_(\w+)$", unit, re.M)
+    (root / "run/nxgate").mkdir(exist_ok=True)
+    os.chown(root / "run/nxgate", user, user)
+    return namespace.popen("chroot", root, "setpriv", f"--reuid={user}", f"--regid={user}",
+                           "--clear-groups", f"--inh-caps=+{capability.lower()}",
+                           f"--ambient-caps=+{capability.lower()}", *start.split())
+
+
+def dig(namespace, name):
+    return namespace.run("dig", "+tries=1", "+time=1", "@127.0.0.1", name).stdout
+
+
+def test_its_life_in_a_clean_debian(debian, deb, namespace, tmp_path):
+    host, configuration = namespace("host"), debian / "etc/nxgate/nxgate.toml"
+    install(debian, deb)
+    assert inside(debian, "nxgate", "--version").strip() == "nxgate 0.1.0"
+    assert "ok" in inside(debian, "nxgate", "check", "/etc/nxgate/nxgate.toml")
+
+    server = service(debian, host)
+    wait_for(lambda: "status: NXDOMAIN" in dig(host, "tired.com"), what="an answer")
+    server.terminate()
+    assert server.wait(10) == 0
+
+    configuration.write_text(configuration.read_text().replace(
+        "allow = []", 'allow = ["db.test"]\nrecords = ["db.test A 192.0.2.1"]'))
+    install(debian, package(tmp_path, "0.1.1"))
+    assert "db.test" in configuration.read_text(), "an upgrade keeps the configuration"
+    server = service(debian, host)
+    wait_for(lambda: "192.0.2.1" in dig(host, "db.test"), what="an answer")
+    server.terminate()
+    assert server.wait(10) == 0
+
+    (debian / "var/lib/private/nxgate").mkdir(parents=True)
+    inside(debian, "apt-get", "remove", "-y", "nxgate")
+    assert configuration.exists() and not (debian / "usr/bin/nxgate").exists()
+    inside(debian, "apt-get", "purge", "-y", "nxgate")
+    left = [path for path in debian.rglob("*nxgate*")
+            if not path.is_relative_to(debian / "tmp") and not path.is_relative_to(debian / "var/log")]
+    assert left == [debian / "run/nxgate"]
