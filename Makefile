@@ -7,7 +7,7 @@ VERSION = $(shell sed -n 's,.*nxgate VERSION \([0-9.]*\).*,\1,p' CMakeLists.txt)
 EPOCH = $(shell git log -1 --format=%ct)
 SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 
-.PHONY: run build static image deb test test-engines bench microbench fuzz format lint install clean
+.PHONY: run build static image deb release reproducible test test-engines bench microbench fuzz format lint install clean
 
 run:
 	@$(SETUP) build
@@ -41,6 +41,26 @@ deb: build
 	@sh tests/setup.sh package
 	@SOURCE_DATE_EPOCH=$(EPOCH) sh packaging/deb/build.sh build/release $(VERSION) build/deb
 	@ls -l build/deb/*.deb
+
+# All that is published of a version, in build/nxgate-VERSION: the static program with what belongs to it,
+# the package, the image, an SBOM (SPDX), and checksums. `make image` needs an engine.
+release: static image deb
+	@SOURCE_DATE_EPOCH=$(EPOCH) sh packaging/release.sh build/release $(VERSION) build/nxgate-$(VERSION) \
+	    build/deb/*.deb build/image/nxgate.tar
+	@ls -l build/nxgate-$(VERSION)
+
+# Builds the static program twice, from clones of this commit in two places and without a cache, and compares.
+reproducible:
+	@$(SETUP) build
+	@rm -rf build/twice && mkdir -p build/twice
+	@for place in one other/place; do \
+	    git clone -q . build/twice/$$place && cd build/twice/$$place && \
+	    cmake --preset release >/dev/null && \
+	    CCACHE_DISABLE=1 cmake --build --preset release --target nxgate_static >/dev/null && \
+	    cd $(CURDIR) || exit 1; \
+	done
+	@cd build/twice && sha256sum one/build/release/nxgate_static other/place/build/release/nxgate_static && \
+	    cmp one/build/release/nxgate_static other/place/build/release/nxgate_static && echo "the same"
 
 # Every test: see tests/run.sh. NXGATE_PRESETS="release" runs those of one build alone.
 test:

@@ -38,6 +38,11 @@ def test_it_is_one_small_file_that_needs_no_other():
     assert kinds and NEEDS_INTERPRETER not in kinds
 
 
+def test_nothing_in_it_tells_where_it_was_built():
+    """So that a build elsewhere gives the same; `make reproducible` makes two and compares."""
+    assert str(STATIC.resolve().parents[2]).encode() not in STATIC.read_bytes()
+
+
 def test_it_serves_from_an_empty_root(root):
     server = Nxgate("--user", "65534", "--allow", "a.test", "--record", "a.test A 192.0.2.1",
                     "--control", "/nxgate.sock", program=["chroot", root, "/nxgate"])
