@@ -144,3 +144,25 @@ def test_the_compose_file_works(engine, tar, outside, directory):
         assert offline.run("getent", "ahostsv4", "ci").returncode == 0
     finally:
         subprocess.run([*compose, "down"], check=True, capture_output=True, timeout=120)
+
+
+def test_it_is_a_sidecar_in_the_network_of_another(engine, tar, outside):
+    """As in deploy/kubernetes/sidecar.yaml: two containers with one network, and 127.0.0.1 in resolv.conf."""
+    work = engine.run("work", "--dns", "127.0.0.1", "--sysctl", "net.ipv4.ip_unprivileged_port_start=0")
+    engine.docker("run", "-d", "--name", "sidecar", "--network", "container:work", "--cap-drop", "ALL",
+                  "--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/run/nxgate:uid=65534",
+                  TAG, "serve", "--listen", "127.0.0.1:53", "--allow", ALLOWED, "--upstream", outside)
+    wait_for(lambda: "ready:" in engine.docker("logs", "sidecar"))
+    assert_gated(work)
+
+
+def test_it_is_a_resolver_of_the_host(engine, tar, outside):
+    """As in deploy/kubernetes/node-local.yaml and deploy/swarm/stack.yaml."""
+    engine.network("served", "--subnet", "172.30.54.0/24", "--gateway", "172.30.54.1")
+    capabilities = ("NET_BIND_SERVICE", "SETUID", "SETGID", "SETPCAP")
+    engine.docker("run", "-d", "--name", "node", "--network", "host", "--user", "0", "--cap-drop", "ALL",
+                  *(word for each in capabilities for word in ("--cap-add", each)), "--read-only",
+                  "--tmpfs", "/run/nxgate", TAG, "serve", "--listen", "172.30.54.1:53", "--freebind",
+                  "--allow", ALLOWED, "--upstream", outside)
+    wait_for(lambda: "ready:" in engine.docker("logs", "node"))
+    assert_gated(engine.run("web", "--dns", "172.30.54.1", network="served"))
