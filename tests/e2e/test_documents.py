@@ -1,0 +1,90 @@
+"""The recipes and the like: each configuration is good, and does what its text says of names."""
+import re
+import subprocess
+
+import pytest
+from harness.nxgate import BINARY, ROOT, SANITIZED, addresses, make_query, rcode
+from harness.upstream import answer
+
+pytestmark = pytest.mark.skipif(SANITIZED, reason="it is about documents")
+
+
+def configurations(document):
+    """[(the heading before it, the text)]."""
+    text = (ROOT / "docs" / document).read_text()
+    sections = re.findall(r"^## (.*?)$(.*?)(?=^## |\Z)", text, re.M | re.S)
+    return [(heading, found) for heading, body in sections
+            for found in re.findall(r"^```toml\n(.*?)^```$", body, re.M | re.S)]
+
+
+RECIPES = dict(configurations("recipes.md"))
+
+
+@pytest.mark.parametrize("document, heading, text", [
+    (document, *each) for document in ("recipes.md", "getting-started.md", "migration.md")
+    for each in configurations(document)])
+def test_each_configuration_is_good(directory, document, heading, text):
+    (directory / "web.list").write_text("a.test\n")
+    (directory / "nxgate.toml").write_text(text)
+    done = subprocess.run([BINARY, "check", directory / "nxgate.toml"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, f"{document}, {heading}: {done.stderr}"
+
+
+def here(recipe, *replacements):
+    """A recipe, listening at the test's port, with what it names replaced by what the test has."""
+    text = re.sub(r"^listen = .*$", 'listen = ["127.0.0.1:PORT"]', RECIPES[recipe], flags=re.M)
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def test_the_offline_test_environment(nxgate):
+    server = nxgate(config=here("Offline test environment"))
+    assert addresses(server.query("api.test")) == ["10.0.0.5"]
+    assert addresses(server.query("a.b.cdn.test")) == ["10.0.0.6"]
+    assert "5432 db.test." in server.query("_postgres._tcp.test", "SRV").to_text()
+    assert rcode(server.query("www.example.com")) == "NXDOMAIN"
+
+
+def test_the_home_lab(nxgate, upstream):
+    up = upstream({"*": answer("@ 60 A 192.0.2.1")})
+    server = nxgate(config=here("Home lab", ('"9.9.9.9", "149.112.112.112"', f'"{up.endpoint}"'),
+                                ("192.168.1.64/26", "127.0.0.2/32")))
+    assert addresses(server.query("www.example.com")) == ["192.0.2.1"]
+    assert rcode(server.query("stats.doubleclick.net")) == "NXDOMAIN"
+    assert addresses(server.query("nas.lan")) == ["192.168.1.10"]
+    assert "nas.lan." in server.query("10.1.168.192.in-addr.arpa", "PTR").to_text()
+    child = "127.0.0.2"
+    assert addresses(server.ask(make_query("en.wikipedia.org"), source=child)) == ["192.0.2.1"]
+    assert rcode(server.ask(make_query("www.example.com"), source=child)) == "NXDOMAIN"
+
+
+def test_names_of_one_network_in_another(nxgate, namespace, upstream):
+    web = namespace("web")
+    up = upstream({"db.test": answer("@ 60 A 172.18.0.2")}, namespace=web)
+    server = nxgate(config=here("Names of one network in another", ("/run/netns/web", str(web.path)),
+                                ("127.0.0.11", f"127.0.0.1:{up.port}")))
+    assert addresses(server.query("db.test")) == ["172.18.0.2"]
+    assert rcode(server.query("www.example.com")) == "NXDOMAIN"
+
+
+def test_a_list_is_learnt_as_getting_started_says(nxgate, namespace, upstream, directory):
+    job = namespace("job")
+    job.resolv_conf("nameserver 127.0.0.11\n")
+    up = upstream({"*": answer("@ 60 A 192.0.2.1")})
+    server = nxgate("--netns", job.name, "--upstream", up.endpoint, command="attach", listen=[])
+    assert "everything resolves" in server.operate("learn", "start").stdout
+    assert "status: NOERROR" in job.run("dig", "www.example.com").stdout
+    (directory / "web.list").write_text(server.operate("learn", "propose").stdout)
+    server.operate("learn", "stop")
+    assert "status: NXDOMAIN" in job.run("dig", "www.example.com").stdout
+    server.stop()
+
+    (_, text), *_ = configurations("getting-started.md")
+    config = directory / "nxgate.toml"
+    config.write_text(text + f'[upstreams.default]\nservers = ["{up.endpoint}"]\n')
+    nxgate("--netns", job.name, "--config", config, command="attach", listen=[])
+    assert "status: NOERROR" in job.run("dig", "www.example.com").stdout
+    assert "status: NXDOMAIN" in job.run("dig", "other.example.com").stdout
