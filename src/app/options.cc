@@ -12,6 +12,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "app/command_tree.h"
 #include "app/help.h"
@@ -337,7 +338,7 @@ struct CommandLine {
   Options options;
   std::map<const CLI::App*, Command> commands;
   CLI::App* help = nullptr;
-  std::string topic;
+  std::vector<std::string> topic;  ///< the words of a subcommand: `learn`, `start`
 
   CommandLine() {
     app.formatter(help_formatter());
@@ -367,11 +368,15 @@ std::variant<Options, Farewell> parse_command_line(int argc, const char* const* 
       line.options.command = line.commands.at(chosen);
       return checked(std::move(line.options));
     }
-    return Farewell{kSuccess, line.topic.empty()
-                                  ? app.help()
-                                  : app.get_subcommand(line.topic)->help(app.get_name())};
+    const CLI::App* told = &app;
+    std::string before;
+    for (const std::string& word : line.topic) {
+      before += (before.empty() ? "" : " ") + told->get_name();
+      told = told->get_subcommand(word);
+    }
+    return Farewell{kSuccess, told->help(before)};
   } catch (const CLI::OptionNotFound&) {
-    return Farewell{kUsage, fmt::format("no such subcommand: {}\n", line.topic)};
+    return Farewell{kUsage, fmt::format("no such subcommand: {}\n", fmt::join(line.topic, " "))};
   } catch (const CLI::ParseError& error) {
     std::ostringstream text;
     const bool ok = app.exit(error, text, text) == 0;

@@ -18,6 +18,7 @@ namespace nxgate::app {
 namespace {
 
 using testing::ElementsAre;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
@@ -168,6 +169,9 @@ TEST(CommandLine, HelpAndVersionAreNoMistakes) {
   EXPECT_THAT(farewell_of({"--help"}).text, HasSubstr("Exit status:"));
   EXPECT_THAT(farewell_of({"help", "serve"}).text, HasSubstr("--allow"));
   EXPECT_EQ(farewell_of({"help", "serve"}).status, kSuccess);
+  EXPECT_THAT(farewell_of({"help", "learn", "start"}).text,
+              AllOf(HasSubstr("nxgate learn start [OPTIONS]"), HasSubstr("--policy")));
+  EXPECT_EQ(farewell_of({"help", "learn", "sart"}).status, kUsage);
 }
 
 TEST(CommandLine, VerbosityIsCounted) {
