@@ -13,7 +13,7 @@ test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils
     musl-tools gcc libc-bin dnsmasq-base clang-format-19
     docker.io docker-compose iptables busybox-static nftables valgrind zsh fish man-db tmux
     dnstap-ldns fstrm-bin protobuf-compiler
-    debootstrap lintian systemd python3-kubernetes python3-yaml $package"
+    debootstrap lintian systemd systemd-container python3-kubernetes python3-yaml $package"
 # Where Node came from elsewhere it brought one, which Debian's would conflict with.
 command -v npm >/dev/null || test="$test npm"
 engines="$test"

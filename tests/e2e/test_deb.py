@@ -65,13 +65,13 @@ def test_systemd_thinks_well_of_the_service(unpacked):
 
 @pytest.fixture(scope="module")
 def debian(tmp_path_factory):
-    """The root of a Debian in which nothing was installed yet."""
+    """The root of a Debian with systemd, in which nothing else was installed yet."""
     root = tmp_path_factory.mktemp("debian") / "root"
-    subprocess.run(["debootstrap", "--variant=minbase", "bookworm", root, MIRROR], check=True,
-                   stdout=subprocess.DEVNULL, timeout=600)
+    subprocess.run(["debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,bind9-dnsutils",
+                    "bookworm", root, MIRROR], check=True, stdout=subprocess.DEVNULL, timeout=600)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     yield root
-    shutil.rmtree(root)
+    subprocess.run(["rm", "-rf", root], check=True)
 
 
 def inside(root, *command):
@@ -97,6 +97,55 @@ def service(root, namespace, user=64000):
     return namespace.popen("chroot", root, "setpriv", f"--reuid={user}", f"--regid={user}",
                            "--clear-groups", f"--inh-caps=+{capability.lower()}",
                            f"--ambient-caps=+{capability.lower()}", *start.split())
+
+
+#: Run by systemd at its start: each line of what it prints is the name of a step and what came of it.
+STEPS = """#!/bin/sh
+exec >/steps.log
+ip link set lo up
+ask() { dig +tries=1 +time=2 +short @127.0.0.1 db.test; }
+serve() { printf '[policies.default]\\nrecords = ["db.test A %s"]\\n' $1 >/etc/nxgate/nxgate.toml; }
+of_main() { grep $1 /proc/$(systemctl show -p MainPID --value nxgate)/status | tr -s '\\t ' ' '; }
+echo installed: $(systemctl is-enabled nxgate) $(systemctl is-active nxgate)
+serve 192.0.2.1
+systemctl enable --now nxgate 2>/dev/null && echo started: $(ask)
+echo capabilities: $(of_main CapEff) $(of_main NoNewPrivs)
+serve 192.0.2.2
+systemctl reload nxgate && echo reloaded: $(ask)
+echo 'x = 1' >/etc/nxgate/nxgate.toml
+systemctl reload nxgate 2>/dev/null || echo refused: $(ask)
+serve 192.0.2.3
+systemctl restart nxgate && echo restarted: $(ask)
+systemctl stop nxgate && echo stopped: $(systemctl show -p Result --value nxgate)
+sed -i 's/CAP_NET_BIND_SERVICE//' /lib/systemd/system/nxgate.service && systemctl daemon-reload
+systemctl start nxgate.socket && systemctl start nxgate && echo activated: $(ask) $(of_main CapBnd)
+systemctl poweroff
+"""
+STEPS_UNIT = """[Unit]
+After=basic.target
+[Service]
+Type=oneshot
+ExecStart=/steps.sh
+"""
+
+
+def boot(root):
+    """Boots the root as a container of systemd's, and gives what STEPS print."""
+    (root / "steps.sh").write_text(STEPS)
+    (root / "steps.sh").chmod(0o755)
+    units = root / "etc/systemd/system"
+    (units / "steps.service").write_text(STEPS_UNIT)
+    (units / "multi-user.target.wants").mkdir(exist_ok=True)
+    (units / "multi-user.target.wants/steps.service").symlink_to("../steps.service")
+    hybrid = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "0"} if Path("/sys/fs/cgroup/systemd").exists() else {}
+    console = subprocess.run(
+        ["timeout", "90", "systemd-nspawn", "--register=no", "--keep-unit", "--private-network", "-D", root,
+         "--boot"], env={**os.environ, **hybrid}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        check=False).stdout
+    log = root / "steps.log"
+    if not log.exists():
+        pytest.skip("systemd doesn't boot in a container here: " + console[-300:])
+    return dict(line.split(": ", 1) for line in log.read_text().splitlines())
 
 
 def dig(namespace, name):
@@ -130,3 +179,13 @@ def test_its_life_in_a_clean_debian(debian, deb, namespace, tmp_path):
     left = [path for path in debian.rglob("*nxgate*")
             if not path.is_relative_to(debian / "tmp") and not path.is_relative_to(debian / "var/log")]
     assert left == [debian / "run/nxgate"]
+
+
+def test_the_service_under_systemd(debian, deb):
+    install(debian, deb)
+    steps = boot(debian)
+    assert steps == {
+        "installed": "disabled inactive", "started": "192.0.2.1",
+        "capabilities": "CapEff: 0000000000000000 NoNewPrivs: 1", "reloaded": "192.0.2.2",
+        "refused": "192.0.2.2", "restarted": "192.0.2.3", "stopped": "success",
+        "activated": "192.0.2.3 CapBnd: 0000000000000000"}
