@@ -194,5 +194,14 @@ TEST_F(ReloaderTest, OnlyWhatTheSettingsNeedIsKeptOfRoot) {
   EXPECT_EQ(needed(kFirst), "enter ");
 }
 
+TEST_F(ReloaderTest, WhoAttachesMayNameAProcessLaterIfItMayNameANamespace) {
+  const auto later = [this](const std::string& text) {
+    files_.files["/n.toml"] = text;
+    return rights(load_settings(options_, files_).settings, true).later;
+  };
+  EXPECT_FALSE(later("[server]\nlisten = [\"127.0.0.1:53\"]\n").find_by_process);
+  EXPECT_TRUE(later(kFirst).find_by_process);
+}
+
 }  // namespace
 }  // namespace nxgate::app

@@ -36,9 +36,7 @@ sys::KeptCapabilities to_open_again(const config::Settings& settings) {
 Rights rights(const config::Settings& settings, bool attaches) {
   Rights result;
   result.helper = to_open_again(settings);
-  result.later = result.helper;
-  result.later.change_rules = attaches || !client_fences(settings).empty();
-  result.server.change_rules = result.later.change_rules;
+  result.server.change_rules = attaches || !client_fences(settings).empty();
   if (attaches) {
     result.server.enter_namespaces = result.server.find_by_process = true;
     result.server.reach_engine = true;
@@ -46,6 +44,8 @@ Rights rights(const config::Settings& settings, bool attaches) {
     // It is asked for the sockets in their namespaces as well.
     if (result.helper.any()) result.helper.enter_namespaces = result.helper.find_by_process = true;
   }
+  result.later = result.helper;
+  result.later.change_rules = result.server.change_rules;
   if (!settings.server.seccomp) {
     result.server_calls = result.worker_calls = sys::Confinement::kNone;
   }

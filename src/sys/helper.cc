@@ -147,24 +147,19 @@ Result<void> Helper::employ(const std::string& user, const KeptCapabilities& kee
 const Helper* Helper::employed() noexcept { return in_charge; }
 
 Helper::Answer Helper::ask(Request request, const NetnsRef& netns) const {
-  Answer answer;
-  request.netns = NamespaceName(netns.text());
+  constexpr std::string_view kTooLong = "no network namespace has such a long name";
+  constexpr std::string_view kGone = "the helper process is gone; restart nxgate";
   if (!NamespaceName::fits(netns.text())) {
-    answer.reply.error = ENAMETOOLONG;
-    return answer;
+    return {.reply = {.error = ENAMETOOLONG, .message = Message(kTooLong)}};
   }
+  request.netns = NamespaceName(netns.text());
   const std::scoped_lock lock(turn_);
+  Descriptor socket;
   const auto reply =
-      channel_.send(request, netns.held()) ? channel_.receive<Reply>(&answer.socket) : std::nullopt;
-  if (reply) {
-    answer.reply = *reply;
-  } else {
-    constexpr std::string_view kGone = "the helper process is gone; restart nxgate";
-    log::repeated("helper", std::string(kGone));
-    answer.reply.error = EPIPE;
-    answer.reply.message = Message(kGone);
-  }
-  return answer;
+      channel_.send(request, netns.held()) ? channel_.receive<Reply>(&socket) : std::nullopt;
+  if (reply) return {*reply, std::move(socket)};
+  log::repeated("helper", std::string(kGone));
+  return {.reply = {.error = EPIPE, .message = Message(kGone)}};
 }
 
 Result<Descriptor> Helper::open_listener(SocketKind kind, const ListenAddress& at,

@@ -32,8 +32,9 @@ class HelperTest : public testing::Test {
     helper_ = *std::move(started);
   }
 
-  /// Namespaces are told apart by what a process that was there before has.
+  /// Our own namespace by a name, for the helper isn't asked for what has none.
   const NetnsRef own_{"pid:" + std::to_string(::getpid())};
+  const Endpoint any_port_{*IpAddress::parse("127.0.0.1"), 0};
   std::unique_ptr<Helper> helper_;
 };
 
@@ -48,8 +49,7 @@ TEST_F(HelperTest, IsAskedOnceItIsEmployed) {
 TEST_F(HelperTest, OpensListenersThatWorkHere) {
   ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
   for (const SocketKind kind : {SocketKind::kUdp, SocketKind::kTcp}) {
-    auto socket = open_listener(
-        kind, {Endpoint{*IpAddress::parse("127.0.0.1"), 0}, "", own_, false}, Sharing::kNobody);
+    auto socket = open_listener(kind, {any_port_, "", own_, false}, Sharing::kNobody);
     ASSERT_TRUE(socket) << socket.error().message;
     EXPECT_EQ(local_endpoint(*socket).address, *IpAddress::parse("127.0.0.1"));
     EXPECT_NE(local_port(*socket), 0);
@@ -87,8 +87,7 @@ TEST_F(HelperTest, ReachesAPinnedNamespace) {
 }
 
 TEST_F(HelperTest, SaysWhatIsWrongAsWeWould) {
-  const ListenAddress missing{Endpoint{*IpAddress::parse("127.0.0.1"), 0}, "", NetnsRef("missing"),
-                              false};
+  const ListenAddress missing{any_port_, "", NetnsRef("missing"), false};
   const auto here = open_listener(SocketKind::kUdp, missing, Sharing::kNobody);
   ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
   const auto there = open_listener(SocketKind::kUdp, missing, Sharing::kNobody);
@@ -102,10 +101,13 @@ TEST_F(HelperTest, TextsThatAreTooLongAreRefused) {
   ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
   const NetnsRef longer("/" + std::string(2000, 'a'));
   EXPECT_EQ(longer.identity(), std::nullopt);
+  const auto refused =
+      open_listener(SocketKind::kUdp, {any_port_, "", longer, false}, Sharing::kNobody);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.contains("long name")) << refused.error().message;
   EXPECT_EQ(interface_index(std::string(100, 'a'), own_), 0U);
-  const Endpoint any = Endpoint{*IpAddress::parse("127.0.0.1"), 0};
-  EXPECT_FALSE(
-      open_listener(SocketKind::kUdp, {any, std::string(100, 'a'), own_, false}, Sharing::kNobody));
+  EXPECT_FALSE(open_listener(SocketKind::kUdp, {any_port_, std::string(100, 'a'), own_, false},
+                             Sharing::kNobody));
 }
 
 TEST_F(HelperTest, CannotBecomeAUserThatIsntThere) {
@@ -117,7 +119,7 @@ TEST_F(HelperTest, CannotBecomeAUserThatIsntThere) {
 TEST_F(HelperTest, ItsEndIsNoEndOfOurs) {
   ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
   ASSERT_EQ(::kill(helper_->pid(), SIGKILL), 0);
-  const ListenAddress at{Endpoint{*IpAddress::parse("127.0.0.1"), 0}, "", own_, false};
+  const ListenAddress at{any_port_, "", own_, false};
   const auto socket = open_listener(SocketKind::kUdp, at, Sharing::kNobody);
   ASSERT_FALSE(socket);
   EXPECT_TRUE(socket.error().message.contains("restart")) << socket.error().message;
