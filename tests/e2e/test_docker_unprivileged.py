@@ -41,8 +41,8 @@ def test_as_a_container_of_its_own(engine):
     with image.build_with(BINARY) as tar:
         engine.docker("import", "-c", 'CMD ["nxgate"]', tar, "nxgate-server:1")
     engine.network("served", *SUBNET)
-    engine.docker("run", "-d", "--name", "dns", "--network", "served", "--ip", "172.30.53.53",
-                  "nxgate-server:1", "nxgate", "serve", "--user", "65534", "--listen",
-                  "172.30.53.53:53", "--allow", ALLOWED, "--record", f"{ALLOWED} A {ADDRESS}")
-    wait_for(lambda: "ready:" in engine.docker("logs", "dns"))
+    dns = engine.run("dns", "--ip", "172.30.53.53", network="served", image="nxgate-server:1", command=[
+        "nxgate", "serve", "--user", "65534", "--listen", "172.30.53.53:53", "--allow", ALLOWED,
+        "--record", f"{ALLOWED} A {ADDRESS}"])
+    wait_for(lambda: "ready:" in dns.logs())
     assert_gated(engine.run("web", "--dns", "172.30.53.53", network="served"))

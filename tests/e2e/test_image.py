@@ -19,7 +19,9 @@ TAG = "nxgate:test"
 LARGEST = 13_000_000
 ALLOWED, ADDRESS = "allowed.test", "203.0.113.7"
 SUBNET = ["--subnet", "172.30.54.0/24"]
-SERVER = "172.30.54.53"
+GATEWAY, SERVER = "172.30.54.1", "172.30.54.53"
+#: Nothing can be written but the control socket.
+READ_ONLY = ["--read-only", "--tmpfs", "/run/nxgate:uid=65534"]
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +43,15 @@ def outside(engine, upstream):
     return f"10.99.0.1:{server.port}"
 
 
-def health(engine, name):
-    return engine.docker("inspect", "-f", "{{.State.Health.Status}}", name).strip()
+def start(engine, name, *options, command=(), network=None, adding=()):
+    """A container of the image without any capability but those that are added."""
+    added = [word for each in adding for word in ("--cap-add", each)]
+    return engine.run(name, "--cap-drop", "ALL", *added, *options, network=network, image=TAG,
+                      command=command)
+
+
+def wait_until_ready(container):
+    wait_for(lambda: "ready:" in container.logs(), what=f"{container.name}'s start")
 
 
 def assert_gated(container):
@@ -60,27 +69,25 @@ def test_it_is_small_and_says_what_it_is(engine, tar):
 
 def test_without_any_option_it_denies_everything(engine, tar):
     engine.network("served", *SUBNET)
-    engine.docker("run", "-d", "--name", "dns", "--network", "served", "--ip", SERVER,
-                  "--cap-drop", "ALL", "--read-only", "--tmpfs", "/run/nxgate:uid=65534", TAG)
+    dns = start(engine, "dns", "--ip", SERVER, *READ_ONLY, network="served")
     web = engine.run("web", "--dns", SERVER, network="served")
-    wait_for(lambda: "ready:" in engine.docker("logs", "dns"))
+    wait_until_ready(dns)
     assert "status: NXDOMAIN" in web.run("dig", "+tries=1", ALLOWED).stdout
 
 
 def test_it_is_a_server_for_the_containers_of_a_network(engine, tar, outside):
     engine.network("served", *SUBNET)
-    engine.docker("run", "-d", "--name", "dns", "--network", "served", "--ip", SERVER, "--cap-drop",
-                  "ALL", "--health-interval", "1s", TAG, "serve", "--listen", "0.0.0.0:53", "--allow",
-                  ALLOWED, "--upstream", outside)
+    dns = start(engine, "dns", "--ip", SERVER, "--health-interval", "1s", network="served", command=[
+        "serve", "--listen", "0.0.0.0:53", "--allow", ALLOWED, "--upstream", outside])
     web = engine.run("web", "--dns", SERVER, network="served")
     engine.run("db", network="served")
-    wait_for(lambda: health(engine, "dns") == "healthy")
+    wait_for(lambda: dns.inspect()["State"]["Health"]["Status"] == "healthy")
     assert_gated(web)
     assert web.run("getent", "ahostsv4", "db").returncode == 0
     with Stopwatch() as watch:
         engine.docker("stop", "dns")
     assert watch.seconds < 5
-    assert engine.docker("inspect", "-f", "{{.State.ExitCode}}", "dns").strip() == "0"
+    assert dns.inspect()["State"]["ExitCode"] == 0
 
 
 #: What the watcher can't do without; docs/deploy.md has the same line.
@@ -88,35 +95,30 @@ CAPABILITIES = ["SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_OVERRIDE", "SETUID"
 
 
 def watcher(engine, outside, capabilities=CAPABILITIES, name="watcher"):
-    added = [word for each in capabilities for word in ("--cap-add", each)]
-    engine.docker("run", "-d", "--name", name, "--user", "0", "--pid", "host", "--network",
-                  "host", "--cap-drop", "ALL", *added, "--security-opt", "apparmor=unconfined", "-v",
-                  f"{engine.socket}:/var/run/docker.sock", TAG, "docker", "--all", "--allow", ALLOWED,
-                  "--upstream", outside)
+    return start(engine, name, "--user", "0", "--pid", "host", "--security-opt", "apparmor=unconfined",
+                 "-v", f"{engine.socket}:/var/run/docker.sock", adding=capabilities, network="host",
+                 command=["docker", "--all", "--allow", ALLOWED, "--upstream", outside])
 
 
 def test_beside_the_engine_it_serves_every_container(engine, tar, outside):
     running = engine.run("running")
-    watcher(engine, outside)
-    wait_for(lambda: "ready:" in engine.docker("logs", "watcher"), what="the watcher")
+    beside = watcher(engine, outside)
+    wait_until_ready(beside)
     wait_for(lambda: "status: NXDOMAIN" in running.run("dig", "+tries=1", "+time=1", "tired.com").stdout)
     assert_gated(running)
     engine.network("app_net")
     later = engine.run("later", network="app_net")
-    wait_for(lambda: "later" in engine.docker("logs", "watcher"))
+    wait_for(lambda: "later" in beside.logs())
     assert_gated(later)
     engine.docker("stop", "watcher")
     assert "nxgate" not in later.rules()
 
 
 def test_the_watcher_needs_each_of_its_capabilities(engine, tar, outside):
-    for missing in CAPABILITIES:
-        rest = [each for each in CAPABILITIES if each != missing]
-        watcher(engine, outside, rest, name=f"without-{missing}")
-    for missing in CAPABILITIES:
-        name = f"without-{missing}"
-        assert engine.docker("wait", name).strip() == "1", name
-        assert re.search("cannot become user|permission", engine.docker("logs", name)), name
+    for lacking in [watcher(engine, outside, [each for each in CAPABILITIES if each != missing],
+                            name=f"without-{missing}") for missing in CAPABILITIES]:
+        assert engine.docker("wait", lacking.name).strip() == "1", lacking.name
+        assert re.search("cannot become user|permission", lacking.logs()), lacking.name
 
 
 def test_the_compose_file_works(engine, tar, outside, directory):
@@ -135,7 +137,7 @@ def test_the_compose_file_works(engine, tar, outside, directory):
     up = subprocess.run([*compose, "up", "-d"], capture_output=True, text=True, timeout=120, check=False)
     assert up.returncode == 0, up.stderr
     try:
-        wait_for(lambda: "ready:" in engine.docker("logs", "example_nxgate_1"), what="nxgate")
+        wait_until_ready(Container(engine, "example_nxgate_1"))
         ci, offline = Container(engine, "example_ci_1"), Container(engine, "example_offline_1")
         wait_for(lambda: "nxgate" in offline.rules() and "nxgate" in ci.rules())
         assert ci.run("getent", "ahostsv4", "github.com").stdout.split()[0] == ADDRESS
@@ -149,20 +151,18 @@ def test_the_compose_file_works(engine, tar, outside, directory):
 def test_it_is_a_sidecar_in_the_network_of_another(engine, tar, outside):
     """As in deploy/kubernetes/sidecar.yaml: two containers with one network, and 127.0.0.1 in resolv.conf."""
     work = engine.run("work", "--dns", "127.0.0.1", "--sysctl", "net.ipv4.ip_unprivileged_port_start=0")
-    engine.docker("run", "-d", "--name", "sidecar", "--network", "container:work", "--cap-drop", "ALL",
-                  "--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/run/nxgate:uid=65534",
-                  TAG, "serve", "--listen", "127.0.0.1:53", "--allow", ALLOWED, "--upstream", outside)
-    wait_for(lambda: "ready:" in engine.docker("logs", "sidecar"))
+    wait_until_ready(start(
+        engine, "sidecar", "--security-opt", "no-new-privileges", *READ_ONLY, network="container:work",
+        command=["serve", "--listen", "127.0.0.1:53", "--allow", ALLOWED, "--upstream", outside]))
     assert_gated(work)
 
 
 def test_it_is_a_resolver_of_the_host(engine, tar, outside):
     """As in deploy/kubernetes/node-local.yaml and deploy/swarm/stack.yaml."""
-    engine.network("served", "--subnet", "172.30.54.0/24", "--gateway", "172.30.54.1")
-    capabilities = ("NET_BIND_SERVICE", "SETUID", "SETGID", "SETPCAP")
-    engine.docker("run", "-d", "--name", "node", "--network", "host", "--user", "0", "--cap-drop", "ALL",
-                  *(word for each in capabilities for word in ("--cap-add", each)), "--read-only",
-                  "--tmpfs", "/run/nxgate", TAG, "serve", "--listen", "172.30.54.1:53", "--freebind",
-                  "--allow", ALLOWED, "--upstream", outside)
-    wait_for(lambda: "ready:" in engine.docker("logs", "node"))
-    assert_gated(engine.run("web", "--dns", "172.30.54.1", network="served"))
+    engine.network("served", *SUBNET, "--gateway", GATEWAY)
+    wait_until_ready(start(
+        engine, "node", "--user", "0", "--read-only", "--tmpfs", "/run/nxgate", network="host",
+        adding=["NET_BIND_SERVICE", "SETUID", "SETGID", "SETPCAP"],
+        command=["serve", "--listen", f"{GATEWAY}:53", "--freebind", "--allow", ALLOWED, "--upstream",
+                 outside]))
+    assert_gated(engine.run("web", "--dns", GATEWAY, network="served"))

@@ -152,10 +152,10 @@ class Engine:
         self._networks.append(name)
         return name
 
-    def run(self, name, *options, command=(), network=None):
+    def run(self, name, *options, command=(), network=None, image=IMAGE):
         """`docker run -d`, with whatever command."""
         chosen = ["--network", network] if network else []
-        self.docker("run", "-d", "--name", name, *chosen, *options, IMAGE, *command)
+        self.docker("run", "-d", "--name", name, *chosen, *options, image, *command)
         return Container(self, name)
 
     def try_run(self, *arguments):
