@@ -11,27 +11,32 @@ from harness.upstream import answer
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="it is about a document")
 
-#: (dnsmasq's lines, keys of policies.default, the questions both are asked).
+#: (dnsmasq's lines, nxgate's policies.default, the questions both are asked). {default} and {corp} are
+#: servers with different answers.
 ROWS = {
-    "deny all": ("", "", ["any.test A", "any.test AAAA"]),
-    "server of a name": ("server=/corp.test/{server}", """
+    "deny all": ("address=/#/", "", ["any.test A", "any.test AAAA"]),
+    "a server for all": ("server={default}", 'allow = [". force"]', ["www.corp.test A"]),
+    "a server for a name": ("address=/#/\nserver=/corp.test/{corp}", """
 allow = ["corp.test"]
-routes = [{{ names = ["corp.test"], upstream = "default" }}]""", ["www.corp.test A", "other.test A"]),
-    "no to a name": ("server={upstream}\naddress=/ads.test/", """
+routes = [{{ names = ["corp.test"], upstream = "corp" }}]""", ["www.corp.test A", "other.test A"]),
+    "no to a name": ("server={default}\naddress=/ads.test/\nlocal=/lan/", """
 allow = [". force"]
-deny-names = ["ads.test"]""", ["www.ads.test A", "www.corp.test A"]),
-    "all below": ("address=/dev.test/10.0.0.5", """
+deny-names = ["ads.test", "lan"]""", ["www.ads.test A", "nas.lan A", "www.corp.test A"]),
+    "all below": ("address=/#/\naddress=/dev.test/10.0.0.5", """
 records = ["dev.test A 10.0.0.5", "*.dev.test A 10.0.0.5"]""",
                   ["dev.test A", "a.b.dev.test A", "else.test A"]),
-    "host": ("host-record=db.test,10.0.0.7", """
+    "host": ("address=/#/\nhost-record=db.test,10.0.0.7", """
 records = ["db.test A 10.0.0.7", "7.0.0.10.in-addr.arpa PTR db.test"]""",
              ["db.test A", "7.0.0.10.in-addr.arpa PTR"]),
-    "alias": ("host-record=db.test,10.0.0.7\ncname=alias.test,db.test", """
+    "alias": ("address=/#/\nhost-record=db.test,10.0.0.7\ncname=alias.test,db.test", """
 records = ["db.test A 10.0.0.7", "alias.test CNAME db.test"]""", ["alias.test A"]),
-    "other types": ("txt-record=t.test,hello\nsrv-host=_x._tcp.test,db.test,5432\nmx-host=m.test,db.test,10", """
-records = ["t.test TXT hello", "_x._tcp.test SRV 0 0 5432 db.test", "m.test MX 10 db.test"]""",
-                    ["t.test TXT", "_x._tcp.test SRV", "m.test MX"]),
-    "hosts file": ("addn-hosts={hosts}", 'hosts-files = ["{hosts}"]', ["nas.test A", "9.0.0.10.in-addr.arpa PTR"]),
+    "other types": ("address=/#/\ntxt-record=t.test,hello\nsrv-host=_x._tcp.test,db.test,5432\n"
+                    "mx-host=m.test,db.test,10\nptr-record=8.0.0.10.in-addr.arpa,db.test", """
+records = ["t.test TXT hello", "_x._tcp.test SRV 0 0 5432 db.test", "m.test MX 10 db.test",
+           "8.0.0.10.in-addr.arpa PTR db.test"]""",
+                    ["t.test TXT", "_x._tcp.test SRV", "m.test MX", "8.0.0.10.in-addr.arpa PTR"]),
+    "hosts file": ("address=/#/\naddn-hosts={hosts}", 'hosts-files = ["{hosts}"]',
+                   ["nas.test A", "9.0.0.10.in-addr.arpa PTR"]),
 }
 
 
@@ -71,15 +76,19 @@ def ask(port, question, timeout=5):
 
 @pytest.mark.parametrize("old, new, questions", ROWS.values(), ids=ROWS)
 def test_both_give_the_same_answer(nxgate, upstream, dnsmasq, directory, old, new, questions):
-    up = upstream({"*": answer("@ 60 A 192.0.2.1")})
+    default, corp = (upstream({"*": answer(f"@ 60 A {each}")}).endpoint for each in ("192.0.2.1", "192.0.2.2"))
     hosts = directory / "hosts"
     hosts.write_text("10.0.0.9 nas.test\n")
-    values = {"server": up.endpoint.replace(":", "#"), "upstream": up.endpoint.replace(":", "#"),
-              "hosts": hosts}
-    deny_rest = "" if "{upstream}" in old else "address=/#/\n"
-    port = dnsmasq(deny_rest + old.format(**values))
-    server = nxgate(config='[server]\nlisten = ["127.0.0.1:PORT"]\n'
-                           f'[upstreams.default]\nservers = ["{up.endpoint}"]\n'
-                           f"[policies.default]\n{new.format(**values)}\n")
+    port = dnsmasq(old.format(default=default.replace(":", "#"), corp=corp.replace(":", "#"), hosts=hosts))
+    server = nxgate(config=f"""
+[server]
+listen = ["127.0.0.1:PORT"]
+[upstreams.default]
+servers = ["{default}"]
+[upstreams.corp]
+servers = ["{corp}"]
+[policies.default]
+{new.format(hosts=hosts)}
+""")
     for question in questions:
         assert ask(server.port, question) == ask(port, question), question
