@@ -7,7 +7,8 @@ VERSION = $(shell sed -n 's,.*nxgate VERSION \([0-9.]*\).*,\1,p' CMakeLists.txt)
 EPOCH = $(shell git log -1 --format=%ct)
 SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 
-.PHONY: run build static image deb release reproducible test test-engines bench microbench fuzz format lint install clean
+.PHONY: run build static image deb release reproducible test test-engines bench microbench fuzz \
+    format lint install clean
 
 run:
 	@$(SETUP) build
@@ -38,7 +39,7 @@ image: static
 
 # A Debian package of this build.
 deb: build
-	@sh tests/setup.sh package
+	@$(SETUP) package
 	@SOURCE_DATE_EPOCH=$(EPOCH) sh packaging/deb/build.sh build/release $(VERSION) build/deb
 	@ls -l build/deb/*.deb
 

@@ -6,6 +6,12 @@ binary=$1 version=$2 directory=$3 tag=$4
 source=$(dirname "$0")
 context=$directory/context
 
+# shellcheck disable=SC2086  # DOCKER may have options
+${DOCKER:-docker} version >/dev/null || {
+    echo "build.sh: needs a Docker engine: start one, or have DOCKER say how to reach it" >&2
+    exit 1
+}
+
 rm -rf "$context"
 mkdir -p "$context/root/usr/bin" "$context/root/etc/nxgate" \
     "$context/owned/run/nxgate" "$context/owned/var/lib/nxgate"
@@ -15,6 +21,7 @@ printf '%s\n' root:x:0:0:root:/: nobody:x:65534:65534:nobody:/: >"$context/root/
 printf '%s\n' root:x:0: nogroup:x:65534: >"$context/root/etc/group"
 install -m 644 "$source/Dockerfile" "$context/Dockerfile"
 
-# shellcheck disable=SC2086  # DOCKER may have options
+# shellcheck disable=SC2086
 ${DOCKER:-docker} build --quiet --network none --build-arg "VERSION=$version" --tag "$tag" "$context"
+# shellcheck disable=SC2086
 ${DOCKER:-docker} save --output "$directory/nxgate.tar" "$tag"
