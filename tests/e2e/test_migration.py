@@ -1,7 +1,7 @@
 """docs/migration.md tells the truth: what dnsmasq answers by the old lines, nxgate answers by the new."""
 import subprocess
 
-import dns.message
+import dns.exception
 import dns.query
 import dns.rdatatype
 import pytest
