@@ -4,7 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/system/error_code.hpp>
 
 #include "base/bytes.h"
@@ -19,7 +18,6 @@
 
 namespace nxgate::serve {
 
-namespace asio = boost::asio;
 using boost::system::error_code;
 
 namespace {
@@ -62,30 +60,31 @@ class UdpListener::Late final : public LateSource {
 
 UdpListener::UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
                          Worker& worker)
-    : socket_(worker.loop, socket.release()), listener_(std::move(listener)), worker_(worker) {}
+    : socket_(std::move(socket)),
+      readable_(worker.loop),
+      listener_(std::move(listener)),
+      worker_(worker) {}
 
 void UdpListener::start() { wait(); }
 
 void UdpListener::stop_receiving() {
   receiving_ = false;
-  error_code ignored;
-  socket_.cancel(ignored);
+  readable_.cancel();
 }
 
 void UdpListener::close() {
-  receiving_ = false;
-  error_code ignored;
-  socket_.close(ignored);
+  stop_receiving();
+  readable_.let_go();
+  socket_ = {};
 }
 
 /// A plain handler: the frame of a coroutine would be made anew for each wait.
 void UdpListener::wait() {
-  socket_.async_wait(asio::posix::stream_descriptor::wait_read,
-                     [self = shared_from_this()](const error_code& error) {
-                       if (error) return;
-                       self->answer_waiting();
-                       if (self->receiving_) self->wait();
-                     });
+  readable_.wait(socket_.get(), [self = shared_from_this()](const error_code& error) {
+    if (error) return;
+    self->answer_waiting();
+    if (self->receiving_) self->wait();
+  });
 }
 
 /// Answers batch after batch as long as they come, then leaves the loop to others.
@@ -98,16 +97,16 @@ void UdpListener::answer_waiting() {
 /// Receives, answers and sends one batch; returns how many came.
 std::size_t UdpListener::answer_batch() {
   sys::UdpBatch& batch = worker_.batch;
-  const std::size_t count = batch.receive(socket_.native_handle(), listener_->at.wildcard());
+  const std::size_t count = batch.receive(socket_.get(), listener_->at.wildcard());
   if (count == 0) {
     pressure_.caught_up();
     return 0;
   }
+  if (count >= kWorthAnotherTry) readable_.let_go();
   worker_.handler.refresh();
   const Instant now = Clock::now();
-  const bool shed = pressure_.sheds(count == sys::UdpBatch::kMessages, now, [this] {
-    return sys::dropped_messages(socket_.native_handle());
-  });
+  const bool shed = pressure_.sheds(count == sys::UdpBatch::kMessages, now,
+                                    [this] { return sys::dropped_messages(socket_.get()); });
   engine::Request request{.message = {},
                           .client = {},
                           .transport = engine::Transport::kUdp,
@@ -120,7 +119,7 @@ std::size_t UdpListener::answer_batch() {
     if (worker_.rate_limit != nullptr) limit(request);
     answer(i, request);
   }
-  const std::size_t sent = batch.flush(socket_.native_handle());
+  const std::size_t sent = batch.flush(socket_.get());
   if (sent != 0) worker_.handler.sent(sent, Clock::now() - now);
   return count;
 }
@@ -145,9 +144,9 @@ void UdpListener::answer(std::size_t index, const engine::Request& request) {
 }
 
 void UdpListener::answer_late(const sys::UdpBatch::ReturnPath& path, Bytes reply) {
-  if (socket_.is_open() && !reply.empty()) worker_.late.add(shared_from_this(), path, reply);
+  if (socket_ && !reply.empty()) worker_.late.add(shared_from_this(), path, reply);
 }
 
-void UdpListener::send(sys::UdpReplies& replies) { replies.flush(socket_.native_handle()); }
+void UdpListener::send(sys::UdpReplies& replies) { replies.flush(socket_.get()); }
 
 }  // namespace nxgate::serve

@@ -5,11 +5,10 @@
 #include <cstdint>
 #include <memory>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-
 #include "base/bytes.h"
 #include "engine/engine.h"
 #include "serve/pressure.h"
+#include "serve/readiness.h"
 #include "serve/worker.h"
 #include "sys/descriptor.h"
 #include "sys/udp_batch.h"
@@ -40,7 +39,8 @@ class UdpListener : public std::enable_shared_from_this<UdpListener> {
   void limit(engine::Request& request);
   void answer_late(const sys::UdpBatch::ReturnPath& path, Bytes reply);
 
-  boost::asio::posix::stream_descriptor socket_;
+  sys::Descriptor socket_;
+  Readiness readable_;
   std::shared_ptr<const Listener> listener_;
   Worker& worker_;
   bool receiving_ = true;
