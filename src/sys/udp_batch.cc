@@ -47,6 +47,16 @@ std::size_t turn_around(msghdr& message) noexcept {
   return 0;
 }
 
+/// Has the kernel cut what is too large for the way to its client, from now on; false if it does.
+bool permit_fragments(int socket) noexcept {
+  int now = 0;
+  socklen_t size = sizeof now;
+  if (::getsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &now, &size) != 0) return false;
+  const int wanted = IP_PMTUDISC_WANT;
+  return now == IP_PMTUDISC_DO &&
+         ::setsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &wanted, sizeof wanted) == 0;
+}
+
 /// Resumes after a short sendmmsg; returns how many left.
 std::size_t send_all(int socket, std::span<mmsghdr> messages) noexcept {
   std::size_t done = 0;
@@ -64,8 +74,8 @@ std::size_t send_all(int socket, std::span<mmsghdr> messages) noexcept {
       // With ENOBUFS it is the device's queue that is full; the socket would look writable at once.
       pollfd writable{.fd = socket, .events = POLLOUT, .revents = 0};
       ::poll(&writable, errno == EAGAIN ? 1 : 0, 1);
-    } else if (errno != EINTR) {
-      ++done;  // this one can't be sent: EINVAL, EPERM, EMSGSIZE, ENETUNREACH
+    } else if (errno != EINTR && !(errno == EMSGSIZE && permit_fragments(socket))) {
+      ++done;  // this one can't be sent: EINVAL, EPERM, ENETUNREACH
     }
   }
   return sent;

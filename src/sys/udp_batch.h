@@ -46,7 +46,8 @@ class UdpBatch {
   void reply(std::size_t index, std::size_t size) noexcept;
 
   /// Sends all queued replies: resumes after a short sendmmsg, skips a message that the kernel
-  /// refuses, and waits a moment on a full buffer before it drops the rest. Returns how many left.
+  /// refuses, and waits a moment on a full buffer before it drops the rest. Once one is too large
+  /// for the way to its client the socket sends fragments. Returns how many left.
   std::size_t flush(int socket) noexcept;
 
   /// Where a reply that comes later has to go; copied out of the batch.

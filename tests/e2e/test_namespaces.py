@@ -39,6 +39,16 @@ def test_listener_in_a_namespace(nxgate, namespace, named_by):
         holder.wait()
 
 
+def test_an_answer_too_large_for_the_link_comes_in_fragments(nxgate, namespace):
+    inside = namespace("narrow")
+    ip("-n", inside.name, "link", "set", "lo", "mtu", 600)
+    server = nxgate("--record", f"x.test TXT {' '.join(['a' * 250] * 4)}",
+                    listen=[f"127.0.0.1:PORT@{inside.name}"])
+    for _ in range(2):
+        response = inside.call(lambda: server.ask(make_query("x.test", "TXT", edns=True)))
+        assert len(response.answer[0][0].to_text()) > 1000
+
+
 def test_the_process_and_its_threads_stay_outside(nxgate, namespace, upstream):
     inside, app = namespace("web"), namespace("app")
     upstream(GOOD, port=53, namespace=app)
