@@ -60,7 +60,7 @@ TEST(LocalData, FindsTheExactOwnerElseTheClosestWildcard) {
 }
 
 TEST(LocalData, OwnersWithOneHashAreNotConfused) {
-  constexpr std::uint64_t kWeakKey = 1;
+  constexpr std::uint64_t kWeakKey = 0;
   LocalData data(kWeakKey);
   data.add(name_of("ab.test"), false, address("192.0.2.1"));
   data.add(name_of("ba.test"), false, address("192.0.2.2"));

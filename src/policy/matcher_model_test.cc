@@ -19,8 +19,8 @@
 namespace nxgate::policy {
 namespace {
 
-/// With this key a hash is the plain sum of the bytes, and all fingerprints are alike.
-constexpr std::uint64_t kWeakKey = 1;
+/// With this key all hashes are alike.
+constexpr std::uint64_t kWeakKey = 0;
 /// A label that no rule mentions.
 constexpr std::array<std::uint8_t, 2> kUnmentioned{'z', 'z'};
 

@@ -17,8 +17,8 @@ namespace nxgate::policy {
 namespace {
 
 constexpr std::uint64_t kKey = 0x9e3779b97f4a7c15;
-/// With this key a hash is the plain sum of the bytes, and all fingerprints are alike.
-constexpr std::uint64_t kWeakKey = 1;
+/// With this key all hashes are alike.
+constexpr std::uint64_t kWeakKey = 0;
 
 wire::DomainName name_of(std::string_view text) {
   return wire::DomainName::from_text(text).value();

@@ -30,7 +30,6 @@ std::uint8_t tag_of(std::uint64_t hash) noexcept {
   return tag == 0 ? 1 : tag;
 }
 
-/// The better half of the hash: the lowest bits of a polynomial depend on few of its bytes' bits.
 std::size_t slot_of(std::uint64_t hash, std::size_t slots) noexcept {
   return (hash >> 32) * slots >> 32;
 }
@@ -50,26 +49,18 @@ void SuffixTable::reserve(std::size_t names, std::size_t bytes) {
 }
 
 void SuffixTable::prefetch(Bytes name) const noexcept {
-  const std::uint64_t hash = wire::extend_hash(hash_key_, name.first(name.size() - 1), hash_key_);
-  const std::size_t slot = slot_of(hash, tags_.size());
+  const std::size_t slot = slot_of(wire::SuffixHashes(name, hash_key_).whole(), tags_.size());
   __builtin_prefetch(&tags_[slot]);
   __builtin_prefetch(&slots_[slot]);
 }
 
 std::uint32_t SuffixTable::insert(Bytes name) {
-  std::array<std::uint8_t, wire::kMostLabels> starts;
-  std::size_t depth = 0;
-  for (std::size_t at = 0; name[at] != 0; at += 1U + name[at]) {
-    starts[depth++] = static_cast<std::uint8_t>(at);
-  }
+  const wire::SuffixHashes hashes(name, hash_key_);
   std::uint32_t node = kRoot;
-  std::uint64_t hash = hash_key_;
-  while (depth > 0) {
-    const std::size_t start = starts[--depth];
-    const Bytes label = name.subspan(start, 1U + name[start]);
-    hash = wire::extend_hash(hash, label, hash_key_);
-    const std::uint32_t found = find(node, label, hash);
-    node = found != kRoot ? found : add(node, label, hash);
+  for (std::size_t depth = 1; depth <= hashes.depth(); ++depth) {
+    const Bytes label = hashes.label(depth);
+    const std::uint32_t found = find(node, label, hashes.hash(depth));
+    node = found != kRoot ? found : add(node, label, hashes.hash(depth));
   }
   return node;
 }
@@ -77,8 +68,7 @@ std::uint32_t SuffixTable::insert(Bytes name) {
 std::optional<std::uint32_t> SuffixTable::child(std::uint32_t parent,
                                                 const wire::SuffixHashes& hashes,
                                                 std::size_t depth) const noexcept {
-  const Bytes suffix = hashes.suffix(depth);
-  const std::uint32_t found = find(parent, suffix.first(1U + suffix[0]), hashes.hash(depth));
+  const std::uint32_t found = find(parent, hashes.label(depth), hashes.hash(depth));
   if (found == kRoot) return std::nullopt;
   return found;
 }
@@ -146,6 +136,7 @@ std::uint32_t SuffixTable::find(std::uint32_t parent, Bytes label,
                                 std::uint64_t hash) const noexcept {
   const std::uint8_t tag = tag_of(hash);
   std::size_t slot = slot_of(hash, tags_.size());
+  __builtin_prefetch(&slots_[slot]);  // in a large table both lines are on their way at once
   for (; tags_[slot] != 0; slot = slot + 1 == tags_.size() ? 0 : slot + 1) {
     if (tags_[slot] != tag) continue;
     const std::uint32_t node = slots_[slot];

@@ -23,6 +23,35 @@ namespace {
 
 constexpr std::uint8_t kPointerBits = 0xc0;
 
+/// `lower` of eight bytes: adding to the lower seven bits of each sets the eighth from 'A' on, and
+/// from behind 'Z' on.
+std::uint64_t lower_eight(std::uint64_t bytes) noexcept {
+  constexpr std::uint64_t kEach = 0x0101'0101'0101'0101;
+  const std::uint64_t low = bytes & 0x7f * kEach;
+  const std::uint64_t from_a = low + (0x80 - 'A') * kEach;
+  const std::uint64_t behind_z = low + (0x7f - 'Z') * kEach;
+  return bytes | ((from_a ^ behind_z) & ~bytes & 0x80 * kEach) >> 2;
+}
+
+/// Lowers labels with their length bytes, which are below 'A'.
+void lower_all(Bytes from, std::uint8_t* to) noexcept {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  if (from.size() < kWord) {
+    std::ranges::transform(from, to, lower);
+    return;
+  }
+  const auto word = [&](std::size_t at) noexcept {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, from.data() + at, kWord);
+    bytes = lower_eight(bytes);
+    std::memcpy(to + at, &bytes, kWord);
+  };
+  // The last word may overlap the one before: a byte that is lowered twice is the same.
+  const std::size_t last = from.size() - kWord;
+  for (std::size_t at = 0; at < last; at += kWord) word(at);
+  word(last);
+}
+
 /// Reads the escape that follows a backslash at the front of `text` and removes it from there.
 std::optional<std::uint8_t> take_escape(std::string_view& text) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
@@ -49,9 +78,8 @@ std::optional<DomainName> DomainName::parse(Bytes wire) noexcept {
     last += 1U + wire[last];
   }
   if (last >= limit) return std::nullopt;
-  // A length byte is below 'A', so all bytes can be lowered alike.
   std::optional<DomainName> name(std::in_place);
-  std::ranges::transform(wire.first(last), name->bytes_.begin(), lower);
+  lower_all(wire.first(last), name->bytes_.data());
   name->bytes_[last] = 0;
   name->length_ = static_cast<std::uint8_t>(last + 1);
   return name;
@@ -207,21 +235,11 @@ std::strong_ordering DomainName::operator<=>(const DomainName& other) const noex
                                                 other.bytes_.begin() + other.length_);
 }
 
-SuffixHashes::SuffixHashes(const DomainName& name, std::uint64_t key) noexcept
-    : wire_(name.wire()), key_(key) {
+SuffixHashes::SuffixHashes(Bytes name, std::uint64_t key) noexcept : wire_(name), key_(key) {
   std::size_t at = 0;
   for (; wire_[at] != 0; at += 1U + wire_[at]) starts_[depth_++] = static_cast<std::uint8_t>(at);
   starts_[depth_] = static_cast<std::uint8_t>(at);
   hashes_[0] = key;
-}
-
-void SuffixHashes::extend(std::size_t depth) const noexcept {
-  while (known_ < depth) {
-    const std::size_t end = starts_[depth_ - known_];
-    const std::size_t start = starts_[depth_ - known_ - 1];
-    hashes_[known_ + 1] = extend_hash(hashes_[known_], wire_.subspan(start, end - start), key_);
-    ++known_;
-  }
 }
 
 std::uint64_t hash_of(const DomainName& name, std::uint64_t key) noexcept {

@@ -91,29 +91,50 @@ inline constexpr std::size_t kLongestText = 4 * kLongestName;
 /// front of `out` and returns its size; what doesn't fit is left out. No allocation.
 std::size_t write_text(Bytes name, std::span<char> out) noexcept;
 
-/// The hash of a suffix that is longer by `part`, which stands in front of it in wire form, from
-/// the hash of the suffix; that of the root is the key.
+/// The hash of a suffix that is longer by `part`, a label with its length in front, from the hash
+/// of the suffix; that of the root is the key. Eight bytes at a time, each by one multiplication
+/// whose halves are folded, so that every bit of the result depends on every bit before.
 [[nodiscard]] inline std::uint64_t extend_hash(std::uint64_t hash, Bytes part,
                                                std::uint64_t key) noexcept {
-  for (std::size_t i = part.size(); i > 0; --i) hash = (hash + part[i - 1] + 1) * key;
-  return hash;
+  const auto mix = [key](std::uint64_t value) noexcept {
+    const auto product = static_cast<unsigned __int128>(value) * key;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  };
+  const auto load = [](const std::uint8_t* at, auto word) noexcept {
+    std::memcpy(&word, at, sizeof word);
+    return std::uint64_t{word};
+  };
+  const std::uint8_t* at = part.data();
+  std::size_t left = part.size();
+  for (; left > 8; left -= 8, at += 8) hash = mix(hash ^ load(at, std::uint64_t{}));
+  if (left >= 4) {
+    const std::uint64_t end = load(at + left - 4, std::uint32_t{});
+    return mix(hash ^ (load(at, std::uint32_t{}) | end << 32));
+  }
+  if (left == 0) return hash;
+  return mix(hash ^ (at[0] | std::uint64_t{at[left / 2]} << 8 | std::uint64_t{at[left - 1]} << 16));
 }
 
 /// Hashes of a name and of every name above it, each computed when it is first asked for.
 ///
-/// The hash of a suffix is a polynomial over its wire bytes from the last to the first, so walking
-/// a name backwards the running value *is* the hash of each suffix as it begins; a look-up that
-/// goes root-first and stops early pays for what it saw. An eBPF program can compute it byte by
-/// byte. It is keyed, yet no proof of equality: whoever finds a hash in a table compares the name
-/// as well. A short-lived local of one thread; `name` must outlive it.
+/// That of a suffix is made from that of the suffix with one label less, so a look-up that goes
+/// root-first and stops early pays for what it saw. It is keyed, yet no proof of equality: whoever
+/// finds a hash in a table compares the name as well. A short-lived local of one thread; the name
+/// must outlive it.
 class SuffixHashes {
  public:
-  SuffixHashes(const DomainName& name, std::uint64_t key) noexcept;
+  SuffixHashes(const DomainName& name, std::uint64_t key) noexcept
+      : SuffixHashes(name.wire(), key) {}
+  /// Of a name in wire form.
+  SuffixHashes(Bytes name, std::uint64_t key) noexcept;
 
   /// The labels of the name; suffix `depth` has `depth` labels, suffix 0 is the root.
   [[nodiscard]] std::size_t depth() const noexcept { return depth_; }
   [[nodiscard]] std::uint64_t hash(std::size_t depth) const noexcept {
-    if (depth > known_) extend(depth);
+    while (known_ < depth) {
+      const std::uint64_t shorter = hashes_[known_++];
+      hashes_[known_] = extend_hash(shorter, label(known_), key_);
+    }
     return hashes_[depth];
   }
   [[nodiscard]] std::uint64_t whole() const noexcept { return hash(depth_); }
@@ -121,10 +142,13 @@ class SuffixHashes {
   [[nodiscard]] Bytes suffix(std::size_t depth) const noexcept {
     return wire_.subspan(starts_[depth_ - depth]);
   }
+  /// The first label of that suffix, with its length in front; 1 <= depth.
+  [[nodiscard]] Bytes label(std::size_t depth) const noexcept {
+    const std::size_t at = starts_[depth_ - depth];
+    return wire_.subspan(at, 1U + wire_[at]);
+  }
 
  private:
-  void extend(std::size_t depth) const noexcept;
-
   Bytes wire_;
   std::uint64_t key_;
   std::size_t depth_ = 0;

@@ -102,6 +102,21 @@ TEST(DomainName, CompressedNamesFollowPointersBackwardsOnly) {
   EXPECT_FALSE(DomainName::parse_compressed(ladder, ladder.size() - 2, &end));
 }
 
+TEST(DomainName, LowersAsciiLettersAndNothingElse) {
+  for (std::size_t length = 1; length <= 63; ++length) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::vector<std::uint8_t> wire(length + 2, static_cast<std::uint8_t>(byte));
+      wire.front() = static_cast<std::uint8_t>(length);
+      wire.back() = 0;
+      const auto parsed = DomainName::parse(wire);
+      ASSERT_TRUE(parsed);
+      for (std::size_t at = 1; at <= length; ++at) {
+        ASSERT_EQ(parsed->wire()[at], lower(static_cast<std::uint8_t>(byte))) << byte;
+      }
+    }
+  }
+}
+
 TEST(DomainName, AtOrBelowGoesByWholeLabels) {
   EXPECT_TRUE(name("www.example.com").is_at_or_below(name("example.com")));
   EXPECT_TRUE(name("example.com").is_at_or_below(name("example.com")));
@@ -131,6 +146,20 @@ TEST(SuffixHashes, EverySuffixHasTheHashOfItsOwnName) {
     suffix = suffix.parent();
   }
   EXPECT_NE(hash_of(name("ab.c"), key), hash_of(name("a.bc"), key));
+}
+
+TEST(SuffixHashes, EveryByteOfALabelCounts) {
+  const std::uint64_t key = process_hash_key();
+  for (std::size_t length = 1; length <= 63; ++length) {
+    const std::string label(length, 'a');
+    const std::uint64_t hash = hash_of(name(label + ".test"), key);
+    if (length < 63) EXPECT_NE(hash, hash_of(name(label + "a.test"), key));
+    for (std::size_t at = 0; at < length; ++at) {
+      std::string other = label;
+      other[at] = 'b';
+      EXPECT_NE(hash, hash_of(name(other + ".test"), key)) << other;
+    }
+  }
 }
 
 TEST(SuffixHashes, KeyIsOddAndStays) {

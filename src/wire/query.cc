@@ -98,12 +98,9 @@ bool parse_question(Bytes message, Query& query) noexcept {
 Query parse_query(Bytes message) noexcept {
   Query query;
   Reader header(message);
-  query.id = header.u16();
-  query.flags = header.u16();
-  const std::uint16_t questions = header.u16();
-  const std::uint16_t answers = header.u16();
-  const std::uint16_t authorities = header.u16();
-  const std::uint16_t additionals = header.u16();
+  const auto [id, flags, questions, answers, authorities, additionals] = header.u16s<6>();
+  query.id = id;
+  query.flags = flags;
   if (!header.ok() || (query.flags & header_flag::kResponse) != 0) return query;
 
   const bool has_question = questions == 1 && parse_question(message, query);

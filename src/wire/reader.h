@@ -1,6 +1,7 @@
 // The one way bytes of a message are read.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -30,6 +31,19 @@ class Reader {
   std::uint32_t u32() noexcept {
     const std::uint32_t high = u16();
     return high << 16 | u16();
+  }
+
+  /// So many of them, with one check for all.
+  template <std::size_t kCount>
+  std::array<std::uint16_t, kCount> u16s() noexcept {
+    std::array<std::uint16_t, kCount> values{};
+    if (!take(2 * kCount)) return values;
+    const std::uint8_t* at = bytes_.data() + offset_ - 2 * kCount;
+    for (std::uint16_t& value : values) {
+      value = static_cast<std::uint16_t>(at[0] << 8 | at[1]);
+      at += 2;
+    }
+    return values;
   }
 
   Bytes bytes(std::size_t count) noexcept {

@@ -32,6 +32,12 @@ constexpr std::size_t kSoaTtlAt = 5;
 constexpr std::size_t kSoaSerialAt = 11 + 32;
 constexpr std::size_t kSoaMinimumAt = kSoaSerialAt + 16;
 
+/// In network order.
+std::array<std::uint8_t, 4> octets(std::uint32_t value) noexcept {
+  return {static_cast<std::uint8_t>(value >> 24), static_cast<std::uint8_t>(value >> 16),
+          static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
+}
+
 Bytes as_bytes(std::string_view text) noexcept {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
@@ -55,14 +61,7 @@ ReplyWriter::ReplyWriter(MutableBytes buffer, const Query& query, std::size_t li
       query_(query),
       flags_(static_cast<std::uint16_t>(header_flag::kResponse | header_flag::kRecursionAvailable |
                                         (query.flags & kEchoed))) {
-  const std::array<std::uint8_t, kHeaderSize> header{
-      static_cast<std::uint8_t>(query.id >> 8),
-      static_cast<std::uint8_t>(query.id),
-      0,
-      0,
-      0,
-      static_cast<std::uint8_t>(query.question_wire.empty() ? 0 : 1)};
-  writer_.bytes(header);
+  writer_.skip(kHeaderSize);
   writer_.bytes(query.question_wire);
   body_at_ = writer_.size();
 }
@@ -81,13 +80,13 @@ std::size_t ReplyWriter::answer(std::size_t owner_at, Type type, Class rclass, s
 }
 
 void ReplyWriter::soa(std::uint32_t ttl, std::uint32_t serial) noexcept {
-  const std::size_t start = writer_.size();
-  writer_.bytes(as_bytes(kSoa));
-  if (!writer_.ok()) return;
-  writer_.patch_u32(start + kSoaTtlAt, ttl);
-  writer_.patch_u32(start + kSoaSerialAt, serial);
-  writer_.patch_u32(start + kSoaMinimumAt, ttl);
-  ++authorities_;
+  std::array<std::uint8_t, kSoa.size()> record;
+  std::ranges::copy(kSoa, record.begin());
+  std::ranges::copy(octets(ttl), record.begin() + kSoaTtlAt);
+  std::ranges::copy(octets(serial), record.begin() + kSoaSerialAt);
+  std::ranges::copy(octets(ttl), record.begin() + kSoaMinimumAt);
+  writer_.bytes(record);
+  if (writer_.ok()) ++authorities_;
 }
 
 MutableBytes ReplyWriter::sections(Bytes body, std::uint16_t answers,
@@ -145,12 +144,23 @@ std::size_t ReplyWriter::finish(const ReplyEdns& edns) noexcept {
     if (!writer_.ok()) return 0;
   }
   if (writer_.size() < kHeaderSize) return 0;
-  writer_.patch_u16(2, static_cast<std::uint16_t>(flags_ | (static_cast<std::uint16_t>(rcode_) &
-                                                            header_flag::kRcodeMask)));
-  writer_.patch_u16(6, answers_);
-  writer_.patch_u16(8, authorities_);
-  writer_.patch_u16(10, query_.edns ? 1 : 0);
+  patch_header();
   return writer_.size();
+}
+
+void ReplyWriter::patch_header() noexcept {
+  const auto flags = static_cast<std::uint16_t>(
+      flags_ | (static_cast<std::uint16_t>(rcode_) & header_flag::kRcodeMask));
+  const std::uint16_t questions = query_.question_wire.empty() ? 0 : 1;
+  const std::uint16_t additionals = query_.edns ? 1 : 0;
+  std::array<std::uint8_t, kHeaderSize> header;
+  std::uint8_t* at = header.data();
+  for (const std::uint16_t word :
+       {query_.id, flags, questions, answers_, authorities_, additionals}) {
+    *at++ = static_cast<std::uint8_t>(word >> 8);
+    *at++ = static_cast<std::uint8_t>(word);
+  }
+  writer_.patch(0, header);
 }
 
 }  // namespace nxgate::wire

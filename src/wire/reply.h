@@ -64,6 +64,7 @@ class ReplyWriter {
 
  private:
   void opt(const ReplyEdns& edns, bool with_text) noexcept;
+  void patch_header() noexcept;
 
   MutableBytes buffer_;
   Writer writer_;

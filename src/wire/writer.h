@@ -38,15 +38,18 @@ class Writer {
     }
   }
 
+  /// Leaves room for what is patched in later.
+  void skip(std::size_t count) noexcept { take(count); }
+
   /// Overwrites bytes that were written before, such as a count or a length.
+  void patch(std::size_t offset, Bytes value) noexcept {
+    if (offset + value.size() > size_) return;
+    std::memcpy(buffer_.data() + offset, value.data(), value.size());
+  }
   void patch_u16(std::size_t offset, std::uint16_t value) noexcept {
     if (offset + 2 > size_) return;
     buffer_[offset] = static_cast<std::uint8_t>(value >> 8);
     buffer_[offset + 1] = static_cast<std::uint8_t>(value);
-  }
-  void patch_u32(std::size_t offset, std::uint32_t value) noexcept {
-    patch_u16(offset, static_cast<std::uint16_t>(value >> 16));
-    patch_u16(offset + 2, static_cast<std::uint16_t>(value));
   }
 
   /// Takes back everything behind `size`, also a failed write there.
