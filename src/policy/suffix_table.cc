@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -45,13 +46,12 @@ void SuffixTable::reserve(std::size_t names, std::size_t bytes) {
   const std::size_t nodes = count_ + names + names / 8;
   const std::size_t size = nodes_.size() + bytes + (nodes - count_) * (kLabel + 1);
   if (size > nodes_.capacity()) nodes_.reserve(std::max(size, nodes_.size() * 3 / 2));
-  if (slots_for(nodes) > tags_.size()) resize_index(std::max(nodes, count_ * 3 / 2));
+  if (slots_for(nodes) > index_.size()) resize_index(std::max(nodes, count_ * 3 / 2));
 }
 
 void SuffixTable::prefetch(Bytes name) const noexcept {
-  const std::size_t slot = slot_of(wire::SuffixHashes(name, hash_key_).whole(), tags_.size());
-  __builtin_prefetch(&tags_[slot]);
-  __builtin_prefetch(&slots_[slot]);
+  const std::uint64_t hash = wire::SuffixHashes(name, hash_key_).whole();
+  __builtin_prefetch(&index_[slot_of(hash, index_.size())]);
 }
 
 std::uint32_t SuffixTable::insert(Bytes name) {
@@ -120,7 +120,7 @@ wire::DomainName SuffixTable::name(std::uint32_t node) const noexcept {
 }
 
 std::size_t SuffixTable::bytes() const noexcept {
-  return nodes_.size() + tags_.size() + slots_.size() * sizeof(slots_[0]) +
+  return nodes_.size() + index_.size() * sizeof(Slot) +
          below_rules_.size() * sizeof(*below_rules_.begin()) +
          routes_.size() * sizeof(*routes_.begin());
 }
@@ -135,11 +135,10 @@ Bytes SuffixTable::label_of(std::uint32_t node) const noexcept {
 std::uint32_t SuffixTable::find(std::uint32_t parent, Bytes label,
                                 std::uint64_t hash) const noexcept {
   const std::uint8_t tag = tag_of(hash);
-  std::size_t slot = slot_of(hash, tags_.size());
-  __builtin_prefetch(&slots_[slot]);  // in a large table both lines are on their way at once
-  for (; tags_[slot] != 0; slot = slot + 1 == tags_.size() ? 0 : slot + 1) {
-    if (tags_[slot] != tag) continue;
-    const std::uint32_t node = slots_[slot];
+  std::size_t at = slot_of(hash, index_.size());
+  for (; index_[at].tag != 0; at = at + 1 == index_.size() ? 0 : at + 1) {
+    if (index_[at].tag != tag) continue;
+    const std::uint32_t node = index_[at].node();
     if (this->parent(node) == parent && std::ranges::equal(label_of(node), label)) return node;
   }
   return kRoot;
@@ -149,7 +148,7 @@ std::uint32_t SuffixTable::add(std::uint32_t parent, Bytes label, std::uint64_t 
   if (nodes_.size() + kLabel + label.size() > UINT32_MAX) {
     throw std::length_error("the names of all rules fill more than 4 GiB");
   }
-  if (slots_for(count_ + 1) > tags_.size()) resize_index(count_ * 3 / 2 + 1);
+  if (slots_for(count_ + 1) > index_.size()) resize_index(count_ * 3 / 2 + 1);
   const std::uint32_t node = append(parent, label);
   place(node, hash);
   return node;
@@ -166,18 +165,15 @@ std::uint32_t SuffixTable::append(std::uint32_t parent, Bytes label) {
 }
 
 void SuffixTable::place(std::uint32_t node, std::uint64_t hash) noexcept {
-  std::size_t slot = slot_of(hash, tags_.size());
-  while (tags_[slot] != 0) slot = slot + 1 == tags_.size() ? 0 : slot + 1;
-  tags_[slot] = tag_of(hash);
-  slots_[slot] = node;
+  std::size_t at = slot_of(hash, index_.size());
+  while (index_[at].tag != 0) at = at + 1 == index_.size() ? 0 : at + 1;
+  index_[at] = {tag_of(hash), std::bit_cast<std::array<std::uint8_t, 4>>(node)};
 }
 
 /// Hashes aren't kept, but computed from the names again, so that the old index can go first.
 void SuffixTable::resize_index(std::size_t nodes) {
-  tags_ = {};
-  slots_ = {};
-  tags_.resize(slots_for(nodes));
-  slots_.resize(tags_.size());
+  index_ = {};
+  index_.resize(slots_for(nodes));
   for (std::uint32_t node = next(kRoot); node != end(); node = next(node)) {
     place(node, hash_of(node));
   }
