@@ -180,7 +180,7 @@ TEST_F(ReloaderTest, ANamespaceOfAProcessTakesARightOfItsOwn) {
 TEST_F(ReloaderTest, OnlyWhatTheSettingsNeedIsKeptOfRoot) {
   const auto needed = [this](const std::string& text) {
     files_.files["/n.toml"] = text;
-    const Rights kept_by = rights(load_settings(options_, files_).settings, false);
+    const Rights kept_by = rights(load_settings(options_, files_).settings, Attaching::kNo);
     EXPECT_FALSE(kept_by.server.any()) << text;
     const sys::KeptCapabilities& kept = kept_by.helper;
     return std::string(kept.enter_namespaces ? "enter " : "") +
@@ -194,13 +194,29 @@ TEST_F(ReloaderTest, OnlyWhatTheSettingsNeedIsKeptOfRoot) {
   EXPECT_EQ(needed(kFirst), "enter ");
 }
 
-TEST_F(ReloaderTest, WhoAttachesMayNameAProcessLaterIfItMayNameANamespace) {
-  const auto later = [this](const std::string& text) {
-    files_.files["/n.toml"] = text;
-    return rights(load_settings(options_, files_).settings, true).later;
-  };
-  EXPECT_FALSE(later("[server]\nlisten = [\"127.0.0.1:53\"]\n").find_by_process);
-  EXPECT_TRUE(later(kFirst).find_by_process);
+TEST_F(ReloaderTest, WhatAttachesIsTheHelpersToDo) {
+  files_.files["/n.toml"] = "[server]\nlisten = [\"127.0.0.1:53\"]\n";
+  const config::Settings settings = load_settings(options_, files_).settings;
+  const Rights by_name = rights(settings, Attaching::kNamespaces);
+  EXPECT_FALSE(by_name.server.any());
+  const sys::KeptCapabilities all{.enter_namespaces = true,
+                                  .find_by_process = true,
+                                  .change_rules = true,
+                                  .pass_permissions = true};
+  EXPECT_EQ(by_name.helper, all);
+  const Rights by_engine = rights(settings, Attaching::kContainers);
+  const sys::KeptCapabilities for_engine{.find_by_process = true, .pass_permissions = true};
+  EXPECT_EQ(by_engine.server, for_engine);
+  EXPECT_EQ(by_engine.helper, all);
+}
+
+TEST_F(ReloaderTest, AFirewallForClientsIsTheHelpersToChange) {
+  files_.files["/n.toml"] =
+      "[policies.default.egress]\n[[clients]]\nfrom = [\"10.0.0.0/8\"]\npolicy = \"default\"\n";
+  const Rights kept = rights(load_settings(options_, files_).settings, Attaching::kNo);
+  EXPECT_FALSE(kept.server.any());
+  const sys::KeptCapabilities changing{.change_rules = true};
+  EXPECT_EQ(kept.helper, changing);
 }
 
 }  // namespace

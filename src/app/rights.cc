@@ -33,22 +33,18 @@ sys::KeptCapabilities to_open_again(const config::Settings& settings) {
 
 }  // namespace
 
-Rights rights(const config::Settings& settings, bool attaches) {
+Rights rights(const config::Settings& settings, Attaching attaching) {
   Rights result;
   result.helper = to_open_again(settings);
-  result.server.change_rules = attaches || !client_fences(settings).empty();
-  if (attaches) {
-    result.server.enter_namespaces = result.server.find_by_process = true;
-    result.server.reach_engine = true;
-    result.server_calls = sys::Confinement::kNamespaces;
-    // It is asked for the sockets in their namespaces as well.
-    if (result.helper.any()) result.helper.enter_namespaces = result.helper.find_by_process = true;
+  if (!client_fences(settings).empty()) result.helper.change_rules = true;
+  if (attaching != Attaching::kNo) {
+    result.helper.enter_namespaces = result.helper.find_by_process = true;
+    result.helper.change_rules = result.helper.pass_permissions = true;
   }
-  result.later = result.helper;
-  result.later.change_rules = result.server.change_rules;
-  if (!settings.server.seccomp) {
-    result.server_calls = result.worker_calls = sys::Confinement::kNone;
+  if (attaching == Attaching::kContainers) {
+    result.server.find_by_process = result.server.pass_permissions = true;
   }
+  if (!settings.server.seccomp) result.calls = sys::Confinement::kNone;
   return result;
 }
 

@@ -87,12 +87,12 @@ std::size_t worker_count(const config::ServerSettings& settings) {
 Result<void> give_up_rights(const Rights& rights, const std::string& user,
                             std::unique_ptr<sys::Helper>& helper) {
   if (rights.helper.any()) {
-    if (auto done = helper->employ(user, rights.helper, rights.worker_calls); !done) return done;
+    if (auto done = helper->employ(user, rights.helper, rights.calls); !done) return done;
   } else {
     helper.reset();
   }
   if (auto done = sys::drop_privileges(user, rights.server); !done) return done;
-  return sys::confine_process(rights.server_calls);
+  return sys::confine_process(rights.calls);
 }
 
 serve::TcpLimits tcp_limits(const config::ServerSettings& settings) {
@@ -122,6 +122,11 @@ Result<void> find_namespaces(const config::Settings& settings) {
   return {};
 }
 
+Attaching attaching_by(const std::optional<Targets>& targets) {
+  if (!targets) return Attaching::kNo;
+  return targets->socket.empty() ? Attaching::kNamespaces : Attaching::kContainers;
+}
+
 int failed(const Error& error) {
   log::error("{}", error.message);
   return kFailure;
@@ -148,7 +153,6 @@ int serve(const Options& options) {
   const std::size_t count = worker_count(loaded.settings.server);
   const std::string user = loaded.settings.server.user;
   const bool attaches = options.command == Command::kAttach || options.command == Command::kDocker;
-  const Rights kept = rights(loaded.settings, attaches);
   const std::string description = describe(loaded.settings);
   const auto limits = cache_limits(loaded.settings.cache);
   const serve::TcpLimits tcp = tcp_limits(loaded.settings.server);
@@ -159,10 +163,11 @@ int serve(const Options& options) {
     if (!found) return failed(found.error());
     targets = *std::move(found);
   }
+  const Rights kept = rights(loaded.settings, attaching_by(targets));
   const config::ControlSettings control = loaded.settings.control;
   const config::QueryLogSettings logged = loaded.settings.query_log;
   HostFences fences;
-  Reloader reloader(options, files, std::move(loaded), kept.later, fences);
+  Reloader reloader(options, files, std::move(loaded), kept.helper, fences);
 
   Shared shared(reloader.snapshots(), limits, tcp, rate);
   auto openings = match(listeners, *std::move(handed), count);
@@ -187,7 +192,7 @@ int serve(const Options& options) {
   (*loop)->after_reload([&] { fences.follow(reloader); });
   QueryLogs logs(shared.hub, logged, *std::move(log_file));
   if (logs.file) (*loop)->on_rotation([&logs] { logs.file->reopen(); });
-  workers.run(kept.worker_calls);
+  workers.run(kept.calls);
   Panel panel(
       {**loop, reloader, workers, shared, shared.hub, fences, reports, listeners, control, logs});
   const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);

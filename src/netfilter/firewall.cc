@@ -37,11 +37,14 @@
 #include "netfilter/owner.h"
 #include "netfilter/rule.h"
 #include "netfilter/socket.h"
+#include "sys/netlink.h"
+#include "sys/netlink_check.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
 namespace {
 
+static_assert(Firewall::kTable.starts_with(sys::kOurTables));
 /// After the gate's guard.
 constexpr std::int32_t kPriority = NF_IP_PRI_FILTER + 1;
 
@@ -358,7 +361,7 @@ std::error_code Firewall::open(std::span<const Opened> openings) {
       if (renew && opening.again) batch.delete_element(set, key);
       batch.add_element(set, key, opening.life, opening.name);
     }
-    return socket_.transact(batch.finish());
+    return socket_.transact(batch.finish(), sys::Waiting::kClient);
   };
   const std::error_code error = try_it(true);
   // One of them ended just now.

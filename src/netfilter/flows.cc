@@ -18,14 +18,13 @@
 #include "base/bytes.h"
 #include "netfilter/messages.h"
 #include "netfilter/socket.h"
+#include "sys/netlink_check.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
 namespace {
 
 constexpr std::array<std::uint8_t, 2> kDnsPort{0, 53};
-/// Marks routes as nxgate's (/etc/iproute2/rt_protos knows no such number).
-constexpr std::uint8_t kRouteProtocol = 153;
 /// The index of lo in every namespace.
 constexpr std::uint32_t kLoopback = 1;
 constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
@@ -95,7 +94,7 @@ std::error_code change_route(const sys::NetnsRef& netns, std::uint16_t type, std
                        .rtm_src_len = 0,
                        .rtm_tos = 0,
                        .rtm_table = RT_TABLE_DEFAULT,
-                       .rtm_protocol = kRouteProtocol,
+                       .rtm_protocol = sys::kOurRoutes,
                        .rtm_scope = RT_SCOPE_LINK,
                        .rtm_type = RTN_UNICAST,
                        .rtm_flags = 0};

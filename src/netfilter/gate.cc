@@ -30,12 +30,13 @@
 #include "netfilter/owner.h"
 #include "netfilter/rule.h"
 #include "netfilter/socket.h"
+#include "sys/netlink_check.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
 namespace {
 
-constexpr std::string_view kTable = "nxgate";
+constexpr std::string_view kTable = sys::kOurTables;
 constexpr Table kInet{NFPROTO_INET, kTable};
 constexpr Table kNetdev{NFPROTO_NETDEV, kTable};
 constexpr std::uint16_t kDns = 53;

@@ -2,87 +2,111 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <vector>
 
-#include <ifaddrs.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
+// The kernel's headers after those of libc, which define the same.
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 
 #include "base/address.h"
+#include "base/bytes.h"
+#include "netfilter/messages.h"
+#include "netfilter/socket.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
 namespace {
 
-template <std::size_t N>
-std::array<std::uint8_t, N> bytes_at(const void* address) {
-  std::array<std::uint8_t, N> bytes{};
-  std::memcpy(bytes.data(), address, N);
-  return bytes;
+/// Calls `each` for all that the namespace has of a kind, with the header and the attributes.
+template <class Header>
+void list(Socket& socket, std::uint16_t type,
+          const std::function<void(const Header&, Bytes attributes)>& each) {
+  Messages request;
+  {
+    const Header header{};
+    const auto message = request.message(type, NLM_F_DUMP, bytes_of(header));
+  }
+  (void)socket.dump(request, [&each](std::uint16_t, Bytes body) {
+    if (body.size() < sizeof(Header)) return;
+    Header header{};
+    std::memcpy(&header, body.data(), sizeof header);
+    each(header, body.subspan(std::min(NLMSG_ALIGN(sizeof header), body.size())));
+  });
 }
 
-/// The network in which an address with this mask stands.
-template <std::size_t N>
-Prefix network_of(std::array<std::uint8_t, N> address, const std::array<std::uint8_t, N>& mask,
-                  IpAddress (*make)(const std::array<std::uint8_t, N>&) noexcept) {
-  unsigned length = 0;
-  for (std::size_t i = 0; i < N; ++i) {
-    address[i] &= mask[i];
-    length += static_cast<unsigned>(std::popcount(mask[i]));
-  }
-  return *Prefix::parse(make(address).to_string() + '/' + std::to_string(length));
+std::string name_in(Bytes attributes) {
+  std::string name;
+  for_each_attribute(attributes, [&name](std::uint16_t type, Bytes value) {
+    const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
+    if (type == IFLA_IFNAME) name = text.substr(0, text.find('\0'));
+  });
+  return name;
 }
 
-std::optional<Prefix> network_of(const ifaddrs& each) {
-  if ((each.ifa_flags & IFF_LOOPBACK) != 0 || each.ifa_addr == nullptr ||
-      each.ifa_netmask == nullptr) {
-    return std::nullopt;
+/// The address of the link itself, which with a tunnel isn't the one at its other end.
+std::optional<IpAddress> address_in(Bytes attributes) {
+  std::optional<IpAddress> address;
+  for_each_attribute(attributes, [&address](std::uint16_t type, Bytes value) {
+    if (type == IFA_LOCAL || (type == IFA_ADDRESS && !address)) {
+      address = IpAddress::from_bytes(value);
+    }
+  });
+  return address;
+}
+
+/// The network in which an address with this many leading bits stands.
+std::optional<Prefix> network_of(const IpAddress& address, std::size_t length) {
+  std::array<std::uint8_t, 16> bytes{};
+  const Bytes all = address.bytes();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::size_t kept = std::min<std::size_t>(8, length - std::min(length, 8 * i));
+    bytes[i] = static_cast<std::uint8_t>(all[i] & (0xff00U >> kept));
   }
-  if (each.ifa_addr->sa_family == AF_INET) {
-    return network_of(bytes_at<4>(&reinterpret_cast<sockaddr_in*>(each.ifa_addr)->sin_addr),
-                      bytes_at<4>(&reinterpret_cast<sockaddr_in*>(each.ifa_netmask)->sin_addr),
-                      &IpAddress::v4);
-  }
-  if (each.ifa_addr->sa_family == AF_INET6) {
-    return network_of(bytes_at<16>(&reinterpret_cast<sockaddr_in6*>(each.ifa_addr)->sin6_addr),
-                      bytes_at<16>(&reinterpret_cast<sockaddr_in6*>(each.ifa_netmask)->sin6_addr),
-                      &IpAddress::v6);
-  }
-  return std::nullopt;
+  const auto network = IpAddress::from_bytes(Bytes(bytes).first(all.size()));
+  return network ? Prefix::parse(network->to_string() + '/' + std::to_string(length))
+                 : std::nullopt;
 }
 
 }  // namespace
 
 std::vector<std::string> links_of(const sys::NetnsRef& netns) {
   std::vector<std::string> names;
-  const Result<void> entered = sys::in_netns(netns, [&names] {
-    struct if_nameindex* const all = ::if_nameindex();
-    for (const auto* link = all; link != nullptr && link->if_index != 0; ++link) {
-      if (std::string_view(link->if_name) != "lo") names.emplace_back(link->if_name);
-    }
-    ::if_freenameindex(all);
+  auto socket = Socket::open(NETLINK_ROUTE, netns);
+  if (!socket) return names;
+  list<ifinfomsg>(*socket, RTM_GETLINK, [&names](const ifinfomsg&, Bytes attributes) {
+    std::string name = name_in(attributes);
+    if (name != "lo") names.push_back(std::move(name));
   });
-  if (!entered) names.clear();
   return names;
 }
 
 std::vector<Prefix> networks_of(const sys::NetnsRef& netns) {
   std::vector<Prefix> networks;
-  (void)sys::in_netns(netns, [&networks] {
-    ifaddrs* all = nullptr;
-    if (::getifaddrs(&all) != 0) return;
-    for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
-      if (const auto network = network_of(*each)) networks.push_back(*network);
+  auto socket = Socket::open(NETLINK_ROUTE, netns);
+  if (!socket) return networks;
+  std::set<unsigned> loopback;
+  list<ifinfomsg>(*socket, RTM_GETLINK, [&loopback](const ifinfomsg& link, Bytes) {
+    if ((link.ifi_flags & IFF_LOOPBACK) != 0) {
+      loopback.insert(static_cast<unsigned>(link.ifi_index));
     }
-    ::freeifaddrs(all);
+  });
+  list<ifaddrmsg>(*socket, RTM_GETADDR, [&](const ifaddrmsg& each, Bytes attributes) {
+    const auto address = address_in(attributes);
+    if (!address || loopback.contains(each.ifa_index)) return;
+    if (const auto network = network_of(*address, each.ifa_prefixlen)) {
+      networks.push_back(*network);
+    }
   });
   const auto key = [](const Prefix& prefix) {
     return std::tuple(prefix.address(), prefix.length());

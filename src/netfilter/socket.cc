@@ -11,24 +11,19 @@
 #include <system_error>
 #include <utility>
 
-#include <fmt/core.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "netfilter/messages.h"
 #include "sys/descriptor.h"
+#include "sys/netlink.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
 namespace {
 
-/// The kernel answers within the system call; this is for one that has lost its way.
-constexpr timeval kPatience{.tv_sec = 2, .tv_usec = 0};
-/// Octets; memory is taken only while a batch is on its way.
-constexpr int kLargestBatch = 32 << 20;
 constexpr std::size_t kLargestRead = 1 << 16;
 
 std::error_code system_error(int error) { return {error, std::system_category()}; }
@@ -43,29 +38,9 @@ int error_in(Bytes body) noexcept {
 }  // namespace
 
 Result<Socket> Socket::open(int protocol, const sys::NetnsRef& netns) {
-  sys::Descriptor socket;
-  int error = 0;
-  const Result<void> entered = sys::in_netns(netns, [&] {
-    socket = sys::Descriptor(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
-    error = socket ? 0 : errno;
-  });
-  if (!entered) return std::unexpected(entered.error());
-  if (!socket) {
-    return fail(fmt::format("cannot open a netlink socket in {}: {}", netns.text(),
-                            std::generic_category().message(error)));
-  }
-  const int on = 1;
-  (void)::setsockopt(socket.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
-  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &kLargestBatch,
-                     sizeof kLargestBatch);
-  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  return Socket(std::move(socket));
-}
-
-std::error_code Socket::send(const Messages& messages) {
-  const Bytes bytes = messages.bytes();
-  if (::send(socket_.get(), bytes.data(), bytes.size(), 0) < 0) return system_error(errno);
-  return {};
+  auto socket = sys::open_netlink(protocol, netns);
+  if (!socket) return std::unexpected(socket.error());
+  return Socket(*std::move(socket));
 }
 
 /// Passes on type, sequence number and body of each message until `each` has had enough.
@@ -88,8 +63,8 @@ std::error_code Socket::receive(
   }
 }
 
-std::error_code Socket::transact(const Messages& messages) {
-  if (const auto error = send(messages)) return error;
+std::error_code Socket::transact(const Messages& messages, sys::Waiting waiting) {
+  if (const auto error = sys::send_netlink(socket_, messages.bytes(), waiting)) return error;
   const std::uint32_t last = messages.last_acknowledged();
   int first_error = 0;
   const auto error = receive([&](std::uint16_t type, std::uint32_t sequence, Bytes body) {
@@ -108,7 +83,7 @@ std::error_code Socket::transact(const Messages& messages) {
 
 std::error_code Socket::dump(const Messages& request,
                              const std::function<void(std::uint16_t, Bytes)>& each) {
-  if (const auto error = send(request)) return error;
+  if (const auto error = sys::send_netlink(socket_, request.bytes())) return error;
   int failure = 0;
   const auto error = receive([&](std::uint16_t type, std::uint32_t, Bytes body) {
     if (type == NLMSG_DONE) return false;

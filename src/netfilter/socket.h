@@ -9,13 +9,14 @@
 #include "base/error.h"
 #include "netfilter/messages.h"
 #include "sys/descriptor.h"
+#include "sys/netlink.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
 
 /// A netlink socket that belongs to the namespace it was opened in, whatever the thread that uses
-/// it. Requests need CAP_NET_ADMIN over that namespace, also when root was given up since. One
-/// thread at a time.
+/// it. Requests need CAP_NET_ADMIN over that namespace, of this process or of its helper
+/// (sys/netlink.h). One thread at a time.
 class Socket {
  public:
   /// `protocol` is NETLINK_NETFILTER or NETLINK_ROUTE.
@@ -24,7 +25,8 @@ class Socket {
   /// Sends and waits for the acknowledgement of the last message that asks for one, in a few
   /// microseconds. The first error that the kernel reports for any of them is returned; then
   /// nothing of an nf_tables batch has been done.
-  [[nodiscard]] std::error_code transact(const Messages& messages);
+  [[nodiscard]] std::error_code transact(const Messages& messages,
+                                         sys::Waiting waiting = sys::Waiting::kNobody);
 
   /// Sends one dump request and calls `each` with the type and the body of every message that
   /// comes back.
@@ -33,7 +35,6 @@ class Socket {
 
  private:
   explicit Socket(sys::Descriptor socket) : socket_(std::move(socket)) {}
-  [[nodiscard]] std::error_code send(const Messages& messages);
   [[nodiscard]] std::error_code receive(
       const std::function<bool(std::uint16_t, std::uint32_t, Bytes)>& each);
 

@@ -1,6 +1,5 @@
 #include "sys/confinement.h"
 
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <memory>
@@ -14,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "sys/privileges.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -48,8 +48,8 @@ constexpr int kDangerous[] = {
     SCMP_SYS(personality),
     // time, names, namespaces, users
     SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(clock_adjtime), SCMP_SYS(adjtimex),
-    SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(unshare), SCMP_SYS(setuid),
-    SCMP_SYS(setgid), SCMP_SYS(setreuid), SCMP_SYS(setregid), SCMP_SYS(setresuid),
+    SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(unshare), SCMP_SYS(setns),
+    SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setreuid), SCMP_SYS(setregid), SCMP_SYS(setresuid),
     SCMP_SYS(setresgid), SCMP_SYS(setgroups), SCMP_SYS(capset)};
 
 /// What it takes to answer.
@@ -73,8 +73,13 @@ constexpr int kAnswering[] = {
     SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid),
     SCMP_SYS(tgkill), SCMP_SYS(set_robust_list), SCMP_SYS(exit), SCMP_SYS(exit_group)};
 
+/// What it takes to look for a process by what it has open.
+constexpr int kLooking[] = {SCMP_SYS(getdents64), SCMP_SYS(readlink), SCMP_SYS(readlinkat)};
+
 /// Those that map memory; the flags of protection are their third argument.
 constexpr int kMapping[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+/// Flags of open that change something, of which truncating takes no way to write.
+constexpr std::uint32_t kWriting = O_ACCMODE | O_CREAT | O_TRUNC;
 constexpr std::uint32_t kFamilies[] = {AF_INET, AF_INET6};
 
 /// An argument of a call, counted from 0, of which these bits have this value.
@@ -134,10 +139,8 @@ bool confines() noexcept {
 
 Result<void> confine_process(Confinement how) {
   if (!confines() || how == Confinement::kNone) return {};
-  constexpr std::array kEntering{SCMP_SYS(setns)};
   Filter filter(SCMP_ACT_ALLOW);
   filter.add(kRefuse, kDangerous);
-  if (how == Confinement::kStrict) filter.add(kRefuse, kEntering);
   // Whoever makes a namespace of users is root in there.
   filter.add(kRefuse, SCMP_SYS(clone), bits(0, CLONE_NEWUSER, CLONE_NEWUSER));
   return filter.load();
@@ -150,13 +153,16 @@ Result<void> confine_worker(Confinement how) {
   return filter.load();
 }
 
-Result<void> confine_helper(Confinement how) {
+Result<void> confine_helper(Confinement how, const KeptCapabilities& keep) {
   if (!confines() || how == Confinement::kNone) return {};
-  constexpr std::array kEntering{SCMP_SYS(setns)};
   Filter filter(kRefuse);
   allow_answering(filter);
-  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(openat), bits(2, O_ACCMODE, O_RDONLY));
-  filter.add(SCMP_ACT_ALLOW, kEntering);
+  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(openat), bits(2, kWriting, O_RDONLY));
+  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(setns), bits(1, UINT32_MAX, CLONE_NEWNET));
+  if (keep.change_rules) {
+    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), bits(0, UINT32_MAX, AF_NETLINK));
+  }
+  if (keep.find_by_process) filter.add(SCMP_ACT_ALLOW, kLooking);
   return filter.load();
 }
 

@@ -4,14 +4,14 @@
 #include <cstdint>
 
 #include "base/error.h"
+#include "sys/privileges.h"
 
 namespace nxgate::sys {
 
 /// What is left of the ways out.
 enum class Confinement : std::uint8_t {
   kStrict = 0,
-  kNamespaces,  ///< network namespaces may be entered, to open sockets in there
-  kNone,        ///< all of them
+  kNone,  ///< all of them
 };
 
 /// Takes from this process, for good, what only an intruder would ask the kernel for: to run
@@ -27,8 +27,9 @@ enum class Confinement : std::uint8_t {
 /// process started, no memory made executable. Nothing is given up with kNone.
 [[nodiscard]] Result<void> confine_worker(Confinement how);
 
-/// The same for the helper process, which besides opens namespaces and enters them.
-[[nodiscard]] Result<void> confine_helper(Confinement how);
+/// The same for a thread of the helper process, which besides opens namespaces and enters them, and
+/// what its other rights are for: netlink sockets, or the processes of others.
+[[nodiscard]] Result<void> confine_helper(Confinement how, const KeptCapabilities& keep);
 
 /// Whether this build confines anything.
 [[nodiscard]] bool confines() noexcept;

@@ -1,5 +1,6 @@
 #include "sys/confinement.h"
 
+#include <array>
 #include <cerrno>
 #include <functional>
 #include <thread>
@@ -32,8 +33,14 @@ bool refused(long result) { return result == -1 && errno == EPERM; }
 bool runs_programs() { return !refused(::execl("/nowhere", "nowhere", nullptr)); }
 bool traces() { return !refused(::ptrace(PTRACE_PEEKDATA, 0, nullptr, nullptr)); }
 bool enters_namespaces() { return !refused(::setns(-1, CLONE_NEWNET)); }
+bool enters_mounts() { return !refused(::setns(-1, CLONE_NEWNS)); }
+bool lists_files() {
+  std::array<char, 64> room{};
+  return !refused(::readlink("/proc/self/exe", room.data(), room.size()));
+}
 bool opens_files() { return Descriptor(::open("/dev/null", O_RDONLY)).get() >= 0; }
 bool writes_files() { return Descriptor(::open("/dev/null", O_WRONLY)).get() >= 0; }
+bool truncates_files() { return Descriptor(::open("/dev/null", O_RDONLY | O_TRUNC)).get() >= 0; }
 bool opens(int family, int type) { return Descriptor(::socket(family, type, 0)).get() >= 0; }
 bool maps(int protection) {
   return ::mmap(nullptr, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
@@ -57,17 +64,20 @@ TEST_F(ConfinementTest, OfTheProcessLeavesWhatAServerDoes) {
   }));
 }
 
-TEST_F(ConfinementTest, LeavesTheWayIntoNamespacesOnlyIfAsked) {
+TEST_F(ConfinementTest, OfTheHelperLeavesReadingAndEntering) {
   EXPECT_TRUE(in_child([] {
-    return confine_process(Confinement::kNamespaces) && enters_namespaces() && !runs_programs();
+    return confine_helper(Confinement::kStrict, {.enter_namespaces = true}) &&
+           enters_namespaces() && !enters_mounts() && opens_files() && !writes_files() &&
+           !truncates_files() && !lists_files() && !runs_programs() && opens(AF_INET, SOCK_DGRAM) &&
+           !opens(AF_NETLINK, SOCK_RAW);
   }));
 }
 
-TEST_F(ConfinementTest, OfTheHelperLeavesReadingAndEntering) {
+TEST_F(ConfinementTest, OfTheHelperLeavesWhatItsRightsAreFor) {
   EXPECT_TRUE(in_child([] {
-    return confine_helper(Confinement::kStrict) && enters_namespaces() && opens_files() &&
-           !writes_files() && !runs_programs() && opens(AF_INET, SOCK_DGRAM) &&
-           !opens(AF_NETLINK, SOCK_RAW);
+    return confine_helper(Confinement::kStrict, {.find_by_process = true, .change_rules = true}) &&
+           lists_files() && opens(AF_NETLINK, SOCK_RAW) && !opens(AF_PACKET, SOCK_RAW) &&
+           !writes_files() && !runs_programs();
   }));
 }
 

@@ -12,22 +12,30 @@
 #include <sys/types.h>
 
 #include "base/address.h"
+#include "base/bytes.h"
 #include "base/error.h"
 #include "sys/confinement.h"
 #include "sys/descriptor.h"
 #include "sys/message_channel.h"
+#include "sys/netlink.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
 #include "sys/socket.h"
+#include "sys/socket_owner.h"
 
 namespace nxgate::sys {
 
-/// A child that opens sockets in network namespaces, on interfaces and at low ports for us, who may
-/// not any more. It reads no packet and no configuration: requests are of four kinds and one size,
-/// and what it gives back are UDP and TCP sockets, and numbers.
+struct Channels;
+struct Request;
+
+/// A child that does for us what takes rights that we gave up: it opens sockets in network
+/// namespaces, on interfaces and at low ports, and sends netlink messages that change what is
+/// nxgate's own. It reads no packet and no configuration, and what it gives back are sockets,
+/// namespaces and numbers.
 ///
-/// From `employ` on open_listener, open_upstream_socket, interface_index and NetnsRef::identity ask
-/// it by themselves. It ends when we do, or when this is destroyed.
+/// From `employ` on open_listener, open_upstream_socket, interface_index, open_netlink,
+/// send_netlink, find_by_peer and NetnsRef ask it by themselves. It ends when we do, or when this
+/// is destroyed.
 class Helper {
  public:
   /// Forks it. Call before anything is read that others wrote, and before the first thread.
@@ -44,30 +52,41 @@ class Helper {
   /// The one that is employed, if any. Any thread.
   [[nodiscard]] static const Helper* employed() noexcept;
 
-  // As the functions of the same names. Any thread; one request at a time, some 20 microseconds.
+  // As the functions of the same names. Any thread. Two requests at a time: one that an answer may
+  // wait for, of some 15 microseconds, and one of the others.
   [[nodiscard]] Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at,
                                                  Sharing sharing) const;
   [[nodiscard]] std::expected<Descriptor, std::error_code> open_upstream_socket(
       SocketKind kind, const Endpoint& server, const NetnsRef& netns) const;
   [[nodiscard]] unsigned interface_index(const std::string& name, const NetnsRef& netns) const;
   [[nodiscard]] std::optional<std::uint64_t> identity(const NetnsRef& netns) const;
+  [[nodiscard]] Result<Descriptor> open_namespace(const NetnsRef& netns) const;
+  [[nodiscard]] Result<Descriptor> open_netlink(int protocol, const NetnsRef& netns) const;
+  [[nodiscard]] std::error_code send_netlink(const Descriptor& socket, Bytes messages,
+                                             Waiting waiting) const;
+  [[nodiscard]] std::optional<ProcessSeen> find_by_peer(const NetnsRef& netns,
+                                                        std::uint8_t protocol,
+                                                        const Endpoint& peer) const;
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
  private:
-  struct Request;
-  struct Reply;
+  /// A channel, and whose turn it is.
+  struct Lane {
+    MessageChannel channel;
+    mutable std::mutex turn{};
+  };
   struct Answer;
 
-  Helper(pid_t pid, MessageChannel channel) noexcept : pid_(pid), channel_(std::move(channel)) {}
+  Helper(pid_t pid, Channels channels) noexcept;
 
-  [[nodiscard]] Answer ask(Request request, const NetnsRef& netns) const;
-  [[noreturn]] static void work(const MessageChannel& channel);
-  [[nodiscard]] static Answer perform(const Request& request, const NetnsRef& netns);
+  [[nodiscard]] Answer ask(const Lane& lane, const Request& request, const NetnsRef& netns) const;
+  [[nodiscard]] static Answer exchange(const Lane& lane, Request request, Bytes behind,
+                                       const Descriptor* with);
 
   pid_t pid_;
-  MessageChannel channel_;
-  mutable std::mutex turn_;
+  Lane quick_;
+  Lane patient_;
 };
 
 }  // namespace nxgate::sys

@@ -1,22 +1,34 @@
 #include "sys/helper.h"
 
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+// The kernel's headers after those of libc, which define the same.
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 
 #include "base/address.h"
 #include "sys/confinement.h"
+#include "sys/descriptor.h"
+#include "sys/netlink.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
 #include "sys/socket.h"
+#include "sys/socket_owner.h"
 
 namespace nxgate::sys {
 namespace {
@@ -84,6 +96,82 @@ TEST_F(HelperTest, ReachesAPinnedNamespace) {
   ASSERT_TRUE(pinned) << pinned.error().message;
   ASSERT_TRUE(helper_->employ("nobody", {.enter_namespaces = true}, Confinement::kStrict));
   EXPECT_TRUE(open_upstream_socket(SocketKind::kUdp, *Endpoint::parse("127.0.0.1:1", 0), *pinned));
+}
+
+TEST_F(HelperTest, OpensNamespacesAndNothingElse) {
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  const auto opened = helper_->open_namespace(own_);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(NetnsRef::of_descriptor("it", Descriptor(::dup(opened->get()))).identity(),
+            own_.identity());
+  for (const char* other : {"/etc/hostname", "/proc/self/ns/mnt", "/dev/null", "missing"}) {
+    EXPECT_FALSE(helper_->open_namespace(NetnsRef(other))) << other;
+  }
+}
+
+TEST_F(HelperTest, KnowsWhoTalksToWhom) {
+  const Descriptor socket =
+      *open_upstream_socket(SocketKind::kUdp, *Endpoint::parse("127.0.0.1:40057", 0), NetnsRef());
+  ASSERT_TRUE(helper_->employ("nobody", {.find_by_process = true, .pass_permissions = true},
+                              Confinement::kStrict));
+  const auto seen = find_by_peer(NetnsRef(), IPPROTO_UDP, *Endpoint::parse("127.0.0.1:40057", 0));
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->pid, ::getpid());
+  EXPECT_EQ(seen->name, "sys_test");
+  EXPECT_FALSE(find_by_peer(NetnsRef(), IPPROTO_UDP, *Endpoint::parse("127.0.0.1:40058", 0)));
+}
+
+/// A list of links, with `more` behind it.
+std::vector<std::uint8_t> list_of_links(std::size_t more = 0) {
+  std::vector<std::uint8_t> bytes(sizeof(nlmsghdr) + sizeof(ifinfomsg) + more);
+  const nlmsghdr head{.nlmsg_len = sizeof(nlmsghdr) + sizeof(ifinfomsg),
+                      .nlmsg_type = RTM_GETLINK,
+                      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+                      .nlmsg_seq = 1,
+                      .nlmsg_pid = 0};
+  std::memcpy(bytes.data(), &head, sizeof head);
+  return bytes;
+}
+
+TEST_F(HelperTest, SendsWhatIsOursAndWeReadTheAnswer) {
+  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict));
+  const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
+  ASSERT_TRUE(socket) << socket.error().message;
+  ASSERT_FALSE(send_netlink(*socket, list_of_links()));
+  nlmsghdr head{};
+  ASSERT_GE(::recv(socket->get(), &head, sizeof head, MSG_DONTWAIT), long{sizeof head});
+  EXPECT_EQ(head.nlmsg_type, RTM_NEWLINK);
+}
+
+TEST_F(HelperTest, DoesNotSendWhatIsNotOurs) {
+  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict));
+  const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
+  ASSERT_TRUE(socket);
+  EXPECT_EQ(send_netlink(*socket, list_of_links(4)), std::errc::operation_not_permitted);
+  EXPECT_FALSE(open_netlink(NETLINK_XFRM, NetnsRef()));
+  const Descriptor other(::socket(AF_INET, SOCK_DGRAM, 0));
+  EXPECT_EQ(send_netlink(other, list_of_links()), std::errc::operation_not_permitted);
+  EXPECT_EQ(send_netlink(Descriptor(), list_of_links()), std::errc::operation_not_permitted);
+}
+
+TEST_F(HelperTest, TakesALongBatchInPieces) {
+  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict));
+  const auto socket = open_netlink(NETLINK_NETFILTER, NetnsRef());
+  ASSERT_TRUE(socket);
+  const nlmsghdr begin{.nlmsg_len = sizeof(nlmsghdr) + sizeof(nfgenmsg),
+                       .nlmsg_type = NFNL_MSG_BATCH_BEGIN,
+                       .nlmsg_flags = NLM_F_REQUEST,
+                       .nlmsg_seq = 1,
+                       .nlmsg_pid = 0};
+  std::vector<std::uint8_t> batch(begin.nlmsg_len * std::size_t{100'000});
+  for (std::size_t at = 0; at < batch.size(); at += begin.nlmsg_len) {
+    std::memcpy(batch.data() + at, &begin, sizeof begin);
+  }
+  EXPECT_FALSE(send_netlink(*socket, batch));
+  batch.push_back(0);
+  EXPECT_EQ(send_netlink(*socket, batch), std::errc::operation_not_permitted);
+  batch.resize(kLargestBatch + 1);
+  EXPECT_EQ(send_netlink(*socket, batch), std::errc::message_size);
 }
 
 TEST_F(HelperTest, SaysWhatIsWrongAsWeWould) {

@@ -3,8 +3,8 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
-#include <span>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "sys/descriptor.h"
 
@@ -21,10 +22,10 @@ namespace {
 /// Room for one descriptor beside a message.
 struct alignas(cmsghdr) Control : std::array<char, CMSG_SPACE(sizeof(int))> {};
 
-msghdr header_of(iovec& part) noexcept {
+msghdr header_of(std::array<iovec, 2>& parts) noexcept {
   msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
+  header.msg_iov = parts.data();
+  header.msg_iovlen = parts.size();
   return header;
 }
 
@@ -38,10 +39,10 @@ Result<std::pair<MessageChannel, MessageChannel>> MessageChannel::pair() {
   return std::pair(MessageChannel(Descriptor(ends[0])), MessageChannel(Descriptor(ends[1])));
 }
 
-bool MessageChannel::send(std::span<const std::byte> message,
-                          const Descriptor* with) const noexcept {
-  iovec part{const_cast<std::byte*>(message.data()), message.size()};
-  msghdr header = header_of(part);
+bool MessageChannel::send(Bytes message, Bytes behind, const Descriptor* with) const noexcept {
+  std::array<iovec, 2> parts{{{const_cast<std::uint8_t*>(message.data()), message.size()},
+                              {const_cast<std::uint8_t*>(behind.data()), behind.size()}}};
+  msghdr header = header_of(parts);
   Control control{};
   if (with != nullptr && *with) {
     header.msg_control = control.data();
@@ -60,9 +61,10 @@ bool MessageChannel::send(std::span<const std::byte> message,
   return sent >= 0;
 }
 
-bool MessageChannel::receive(std::span<std::byte> message, Descriptor* with) const noexcept {
-  iovec part{message.data(), message.size()};
-  msghdr header = header_of(part);
+bool MessageChannel::receive(MutableBytes message, MutableBytes& behind,
+                             Descriptor* with) const noexcept {
+  std::array<iovec, 2> parts{{{message.data(), message.size()}, {behind.data(), behind.size()}}};
+  msghdr header = header_of(parts);
   Control control{};
   header.msg_control = control.data();
   header.msg_controllen = control.size();
@@ -78,7 +80,9 @@ bool MessageChannel::receive(std::span<std::byte> message, Descriptor* with) con
     Descriptor received(number);
     if (with != nullptr) *with = std::move(received);
   }
-  return std::cmp_equal(size, message.size()) && (header.msg_flags & MSG_TRUNC) == 0;
+  if (std::cmp_less(size, message.size()) || (header.msg_flags & MSG_TRUNC) != 0) return false;
+  behind = behind.first(static_cast<std::size_t>(size) - message.size());
+  return true;
 }
 
 }  // namespace nxgate::sys

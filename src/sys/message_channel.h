@@ -1,20 +1,20 @@
-// Messages of fixed size, and descriptors, between two processes of ours.
+// Messages of bounded size, and descriptors, between two processes of ours.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <optional>
-#include <span>
 #include <type_traits>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::sys {
 
 /// One end of a pair of connected sockets that keep messages apart (SOCK_SEQPACKET). A message is a
-/// trivially copyable value, with which one descriptor may go. It waits, and goes on after a
-/// signal. One thread at a time.
+/// trivially copyable value, behind which bytes may stand, and with which one descriptor may go. It
+/// waits, and goes on after a signal. One thread at a time.
 class MessageChannel {
  public:
   /// Both ends.
@@ -23,18 +23,25 @@ class MessageChannel {
   /// False if the other end is gone.
   template <class Message>
     requires std::is_trivially_copyable_v<Message>
-  [[nodiscard]] bool send(const Message& message, const Descriptor* with = nullptr) const noexcept {
-    return send(std::as_bytes(std::span(&message, 1)), with);
+  [[nodiscard]] bool send(const Message& message, Bytes behind = {},
+                          const Descriptor* with = nullptr) const noexcept {
+    return send(Bytes(reinterpret_cast<const std::uint8_t*>(&message), sizeof message), behind,
+                with);
   }
 
-  /// Nothing if the other end is gone or what came isn't of this size. A descriptor that came with
-  /// it goes to `with`, or is closed.
+  /// Nothing if the other end is gone or what came doesn't fit. `behind` is room for the bytes
+  /// behind it, of which those that came are left; without it there may be none. A descriptor that
+  /// came goes to `with`, or is closed.
   template <class Message>
     requires std::is_trivially_copyable_v<Message>
-  [[nodiscard]] std::optional<Message> receive(Descriptor* with = nullptr) const noexcept {
+  [[nodiscard]] std::optional<Message> receive(MutableBytes* behind = nullptr,
+                                               Descriptor* with = nullptr) const noexcept {
     Message message{};
-    if (!receive(std::as_writable_bytes(std::span(&message, 1)), with)) return std::nullopt;
-    return message;
+    MutableBytes nothing;
+    const bool whole =
+        receive(MutableBytes(reinterpret_cast<std::uint8_t*>(&message), sizeof message),
+                behind == nullptr ? nothing : *behind, with);
+    return whole ? std::optional(message) : std::nullopt;
   }
 
   /// So that the other end notices.
@@ -44,9 +51,9 @@ class MessageChannel {
  private:
   explicit MessageChannel(Descriptor end) noexcept : end_(std::move(end)) {}
 
-  [[nodiscard]] bool send(std::span<const std::byte> message,
-                          const Descriptor* with) const noexcept;
-  [[nodiscard]] bool receive(std::span<std::byte> message, Descriptor* with) const noexcept;
+  [[nodiscard]] bool send(Bytes message, Bytes behind, const Descriptor* with) const noexcept;
+  [[nodiscard]] bool receive(MutableBytes message, MutableBytes& behind,
+                             Descriptor* with) const noexcept;
 
   Descriptor end_;
 };

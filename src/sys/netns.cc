@@ -15,7 +15,9 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -33,9 +35,23 @@ constexpr unsigned kDeviceShift = 48;
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
-bool is_namespace(int fd) noexcept {
+/// Opens the namespace that a file is. Only looks at first: to open a device does something.
+Descriptor open_namespace(const std::string& file) {
+  const Descriptor found(::open(file.c_str(), O_PATH | O_CLOEXEC));
+  if (!found) return {};
   struct statfs filesystem{};
-  return ::fstatfs(fd, &filesystem) == 0 && filesystem.f_type == NSFS_MAGIC;
+  if (::fstatfs(found.get(), &filesystem) == 0 && filesystem.f_type == NSFS_MAGIC) {
+    const std::string again = fmt::format("/proc/self/fd/{}", found.get());
+    Descriptor opened(::open(again.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened || ::ioctl(opened.get(), NS_GET_NSTYPE) == CLONE_NEWNET) return opened;
+  }
+  errno = EINVAL;
+  return {};
+}
+
+/// Who may see a file that we can't, if anybody.
+const Helper* who_may_see(const NetnsRef& netns) noexcept {
+  return netns.own() || netns.held() != nullptr ? nullptr : Helper::employed();
 }
 
 /// Brings the thread back to where it came from when the scope is left, also by an exception.
@@ -80,27 +96,28 @@ Result<NetnsRef> NetnsRef::pin() const {
 }
 
 std::optional<std::uint64_t> NetnsRef::identity() const {
-  if (const Helper* const helper = Helper::employed(); helper != nullptr && !own() && !held_) {
-    return helper->identity(*this);
-  }
   const std::string file = own() ? "/proc/thread-self/ns/net" : path();
   struct statfs filesystem{};
   struct stat status{};
-  if (::statfs(file.c_str(), &filesystem) != 0 || filesystem.f_type != NSFS_MAGIC) {
-    return std::nullopt;
+  if (::statfs(file.c_str(), &filesystem) != 0) {
+    const Helper* const helper = who_may_see(*this);
+    return helper == nullptr ? std::nullopt : helper->identity(*this);
   }
+  if (filesystem.f_type != NSFS_MAGIC) return std::nullopt;
   if (::stat(file.c_str(), &status) != 0) return std::nullopt;
   return status.st_ino ^ (static_cast<std::uint64_t>(status.st_dev) << kDeviceShift);
 }
 
 Result<Descriptor> NetnsRef::open() const {
   const std::string file = own() ? "/proc/thread-self/ns/net" : path();
-  Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (opened && is_namespace(opened.get())) return opened;
-  if (opened || errno == EINVAL) {
-    return fail(fmt::format("{} is no network namespace (any more)", file));
-  }
-  switch (errno) {
+  Descriptor opened = open_namespace(file);
+  if (opened) return opened;
+  const int error = errno;
+  const Helper* const helper = error == EINVAL ? nullptr : who_may_see(*this);
+  if (helper != nullptr) return helper->open_namespace(*this);
+  switch (error) {
+    case EINVAL:
+      return fail(fmt::format("{} is no network namespace (any more)", file));
     case ENOENT:
     case ESRCH:
       return fail(
@@ -115,7 +132,7 @@ Result<Descriptor> NetnsRef::open() const {
                       text_, file));
     default:
       return fail(
-          fmt::format("cannot open the network namespace {} ({}): {}", text_, file, reason(errno)));
+          fmt::format("cannot open the network namespace {} ({}): {}", text_, file, reason(error)));
   }
 }
 

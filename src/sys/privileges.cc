@@ -30,7 +30,7 @@ constexpr std::array kNeeds{Need{&KeptCapabilities::enter_namespaces, CAP_SYS_AD
                             Need{&KeptCapabilities::bind_low_ports, CAP_NET_BIND_SERVICE},
                             Need{&KeptCapabilities::bind_interfaces, CAP_NET_RAW},
                             Need{&KeptCapabilities::change_rules, CAP_NET_ADMIN},
-                            Need{&KeptCapabilities::reach_engine, CAP_DAC_OVERRIDE}};
+                            Need{&KeptCapabilities::pass_permissions, CAP_DAC_OVERRIDE}};
 
 /// Tells libcap-ng what stays. Root lacks nothing, or is told so; others keep what they have.
 void select(const KeptCapabilities& wanted, bool root) {

@@ -17,7 +17,8 @@ struct KeptCapabilities {
   bool bind_low_ports = false;    ///< CAP_NET_BIND_SERVICE
   bool bind_interfaces = false;   ///< CAP_NET_RAW, for SO_BINDTODEVICE
   bool change_rules = false;      ///< CAP_NET_ADMIN, for nf_tables and routes
-  bool reach_engine = false;      ///< CAP_DAC_OVERRIDE, for the engine's socket and directories
+  /// CAP_DAC_OVERRIDE, for the engine's socket and directories, and for what processes have open.
+  bool pass_permissions = false;
 
   [[nodiscard]] bool any() const noexcept { return *this != KeptCapabilities(); }
   bool operator==(const KeptCapabilities&) const = default;

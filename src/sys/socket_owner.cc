@@ -19,6 +19,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "sys/file.h"
+#include "sys/helper.h"
 #include "sys/netns.h"
 
 namespace nxgate::sys {
@@ -85,6 +86,9 @@ bool holds(const std::filesystem::path& process, const std::string& link) {
 
 std::optional<ProcessSeen> find_by_peer(const NetnsRef& netns, std::uint8_t protocol,
                                         const Endpoint& peer) {
+  if (const Helper* const helper = Helper::employed()) {
+    return helper->find_by_peer(netns, protocol, peer);
+  }
   std::string inode;
   (void)in_netns(netns, [&] { inode = inode_of(protocol, peer); });
   if (inode.empty()) return std::nullopt;

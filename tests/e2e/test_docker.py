@@ -2,6 +2,7 @@
 import concurrent.futures
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -182,6 +183,16 @@ def test_what_cannot_be_attached_is_said(engine):
     assert "isn't running; start it first" in refusal("ended")
     assert "there is no container nobody" in refusal("nobody")
     assert "no permission to talk to the Docker engine" in refusal("hosted", user="nobody")
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer has a thread from before root is given up")
+def test_of_roots_rights_the_server_keeps_what_reaches_the_engine(engine, attach):
+    engine.run("web")
+    server = attach("web")
+    for pid, kept in ((server.pid, {1, 19}), (server.helper, {1, 12, 19, 21})):  # capabilities(7)
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            held = int(re.search(r"CapPrm:\s+(\w+)", (task / "status").read_text())[1], 16)
+            assert held == sum(1 << bit for bit in kept)
 
 
 def test_the_host_is_not_touched_by_the_name_of_another(engine):

@@ -19,7 +19,7 @@ _libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c
 _libc.ptrace.restype = ctypes.c_long
 
 #: Numbers of system calls.
-CALLS = {"open": 2, "mmap": 9, "socket": 41, "clone": 56, "execve": 59, "ptrace": 101, "mount": 165,
+CALLS = {"open": 2, "mmap": 9, "socket": 41, "sendto": 44, "sendmsg": 46, "recvmsg": 47, "clone": 56, "execve": 59, "ptrace": 101, "mount": 165,
          "getpid": 39, "openat": 257, "unshare": 272, "setns": 308, "bpf": 321, "clone3": 435}
 
 
@@ -83,13 +83,22 @@ class Intruder:
                     return int(start, 16) + at
         raise AssertionError("no system call in the whole program")
 
-    def text(self, value):
-        """Puts a text on the thread's stack, below what it uses, and returns where."""
-        at = self._before.rsp - 4096
+    def put(self, data, slot=0):
+        """Puts bytes, 1 KiB at most, on the thread's stack, below what it uses, and returns where. What
+        is in other slots stays."""
+        at = (self._before.rsp & ~15) - 4096 - 1024 * slot
         with open(f"/proc/{self.pid}/mem", "r+b", buffering=0) as memory:
             memory.seek(at)
-            memory.write(value.encode() + b"\0" * 64)
+            memory.write(data)
         return at
+
+    def get(self, at, size):
+        with open(f"/proc/{self.pid}/mem", "rb", buffering=0) as memory:
+            memory.seek(at)
+            return memory.read(size)
+
+    def text(self, value):
+        return self.put(value.encode() + b"\0" * 64)
 
     def call(self, name, *arguments):
         """What the kernel says to this call by the thread: a number, or the name of an error."""

@@ -1,0 +1,108 @@
+// Gate and firewall where the helper sends what they say: all of it must be what the helper lets
+// pass.
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+// The kernel's headers after those of libc, which define the same.
+#include <linux/netfilter.h>
+#include <linux/netlink.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "netfilter/batch.h"
+#include "netfilter/firewall.h"
+#include "netfilter/gate.h"
+#include "netfilter/links.h"
+#include "netfilter/namespace_fixture.h"
+#include "netfilter/socket.h"
+#include "sys/confinement.h"
+#include "sys/helper.h"
+#include "sys/privileges.h"
+
+namespace nxgate::netfilter {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::UnorderedElementsAre;
+
+class HelpedTest : public NamespaceTest {
+ protected:
+  HelpedTest() : helper_(sys::Helper::start().value()) {
+    const sys::KeptCapabilities keep{.enter_namespaces = true, .change_rules = true};
+    EXPECT_TRUE(helper_->employ("nobody", keep, sys::Confinement::kStrict));
+  }
+
+ private:
+  std::unique_ptr<sys::Helper> helper_;
+};
+
+TEST_F(HelpedTest, AGateGoesUpAndDown) {
+  for (const OnDeath on_death : {OnDeath::kStaysClosed, OnDeath::kOpens}) {
+    auto gate =
+        Gate::close(netns, {.udp4 = 4001, .tcp4 = 4002, .udp6 = 4003, .tcp6 = 4004}, on_death);
+    ASSERT_TRUE(gate) << gate.error().message;
+    EXPECT_TRUE(gate->stops_packet_sockets()) << gate->egress_error();
+    EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));
+    ASSERT_TRUE(gate->keep());
+    ASSERT_TRUE(gate->open());
+    EXPECT_THAT(rules(), IsEmpty());
+  }
+}
+
+TEST_F(HelpedTest, AFirewallOpensClosesAndTells) {
+  FirewallRules rules{.audit = false,
+                      .always = {},
+                      .never = {*Prefix::parse("10.1.0.0/16")},
+                      .networks = true,
+                      .clients = {},
+                      .others = {},
+                      .notes_flows = true};
+  for (int i = 0; i < 3000; ++i) {  // more than one message between us and the helper can hold
+    rules.always.push_back(
+        {*Prefix::parse(fmt::format("10.2.{}.{}", i / 250, i % 250)), Port{IPPROTO_TCP, 443}});
+  }
+  auto firewall =
+      Firewall::put_up(netns, std::string(Firewall::kTable), rules, OnDeath::kStaysClosed);
+  ASSERT_TRUE(firewall) << firewall.error().message;
+  EXPECT_THAT(firewall->packet_error(), IsEmpty());
+  const Destination web{*IpAddress::parse("10.9.0.1"), {IPPROTO_TCP, 80}};
+  ASSERT_FALSE(firewall->open(std::vector<Opened>{{web, Milliseconds(60'000), "web.test"}}));
+  ASSERT_FALSE(firewall->open(std::vector<Opened>{{web, Milliseconds(90'000), "web.test", true}}));
+  EXPECT_THAT(firewall->opened().value(), SizeIs(1));
+  ASSERT_FALSE(firewall->close(std::vector<Destination>{web}));
+  EXPECT_THAT(firewall->opened().value(), IsEmpty());
+  EXPECT_THAT(firewall->refused().value(), IsEmpty());
+  ASSERT_TRUE(firewall->take_down());
+  EXPECT_THAT(this->rules(), IsEmpty());
+}
+
+TEST_F(HelpedTest, LinksAndNetworksAreSeen) {
+  run("ip -n " + name + " address add 10.9.0.2/20 dev eth0");
+  run("ip -n " + name + " address add 2001:db8:1::2/60 dev eth0");
+  run("ip -n " + name + " address add 10.8.0.1 peer 10.7.0.1/32 dev eth1");
+  EXPECT_THAT(links_of(netns), UnorderedElementsAre("eth0", "eth1"));
+  EXPECT_THAT(networks_of(netns),
+              ElementsAre(*Prefix::parse("10.8.0.1"), *Prefix::parse("10.9.0.0/20"),
+                          *Prefix::parse("2001:db8:1::/60")));
+}
+
+TEST_F(HelpedTest, ATableOfSomebodyElseStays) {
+  ASSERT_THAT(inside("nft add table inet victim"), IsEmpty());
+  auto socket = Socket::open(NETLINK_NETFILTER, netns);
+  ASSERT_TRUE(socket) << socket.error().message;
+  Batch batch;
+  batch.delete_table({NFPROTO_INET, "victim"});
+  EXPECT_EQ(socket->transact(batch.finish()), std::errc::operation_not_permitted);
+  EXPECT_THAT(rules(), HasSubstr("table inet victim"));
+}
+
+}  // namespace
+}  // namespace nxgate::netfilter

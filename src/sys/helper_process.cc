@@ -1,0 +1,189 @@
+#include "sys/helper_process.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sys/prctl.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "sys/confinement.h"
+#include "sys/descriptor.h"
+#include "sys/helper_protocol.h"
+#include "sys/message_channel.h"
+#include "sys/netlink.h"
+#include "sys/netlink_check.h"
+#include "sys/netns.h"
+#include "sys/privileges.h"
+#include "sys/socket.h"
+#include "sys/socket_owner.h"
+
+namespace nxgate::sys {
+namespace {
+
+struct Answer {
+  Reply reply;
+  std::string text{};
+  Descriptor descriptor{};
+};
+
+/// What was asked, whole.
+struct Question {
+  Request request;
+  std::vector<std::uint8_t> behind;
+  Descriptor with;
+};
+
+/// All but standard error, where a crash is reported.
+void close_all_but(const Channels& channels) {
+  std::array kept{STDERR_FILENO, channels.quick.descriptor().get(),
+                  channels.patient.descriptor().get()};
+  std::ranges::sort(kept);
+  int next = 0;
+  for (const int each : kept) {
+    if (each > next) {
+      (void)::close_range(static_cast<unsigned>(next), static_cast<unsigned>(each - 1), 0);
+    }
+    next = each + 1;
+  }
+  (void)::close_range(static_cast<unsigned>(next), ~0U, 0);
+}
+
+Answer answer_with(Result<Descriptor> opened) {
+  if (!opened) return {.reply = {.error = EINVAL}, .text = opened.error().message};
+  return {.reply = {}, .text = {}, .descriptor = *std::move(opened)};
+}
+
+Answer open_upstream(const Request& request, const NetnsRef& netns) {
+  auto socket = open_upstream_socket(request.kind, request.endpoint.get(), netns);
+  if (!socket) return {.reply = {.error = socket.error().value()}};
+  return {.reply = {}, .text = {}, .descriptor = *std::move(socket)};
+}
+
+Answer identify(const NetnsRef& netns) {
+  const auto identity = netns.identity();
+  return {.reply = {.error = identity ? 0 : ENOENT, .number = identity.value_or(0)}};
+}
+
+Answer find_process(const Request& request, const NetnsRef& netns) {
+  auto seen = find_by_peer(netns, request.protocol, request.endpoint.get());
+  if (!seen) return {.reply = {.error = ENOENT}};
+  return {.reply = {.number = static_cast<std::uint64_t>(seen->pid)},
+          .text = std::move(seen->name)};
+}
+
+Answer send(const Descriptor& socket, Bytes messages) {
+  const std::optional<int> protocol = protocol_of_netlink(socket);
+  if (!protocol || !changes_only_ours(*protocol, messages)) return {.reply = {.error = EPERM}};
+  return {.reply = {.error = send_netlink(socket, messages).value()}};
+}
+
+Answer perform(Question question) {
+  const Request& request = question.request;
+  if (request.task == Task::kSend) return send(question.with, question.behind);
+  const std::string name = text_in(question.behind);
+  const NetnsRef netns =
+      question.with ? NetnsRef::of_descriptor(name, std::move(question.with)) : NetnsRef(name);
+  switch (request.task) {
+    case Task::kNone:
+    case Task::kSend:
+      break;
+    case Task::kListener:
+      return answer_with(open_listener(
+          request.kind,
+          {request.endpoint.get(), request.interface.get(), netns, request.freebind != 0},
+          request.sharing));
+    case Task::kUpstream:
+      return open_upstream(request, netns);
+    case Task::kInterface:
+      return {.reply = {.number = interface_index(request.interface.get(), netns)}};
+    case Task::kIdentity:
+      return identify(netns);
+    case Task::kNamespace:
+      return answer_with(netns.open());
+    case Task::kNetlink:
+      if (!is_netlink_of_ours(request.protocol)) break;
+      return answer_with(open_netlink(request.protocol, netns));
+    case Task::kProcess:
+      return find_process(request, netns);
+  }
+  return {.reply = {.error = EINVAL}};
+}
+
+/// Nothing if the server is gone, or doesn't keep to what is agreed.
+std::optional<Question> next_question(const MessageChannel& channel) {
+  std::array<std::uint8_t, kLargestPiece> room;
+  MutableBytes piece = room;
+  Question question;
+  const auto request = channel.receive<Request>(&piece, &question.with);
+  const std::size_t most = request && request->task == Task::kSend ? kLargestBatch : kLongestName;
+  if (!request || piece.size() > most || request->more > most - piece.size()) return std::nullopt;
+  question.request = *request;
+  std::size_t left = request->more;
+  question.behind.reserve(piece.size() + left);
+  question.behind.assign(piece.begin(), piece.end());
+  while (left > 0) {
+    piece = room;
+    if (!channel.receive<Continuation>(&piece) || piece.empty() || piece.size() > left) {
+      return std::nullopt;
+    }
+    question.behind.insert(question.behind.end(), piece.begin(), piece.end());
+    left -= piece.size();
+  }
+  return question;
+}
+
+bool reply(const MessageChannel& channel, const Answer& answer) {
+  const Bytes text = bytes_in(answer.text);
+  return channel.send(answer.reply, text.first(std::min(text.size(), kLongestText)),
+                      &answer.descriptor);
+}
+
+[[noreturn]] void serve(const MessageChannel& channel) {
+  while (auto question = next_question(channel)) {
+    if (!reply(channel, perform(*std::move(question)))) break;
+  }
+  ::_exit(0);
+}
+
+}  // namespace
+
+void run_helper(Channels channels) {
+  close_all_but(channels);
+  ::prctl(PR_SET_NAME, "nxgate-helper");
+  // What a terminal sends to all of its processes ends nxgate, whose end is ours.
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) {
+    std::signal(signal, SIG_IGN);
+  }
+  const auto employment = channels.quick.receive<Employment>();
+  if (!employment) ::_exit(0);
+  Result<void> ready = drop_privileges(employment->user.get(), employment->keep);
+  // Each thread is confined for itself, since a confined one starts no other.
+  const auto confine = [&] { return confine_helper(employment->confinement, employment->keep); };
+  std::thread patient;
+  if (ready) {
+    patient = std::thread([&] {
+      if (!confine()) ::_exit(0);
+      serve(channels.patient);
+    });
+    ready = confine();
+  }
+  Answer first;
+  if (!ready) first = {.reply = {.error = EPERM}, .text = ready.error().message};
+  if (!reply(channels.quick, first) || !ready) ::_exit(0);
+  serve(channels.quick);
+}
+
+}  // namespace nxgate::sys

@@ -1,0 +1,12 @@
+// What the helper process does (helper.h).
+#pragma once
+
+#include "sys/helper_protocol.h"
+
+namespace nxgate::sys {
+
+/// Serves these channels, a thread each, until the server has closed them. To be called in a fresh
+/// child: all else that is open is closed, but for standard error.
+[[noreturn]] void run_helper(Channels channels);
+
+}  // namespace nxgate::sys

@@ -1,0 +1,122 @@
+// What is said between a server and its helper.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <net/if.h>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "sys/confinement.h"
+#include "sys/descriptor.h"
+#include "sys/message_channel.h"
+#include "sys/privileges.h"
+#include "sys/socket.h"
+
+namespace nxgate::sys {
+
+/// A short text in a message. What doesn't fit is cut off.
+template <std::size_t kSize>
+class Text {
+ public:
+  Text() = default;
+  explicit Text(std::string_view text) noexcept {
+    std::ranges::copy(text.substr(0, kSize), text_.begin());
+  }
+  [[nodiscard]] static constexpr bool fits(std::string_view text) { return text.size() <= kSize; }
+  [[nodiscard]] std::string get() const { return {text_.data(), ::strnlen(text_.data(), kSize)}; }
+
+ private:
+  std::array<char, kSize> text_{};
+};
+
+using UserName = Text<256>;
+using InterfaceName = Text<IFNAMSIZ>;
+
+[[nodiscard]] inline Bytes bytes_in(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+[[nodiscard]] inline std::string text_in(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// An endpoint in a message.
+struct PlainEndpoint {
+  PlainEndpoint() = default;
+  explicit PlainEndpoint(const Endpoint& endpoint) noexcept
+      : length(static_cast<std::uint8_t>(endpoint.address.bytes().size())), port(endpoint.port) {
+    std::ranges::copy(endpoint.address.bytes(), address.begin());
+  }
+  [[nodiscard]] Endpoint get() const noexcept {
+    const Bytes bytes(address.data(), std::min<std::size_t>(length, address.size()));
+    return {IpAddress::from_bytes(bytes).value_or(IpAddress()), port};
+  }
+
+  std::array<std::uint8_t, 16> address{};
+  std::uint8_t length = 0;
+  std::uint16_t port = 0;
+};
+
+/// The first message: whom to become.
+struct Employment {
+  UserName user;
+  KeptCapabilities keep;
+  Confinement confinement;
+};
+
+enum class Task : std::uint8_t {
+  kNone = 0,
+  kListener,
+  kUpstream,
+  kInterface,
+  kIdentity,
+  kNamespace,
+  kNetlink,
+  kSend,
+  kProcess,
+};
+
+/// What a task doesn't need is empty. Of types whose every value is one, since an intruder may send
+/// anything. Behind it stand the messages of kSend; of all others the name of the namespace, which
+/// comes as a descriptor as well if it is pinned.
+struct Request {
+  Task task = Task::kNone;
+  SocketKind kind = SocketKind::kUdp;
+  Sharing sharing = Sharing::kWorkers;
+  std::uint8_t freebind = 0;
+  std::uint8_t protocol = 0;  ///< of netlink, or of IP
+  PlainEndpoint endpoint;
+  InterfaceName interface;
+  std::uint32_t more = 0;  ///< octets that stand behind it in further messages
+};
+
+/// Behind it stands a text: what went wrong, or a name.
+struct Reply {
+  int error = 0;  ///< errno
+  std::uint64_t number = 0;
+};
+
+/// A message like this has what one alone can't hold.
+struct Continuation {
+  std::uint8_t nothing = 0;
+};
+
+constexpr std::size_t kLongestName = 1024;
+constexpr std::size_t kLongestText = 1024;
+/// Behind one message: whatever the kernel can surely take at once.
+constexpr std::size_t kLargestPiece = 32UL << 10;
+
+/// What doesn't keep an answer waiting has a channel of its own, so that it may take long.
+struct Channels {
+  MessageChannel quick;
+  MessageChannel patient;
+};
+
+}  // namespace nxgate::sys

@@ -1,0 +1,32 @@
+// Netlink sockets: opening one in a network namespace, and sending by it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+
+namespace nxgate::sys {
+
+/// As many octets as are sent at once; memory is taken only while they are on their way.
+constexpr std::size_t kLargestBatch = 32UL << 20;
+
+/// A socket of NETLINK_NETFILTER or NETLINK_ROUTE that belongs to the namespace, whatever the
+/// process that uses it. Reading from it takes no right. Any thread.
+[[nodiscard]] Result<Descriptor> open_netlink(int protocol, const NetnsRef& netns);
+
+/// Who waits for what is sent. An answer to a client doesn't wait until all else has been done.
+enum class Waiting : std::uint8_t { kNobody = 0, kClient };
+
+/// Sends messages to the kernel, which has done what they ask for when this returns, and whose
+/// answers can be read then. Takes CAP_NET_ADMIN of whoever opened the socket and of whoever sends:
+/// where there is a helper, it sends, and refuses with EPERM what `changes_only_ours` does. Any
+/// thread.
+[[nodiscard]] std::error_code send_netlink(const Descriptor& socket, Bytes messages,
+                                           Waiting waiting = Waiting::kNobody);
+
+}  // namespace nxgate::sys

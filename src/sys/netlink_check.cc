@@ -1,0 +1,234 @@
+#include "sys/netlink_check.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+// The kernel's headers after those of libc, which define the same.
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#include "base/bytes.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::sys {
+namespace {
+
+/// Types of attributes, a bit each.
+using Types = std::uint32_t;
+constexpr std::uint16_t kMostTypes = 32;
+
+template <class... Each>
+constexpr Types types(Each... each) {
+  return (0U | ... | (1U << static_cast<unsigned>(each)));
+}
+
+/// Flags beside those that any message may have.
+constexpr std::uint16_t kAnyFlags = NLM_F_REQUEST | NLM_F_ACK;
+constexpr std::uint16_t kAdding = NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND;
+constexpr std::uint16_t kListing = NLM_F_DUMP;
+
+/// A message that may be sent.
+struct Form {
+  std::uint16_t type;
+  std::uint16_t flags;  ///< of which it may have any; of kListing it must have both
+  std::size_t header;   ///< octets between the header of netlink and the attributes
+  Types needed = 0;
+  Types allowed = 0;  ///< besides
+};
+
+constexpr std::uint16_t nft(int type) {
+  return static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type);
+}
+constexpr std::uint16_t conntrack(int type) {
+  return static_cast<std::uint16_t>(NFNL_SUBSYS_CTNETLINK << 8 | type);
+}
+
+/// That of a table's name is 1 in all messages about what is in a table.
+constexpr std::uint16_t kTableName = NFTA_TABLE_NAME;
+static_assert(NFTA_CHAIN_TABLE == kTableName && NFTA_RULE_TABLE == kTableName &&
+              NFTA_SET_TABLE == kTableName && NFTA_SET_ELEM_LIST_TABLE == kTableName);
+
+constexpr std::size_t kNfHeader = sizeof(nfgenmsg);
+constexpr Types kChain = types(NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME);
+constexpr Types kRules = types(NFTA_RULE_TABLE, NFTA_RULE_CHAIN);
+constexpr Types kSet = types(NFTA_SET_TABLE, NFTA_SET_NAME);
+constexpr Types kElements = types(NFTA_SET_ELEM_LIST_TABLE, NFTA_SET_ELEM_LIST_SET);
+
+/// A table that is deleted by its handle, or a flow by no tuple, would be anybody's.
+constexpr auto kNetfilter = std::to_array<Form>({
+    {NFNL_MSG_BATCH_BEGIN, 0, kNfHeader},
+    {NFNL_MSG_BATCH_END, 0, kNfHeader},
+    {nft(NFT_MSG_NEWTABLE), kAdding, kNfHeader, types(NFTA_TABLE_NAME),
+     types(NFTA_TABLE_FLAGS, NFTA_TABLE_USERDATA)},
+    {nft(NFT_MSG_DELTABLE), 0, kNfHeader, types(NFTA_TABLE_NAME)},
+    {nft(NFT_MSG_GETTABLE), kListing, kNfHeader},
+    {nft(NFT_MSG_NEWCHAIN), kAdding, kNfHeader, kChain, types(NFTA_CHAIN_TYPE, NFTA_CHAIN_HOOK)},
+    {nft(NFT_MSG_NEWRULE), kAdding, kNfHeader, kRules | types(NFTA_RULE_EXPRESSIONS)},
+    {nft(NFT_MSG_DELRULE), 0, kNfHeader, kRules},
+    {nft(NFT_MSG_NEWSET), kAdding, kNfHeader, kSet,
+     types(NFTA_SET_ID, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_KEY_LEN, NFTA_SET_DESC)},
+    {nft(NFT_MSG_NEWSETELEM), kAdding, kNfHeader, kElements | types(NFTA_SET_ELEM_LIST_ELEMENTS)},
+    {nft(NFT_MSG_DELSETELEM), 0, kNfHeader, kElements | types(NFTA_SET_ELEM_LIST_ELEMENTS)},
+    {nft(NFT_MSG_GETSETELEM), kListing, kNfHeader, kElements},
+    {conntrack(IPCTNL_MSG_CT_GET), kListing, kNfHeader},
+    {conntrack(IPCTNL_MSG_CT_DELETE), 0, kNfHeader, types(CTA_TUPLE_ORIG)},
+});
+
+constexpr Types kRoute = types(RTA_OIF, RTA_PRIORITY, RTA_PREFSRC);
+constexpr auto kRouting = std::to_array<Form>({
+    {RTM_GETLINK, kListing, sizeof(ifinfomsg)},
+    {RTM_GETADDR, kListing, sizeof(ifaddrmsg)},
+    {RTM_NEWROUTE, kAdding, sizeof(rtmsg), kRoute},
+    {RTM_DELROUTE, 0, sizeof(rtmsg), kRoute},
+});
+
+/// Of the kernel's expressions, and modules, those that rule.cc needs.
+constexpr auto kExpressions =
+    std::to_array<std::string_view>({"bitwise", "cmp", "ct", "dynset", "fib", "immediate", "lookup",
+                                     "meta", "payload", "redir", "reject"});
+constexpr Types kElement = types(NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_TIMEOUT, NFTA_SET_ELEM_USERDATA);
+
+template <class Value>
+Value value_at(Bytes bytes, std::size_t at = 0) noexcept {
+  Value value{};
+  if (at + sizeof value <= bytes.size()) std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+/// Calls `each` with the type and the value of all attributes. False if one doesn't fit, or if
+/// `each` says so of one.
+template <class Each>
+bool all_attributes(Bytes body, Each each) noexcept {
+  while (!body.empty()) {
+    if (body.size() < sizeof(nlattr)) return false;
+    const auto head = value_at<nlattr>(body);
+    if (head.nla_len < sizeof head || head.nla_len > body.size()) return false;
+    const auto type = static_cast<std::uint16_t>(head.nla_type & NLA_TYPE_MASK);
+    if (!each(type, body.first(head.nla_len).subspan(sizeof head))) return false;
+    body = body.subspan(std::min<std::size_t>(NLA_ALIGN(head.nla_len), body.size()));
+  }
+  return true;
+}
+
+/// The attributes of a body, each once at most.
+struct Attributes {
+  Types present = 0;
+  std::array<Bytes, kMostTypes> values{};
+};
+
+std::optional<Attributes> attributes_in(Bytes body) noexcept {
+  Attributes found;
+  const bool whole = all_attributes(body, [&found](std::uint16_t type, Bytes value) {
+    if (type >= kMostTypes || (found.present & types(type)) != 0) return false;
+    found.present |= types(type);
+    found.values[type] = value;
+    return true;
+  });
+  return whole ? std::optional(found) : std::nullopt;
+}
+
+std::string_view text_of(Bytes value) noexcept {
+  const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
+  return text.substr(0, text.find('\0'));
+}
+
+bool is_known_expression(std::uint16_t type, Bytes value) noexcept {
+  if (type != NFTA_LIST_ELEM) return false;
+  const auto parts = attributes_in(value);
+  if (!parts || (parts->present & types(NFTA_EXPR_NAME)) == 0) return false;
+  return std::ranges::find(kExpressions, text_of(parts->values[NFTA_EXPR_NAME])) !=
+         kExpressions.end();
+}
+
+bool is_plain_element(std::uint16_t type, Bytes value) noexcept {
+  const auto parts = attributes_in(value);
+  return type == NFTA_LIST_ELEM && parts && (parts->present & ~kElement) == 0;
+}
+
+bool is_our_route(Bytes header, const Attributes& attributes) noexcept {
+  const auto route = value_at<rtmsg>(header);
+  constexpr std::uint32_t kLoopback = 1;
+  return route.rtm_family == AF_INET && route.rtm_dst_len == 0 &&
+         route.rtm_table == RT_TABLE_DEFAULT && route.rtm_protocol == kOurRoutes &&
+         value_at<std::uint32_t>(attributes.values[RTA_OIF]) == kLoopback;
+}
+
+/// What the attributes of this kind of message say.
+bool is_ours(std::uint16_t type, Bytes header, const Attributes& attributes) noexcept {
+  if (type == RTM_NEWROUTE || type == RTM_DELROUTE) return is_our_route(header, attributes);
+  if (type >> 8 != NFNL_SUBSYS_NFTABLES) return true;
+  if ((attributes.present & types(kTableName)) != 0 &&
+      !text_of(attributes.values[kTableName]).starts_with(kOurTables)) {
+    return false;
+  }
+  if (type == nft(NFT_MSG_NEWRULE)) {
+    return all_attributes(attributes.values[NFTA_RULE_EXPRESSIONS], is_known_expression);
+  }
+  if (type == nft(NFT_MSG_NEWSETELEM) || type == nft(NFT_MSG_DELSETELEM)) {
+    return all_attributes(attributes.values[NFTA_SET_ELEM_LIST_ELEMENTS], is_plain_element);
+  }
+  return true;
+}
+
+bool may_be_sent(std::span<const Form> forms, const nlmsghdr& head, Bytes body) noexcept {
+  const auto form = std::ranges::find(forms, head.nlmsg_type, &Form::type);
+  if (form == forms.end() || body.size() < form->header) return false;
+  const auto flags = static_cast<std::uint16_t>(head.nlmsg_flags & ~kAnyFlags);
+  const bool lists = form->flags == kListing;
+  if (lists ? flags != kListing : (flags & ~form->flags) != 0) return false;
+  const auto attributes = attributes_in(body.subspan(form->header));
+  return attributes && (attributes->present & form->needed) == form->needed &&
+         (attributes->present & ~(form->needed | form->allowed)) == 0 &&
+         is_ours(head.nlmsg_type, body.first(form->header), *attributes);
+}
+
+}  // namespace
+
+bool is_netlink_of_ours(int protocol) noexcept {
+  return protocol == NETLINK_NETFILTER || protocol == NETLINK_ROUTE;
+}
+
+std::optional<int> protocol_of_netlink(const Descriptor& socket) noexcept {
+  int domain = 0;
+  int protocol = 0;
+  socklen_t size = sizeof domain;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) return std::nullopt;
+  size = sizeof protocol;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0 ||
+      domain != AF_NETLINK) {
+    return std::nullopt;
+  }
+  return protocol;
+}
+
+bool changes_only_ours(int protocol, Bytes messages) noexcept {
+  if (messages.empty() || !is_netlink_of_ours(protocol)) return false;
+  const std::span<const Form> forms = protocol == NETLINK_ROUTE ? std::span<const Form>(kRouting)
+                                                                : std::span<const Form>(kNetfilter);
+  while (!messages.empty()) {
+    if (messages.size() < sizeof(nlmsghdr)) return false;
+    const auto head = value_at<nlmsghdr>(messages);
+    if (head.nlmsg_len < sizeof head || head.nlmsg_len > messages.size() ||
+        head.nlmsg_len % NLMSG_ALIGNTO != 0) {
+      return false;
+    }
+    const Bytes body = messages.first(head.nlmsg_len).subspan(sizeof head);
+    if (!may_be_sent(forms, head, body)) return false;
+    messages = messages.subspan(head.nlmsg_len);
+  }
+  return true;
+}
+
+}  // namespace nxgate::sys

@@ -1,0 +1,36 @@
+// Which netlink messages the helper sends for a server that somebody else may have taken over.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::sys {
+
+/// What the names of nxgate's tables of nf_tables begin with; it changes no others.
+inline constexpr std::string_view kOurTables = "nxgate";
+/// The protocol of nxgate's routes (/etc/iproute2/rt_protos knows no such number).
+inline constexpr std::uint8_t kOurRoutes = 153;
+
+/// Whether it is one of those that nxgate uses: NETLINK_NETFILTER, NETLINK_ROUTE.
+[[nodiscard]] bool is_netlink_of_ours(int protocol) noexcept;
+
+/// The protocol of a netlink socket; nothing if it is no such socket.
+[[nodiscard]] std::optional<int> protocol_of_netlink(const Descriptor& socket) noexcept;
+
+/// Whether these messages to this netlink protocol do nothing but
+///
+/// - list tables, elements of a table of nxgate's, flows, links and addresses;
+/// - change a table of nxgate's, with rules of the expressions that nxgate writes;
+/// - end one flow;
+/// - add or remove a route of nxgate's by lo, in the table `default`.
+///
+/// Every length is checked before it is believed, and what the kernel could read otherwise than we
+/// do is refused: an attribute that comes twice or that isn't expected, bytes that are left over.
+/// Pure; takes time in proportion to the bytes, and no memory.
+[[nodiscard]] bool changes_only_ours(int protocol, Bytes messages) noexcept;
+
+}  // namespace nxgate::sys

@@ -1,0 +1,236 @@
+#include "sys/netlink_check.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+// The kernel's headers after those of libc, which define the same.
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#include "base/bytes.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::sys {
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+
+template <class Value>
+Octets octets_of(const Value& value) {
+  const auto* const at = reinterpret_cast<const std::uint8_t*>(&value);
+  return {at, at + sizeof value};
+}
+
+Octets operator+(Octets left, const Octets& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  left.resize(NLMSG_ALIGN(left.size()));
+  return left;
+}
+
+Octets attribute(int type, const Octets& value) {
+  return octets_of(nlattr{.nla_len = static_cast<std::uint16_t>(sizeof(nlattr) + value.size()),
+                          .nla_type = static_cast<std::uint16_t>(type)}) +
+         value;
+}
+
+Octets text(int type, std::string_view value) {
+  Octets octets(value.begin(), value.end());
+  octets.push_back(0);
+  return attribute(type, octets);
+}
+
+Octets message(int type, int flags, const Octets& body) {
+  return octets_of(nlmsghdr{.nlmsg_len = static_cast<std::uint32_t>(sizeof(nlmsghdr) + body.size()),
+                            .nlmsg_type = static_cast<std::uint16_t>(type),
+                            .nlmsg_flags = static_cast<std::uint16_t>(flags | NLM_F_REQUEST),
+                            .nlmsg_seq = 1,
+                            .nlmsg_pid = 0}) +
+         body;
+}
+
+Octets nft(int type, int flags, const Octets& attributes) {
+  return message(NFNL_SUBSYS_NFTABLES << 8 | type, flags,
+                 octets_of(nfgenmsg{.nfgen_family = 1, .version = 0, .res_id = 0}) + attributes);
+}
+
+Octets conntrack(int type, int flags, const Octets& attributes) {
+  return message(NFNL_SUBSYS_CTNETLINK << 8 | type, flags,
+                 octets_of(nfgenmsg{.nfgen_family = 0, .version = 0, .res_id = 0}) + attributes);
+}
+
+bool in_netfilter(const Octets& messages) { return changes_only_ours(NETLINK_NETFILTER, messages); }
+bool in_routing(const Octets& messages) { return changes_only_ours(NETLINK_ROUTE, messages); }
+
+const Octets kBegin =
+    message(NFNL_MSG_BATCH_BEGIN, 0,
+            octets_of(nfgenmsg{.nfgen_family = 0, .version = 0, .res_id = htons(10)}));
+const Octets kEnd =
+    message(NFNL_MSG_BATCH_END, 0,
+            octets_of(nfgenmsg{.nfgen_family = 0, .version = 0, .res_id = htons(10)}));
+
+Octets rule_with(std::string_view expression, std::string_view table = "nxgate") {
+  const Octets list =
+      attribute(NFTA_LIST_ELEM, text(NFTA_EXPR_NAME, expression) + attribute(NFTA_EXPR_DATA, {}));
+  return nft(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
+             text(NFTA_RULE_TABLE, table) + text(NFTA_RULE_CHAIN, "guard") +
+                 attribute(NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, list));
+}
+
+Octets element(std::string_view table, const Octets& parts) {
+  return nft(NFT_MSG_NEWSETELEM, NLM_F_CREATE,
+             text(NFTA_SET_ELEM_LIST_TABLE, table) + text(NFTA_SET_ELEM_LIST_SET, "open4") +
+                 attribute(NFTA_SET_ELEM_LIST_ELEMENTS, attribute(NFTA_LIST_ELEM, parts)));
+}
+
+TEST(NetlinkCheck, ATransactionOnOurTablesPasses) {
+  const Octets key = attribute(NFTA_SET_ELEM_KEY, attribute(NFTA_DATA_VALUE, Octets(12)));
+  EXPECT_TRUE(
+      in_netfilter(kBegin + nft(NFT_MSG_NEWTABLE, NLM_F_CREATE, text(NFTA_TABLE_NAME, "nxgate")) +
+                   rule_with("cmp") + element("nxgate_egress", key) +
+                   nft(NFT_MSG_DELTABLE, NLM_F_ACK, text(NFTA_TABLE_NAME, "nxgate")) + kEnd));
+}
+
+TEST(NetlinkCheck, TablesOfOthersAreLeftAlone) {
+  for (const char* table : {"filter", "Nxgate", "nxgat", "", "my_nxgate"}) {
+    const Octets name = text(NFTA_TABLE_NAME, table);
+    EXPECT_FALSE(in_netfilter(nft(NFT_MSG_NEWTABLE, NLM_F_CREATE, name))) << table;
+    EXPECT_FALSE(in_netfilter(nft(NFT_MSG_DELTABLE, 0, name))) << table;
+    EXPECT_FALSE(in_netfilter(nft(NFT_MSG_NEWCHAIN, 0, name + text(NFTA_CHAIN_NAME, "c"))));
+    EXPECT_FALSE(in_netfilter(nft(NFT_MSG_DELRULE, 0, name + text(NFTA_RULE_CHAIN, "c"))));
+    EXPECT_FALSE(in_netfilter(rule_with("cmp", table))) << table;
+    EXPECT_FALSE(in_netfilter(element(table, {}))) << table;
+  }
+}
+
+TEST(NetlinkCheck, ATableIsNamedAndByItsNameAlone) {
+  const Octets ours = text(NFTA_TABLE_NAME, "nxgate");
+  EXPECT_FALSE(in_netfilter(nft(NFT_MSG_DELTABLE, 0, {}))) << "that is all tables";
+  EXPECT_FALSE(
+      in_netfilter(nft(NFT_MSG_DELTABLE, 0, ours + attribute(NFTA_TABLE_HANDLE, Octets(8)))))
+      << "the kernel prefers the handle";
+  EXPECT_FALSE(in_netfilter(nft(NFT_MSG_DELTABLE, 0, ours + text(NFTA_TABLE_NAME, "filter"))))
+      << "the kernel takes the last one";
+  EXPECT_FALSE(in_netfilter(
+      nft(NFT_MSG_DELTABLE, 0, ours + text(NFTA_TABLE_NAME | NLA_F_NET_BYTEORDER, "filter"))));
+}
+
+TEST(NetlinkCheck, OneBadMessageAmongGoodOnesIsEnough) {
+  const Octets bad = nft(NFT_MSG_DELTABLE, 0, text(NFTA_TABLE_NAME, "filter"));
+  EXPECT_FALSE(in_netfilter(kBegin + rule_with("cmp") + bad + kEnd));
+  EXPECT_FALSE(in_netfilter(kBegin + kEnd + bad)) << "also behind the end of a batch";
+}
+
+TEST(NetlinkCheck, RulesAreOfTheExpressionsThatAreOurs) {
+  for (const char* expression : {"immediate", "redir", "reject", "dynset"}) {
+    EXPECT_TRUE(in_netfilter(rule_with(expression))) << expression;
+  }
+  for (const char* expression : {"target", "match", "nat", "dup", "queue", "log", "", "cmpx"}) {
+    EXPECT_FALSE(in_netfilter(rule_with(expression))) << expression;
+  }
+  EXPECT_FALSE(in_netfilter(element("nxgate", attribute(NFTA_SET_ELEM_EXPR, {}))));
+}
+
+TEST(NetlinkCheck, OtherKindsOfMessagesAreRefused) {
+  const Octets name = text(1, "nxgate");
+  for (const int type : {int{NFT_MSG_NEWOBJ}, int{NFT_MSG_NEWFLOWTABLE}, int{NFT_MSG_GETRULE},
+                         int{NFT_MSG_DELCHAIN}, int{NFT_MSG_DELSET}}) {
+    EXPECT_FALSE(in_netfilter(nft(type, 0, name))) << type;
+  }
+  EXPECT_FALSE(in_netfilter(message(NFNL_SUBSYS_IPSET << 8 | 3, 0, Octets(4) + name)));
+  EXPECT_FALSE(in_netfilter(message(NLMSG_NOOP, 0, {})));
+  for (const int type : {int{RTM_NEWADDR}, int{RTM_NEWLINK}, int{RTM_SETLINK}, int{RTM_NEWRULE},
+                         int{RTM_NEWNEIGH}, int{RTM_GETROUTE}}) {
+    EXPECT_FALSE(in_routing(message(type, NLM_F_DUMP, Octets(16)))) << type;
+  }
+  EXPECT_FALSE(changes_only_ours(NETLINK_XFRM, message(16, 0, Octets(16))));
+  EXPECT_FALSE(in_netfilter({}));
+}
+
+TEST(NetlinkCheck, ListingIsDumping) {
+  const Octets set =
+      text(NFTA_SET_ELEM_LIST_TABLE, "nxgate_egress") + text(NFTA_SET_ELEM_LIST_SET, "open4");
+  EXPECT_TRUE(in_netfilter(nft(NFT_MSG_GETTABLE, NLM_F_DUMP, {})));
+  EXPECT_TRUE(in_netfilter(nft(NFT_MSG_GETSETELEM, NLM_F_DUMP, set)));
+  EXPECT_FALSE(in_netfilter(nft(NFT_MSG_GETSETELEM, 0, set)));
+  EXPECT_TRUE(in_netfilter(conntrack(IPCTNL_MSG_CT_GET, NLM_F_DUMP, {})));
+  EXPECT_TRUE(in_routing(message(RTM_GETLINK, NLM_F_DUMP, Octets(sizeof(ifinfomsg)))));
+  EXPECT_TRUE(in_routing(message(RTM_GETADDR, NLM_F_DUMP, Octets(sizeof(ifaddrmsg)))));
+  EXPECT_FALSE(in_routing(message(RTM_GETADDR, NLM_F_DUMP, Octets(4)))) << "cut short";
+}
+
+TEST(NetlinkCheck, FlowsEndOneByOne) {
+  EXPECT_TRUE(in_netfilter(conntrack(IPCTNL_MSG_CT_DELETE, NLM_F_ACK,
+                                     attribute(CTA_TUPLE_ORIG | NLA_F_NESTED, Octets(8)))));
+  EXPECT_FALSE(in_netfilter(conntrack(IPCTNL_MSG_CT_DELETE, NLM_F_ACK, {}))) << "that is all";
+  EXPECT_FALSE(in_netfilter(
+      conntrack(IPCTNL_MSG_CT_NEW, NLM_F_CREATE, attribute(CTA_TUPLE_ORIG, Octets(8)))));
+}
+
+rtmsg our_route() {
+  return {.rtm_family = AF_INET,
+          .rtm_dst_len = 0,
+          .rtm_src_len = 0,
+          .rtm_tos = 0,
+          .rtm_table = RT_TABLE_DEFAULT,
+          .rtm_protocol = kOurRoutes,
+          .rtm_scope = RT_SCOPE_LINK,
+          .rtm_type = RTN_UNICAST,
+          .rtm_flags = 0};
+}
+
+Octets route(int type, const rtmsg& header, std::uint32_t link = 1, const Octets& more = {}) {
+  return message(type, NLM_F_ACK | (type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0),
+                 octets_of(header) + attribute(RTA_OIF, octets_of(link)) +
+                     attribute(RTA_PRIORITY, Octets(4)) + attribute(RTA_PREFSRC, Octets(4)) + more);
+}
+
+TEST(NetlinkCheck, OneRouteIsOurs) {
+  EXPECT_TRUE(in_routing(route(RTM_NEWROUTE, our_route())));
+  EXPECT_TRUE(in_routing(route(RTM_DELROUTE, our_route())));
+  EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, our_route(), 2))) << "by another link";
+  EXPECT_FALSE(in_routing(
+      route(RTM_NEWROUTE, our_route(), 1, attribute(RTA_TABLE, octets_of(RT_TABLE_MAIN)))));
+  EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, our_route(), 1, attribute(RTA_GATEWAY, Octets(4)))));
+  rtmsg other = our_route();
+  other.rtm_protocol = RTPROT_STATIC;
+  EXPECT_FALSE(in_routing(route(RTM_DELROUTE, other)));
+  other = our_route();
+  other.rtm_table = RT_TABLE_MAIN;
+  EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, other)));
+}
+
+TEST(NetlinkCheck, LengthsThatDontFitAreRefused) {
+  const Octets good = nft(NFT_MSG_NEWTABLE, NLM_F_CREATE, text(NFTA_TABLE_NAME, "nxgate"));
+  ASSERT_TRUE(in_netfilter(good));
+  for (std::size_t size = 1; size < good.size(); ++size) {
+    EXPECT_FALSE(in_netfilter(Octets(good.begin(), good.begin() + static_cast<long>(size))));
+  }
+  for (const std::size_t at : {std::size_t{0}, sizeof(nlmsghdr) + sizeof(nfgenmsg)}) {
+    for (const int wrong : {0, 1, 3, 5, 200}) {
+      Octets bad = good;
+      bad[at] = static_cast<std::uint8_t>(wrong);
+      EXPECT_FALSE(in_netfilter(bad)) << at << ' ' << wrong;
+    }
+  }
+  EXPECT_FALSE(in_netfilter(good + Octets(4))) << "left over";
+}
+
+TEST(NetlinkCheck, KnowsANetlinkSocket) {
+  EXPECT_EQ(protocol_of_netlink(Descriptor(::socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE))),
+            NETLINK_ROUTE);
+  EXPECT_EQ(protocol_of_netlink(Descriptor(::socket(AF_INET, SOCK_DGRAM, 0))), std::nullopt);
+  EXPECT_EQ(protocol_of_netlink(Descriptor()), std::nullopt);
+}
+
+}  // namespace
+}  // namespace nxgate::sys
