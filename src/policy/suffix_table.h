@@ -49,8 +49,9 @@ struct SuffixNode {
 
 /// A tree of names in which the children of a node are found by hash, all in one table: one byte
 /// of the hash and the place of the node a slot, packed, so that a name that isn't there mostly
-/// costs one cache line, and one that is there two. A node holds its own label alone and who is above it, and stands with all that in
-/// one piece: 27 bytes with its slot for a name of ten letters below a known one.
+/// costs one cache line, and one that is there two. A node holds its own label alone and who is
+/// above it, and stands with all that in one piece: 27 bytes with its slot for a name of ten
+/// letters below a known one.
 ///
 /// Written by one thread; then any number may read at once, without allocating.
 class SuffixTable {

@@ -167,8 +167,13 @@ class Engine:
         if names:
             self._docker("rm", "-f", *names)
         for network in self._networks:
-            self._docker("network", "rm", network)
+            wait_for(lambda: self._is_removed(network), 30, f"the end of {network}")
         self._networks.clear()
+
+    def _is_removed(self, network):
+        """An engine with much to do holds it a moment longer than its last container."""
+        self._docker("network", "rm", network)
+        return self._docker("network", "inspect", network).returncode != 0
 
     def stop(self):
         if self.process.poll() is None:
