@@ -92,8 +92,14 @@ std::string status_text(const json::object& status) {
   }
   for (const json::value& policy : list_of(status, "policies")) {
     const json::object& each = policy.get_object();
-    text += line("policy",
-                 fmt::format("{}: {} rule(s)", text_of(each, "name"), text_of(each, "rules")));
+    const std::string name = text_of(each, "name");
+    text += line("policy", fmt::format("{}: {} rule(s)", name, text_of(each, "rules")));
+    if (!each.contains("learning")) continue;
+    const json::object& learning = part_of(each, "learning");
+    text +=
+        line("policy", fmt::format("{}: learning since {}, {}", name, text_of(learning, "since"),
+                                   learning.at("denies").as_bool() ? "enforced meanwhile"
+                                                                   : "everything resolves"));
   }
   text += upstreams_text(status);
   text += line("attached", text_of(status, "attachments"));

@@ -115,7 +115,12 @@ Reply Panel::status(const Request&) {
   }
   json::array policies;
   for (const auto& policy : snapshot->policies.all()) {
-    policies.push_back({{"name", policy->name}, {"rules", policy->rules}});
+    json::object object{{"name", policy->name}, {"rules", policy->rules}};
+    if (const Learnt* const learnt = learner_.active(policy->name)) {
+      const auto since = std::chrono::system_clock::from_time_t(learnt->since);
+      object["learning"] = {{"since", time_text(since)}, {"denies", learnt->denies}};
+    }
+    policies.push_back(std::move(object));
   }
   json::array upstreams;
   for (const engine::UpstreamGroup& group : snapshot->groups) {
@@ -247,7 +252,8 @@ Reply Panel::metrics(const Request& request) {
   const bool open = request.accept.find("application/openmetrics-text") != std::string::npos;
   return {.type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                        : "text/plain; version=0.0.4; charset=utf-8",
-          .body = exposition(running_, attachments_ == nullptr ? 0 : attachments_->view().size(),
+          .body = exposition(running_, learner_,
+                             attachments_ == nullptr ? 0 : attachments_->view().size(),
                              open ? Exposition::kOpenMetrics : Exposition::kPrometheus)};
 }
 

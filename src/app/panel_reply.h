@@ -1,6 +1,7 @@
 // Requests and replies of the control panel.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,9 @@ namespace nxgate::app {
   return {.status = status,
           .body = boost::json::serialize(boost::json::object{{"error", error}}) + '\n'};
 }
+
+/// As RFC 3339 has it, in UTC.
+[[nodiscard]] std::string time_text(std::chrono::system_clock::time_point at);
 
 /// The name of who asks.
 [[nodiscard]] std::string user_name(const admin::Peer& peer);

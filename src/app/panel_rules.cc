@@ -36,14 +36,8 @@ namespace nxgate::app {
 namespace json = boost::json;
 using admin::Reply;
 using admin::Request;
-using Time = Amendment::Time;
 
 namespace {
-
-std::string time_text(Time at) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
-}
 
 json::object describe(const Amendment& amendment) {
   const policy::Rule& rule = amendment.rule;
@@ -125,6 +119,11 @@ Result<Amendment> amendment_of(const Wish& wish, const admin::Peer& peer) {
 }
 
 }  // namespace
+
+std::string time_text(std::chrono::system_clock::time_point at) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
+}
 
 std::string user_name(const admin::Peer& peer) {
   if (!peer.user) return "somebody";
