@@ -286,9 +286,18 @@ def test_without_a_server_or_without_permission_it_says_what_to_do(nxgate, direc
         done = run(*command, env=env)
         assert done.returncode == 1 and "no nxgate runs" in done.stderr and "--control" in done.stderr
     server = nxgate()
-    assert oct(Path(server.control).stat().st_mode & 0o777) == "0o660"
-    done = server.operate("status", check=False, user="nobody", group="nogroup", extra_groups=[])
+    done = server.operate("status", check=False, user="daemon", group="daemon", extra_groups=[])
     assert done.returncode == 1 and "no permission" in done.stderr and "control.group" in done.stderr
+
+
+def test_without_a_group_the_socket_is_for_root_and_the_servers_user(nxgate):
+    server = nxgate()
+    mode = Path(server.control).stat()
+    assert (oct(mode.st_mode & 0o777), mode.st_uid) == ("0o600", 65534)
+    assert server.operate("status", user="nobody", group="nogroup", extra_groups=[]).returncode == 0
+    for group in ("root", "nogroup"):
+        done = server.operate("allow", "x.test", check=False, user="daemon", group=group, extra_groups=[])
+        assert done.returncode == 1 and "no permission" in done.stderr, group
 
 
 def test_the_group_may_use_the_socket(nxgate, directory):
@@ -297,7 +306,11 @@ def test_the_group_may_use_the_socket(nxgate, directory):
     server = nxgate(config=f'[server]\nlisten = ["127.0.0.1:PORT"]\n[control]\nsocket = "{path}"\n'
                            'group = "games"\n')
     server.control = path
-    assert server.operate("status", user="nobody", group="games", extra_groups=[]).returncode == 0
+    assert oct(path.stat().st_mode & 0o777) == "0o660"
+    assert server.operate("status", user="daemon", group="games", extra_groups=[]).returncode == 0
+    for group in ("root", "daemon"):
+        done = server.operate("status", check=False, user="daemon", group=group, extra_groups=[])
+        assert done.returncode == 1 and "no permission" in done.stderr, group
 
 
 def test_a_second_server_leaves_the_socket_to_the_first(nxgate, server):
