@@ -183,6 +183,14 @@ std::string reloaded_text(const json::object& answer) {
   return fmt::format("reloaded: generation {}\n", text_of(answer, "generation"));
 }
 
+std::string faults_text(const json::object& answer) {
+  std::string text;
+  for (const json::value& fault : list_of(answer, "faults")) {
+    text += escaped(std::string_view(fault.as_string())) + "\n";
+  }
+  return text;
+}
+
 std::string flushed_text(const json::object& answer) {
   return fmt::format("{} answer(s) forgotten\n", text_of(answer, "flushed"));
 }

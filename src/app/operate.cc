@@ -122,13 +122,25 @@ Inquiry inquiry_of(const Options& options) {
   return {plain.method, {plain.path, {}}, {}, plain.text};
 }
 
+int refused(const Options& options, const admin::Answer& answer) {
+  const auto object = parse_object(answer.body);
+  if (options.json && object) {
+    fmt::print("{}", answer.body);
+    return kFailure;
+  }
+  if (object) fmt::print(stderr, "{}", faults_text(*object));
+  return failed(admin::refusal(answer));
+}
+
 int ask(const Options& options) {
   const Inquiry inquiry = inquiry_of(options);
-  const auto answer = admin::ask(socket_of(options), inquiry.method, inquiry.target, inquiry.body);
+  const auto answer =
+      admin::exchange(socket_of(options), inquiry.method, inquiry.target, inquiry.body);
   if (!answer) return failed(answer.error().message);
-  const auto object = parse_object(*answer);
+  if (!answer->good()) return refused(options, *answer);
+  const auto object = parse_object(answer->body);
   if (!object) return failed("the server's answer is no JSON");
-  fmt::print("{}", options.json ? *answer : inquiry.text(*object));
+  fmt::print("{}", options.json ? answer->body : inquiry.text(*object));
   return kSuccess;
 }
 

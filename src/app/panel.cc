@@ -236,8 +236,15 @@ Reply Panel::watch(const Request& request) {
 }
 
 Reply Panel::reload(const Request&) {
-  const bool taken = running_.loop.reload();
-  if (!taken) return refuse(409, "refused; the log tells every fault, and `nxgate check FILE` too");
+  if (!running_.loop.reload()) {
+    const auto& faults = running_.reloader.faults();
+    Reply reply = reply_with(
+        json::object{{"error", fmt::format("the reload is refused; generation {} goes on",
+                                           running_.reloader.generation())},
+                     {"faults", json::array(faults.begin(), faults.end())}});
+    reply.status = 409;
+    return reply;
+  }
   return reply_with(json::object{{"generation", running_.reloader.generation()}});
 }
 

@@ -136,6 +136,7 @@ bool Reloader::reload() {
   try {
     sys::at_low_priority([&] { taken = take_up(); });
   } catch (const std::exception& error) {
+    faults_ = {error.what()};
     log::error("reload refused: {}; generation {} goes on", error.what(), generation_);
   }
   ++(taken ? reloads_.taken : reloads_.refused);
@@ -145,12 +146,12 @@ bool Reloader::reload() {
 bool Reloader::take_up() {
   LoadedSettings next = load_settings(options_, files_);
   watched_ = std::move(next.watched);
-  std::vector<std::string> refused;
-  for (const Fault& fault : next.faults) refused.push_back(to_string(fault));
-  if (refused.empty()) refused = refusals(next.settings);
-  for (const std::string& text : refused) log::error("{}", text);
-  if (!refused.empty()) {
-    log::error("reload refused by {}; generation {} goes on", counted(refused.size(), "fault"),
+  faults_.clear();
+  for (const Fault& fault : next.faults) faults_.push_back(to_string(fault));
+  if (faults_.empty()) faults_ = refusals(next.settings);
+  for (const std::string& text : faults_) log::error("{}", text);
+  if (!faults_.empty()) {
+    log::error("reload refused by {}; generation {} goes on", counted(faults_.size(), "fault"),
                generation_);
     return false;
   }

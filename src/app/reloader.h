@@ -40,6 +40,8 @@ class Reloader {
   /// Reads everything anew and publishes it. Any fault is logged, keeps the old snapshot, and gives
   /// false; so does a change of what is sealed at start.
   bool reload();
+  /// Of the last reload, as `file:line:column: text` where they have a place.
+  [[nodiscard]] const std::vector<std::string>& faults() const noexcept { return faults_; }
 
   /// Publishes the present configuration for these containers as well; a reload keeps them.
   void set_attached(std::vector<AttachedPolicy> attached);
@@ -82,6 +84,7 @@ class Reloader {
   Registry registry_;
   std::uint32_t generation_ = 1;
   Reloads reloads_;
+  std::vector<std::string> faults_;
   config::Settings sealed_;  ///< of the settings at start only what can't change
   std::vector<std::string> watched_;
   sys::KeptCapabilities kept_;

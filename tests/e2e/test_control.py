@@ -215,9 +215,22 @@ def test_reload_and_flush(server):
     assert server.operate("flush", "b.good.test").stdout.startswith("0 ")
     assert server.operate("flush", "good.test").stdout.startswith("1 ")
     assert server.operate("reload").stdout == "reloaded: generation 2\n"
-    server.write_config("nonsense")
+
+
+def test_a_refused_reload_tells_every_fault(server, control):
+    good = server.config.read_text()
+    server.write_config(good + "[policies.more]\nallow = [\"a..b\"]\nwrong = 1\n")
     refused = server.operate("reload", check=False)
-    assert refused.returncode == 1 and "nxgate check" in refused.stderr
+    *faults, last = refused.stderr.splitlines()
+    line = len(good.splitlines()) + 2
+    assert [fault.partition(": ")[0] for fault in faults] == [
+        f"{server.config}:{line}:10", f"{server.config}:{line + 1}:1"]
+    assert refused.returncode == 1 and not refused.stdout and "generation 1 goes on" in last
+    as_json = server.operate("reload", "--json", check=False)
+    assert as_json.returncode == 1 and json.loads(as_json.stdout)["faults"] == faults
+    server.write_config(good.replace("[control]", "workers = 7\n[control]"))
+    sealed = valid(control.ask("POST", "/v1/reload"), "POST", "/v1/reload", 409)
+    assert sealed["faults"] == ["server.workers can't change while running; restart to change it"]
 
 
 def watching(server, *arguments):
