@@ -22,6 +22,7 @@
 #include "app/panel.h"
 #include "app/panel_reply.h"
 #include "app/saved_rules.h"
+#include "base/address.h"
 #include "base/duration.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -39,11 +40,22 @@ using admin::Request;
 
 namespace {
 
+/// As a line of a list.
+std::string rule_text(const policy::Rule& rule) {
+  std::string text = policy::to_string(rule.scope, rule.name);
+  char separator = ':';
+  for (const Port& port : rule.ports) {
+    text += separator + port.to_string();
+    separator = ',';
+  }
+  return text;
+}
+
 json::object describe(const Amendment& amendment) {
   const policy::Rule& rule = amendment.rule;
   json::object object{
       {"action", rule.action == policy::Action::kAllow ? "allow" : "deny"},
-      {"rule", policy::to_string(rule.scope, rule.name)},
+      {"rule", rule_text(rule)},
       {"policy", amendment.policy},
       {"since", time_text(amendment.since)},
       {"by", amendment.by},

@@ -168,6 +168,15 @@ def test_allow_and_deny_hold_from_the_next_query_on(server):
     assert server.operate("allow", "new.test", "--remove", check=False).returncode == 1
 
 
+def test_the_ports_of_an_added_rule_are_shown(server):
+    told = server.operate("allow", "=git.test:tcp/443,22", "--for", "1h").stdout
+    assert told.startswith("allow =git.test:tcp/443,tcp/22,udp/22 in the policy default until ")
+    assert " =git.test:tcp/443,tcp/22,udp/22 " in server.operate("rules").stdout
+    rule, = json.loads(server.operate("rules", "--json").stdout)["rules"]
+    assert rule["rule"] == "=git.test:tcp/443,tcp/22,udp/22"
+    assert server.operate("allow", rule["rule"], "--remove").returncode == 0
+
+
 def test_a_denial_leaves_no_ancestor_behind(server):
     """`short.test` made `test` an ancestor of something allowed only together with others."""
     for name in ("good.test", "short.test", "db.test"):
