@@ -1,5 +1,6 @@
 #include "app/options.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -12,7 +13,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include "app/command_tree.h"
 #include "app/help.h"
@@ -376,8 +376,13 @@ std::variant<Options, Farewell> parse_command_line(int argc, const char* const* 
     }
     return Farewell{kSuccess, told->help(before)};
   } catch (const CLI::OptionNotFound&) {
-    return Farewell{kUsage, fmt::format("no such subcommand: {}\n", fmt::join(line.topic, " "))};
+    return Farewell{kUsage, unknown_command(app, line.topic)};
   } catch (const CLI::ParseError& error) {
+    if (std::string wrong =
+            unknown_command(app, std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
+        !wrong.empty()) {
+      return Farewell{kUsage, std::move(wrong)};
+    }
     std::ostringstream text;
     const bool ok = app.exit(error, text, text) == 0;
     return Farewell{ok ? kSuccess : kUsage, text.str()};

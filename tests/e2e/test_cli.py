@@ -110,6 +110,16 @@ def test_mistakes_on_the_command_line_are_status_2(arguments):
 
 
 @pytest.mark.parametrize("arguments, words", [
+    (["sevre"], 'no such subcommand: sevre (did you mean "serve"?)\n'),
+    (["help", "sevre"], 'no such subcommand: sevre (did you mean "serve"?)\n'),
+    (["learn", "strat", "--policy", "x"], 'no such subcommand: learn strat (did you mean "start"?)\n'),
+    (["qqqq", "--json"], "no such subcommand: qqqq\n")])
+def test_a_misspelt_subcommand_is_named(arguments, words):
+    done = run(*arguments)
+    assert (done.returncode, done.stderr, done.stdout) == (2, words, "")
+
+
+@pytest.mark.parametrize("arguments, words", [
     (["--listen", "nonsense"], "nonsense"), (["--allow", "a..b"], "--allow: `a..b`"),
     (["--allow", "com"], "public suffix"), (["--upstream", "1.1.1.300"], "1.1.1.300"),
     (["--record", "db.test A"], "--record"), (["--hosts", "/nowhere"], "/nowhere"),
