@@ -73,10 +73,13 @@ void add_failure_option(CLI::App& command, Options& options) {
            "What clients get when no upstream answers");
 }
 
-void add_server_options(CLI::App& command, Options& options) {
+constexpr std::string_view kLoopback = "127.0.0.1:53 and [::1]:53";
+
+void add_server_options(CLI::App& command, Options& options, std::string_view listens) {
   add_texts(command, "--listen", "ADDR", options.listen,
-            "Where to answer: ADDR:PORT[@NETNS] or INTERFACE:PORT[@NETNS]; repeatable "
-            "(default: 127.0.0.1:53 and [::1]:53)")
+            fmt::format("Where to answer: ADDR:PORT[@NETNS] or INTERFACE:PORT[@NETNS]; repeatable "
+                        "(default: {})",
+                        listens))
       ->delimiter(',');
   command.add_flag("--freebind", options.freebind,
                    "Listen at these addresses although they aren't there yet");
@@ -93,16 +96,18 @@ void add_config_option(CLI::App& command, Options& options, const std::string& h
   command.add_option("--config", options.config, help)->type_name("FILE");
 }
 
-void add_serve(CLI::App& command, Options& options) {
+void add_serving(CLI::App& command, Options& options, std::string_view listens) {
   add_config_option(command, options,
                     "Read this configuration; --listen, --user and --workers go before it");
-  add_server_options(command, options);
+  add_server_options(command, options, listens);
   add_failure_option(command, options);
   add_policy_options(command, options);
 }
 
+void add_serve(CLI::App& command, Options& options) { add_serving(command, options, kLoopback); }
+
 void add_forward(CLI::App& command, Options& options) {
-  add_server_options(command, options);
+  add_server_options(command, options, kLoopback);
   add_failure_option(command, options);
   add_texts(command, "--to", "ADDR", options.upstream,
             "The server to ask: ADDR[@NETNS]; repeatable")
@@ -145,7 +150,7 @@ void add_attaching_options(CLI::App& command, Options& options) {
   add_text(command, "--fail", "closed|open", options.fail,
            "What an attached container can resolve when nxgate was killed: closed (nothing) or "
            "open (default: closed)");
-  add_serve(command, options);
+  add_serving(command, options, "only inside of what is attached");
 }
 
 void add_attach(CLI::App& command, Options& options) {

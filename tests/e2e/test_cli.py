@@ -165,6 +165,14 @@ def test_version_and_help_go_to_standard_output():
         assert done.returncode == 0 and done.stdout == run(command, "--help").stdout
 
 
+@pytest.mark.parametrize("command, listens", [
+    ("serve", "127.0.0.1:53 and [::1]:53"), ("forward", "127.0.0.1:53 and [::1]:53"),
+    ("attach", "only inside of what is attached"), ("docker", "only inside of what is attached")])
+def test_help_tells_where_each_command_listens_by_default(command, listens):
+    words = " ".join(run("help", command).stdout.split())
+    assert f"INTERFACE:PORT[@NETNS]; repeatable (default: {listens})" in words
+
+
 def test_it_answers_as_nobody_after_binding(nxgate):
     server = nxgate()
     assert rcode(server.query("x.test")) == "NXDOMAIN"
