@@ -126,10 +126,11 @@ int refused(const Options& options, const admin::Answer& answer) {
   const auto object = parse_object(answer.body);
   if (options.json && object) {
     fmt::print("{}", answer.body);
-    return kFailure;
+  } else {
+    if (object) fmt::print(stderr, "{}", faults_text(*object));
+    (void)failed(admin::refusal(answer));
   }
-  if (object) fmt::print(stderr, "{}", faults_text(*object));
-  return failed(admin::refusal(answer));
+  return answer.status == 400 ? kUsage : kFailure;
 }
 
 int ask(const Options& options) {

@@ -17,7 +17,11 @@
 #include "app/command_tree.h"
 #include "app/help.h"
 #include "app/operate_options.h"
+#include "app/option_checks.h"
 #include "config/context.h"
+#include "config/value.h"
+#include "policy/local_data.h"
+#include "policy/rule.h"
 
 namespace nxgate::app {
 namespace {
@@ -34,9 +38,9 @@ CLI::Option* add_texts(CLI::App& command, const std::string& option, const std::
   return added->allow_extra_args(false)->type_name(value);
 }
 
-void add_text(CLI::App& command, const std::string& option, const std::string& type,
-              std::optional<config::Text>& into, const std::string& help) {
-  command
+CLI::Option* add_text(CLI::App& command, const std::string& option, const std::string& type,
+                      std::optional<config::Text>& into, const std::string& help) {
+  return command
       .add_option_function<std::string>(
           option,
           [&into, option](const std::string& value) { into = config::Text{value, {option, 0, 0}}; },
@@ -48,10 +52,12 @@ void add_policy_options(CLI::App& command, Options& options) {
   const std::string group = "Policy (not with --config)";
   add_texts(command, "--allow", "NAME", options.allow,
             "Resolve this name and all below it; =NAME: it alone; *.NAME: those below")
+      ->check(must_be_rule(policy::Action::kAllow))
       ->delimiter(',')
       ->group(group);
   add_texts(command, "--deny", "NAME", options.deny,
             "Deny this name although a shorter rule allows it")
+      ->check(must_be_rule(policy::Action::kDeny))
       ->delimiter(',')
       ->group(group);
   add_texts(command, "--allow-file", "FILE", options.allow_files,
@@ -61,16 +67,19 @@ void add_policy_options(CLI::App& command, Options& options) {
       ->group(group);
   add_texts(command, "--record", "RECORD", options.records,
             "A record, answered locally: 'db.test A 10.0.0.5'")
+      ->check(must_be(policy::parse_record))
       ->group(group);
   add_texts(command, "--upstream", "ADDR", options.upstream,
             "A server for allowed names: ADDR[@NETNS], tcp://ADDR (default: /etc/resolv.conf's)")
+      ->check(must_be_upstream())
       ->delimiter(',')
       ->group(group);
 }
 
 void add_failure_option(CLI::App& command, Options& options) {
   add_text(command, "--on-upstream-failure", "servfail|nxdomain", options.on_upstream_failure,
-           "What clients get when no upstream answers");
+           "What clients get when no upstream answers")
+      ->check(must_be(config::parse_failure_reply));
 }
 
 constexpr std::string_view kLoopback = "127.0.0.1:53 and [::1]:53";
@@ -80,12 +89,14 @@ void add_server_options(CLI::App& command, Options& options, std::string_view li
             fmt::format("Where to answer: ADDR:PORT[@NETNS] or INTERFACE:PORT[@NETNS]; repeatable "
                         "(default: {})",
                         listens))
+      ->check(must_be(config::parse_listener))
       ->delimiter(',');
   command.add_flag("--freebind", options.freebind,
                    "Listen at these addresses although they aren't there yet");
   add_text(command, "--user", "USER", options.user,
            "Who to become after binding, when started as root (default: nobody)");
-  add_text(command, "--workers", "N", options.workers, "Threads that answer (default: auto)");
+  add_text(command, "--workers", "N", options.workers, "Threads that answer (default: auto)")
+      ->check(must_be(config::parse_workers));
   add_control_option(command, options,
                      "The control socket (default: /run/nxgate/control.sock; \"\" for none)");
   command.add_flag("-v", options.verbosity,
@@ -111,11 +122,13 @@ void add_forward(CLI::App& command, Options& options) {
   add_failure_option(command, options);
   add_texts(command, "--to", "ADDR", options.upstream,
             "The server to ask: ADDR[@NETNS]; repeatable")
+      ->check(must_be_upstream())
       ->delimiter(',')
       ->required();
   add_texts(command, "--hosts", "FILE", options.hosts, "A hosts file, answered locally");
   add_texts(command, "--only", "NAME", options.allow,
             "Resolve these names alone, and what is below them")
+      ->check(must_be_rule(policy::Action::kAllow))
       ->allow_extra_args()
       ->delimiter(',');
 }
@@ -124,7 +137,7 @@ void add_forward(CLI::App& command, Options& options) {
 void add_namespace_options(CLI::App& command, Options& options) {
   const auto add = [&](const std::string& option, const std::string& value, const char* label,
                        const char* netns, const std::string& help) {
-    command
+    return command
         .add_option_function<std::vector<std::string>>(
             option,
             [&options, label, netns](const std::vector<std::string>& values) {
@@ -136,8 +149,10 @@ void add_namespace_options(CLI::App& command, Options& options) {
         ->allow_extra_args(false)
         ->type_name(value);
   };
-  add("--pid", "N", "pid ", "pid:", "The network namespace of this process; repeatable");
-  add("--netns", "NETNS", "", "", "This namespace: a path or a name of `ip netns`; repeatable");
+  add("--pid", "N", "pid ", "pid:", "The network namespace of this process; repeatable")
+      ->check(must_be_pid());
+  add("--netns", "NETNS", "", "", "This namespace: a path or a name of `ip netns`; repeatable")
+      ->check(must_be(config::parse_netns));
 }
 
 void add_engine_option(CLI::App& command, Options& options) {
@@ -149,7 +164,8 @@ void add_attaching_options(CLI::App& command, Options& options) {
   add_engine_option(command, options);
   add_text(command, "--fail", "closed|open", options.fail,
            "What an attached container can resolve when nxgate was killed: closed (nothing) or "
-           "open (default: closed)");
+           "open (default: closed)")
+      ->check(must_be(config::parse_fail));
   add_serving(command, options, "only inside of what is attached");
 }
 
@@ -184,7 +200,8 @@ void add_docker(CLI::App& command, Options& options) {
   command.add_flag("--all", options.attach_all,
                    "Attach containers that nothing matches as well, with the policy `default`");
   add_texts(command, "--label", "KEY[=VALUE]", options.labels,
-            "Attach containers with this label; repeatable");
+            "Attach containers with this label; repeatable")
+      ->check(must_be(config::parse_label));
   add_texts(command, "--network", "NAME", options.networks,
             "Attach containers on this network; repeatable");
   command.add_option("--hook-socket", options.hook_socket, "Where the hook of `install-hook` asks")

@@ -205,7 +205,7 @@ Reply Panel::explain(const Request& request) {
     }
   }
   if (!client) {
-    return refuse(400,
+    return refuse(404,
                   fmt::format("client: `{}`: neither an address nor what an attached container "
                               "is called; `nxgate attachments` lists those",
                               who));

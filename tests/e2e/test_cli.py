@@ -120,15 +120,27 @@ def test_a_misspelt_subcommand_is_named(arguments, words):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["--listen", "nonsense"], "nonsense"), (["--allow", "a..b"], "--allow: `a..b`"),
-    (["--allow", "com"], "public suffix"), (["--upstream", "1.1.1.300"], "1.1.1.300"),
-    (["--record", "db.test A"], "--record"), (["--hosts", "/nowhere"], "/nowhere"),
+    (["--listen", "nonsense"], "nonsense"), (["--hosts", "/nowhere"], "/nowhere"),
     (["--user", "no-such-user", "--listen", "127.0.0.1:15353"], "no-such-user"),
     (["--config", "/nowhere.toml"], "/nowhere.toml: No such file"),
     (["--listen", "127.0.0.1:15353@no-such-netns"], "no-such-netns")])
 def test_faults_at_start_are_status_1_and_name_the_text(arguments, words):
     done = run("serve", *arguments)
     assert done.returncode == 1 and words in done.stderr
+
+
+@pytest.mark.parametrize("command, words", [
+    ("serve --listen 127.0.0.1:70000", "--listen: \"127.0.0.1:70000\": expected"),
+    ("serve --workers 0", "--workers: \"0\": expected"), ("serve --allow a..b", "--allow: `a..b`: "),
+    ("serve --allow com", "public suffix"), ("serve --deny x.test:22", "--deny: `x.test:22`"),
+    ("serve --upstream 1.1.1.300", "--upstream: \"1.1.1.300\""), ("forward --to 1.1.1.1@", "--to: "),
+    ("serve --record db.test", "--record: "), ("serve --on-upstream-failure no", "--on-upstream-failure: "),
+    ("docker --fail maybe", "--fail: "), ("docker --label =x", "--label: "), ("attach --pid abc", "--pid: \"abc\""),
+    ("attach --netns a/b", "--netns: "), ("allow x.test --for 5", "--for: \"5\": expected a time, such as 10m"),
+    ("allow x.test --for 0s", "--for: \"0s\"")])
+def test_a_value_that_an_option_cannot_have_is_status_2_and_named(command, words):
+    done = run(*command.split())
+    assert done.returncode == 2 and words in done.stderr and not done.stdout
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])

@@ -89,7 +89,7 @@ def test_every_path_answers_as_the_openapi_file_says(server, control):
 @pytest.mark.parametrize("method, path, body, status, word", [
     ("GET", "/v1/explain", None, 400, "name"),
     ("GET", "/v1/explain?name=x.test&type=NOPE", None, 400, "NOPE"),
-    ("GET", "/v1/explain?name=x.test&client=web", None, 400, "web"),
+    ("GET", "/v1/explain?name=x.test&client=web", None, 404, "web"),
     ("GET", "/v1/watch?name=a..b", None, 400, "a..b"),
     ("POST", "/v1/flush?name=a..b", None, 400, "a..b"),
     ("POST", "/v1/rules", {"action": "allow", "rule": "com"}, 400, "force"),
@@ -103,6 +103,16 @@ def test_every_path_answers_as_the_openapi_file_says(server, control):
 def test_what_is_wrong_with_a_request_is_said(control, method, path, body, status, word):
     told = valid(control.ask(method, path, body), method, path.split("?")[0], status)
     assert word in told["error"]
+
+
+@pytest.mark.parametrize("command, words", [
+    ("allow a..b", "a..b"), ("allow com", "force"), ("allow x.test --for 5s --save", "--save"),
+    ("flush a..b", "a..b"), ("deny x.test:22", "ports")])
+def test_what_no_server_would_do_is_a_mistake_on_the_command_line(server, command, words):
+    done = server.operate(*command.split(), check=False)
+    assert done.returncode == 2 and words in done.stderr
+    done = server.operate(*command.split(), "--json", check=False)
+    assert done.returncode == 2 and words in json.loads(done.stdout)["error"]
 
 
 def test_what_is_no_request_harms_nobody(server, control):
