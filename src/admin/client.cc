@@ -174,16 +174,17 @@ Result<std::string> ask(const std::string& socket, const std::string& method, co
   return std::move(answer->body);
 }
 
-Result<void> listen(const std::string& socket, const Target& target,
-                    const std::function<bool(std::string_view)>& take,
-                    const std::stop_token& stop) {
+Result<Answer> listen(const std::string& socket, const Target& target,
+                      const std::function<bool(std::string_view)>& take,
+                      const std::stop_token& stop) {
   Connection connection(socket, stop);
-  if (auto asked = connection.ask("GET", target, {}); !asked) return asked;
+  if (auto asked = connection.ask("GET", target, {}); !asked) {
+    return std::unexpected(asked.error());
+  }
   auto read = connection.read_until(
       [&](std::string& body) { return connection.good() && !take_lines(body, take); });
-  if (!read) return read;
-  if (!connection.good()) return fail(refusal(connection.take()));
-  return {};
+  if (!read) return std::unexpected(read.error());
+  return connection.take();
 }
 
 }  // namespace nxgate::admin

@@ -33,10 +33,10 @@ struct Answer {
                                       const Target& target, const std::string& body = {},
                                       const std::stop_token& stop = {});
 
-/// The same for an answer that goes on: gives each line, until `take` is false or the server ends
-/// it.
-[[nodiscard]] Result<void> listen(const std::string& socket, const Target& target,
-                                  const std::function<bool(std::string_view line)>& take,
-                                  const std::stop_token& stop = {});
+/// As `exchange` for an answer that goes on: gives each line, until `take` is false or the server
+/// ends it.
+[[nodiscard]] Result<Answer> listen(const std::string& socket, const Target& target,
+                                    const std::function<bool(std::string_view line)>& take,
+                                    const std::stop_token& stop = {});
 
 }  // namespace nxgate::admin

@@ -153,16 +153,19 @@ int watch(const Options& options) {
   if (!options.name.empty()) target.query["name"] = options.name;
   const bool colour = !options.json && wants_colour(stdout);
   std::uint64_t left = options.count;
+  bool more = true;
   const auto answer = admin::listen(socket_of(options), target, [&](std::string_view line) {
     if (options.json) {
       fmt::print("{}\n", line);
     } else {
       fmt::print("{}\n", event_text(line, colour));
     }
-    return std::fflush(stdout) == 0 && (options.count == 0 || --left > 0);
+    more = std::fflush(stdout) == 0 && (options.count == 0 || --left > 0);
+    return more;
   });
   if (!answer) return failed(answer.error().message);
-  return kSuccess;
+  if (!answer->good()) return refused(options, *answer);
+  return more ? failed("the server has ended") : kSuccess;
 }
 
 int show_top(const Options& options) {

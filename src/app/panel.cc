@@ -61,6 +61,12 @@ json::object describe_dnstap(const observe::Dnstap& dnstap) {
           {"lost", dnstap.lost()}};
 }
 
+Reply not_attached(const std::string& client) {
+  return refuse(404, fmt::format("client: `{}`: neither an address nor what an attached container "
+                                 "is called; `nxgate attachments` lists those",
+                                 client));
+}
+
 }  // namespace
 
 Panel::Panel(const Running& running)
@@ -170,6 +176,18 @@ Reply Panel::status(const Request&) {
 /// That it is asked at all shows that the main thread lives; workers are asked by DNS.
 Reply Panel::health(const Request&) { return reply_with(json::object{{"status", "ok"}}); }
 
+std::optional<Attachments::View> Panel::attached(const std::string& name) const {
+  if (attachments_ == nullptr) return std::nullopt;
+  auto views = attachments_->view();
+  const auto found = std::ranges::find(views, name, &Attachments::View::label);
+  if (found == views.end()) return std::nullopt;
+  return std::move(*found);
+}
+
+bool Panel::knows(const std::string& policy) const {
+  return running_.reloader.snapshots().load()->policies.find(policy) != nullptr;
+}
+
 Reply Panel::attachments(const Request&) {
   json::array all;
   if (attachments_ != nullptr) {
@@ -196,19 +214,11 @@ Reply Panel::explain(const Request& request) {
   const std::string who = parameter(request, "client", "127.0.0.1");
   std::string key;
   auto client = config::parse_address(who);
-  if (!client && attachments_ != nullptr) {
-    const auto views = attachments_->view();
-    const auto found = std::ranges::find(views, who, &Attachments::View::label);
-    if (found != views.end()) {
-      key = found->key;
-      client = config::parse_address("127.0.0.1");
-    }
-  }
   if (!client) {
-    return refuse(404,
-                  fmt::format("client: `{}`: neither an address nor what an attached container "
-                              "is called; `nxgate attachments` lists those",
-                              who));
+    const auto view = attached(who);
+    if (!view) return not_attached(who);
+    key = view->key;
+    client = config::parse_address("127.0.0.1");
   }
   const auto snapshot = running_.reloader.snapshots().load();
   const wire::Question question{*name, *type, wire::Class::kIn};
@@ -222,8 +232,11 @@ Reply Panel::watch(const Request& request) {
   observe::Selection selection;
   selection.denied = parameter(request, "denied") == "true";
   selection.policy = parameter(request, "policy");
+  if (!selection.policy.empty() && !knows(selection.policy))
+    return no_such_policy(selection.policy);
   if (const std::string client = parameter(request, "client"); !client.empty()) {
     observe::select_client(selection, client);
+    if (!selection.container.empty() && !attached(client)) return not_attached(client);
   }
   if (const std::string text = parameter(request, "name"); !text.empty()) {
     const auto name = config::parse_domain(text);

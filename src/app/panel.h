@@ -77,6 +77,9 @@ class Panel final : public admin::Control {
   admin::Reply learn(const admin::Request& request);
   admin::Reply proposal(const admin::Request& request);
 
+  /// By what it is called.
+  [[nodiscard]] std::optional<Attachments::View> attached(const std::string& name) const;
+  [[nodiscard]] bool knows(const std::string& policy) const;
   [[nodiscard]] std::string contradiction(const std::string& policy,
                                           const policy::Rule& added) const;
   void amended();

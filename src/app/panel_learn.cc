@@ -61,9 +61,7 @@ Reply Panel::learn(const Request& request) {
   const std::string action = member(*wish, "action", "");
   const std::string policy = member(*wish, "policy", "default");
   const json::value* const deny = wish->if_contains("deny");
-  if (running_.reloader.snapshots().load()->policies.find(policy) == nullptr) {
-    return refuse(404, fmt::format("policy: `{}`: there is no such policy", policy));
-  }
+  if (!knows(policy)) return no_such_policy(policy);
   if (action == "start") {
     learner_.start(policy, deny != nullptr && deny->is_bool() && deny->get_bool(),
                    user_name(request.peer));

@@ -30,6 +30,10 @@ namespace nxgate::app {
           .body = boost::json::serialize(boost::json::object{{"error", error}}) + '\n'};
 }
 
+[[nodiscard]] inline admin::Reply no_such_policy(const std::string& policy) {
+  return refuse(404, "policy: `" + policy + "`: there is no such policy");
+}
+
 /// As RFC 3339 has it, in UTC.
 [[nodiscard]] std::string time_text(std::chrono::system_clock::time_point at);
 

@@ -159,12 +159,7 @@ Reply Panel::add_rule(const Request& request) {
   if (!wish) return refuse(400, wish.error().message);
   auto amendment = amendment_of(*wish, request.peer);
   if (!amendment) return refuse(400, amendment.error().message);
-  const auto snapshot = running_.reloader.snapshots().load();
-  const auto& policies = snapshot->policies.all();
-  if (std::ranges::none_of(policies,
-                           [&](const auto& each) { return each->name == wish->policy; })) {
-    return refuse(404, fmt::format("policy: `{}`: there is no such policy", wish->policy));
-  }
+  if (!knows(wish->policy)) return no_such_policy(wish->policy);
   json::object answer = describe(*amendment);
   if (wish->save) {
     const auto saved = save_rule(running_.settings.state, wish->policy, wish->rule, *amendment);

@@ -91,6 +91,8 @@ def test_every_path_answers_as_the_openapi_file_says(server, control):
     ("GET", "/v1/explain?name=x.test&type=NOPE", None, 400, "NOPE"),
     ("GET", "/v1/explain?name=x.test&client=web", None, 404, "web"),
     ("GET", "/v1/watch?name=a..b", None, 400, "a..b"),
+    ("GET", "/v1/watch?policy=none", None, 404, "no such policy"),
+    ("GET", "/v1/watch?client=web", None, 404, "nxgate attachments"),
     ("POST", "/v1/flush?name=a..b", None, 400, "a..b"),
     ("POST", "/v1/rules", {"action": "allow", "rule": "com"}, 400, "force"),
     ("POST", "/v1/rules", {"action": "grant", "rule": "x.test"}, 400, "grant"),
@@ -278,6 +280,23 @@ def test_watch_shows_what_is_asked_for(server):
     jsonschema.Draft202012Validator(schema).validate(event)
     event = json.loads(elsewhere.communicate(timeout=within(10))[0])
     assert (event["client"], event["policy"], event["transport"]) == ("127.0.2.7", "ci", "tcp")
+
+
+def test_watch_waits_for_nobody_that_is_not_there(server):
+    for arguments, status, words in ((["--policy", "none"], 1, "no such policy"),
+                                     (["--client", "web"], 1, "nxgate attachments"), (["--name", "a..b"], 2, "a..b")):
+        done = server.operate("watch", *arguments, check=False)
+        assert done.returncode == status and words in done.stderr
+
+
+def test_watch_says_that_the_server_has_ended(server):
+    process = subprocess.Popen([BINARY, "watch"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "NXGATE_CONTROL": str(server.control)})
+    with Control(server.control) as control:
+        wait_for(lambda: control.readers() > 0, what="the watcher's tap")
+    server.stop()
+    told = process.communicate(timeout=within(10))[1]
+    assert process.returncode == 1 and told == "nxgate: the server has ended\n"
 
 
 def test_a_stalled_reader_delays_no_answer(server):
