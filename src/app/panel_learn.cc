@@ -89,6 +89,7 @@ Reply Panel::proposal(const Request& request) {
   const auto& all = learner_.all();
   const auto found = all.find(policy);
   if (found == all.end()) {
+    if (!knows(policy)) return no_such_policy(policy);
     return refuse(404,
                   fmt::format("nothing was learnt for the policy `{0}`: begin with `nxgate learn "
                               "start --policy {0}`",

@@ -75,6 +75,11 @@ def test_what_is_asked_for_is_recorded_and_proposed(start):
     assert server.operate("learn", "stop", check=False).returncode == 1
 
 
+def test_nothing_is_proposed_for_a_policy_that_is_not_there(start):
+    done = start().operate("learn", "propose", "--policy", "nosuch", check=False)
+    assert done.returncode == 1 and done.stderr == "nxgate: policy: `nosuch`: there is no such policy\n"
+
+
 def learning(server):
     """What the metrics say of the policy `default`: open, enforced."""
     text = server.operate("metrics").stdout
