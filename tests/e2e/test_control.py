@@ -370,6 +370,13 @@ def test_a_second_server_leaves_the_socket_to_the_first(nxgate, server):
     assert server.operate("health").stdout == "ok\n"
 
 
+def test_numbers_in_json_are_plain_decimals(server):
+    watch = watching(server, "--json", "--count", "1")
+    server.query("good.test")
+    for text in (server.operate("status", "--json").stdout, watch.communicate(timeout=within(10))[0]):
+        assert json.loads(text) and not re.search(r"\d[eE][+-]?\d", text), text
+
+
 def test_all_text_fits_80_columns(server):
     server.query("good.test")
     for command in (["status"], ["attachments"], ["explain", "good.test"], ["reload"], ["flush"]):
