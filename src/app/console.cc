@@ -16,6 +16,7 @@
 #include "admin/fields.h"
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/error.h"
 #include "base/escape.h"
 #include "base/json.h"
 
@@ -185,8 +186,12 @@ std::string reloaded_text(const json::object& answer) {
 
 std::string faults_text(const json::object& answer) {
   std::string text;
-  for (const json::value& fault : list_of(answer, "faults")) {
-    text += escaped(std::string_view(fault.as_string())) + "\n";
+  for (const json::value& value : list_of(answer, "faults")) {
+    const json::object& each = value.get_object();
+    const Location at{.file = each.contains("file") ? std::string(each.at("file").as_string()) : "",
+                      .line = static_cast<std::uint32_t>(number_of(each, "line")),
+                      .column = static_cast<std::uint32_t>(number_of(each, "column"))};
+    text += escaped(to_string(Fault{at, std::string(each.at("text").as_string())})) + "\n";
   }
   return text;
 }

@@ -230,6 +230,7 @@ void add_hook(CLI::App& command, Options& options) {
 
 void add_check(CLI::App& command, Options& options) {
   command.add_option("FILE", options.config, "The configuration to check")->required();
+  command.add_flag("--json", options.json, "Print JSON");
 }
 
 void add_explain(CLI::App& command, Options& options) {

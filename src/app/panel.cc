@@ -21,6 +21,7 @@
 #include "app/explain.h"
 #include "app/metrics.h"
 #include "app/panel_reply.h"
+#include "app/report.h"
 #include "app/watching.h"
 #include "base/clock.h"
 #include "config/value.h"
@@ -250,11 +251,10 @@ Reply Panel::watch(const Request& request) {
 
 Reply Panel::reload(const Request&) {
   if (!running_.loop.reload()) {
-    const auto& faults = running_.reloader.faults();
     Reply reply = reply_with(
         json::object{{"error", fmt::format("the reload is refused; generation {} goes on",
                                            running_.reloader.generation())},
-                     {"faults", json::array(faults.begin(), faults.end())}});
+                     {"faults", to_json(running_.reloader.faults())}});
     reply.status = 409;
     return reply;
   }

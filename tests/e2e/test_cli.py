@@ -1,4 +1,5 @@
 """The command line: faults with their place, exit statuses, help, what is logged."""
+import json
 import re
 import socket
 
@@ -85,6 +86,17 @@ def test_a_fault_does_not_bring_control_bytes_to_the_terminal(check):
     lines, done = check('[policies.default]\nallow = ["\\u001b[31mx..test"]\n"k\\u001b[31m" = 1\n')
     assert done.returncode == 1 and len(lines) == 2
     assert "\x1b" not in done.stderr
+
+
+def test_check_tells_faults_as_json(check, directory):
+    check("[server]\nfoo = 1\n")
+    done = run("check", directory / "bad.toml", "--json")
+    fault, = json.loads(done.stdout)["faults"]
+    assert done.returncode == 1 and "foo" in fault.pop("text")
+    assert fault == {"file": str(directory / "bad.toml"), "line": 2, "column": 1}
+    check("")
+    done = run("check", directory / "bad.toml", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["faults"] == []
 
 
 def test_check_of_a_good_file(check):

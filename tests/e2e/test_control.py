@@ -248,10 +248,12 @@ def test_a_refused_reload_tells_every_fault(server, control):
         f"{server.config}:{line}:10", f"{server.config}:{line + 1}:1"]
     assert refused.returncode == 1 and not refused.stdout and "generation 1 goes on" in last
     as_json = server.operate("reload", "--json", check=False)
-    assert as_json.returncode == 1 and json.loads(as_json.stdout)["faults"] == faults
+    told = json.loads(as_json.stdout)["faults"]
+    assert as_json.returncode == 1 and [f"{x['file']}:{x['line']}:{x['column']}: {x['text']}" for x in told] == faults
     server.write_config(good.replace("[control]", "workers = 7\n[control]"))
     sealed = valid(control.ask("POST", "/v1/reload"), "POST", "/v1/reload", 409)
-    assert sealed["faults"] == ["server.workers can't change while running; restart to change it"]
+    assert sealed["faults"] == [{"text": "server.workers can't change while running; restart to change it"}]
+    assert "\nserver.workers can't" in "\n" + server.operate("reload", check=False).stderr
 
 
 def watching(server, *arguments):
