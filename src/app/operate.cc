@@ -16,6 +16,7 @@
 #include "admin/client.h"
 #include "admin/target.h"
 #include "app/console.h"
+#include "app/metrics_json.h"
 #include "app/options.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -180,7 +181,11 @@ int show_top(const Options& options) {
 int print_metrics(const Options& options) {
   const auto answer = admin::ask(socket_of(options), "GET", {"/metrics", {}});
   if (!answer) return failed(answer.error().message);
-  fmt::print("{}", *answer);
+  if (options.json) {
+    fmt::print("{}\n", json_text(json::object{{"metrics", samples_of(*answer)}}));
+  } else {
+    fmt::print("{}", *answer);
+  }
   return kSuccess;
 }
 

@@ -417,6 +417,10 @@ def test_metrics_are_those_that_dashboards_know(server, control):
     wait_for(lambda: 'nxgate_prompt_answer_seconds_bucket{le="+Inf"} 2\n' in control.ask("GET", "/metrics").body)
     text = control.ask("GET", "/metrics").body
     assert 0 < float(re.search(r"^nxgate_prompt_answer_seconds_sum (\S+)$", text, re.M)[1]) < within(1)
+    samples = json.loads(server.operate("metrics", "--json").stdout)["metrics"]
+    assert {"name": "nxgate_answers_total", "value": 1,
+            "labels": {"policy": "default", "verdict": "forwarded", "transport": "udp"}} in samples
+    assert len(samples) == len(re.findall(r"^[^#\n]", server.operate("metrics").stdout, re.M))
     open_text = control.ask("GET", "/metrics", accept="application/openmetrics-text").body
     assert open_text.endswith("# EOF\n") and "# TYPE nxgate_queries counter\n" in open_text
     over_tcp = subprocess.run(["curl", "-s", f"http://127.0.0.1:{server.metrics_port}/metrics"],
