@@ -82,3 +82,4 @@ def test_readme_example_prints_what_it_shows(internet, directory, story):
     for (commands, shown), output in zip(blocks, outputs):
         assert masked(output) == masked(shown or ""), f"{commands}\n{errors}"
     assert left == ""
+    assert "upstream failures" not in errors, "no example shows what doesn't work"
