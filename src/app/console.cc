@@ -1,6 +1,7 @@
 #include "app/console.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "admin/fields.h"
+#include "app/help.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/error.h"
@@ -59,6 +61,12 @@ std::string upstreams_text(const json::object& status) {
     }
   }
   return text;
+}
+
+std::string rule_text(const json::object& rule) {
+  return fmt::format("{} {} in the policy {}{}", text_of(rule, "action"), text_of(rule, "rule"),
+                     text_of(rule, "policy"),
+                     rule.contains("until") ? " until " + text_of(rule, "until") : "");
 }
 
 /// Named by what becomes of a question.
@@ -154,22 +162,22 @@ std::string explained_text(const json::object& facts) {
 }
 
 std::string rules_text(const json::object& answer) {
+  constexpr std::size_t kIndent = 6;
+  const std::string indent(kIndent, ' ');
   std::string text;
   for (const json::value& value : list_of(answer, "rules")) {
     const json::object& each = value.get_object();
-    text += fmt::format("{:<6}{:<30} policy {}, by {}, {}{}{}\n", text_of(each, "action"),
-                        text_of(each, "rule"), text_of(each, "policy"), text_of(each, "by"),
-                        text_of(each, "since"),
-                        each.contains("until") ? ", until " + text_of(each, "until") : "",
-                        each.contains("why") ? ": " + text_of(each, "why") : "");
+    const std::string origin =
+        fmt::format("by {}, {}{}", text_of(each, "by"), text_of(each, "since"),
+                    each.contains("why") ? ": " + text_of(each, "why") : "");
+    text += wrap(rule_text(each), kHelpWidth, kIndent) + "\n";
+    text += indent + wrap(origin, kHelpWidth - kIndent, kIndent) + "\n";
   }
   return text.empty() ? "no rule was added since the start\n" : text;
 }
 
 std::string added_text(const json::object& rule) {
-  std::string text = fmt::format("{} {} in the policy {}{}\n", text_of(rule, "action"),
-                                 text_of(rule, "rule"), text_of(rule, "policy"),
-                                 rule.contains("until") ? " until " + text_of(rule, "until") : "");
+  std::string text = rule_text(rule) + "\n";
   if (rule.contains("saved")) text += fmt::format("saved in {}\n", text_of(rule, "saved"));
   if (rule.contains("note")) text += fmt::format("note: {}\n", text_of(rule, "note"));
   return text;
