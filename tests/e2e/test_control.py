@@ -231,6 +231,15 @@ def test_nothing_is_saved_without_a_directory(nxgate):
     assert rcode(server.query("x.test")) == "NXDOMAIN", "nor is it done by half"
 
 
+def test_a_state_directory_that_is_gone_is_told_with_a_cure(server):
+    server.state.rmdir()
+    done = server.operate("allow", "x.test", "--save", check=False)
+    assert done.returncode == 1 and "Permission denied" in done.stderr and "restart nxgate" in done.stderr
+    server.state.mkdir()
+    os.chown(server.state, 65534, 65534)
+    assert server.operate("allow", "x.test", "--save").returncode == 0
+
+
 def test_reload_and_flush(server):
     assert addresses(server.query("a.good.test")) == ["192.0.2.1"]
     assert server.operate("flush", "b.good.test").stdout.startswith("0 ")
