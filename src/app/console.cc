@@ -245,7 +245,7 @@ std::string event_text(std::string_view line, bool colour) {
   const std::string verdict = text_of(*event, "verdict");
   const std::string who =
       event->contains("container") ? text_of(*event, "container") : text_of(*event, "client");
-  return fmt::format("{} {} {}{:<9}{} {:<8} {:<5} {} ({}, {:.1f} ms)",
+  return fmt::format("{} {} {}{:<9}{} {:<8} {:<5} {} ({}, {:.3f} ms)",
                      time.size() > 19 ? time.substr(11, 8) : time, who,
                      colour ? colour_of(verdict) : "", verdict, colour ? "\x1b[0m" : "",
                      text_of(*event, "rcode"), text_of(*event, "type"), text_of(*event, "name"),

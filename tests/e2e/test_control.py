@@ -284,9 +284,11 @@ def test_watch_shows_what_is_asked_for(server):
     shown = plain.communicate(timeout=within(10))[0].splitlines()
     assert "forwarded" in shown[0] and "good.test" in shown[0] and "\x1b" not in shown[0]
     assert "denied" in shown[1] and "bad.test" in shown[1] and len(shown[1]) <= 80
+    assert re.search(r", \d+\.\d{3} ms\)$", shown[1]) and ", 0.000 ms)" not in shown[1]
     event = json.loads(denied.communicate(timeout=within(10))[0])
     assert (event["name"], event["verdict"], event["rcode"], event["rule"]) == (
         "bad.test", "denied", "NXDOMAIN", "default")
+    assert 0 < event["ms"] < within(1000)
     schema = {**OPENAPI["components"]["schemas"]["Event"], "components": OPENAPI["components"]}
     jsonschema.Draft202012Validator(schema).validate(event)
     event = json.loads(elsewhere.communicate(timeout=within(10))[0])
