@@ -36,6 +36,11 @@ std::string line(std::string_view what, std::string_view value) {
   return fmt::format("{:<12}{}\n", what, value);
 }
 
+/// `1 worker`, `2 workers`.
+std::string counted(const json::object& object, std::string_view key, std::string_view what) {
+  return fmt::format("{} {}{}", text_of(object, key), what, number_of(object, key) == 1 ? "" : "s");
+}
+
 std::string mebibytes(double bytes) { return fmt::format("{:.1f} MiB", bytes / (1 << 20)); }
 
 std::string uptime_text(double seconds) {
@@ -91,8 +96,8 @@ std::string status_text(const json::object& status) {
   std::string text = line(
       "nxgate", fmt::format("{}, pid {}, up {}", text_of(status, "version"), text_of(status, "pid"),
                             uptime_text(number_of(status, "uptime_seconds"))));
-  text += line("generation", fmt::format("{}, {} worker(s)", text_of(status, "generation"),
-                                         text_of(status, "workers")));
+  text += line("generation", fmt::format("{}, {}", text_of(status, "generation"),
+                                         counted(status, "workers", "worker")));
   for (const json::value& listener : list_of(status, "listeners")) {
     const json::object& each = listener.get_object();
     text += line("listener",
@@ -102,7 +107,7 @@ std::string status_text(const json::object& status) {
   for (const json::value& policy : list_of(status, "policies")) {
     const json::object& each = policy.get_object();
     const std::string name = text_of(each, "name");
-    text += line("policy", fmt::format("{}: {} rule(s)", name, text_of(each, "rules")));
+    text += line("policy", fmt::format("{}: {}", name, counted(each, "rules", "rule")));
     if (!each.contains("learning")) continue;
     const json::object& learning = part_of(each, "learning");
     text +=
@@ -113,7 +118,7 @@ std::string status_text(const json::object& status) {
   text += upstreams_text(status);
   text += line("attached", text_of(status, "attachments"));
   text += line("added rules", text_of(status, "amendments"));
-  text += line("cache", fmt::format("{} answers, {} of {}", text_of(cache, "entries"),
+  text += line("cache", fmt::format("{}, {} of {}", counted(cache, "entries", "answer"),
                                     mebibytes(number_of(cache, "bytes")),
                                     mebibytes(number_of(cache, "most_bytes"))));
   text += line("a second", fmt::format("{} queries, {} denied, {} forwarded, {} failed",
@@ -205,17 +210,17 @@ std::string faults_text(const json::object& answer) {
 }
 
 std::string flushed_text(const json::object& answer) {
-  return fmt::format("{} answer(s) forgotten\n", text_of(answer, "flushed"));
+  return counted(answer, "flushed", "answer") + " forgotten\n";
 }
 
 std::string learnt_text(const json::object& policy) {
   const bool active = policy.contains("active") && policy.at("active").get_bool();
   const bool denies = policy.contains("denies") && policy.at("denies").get_bool();
-  std::string text = fmt::format("policy {}: {}, {} name(s) recorded\n", text_of(policy, "policy"),
+  std::string text = fmt::format("policy {}: {}, {} recorded\n", text_of(policy, "policy"),
                                  !active  ? "not being learnt"
                                  : denies ? "being learnt, and enforced"
                                           : "being learnt, everything resolves",
-                                 text_of(policy, "names"));
+                                 counted(policy, "names", "name"));
   if (policy.contains("note")) text += fmt::format("note: {}\n", text_of(policy, "note"));
   return text;
 }
