@@ -187,7 +187,8 @@ Reply Panel::remove_rule(const Request& request) {
   const bool saved = forget_rule(running_.settings.state, policy, rule);
   const bool added = running_.reloader.amendments().remove(policy, rule);
   if (!added && !saved) {
-    return refuse(404, fmt::format("no rule {} was added to the policy {}", text, policy));
+    return refuse(404, fmt::format("no rule {} was added to the policy {}{}", text, policy,
+                                   others_of(policy, rule.name)));
   }
   log::info("the rule {} that was added to the policy {} is taken back, by {}", text, policy,
             user_name(request.peer));
@@ -210,6 +211,16 @@ std::string Panel::contradiction(const std::string& policy, const policy::Rule& 
   return match.verdict == policy::Verdict::kAncestor
              ? "names below it are still allowed by rules of their own"
              : "";
+}
+
+/// What was added for this name by a rule of another scope.
+std::string Panel::others_of(const std::string& policy, const wire::DomainName& name) const {
+  std::string text;
+  for (const Amendment& each : running_.reloader.amendments().all()) {
+    if (each.policy != policy || each.rule.name != name) continue;
+    text += (text.empty() ? "; there is " : ", ") + rule_text(each.rule);
+  }
+  return text;
 }
 
 void Panel::amended() {

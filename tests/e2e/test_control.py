@@ -177,7 +177,9 @@ def test_allow_and_deny_hold_from_the_next_query_on(server):
     assert "needed by the build" in listed and "by root" in listed
     server.operate("allow", "new.test", "--remove")
     assert rcode(server.query("y.new.test")) == "NXDOMAIN"
-    assert server.operate("allow", "new.test", "--remove", check=False).returncode == 1
+    server.operate("deny", "=new.test")
+    refused = server.operate("deny", "new.test", "--remove", check=False)
+    assert refused.returncode == 1 and refused.stderr.endswith("; there is =new.test\n")
 
 
 def test_the_ports_of_an_added_rule_are_shown(server):
