@@ -187,6 +187,12 @@ def test_version_and_help_go_to_standard_output():
         assert command in run("--help").stdout
         done = run("help", command)
         assert done.returncode == 0 and done.stdout == run(command, "--help").stdout
+        assert "\n\n\n" not in done.stdout
+
+
+def test_a_url_is_no_name():
+    done = run("explain", "http://qiqitori.com/")
+    assert done.returncode == 2 and "a name is without scheme or path" in done.stderr
 
 
 @pytest.mark.parametrize("command, listens", [
