@@ -381,6 +381,15 @@ def test_the_group_may_use_the_socket(nxgate, directory):
         assert done.returncode == 1 and "no permission" in done.stderr, group
 
 
+def test_a_clean_stop_takes_the_socket_away(nxgate, directory):
+    directory.chmod(0o777)
+    path = directory / "control.sock"
+    server = nxgate("--control", path)
+    assert path.is_socket()
+    server.stop()
+    assert not path.exists()
+
+
 def test_a_second_server_leaves_the_socket_to_the_first(nxgate, server):
     done = run("serve", "--listen", "127.0.0.1:1053", "--control", server.control)
     assert done.returncode == 1 and "another nxgate answers" in done.stderr
