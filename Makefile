@@ -17,6 +17,7 @@ run:
 	@echo "    dig @127.0.0.1 -p 5353 www.example.com   # not on the list: NXDOMAIN"
 	@echo "    dig @127.0.0.1 -p 5353 qiqitori.com      # on it: asked of resolv.conf's servers"
 	@echo "    dig @127.0.0.1 -p 5353 db.test           # a record of its own"
+	@command -v dig >/dev/null || echo "dig is in the Debian package bind9-dnsutils."
 	@build/release/nxgate serve --listen 127.0.0.1:5353 $(IPV6) -v \
 	    --allow qiqitori.com,debian.org --record 'db.test A 10.0.0.5'
 

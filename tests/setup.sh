@@ -8,7 +8,7 @@ build="clang-19 lld-19 libclang-rt-19-dev cmake ninja-build pkg-config git
     libboost1.81-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev libpsl-dev
     libsodium-dev libcap-ng-dev libseccomp-dev libidn2-dev libunistring-dev libncurses-dev
     libfstrm-dev libprotobuf-c-dev protobuf-c-compiler libgtest-dev libgmock-dev"
-package="debhelper dpkg-dev python3"
+package="build-essential debhelper dpkg-dev python3"
 test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils iproute2 util-linux procps curl
     musl-tools gcc libc-bin dnsmasq-base clang-format-19
     docker.io docker-compose iptables busybox-static nftables valgrind zsh fish man-db tmux

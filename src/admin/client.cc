@@ -108,14 +108,9 @@ class Connection {
     return {};
   }
 
-  /// The body that was read, or what the refusal says that it is.
-  [[nodiscard]] Result<std::string> take() {
-    std::string body = std::move(parser_.get().body());
-    if (good()) return body;
-    const auto object = parse_object(body);
-    const json::value* const text = object ? object->if_contains("error") : nullptr;
-    if (text != nullptr && text->is_string()) return fail(text->get_string().c_str());
-    return fail(fmt::format("the server answers {}: {}", parser_.get().result_int(), body));
+  /// With the body that was read.
+  [[nodiscard]] Answer take() {
+    return {.status = parser_.get().result_int(), .body = std::move(parser_.get().body())};
   }
   [[nodiscard]] bool good() const { return parser_.get().result() == http::status::ok; }
 
@@ -153,7 +148,7 @@ bool take_lines(std::string& text, const std::function<bool(std::string_view)>& 
 
 }  // namespace
 
-Result<std::string> ask(const std::string& socket, const std::string& method, const Target& target,
+Result<Answer> exchange(const std::string& socket, const std::string& method, const Target& target,
                         const std::string& body, const std::stop_token& stop) {
   Connection connection(socket, stop);
   if (auto asked = connection.ask(method, target, body); !asked) {
@@ -164,16 +159,32 @@ Result<std::string> ask(const std::string& socket, const std::string& method, co
   return connection.take();
 }
 
-Result<void> listen(const std::string& socket, const Target& target,
-                    const std::function<bool(std::string_view)>& take,
-                    const std::stop_token& stop) {
+std::string refusal(const Answer& answer) {
+  const auto object = parse_object(answer.body);
+  const json::value* const text = object ? object->if_contains("error") : nullptr;
+  if (text != nullptr && text->is_string()) return text->get_string().c_str();
+  return fmt::format("the server answers {}: {}", answer.status, answer.body);
+}
+
+Result<std::string> ask(const std::string& socket, const std::string& method, const Target& target,
+                        const std::string& body, const std::stop_token& stop) {
+  auto answer = exchange(socket, method, target, body, stop);
+  if (!answer) return std::unexpected(answer.error());
+  if (!answer->good()) return fail(refusal(*answer));
+  return std::move(answer->body);
+}
+
+Result<Answer> listen(const std::string& socket, const Target& target,
+                      const std::function<bool(std::string_view)>& take,
+                      const std::stop_token& stop) {
   Connection connection(socket, stop);
-  if (auto asked = connection.ask("GET", target, {}); !asked) return asked;
+  if (auto asked = connection.ask("GET", target, {}); !asked) {
+    return std::unexpected(asked.error());
+  }
   auto read = connection.read_until(
       [&](std::string& body) { return connection.good() && !take_lines(body, take); });
-  if (!read) return read;
-  if (auto whole = connection.take(); !whole) return std::unexpected(whole.error());
-  return {};
+  if (!read) return std::unexpected(read.error());
+  return connection.take();
 }
 
 }  // namespace nxgate::admin

@@ -11,16 +11,32 @@
 
 namespace nxgate::admin {
 
-/// The body of the answer to one question; blocks until then, or until another thread asks it to
-/// stop. The error says what to do: no server there, no permission, or why the server refuses.
+/// What a server answers, also if it refuses.
+struct Answer {
+  unsigned status = 0;  ///< of HTTP
+  std::string body;
+
+  [[nodiscard]] bool good() const noexcept { return status == 200; }
+};
+
+/// The answer to one question; blocks until then, or until another thread asks it to stop. The
+/// error says what to do: no server there, or no permission.
+[[nodiscard]] Result<Answer> exchange(const std::string& socket, const std::string& method,
+                                      const Target& target, const std::string& body = {},
+                                      const std::stop_token& stop = {});
+
+/// Why the server refuses, in its own words.
+[[nodiscard]] std::string refusal(const Answer& answer);
+
+/// The same exchange for whom only the body of a good answer matters: a refusal is an error too.
 [[nodiscard]] Result<std::string> ask(const std::string& socket, const std::string& method,
                                       const Target& target, const std::string& body = {},
                                       const std::stop_token& stop = {});
 
-/// The same for an answer that goes on: gives each line, until `take` is false or the server ends
-/// it.
-[[nodiscard]] Result<void> listen(const std::string& socket, const Target& target,
-                                  const std::function<bool(std::string_view line)>& take,
-                                  const std::stop_token& stop = {});
+/// As `exchange` for an answer that goes on: gives each line, until `take` is false or the server
+/// ends it.
+[[nodiscard]] Result<Answer> listen(const std::string& socket, const Target& target,
+                                    const std::function<bool(std::string_view line)>& take,
+                                    const std::stop_token& stop = {});
 
 }  // namespace nxgate::admin

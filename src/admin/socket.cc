@@ -9,11 +9,13 @@
 #include <fmt/core.h>
 #include <grp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/address.h"
 #include "base/error.h"
 #include "sys/descriptor.h"
+#include "sys/privileges.h"
 #include "sys/socket.h"
 #include "sys/unix_socket.h"
 
@@ -22,26 +24,39 @@ namespace {
 
 std::string words() { return std::generic_category().message(errno); }
 
+/// Root without CAP_CHOWN, as in a container, keeps the socket: then it is root's alone.
+void give_to_user(const std::string& path, const std::string& user) {
+  if (::geteuid() != 0) return;
+  const auto identity = sys::find_user(user);
+  if (identity) (void)::chown(path.c_str(), identity->user, static_cast<gid_t>(-1));
+}
+
 Result<void> give_to_group(const std::string& path, const std::string& group) {
   if (group.empty()) return {};
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   const struct group* const found = ::getgrnam(group.c_str());
   if (found == nullptr) return fail(fmt::format("there is no group {}", group));
-  if (::chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0) return {};
+  if (::chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0 &&
+      ::chmod(path.c_str(), 0660) == 0) {
+    return {};
+  }
   return fail(fmt::format("{} can't be given to the group {}: {}", path, group, words()));
 }
 
 }  // namespace
 
-Result<sys::Descriptor> listen_unix(const std::string& path, const std::string& group) {
-  auto socket = sys::listen_unix(path, 0660);
+Result<sys::Descriptor> listen_unix(const std::string& path, const std::string& user,
+                                    const std::string& group) {
+  auto socket = sys::listen_unix(path, 0600);
   if (!socket) {
     if (socket.error() == std::errc::address_in_use) {
       return fail(fmt::format("another nxgate answers at {}", path));
     }
     return fail(fmt::format("cannot listen at {}: {}", path, socket.error().message()));
   }
+  // The owner last: whoever gave a file away may lack the right to change its mode.
   if (auto given = give_to_group(path, group); !given) return std::unexpected(given.error());
+  give_to_user(path, user);
   return *std::move(socket);
 }
 

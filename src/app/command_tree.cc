@@ -1,11 +1,16 @@
 #include "app/command_tree.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/core.h>
+
+#include "base/escape.h"
+#include "config/context.h"
 
 namespace nxgate::app {
 namespace {
@@ -94,6 +99,25 @@ std::string_view CommandNode::name() const {
 
 CommandNode read_commands(const CLI::App& program) {
   return read_node(program, program, program.get_name());
+}
+
+std::string unknown_command(const CLI::App& program, std::span<const std::string> words) {
+  const CLI::App* app = &program;
+  std::string path;
+  for (const std::string& word : words) {
+    const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
+    if (commands.empty() || word.starts_with('-')) return {};
+    path += (path.empty() ? "" : " ") + word;
+    const auto found = std::ranges::find(commands, word, &CLI::App::get_name);
+    if (found == commands.end()) {
+      std::vector<std::string_view> known;
+      for (const CLI::App* each : visible_commands(*app)) known.push_back(each->get_name());
+      return fmt::format("no such subcommand: {}{}\n", escaped(path),
+                         config::suggestion(word, known));
+    }
+    app = *found;
+  }
+  return {};
 }
 
 std::vector<const CommandNode*> flatten(const CommandNode& root) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,5 +55,10 @@ struct CommandNode {
 
 /// This node and all below it, each before its children.
 [[nodiscard]] std::vector<const CommandNode*> flatten(const CommandNode& root);
+
+/// What is wrong with the words in front where a subcommand must stand, and which one is near;
+/// empty if nothing is wrong.
+[[nodiscard]] std::string unknown_command(const CLI::App& program,
+                                          std::span<const std::string> words);
 
 }  // namespace nxgate::app

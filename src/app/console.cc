@@ -1,6 +1,7 @@
 #include "app/console.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -14,8 +15,10 @@
 #include <unistd.h>
 
 #include "admin/fields.h"
+#include "app/help.h"
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/error.h"
 #include "base/escape.h"
 #include "base/json.h"
 
@@ -31,6 +34,11 @@ namespace {
 
 std::string line(std::string_view what, std::string_view value) {
   return fmt::format("{:<12}{}\n", what, value);
+}
+
+/// `1 worker`, `2 workers`.
+std::string counted(const json::object& object, std::string_view key, std::string_view what) {
+  return fmt::format("{} {}{}", text_of(object, key), what, number_of(object, key) == 1 ? "" : "s");
 }
 
 std::string mebibytes(double bytes) { return fmt::format("{:.1f} MiB", bytes / (1 << 20)); }
@@ -60,6 +68,12 @@ std::string upstreams_text(const json::object& status) {
   return text;
 }
 
+std::string rule_text(const json::object& rule) {
+  return fmt::format("{} {} in the policy {}{}", text_of(rule, "action"), text_of(rule, "rule"),
+                     text_of(rule, "policy"),
+                     rule.contains("until") ? " until " + text_of(rule, "until") : "");
+}
+
 /// Named by what becomes of a question.
 std::string_view colour_of(std::string_view verdict) {
   if (verdict == "denied" || verdict == "prohibited") return "\x1b[31m";
@@ -82,8 +96,8 @@ std::string status_text(const json::object& status) {
   std::string text = line(
       "nxgate", fmt::format("{}, pid {}, up {}", text_of(status, "version"), text_of(status, "pid"),
                             uptime_text(number_of(status, "uptime_seconds"))));
-  text += line("generation", fmt::format("{}, {} worker(s)", text_of(status, "generation"),
-                                         text_of(status, "workers")));
+  text += line("generation", fmt::format("{}, {}", text_of(status, "generation"),
+                                         counted(status, "workers", "worker")));
   for (const json::value& listener : list_of(status, "listeners")) {
     const json::object& each = listener.get_object();
     text += line("listener",
@@ -92,13 +106,19 @@ std::string status_text(const json::object& status) {
   }
   for (const json::value& policy : list_of(status, "policies")) {
     const json::object& each = policy.get_object();
-    text += line("policy",
-                 fmt::format("{}: {} rule(s)", text_of(each, "name"), text_of(each, "rules")));
+    const std::string name = text_of(each, "name");
+    text += line("policy", fmt::format("{}: {}", name, counted(each, "rules", "rule")));
+    if (!each.contains("learning")) continue;
+    const json::object& learning = part_of(each, "learning");
+    text +=
+        line("policy", fmt::format("{}: learning since {}, {}", name, text_of(learning, "since"),
+                                   learning.at("denies").as_bool() ? "enforced meanwhile"
+                                                                   : "everything resolves"));
   }
   text += upstreams_text(status);
   text += line("attached", text_of(status, "attachments"));
   text += line("added rules", text_of(status, "amendments"));
-  text += line("cache", fmt::format("{} answers, {} of {}", text_of(cache, "entries"),
+  text += line("cache", fmt::format("{}, {} of {}", counted(cache, "entries", "answer"),
                                     mebibytes(number_of(cache, "bytes")),
                                     mebibytes(number_of(cache, "most_bytes"))));
   text += line("a second", fmt::format("{} queries, {} denied, {} forwarded, {} failed",
@@ -147,22 +167,22 @@ std::string explained_text(const json::object& facts) {
 }
 
 std::string rules_text(const json::object& answer) {
+  constexpr std::size_t kIndent = 6;
+  const std::string indent(kIndent, ' ');
   std::string text;
   for (const json::value& value : list_of(answer, "rules")) {
     const json::object& each = value.get_object();
-    text += fmt::format("{:<6}{:<30} policy {}, by {}, {}{}{}\n", text_of(each, "action"),
-                        text_of(each, "rule"), text_of(each, "policy"), text_of(each, "by"),
-                        text_of(each, "since"),
-                        each.contains("until") ? ", until " + text_of(each, "until") : "",
-                        each.contains("why") ? ": " + text_of(each, "why") : "");
+    const std::string origin =
+        fmt::format("by {}, {}{}", text_of(each, "by"), text_of(each, "since"),
+                    each.contains("why") ? ": " + text_of(each, "why") : "");
+    text += wrap(rule_text(each), kHelpWidth, kIndent) + "\n";
+    text += indent + wrap(origin, kHelpWidth - kIndent, kIndent) + "\n";
   }
   return text.empty() ? "no rule was added since the start\n" : text;
 }
 
 std::string added_text(const json::object& rule) {
-  std::string text = fmt::format("{} {} in the policy {}{}\n", text_of(rule, "action"),
-                                 text_of(rule, "rule"), text_of(rule, "policy"),
-                                 rule.contains("until") ? " until " + text_of(rule, "until") : "");
+  std::string text = rule_text(rule) + "\n";
   if (rule.contains("saved")) text += fmt::format("saved in {}\n", text_of(rule, "saved"));
   if (rule.contains("note")) text += fmt::format("note: {}\n", text_of(rule, "note"));
   return text;
@@ -177,18 +197,30 @@ std::string reloaded_text(const json::object& answer) {
   return fmt::format("reloaded: generation {}\n", text_of(answer, "generation"));
 }
 
+std::string faults_text(const json::object& answer) {
+  std::string text;
+  for (const json::value& value : list_of(answer, "faults")) {
+    const json::object& each = value.get_object();
+    const Location at{.file = each.contains("file") ? std::string(each.at("file").as_string()) : "",
+                      .line = static_cast<std::uint32_t>(number_of(each, "line")),
+                      .column = static_cast<std::uint32_t>(number_of(each, "column"))};
+    text += escaped(to_string(Fault{at, std::string(each.at("text").as_string())})) + "\n";
+  }
+  return text;
+}
+
 std::string flushed_text(const json::object& answer) {
-  return fmt::format("{} answer(s) forgotten\n", text_of(answer, "flushed"));
+  return counted(answer, "flushed", "answer") + " forgotten\n";
 }
 
 std::string learnt_text(const json::object& policy) {
   const bool active = policy.contains("active") && policy.at("active").get_bool();
   const bool denies = policy.contains("denies") && policy.at("denies").get_bool();
-  std::string text = fmt::format("policy {}: {}, {} name(s) recorded\n", text_of(policy, "policy"),
+  std::string text = fmt::format("policy {}: {}, {} recorded\n", text_of(policy, "policy"),
                                  !active  ? "not being learnt"
                                  : denies ? "being learnt, and enforced"
                                           : "being learnt, everything resolves",
-                                 text_of(policy, "names"));
+                                 counted(policy, "names", "name"));
   if (policy.contains("note")) text += fmt::format("note: {}\n", text_of(policy, "note"));
   return text;
 }
@@ -218,7 +250,7 @@ std::string event_text(std::string_view line, bool colour) {
   const std::string verdict = text_of(*event, "verdict");
   const std::string who =
       event->contains("container") ? text_of(*event, "container") : text_of(*event, "client");
-  return fmt::format("{} {} {}{:<9}{} {:<8} {:<5} {} ({}, {:.1f} ms)",
+  return fmt::format("{} {} {}{:<9}{} {:<8} {:<5} {} ({}, {:.3f} ms)",
                      time.size() > 19 ? time.substr(11, 8) : time, who,
                      colour ? colour_of(verdict) : "", verdict, colour ? "\x1b[0m" : "",
                      text_of(*event, "rcode"), text_of(*event, "type"), text_of(*event, "name"),

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
+#include <unistd.h>
 
 #include "admin/server.h"
 #include "admin/socket.h"
@@ -22,7 +23,7 @@ Result<ControlSockets> open_control(const config::ControlSettings& settings,
     return std::unexpected(ready.error());
   }
   if (!settings.socket.empty()) {
-    auto opened = admin::listen_unix(settings.socket, settings.group);
+    auto opened = admin::listen_unix(settings.socket, user, settings.group);
     if (opened) {
       sockets.panel = *std::move(opened);
     } else if (settings.implied) {
@@ -41,12 +42,17 @@ Result<ControlSockets> open_control(const config::ControlSettings& settings,
 
 ControlServers::ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
                                const config::ControlSettings& settings)
-    : page_(panel) {
+    : path_(settings.socket), page_(panel) {
   if (sockets.panel) panel_ = admin::Server::at_unix(loop, panel, std::move(sockets.panel));
   if (sockets.metrics) {
     metrics_ = admin::Server::at_tcp(loop, page_, std::move(sockets.metrics),
                                      !settings.metrics->address.is_v4());
   }
+}
+
+ControlServers::~ControlServers() {
+  // As long as we listen there, nobody else's socket can be in its place.
+  if (panel_) (void)::unlink(path_.c_str());
 }
 
 }  // namespace nxgate::app

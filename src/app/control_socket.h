@@ -30,8 +30,13 @@ class ControlServers {
  public:
   ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
                  const config::ControlSettings& settings);
+  /// Takes the unix socket away, where its directory lets us.
+  ~ControlServers();
+  ControlServers(const ControlServers&) = delete;
+  ControlServers& operator=(const ControlServers&) = delete;
 
  private:
+  std::string path_;
   MetricsPage page_;
   std::unique_ptr<admin::Server> panel_;
   std::unique_ptr<admin::Server> metrics_;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
@@ -40,6 +41,15 @@ class HelpFormatter final : public CLI::Formatter {
                                         bool is_positional) const override {
     return row(make_option_name(option, is_positional) + make_option_opts(option),
                make_option_desc(option));
+  }
+  /// Between groups of options CLI11 leaves two lines empty.
+  [[nodiscard]] std::string make_help(const CLI::App* app, std::string name,
+                                      CLI::AppFormatMode mode) const override {
+    std::string text = CLI::Formatter::make_help(app, std::move(name), mode);
+    for (auto at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n")) {
+      text.erase(at, 1);
+    }
+    return text;
   }
   [[nodiscard]] std::string make_subcommand(const CLI::App* command) const override {
     return row(command->get_display_name(true), command->get_description());

@@ -87,8 +87,8 @@ void note(const engine::Event& event, learn::Record& record) {
 }
 
 std::string text_of(const Learnt& learnt) {
-  return fmt::format(R"({{"active":{},"denies":{},"record":{}}})", learnt.active, learnt.denies,
-                     learn::to_json(learnt.record));
+  return fmt::format(R"({{"active":{},"denies":{},"since":{},"record":{}}})", learnt.active,
+                     learnt.denies, learnt.since, learn::to_json(learnt.record));
 }
 
 Result<Learnt> learnt_of(const std::string& text) {
@@ -101,7 +101,12 @@ Result<Learnt> learnt_of(const std::string& text) {
     const json::value* const found = object->if_contains(key);
     return found != nullptr && found->is_bool() && found->get_bool();
   };
-  return Learnt{.active = flag("active"), .denies = flag("denies"), .record = *std::move(read)};
+  const json::value* const since = object->if_contains("since");
+  return Learnt{
+      .active = flag("active"),
+      .denies = flag("denies"),
+      .since = since != nullptr && since->is_int64() ? since->get_int64() : read->started(),
+      .record = *std::move(read)};
 }
 
 }  // namespace
@@ -151,6 +156,7 @@ void Learner::start(const std::string& policy, bool denies, const std::string& b
   if (learnt.active) stop(policy);
   learnt.active = true;
   learnt.denies = denies;
+  learnt.since = now();
   begin(policy, learnt, by);
 }
 
@@ -202,6 +208,11 @@ const std::map<std::string, Learnt>& Learner::all() {
   look_();
   for (auto& [policy, learnt] : learnt_) take(learnt);
   return learnt_;
+}
+
+const Learnt* Learner::active(const std::string& policy) const {
+  const auto found = learnt_.find(policy);
+  return found == learnt_.end() || !found->second.active ? nullptr : &found->second;
 }
 
 void Learner::take(Learnt& learnt) {

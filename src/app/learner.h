@@ -1,6 +1,7 @@
 // Policies that are being learnt: what clients ask for is recorded, and a list proposed.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +25,7 @@ namespace nxgate::app {
 struct Learnt {
   bool active = false;
   bool denies = false;
+  std::int64_t since = 0;  ///< of its last start, in seconds since 1970
   learn::Record record;
   std::unique_ptr<observe::Tap> tap{};  ///< while active
 };
@@ -51,6 +53,8 @@ class Learner {
 
   /// With all that was seen up to now.
   [[nodiscard]] const std::map<std::string, Learnt>& all();
+  /// Nothing unless it is active; without what was seen lately.
+  [[nodiscard]] const Learnt* active(const std::string& policy) const;
 
  private:
   void begin(const std::string& policy, Learnt& learnt, const std::string& by);

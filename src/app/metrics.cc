@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include "app/fence_reports.h"
+#include "app/learner.h"
 #include "app/panel.h"
 #include "base/clock.h"
 #include "engine/snapshot.h"
@@ -170,6 +171,28 @@ void write_firewalls(MetricsWriter& out, const Running& running) {
   }
 }
 
+/// By policy, named and put together as in nxgate_answers.
+void write_learning(MetricsWriter& out, const Running& running, const Learner& learner) {
+  struct Policies {
+    int open = 0;
+    int enforced = 0;
+  };
+  std::map<std::string, Policies> by_slot;
+  for (const auto& policy : running.reloader.configured()->policies.all()) {
+    Policies& counts = by_slot[running.reloader.registry().slots()[policy->slot]];
+    if (const Learnt* const learnt = learner.active(policy->name)) {
+      ++(learnt->denies ? counts.enforced : counts.open);
+    }
+  }
+  out.gauge(
+      "nxgate_policy_learning",
+      "Whether a policy is being learnt; unless it is enforced meanwhile everything resolves.");
+  for (const auto& [policy, counts] : by_slot) {
+    out.sample(counts.open, {{"policy", policy}, {"mode", "open"}});
+    out.sample(counts.enforced, {{"policy", policy}, {"mode", "enforced"}});
+  }
+}
+
 struct Single {
   Counter counter;
   std::string_view name;
@@ -193,7 +216,8 @@ constexpr std::array<Single, 7> kSingles{{
 
 }  // namespace
 
-std::string exposition(const Running& running, std::size_t attachments, Exposition form) {
+std::string exposition(const Running& running, const Learner& learner, std::size_t attachments,
+                       Exposition form) {
   MetricsWriter out(form);
   const auto gauge = [&out](std::string_view name, std::string_view help, auto value) {
     out.gauge(name, help);
@@ -208,6 +232,7 @@ std::string exposition(const Running& running, std::size_t attachments, Expositi
     out.sample(static_cast<double>(running.workers.total(each.counter)));
   }
   write_firewalls(out, running);
+  write_learning(out, running, learner);
   write_upstreams(out, running);
   const cache::Cache& cache = running.shared.cache;
   gauge("nxgate_cache_entries", "Answers in the cache.", cache.size());

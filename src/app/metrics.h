@@ -9,11 +9,12 @@
 namespace nxgate::app {
 
 struct Running;
+class Learner;
 
 using telemetry::Exposition;
 
 /// All families. Dashboards know them by name: tests/e2e/test_control.py has the list. Main thread.
-[[nodiscard]] std::string exposition(const Running& running, std::size_t attachments,
-                                     Exposition form);
+[[nodiscard]] std::string exposition(const Running& running, const Learner& learner,
+                                     std::size_t attachments, Exposition form);
 
 }  // namespace nxgate::app

@@ -16,6 +16,7 @@
 #include "admin/client.h"
 #include "admin/target.h"
 #include "app/console.h"
+#include "app/metrics_json.h"
 #include "app/options.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -122,13 +123,26 @@ Inquiry inquiry_of(const Options& options) {
   return {plain.method, {plain.path, {}}, {}, plain.text};
 }
 
+int refused(const Options& options, const admin::Answer& answer) {
+  const auto object = parse_object(answer.body);
+  if (options.json && object) {
+    fmt::print("{}", answer.body);
+  } else {
+    if (object) fmt::print(stderr, "{}", faults_text(*object));
+    (void)failed(admin::refusal(answer));
+  }
+  return answer.status == 400 ? kUsage : kFailure;
+}
+
 int ask(const Options& options) {
   const Inquiry inquiry = inquiry_of(options);
-  const auto answer = admin::ask(socket_of(options), inquiry.method, inquiry.target, inquiry.body);
+  const auto answer =
+      admin::exchange(socket_of(options), inquiry.method, inquiry.target, inquiry.body);
   if (!answer) return failed(answer.error().message);
-  const auto object = parse_object(*answer);
+  if (!answer->good()) return refused(options, *answer);
+  const auto object = parse_object(answer->body);
   if (!object) return failed("the server's answer is no JSON");
-  fmt::print("{}", options.json ? *answer : inquiry.text(*object));
+  fmt::print("{}", options.json ? answer->body : inquiry.text(*object));
   return kSuccess;
 }
 
@@ -140,16 +154,19 @@ int watch(const Options& options) {
   if (!options.name.empty()) target.query["name"] = options.name;
   const bool colour = !options.json && wants_colour(stdout);
   std::uint64_t left = options.count;
+  bool more = true;
   const auto answer = admin::listen(socket_of(options), target, [&](std::string_view line) {
     if (options.json) {
       fmt::print("{}\n", line);
     } else {
       fmt::print("{}\n", event_text(line, colour));
     }
-    return std::fflush(stdout) == 0 && (options.count == 0 || --left > 0);
+    more = std::fflush(stdout) == 0 && (options.count == 0 || --left > 0);
+    return more;
   });
   if (!answer) return failed(answer.error().message);
-  return kSuccess;
+  if (!answer->good()) return refused(options, *answer);
+  return more ? failed("the server has ended") : kSuccess;
 }
 
 int show_top(const Options& options) {
@@ -164,7 +181,11 @@ int show_top(const Options& options) {
 int print_metrics(const Options& options) {
   const auto answer = admin::ask(socket_of(options), "GET", {"/metrics", {}});
   if (!answer) return failed(answer.error().message);
-  fmt::print("{}", *answer);
+  if (options.json) {
+    fmt::print("{}\n", json_text(json::object{{"metrics", samples_of(*answer)}}));
+  } else {
+    fmt::print("{}", *answer);
+  }
   return kSuccess;
 }
 

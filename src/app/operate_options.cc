@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/option_checks.h"
 #include "app/options.h"
 #include "config/context.h"
 
@@ -34,7 +35,8 @@ void add_rule_options(CLI::App& command, Options& options) {
       ->required();
   add_policy(command, options);
   command.add_option("--for", options.duration, "End it by itself after this time: 10m")
-      ->type_name("TIME");
+      ->type_name("TIME")
+      ->check(must_be_time());
   command.add_flag("--save", options.save, "Keep it over a restart");
   command.add_option("--why", options.why, "A reason, for whoever reads it later")
       ->type_name("TEXT");

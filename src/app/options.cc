@@ -1,5 +1,6 @@
 #include "app/options.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -12,12 +13,15 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include "app/command_tree.h"
 #include "app/help.h"
 #include "app/operate_options.h"
+#include "app/option_checks.h"
 #include "config/context.h"
+#include "config/value.h"
+#include "policy/local_data.h"
+#include "policy/rule.h"
 
 namespace nxgate::app {
 namespace {
@@ -34,9 +38,9 @@ CLI::Option* add_texts(CLI::App& command, const std::string& option, const std::
   return added->allow_extra_args(false)->type_name(value);
 }
 
-void add_text(CLI::App& command, const std::string& option, const std::string& type,
-              std::optional<config::Text>& into, const std::string& help) {
-  command
+CLI::Option* add_text(CLI::App& command, const std::string& option, const std::string& type,
+                      std::optional<config::Text>& into, const std::string& help) {
+  return command
       .add_option_function<std::string>(
           option,
           [&into, option](const std::string& value) { into = config::Text{value, {option, 0, 0}}; },
@@ -48,10 +52,12 @@ void add_policy_options(CLI::App& command, Options& options) {
   const std::string group = "Policy (not with --config)";
   add_texts(command, "--allow", "NAME", options.allow,
             "Resolve this name and all below it; =NAME: it alone; *.NAME: those below")
+      ->check(must_be_rule(policy::Action::kAllow))
       ->delimiter(',')
       ->group(group);
   add_texts(command, "--deny", "NAME", options.deny,
             "Deny this name although a shorter rule allows it")
+      ->check(must_be_rule(policy::Action::kDeny))
       ->delimiter(',')
       ->group(group);
   add_texts(command, "--allow-file", "FILE", options.allow_files,
@@ -61,28 +67,36 @@ void add_policy_options(CLI::App& command, Options& options) {
       ->group(group);
   add_texts(command, "--record", "RECORD", options.records,
             "A record, answered locally: 'db.test A 10.0.0.5'")
+      ->check(must_be(policy::parse_record))
       ->group(group);
   add_texts(command, "--upstream", "ADDR", options.upstream,
             "A server for allowed names: ADDR[@NETNS], tcp://ADDR (default: /etc/resolv.conf's)")
+      ->check(must_be_upstream())
       ->delimiter(',')
       ->group(group);
 }
 
 void add_failure_option(CLI::App& command, Options& options) {
   add_text(command, "--on-upstream-failure", "servfail|nxdomain", options.on_upstream_failure,
-           "What clients get when no upstream answers");
+           "What clients get when no upstream answers")
+      ->check(must_be(config::parse_failure_reply));
 }
 
-void add_server_options(CLI::App& command, Options& options) {
+constexpr std::string_view kLoopback = "127.0.0.1:53 and [::1]:53";
+
+void add_server_options(CLI::App& command, Options& options, std::string_view listens) {
   add_texts(command, "--listen", "ADDR", options.listen,
-            "Where to answer: ADDR:PORT[@NETNS] or INTERFACE:PORT[@NETNS]; repeatable "
-            "(default: 127.0.0.1:53 and [::1]:53)")
+            fmt::format("Where to answer: ADDR:PORT[@NETNS] or INTERFACE:PORT[@NETNS]; repeatable "
+                        "(default: {})",
+                        listens))
+      ->check(must_be(config::parse_listener))
       ->delimiter(',');
   command.add_flag("--freebind", options.freebind,
                    "Listen at these addresses although they aren't there yet");
   add_text(command, "--user", "USER", options.user,
            "Who to become after binding, when started as root (default: nobody)");
-  add_text(command, "--workers", "N", options.workers, "Threads that answer (default: auto)");
+  add_text(command, "--workers", "N", options.workers, "Threads that answer (default: auto)")
+      ->check(must_be(config::parse_workers));
   add_control_option(command, options,
                      "The control socket (default: /run/nxgate/control.sock; \"\" for none)");
   command.add_flag("-v", options.verbosity,
@@ -93,24 +107,28 @@ void add_config_option(CLI::App& command, Options& options, const std::string& h
   command.add_option("--config", options.config, help)->type_name("FILE");
 }
 
-void add_serve(CLI::App& command, Options& options) {
+void add_serving(CLI::App& command, Options& options, std::string_view listens) {
   add_config_option(command, options,
                     "Read this configuration; --listen, --user and --workers go before it");
-  add_server_options(command, options);
+  add_server_options(command, options, listens);
   add_failure_option(command, options);
   add_policy_options(command, options);
 }
 
+void add_serve(CLI::App& command, Options& options) { add_serving(command, options, kLoopback); }
+
 void add_forward(CLI::App& command, Options& options) {
-  add_server_options(command, options);
+  add_server_options(command, options, kLoopback);
   add_failure_option(command, options);
   add_texts(command, "--to", "ADDR", options.upstream,
             "The server to ask: ADDR[@NETNS]; repeatable")
+      ->check(must_be_upstream())
       ->delimiter(',')
       ->required();
   add_texts(command, "--hosts", "FILE", options.hosts, "A hosts file, answered locally");
   add_texts(command, "--only", "NAME", options.allow,
             "Resolve these names alone, and what is below them")
+      ->check(must_be_rule(policy::Action::kAllow))
       ->allow_extra_args()
       ->delimiter(',');
 }
@@ -119,7 +137,7 @@ void add_forward(CLI::App& command, Options& options) {
 void add_namespace_options(CLI::App& command, Options& options) {
   const auto add = [&](const std::string& option, const std::string& value, const char* label,
                        const char* netns, const std::string& help) {
-    command
+    return command
         .add_option_function<std::vector<std::string>>(
             option,
             [&options, label, netns](const std::vector<std::string>& values) {
@@ -131,8 +149,10 @@ void add_namespace_options(CLI::App& command, Options& options) {
         ->allow_extra_args(false)
         ->type_name(value);
   };
-  add("--pid", "N", "pid ", "pid:", "The network namespace of this process; repeatable");
-  add("--netns", "NETNS", "", "", "This namespace: a path or a name of `ip netns`; repeatable");
+  add("--pid", "N", "pid ", "pid:", "The network namespace of this process; repeatable")
+      ->check(must_be_pid());
+  add("--netns", "NETNS", "", "", "This namespace: a path or a name of `ip netns`; repeatable")
+      ->check(must_be(config::parse_netns));
 }
 
 void add_engine_option(CLI::App& command, Options& options) {
@@ -144,8 +164,9 @@ void add_attaching_options(CLI::App& command, Options& options) {
   add_engine_option(command, options);
   add_text(command, "--fail", "closed|open", options.fail,
            "What an attached container can resolve when nxgate was killed: closed (nothing) or "
-           "open (default: closed)");
-  add_serve(command, options);
+           "open (default: closed)")
+      ->check(must_be(config::parse_fail));
+  add_serving(command, options, "only inside of what is attached");
 }
 
 void add_attach(CLI::App& command, Options& options) {
@@ -179,7 +200,8 @@ void add_docker(CLI::App& command, Options& options) {
   command.add_flag("--all", options.attach_all,
                    "Attach containers that nothing matches as well, with the policy `default`");
   add_texts(command, "--label", "KEY[=VALUE]", options.labels,
-            "Attach containers with this label; repeatable");
+            "Attach containers with this label; repeatable")
+      ->check(must_be(config::parse_label));
   add_texts(command, "--network", "NAME", options.networks,
             "Attach containers on this network; repeatable");
   command.add_option("--hook-socket", options.hook_socket, "Where the hook of `install-hook` asks")
@@ -208,6 +230,7 @@ void add_hook(CLI::App& command, Options& options) {
 
 void add_check(CLI::App& command, Options& options) {
   command.add_option("FILE", options.config, "The configuration to check")->required();
+  command.add_flag("--json", options.json, "Print JSON");
 }
 
 void add_explain(CLI::App& command, Options& options) {
@@ -376,8 +399,13 @@ std::variant<Options, Farewell> parse_command_line(int argc, const char* const* 
     }
     return Farewell{kSuccess, told->help(before)};
   } catch (const CLI::OptionNotFound&) {
-    return Farewell{kUsage, fmt::format("no such subcommand: {}\n", fmt::join(line.topic, " "))};
+    return Farewell{kUsage, unknown_command(app, line.topic)};
   } catch (const CLI::ParseError& error) {
+    if (std::string wrong =
+            unknown_command(app, std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
+        !wrong.empty()) {
+      return Farewell{kUsage, std::move(wrong)};
+    }
     std::ostringstream text;
     const bool ok = app.exit(error, text, text) == 0;
     return Farewell{ok ? kSuccess : kUsage, text.str()};

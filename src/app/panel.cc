@@ -21,6 +21,7 @@
 #include "app/explain.h"
 #include "app/metrics.h"
 #include "app/panel_reply.h"
+#include "app/report.h"
 #include "app/watching.h"
 #include "base/clock.h"
 #include "config/value.h"
@@ -59,6 +60,12 @@ json::object describe_dnstap(const observe::Dnstap& dnstap) {
           {"connected", dnstap.connected()},
           {"sent", dnstap.sent()},
           {"lost", dnstap.lost()}};
+}
+
+Reply not_attached(const std::string& client) {
+  return refuse(404, fmt::format("client: `{}`: neither an address nor what an attached container "
+                                 "is called; `nxgate attachments` lists those",
+                                 client));
 }
 
 }  // namespace
@@ -115,7 +122,12 @@ Reply Panel::status(const Request&) {
   }
   json::array policies;
   for (const auto& policy : snapshot->policies.all()) {
-    policies.push_back({{"name", policy->name}, {"rules", policy->rules}});
+    json::object object{{"name", policy->name}, {"rules", policy->rules}};
+    if (const Learnt* const learnt = learner_.active(policy->name)) {
+      const auto since = std::chrono::system_clock::from_time_t(learnt->since);
+      object["learning"] = {{"since", time_text(since)}, {"denies", learnt->denies}};
+    }
+    policies.push_back(std::move(object));
   }
   json::array upstreams;
   for (const engine::UpstreamGroup& group : snapshot->groups) {
@@ -165,6 +177,18 @@ Reply Panel::status(const Request&) {
 /// That it is asked at all shows that the main thread lives; workers are asked by DNS.
 Reply Panel::health(const Request&) { return reply_with(json::object{{"status", "ok"}}); }
 
+std::optional<Attachments::View> Panel::attached(const std::string& name) const {
+  if (attachments_ == nullptr) return std::nullopt;
+  auto views = attachments_->view();
+  const auto found = std::ranges::find(views, name, &Attachments::View::label);
+  if (found == views.end()) return std::nullopt;
+  return std::move(*found);
+}
+
+bool Panel::knows(const std::string& policy) const {
+  return running_.reloader.snapshots().load()->policies.find(policy) != nullptr;
+}
+
 Reply Panel::attachments(const Request&) {
   json::array all;
   if (attachments_ != nullptr) {
@@ -191,19 +215,11 @@ Reply Panel::explain(const Request& request) {
   const std::string who = parameter(request, "client", "127.0.0.1");
   std::string key;
   auto client = config::parse_address(who);
-  if (!client && attachments_ != nullptr) {
-    const auto views = attachments_->view();
-    const auto found = std::ranges::find(views, who, &Attachments::View::label);
-    if (found != views.end()) {
-      key = found->key;
-      client = config::parse_address("127.0.0.1");
-    }
-  }
   if (!client) {
-    return refuse(400,
-                  fmt::format("client: `{}`: neither an address nor what an attached container "
-                              "is called; `nxgate attachments` lists those",
-                              who));
+    const auto view = attached(who);
+    if (!view) return not_attached(who);
+    key = view->key;
+    client = config::parse_address("127.0.0.1");
   }
   const auto snapshot = running_.reloader.snapshots().load();
   const wire::Question question{*name, *type, wire::Class::kIn};
@@ -217,8 +233,11 @@ Reply Panel::watch(const Request& request) {
   observe::Selection selection;
   selection.denied = parameter(request, "denied") == "true";
   selection.policy = parameter(request, "policy");
+  if (!selection.policy.empty() && !knows(selection.policy))
+    return no_such_policy(selection.policy);
   if (const std::string client = parameter(request, "client"); !client.empty()) {
     observe::select_client(selection, client);
+    if (!selection.container.empty() && !attached(client)) return not_attached(client);
   }
   if (const std::string text = parameter(request, "name"); !text.empty()) {
     const auto name = config::parse_domain(text);
@@ -231,8 +250,14 @@ Reply Panel::watch(const Request& request) {
 }
 
 Reply Panel::reload(const Request&) {
-  const bool taken = running_.loop.reload();
-  if (!taken) return refuse(409, "refused; the log tells every fault, and `nxgate check FILE` too");
+  if (!running_.loop.reload()) {
+    Reply reply = reply_with(
+        json::object{{"error", fmt::format("the reload is refused; generation {} goes on",
+                                           running_.reloader.generation())},
+                     {"faults", to_json(running_.reloader.faults())}});
+    reply.status = 409;
+    return reply;
+  }
   return reply_with(json::object{{"generation", running_.reloader.generation()}});
 }
 
@@ -247,7 +272,8 @@ Reply Panel::metrics(const Request& request) {
   const bool open = request.accept.find("application/openmetrics-text") != std::string::npos;
   return {.type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                        : "text/plain; version=0.0.4; charset=utf-8",
-          .body = exposition(running_, attachments_ == nullptr ? 0 : attachments_->view().size(),
+          .body = exposition(running_, learner_,
+                             attachments_ == nullptr ? 0 : attachments_->view().size(),
                              open ? Exposition::kOpenMetrics : Exposition::kPrometheus)};
 }
 

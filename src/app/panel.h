@@ -26,6 +26,7 @@
 #include "config/settings.h"
 #include "observe/hub.h"
 #include "serve/worker.h"
+#include "wire/name.h"
 
 namespace nxgate::app {
 
@@ -77,6 +78,11 @@ class Panel final : public admin::Control {
   admin::Reply learn(const admin::Request& request);
   admin::Reply proposal(const admin::Request& request);
 
+  /// By what it is called.
+  [[nodiscard]] std::optional<Attachments::View> attached(const std::string& name) const;
+  [[nodiscard]] std::string others_of(const std::string& policy,
+                                      const wire::DomainName& name) const;
+  [[nodiscard]] bool knows(const std::string& policy) const;
   [[nodiscard]] std::string contradiction(const std::string& policy,
                                           const policy::Rule& added) const;
   void amended();

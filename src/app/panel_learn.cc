@@ -61,9 +61,7 @@ Reply Panel::learn(const Request& request) {
   const std::string action = member(*wish, "action", "");
   const std::string policy = member(*wish, "policy", "default");
   const json::value* const deny = wish->if_contains("deny");
-  if (running_.reloader.snapshots().load()->policies.find(policy) == nullptr) {
-    return refuse(404, fmt::format("policy: `{}`: there is no such policy", policy));
-  }
+  if (!knows(policy)) return no_such_policy(policy);
   if (action == "start") {
     learner_.start(policy, deny != nullptr && deny->is_bool() && deny->get_bool(),
                    user_name(request.peer));
@@ -91,6 +89,7 @@ Reply Panel::proposal(const Request& request) {
   const auto& all = learner_.all();
   const auto found = all.find(policy);
   if (found == all.end()) {
+    if (!knows(policy)) return no_such_policy(policy);
     return refuse(404,
                   fmt::format("nothing was learnt for the policy `{0}`: begin with `nxgate learn "
                               "start --policy {0}`",

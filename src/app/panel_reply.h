@@ -1,14 +1,15 @@
 // Requests and replies of the control panel.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
 #include "admin/control.h"
+#include "base/json.h"
 
 namespace nxgate::app {
 
@@ -20,14 +21,20 @@ namespace nxgate::app {
 }
 
 [[nodiscard]] inline admin::Reply reply_with(const boost::json::object& object) {
-  return {.body = boost::json::serialize(object) + '\n'};
+  return {.body = json_text(object) + '\n'};
 }
 
 /// A status of 400 and more, and what is wrong.
 [[nodiscard]] inline admin::Reply refuse(unsigned status, std::string_view error) {
-  return {.status = status,
-          .body = boost::json::serialize(boost::json::object{{"error", error}}) + '\n'};
+  return {.status = status, .body = json_text(boost::json::object{{"error", error}}) + '\n'};
 }
+
+[[nodiscard]] inline admin::Reply no_such_policy(const std::string& policy) {
+  return refuse(404, "policy: `" + policy + "`: there is no such policy");
+}
+
+/// As RFC 3339 has it, in UTC.
+[[nodiscard]] std::string time_text(std::chrono::system_clock::time_point at);
 
 /// The name of who asks.
 [[nodiscard]] std::string user_name(const admin::Peer& peer);

@@ -22,6 +22,7 @@
 #include "app/panel.h"
 #include "app/panel_reply.h"
 #include "app/saved_rules.h"
+#include "base/address.h"
 #include "base/duration.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -36,20 +37,25 @@ namespace nxgate::app {
 namespace json = boost::json;
 using admin::Reply;
 using admin::Request;
-using Time = Amendment::Time;
 
 namespace {
 
-std::string time_text(Time at) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
+/// As a line of a list.
+std::string rule_text(const policy::Rule& rule) {
+  std::string text = policy::to_string(rule.scope, rule.name);
+  char separator = ':';
+  for (const Port& port : rule.ports) {
+    text += separator + port.to_string();
+    separator = ',';
+  }
+  return text;
 }
 
 json::object describe(const Amendment& amendment) {
   const policy::Rule& rule = amendment.rule;
   json::object object{
       {"action", rule.action == policy::Action::kAllow ? "allow" : "deny"},
-      {"rule", policy::to_string(rule.scope, rule.name)},
+      {"rule", rule_text(rule)},
       {"policy", amendment.policy},
       {"since", time_text(amendment.since)},
       {"by", amendment.by},
@@ -126,6 +132,11 @@ Result<Amendment> amendment_of(const Wish& wish, const admin::Peer& peer) {
 
 }  // namespace
 
+std::string time_text(std::chrono::system_clock::time_point at) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
+}
+
 std::string user_name(const admin::Peer& peer) {
   if (!peer.user) return "somebody";
   std::vector<char> text(16384);
@@ -148,12 +159,7 @@ Reply Panel::add_rule(const Request& request) {
   if (!wish) return refuse(400, wish.error().message);
   auto amendment = amendment_of(*wish, request.peer);
   if (!amendment) return refuse(400, amendment.error().message);
-  const auto snapshot = running_.reloader.snapshots().load();
-  const auto& policies = snapshot->policies.all();
-  if (std::ranges::none_of(policies,
-                           [&](const auto& each) { return each->name == wish->policy; })) {
-    return refuse(404, fmt::format("policy: `{}`: there is no such policy", wish->policy));
-  }
+  if (!knows(wish->policy)) return no_such_policy(wish->policy);
   json::object answer = describe(*amendment);
   if (wish->save) {
     const auto saved = save_rule(running_.settings.state, wish->policy, wish->rule, *amendment);
@@ -181,7 +187,8 @@ Reply Panel::remove_rule(const Request& request) {
   const bool saved = forget_rule(running_.settings.state, policy, rule);
   const bool added = running_.reloader.amendments().remove(policy, rule);
   if (!added && !saved) {
-    return refuse(404, fmt::format("no rule {} was added to the policy {}", text, policy));
+    return refuse(404, fmt::format("no rule {} was added to the policy {}{}", text, policy,
+                                   others_of(policy, rule.name)));
   }
   log::info("the rule {} that was added to the policy {} is taken back, by {}", text, policy,
             user_name(request.peer));
@@ -204,6 +211,16 @@ std::string Panel::contradiction(const std::string& policy, const policy::Rule& 
   return match.verdict == policy::Verdict::kAncestor
              ? "names below it are still allowed by rules of their own"
              : "";
+}
+
+/// What was added for this name by a rule of another scope.
+std::string Panel::others_of(const std::string& policy, const wire::DomainName& name) const {
+  std::string text;
+  for (const Amendment& each : running_.reloader.amendments().all()) {
+    if (each.policy != policy || each.rule.name != name) continue;
+    text += (text.empty() ? "; there is " : ", ") + rule_text(each.rule);
+  }
+  return text;
 }
 
 void Panel::amended() {

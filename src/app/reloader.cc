@@ -82,25 +82,27 @@ Reloader::Reloader(const Options& options, config::FileReader& files, LoadedSett
       bare_(build_snapshot(std::move(first.settings), registry_, fences_, generation_)),
       snapshots_(enforced()) {}
 
-std::vector<std::string> Reloader::refusals(const config::Settings& next) const {
-  std::vector<std::string> refused;
+Faults Reloader::refusals(const config::Settings& next) const {
+  Faults refused;
   for (const std::string& key : config::sealed_changes(sealed_, next)) {
-    refused.push_back(key + " can't change while running; restart to change it");
+    refused.push_back({{}, key + " can't change while running; restart to change it"});
   }
   if (!kept_.change_rules && !app::client_fences(next).empty()) {
-    refused.emplace_back(
-        "an egress table for clients: the right to set up a firewall was given up at start, when "
-        "there was none; restart to use one");
+    refused.push_back(
+        {{},
+         "an egress table for clients: the right to set up a firewall was given up at start, when "
+         "there was none; restart to use one"});
   }
   for (const config::UpstreamSettings& upstream : next.upstreams) {
     if (upstream.netns.empty()) continue;
     const bool of_process = sys::NetnsRef(upstream.netns).of_process();
     if (kept_.enter_namespaces && (kept_.find_by_process || !of_process)) continue;
-    refused.push_back(fmt::format(
-        "{}: upstreams.{}.netns: the right to enter network namespaces{} was given up at start, "
-        "when none was named; restart to use one",
-        to_string(upstream.name.at), upstream.name.name,
-        kept_.enter_namespaces ? " of processes" : ""));
+    refused.push_back(
+        {upstream.name.at,
+         fmt::format(
+             "upstreams.{}.netns: the right to enter network namespaces{} was given up at start, "
+             "when none was named; restart to use one",
+             upstream.name.name, kept_.enter_namespaces ? " of processes" : "")});
   }
   return refused;
 }
@@ -136,6 +138,7 @@ bool Reloader::reload() {
   try {
     sys::at_low_priority([&] { taken = take_up(); });
   } catch (const std::exception& error) {
+    faults_ = {{{}, error.what()}};
     log::error("reload refused: {}; generation {} goes on", error.what(), generation_);
   }
   ++(taken ? reloads_.taken : reloads_.refused);
@@ -145,12 +148,11 @@ bool Reloader::reload() {
 bool Reloader::take_up() {
   LoadedSettings next = load_settings(options_, files_);
   watched_ = std::move(next.watched);
-  std::vector<std::string> refused;
-  for (const Fault& fault : next.faults) refused.push_back(to_string(fault));
-  if (refused.empty()) refused = refusals(next.settings);
-  for (const std::string& text : refused) log::error("{}", text);
-  if (!refused.empty()) {
-    log::error("reload refused by {}; generation {} goes on", counted(refused.size(), "fault"),
+  faults_ = std::move(next.faults);
+  if (faults_.empty()) faults_ = refusals(next.settings);
+  for (const Fault& fault : faults_) log::error("{}", to_string(fault));
+  if (!faults_.empty()) {
+    log::error("reload refused by {}; generation {} goes on", counted(faults_.size(), "fault"),
                generation_);
     return false;
   }

@@ -13,6 +13,7 @@
 #include "app/options.h"
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
+#include "base/error.h"
 #include "base/snapshot.h"
 #include "config/context.h"
 #include "config/settings.h"
@@ -40,6 +41,8 @@ class Reloader {
   /// Reads everything anew and publishes it. Any fault is logged, keeps the old snapshot, and gives
   /// false; so does a change of what is sealed at start.
   bool reload();
+  /// Of the last reload; those of sealed keys have no place.
+  [[nodiscard]] const Faults& faults() const noexcept { return faults_; }
 
   /// Publishes the present configuration for these containers as well; a reload keeps them.
   void set_attached(std::vector<AttachedPolicy> attached);
@@ -74,7 +77,7 @@ class Reloader {
  private:
   bool take_up();
   void publish(std::shared_ptr<const engine::Snapshot> next);
-  [[nodiscard]] std::vector<std::string> refusals(const config::Settings& next) const;
+  [[nodiscard]] Faults refusals(const config::Settings& next) const;
   [[nodiscard]] std::shared_ptr<const engine::Snapshot> enforced() const;
 
   const Options options_;
@@ -82,6 +85,7 @@ class Reloader {
   Registry registry_;
   std::uint32_t generation_ = 1;
   Reloads reloads_;
+  Faults faults_;
   config::Settings sealed_;  ///< of the settings at start only what can't change
   std::vector<std::string> watched_;
   sys::KeptCapabilities kept_;

@@ -1,7 +1,10 @@
 #include "app/report.h"
 
 #include <cstdio>
+#include <utility>
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <fmt/core.h>
 
 #include "app/settings_source.h"
@@ -21,6 +24,18 @@ bool report(const LoadedSettings& loaded) {
                to_string(warning.at), escaped(warning.text));
   }
   return !loaded.faults.empty();
+}
+
+boost::json::array to_json(const Faults& faults) {
+  boost::json::array all;
+  for (const Fault& fault : faults) {
+    boost::json::object object{{"text", fault.text}};
+    if (!fault.at.file.empty()) object["file"] = fault.at.file;
+    if (fault.at.line != 0) object["line"] = fault.at.line;
+    if (fault.at.column != 0) object["column"] = fault.at.column;
+    all.push_back(std::move(object));
+  }
+  return all;
 }
 
 }  // namespace nxgate::app

@@ -79,8 +79,14 @@ std::string state_directory(const std::string& state, std::string policy) {
 }
 
 Result<void> replace_in_state(const std::string& path, std::string_view text) {
-  std::error_code ignored;
-  fs::create_directories(fs::path(path).parent_path(), ignored);
+  std::error_code error;
+  fs::create_directories(fs::path(path).parent_path(), error);
+  if (error) {
+    return fail(
+        fmt::format("its directory can't be made: {}; make that of control.state again for the "
+                    "server's user, or restart nxgate, which does so",
+                    error.message()));
+  }
   return sys::replace_file(path, text);
 }
 

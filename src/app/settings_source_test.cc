@@ -113,11 +113,6 @@ TEST_F(SettingsSourceTest, OptionsBecomeSettings) {
 }
 
 TEST_F(SettingsSourceTest, FaultsNameTheOption) {
-  EXPECT_THAT(faults_of({"serve", "--allow", "com"}), ElementsAre(StartsWith("--allow: `com`")));
-  EXPECT_THAT(faults_of({"serve", "--listen", "nowhere/53"}),
-              ElementsAre(StartsWith("--listen: \"nowhere/53\": expected")));
-  EXPECT_THAT(faults_of({"serve", "--workers", "many"}),
-              ElementsAre(StartsWith("--workers: \"many\": expected")));
   EXPECT_THAT(faults_of({"serve", "--upstream", "1.1.1.1@a", "--upstream", "1.1.1.2@b"}),
               ElementsAre(HasSubstr("expected the network namespace of the servers before it")));
   EXPECT_THAT(faults_of({"serve", "--hosts", "/none"}),
@@ -150,6 +145,18 @@ TEST_F(SettingsSourceTest, ServerOptionsGoBeforeTheFile) {
   EXPECT_EQ(loaded.settings.server.listen[0].endpoint.port, 5353);
   EXPECT_EQ(loaded.settings.server.workers, 4U);
   EXPECT_THAT(loaded.watched, ElementsAre("/n.toml", "/hosts"));
+}
+
+TEST(CommandLine, ValuesThatAnOptionCannotHaveAreUsageErrors) {
+  const auto told = [](std::vector<const char*> words) {
+    const Farewell farewell = farewell_of(std::move(words));
+    EXPECT_EQ(farewell.status, kUsage);
+    return farewell.text;
+  };
+  EXPECT_THAT(told({"serve", "--allow", "com"}), StartsWith("--allow: `com`"));
+  EXPECT_THAT(told({"serve", "--listen", "nowhere/53"}),
+              StartsWith("--listen: \"nowhere/53\": expected"));
+  EXPECT_THAT(told({"serve", "--workers", "many"}), StartsWith("--workers: \"many\": expected"));
 }
 
 TEST(CommandLine, MistakesAreUsageErrors) {

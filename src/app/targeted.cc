@@ -69,6 +69,10 @@ Result<doctor::Patient> patient_of(const Options& options) {
                            .netns = sys::NetnsRef::of_pid(*pid).text(),
                            .pid = *pid};
   }
+  if (name.starts_with("pid:")) {
+    return fail(
+        fmt::format("{}: there is no such process here, or it takes root to look into it", name));
+  }
   if (name.contains('/')) {
     return doctor::Patient{.label = name, .netns = name};
   }

@@ -11,6 +11,8 @@ std::string to_string(const Location& at) {
   return fmt::format("{}:{}:{}", at.file, at.line, at.column);
 }
 
-std::string to_string(const Fault& fault) { return to_string(fault.at) + ": " + fault.text; }
+std::string to_string(const Fault& fault) {
+  return fault.at.file.empty() ? fault.text : to_string(fault.at) + ": " + fault.text;
+}
 
 }  // namespace nxgate

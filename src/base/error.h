@@ -40,7 +40,7 @@ struct Fault {
 /// rather than stopping at the first.
 using Faults = std::vector<Fault>;
 
-/// `file:line:column: text`, leaving out a line of 0.
+/// `file:line:column: text`, leaving out a line of 0 and a file without a name.
 [[nodiscard]] std::string to_string(const Fault& fault);
 [[nodiscard]] std::string to_string(const Location& at);
 

@@ -45,7 +45,7 @@ by name; restart to change it. Relative paths are relative to the folder of the 
 whole number with a unit: `250ms`, `10s`, `5m`, `1h`, `7d`.
 
 A rule that allows all names below a public suffix (`com`, `co.uk`, `github.io`, the root `.`) must
-end in ` force`, as in `"com force"`.
+end in the word `force`, as in `"com force"`.
 )";
 
 /// The section of a path: all but its last part.

@@ -271,6 +271,9 @@ Result<wire::Type> parse_record_type(std::string_view text) {
 }
 
 Result<wire::DomainName> parse_domain(std::string_view text) {
+  if (text.contains("://")) {
+    return fail(quoted(text) + ": a name is without scheme or path, such as \"corp.example\"");
+  }
   const auto name = wire::DomainName::from_text(text);
   if (!name) {
     return fail(fmt::format("{}: {}; expected a domain name, such as \"corp.example\"",

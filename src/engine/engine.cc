@@ -199,7 +199,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     counters_.add(counter_of(decision.outcome));
     std::size_t size = write_decided(query, *snapshot_, decision, context);
     size = lead_out(query, *snapshot_, decision, size, request.received, context);
-    conclude(conclusion, size, context.out, request.received);
+    conclude(conclusion, size, context.out);
     return sent(size);
   }
   const cache::Key key{
@@ -217,7 +217,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     std::size_t size = write_answer(query, decision, *cached, request.received, context);
     size = lead_out(query, *snapshot_, decision, size, request.received, context);
     conclusion.source = Source::kCache;
-    conclude(conclusion, size, context.out, request.received);
+    conclude(conclusion, size, context.out);
     return sent(size);
   }
   std::uint32_t& waiting = waiting_[request.client.address];
@@ -227,7 +227,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     conclusion.failure = UpstreamFailure::kOverload;
     const std::size_t size =
         write_failure(query, *snapshot_, decision, conclusion.failure, context);
-    conclude(conclusion, size, context.out, request.received);
+    conclude(conclusion, size, context.out);
     return sent(size);
   }
   ++waiting;
@@ -325,11 +325,11 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
                       : answer      ? Source::kStale
                                     : Source::kFailure,
             .failure = result.failure},
-           size, scratch_, now);
+           size, scratch_);
   pending.reply(Bytes(scratch_).first(size));
 }
 
-void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes reply, Instant now) {
+void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes reply) {
   const auto& [client, transport, message, query, decision, snapshot, received, source, failure] =
       conclusion;
   const bool answered = size != 0;
@@ -342,7 +342,7 @@ void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes repl
   }
   if (observer_ == nullptr || !observer_->interested()) return;
   observer_->saw({.at = std::chrono::system_clock::now(),
-                  .taken = now - received,
+                  .taken = Clock::now() - received,
                   .client = client,
                   .transport = transport,
                   .question = query.question,

@@ -109,7 +109,7 @@ class Engine {
   void prefetch(const cache::Key& key, const cache::Answer& answer, Instant now);
   void forward(LateReply reply);
   void finish(Pending& pending, const UpstreamResult& result);
-  void conclude(const Conclusion& conclusion, std::size_t size, Bytes reply, Instant now);
+  void conclude(const Conclusion& conclusion, std::size_t size, Bytes reply);
 
   SnapshotCell<Snapshot>::Reader reader_;
   std::shared_ptr<const Snapshot> snapshot_;

@@ -34,6 +34,8 @@ void Feed::run(const std::stop_token& stop) {
   const std::scoped_lock lock(mutex_);
   if (!answer) {
     batch_.ended = answer.error();
+  } else if (!answer->good()) {
+    batch_.ended = Error{admin::refusal(*answer)};
   } else {
     batch_.ended = Error{fmt::format("the nxgate at {} has ended", socket_)};
   }

@@ -205,18 +205,19 @@ Step View::wish(char letter, const Model& model) {
     message_ = "this name can't be written as a rule";
     return {};
   }
+  const std::string rule = "=" + last->name;
   json::object body{{"action", letter == 'd' ? "deny" : "allow"},
-                    {"rule", "=" + last->name},
+                    {"rule", rule},
                     {"policy", last->policy},
                     {"why", "nxgate top"}};
   if (letter == 'a') body["for"] = "10m";
   if (letter == 'A') body["save"] = true;
   wished_ = {"POST", {"/v1/rules", {}}, json::serialize(body)};
-  question_ = fmt::format("{} {} in the policy {}{}?", letter == 'd' ? "deny" : "allow", last->name,
-                          last->policy,
-                          letter == 'a'   ? " for 10 minutes"
-                          : letter == 'A' ? " and save that"
-                                          : "");
+  question_ =
+      fmt::format("{} {} in the policy {}{}?", letter == 'd' ? "deny" : "allow", rule, last->policy,
+                  letter == 'a'   ? " for 10 minutes"
+                  : letter == 'A' ? " and save that"
+                                  : "");
   mode_ = Mode::kQuestion;
   return {};
 }

@@ -45,7 +45,7 @@ struct ViewTest : testing::Test {
 TEST_F(ViewTest, AllowsTheNameThatWasAskedAboutAfterAYes) {
   model.add(denied("bad.test"));
   EXPECT_TRUE(std::holds_alternative<std::monostate>(type("a")));
-  EXPECT_EQ(view.prompt(), "allow bad.test in the policy ci for 10 minutes? (y/n)");
+  EXPECT_EQ(view.prompt(), "allow =bad.test in the policy ci for 10 minutes? (y/n)");
   for (int i = 0; i < 5; ++i) model.add(denied("other.test"));
   const Step step = type("y");
   const auto& inquiry = std::get<Inquiry>(step);

@@ -1,4 +1,5 @@
 """The command line: faults with their place, exit statuses, help, what is logged."""
+import json
 import re
 import socket
 
@@ -87,6 +88,17 @@ def test_a_fault_does_not_bring_control_bytes_to_the_terminal(check):
     assert "\x1b" not in done.stderr
 
 
+def test_check_tells_faults_as_json(check, directory):
+    check("[server]\nfoo = 1\n")
+    done = run("check", directory / "bad.toml", "--json")
+    fault, = json.loads(done.stdout)["faults"]
+    assert done.returncode == 1 and "foo" in fault.pop("text")
+    assert fault == {"file": str(directory / "bad.toml"), "line": 2, "column": 1}
+    check("")
+    done = run("check", directory / "bad.toml", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["faults"] == []
+
+
 def test_check_of_a_good_file(check):
     _, done = check('[policies.default]\nallow = ["x.test"]\n[upstreams.default]\nservers = ["192.0.2.53"]\n')
     assert done.returncode == 0 and ": ok, policy default: 1 rule" in done.stdout
@@ -110,15 +122,37 @@ def test_mistakes_on_the_command_line_are_status_2(arguments):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["--listen", "nonsense"], "nonsense"), (["--allow", "a..b"], "--allow: `a..b`"),
-    (["--allow", "com"], "public suffix"), (["--upstream", "1.1.1.300"], "1.1.1.300"),
-    (["--record", "db.test A"], "--record"), (["--hosts", "/nowhere"], "/nowhere"),
+    (["sevre"], 'no such subcommand: sevre (did you mean "serve"?)\n'),
+    (["help", "sevre"], 'no such subcommand: sevre (did you mean "serve"?)\n'),
+    (["learn", "strat", "--policy", "x"], 'no such subcommand: learn strat (did you mean "start"?)\n'),
+    (["qqqq", "--json"], "no such subcommand: qqqq\n")])
+def test_a_misspelt_subcommand_is_named(arguments, words):
+    done = run(*arguments)
+    assert (done.returncode, done.stderr, done.stdout) == (2, words, "")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--listen", "nonsense"], "nonsense"), (["--hosts", "/nowhere"], "/nowhere"),
     (["--user", "no-such-user", "--listen", "127.0.0.1:15353"], "no-such-user"),
     (["--config", "/nowhere.toml"], "/nowhere.toml: No such file"),
     (["--listen", "127.0.0.1:15353@no-such-netns"], "no-such-netns")])
 def test_faults_at_start_are_status_1_and_name_the_text(arguments, words):
     done = run("serve", *arguments)
     assert done.returncode == 1 and words in done.stderr
+
+
+@pytest.mark.parametrize("command, words", [
+    ("serve --listen 127.0.0.1:70000", "--listen: \"127.0.0.1:70000\": expected"),
+    ("serve --workers 0", "--workers: \"0\": expected"), ("serve --allow a..b", "--allow: `a..b`: "),
+    ("serve --allow com", "public suffix"), ("serve --deny x.test:22", "--deny: `x.test:22`"),
+    ("serve --upstream 1.1.1.300", "--upstream: \"1.1.1.300\""), ("forward --to 1.1.1.1@", "--to: "),
+    ("serve --record db.test", "--record: "), ("serve --on-upstream-failure no", "--on-upstream-failure: "),
+    ("docker --fail maybe", "--fail: "), ("docker --label =x", "--label: "), ("attach --pid abc", "--pid: \"abc\""),
+    ("attach --netns a/b", "--netns: "), ("allow x.test --for 5", "--for: \"5\": expected a time, such as 10m"),
+    ("allow x.test --for 0s", "--for: \"0s\"")])
+def test_a_value_that_an_option_cannot_have_is_status_2_and_named(command, words):
+    done = run(*command.split())
+    assert done.returncode == 2 and words in done.stderr and not done.stdout
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
@@ -153,6 +187,20 @@ def test_version_and_help_go_to_standard_output():
         assert command in run("--help").stdout
         done = run("help", command)
         assert done.returncode == 0 and done.stdout == run(command, "--help").stdout
+        assert "\n\n\n" not in done.stdout
+
+
+def test_a_url_is_no_name():
+    done = run("explain", "http://qiqitori.com/")
+    assert done.returncode == 2 and "a name is without scheme or path" in done.stderr
+
+
+@pytest.mark.parametrize("command, listens", [
+    ("serve", "127.0.0.1:53 and [::1]:53"), ("forward", "127.0.0.1:53 and [::1]:53"),
+    ("attach", "only inside of what is attached"), ("docker", "only inside of what is attached")])
+def test_help_tells_where_each_command_listens_by_default(command, listens):
+    words = " ".join(run("help", command).stdout.split())
+    assert f"INTERFACE:PORT[@NETNS]; repeatable (default: {listens})" in words
 
 
 def test_it_answers_as_nobody_after_binding(nxgate):

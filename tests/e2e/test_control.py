@@ -89,8 +89,10 @@ def test_every_path_answers_as_the_openapi_file_says(server, control):
 @pytest.mark.parametrize("method, path, body, status, word", [
     ("GET", "/v1/explain", None, 400, "name"),
     ("GET", "/v1/explain?name=x.test&type=NOPE", None, 400, "NOPE"),
-    ("GET", "/v1/explain?name=x.test&client=web", None, 400, "web"),
+    ("GET", "/v1/explain?name=x.test&client=web", None, 404, "web"),
     ("GET", "/v1/watch?name=a..b", None, 400, "a..b"),
+    ("GET", "/v1/watch?policy=none", None, 404, "no such policy"),
+    ("GET", "/v1/watch?client=web", None, 404, "nxgate attachments"),
     ("POST", "/v1/flush?name=a..b", None, 400, "a..b"),
     ("POST", "/v1/rules", {"action": "allow", "rule": "com"}, 400, "force"),
     ("POST", "/v1/rules", {"action": "grant", "rule": "x.test"}, 400, "grant"),
@@ -103,6 +105,16 @@ def test_every_path_answers_as_the_openapi_file_says(server, control):
 def test_what_is_wrong_with_a_request_is_said(control, method, path, body, status, word):
     told = valid(control.ask(method, path, body), method, path.split("?")[0], status)
     assert word in told["error"]
+
+
+@pytest.mark.parametrize("command, words", [
+    ("allow a..b", "a..b"), ("allow com", "force"), ("allow x.test --for 5s --save", "--save"),
+    ("flush a..b", "a..b"), ("deny x.test:22", "ports")])
+def test_what_no_server_would_do_is_a_mistake_on_the_command_line(server, command, words):
+    done = server.operate(*command.split(), check=False)
+    assert done.returncode == 2 and words in done.stderr
+    done = server.operate(*command.split(), "--json", check=False)
+    assert done.returncode == 2 and words in json.loads(done.stdout)["error"]
 
 
 def test_what_is_no_request_harms_nobody(server, control):
@@ -165,7 +177,18 @@ def test_allow_and_deny_hold_from_the_next_query_on(server):
     assert "needed by the build" in listed and "by root" in listed
     server.operate("allow", "new.test", "--remove")
     assert rcode(server.query("y.new.test")) == "NXDOMAIN"
-    assert server.operate("allow", "new.test", "--remove", check=False).returncode == 1
+    server.operate("deny", "=new.test")
+    refused = server.operate("deny", "new.test", "--remove", check=False)
+    assert refused.returncode == 1 and refused.stderr.endswith("; there is =new.test\n")
+
+
+def test_the_ports_of_an_added_rule_are_shown(server):
+    told = server.operate("allow", "=git.test:tcp/443,22", "--for", "1h").stdout
+    assert told.startswith("allow =git.test:tcp/443,tcp/22,udp/22 in the policy default until ")
+    assert " =git.test:tcp/443,tcp/22,udp/22 " in server.operate("rules").stdout
+    rule, = json.loads(server.operate("rules", "--json").stdout)["rules"]
+    assert rule["rule"] == "=git.test:tcp/443,tcp/22,udp/22"
+    assert server.operate("allow", rule["rule"], "--remove").returncode == 0
 
 
 def test_a_denial_leaves_no_ancestor_behind(server):
@@ -210,14 +233,40 @@ def test_nothing_is_saved_without_a_directory(nxgate):
     assert rcode(server.query("x.test")) == "NXDOMAIN", "nor is it done by half"
 
 
+def test_a_state_directory_that_is_gone_is_told_with_a_cure(server):
+    server.state.rmdir()
+    done = server.operate("allow", "x.test", "--save", check=False)
+    assert done.returncode == 1 and "Permission denied" in done.stderr and "restart nxgate" in done.stderr
+    server.state.mkdir()
+    os.chown(server.state, 65534, 65534)
+    assert server.operate("allow", "x.test", "--save").returncode == 0
+
+
 def test_reload_and_flush(server):
     assert addresses(server.query("a.good.test")) == ["192.0.2.1"]
-    assert server.operate("flush", "b.good.test").stdout.startswith("0 ")
-    assert server.operate("flush", "good.test").stdout.startswith("1 ")
+    told = server.operate("status").stdout
+    assert ": 4 rules\n" in told and ": 1 rule\n" in told and " 1 answer, " in told
+    assert server.operate("flush", "b.good.test").stdout == "0 answers forgotten\n"
+    assert server.operate("flush", "good.test").stdout == "1 answer forgotten\n"
     assert server.operate("reload").stdout == "reloaded: generation 2\n"
-    server.write_config("nonsense")
+
+
+def test_a_refused_reload_tells_every_fault(server, control):
+    good = server.config.read_text()
+    server.write_config(good + "[policies.more]\nallow = [\"a..b\"]\nwrong = 1\n")
     refused = server.operate("reload", check=False)
-    assert refused.returncode == 1 and "nxgate check" in refused.stderr
+    *faults, last = refused.stderr.splitlines()
+    line = len(good.splitlines()) + 2
+    assert [fault.partition(": ")[0] for fault in faults] == [
+        f"{server.config}:{line}:10", f"{server.config}:{line + 1}:1"]
+    assert refused.returncode == 1 and not refused.stdout and "generation 1 goes on" in last
+    as_json = server.operate("reload", "--json", check=False)
+    told = json.loads(as_json.stdout)["faults"]
+    assert as_json.returncode == 1 and [f"{x['file']}:{x['line']}:{x['column']}: {x['text']}" for x in told] == faults
+    server.write_config(good.replace("[control]", "workers = 7\n[control]"))
+    sealed = valid(control.ask("POST", "/v1/reload"), "POST", "/v1/reload", 409)
+    assert sealed["faults"] == [{"text": "server.workers can't change while running; restart to change it"}]
+    assert "\nserver.workers can't" in "\n" + server.operate("reload", check=False).stderr
 
 
 def watching(server, *arguments):
@@ -239,13 +288,32 @@ def test_watch_shows_what_is_asked_for(server):
     shown = plain.communicate(timeout=within(10))[0].splitlines()
     assert "forwarded" in shown[0] and "good.test" in shown[0] and "\x1b" not in shown[0]
     assert "denied" in shown[1] and "bad.test" in shown[1] and len(shown[1]) <= 80
+    assert re.search(r", \d+\.\d{3} ms\)$", shown[1]) and ", 0.000 ms)" not in shown[1]
     event = json.loads(denied.communicate(timeout=within(10))[0])
     assert (event["name"], event["verdict"], event["rcode"], event["rule"]) == (
         "bad.test", "denied", "NXDOMAIN", "default")
+    assert 0 < event["ms"] < within(1000)
     schema = {**OPENAPI["components"]["schemas"]["Event"], "components": OPENAPI["components"]}
     jsonschema.Draft202012Validator(schema).validate(event)
     event = json.loads(elsewhere.communicate(timeout=within(10))[0])
     assert (event["client"], event["policy"], event["transport"]) == ("127.0.2.7", "ci", "tcp")
+
+
+def test_watch_waits_for_nobody_that_is_not_there(server):
+    for arguments, status, words in ((["--policy", "none"], 1, "no such policy"),
+                                     (["--client", "web"], 1, "nxgate attachments"), (["--name", "a..b"], 2, "a..b")):
+        done = server.operate("watch", *arguments, check=False)
+        assert done.returncode == status and words in done.stderr
+
+
+def test_watch_says_that_the_server_has_ended(server):
+    process = subprocess.Popen([BINARY, "watch"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "NXGATE_CONTROL": str(server.control)})
+    with Control(server.control) as control:
+        wait_for(lambda: control.readers() > 0, what="the watcher's tap")
+    server.stop()
+    told = process.communicate(timeout=within(10))[1]
+    assert process.returncode == 1 and told == "nxgate: the server has ended\n"
 
 
 def test_a_stalled_reader_delays_no_answer(server):
@@ -286,9 +354,18 @@ def test_without_a_server_or_without_permission_it_says_what_to_do(nxgate, direc
         done = run(*command, env=env)
         assert done.returncode == 1 and "no nxgate runs" in done.stderr and "--control" in done.stderr
     server = nxgate()
-    assert oct(Path(server.control).stat().st_mode & 0o777) == "0o660"
-    done = server.operate("status", check=False, user="nobody", group="nogroup", extra_groups=[])
+    done = server.operate("status", check=False, user="daemon", group="daemon", extra_groups=[])
     assert done.returncode == 1 and "no permission" in done.stderr and "control.group" in done.stderr
+
+
+def test_without_a_group_the_socket_is_for_root_and_the_servers_user(nxgate):
+    server = nxgate()
+    mode = Path(server.control).stat()
+    assert (oct(mode.st_mode & 0o777), mode.st_uid) == ("0o600", 65534)
+    assert server.operate("status", user="nobody", group="nogroup", extra_groups=[]).returncode == 0
+    for group in ("root", "nogroup"):
+        done = server.operate("allow", "x.test", check=False, user="daemon", group=group, extra_groups=[])
+        assert done.returncode == 1 and "no permission" in done.stderr, group
 
 
 def test_the_group_may_use_the_socket(nxgate, directory):
@@ -297,7 +374,20 @@ def test_the_group_may_use_the_socket(nxgate, directory):
     server = nxgate(config=f'[server]\nlisten = ["127.0.0.1:PORT"]\n[control]\nsocket = "{path}"\n'
                            'group = "games"\n')
     server.control = path
-    assert server.operate("status", user="nobody", group="games", extra_groups=[]).returncode == 0
+    assert oct(path.stat().st_mode & 0o777) == "0o660"
+    assert server.operate("status", user="daemon", group="games", extra_groups=[]).returncode == 0
+    for group in ("root", "daemon"):
+        done = server.operate("status", check=False, user="daemon", group=group, extra_groups=[])
+        assert done.returncode == 1 and "no permission" in done.stderr, group
+
+
+def test_a_clean_stop_takes_the_socket_away(nxgate, directory):
+    directory.chmod(0o777)
+    path = directory / "control.sock"
+    server = nxgate("--control", path)
+    assert path.is_socket()
+    server.stop()
+    assert not path.exists()
 
 
 def test_a_second_server_leaves_the_socket_to_the_first(nxgate, server):
@@ -306,9 +396,18 @@ def test_a_second_server_leaves_the_socket_to_the_first(nxgate, server):
     assert server.operate("health").stdout == "ok\n"
 
 
+def test_numbers_in_json_are_plain_decimals(server):
+    watch = watching(server, "--json", "--count", "1")
+    server.query("good.test")
+    for text in (server.operate("status", "--json").stdout, watch.communicate(timeout=within(10))[0]):
+        assert json.loads(text) and not re.search(r"\d[eE][+-]?\d", text), text
+
+
 def test_all_text_fits_80_columns(server):
     server.query("good.test")
-    for command in (["status"], ["attachments"], ["explain", "good.test"], ["reload"], ["flush"]):
+    server.operate("allow", "=registry.packages.example.test:tcp/443", "--for", "10m", "--policy", "fenced",
+                   "--why", "the build of the release needs it until its own registry is there again, says Anna")
+    for command in (["status"], ["rules"], ["attachments"], ["explain", "good.test"], ["reload"], ["flush"]):
         for line in server.operate(*command).stdout.splitlines():
             assert len(line) <= 80, line
 
@@ -320,7 +419,8 @@ nxgate_dnstap_answers_total nxgate_dnstap_connected
 nxgate_egress_admissions_total nxgate_egress_failures_total nxgate_egress_filtered_addresses_total
 nxgate_egress_refused_packets_total nxgate_events_dropped_total
 nxgate_exfiltration_denials_total nxgate_forwarded_questions_total nxgate_generation
-nxgate_prompt_answer_seconds nxgate_queries_total nxgate_query_log_lost_lines_total nxgate_refused_messages_total nxgate_reloads_total nxgate_replies_total
+nxgate_policy_learning nxgate_prompt_answer_seconds nxgate_queries_total nxgate_query_log_lost_lines_total
+nxgate_refused_messages_total nxgate_reloads_total nxgate_replies_total
 nxgate_stale_answers_total nxgate_upstream_exchanges_total nxgate_upstream_failures_total
 nxgate_upstream_rtt_seconds nxgate_upstream_up nxgate_upstream_wait_seconds nxgate_watchers
 """.split()
@@ -343,6 +443,10 @@ def test_metrics_are_those_that_dashboards_know(server, control):
     wait_for(lambda: 'nxgate_prompt_answer_seconds_bucket{le="+Inf"} 2\n' in control.ask("GET", "/metrics").body)
     text = control.ask("GET", "/metrics").body
     assert 0 < float(re.search(r"^nxgate_prompt_answer_seconds_sum (\S+)$", text, re.M)[1]) < within(1)
+    samples = json.loads(server.operate("metrics", "--json").stdout)["metrics"]
+    assert {"name": "nxgate_answers_total", "value": 1,
+            "labels": {"policy": "default", "verdict": "forwarded", "transport": "udp"}} in samples
+    assert len(samples) == len(re.findall(r"^[^#\n]", server.operate("metrics").stdout, re.M))
     open_text = control.ask("GET", "/metrics", accept="application/openmetrics-text").body
     assert open_text.endswith("# EOF\n") and "# TYPE nxgate_queries counter\n" in open_text
     over_tcp = subprocess.run(["curl", "-s", f"http://127.0.0.1:{server.metrics_port}/metrics"],

@@ -153,6 +153,11 @@ def test_a_pid_may_be_written_either_way(hostile):
     assert "nameserver 192.0.2.7;" in examined(pid)[0]
 
 
+def test_a_pid_that_is_not_there_is_no_container():
+    done = run("doctor", "pid:4194305")
+    assert done.returncode == 1 and done.stderr.startswith("nxgate: pid:4194305: there is no such process here")
+
+
 def test_the_hosts_own_namespace_gets_no_cure():
     text, _ = examined("/proc/self/ns/net")
     assert "cure" not in text

@@ -4,6 +4,7 @@ import http.server
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -72,6 +73,36 @@ def test_what_is_asked_for_is_recorded_and_proposed(start):
     server.operate("learn", "stop")
     assert rcode(server.query("new.test")) == "NXDOMAIN"
     assert server.operate("learn", "stop", check=False).returncode == 1
+
+
+def test_nothing_is_proposed_for_a_policy_that_is_not_there(start):
+    done = start().operate("learn", "propose", "--policy", "nosuch", check=False)
+    assert done.returncode == 1 and done.stderr == "nxgate: policy: `nosuch`: there is no such policy\n"
+
+
+def learning(server):
+    """What the metrics say of the policy `default`: open, enforced."""
+    text = server.operate("metrics").stdout
+    return [int(re.search(rf'^nxgate_policy_learning{{policy="default",mode="{mode}"}} (\d)$', text, re.M)[1])
+            for mode in ("open", "enforced")]
+
+
+def test_a_server_that_learns_says_so(start):
+    server = start()
+    assert "learning" not in server.operate("status").stdout and learning(server) == [0, 0]
+    server.operate("learn", "start")
+    line = re.search("^policy +default: learning since .*$", server.operate("status").stdout, re.M)[0]
+    assert line.endswith("Z, everything resolves") and len(line) <= 80
+    with Control(server.control) as control:
+        told = valid(control.ask("GET", "/v1/status"), "GET", "/v1/status")["policies"][0]["learning"]
+    assert told["since"] in line and not told["denies"] and learning(server) == [1, 0]
+    server.stop()
+    server = start(port=server.port)
+    assert line in server.operate("status").stdout, "a restart is no new beginning"
+    server.operate("learn", "start", "--deny")
+    assert "Z, enforced meanwhile" in server.operate("status").stdout and learning(server) == [0, 1]
+    server.operate("learn", "stop")
+    assert "learning" not in server.operate("status").stdout and learning(server) == [0, 0]
 
 
 def test_no_client_writes_a_rule(start, directory):

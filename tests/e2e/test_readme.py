@@ -1,5 +1,8 @@
 """README.md tells the truth: its examples are run, and print what it shows."""
+import os
 import re
+import shutil
+import subprocess
 
 import pytest
 from harness.nxgate import BINARY, COMPLAINTS, ROOT, SANITIZED
@@ -73,6 +76,16 @@ def test_every_example_belongs_to_one_of_three_stories():
     assert all(any(shown for _, shown in blocks_of(story)) for _, story in STORIES)
 
 
+def test_the_packages_of_what_the_examples_use_are_named():
+    named = re.search(r"Debian packages `(.*?)`", README.partition("## Three stories")[2])[1].split()
+    for program in ("dig", "ip", "curl", "dnsmasq"):
+        assert any(f" {program} " in commands.replace("\n", " ") for _, story in STORIES for commands, _ in blocks_of(story))
+        path = os.path.realpath(shutil.which(program))
+        owner = subprocess.run(["dpkg-query", "-S", f"*{path.removeprefix('/usr')}"], capture_output=True, text=True,
+                               check=True).stdout
+        assert owner.partition(":")[0] in named, owner
+
+
 @pytest.mark.parametrize("story", [story for _, story in STORIES],
                          ids=[title for title, _ in STORIES])
 def test_readme_example_prints_what_it_shows(internet, directory, story):
@@ -82,3 +95,4 @@ def test_readme_example_prints_what_it_shows(internet, directory, story):
     for (commands, shown), output in zip(blocks, outputs):
         assert masked(output) == masked(shown or ""), f"{commands}\n{errors}"
     assert left == ""
+    assert "upstream failures" not in errors, "no example shows what doesn't work"

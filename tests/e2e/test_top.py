@@ -84,7 +84,7 @@ def test_what_is_allowed_there_resolves(server, terminal):
     top.press("Down")
     top.wait_for(lambda text: "wanted.test" in chosen(text))
     top.press("a")
-    top.wait_for("allow wanted.test in the policy default for 10 minutes? (y/n)")
+    top.wait_for("allow =wanted.test in the policy default for 10 minutes? (y/n)")
     top.press("n")
     top.wait_for("nothing was changed")
     assert rcode(server.query("wanted.test")) == "NXDOMAIN"
@@ -96,7 +96,7 @@ def test_what_is_allowed_there_resolves(server, terminal):
     assert addresses(server.query("wanted.test")) == ["192.0.2.1"]
     assert rcode(server.query("x.wanted.test")) == "NXDOMAIN", "it alone"
     top.press("d")
-    top.wait_for("deny wanted.test in the policy default? (y/n)")
+    top.wait_for("deny =wanted.test in the policy default? (y/n)")
     top.press("y")
     top.wait_for("done: deny")
     assert rcode(server.query("wanted.test")) == "NXDOMAIN"

@@ -1,0 +1,28 @@
+#include "app/metrics_json.h"
+
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "telemetry/exposition.h"
+
+namespace nxgate::app {
+namespace {
+
+TEST(MetricsJson, HasEachSampleWithItsLabels) {
+  telemetry::MetricsWriter out(telemetry::Exposition::kPrometheus);
+  out.counter("a_counter", "Counts.");
+  out.sample(12);
+  out.histogram("a_histogram", "Times.");
+  out.sample("_bucket", 0.5, {{"le", "+Inf"}, {"policy", "a\"}b\\c\nd,e"}});
+  EXPECT_EQ(json_text(samples_of(out.finish())),
+            R"([{"name":"a_counter_total","labels":{},"value":12},)"
+            R"({"name":"a_histogram_bucket","labels":{"le":"+Inf","policy":"a\"}b\\c\nd,e"},)"
+            R"("value":0.5}])");
+}
+
+TEST(MetricsJson, LeavesOutWhatIsNoSample) {
+  EXPECT_TRUE(samples_of("\n# EOF\nname\nname{\nname{a=\"} 1\nname x\nname{a=\"b\"}\n").empty());
+}
+
+}  // namespace
+}  // namespace nxgate::app
