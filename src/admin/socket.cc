@@ -15,7 +15,6 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "sys/descriptor.h"
-#include "sys/privileges.h"
 #include "sys/socket.h"
 #include "sys/unix_socket.h"
 
@@ -23,13 +22,6 @@ namespace nxgate::admin {
 namespace {
 
 std::string words() { return std::generic_category().message(errno); }
-
-/// Root without CAP_CHOWN, as in a container, keeps the socket: then it is root's alone.
-void give_to_user(const std::string& path, const std::string& user) {
-  if (::geteuid() != 0) return;
-  const auto identity = sys::find_user(user);
-  if (identity) (void)::chown(path.c_str(), identity->user, static_cast<gid_t>(-1));
-}
 
 Result<void> give_to_group(const std::string& path, const std::string& group) {
   if (group.empty()) return {};
@@ -45,8 +37,7 @@ Result<void> give_to_group(const std::string& path, const std::string& group) {
 
 }  // namespace
 
-Result<sys::Descriptor> listen_unix(const std::string& path, const std::string& user,
-                                    const std::string& group) {
+Result<sys::Descriptor> listen_unix(const std::string& path, const std::string& group) {
   auto socket = sys::listen_unix(path, 0600);
   if (!socket) {
     if (socket.error() == std::errc::address_in_use) {
@@ -54,9 +45,7 @@ Result<sys::Descriptor> listen_unix(const std::string& path, const std::string& 
     }
     return fail(fmt::format("cannot listen at {}: {}", path, socket.error().message()));
   }
-  // The owner last: whoever gave a file away may lack the right to change its mode.
   if (auto given = give_to_group(path, group); !given) return std::unexpected(given.error());
-  give_to_user(path, user);
   return *std::move(socket);
 }
 

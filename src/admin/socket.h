@@ -9,11 +9,11 @@
 
 namespace nxgate::admin {
 
-/// Opens a listening unix socket, and the directory it is in. It belongs to `user`; its mode is
-/// 0600, or 0660 for a group: the group of whoever starts us, as root's, has no part in it. One
-/// that a killed server left behind is replaced; one where somebody answers is an error. At start,
-/// before there is another thread.
-[[nodiscard]] Result<sys::Descriptor> listen_unix(const std::string& path, const std::string& user,
+/// Opens a listening unix socket, and the directory it is in. It belongs to whoever starts us; its
+/// mode is 0600, or 0660 for a group: root's own group has no part in it. One that a killed server
+/// left behind is replaced; one where somebody answers is an error. At start, before there is
+/// another thread.
+[[nodiscard]] Result<sys::Descriptor> listen_unix(const std::string& path,
                                                   const std::string& group);
 
 [[nodiscard]] Result<sys::Descriptor> listen_tcp(const Endpoint& at);

@@ -23,7 +23,7 @@ Result<ControlSockets> open_control(const config::ControlSettings& settings,
     return std::unexpected(ready.error());
   }
   if (!settings.socket.empty()) {
-    auto opened = admin::listen_unix(settings.socket, user, settings.group);
+    auto opened = admin::listen_unix(settings.socket, settings.group);
     if (opened) {
       sockets.panel = *std::move(opened);
     } else if (settings.implied) {

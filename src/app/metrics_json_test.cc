@@ -1,8 +1,8 @@
 #include "app/metrics_json.h"
 
+#include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
-#include "base/json.h"
 #include "telemetry/exposition.h"
 
 namespace nxgate::app {
@@ -14,10 +14,10 @@ TEST(MetricsJson, HasEachSampleWithItsLabels) {
   out.sample(12);
   out.histogram("a_histogram", "Times.");
   out.sample("_bucket", 0.5, {{"le", "+Inf"}, {"policy", "a\"}b\\c\nd,e"}});
-  EXPECT_EQ(json_text(samples_of(out.finish())),
-            R"([{"name":"a_counter_total","labels":{},"value":12},)"
+  EXPECT_EQ(boost::json::serialize(samples_of(out.finish())),
+            R"([{"name":"a_counter_total","labels":{},"value":1.2E1},)"
             R"({"name":"a_histogram_bucket","labels":{"le":"+Inf","policy":"a\"}b\\c\nd,e"},)"
-            R"("value":0.5}])");
+            R"("value":5E-1}])");
 }
 
 TEST(MetricsJson, LeavesOutWhatIsNoSample) {

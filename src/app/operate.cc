@@ -182,7 +182,7 @@ int print_metrics(const Options& options) {
   const auto answer = admin::ask(socket_of(options), "GET", {"/metrics", {}});
   if (!answer) return failed(answer.error().message);
   if (options.json) {
-    fmt::print("{}\n", json_text(json::object{{"metrics", samples_of(*answer)}}));
+    fmt::print("{}\n", json::serialize(json::object{{"metrics", samples_of(*answer)}}));
   } else {
     fmt::print("{}", *answer);
   }

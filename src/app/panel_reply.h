@@ -7,9 +7,9 @@
 #include <utility>
 
 #include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 
 #include "admin/control.h"
-#include "base/json.h"
 
 namespace nxgate::app {
 
@@ -21,12 +21,13 @@ namespace nxgate::app {
 }
 
 [[nodiscard]] inline admin::Reply reply_with(const boost::json::object& object) {
-  return {.body = json_text(object) + '\n'};
+  return {.body = boost::json::serialize(object) + '\n'};
 }
 
 /// A status of 400 and more, and what is wrong.
 [[nodiscard]] inline admin::Reply refuse(unsigned status, std::string_view error) {
-  return {.status = status, .body = json_text(boost::json::object{{"error", error}}) + '\n'};
+  return {.status = status,
+          .body = boost::json::serialize(boost::json::object{{"error", error}}) + '\n'};
 }
 
 [[nodiscard]] inline admin::Reply no_such_policy(const std::string& policy) {

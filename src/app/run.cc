@@ -24,7 +24,6 @@
 #include "app/snapshot_builder.h"
 #include "app/targeted.h"
 #include "base/error.h"
-#include "base/json.h"
 #include "config/value.h"
 #include "wire/query.h"
 #include "wire/types.h"
@@ -36,8 +35,9 @@ int check(const Options& options) {
   DiskFiles files;
   const LoadedSettings loaded = load_settings(options, files);
   if (options.json) {
-    fmt::print("{}\n", json_text(boost::json::object{{"faults", to_json(loaded.faults)},
-                                                     {"warnings", to_json(loaded.warnings)}}));
+    fmt::print("{}\n",
+               boost::json::serialize(boost::json::object{{"faults", to_json(loaded.faults)},
+                                                          {"warnings", to_json(loaded.warnings)}}));
     return loaded.faults.empty() ? kSuccess : kFailure;
   }
   if (report(loaded)) return kFailure;

@@ -39,7 +39,7 @@ constexpr std::array<Field<ControlSettings>, 4> kControl{{
      "The unix socket of `nxgate status` and its like; the empty text is none.", read_socket,
      same_value<&ControlSettings::socket>},
     {"group", "group name", "\"\"",
-     "Whose members may use the socket, beside root and the server's own user.",
+     "Whose members may use the socket, beside root and whoever started nxgate.",
      read_value<&ControlSettings::group, parse_text>, same_value<&ControlSettings::group>},
     {"metrics", "address", "\"\"",
      "Where metrics can be read by HTTP at `/metrics`, and nothing else: `address:port`. They are "

@@ -5,10 +5,10 @@
 #include <string_view>
 
 #include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
-#include "base/json.h"
 #include "engine/excess.h"
 #include "engine/observer.h"
 #include "engine/query_log.h"
@@ -73,7 +73,7 @@ std::string to_json(const Event& event, std::string_view client) {
   if (event.source == engine::Source::kFailure) {
     line["failure"] = engine::to_string(event.decision, event.source, event.failure);
   }
-  return json_text(line);
+  return boost::json::serialize(line);
 }
 
 }  // namespace nxgate::observe
