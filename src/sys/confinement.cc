@@ -73,6 +73,9 @@ constexpr int kAnswering[] = {
     SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid),
     SCMP_SYS(tgkill), SCMP_SYS(set_robust_list), SCMP_SYS(exit), SCMP_SYS(exit_group)};
 
+/// Those that take their flags from memory.
+constexpr int kUnreadable[] = {SCMP_SYS(clone3)};
+
 /// What it takes to look for a process by what it has open.
 constexpr int kLooking[] = {SCMP_SYS(getdents64), SCMP_SYS(readlink), SCMP_SYS(readlinkat)};
 
@@ -141,8 +144,10 @@ Result<void> confine_process(Confinement how) {
   if (!confines() || how == Confinement::kNone) return {};
   Filter filter(SCMP_ACT_ALLOW);
   filter.add(kRefuse, kDangerous);
-  // Whoever makes a namespace of users is root in there.
+  // Whoever makes a namespace of users is root in there. What clone3 shall do no filter can read;
+  // without it libc starts threads by clone.
   filter.add(kRefuse, SCMP_SYS(clone), bits(0, CLONE_NEWUSER, CLONE_NEWUSER));
+  filter.add(SCMP_ACT_ERRNO(ENOSYS), kUnreadable);
   return filter.load();
 }
 

@@ -2,15 +2,18 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <functional>
 #include <thread>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +36,22 @@ bool refused(long result) { return result == -1 && errno == EPERM; }
 bool runs_programs() { return !refused(::execl("/nowhere", "nowhere", nullptr)); }
 bool traces() { return !refused(::ptrace(PTRACE_PEEKDATA, 0, nullptr, nullptr)); }
 bool enters_namespaces() { return !refused(::setns(-1, CLONE_NEWNET)); }
+template <class Make>
+bool begins_child(Make make) {
+  const long child = make();
+  if (child == 0) ::_exit(0);
+  if (child > 0) ::waitpid(static_cast<pid_t>(child), nullptr, 0);
+  return child > 0;
+}
+bool makes_namespaces_of_users() {
+  return begins_child([] { return ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0); }) ||
+         begins_child([] {
+           clone_args how{};
+           how.flags = CLONE_NEWUSER;
+           how.exit_signal = SIGCHLD;
+           return ::syscall(SYS_clone3, &how, sizeof how);
+         });
+}
 bool enters_mounts() { return !refused(::setns(-1, CLONE_NEWNS)); }
 bool lists_files() {
   std::array<char, 64> room{};
@@ -56,11 +75,13 @@ class ConfinementTest : public testing::Test {
 TEST_F(ConfinementTest, OfTheProcessLeavesWhatAServerDoes) {
   EXPECT_TRUE(in_child([] {
     if (!runs_programs() || !traces() || !enters_namespaces()) return false;  // so it can fail
+    if (!makes_namespaces_of_users()) return false;
     if (!confine_process(Confinement::kStrict)) return false;
     bool thread_ran = false;
     std::thread([&] { thread_ran = !runs_programs() && opens_files(); }).join();
-    return thread_ran && !runs_programs() && !traces() && !enters_namespaces() && opens_files() &&
-           writes_files() && opens(AF_UNIX, SOCK_STREAM);
+    return thread_ran && !runs_programs() && !traces() && !enters_namespaces() &&
+           !makes_namespaces_of_users() && opens_files() && writes_files() &&
+           opens(AF_UNIX, SOCK_STREAM);
   }));
 }
 
