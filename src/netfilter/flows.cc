@@ -25,11 +25,6 @@ namespace nxgate::netfilter {
 namespace {
 
 constexpr std::array<std::uint8_t, 2> kDnsPort{0, 53};
-/// The index of lo in every namespace.
-constexpr std::uint32_t kLoopback = 1;
-constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
-/// Below every route that somebody else may add to the same table.
-constexpr std::uint32_t kMetric = 0x7fffffff;
 
 std::error_code system_error(int error) { return {error, std::system_category()}; }
 
@@ -99,10 +94,10 @@ std::error_code change_route(const sys::NetnsRef& netns, std::uint16_t type, std
                        .rtm_type = RTN_UNICAST,
                        .rtm_flags = 0};
     const auto message = request.message(type, flags | NLM_F_ACK, bytes_of(header));
-    request.put(RTA_OIF, bytes_of(kLoopback));
-    request.put(RTA_PRIORITY, bytes_of(kMetric));
+    request.put(RTA_OIF, bytes_of(sys::kLoopbackLink));
+    request.put(RTA_PRIORITY, bytes_of(sys::kOurRouteMetric));
     // In a namespace with no other address there would be none to send from.
-    request.put(RTA_PREFSRC, kLoopbackAddress);
+    request.put(RTA_PREFSRC, sys::kLoopbackAddress);
   }
   const std::error_code error = socket->transact(request);
   return error.value() == fine ? std::error_code() : error;

@@ -94,10 +94,30 @@ constexpr auto kRouting = std::to_array<Form>({
     {RTM_DELROUTE, 0, sizeof(rtmsg), kRoute},
 });
 
-/// Of the kernel's expressions, and modules, those that rule.cc needs.
-constexpr auto kExpressions =
-    std::to_array<std::string_view>({"bitwise", "cmp", "ct", "dynset", "fib", "immediate", "lookup",
-                                     "meta", "payload", "redir", "reject"});
+/// One of the kernel's expressions, and what may be said in it.
+struct Expression {
+  std::string_view name;
+  Types allowed;
+};
+
+/// Those that rule.cc needs, and as it needs them: what writes into a packet, or into what is known
+/// of it, is left out.
+constexpr auto kExpressions = std::to_array<Expression>({
+    {"bitwise", types(NFTA_BITWISE_SREG, NFTA_BITWISE_DREG, NFTA_BITWISE_LEN, NFTA_BITWISE_MASK,
+                      NFTA_BITWISE_XOR)},
+    {"cmp", types(NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA)},
+    {"ct", types(NFTA_CT_DREG, NFTA_CT_KEY)},
+    {"dynset", types(NFTA_DYNSET_SET_NAME, NFTA_DYNSET_OP, NFTA_DYNSET_SREG_KEY,
+                     NFTA_DYNSET_TIMEOUT, NFTA_DYNSET_EXPR)},
+    {"fib", types(NFTA_FIB_DREG, NFTA_FIB_RESULT, NFTA_FIB_FLAGS)},
+    {"immediate", types(NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA)},
+    {"lookup", types(NFTA_LOOKUP_SET, NFTA_LOOKUP_SREG)},
+    {"meta", types(NFTA_META_DREG, NFTA_META_KEY)},
+    {"payload", types(NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN)},
+    {"redir", types(NFTA_REDIR_REG_PROTO_MIN)},
+    {"reject", types(NFTA_REJECT_TYPE, NFTA_REJECT_ICMP_CODE)},
+});
+constexpr std::array<std::int32_t, 4> kVerdicts{NF_ACCEPT, NF_DROP, NFT_GOTO, NFT_RETURN};
 constexpr Types kElement = types(NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_TIMEOUT, NFTA_SET_ELEM_USERDATA);
 
 template <class Value>
@@ -144,12 +164,39 @@ std::string_view text_of(Bytes value) noexcept {
   return text.substr(0, text.find('\0'));
 }
 
-bool is_known_expression(std::uint16_t type, Bytes value) noexcept {
-  if (type != NFTA_LIST_ELEM) return false;
+/// A value, or a verdict that neither queues a packet nor calls a chain.
+bool is_plain_data(Bytes value) noexcept {
+  const auto data = attributes_in(value);
+  if (!data || (data->present & ~types(NFTA_DATA_VALUE, NFTA_DATA_VERDICT)) != 0) return false;
+  if ((data->present & types(NFTA_DATA_VERDICT)) == 0) return true;
+  const auto verdict = attributes_in(data->values[NFTA_DATA_VERDICT]);
+  if (!verdict || (verdict->present & ~types(NFTA_VERDICT_CODE, NFTA_VERDICT_CHAIN)) != 0) {
+    return false;
+  }
+  const auto code = ntohl(value_at<std::uint32_t>(verdict->values[NFTA_VERDICT_CODE]));
+  return std::ranges::find(kVerdicts, static_cast<std::int32_t>(code)) != kVerdicts.end();
+}
+
+/// A counter, of which nothing more is said.
+bool is_counter(Bytes value) noexcept {
   const auto parts = attributes_in(value);
-  if (!parts || (parts->present & types(NFTA_EXPR_NAME)) == 0) return false;
-  return std::ranges::find(kExpressions, text_of(parts->values[NFTA_EXPR_NAME])) !=
-         kExpressions.end();
+  return parts && parts->present == types(NFTA_EXPR_NAME) &&
+         text_of(parts->values[NFTA_EXPR_NAME]) == "counter";
+}
+
+bool is_known_expression(std::uint16_t type, Bytes value) noexcept {
+  const auto parts = attributes_in(value);
+  if (type != NFTA_LIST_ELEM || !parts ||
+      (parts->present & ~types(NFTA_EXPR_NAME, NFTA_EXPR_DATA)) != 0) {
+    return false;
+  }
+  const auto known =
+      std::ranges::find(kExpressions, text_of(parts->values[NFTA_EXPR_NAME]), &Expression::name);
+  const auto said = attributes_in(parts->values[NFTA_EXPR_DATA]);
+  if (known == kExpressions.end() || !said || (said->present & ~known->allowed) != 0) return false;
+  if (known->name == "immediate") return is_plain_data(said->values[NFTA_IMMEDIATE_DATA]);
+  const bool nested = known->name == "dynset" && (said->present & types(NFTA_DYNSET_EXPR)) != 0;
+  return !nested || is_counter(said->values[NFTA_DYNSET_EXPR]);
 }
 
 bool is_plain_element(std::uint16_t type, Bytes value) noexcept {
@@ -158,11 +205,21 @@ bool is_plain_element(std::uint16_t type, Bytes value) noexcept {
 }
 
 bool is_our_route(Bytes header, const Attributes& attributes) noexcept {
-  const auto route = value_at<rtmsg>(header);
-  constexpr std::uint32_t kLoopback = 1;
-  return route.rtm_family == AF_INET && route.rtm_dst_len == 0 &&
-         route.rtm_table == RT_TABLE_DEFAULT && route.rtm_protocol == kOurRoutes &&
-         value_at<std::uint32_t>(attributes.values[RTA_OIF]) == kLoopback;
+  const auto is = [](Bytes value, const auto& wanted) {
+    return value.size() == sizeof wanted && std::memcmp(value.data(), &wanted, sizeof wanted) == 0;
+  };
+  const rtmsg ours{.rtm_family = AF_INET,
+                   .rtm_dst_len = 0,
+                   .rtm_src_len = 0,
+                   .rtm_tos = 0,
+                   .rtm_table = RT_TABLE_DEFAULT,
+                   .rtm_protocol = kOurRoutes,
+                   .rtm_scope = RT_SCOPE_LINK,
+                   .rtm_type = RTN_UNICAST,
+                   .rtm_flags = 0};
+  return is(header, ours) && is(attributes.values[RTA_OIF], kLoopbackLink) &&
+         is(attributes.values[RTA_PRIORITY], kOurRouteMetric) &&
+         is(attributes.values[RTA_PREFSRC], kLoopbackAddress);
 }
 
 /// What the attributes of this kind of message say.

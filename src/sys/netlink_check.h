@@ -1,6 +1,7 @@
 // Which netlink messages the helper sends for a server that somebody else may have taken over.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -14,6 +15,11 @@ namespace nxgate::sys {
 inline constexpr std::string_view kOurTables = "nxgate";
 /// The protocol of nxgate's routes (/etc/iproute2/rt_protos knows no such number).
 inline constexpr std::uint8_t kOurRoutes = 153;
+/// Below every route that somebody else may add to the same table.
+inline constexpr std::uint32_t kOurRouteMetric = 0x7fffffff;
+/// The index of lo in every namespace, and the address that there is to send from in each.
+inline constexpr std::uint32_t kLoopbackLink = 1;
+inline constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
 
 /// Whether it is one of those that nxgate uses: NETLINK_NETFILTER, NETLINK_ROUTE.
 [[nodiscard]] bool is_netlink_of_ours(int protocol) noexcept;

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 // The kernel's headers after those of libc, which define the same.
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -78,12 +79,19 @@ const Octets kEnd =
     message(NFNL_MSG_BATCH_END, 0,
             octets_of(nfgenmsg{.nfgen_family = 0, .version = 0, .res_id = htons(10)}));
 
-Octets rule_with(std::string_view expression, std::string_view table = "nxgate") {
+Octets rule_with(std::string_view expression, std::string_view table = "nxgate",
+                 const Octets& data = {}) {
   const Octets list =
-      attribute(NFTA_LIST_ELEM, text(NFTA_EXPR_NAME, expression) + attribute(NFTA_EXPR_DATA, {}));
+      attribute(NFTA_LIST_ELEM, text(NFTA_EXPR_NAME, expression) + attribute(NFTA_EXPR_DATA, data));
   return nft(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
              text(NFTA_RULE_TABLE, table) + text(NFTA_RULE_CHAIN, "guard") +
                  attribute(NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, list));
+}
+
+Octets verdict(std::int32_t code) {
+  const Octets said =
+      attribute(NFTA_VERDICT_CODE, octets_of(htonl(static_cast<std::uint32_t>(code))));
+  return attribute(NFTA_IMMEDIATE_DATA, attribute(NFTA_DATA_VERDICT, said));
 }
 
 Octets element(std::string_view table, const Octets& parts) {
@@ -122,6 +130,39 @@ TEST(NetlinkCheck, ATableIsNamedAndByItsNameAlone) {
       << "the kernel takes the last one";
   EXPECT_FALSE(in_netfilter(
       nft(NFT_MSG_DELTABLE, 0, ours + text(NFTA_TABLE_NAME | NLA_F_NET_BYTEORDER, "filter"))));
+}
+
+TEST(NetlinkCheck, ARuleWritesIntoNothing) {
+  const auto passes = [](std::string_view expression, int type) {
+    return in_netfilter(rule_with(expression, "nxgate", attribute(type, Octets(4))));
+  };
+  EXPECT_TRUE(passes("payload", NFTA_PAYLOAD_DREG));
+  EXPECT_FALSE(passes("payload", NFTA_PAYLOAD_SREG)) << "changes the packet";
+  EXPECT_TRUE(passes("meta", NFTA_META_DREG));
+  EXPECT_FALSE(passes("meta", NFTA_META_SREG)) << "sets its mark";
+  EXPECT_FALSE(passes("ct", NFTA_CT_SREG));
+  EXPECT_TRUE(passes("redir", NFTA_REDIR_REG_PROTO_MIN));
+  EXPECT_FALSE(passes("redir", NFTA_REDIR_FLAGS));
+}
+
+TEST(NetlinkCheck, AVerdictQueuesNothing) {
+  for (const int code : {NF_ACCEPT, NF_DROP, int{NFT_GOTO}, int{NFT_RETURN}}) {
+    EXPECT_TRUE(in_netfilter(rule_with("immediate", "nxgate", verdict(code)))) << code;
+  }
+  for (const int code : {NF_QUEUE, NF_STOLEN, NF_REPEAT, int{NFT_JUMP}}) {
+    EXPECT_FALSE(in_netfilter(rule_with("immediate", "nxgate", verdict(code)))) << code;
+  }
+}
+
+TEST(NetlinkCheck, WhatGrowsASetCountsAndNothingElse) {
+  const auto passes = [](const Octets& nested) {
+    return in_netfilter(rule_with("dynset", "nxgate", attribute(NFTA_DYNSET_EXPR, nested)));
+  };
+  EXPECT_TRUE(passes(text(NFTA_EXPR_NAME, "counter")));
+  EXPECT_FALSE(passes(text(NFTA_EXPR_NAME, "connlimit")));
+  EXPECT_FALSE(passes(text(NFTA_EXPR_NAME, "counter") + attribute(NFTA_EXPR_DATA, Octets(4))));
+  EXPECT_FALSE(
+      in_netfilter(rule_with("dynset", "nxgate", attribute(NFTA_DYNSET_EXPRESSIONS, Octets(4)))));
 }
 
 TEST(NetlinkCheck, OneBadMessageAmongGoodOnesIsEnough) {
@@ -188,10 +229,12 @@ rtmsg our_route() {
           .rtm_flags = 0};
 }
 
-Octets route(int type, const rtmsg& header, std::uint32_t link = 1, const Octets& more = {}) {
+Octets route(int type, const rtmsg& header, std::uint32_t link = 1, const Octets& more = {},
+             std::uint32_t metric = kOurRouteMetric) {
   return message(type, NLM_F_ACK | (type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0),
                  octets_of(header) + attribute(RTA_OIF, octets_of(link)) +
-                     attribute(RTA_PRIORITY, Octets(4)) + attribute(RTA_PREFSRC, Octets(4)) + more);
+                     attribute(RTA_PRIORITY, octets_of(metric)) +
+                     attribute(RTA_PREFSRC, octets_of(kLoopbackAddress)) + more);
 }
 
 TEST(NetlinkCheck, OneRouteIsOurs) {
@@ -207,6 +250,10 @@ TEST(NetlinkCheck, OneRouteIsOurs) {
   other = our_route();
   other.rtm_table = RT_TABLE_MAIN;
   EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, other)));
+  other = our_route();
+  other.rtm_type = RTN_LOCAL;
+  EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, other))) << "every address would be here";
+  EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, our_route(), 1, {}, 0))) << "before those of others";
 }
 
 TEST(NetlinkCheck, LengthsThatDontFitAreRefused) {
