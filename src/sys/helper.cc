@@ -119,6 +119,11 @@ Helper::Answer Helper::exchange(const Lane& lane, Request request, Bytes behind,
   const auto reply = send_whole(lane.channel, request, behind, with)
                          ? lane.channel.receive<Reply>(&text, &came)
                          : std::nullopt;
+  if (reply && reply->error == 0 && !came && gives_descriptor(request.task)) {
+    return {.reply = {.error = EMFILE},
+            .text = "too many files are open here; see the limit of open files (ulimit -n)",
+            .descriptor = {}};
+  }
   if (reply) return {*reply, text_in(text), std::move(came)};
   constexpr const char* kGone = "the helper process is gone; restart nxgate";
   log::repeated("helper", kGone);

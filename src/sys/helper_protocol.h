@@ -83,6 +83,12 @@ enum class Task : std::uint8_t {
   kProcess,
 };
 
+/// Whether a descriptor comes back, if all is well.
+[[nodiscard]] constexpr bool gives_descriptor(Task task) noexcept {
+  return task == Task::kListener || task == Task::kUpstream || task == Task::kNamespace ||
+         task == Task::kNetlink;
+}
+
 /// What a task doesn't need is empty. Of types whose every value is one, since an intruder may send
 /// anything. Behind it stand the messages of kSend; of all others the name of the namespace, which
 /// comes as a descriptor as well if it is pinned.

@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -196,6 +197,19 @@ TEST_F(HelperTest, TextsThatAreTooLongAreRefused) {
   EXPECT_EQ(interface_index(std::string(100, 'a'), own_), 0U);
   EXPECT_FALSE(open_listener(SocketKind::kUdp, {any_port_, std::string(100, 'a'), own_, false},
                              Sharing::kNobody));
+}
+
+TEST_F(HelperTest, WhatCantBeOpenHereIsNoFaultOfAServer) {
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const Descriptor last(::dup(STDERR_FILENO));
+  const rlimit full{static_cast<rlim_t>(last.get()) + 1, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &full), 0);
+  const auto socket = open_upstream_socket(SocketKind::kUdp, any_port_, own_);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error(), std::errc::too_many_files_open);
 }
 
 TEST_F(HelperTest, CannotBecomeAUserThatIsntThere) {

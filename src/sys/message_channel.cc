@@ -19,7 +19,8 @@
 namespace nxgate::sys {
 namespace {
 
-/// Room for one descriptor beside a message.
+/// Room for one descriptor beside a message. What is told to the kernel to be received is its exact
+/// length, for in the padding behind it a second one would fit.
 struct alignas(cmsghdr) Control : std::array<char, CMSG_SPACE(sizeof(int))> {};
 
 msghdr header_of(std::array<iovec, 2>& parts) noexcept {
@@ -67,7 +68,7 @@ bool MessageChannel::receive(MutableBytes message, MutableBytes& behind,
   msghdr header = header_of(parts);
   Control control{};
   header.msg_control = control.data();
-  header.msg_controllen = control.size();
+  header.msg_controllen = CMSG_LEN(sizeof(int));
   ssize_t size = 0;
   do {
     size = ::recvmsg(end_.get(), &header, MSG_CMSG_CLOEXEC);
