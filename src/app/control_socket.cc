@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "admin/server.h"
@@ -43,6 +44,10 @@ Result<ControlSockets> open_control(const config::ControlSettings& settings,
 ControlServers::ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
                                const config::ControlSettings& settings)
     : path_(settings.socket), page_(panel) {
+  if (struct stat ours{}; ::lstat(path_.c_str(), &ours) == 0) {
+    device_ = ours.st_dev;
+    inode_ = ours.st_ino;
+  }
   if (sockets.panel) panel_ = admin::Server::at_unix(loop, panel, std::move(sockets.panel));
   if (sockets.metrics) {
     metrics_ = admin::Server::at_tcp(loop, page_, std::move(sockets.metrics),
@@ -51,8 +56,10 @@ ControlServers::ControlServers(boost::asio::io_context& loop, Panel& panel, Cont
 }
 
 ControlServers::~ControlServers() {
-  // As long as we listen there, nobody else's socket can be in its place.
-  if (panel_) (void)::unlink(path_.c_str());
+  struct stat there{};
+  const bool ours = panel_ && ::lstat(path_.c_str(), &there) == 0 && there.st_dev == device_ &&
+                    there.st_ino == inode_;
+  if (ours) (void)::unlink(path_.c_str());
 }
 
 }  // namespace nxgate::app

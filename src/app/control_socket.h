@@ -5,6 +5,7 @@
 #include <string>
 
 #include <boost/asio/io_context.hpp>
+#include <sys/types.h>
 
 #include "admin/server.h"
 #include "app/panel.h"
@@ -37,6 +38,8 @@ class ControlServers {
 
  private:
   std::string path_;
+  dev_t device_ = 0;  ///< where our socket is, so that no other is taken away in its place
+  ino_t inode_ = 0;
   MetricsPage page_;
   std::unique_ptr<admin::Server> panel_;
   std::unique_ptr<admin::Server> metrics_;

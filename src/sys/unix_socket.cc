@@ -36,8 +36,9 @@ std::expected<Descriptor, std::error_code> listen_unix(const std::string& path, 
   if (path.size() >= sizeof address.sun_path) return failure(ENAMETOOLONG);
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   const auto* const at = reinterpret_cast<const sockaddr*>(&address);
+  // Who is too busy to take one more answers there, too.
   if (const Descriptor probe = stream_socket();
-      probe && ::connect(probe.get(), at, sizeof address) == 0) {
+      probe && (::connect(probe.get(), at, sizeof address) == 0 || errno == EAGAIN)) {
     return failure(EADDRINUSE);
   }
   std::error_code ignored;

@@ -358,6 +358,18 @@ def test_without_a_server_or_without_permission_it_says_what_to_do(nxgate, direc
     assert done.returncode == 1 and "no permission" in done.stderr and "control.group" in done.stderr
 
 
+def test_the_socket_of_another_server_is_left_where_it_is(nxgate, directory):
+    path = directory / "shared.sock"
+    first = nxgate("--control", path, "--user", "root")
+    path.unlink()
+    second = nxgate("--control", path, "--user", "root")
+    first.stop()
+    second.control = path
+    assert second.operate("health").returncode == 0
+    second.stop()
+    assert not path.exists()
+
+
 def test_without_a_group_the_socket_is_roots_alone(nxgate):
     server = nxgate()
     mode = Path(server.control).stat()
