@@ -24,13 +24,17 @@ class Readiness {
   Readiness& operator=(const Readiness&) = delete;
   ~Readiness() { let_go(); }
 
-  /// Calls `handler` with an error_code once `descriptor` is readable, or it was cancelled. Where
-  /// epoll has no room for it, that is after a moment, readable or not.
+  /// Calls `handler` with an error_code once `descriptor` is readable, or it was cancelled. While
+  /// epoll has no room for it, that is after a moment, readable or not; room is asked for once a
+  /// second, since Asio keeps a little memory of each time in vain.
   template <class Handler>
   void wait(int descriptor, Handler&& handler) {
-    boost::system::error_code full;
-    if (!watched_.is_open()) watched_.assign(descriptor, full);
-    if (!full) {
+    if (!watched_.is_open() && Clock::now() >= next_try_) {
+      boost::system::error_code full;
+      watched_.assign(descriptor, full);
+      if (full) next_try_ = Clock::now() + Seconds(1);
+    }
+    if (watched_.is_open()) {
       return watched_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                                  std::forward<Handler>(handler));
     }
@@ -54,6 +58,7 @@ class Readiness {
 
   boost::asio::posix::stream_descriptor watched_;
   boost::asio::steady_timer retry_;
+  Instant next_try_{};
 };
 
 }  // namespace nxgate::serve

@@ -58,7 +58,7 @@ def test_it_serves_from_an_empty_root(root):
 
 def test_it_knows_the_public_suffixes(root):
     refused = run(root, "explain", "a.co.uk", "--allow", "co.uk")
-    assert refused.returncode == 1 and "public suffix" in refused.stderr
+    assert refused.returncode == 2 and "public suffix" in refused.stderr
     told = run(root, "explain", "www.a.test", "--allow", "a.test")
     assert told.returncode == 0 and "allow" in told.stdout
 
