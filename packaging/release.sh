@@ -18,7 +18,7 @@ cp -r "$root/examples" "$root/LICENSE" "$root/README.md" "$root/CHANGELOG.md" "$
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
     -C "$directory" -c "$name" | gzip -n >"$directory/$name.tar.gz"
 rm -r "$tree"
-cp "$@" "$directory"
+install -m 644 "$@" "$directory"  # `docker save` keeps its file to itself
 /usr/bin/python3 "$root/packaging/sbom.py" "$build" "$version" "$SOURCE_DATE_EPOCH" \
     >"$directory/nxgate-$version.spdx.json"
 cd "$directory"
