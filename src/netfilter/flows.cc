@@ -84,16 +84,7 @@ std::error_code change_route(const sys::NetnsRef& netns, std::uint16_t type, std
   if (!socket) return system_error(ENETUNREACH);
   Messages request;
   {
-    const rtmsg header{.rtm_family = AF_INET,
-                       .rtm_dst_len = 0,
-                       .rtm_src_len = 0,
-                       .rtm_tos = 0,
-                       .rtm_table = RT_TABLE_DEFAULT,
-                       .rtm_protocol = sys::kOurRoutes,
-                       .rtm_scope = RT_SCOPE_LINK,
-                       .rtm_type = RTN_UNICAST,
-                       .rtm_flags = 0};
-    const auto message = request.message(type, flags | NLM_F_ACK, bytes_of(header));
+    const auto message = request.message(type, flags | NLM_F_ACK, bytes_of(sys::our_route()));
     request.put(RTA_OIF, bytes_of(sys::kLoopbackLink));
     request.put(RTA_PRIORITY, bytes_of(sys::kOurRouteMetric));
     // In a namespace with no other address there would be none to send from.

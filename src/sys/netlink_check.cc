@@ -208,16 +208,7 @@ bool is_our_route(Bytes header, const Attributes& attributes) noexcept {
   const auto is = [](Bytes value, const auto& wanted) {
     return value.size() == sizeof wanted && std::memcmp(value.data(), &wanted, sizeof wanted) == 0;
   };
-  const rtmsg ours{.rtm_family = AF_INET,
-                   .rtm_dst_len = 0,
-                   .rtm_src_len = 0,
-                   .rtm_tos = 0,
-                   .rtm_table = RT_TABLE_DEFAULT,
-                   .rtm_protocol = kOurRoutes,
-                   .rtm_scope = RT_SCOPE_LINK,
-                   .rtm_type = RTN_UNICAST,
-                   .rtm_flags = 0};
-  return is(header, ours) && is(attributes.values[RTA_OIF], kLoopbackLink) &&
+  return is(header, our_route()) && is(attributes.values[RTA_OIF], kLoopbackLink) &&
          is(attributes.values[RTA_PRIORITY], kOurRouteMetric) &&
          is(attributes.values[RTA_PREFSRC], kLoopbackAddress);
 }
@@ -252,6 +243,19 @@ bool may_be_sent(std::span<const Form> forms, const nlmsghdr& head, Bytes body) 
 }
 
 }  // namespace
+
+const ::rtmsg& our_route() noexcept {
+  static constexpr ::rtmsg kRouteOfOurs{.rtm_family = AF_INET,
+                                        .rtm_dst_len = 0,
+                                        .rtm_src_len = 0,
+                                        .rtm_tos = 0,
+                                        .rtm_table = RT_TABLE_DEFAULT,
+                                        .rtm_protocol = kOurRoutes,
+                                        .rtm_scope = RT_SCOPE_LINK,
+                                        .rtm_type = RTN_UNICAST,
+                                        .rtm_flags = 0};
+  return kRouteOfOurs;
+}
 
 bool is_netlink_of_ours(int protocol) noexcept {
   return protocol == NETLINK_NETFILTER || protocol == NETLINK_ROUTE;

@@ -9,12 +9,16 @@
 #include "base/bytes.h"
 #include "sys/descriptor.h"
 
+struct rtmsg;
+
 namespace nxgate::sys {
 
 /// What the names of nxgate's tables of nf_tables begin with; it changes no others.
 inline constexpr std::string_view kOurTables = "nxgate";
 /// The protocol of nxgate's routes (/etc/iproute2/rt_protos knows no such number).
 inline constexpr std::uint8_t kOurRoutes = 153;
+/// What a message about such a route begins with: IPv4, any destination, in the table `default`.
+[[nodiscard]] const ::rtmsg& our_route() noexcept;
 /// Below every route that somebody else may add to the same table.
 inline constexpr std::uint32_t kOurRouteMetric = 0x7fffffff;
 /// The index of lo in every namespace, and the address that there is to send from in each.

@@ -217,7 +217,7 @@ TEST(NetlinkCheck, FlowsEndOneByOne) {
       conntrack(IPCTNL_MSG_CT_NEW, NLM_F_CREATE, attribute(CTA_TUPLE_ORIG, Octets(8)))));
 }
 
-rtmsg our_route() {
+rtmsg route_by_lo() {
   return {.rtm_family = AF_INET,
           .rtm_dst_len = 0,
           .rtm_src_len = 0,
@@ -238,22 +238,24 @@ Octets route(int type, const rtmsg& header, std::uint32_t link = 1, const Octets
 }
 
 TEST(NetlinkCheck, OneRouteIsOurs) {
-  EXPECT_TRUE(in_routing(route(RTM_NEWROUTE, our_route())));
-  EXPECT_TRUE(in_routing(route(RTM_DELROUTE, our_route())));
-  EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, our_route(), 2))) << "by another link";
+  EXPECT_TRUE(in_routing(route(RTM_NEWROUTE, route_by_lo())));
+  EXPECT_TRUE(in_routing(route(RTM_DELROUTE, route_by_lo())));
+  EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, route_by_lo(), 2))) << "by another link";
   EXPECT_FALSE(in_routing(
-      route(RTM_NEWROUTE, our_route(), 1, attribute(RTA_TABLE, octets_of(RT_TABLE_MAIN)))));
-  EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, our_route(), 1, attribute(RTA_GATEWAY, Octets(4)))));
-  rtmsg other = our_route();
+      route(RTM_NEWROUTE, route_by_lo(), 1, attribute(RTA_TABLE, octets_of(RT_TABLE_MAIN)))));
+  EXPECT_FALSE(
+      in_routing(route(RTM_NEWROUTE, route_by_lo(), 1, attribute(RTA_GATEWAY, Octets(4)))));
+  rtmsg other = route_by_lo();
   other.rtm_protocol = RTPROT_STATIC;
   EXPECT_FALSE(in_routing(route(RTM_DELROUTE, other)));
-  other = our_route();
+  other = route_by_lo();
   other.rtm_table = RT_TABLE_MAIN;
   EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, other)));
-  other = our_route();
+  other = route_by_lo();
   other.rtm_type = RTN_LOCAL;
   EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, other))) << "every address would be here";
-  EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, our_route(), 1, {}, 0))) << "before those of others";
+  EXPECT_FALSE(in_routing(route(RTM_NEWROUTE, route_by_lo(), 1, {}, 0)))
+      << "before those of others";
 }
 
 TEST(NetlinkCheck, LengthsThatDontFitAreRefused) {

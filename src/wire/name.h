@@ -93,7 +93,8 @@ std::size_t write_text(Bytes name, std::span<char> out) noexcept;
 
 /// The hash of a suffix that is longer by `part`, a label with its length in front, from the hash
 /// of the suffix; that of the root is the key. Eight bytes at a time, each by one multiplication
-/// whose halves are folded, so that every bit of the result depends on every bit before.
+/// whose halves are folded, so that every bit of the result depends on every bit before. Parts that
+/// don't tell their own length, such as "a" and "aa", may have one hash whatever the key.
 [[nodiscard]] inline std::uint64_t extend_hash(std::uint64_t hash, Bytes part,
                                                std::uint64_t key) noexcept {
   const auto mix = [key](std::uint64_t value) noexcept {
