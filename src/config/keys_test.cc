@@ -94,10 +94,10 @@ TEST(Keys, EveryKeyIsDocumented) {
   }
 }
 
-/// Renew the page with: NXGATE_WRITE_REFERENCE=1 config_test --gtest_filter='Keys.*'
+/// Runs in the root of the tree, as ctest runs it. Renew the page there with:
+/// NXGATE_WRITE_REFERENCE=1 build/release/config_test --gtest_filter='Keys.*'
 TEST(Keys, TheReferencePageIsCurrent) {
-  std::string path = __FILE__;
-  path = path.substr(0, path.rfind("/src/")) + "/docs/configuration.md";
+  const std::string path = "docs/configuration.md";
   // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
   if (std::getenv("NXGATE_WRITE_REFERENCE") != nullptr) std::ofstream(path) << reference_page();
   std::ifstream file(path);
