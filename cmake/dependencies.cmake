@@ -12,7 +12,6 @@ find_package(benchmark QUIET)  # for `make microbench` alone
 function(nxgate_library NAME PACKAGE)
   pkg_check_modules(${NAME} REQUIRED ${PACKAGE})
   add_library(lib::${NAME} INTERFACE IMPORTED GLOBAL)
-  target_compile_options(lib::${NAME} INTERFACE ${${NAME}_CFLAGS_OTHER})
   target_link_libraries(lib::${NAME} INTERFACE ${${NAME}_LIBRARIES}
     $<$<BOOL:$<TARGET_PROPERTY:NXGATE_STATIC>>:${ARGN}>)
 endfunction()

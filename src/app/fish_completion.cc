@@ -35,7 +35,7 @@ end
 complete -c nxgate -f
 )";
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'' || c == '\\') out += '\\';
@@ -52,7 +52,7 @@ std::string value_of(const Parameter& parameter) {
     case ValueKind::kText:
       return " -x";
     case ValueKind::kWord:
-      return " -x -a " + quoted(join(parameter.words, " "));
+      return " -x -a " + in_quotes(join(parameter.words, " "));
     case ValueKind::kFile:
       return " -r -F";
     case ValueKind::kDirectory:
@@ -66,14 +66,14 @@ std::string option_line(const std::string& at, const Parameter& option) {
   for (const std::string& name : option.names) {
     line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
   }
-  return fmt::format("{}{} -d {}\n", line, value_of(option), quoted(option.help));
+  return fmt::format("{}{} -d {}\n", line, value_of(option), in_quotes(option.help));
 }
 
 std::string lines_of(const CommandNode& command) {
   const std::string at = fmt::format("complete -c nxgate -n '__nxgate_at {}'", command.path);
   std::string lines;
   for (const CommandNode& each : command.commands) {
-    lines += fmt::format("{} -a {} -d {}\n", at, each.name(), quoted(each.help));
+    lines += fmt::format("{} -a {} -d {}\n", at, each.name(), in_quotes(each.help));
   }
   for (const Parameter& argument : command.arguments) {
     if (argument.kind == ValueKind::kText) continue;
@@ -88,11 +88,11 @@ std::string lists(const CommandNode& program) {
   std::string commands = "set -g __nxgate_commands";
   std::string valued = "set -g __nxgate_valued";
   for (const CommandNode* command : flatten(program)) {
-    if (command != &program) commands += " \\\n    " + quoted(command->path);
+    if (command != &program) commands += " \\\n    " + in_quotes(command->path);
     for (const Parameter& option : command->options) {
       if (option.kind == ValueKind::kNone) continue;
       for (const std::string& name : option.names) {
-        valued += " \\\n    " + quoted(command->path + " " + name);
+        valued += " \\\n    " + in_quotes(command->path + " " + name);
       }
     }
   }

@@ -35,14 +35,14 @@ CLI::Validator must_be_time() {
   return must_be([](std::string_view text) -> Result<Milliseconds> {
     const auto time = parse_duration(text);
     if (time && *time > Milliseconds(0)) return *time;
-    return fail(config::quoted(text) + ": expected a time, such as 10m");
+    return fail(config::in_quotes(text) + ": expected a time, such as 10m");
   });
 }
 
 CLI::Validator must_be_pid() {
   return must_be([](std::string_view text) -> Result<std::string> {
     if (config::parse_netns("pid:" + std::string(text))) return std::string(text);
-    return fail(config::quoted(text) + ": expected the number of a process");
+    return fail(config::in_quotes(text) + ": expected the number of a process");
   });
 }
 

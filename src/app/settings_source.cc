@@ -80,7 +80,7 @@ void override_docker(Context& context, const Options& options, Settings& setting
   });
   if (options.policy != "default" && !known) {
     context.fault({"--policy", 0, 0}, fmt::format("{}: no such policy in the configuration",
-                                                  config::quoted(options.policy)));
+                                                  config::in_quotes(options.policy)));
   }
 }
 
@@ -129,7 +129,7 @@ config::UpstreamSettings upstream_of(Context& context, const Options::Texts& tex
       continue;
     }
     if (!upstream.servers.empty() && !config::same_netns(netns, upstream.netns)) {
-      context.fault(text.at, config::quoted(text.value) +
+      context.fault(text.at, config::in_quotes(text.value) +
                                  ": expected the network namespace of the servers before it; "
                                  "write a configuration to ask in several");
       continue;

@@ -65,7 +65,7 @@ void check_listeners(Context& context, const Settings& settings) {
       context.fault(listen[i].at,
                     fmt::format("{} overlaps with {} of {}; expected each address once, and no "
                                 "wildcard beside it",
-                                quoted(describe(listen[i])), quoted(describe(listen[j])),
+                                in_quotes(describe(listen[i])), in_quotes(describe(listen[j])),
                                 to_string(listen[j].at)));
       break;
     }
@@ -82,7 +82,7 @@ void check_reference(Context& context, const Reference& reference, const std::ve
   if (std::ranges::find(names, reference.name) != names.end()) return;
   context.fault(reference.at,
                 fmt::format("{}: no such {}{}; expected the name of a [{} table",
-                            quoted(reference.name), what, suggestion(reference.name, names),
+                            in_quotes(reference.name), what, suggestion(reference.name, names),
                             what == "policy" ? "policies.NAME]" : "upstreams.NAME]"));
 }
 

@@ -40,7 +40,7 @@ std::string Context::resolve(const std::string& path) const {
   return directory + (directory.ends_with('/') ? "" : "/") + path;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool whole = text.size() <= kLongestQuote;
   return "\"" + escaped(text.substr(0, kLongestQuote)) + (whole ? "\"" : "...\"");
 }

@@ -60,7 +60,7 @@ struct Context {
 };
 
 /// The text in quotes for a fault, shortened and with control characters escaped.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 /// ` (did you mean "x"?)` for the closest of `known`, or nothing if none is close.
 [[nodiscard]] std::string suggestion(std::string_view text,

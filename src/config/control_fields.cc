@@ -26,12 +26,12 @@ void read_socket(Reading& reading, const toml::node& node, ControlSettings& into
 Result<std::optional<Endpoint>> parse_metrics(std::string_view text) {
   const auto endpoint = Endpoint::parse(text, 0);
   if (endpoint && endpoint->port != 0) return std::optional(*endpoint);
-  return fail(quoted(text) + ": expected an address and a port, such as 127.0.0.1:9153");
+  return fail(in_quotes(text) + ": expected an address and a port, such as 127.0.0.1:9153");
 }
 
 Result<std::string> parse_directory(std::string_view text) {
   if (text.empty() || text.starts_with('/')) return std::string(text);
-  return fail(quoted(text) + ": expected the full path of a directory");
+  return fail(in_quotes(text) + ": expected the full path of a directory");
 }
 
 constexpr std::array<Field<ControlSettings>, 4> kControl{{

@@ -43,7 +43,7 @@ void read_mode(Reading& reading, const toml::node& node, EgressTable& into) {
   into.off = text->value == "off";
   if (text->value == "audit") into.egress.mode = policy::EgressMode::kAudit;
   if (into.off || text->value == "audit" || text->value == "enforce") return;
-  reading.fault(node, quoted(text->value) + ": expected \"off\", \"audit\" or \"enforce\"");
+  reading.fault(node, in_quotes(text->value) + ": expected \"off\", \"audit\" or \"enforce\"");
 }
 
 void read_ports(Reading& reading, const toml::node& node, EgressTable& into) {
@@ -51,7 +51,7 @@ void read_ports(Reading& reading, const toml::node& node, EgressTable& into) {
     const auto ports = parse_ports(text.value);
     if (!ports) {
       return reading.context.fault(
-          text.at, quoted(text.value) + ": expected a port, such as \"tcp/443\" or \"53\"");
+          text.at, in_quotes(text.value) + ": expected a port, such as \"tcp/443\" or \"53\"");
     }
     into.egress.ports.insert(into.egress.ports.end(), ports->begin(), ports->end());
   });
@@ -72,7 +72,7 @@ void read_always(Reading& reading, const toml::node& node, EgressTable& into) {
     const auto ports = parse_ports(words);
     if (!ports) {
       return reading.context.fault(
-          text.at, quoted(words) + ": expected a port, such as \"tcp/5432\" or \"53\"");
+          text.at, in_quotes(words) + ": expected a port, such as \"tcp/5432\" or \"53\"");
     }
     for (const Port port : *ports) into.egress.always.push_back({*range, port});
   });
@@ -118,7 +118,7 @@ void read_fail(Reading& reading, const toml::node& node, EgressTable& into) {
   if (!text) return;
   into.egress.stays_closed = text->value == "closed";
   if (text->value == "closed" || text->value == "open") return;
-  reading.fault(node, quoted(text->value) + ": expected \"open\" or \"closed\"");
+  reading.fault(node, in_quotes(text->value) + ": expected \"open\" or \"closed\"");
 }
 
 constexpr std::array<Field<EgressTable>, 10> kEgress{{

@@ -39,12 +39,12 @@ void read_files(Context& context, const Text& pattern, const ReadFile& read) {
   context.watched.push_back(path);
   auto files = context.files.expand(path);
   if (!files) {
-    context.fault(pattern.at, fmt::format("{}: {}", quoted(path), files.error().message));
+    context.fault(pattern.at, fmt::format("{}: {}", in_quotes(path), files.error().message));
     return;
   }
   for (const std::string& file : *files) {
     if (auto done = read(file); !done) {
-      context.fault(pattern.at, fmt::format("{}: {}", quoted(file), done.error().message));
+      context.fault(pattern.at, fmt::format("{}: {}", in_quotes(file), done.error().message));
     }
   }
 }
@@ -147,7 +147,7 @@ void add_deny_address(Context& context, PolicySettings& policy, const Text& addr
   if (place) {
     context.fault(address.at, fmt::format("{}: expected one address of each family, and {} stands "
                                           "there already",
-                                          quoted(address.value), place->to_string()));
+                                          in_quotes(address.value), place->to_string()));
     return;
   }
   place = *parsed;

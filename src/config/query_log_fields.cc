@@ -22,12 +22,12 @@ Result<LoggedQueries> parse_which(std::string_view text) {
   if (text == "all") return LoggedQueries::kAll;
   if (text == "denied") return LoggedQueries::kDenied;
   if (text == "first-seen") return LoggedQueries::kFirstSeen;
-  return fail(quoted(text) + ": expected all, denied or first-seen");
+  return fail(in_quotes(text) + ": expected all, denied or first-seen");
 }
 
 Result<std::string> parse_log_path(std::string_view text) {
   if (text.empty() || text == "-" || text.starts_with('/')) return std::string(text);
-  return fail(quoted(text) + ": expected the full path of a file, or - for standard output");
+  return fail(in_quotes(text) + ": expected the full path of a file, or - for standard output");
 }
 
 void read_skip(Reading& reading, const toml::node& node, QueryLogSettings& into) {
@@ -44,18 +44,19 @@ Result<DnstapReader> parse_reader(std::string_view text) {
   if (text.empty()) return DnstapReader{};
   if (text.starts_with('/')) {
     if (text.size() < sizeof(sockaddr_un::sun_path)) return std::string(text);
-    return fail(quoted(text) + ": too long for the path of a socket");
+    return fail(in_quotes(text) + ": too long for the path of a socket");
   }
   const auto endpoint = Endpoint::parse(text, 0);
   if (endpoint && endpoint->port != 0) return *endpoint;
-  return fail(quoted(text) + ": expected the full path of a unix socket, or address:port for TCP");
+  return fail(in_quotes(text) +
+              ": expected the full path of a unix socket, or address:port for TCP");
 }
 
 Result<DnstapMessages> parse_messages(std::string_view text) {
   if (text == "both") return DnstapMessages::kBoth;
   if (text == "queries") return DnstapMessages::kQueries;
   if (text == "responses") return DnstapMessages::kResponses;
-  return fail(quoted(text) + ": expected both, queries or responses");
+  return fail(in_quotes(text) + ": expected both, queries or responses");
 }
 
 constexpr std::array<Field<DnstapSettings>, 4> kDnstap{{

@@ -89,14 +89,14 @@ void read_table(Reading& reading, const toml::table& table, std::span<const Fiel
     if (const toml::node* const node = table.get(field.name)) {
       field.read(reading, *node, into);
     } else if (field.fallback == kRequired) {
-      reading.fault(table,
-                    "missing key " + quoted(field.name) + ": expected " + std::string(field.type));
+      reading.fault(
+          table, "missing key " + in_quotes(field.name) + ": expected " + std::string(field.type));
     }
   }
   for (const auto& [key, node] : table) {
     if (std::find(names.begin(), names.end(), key.str()) != names.end()) continue;
     reading.context.fault(reading.at(key.source()),
-                          "unknown key " + quoted(key.str()) + suggestion(key.str(), names));
+                          "unknown key " + in_quotes(key.str()) + suggestion(key.str(), names));
   }
 }
 

@@ -33,7 +33,7 @@ constexpr std::size_t kLongestInterface = 15;  // IFNAMSIZ without its zero byte
 constexpr std::uint32_t kMostWorkers = 1024;
 
 std::unexpected<Error> expected_got(std::string_view text, std::string_view expected) {
-  return fail(fmt::format("{}: expected {}", quoted(text), expected));
+  return fail(fmt::format("{}: expected {}", in_quotes(text), expected));
 }
 
 template <class T>
@@ -272,12 +272,12 @@ Result<wire::Type> parse_record_type(std::string_view text) {
 
 Result<wire::DomainName> parse_domain(std::string_view text) {
   if (text.contains("://")) {
-    return fail(quoted(text) + ": a name is without scheme or path, such as \"corp.example\"");
+    return fail(in_quotes(text) + ": a name is without scheme or path, such as \"corp.example\"");
   }
   const auto name = wire::DomainName::from_text(text);
   if (!name) {
     return fail(fmt::format("{}: {}; expected a domain name, such as \"corp.example\"",
-                            quoted(text), name.error()));
+                            in_quotes(text), name.error()));
   }
   return *name;
 }
