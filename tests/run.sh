@@ -18,23 +18,43 @@ plain="setarch $(uname -m) -R"
 root=''
 [ "$(id -u)" = 0 ] || root=sudo
 
-for preset in $presets; do
-    echo "== $preset: build"
-    cmake --preset "$preset" >"build/$preset.log" 2>&1 &&
-        cmake --build --preset "$preset" >>"build/$preset.log" 2>&1 || {
+# build PRESET [COMMAND...]: says why if it fails. COMMAND runs it, as `chrt` does.
+build() {
+    preset=$1
+    shift
+    "$@" cmake --preset "$preset" >"build/$preset.log" 2>&1 &&
+        "$@" cmake --build --preset "$preset" >>"build/$preset.log" 2>&1 || {
         tail -n 40 "build/$preset.log"
-        continue
+        return 1
     }
-    echo "== $preset: unit tests and corpora"
-    $plain ctest --test-dir "build/$preset" --output-junit "$results/$preset-ctest.xml" \
+}
+
+run() {
+    echo "== $1: unit tests and corpora"
+    $plain ctest --test-dir "build/$1" --output-junit "$results/$1-ctest.xml" \
         --test-output-size-passed 10000000 --test-output-size-failed 10000000 \
-        --output-on-failure --timeout 600 >"build/$preset-ctest.log" 2>&1 ||
-        tail -n 60 "build/$preset-ctest.log"
-    echo "== $preset: end to end"
-    $root env NXGATE_BINARY="$PWD/build/$preset/nxgate" NXGATE_PRESET="$preset" \
+        --output-on-failure --timeout 600 >"build/$1-ctest.log" 2>&1 ||
+        tail -n 60 "build/$1-ctest.log"
+    echo "== $1: end to end"
+    $root env NXGATE_BINARY="$PWD/build/$1/nxgate" NXGATE_PRESET="$1" \
         PYTHONDONTWRITEBYTECODE=1 ASAN_OPTIONS="$ASAN_OPTIONS" UBSAN_OPTIONS="$UBSAN_OPTIONS" \
         TSAN_OPTIONS="$TSAN_OPTIONS" $plain /usr/bin/python3 -m pytest tests/e2e -q \
-        -p no:cacheprovider --junitxml "$results/$preset-e2e.xml" --tb=short
+        -p no:cacheprovider --junitxml "$results/$1-e2e.xml" --tb=short
+}
+
+# While the tests of one preset wait for this and that, the next is built with what they leave of the
+# processors; an interrupt ends that too.
+trap 'kill 0' INT
+# shellcheck disable=SC2086
+set -- $presets
+echo "== $1: build"
+build "$1" &
+while [ $# -gt 0 ]; do
+    wait $!
+    built=$?
+    if [ $# -gt 1 ]; then build "$2" chrt --idle 0 & fi
+    [ $built != 0 ] || run "$1"
+    shift
 done
 
 /usr/bin/python3 tests/tally.py "$results" $presets
