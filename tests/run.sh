@@ -11,7 +11,8 @@ mkdir -p "$results"
 
 export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0
 export UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
+# At its end a program of TSan waits a second for late races; a tenth is enough for what is tested here.
+export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1:atexit_sleep_ms=100
 # A sanitizer's shadow memory wants fixed addresses, which newer kernels randomise too far.
 plain="setarch $(uname -m) -R"
 # Making network namespaces takes root.
