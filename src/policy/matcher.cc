@@ -93,6 +93,7 @@ std::shared_ptr<const Matcher> Matcher::amended(std::span<const Rule> rules,
 
 Match Matcher::match(const wire::SuffixHashes& hashes) const noexcept {
   const SuffixTable& table = rules_.table_;
+  table.prefetch(hashes);
   std::uint32_t at = SuffixTable::kRoot;
   SuffixNode node = table.at(at);
   Ruling covering;  // by the closest name above that rules its names below

@@ -26,6 +26,11 @@ constexpr std::array<std::uint8_t, 1> kRootLabel{0};
 /// Three quarters full at most: a search for what isn't there then looks at 8 tags.
 constexpr std::size_t slots_for(std::size_t nodes) noexcept { return nodes + nodes / 3 + 8; }
 
+/// So many slots are more than a processor keeps near.
+constexpr std::size_t kBeyondCaches = std::size_t{1} << 16;
+/// A suffix of more labels is rare in lists.
+constexpr std::size_t kFetched = 4;
+
 std::uint8_t tag_of(std::uint64_t hash) noexcept {
   const auto tag = static_cast<std::uint8_t>(hash >> 24);
   return tag == 0 ? 1 : tag;
@@ -52,6 +57,14 @@ void SuffixTable::reserve(std::size_t names, std::size_t bytes) {
 void SuffixTable::prefetch(Bytes name) const noexcept {
   const std::uint64_t hash = wire::SuffixHashes(name, hash_key_).whole();
   __builtin_prefetch(&index_[slot_of(hash, index_.size())]);
+}
+
+void SuffixTable::prefetch(const wire::SuffixHashes& hashes) const noexcept {
+  if (index_.size() < kBeyondCaches) return;
+  const std::size_t most = std::min(hashes.depth(), kFetched);
+  for (std::size_t depth = 1; depth <= most; ++depth) {
+    __builtin_prefetch(&index_[slot_of(hashes.hash(depth), index_.size())]);
+  }
 }
 
 std::uint32_t SuffixTable::insert(Bytes name) {

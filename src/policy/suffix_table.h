@@ -13,6 +13,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/bytes.h"
+#include "base/huge_pages.h"
 #include "wire/name.h"
 
 namespace nxgate::policy {
@@ -68,6 +69,10 @@ class SuffixTable {
 
   /// Fetches what `insert` will look at last, in a table larger than the processor's caches.
   void prefetch(Bytes name) const noexcept;
+
+  /// Fetches what `child` will look at first for each of the shorter suffixes, in such a table, all
+  /// at once where `child` would wait for one after the other.
+  void prefetch(const wire::SuffixHashes& hashes) const noexcept;
 
   /// The node of a name in wire form, which is made, together with those above, if it is new.
   /// Throws length_error past 4 GiB of nodes.
@@ -134,9 +139,9 @@ class SuffixTable {
   void resize_index(std::size_t nodes);
 
   std::uint64_t hash_key_;
-  std::vector<std::uint8_t> nodes_;
+  std::vector<std::uint8_t, HugePages<std::uint8_t>> nodes_;
   std::size_t count_ = 0;
-  std::vector<Slot> index_;
+  std::vector<Slot, HugePages<Slot>> index_;
   // What few nodes have.
   boost::unordered_flat_map<std::uint32_t, std::uint32_t> below_rules_;
   boost::unordered_flat_map<std::uint32_t, std::uint16_t> routes_;
