@@ -99,14 +99,20 @@ Reply Panel::proposal(const Request& request) {
   const policy::Policy* const now = running_.reloader.configured()->policies.find(policy);
   std::vector<policy::Rule> rules;
   if (now != nullptr) rules = now->matcher->rules().standing();
-  const auto allowed = [now](const wire::DomainName& name) {
-    if (now == nullptr) return false;
-    const wire::SuffixHashes hashes(name, wire::process_hash_key());
-    return now->matcher->match(hashes).verdict == policy::Verdict::kAllow;
+  const auto match = [now](const wire::DomainName& name) {
+    return now->matcher->match(wire::SuffixHashes(name, wire::process_hash_key()));
+  };
+  const auto allowed = [now, &match](const wire::DomainName& name) {
+    return now != nullptr && match(name).verdict == policy::Verdict::kAllow;
+  };
+  const auto opened = [now, &match](const wire::DomainName& name) {
+    if (now->egress == nullptr) return Ports();
+    const Ports* const own = now->matcher->ports_of(match(name));
+    return own != nullptr ? *own : now->egress->ports;
   };
   return reply_with(json::object{{"policy", policy},
                                  {"list", learn::to_list(proposal)},
-                                 {"diff", learn::to_diff(proposal, {allowed, rules})},
+                                 {"diff", learn::to_diff(proposal, {allowed, opened, rules})},
                                  {"proposal", learn::to_json(proposal)}});
 }
 

@@ -4,6 +4,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +14,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <fmt/core.h>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/escape.h"
@@ -31,7 +35,7 @@ constexpr std::size_t kNamesShownInDiff = 10;
 class Usage {
  public:
   explicit Usage(std::span<const policy::Rule> rules)
-      : rules_(rules), needed_(rules.size()), asked_(rules.size()) {
+      : rules_(rules), needed_(rules.size()), asked_(rules.size()), replaced_by_(rules.size()) {
     for (std::size_t i = 0; i < rules.size(); ++i) {
       auto& at = by_name_[key_of(rules[i].name.wire())];
       at[static_cast<std::size_t>(rules[i].scope)] = i + 1;
@@ -41,9 +45,8 @@ class Usage {
   void note(const Seen& seen) {
     const policy::Rule* const rule = judge(seen.name);
     if (rule == nullptr) return;
-    const auto index = static_cast<std::size_t>(rule - rules_.data());
-    asked_[index] = true;
-    if (seen.outcome != Outcome::kMissing) needed_[index] = true;
+    asked_[index_of(*rule)] = true;
+    if (seen.outcome != Outcome::kMissing) needed_[index_of(*rule)] = true;
   }
 
   /// The rule with the longest match; null if there is none.
@@ -62,12 +65,32 @@ class Usage {
     }
     return nullptr;
   }
-  [[nodiscard]] bool needed(std::size_t index) const { return needed_[index]; }
-  [[nodiscard]] bool asked(std::size_t index) const { return asked_[index]; }
+
+  /// A proposed rule shall decide on `name`: the one that would still stand before it gives way.
+  void give_way(const wire::DomainName& name, const ProposedRule& to) {
+    const policy::Rule* const rule = judge(name);
+    if (rule == nullptr || rule->action == policy::Action::kDeny) return;
+    const std::size_t length = rule->name.wire().size();
+    const std::size_t other = to.name.wire().size();
+    const bool wins =
+        length > other ||
+        (length == other && (rule->scope == to.scope || to.scope == policy::Scope::kSubtree));
+    if (wins) replaced_by_[index_of(*rule)] = policy::to_string(to.scope, to.name);
+  }
+
+  /// Why a rule needn't stand any longer; empty if it must.
+  [[nodiscard]] std::string why_not(std::size_t index) const {
+    if (!replaced_by_[index].empty()) return "in its place comes " + replaced_by_[index];
+    if (needed_[index]) return "";
+    return asked_[index] ? "what was asked for never existed" : "nothing asked for it";
+  }
 
  private:
   using PerScope = std::array<std::size_t, 3>;  // index + 1, 0: no rule
 
+  [[nodiscard]] std::size_t index_of(const policy::Rule& rule) const {
+    return static_cast<std::size_t>(&rule - rules_.data());
+  }
   static std::string key_of(Bytes name) { return {name.begin(), name.end()}; }
   [[nodiscard]] const policy::Rule* rule(const PerScope& at, policy::Scope scope) const {
     const std::size_t index = at[static_cast<std::size_t>(scope)];
@@ -78,19 +101,42 @@ class Usage {
   boost::unordered_flat_map<std::string, PerScope> by_name_;
   std::vector<bool> needed_;
   std::vector<bool> asked_;
+  std::vector<std::string> replaced_by_;
 };
 
-/// Whether some name of the rule isn't allowed yet; `obstacle` becomes a rule that denies one.
-bool adds_something(const ProposedRule& rule, const Current& current, const Usage& usage,
-                    const policy::Rule*& obstacle) {
-  bool adds = false;
+/// What a proposed rule would let through that nothing lets through now.
+struct Gain {
+  bool names = false;
+  const policy::Rule* denial = nullptr;  ///< that stands against one of the names
+  std::set<Port> ports;                  ///< of names that are allowed already
+
+  [[nodiscard]] bool any() const { return names || !ports.empty(); }
+};
+
+Ports closed_of(const Ports& used, const Ports& opened) {
+  Ports closed;
+  if (opened.empty()) return closed;
+  std::ranges::copy_if(used, std::back_inserter(closed), [&opened](const Port& port) {
+    return std::ranges::find(opened, port) == opened.end();
+  });
+  return closed;
+}
+
+Gain gain_of(const ProposedRule& rule, const Current& current, Usage& usage) {
+  Gain gain;
   for (const Seen& seen : rule.names) {
-    if (current.allowed(seen.name)) continue;
-    adds = true;
+    if (current.allowed(seen.name)) {
+      const Ports closed = closed_of(seen.ports, current.opened(seen.name));
+      if (closed.empty()) continue;
+      usage.give_way(seen.name, rule);
+      gain.ports.insert(closed.begin(), closed.end());
+      continue;
+    }
+    gain.names = true;
     const policy::Rule* const judge = usage.judge(seen.name);
-    if (judge != nullptr && judge->action == policy::Action::kDeny) obstacle = judge;
+    if (judge != nullptr && judge->action == policy::Action::kDeny) gain.denial = judge;
   }
-  return adds;
+  return gain;
 }
 
 std::string place_and_rule(const policy::Rule& rule) {
@@ -98,18 +144,15 @@ std::string place_and_rule(const policy::Rule& rule) {
                      escaped(to_string(rule.at)));
 }
 
-std::string additions(const Proposal& proposal, const Current& current, const Usage& usage,
-                      std::size_t& count) {
-  std::string text;
-  for (const ProposedRule& rule : proposal.rules) {
-    const policy::Rule* obstacle = nullptr;
-    if (!adds_something(rule, current, usage, obstacle)) continue;
-    ++count;
-    text += fmt::format("+ {}  # {}\n", rule_text(rule.scope, rule.name, rule.ports), reason(rule));
-    append_names(text, rule, kNamesShownInDiff);
-    if (obstacle != nullptr) {
-      text += fmt::format("#   denied now by {}\n", place_and_rule(*obstacle));
-    }
+std::string addition(const ProposedRule& rule, const Gain& gain) {
+  std::string text =
+      fmt::format("+ {}  # {}\n", rule_text(rule.scope, rule.name, rule.ports), reason(rule));
+  append_names(text, rule, kNamesShownInDiff);
+  if (gain.denial != nullptr) {
+    text += fmt::format("#   denied now by {}\n", place_and_rule(*gain.denial));
+  }
+  for (const Port& port : gain.ports) {
+    text += fmt::format("#   {} is closed now\n", port.to_string());
   }
   return text;
 }
@@ -127,20 +170,25 @@ std::string to_diff(const Proposal& proposal, const Current& current) {
   std::size_t added = 0;
   std::size_t removed = 0;
   std::size_t kept = 0;
-  const std::string add = additions(proposal, current, usage, added);
+  std::string add;
+  for (const ProposedRule& rule : proposal.rules) {
+    const Gain gain = gain_of(rule, current, usage);
+    if (!gain.any()) continue;
+    ++added;
+    add += addition(rule, gain);
+  }
   std::string remove;
   for (std::size_t i = 0; i < current.rules.size(); ++i) {
     const policy::Rule& rule = current.rules[i];
     if (rule.action != policy::Action::kAllow || rule.at.file == policy::kBuiltIn) continue;
-    if (usage.needed(i)) {
+    const std::string why = usage.why_not(i);
+    if (why.empty()) {
       ++kept;
       continue;
     }
     ++removed;
-    remove +=
-        fmt::format("- {}  # {}: {}\n", rule_text(rule.scope, rule.name, rule.ports),
-                    escaped(to_string(rule.at)),
-                    usage.asked(i) ? "what was asked for never existed" : "nothing asked for it");
+    remove += fmt::format("- {}  # {}: {}\n", rule_text(rule.scope, rule.name, rule.ports),
+                          escaped(to_string(rule.at)), why);
   }
   return fmt::format("# Learned for {}.\n# {} to add, {} to remove, {} unchanged\n{}{}",
                      summary(proposal), counted(added, "rule"), removed, kept, add, remove);

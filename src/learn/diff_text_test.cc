@@ -2,12 +2,16 @@
 
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 
+#include "base/address.h"
 #include "learn/learn_fixture.h"
 #include "learn/proposal.h"
+#include "learn/record.h"
 #include "policy/matcher.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
@@ -27,8 +31,9 @@ struct Given {
   const char* file = "allow.list";
 };
 
-/// The lines behind the heading.
-std::string diff(std::initializer_list<Given> current, std::initializer_list<Asked> observed) {
+/// The lines behind the heading. Names whose rule has no ports of its own have those of `rest`.
+std::string diff(std::initializer_list<Given> current, const Record& observed,
+                 const Ports& rest = {}) {
   policy::RuleSet set(kKey);
   std::uint32_t line = 0;
   for (const Given& given : current) {
@@ -36,16 +41,31 @@ std::string diff(std::initializer_list<Given> current, std::initializer_list<Ask
     set.add({.name = rule.name,
              .scope = rule.scope,
              .action = given.action,
-             .at = {.file = given.file, .line = ++line, .column = 1}});
+             .at = {.file = given.file, .line = ++line, .column = 1},
+             .ports = rule.ports});
   }
   const policy::Matcher matcher(std::move(set), {}, {});
   const std::vector<policy::Rule> rules = matcher.rules().standing();
   const auto allowed = [&](const wire::DomainName& name) {
     return matcher.match(wire::SuffixHashes(name, kKey)).verdict == policy::Verdict::kAllow;
   };
+  const auto opened = [&](const wire::DomainName& name) {
+    const Ports* const own = matcher.ports_of(matcher.match(wire::SuffixHashes(name, kKey)));
+    return own != nullptr ? *own : rest;
+  };
   const std::string text =
-      to_diff(propose(record_of(observed)), {.allowed = allowed, .rules = rules});
+      to_diff(propose(observed), {.allowed = allowed, .opened = opened, .rules = rules});
   return text.substr(text.find('\n') + 1);
+}
+
+std::string diff(std::initializer_list<Given> current, std::initializer_list<Asked> observed) {
+  return diff(current, record_of(observed));
+}
+
+Record connected(std::string_view name, std::initializer_list<Port> ports) {
+  Record record = record_of({{name}});
+  for (const Port& port : ports) record.add_port(name_of(name), port);
+  return record;
 }
 
 TEST(DiffText, AddsRemovesAndCounts) {
@@ -99,6 +119,38 @@ TEST(DiffText, TellsOfDenials) {
 TEST(DiffText, LeavesDenialsAndBuiltInRulesAlone) {
   EXPECT_EQ(diff({{"localhost", kAllow, policy::kBuiltIn}, {"evil.example", kDeny}}, {}),
             "# 0 rules to add, 0 to remove, 0 unchanged\n");
+}
+
+constexpr Port kHttps{IPPROTO_TCP, 443};
+constexpr Port kSsh{IPPROTO_TCP, 22};
+
+TEST(DiffText, AddsPortsThatAreClosed) {
+  EXPECT_EQ(diff({{"example.com"}}, connected("git.example.com", {kHttps, kSsh}), {kHttps}),
+            "# 1 rule to add, 0 to remove, 1 unchanged\n"
+            "+ =git.example.com:tcp/22,tcp/443  # 1 query, 2026-11-23, by 10.0.0.5\n"
+            "#   tcp/22 is closed now\n");
+}
+
+TEST(DiffText, NeedsNoRuleForOpenPorts) {
+  EXPECT_EQ(diff({{"example.com"}}, connected("git.example.com", {kSsh})),
+            "# 0 rules to add, 0 to remove, 1 unchanged\n")
+      << "no firewall, or any port";
+  EXPECT_EQ(diff({{"example.com"}}, connected("www.example.com", {kHttps}), {kHttps}),
+            "# 0 rules to add, 0 to remove, 1 unchanged\n");
+  EXPECT_EQ(diff({{"example.com:tcp/22"}}, connected("git.example.com", {kSsh}), {kHttps}),
+            "# 0 rules to add, 0 to remove, 1 unchanged\n");
+}
+
+TEST(DiffText, ARuleWithTooFewPortsGivesWayIfItWouldStillStandBefore) {
+  EXPECT_EQ(diff({{"=git.example.com:tcp/443"}}, connected("git.example.com", {kSsh})),
+            "# 1 rule to add, 1 to remove, 0 unchanged\n"
+            "+ =git.example.com:tcp/22  # 1 query, 2026-11-23, by 10.0.0.5\n"
+            "#   tcp/22 is closed now\n"
+            "- =git.example.com:tcp/443  # allow.list:1:1: in its place comes =git.example.com\n");
+  EXPECT_EQ(diff({{"example.com:tcp/443"}}, connected("git.example.com", {kSsh})),
+            "# 1 rule to add, 0 to remove, 1 unchanged\n"
+            "+ =git.example.com:tcp/22  # 1 query, 2026-11-23, by 10.0.0.5\n"
+            "#   tcp/22 is closed now\n");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/address.h"
 #include "learn/diff_text.h"
 #include "learn/list_text.h"
 #include "learn/proposal.h"
@@ -39,13 +40,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto allowed = [&](const wire::DomainName& name) {
     return matcher.match(wire::SuffixHashes(name, kKey)).verdict == policy::Verdict::kAllow;
   };
+  const auto opened = [&](const wire::DomainName& name) {
+    const Ports* const own = matcher.ports_of(matcher.match(wire::SuffixHashes(name, kKey)));
+    return own != nullptr ? *own : Ports();
+  };
   for (const learn::ProposedRule& rule : proposal.rules) {
     for (const learn::Seen& seen : rule.names) {
       if (!allowed(seen.name)) std::abort();
     }
   }
   const auto standing = matcher.rules().standing();
-  const std::string diff = learn::to_diff(proposal, {.allowed = allowed, .rules = standing});
+  const std::string diff =
+      learn::to_diff(proposal, {.allowed = allowed, .opened = opened, .rules = standing});
   if (diff.find("\n+ ") != std::string::npos || diff.find("\n- ") != std::string::npos) {
     std::abort();
   }

@@ -61,6 +61,19 @@ def test_a_port_that_the_policy_refuses_is_seen_as_well(attach, app, curl):
     assert rules(proposed(server)) == [f"=web.test:tcp/{ONE},tcp/{TWO}"]
 
 
+def test_the_diff_tells_of_ports_that_are_closed(attach, app, curl):
+    server = attach(app, allow=["*.test"], egress=f'ports = ["tcp/{ONE}"]')
+    server.operate("learn", "start", "--deny")
+    assert [curl("web.test", port) for port in (ONE, TWO)] == [0, REFUSED]
+    diff = proposed(server, "--diff")
+    wanted = f"=web.test:tcp/{ONE},tcp/{TWO}"
+    assert f"+ {wanted} " in diff and f"#   tcp/{TWO} is closed now" in diff and "- *.test" not in diff
+    server.write_config(server.text(allow=["*.test", wanted], egress=f'ports = ["tcp/{ONE}"]'))
+    server.reload()
+    assert curl("web.test", TWO) == 0
+    assert rules(proposed(server, "--diff")) == ["- *.test"], "another rule does its work"
+
+
 def test_names_of_one_address_share_its_ports(attach, app, curl):
     server = attach(app, allow=[], script={"twin.test": answer(f"@ 60 A {WEB}")})
     server.operate("learn", "start")
