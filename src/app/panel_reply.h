@@ -4,7 +4,6 @@
 #include <chrono>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -15,9 +14,9 @@ namespace nxgate::app {
 
 /// What the query of a request says, or `fallback` if it says nothing.
 [[nodiscard]] inline std::string parameter(const admin::Request& request, const std::string& key,
-                                           std::string fallback = {}) {
+                                           std::string_view fallback = {}) {
   const auto found = request.query.find(key);
-  return found == request.query.end() ? std::move(fallback) : found->second;
+  return found == request.query.end() ? std::string(fallback) : found->second;
 }
 
 [[nodiscard]] inline admin::Reply reply_with(const boost::json::object& object) {

@@ -11,7 +11,7 @@ namespace nxgate {
 /// thread that destroys them and is used again from there, which is cheaper than the heap. A thread
 /// keeps as many as it had at once, and frees them when it ends. T must be final.
 template <class T>
-class Recycled {
+class Recycled {  // NOLINT(bugprone-crtp-constructor-accessibility): aggregates derive from it
  public:
   static void* operator new(std::size_t size) {
     Spare& spare = spare_of_thread();
