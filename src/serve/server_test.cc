@@ -4,6 +4,7 @@
 #include <cstring>
 #include <filesystem>
 #include <latch>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "serve/fixture_test.h"
 #include "sys/netns.h"
 
@@ -34,6 +36,43 @@ TEST(Server, AnswersOverUdp) {
     EXPECT_EQ(running.handler().policy, "ci");
     EXPECT_EQ(running.handler().sent_at_once, 200U);
   });
+}
+
+/// Asks as fast as answers come, 32 at a time, until it is stopped; returns how many weren't
+/// answered.
+std::size_t rush(const Running& running, const std::stop_token& end) {
+  const Client client = running.udp();
+  std::size_t missing = 0;
+  while (!end.stop_requested()) {
+    for (int i = 0; i < 32; ++i) missing += client.send("q") ? 0 : 1;
+    for (int i = 0; i < 32; ++i) missing += client.receive() == "q" ? 0 : 1;
+  }
+  return missing;
+}
+
+TEST(Server, ARushOverUdpKeepsNobodyFromTheLoop) {
+  Running running;
+  std::size_t missing = 0;
+  std::jthread rushing([&](const std::stop_token& end) { missing = rush(running, end); });
+  const Client udp = running.udp();
+  const Client tcp = running.tcp();
+  for (int i = 0; i < 50; ++i) {
+    const Instant began = Clock::now();
+    running.on_loop([] {});
+    ASSERT_TRUE(tcp.send(framed("e")));
+    ASSERT_EQ(tcp.receive_framed(), "e");
+    ASSERT_TRUE(udp.send("l"));
+    ASSERT_TRUE(udp.send("r"));
+    ASSERT_EQ(udp.receive(), "r");
+    ASSERT_EQ(udp.receive(), "l");
+    EXPECT_LT(Clock::now() - began, Seconds(1));
+  }
+  rushing.request_stop();
+  rushing.join();
+  EXPECT_EQ(missing, 0U);
+  const Instant ended = Clock::now();
+  running.on_loop([] {});
+  EXPECT_LT(Clock::now() - ended, Seconds(1)) << "the socket is left to the loop again";
 }
 
 TEST(Server, AnswersFromTheAddressAsked) {

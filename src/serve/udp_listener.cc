@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 
 #include "base/bytes.h"
@@ -27,6 +28,8 @@ constexpr int kMostBatches = 16;
 /// After a batch of so many it is likely that more has come meanwhile, and one receive too many
 /// costs less than going back to the loop.
 constexpr std::size_t kWorthAnotherTry = 8;
+/// After so many messages they have it as well.
+constexpr std::size_t kTurn = 64;
 
 }  // namespace
 
@@ -81,30 +84,50 @@ void UdpListener::close() {
 /// A plain handler: the frame of a coroutine would be made anew for each wait.
 void UdpListener::wait() {
   readable_.wait(socket_.get(), [self = shared_from_this()](const error_code& error) {
-    if (error) return;
-    self->answer_waiting();
-    if (self->receiving_) self->wait();
+    if (!error) self->answer_waiting();
   });
 }
 
 /// Answers batch after batch as long as they come, then leaves the loop to others.
 void UdpListener::answer_waiting() {
-  for (int i = 0; i < kMostBatches && receiving_; ++i) {
-    if (answer_batch() < kWorthAnotherTry) return;
+  std::size_t answered = 0;
+  for (int i = 0; i < kMostBatches && answered < kTurn && receiving_; ++i) {
+    const std::size_t count = answer_batch();
+    answered += count;
+    if (count == 0 || !(stays_ || count >= kWorthAnotherTry)) break;
   }
+  if (!receiving_) return;
+  if (!stays_) return wait();
+  boost::asio::post(worker_.loop, [self = shared_from_this()] {
+    if (self->receiving_) self->answer_waiting();
+  });
+}
+
+/// In a rush the worker waits at the socket itself, out of the loop's reach for a tick at most; but
+/// not while somebody waits for a reply that the loop brings.
+void UdpListener::stay_or_go(std::size_t count, Instant now) {
+  const bool stayed = stays_;
+  stays_ = worker_.owes_nothing() && rush_.on(count, now);
+  if (!worker_.owes_nothing()) rush_ = {};
+  if (!stays_ || stayed) return;
+  readable_.let_go();
+  sys::let_receives_wait(socket_.get());
 }
 
 /// Receives, answers and sends one batch; returns how many came.
 std::size_t UdpListener::answer_batch() {
+  using Waits = sys::UdpBatch::Waits;
   sys::UdpBatch& batch = worker_.batch;
-  const std::size_t count = batch.receive(socket_.get(), listener_->at.wildcard());
+  const std::size_t count =
+      batch.receive(socket_.get(), listener_->at.wildcard(), stays_ ? Waits::kForOne : Waits::kNot);
+  const Instant now = Clock::now();
   if (count == 0) {
     pressure_.caught_up();
+    stay_or_go(0, now);
     return 0;
   }
   if (count >= kWorthAnotherTry) readable_.let_go();
   worker_.handler.refresh();
-  const Instant now = Clock::now();
   const bool shed = pressure_.sheds(count == sys::UdpBatch::kMessages, now,
                                     [this] { return sys::dropped_messages(socket_.get()); });
   engine::Request request{.message = {},
@@ -121,6 +144,7 @@ std::size_t UdpListener::answer_batch() {
   }
   const std::size_t sent = batch.flush(socket_.get());
   if (sent != 0) worker_.handler.sent(sent, Clock::now() - now);
+  stay_or_go(count, now);
   return count;
 }
 

@@ -6,9 +6,11 @@
 #include <memory>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "engine/engine.h"
 #include "serve/pressure.h"
 #include "serve/readiness.h"
+#include "serve/rush.h"
 #include "serve/worker.h"
 #include "sys/descriptor.h"
 #include "sys/udp_batch.h"
@@ -33,6 +35,7 @@ class UdpListener : public std::enable_shared_from_this<UdpListener> {
   class Late;
 
   void wait();
+  void stay_or_go(std::size_t count, Instant now);
   void answer_waiting();
   std::size_t answer_batch();
   void answer(std::size_t index, const engine::Request& request);
@@ -44,6 +47,8 @@ class UdpListener : public std::enable_shared_from_this<UdpListener> {
   std::shared_ptr<const Listener> listener_;
   Worker& worker_;
   bool receiving_ = true;
+  bool stays_ = false;  ///< at the socket, out of the loop's epoll: a rush is on
+  Rush rush_;
   Pressure pressure_;
   std::uint32_t too_many_ = 0;  ///< queries beyond the rate limit
 };

@@ -16,7 +16,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sodium.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "base/address.h"
 #include "base/error.h"
@@ -285,6 +287,14 @@ bool is_local_lack(int error) noexcept {
     default:
       return false;
   }
+}
+
+void let_receives_wait(int socket) noexcept {
+  // Shorter than a tick, so rounded up to one: a finer clock would cost more than the wait saves.
+  const timeval tick{.tv_sec = 0, .tv_usec = 1};
+  int off = 0;
+  (void)::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick);
+  (void)::ioctl(socket, FIONBIO, &off);
 }
 
 std::uint32_t dropped_messages(int socket) noexcept {

@@ -89,6 +89,10 @@ enum class Sharing : std::uint8_t {
 /// Whether an errno tells of our own lack of descriptors, memory or buffers, not of the network.
 [[nodiscard]] bool is_local_lack(int error) noexcept;
 
+/// Lets a receive without MSG_DONTWAIT wait for a message, for a tick of the kernel's (some
+/// milliseconds) at most. Whoever waits for the socket by Asio takes that back.
+void let_receives_wait(int socket) noexcept;
+
 /// How many messages the kernel has dropped at a UDP socket so far, for want of room above all.
 [[nodiscard]] std::uint32_t dropped_messages(int socket) noexcept;
 

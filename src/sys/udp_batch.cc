@@ -129,11 +129,12 @@ struct UdpBatch::Buffers {
 UdpBatch::UdpBatch() : buffers_(std::make_unique<Buffers>()) {}
 UdpBatch::~UdpBatch() = default;
 
-std::size_t UdpBatch::receive(int socket, bool wildcard) noexcept {
+std::size_t UdpBatch::receive(int socket, bool wildcard, Waits waits) noexcept {
   Buffers& b = *buffers_;
   b.reset(wildcard);
   b.queued = 0;
-  const int count = ::recvmmsg(socket, b.in.data(), kMessages, MSG_DONTWAIT, nullptr);
+  const int flags = waits == Waits::kForOne ? MSG_WAITFORONE : MSG_DONTWAIT;
+  const int count = ::recvmmsg(socket, b.in.data(), kMessages, flags, nullptr);
   b.received = count > 0 ? static_cast<std::size_t>(count) : 0;
   if (wildcard) {
     for (std::size_t i = 0; i < b.received; ++i) {

@@ -23,6 +23,9 @@ inline constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(in6_pktinfo));
 /// is turned around; a socket bound to one address needs none, and is spared the cost. One thread.
 class UdpBatch {
  public:
+  /// Whether to wait until something is there, as long as the socket permits (let_receives_wait).
+  enum class Waits : bool { kNot, kForOne };
+
   static constexpr std::size_t kMessages = MessageBuffers::kMessages;
   /// A query is small; one that is cut off at this size is malformed anyway.
   static constexpr std::size_t kMessageSize = MessageBuffers::kMessageSize;
@@ -32,10 +35,11 @@ class UdpBatch {
   UdpBatch(const UdpBatch&) = delete;
   UdpBatch& operator=(const UdpBatch&) = delete;
 
-  /// Receives what is there, at most kMessages, without blocking; returns how many, 0 when nothing
-  /// is there or on an error that belongs to no message (ECONNREFUSED of an earlier reply).
-  /// `wildcard` says whether the socket delivers pktinfo. Replies not flushed are forgotten.
-  [[nodiscard]] std::size_t receive(int socket, bool wildcard = true) noexcept;
+  /// Receives what is there, at most kMessages; returns how many, 0 when nothing is there or on an
+  /// error that belongs to no message (ECONNREFUSED of an earlier reply). `wildcard` says whether
+  /// the socket delivers pktinfo. Blocks only with kForOne. Replies not flushed are forgotten.
+  [[nodiscard]] std::size_t receive(int socket, bool wildcard = true,
+                                    Waits waits = Waits::kNot) noexcept;
 
   [[nodiscard]] Bytes message(std::size_t index) const noexcept;
   [[nodiscard]] const sockaddr_storage& client(std::size_t index) const noexcept;

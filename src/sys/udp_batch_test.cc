@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -74,6 +75,21 @@ TEST(UdpBatch, AnswersFromTheAddressAsked) {
     }
     EXPECT_EQ(batch.receive(pair.server.get(), pair.address.wildcard()), 0U);
   }
+}
+
+TEST(UdpBatch, WaitsForOneMessageAndForATickAtMost) {
+  const Pair pair("127.0.0.1", "127.0.0.1");
+  UdpBatch batch;
+  const auto receive = [&] {
+    return batch.receive(pair.server.get(), false, UdpBatch::Waits::kForOne);
+  };
+  EXPECT_EQ(receive(), 0U) << "the socket permits no waiting yet, and this would last forever";
+  let_receives_wait(pair.server.get());
+  EXPECT_EQ(receive(), 0U) << "nothing came within a tick";
+  const std::jthread asks([&] { pair.ask("one"); });
+  std::size_t count = 0;
+  for (int i = 0; i < 1000 && count == 0; ++i) count = receive();
+  EXPECT_EQ(count, 1U) << "it doesn't wait for more";
 }
 
 TEST(UdpBatch, TakesManyAtATimeAndKeepsThemApart) {
