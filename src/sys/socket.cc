@@ -292,8 +292,8 @@ bool is_local_lack(int error) noexcept {
 void let_receives_wait(int socket) noexcept {
   // Shorter than a tick, so rounded up to one: a finer clock would cost more than the wait saves.
   const timeval tick{.tv_sec = 0, .tv_usec = 1};
+  if (::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) != 0) return;
   int off = 0;
-  (void)::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick);
   (void)::ioctl(socket, FIONBIO, &off);
 }
 

@@ -90,7 +90,8 @@ enum class Sharing : std::uint8_t {
 [[nodiscard]] bool is_local_lack(int error) noexcept;
 
 /// Lets a receive without MSG_DONTWAIT wait for a message, for a tick of the kernel's (some
-/// milliseconds) at most. Whoever waits for the socket by Asio takes that back.
+/// milliseconds) at most; where no limit can be set it still won't wait. Whoever waits for the
+/// socket by Asio takes that back.
 void let_receives_wait(int socket) noexcept;
 
 /// How many messages the kernel has dropped at a UDP socket so far, for want of room above all.
