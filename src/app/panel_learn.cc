@@ -106,9 +106,7 @@ Reply Panel::proposal(const Request& request) {
     return now != nullptr && match(name).verdict == policy::Verdict::kAllow;
   };
   const auto opened = [now, &match](const wire::DomainName& name) {
-    if (now->egress == nullptr) return Ports();
-    const Ports* const own = now->matcher->ports_of(match(name));
-    return own != nullptr ? *own : now->egress->ports;
+    return now->egress == nullptr ? Ports() : now->ports_of(match(name));
   };
   return reply_with(json::object{{"policy", policy},
                                  {"list", learn::to_list(proposal)},

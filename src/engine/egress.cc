@@ -40,8 +40,7 @@ Ports ports_for(const wire::Question& question, const Decision& decision) {
   if (decision.granted) {
     return policy.grants->ports_of(question.name).value_or(policy.egress->ports);
   }
-  const Ports* const own = policy.matcher->ports_of(decision.match);
-  return own == nullptr ? policy.egress->ports : *own;
+  return policy.ports_of(decision.match);
 }
 
 /// An audit changes no answer.

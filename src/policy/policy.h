@@ -66,6 +66,13 @@ struct Policy {
   std::string container;                     ///< its name, for the operator
   std::shared_ptr<const Matcher> narrowing;  ///< allows only what this allows as well
   std::shared_ptr<const Neighbours> neighbours;
+
+  /// What its firewall opens for a name that matched: the ports of its rule, else its own; none for
+  /// any. Only where there is one.
+  [[nodiscard]] const Ports& ports_of(const Match& match) const noexcept {
+    const Ports* const own = matcher->ports_of(match);
+    return own != nullptr ? *own : egress->ports;
+  }
 };
 
 /// Every policy of one configuration, and the clients' prefixes.
