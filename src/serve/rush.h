@@ -1,39 +1,42 @@
-// Whether messages come so fast that they are worth waiting for at their socket.
+// Whether messages come so fast, and for so long, that they are worth waiting for at their socket.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "base/clock.h"
 
 namespace nxgate::serve {
 
-/// The rate at one UDP socket. A rush is on from 64 messages within a millisecond until 64 take
-/// more than two, or none is there. One thread.
+/// The rate at one UDP socket. A rush is on once 64 messages have come within a millisecond for 16
+/// times in a row, so that no burst is taken for one, until 64 take more than two, or none is
+/// there. One thread.
 class Rush {
  public:
   static constexpr std::size_t kMessages = 64;
   static constexpr Milliseconds kSoon{1};
   static constexpr Milliseconds kLate{2};
+  static constexpr int kInARow = 16;
 
   /// Called for each batch; whether a rush is on.
   bool on(std::size_t count, Instant now) noexcept {
-    if (count == 0) {
-      on_ = false;
-      counted_ = 0;
-      return false;
-    }
-    if (counted_ == 0) since_ = now;
+    if (count == 0) *this = {};
     counted_ += count;
-    if (counted_ < kMessages) return on_;
-    on_ = now - since_ < (on_ ? kLate : kSoon);
-    counted_ = 0;
-    return on_;
+    if (counted_ >= kMessages) {
+      const bool quick = now - since_ < (is_on() ? kLate : kSoon);
+      in_a_row_ = quick ? std::min(in_a_row_ + 1, kInARow) : 0;
+      counted_ = 0;
+      since_ = now;
+    }
+    return is_on();
   }
 
  private:
-  bool on_ = false;
+  [[nodiscard]] bool is_on() const noexcept { return in_a_row_ == kInARow; }
+
   std::size_t counted_ = 0;  ///< messages since `since_`
   Instant since_;
+  int in_a_row_ = 0;
 };
 
 }  // namespace nxgate::serve

@@ -18,10 +18,10 @@ class RushTest : public testing::Test {
     now_ += later;
     return rush_.on(count, now_);
   }
-  /// Batches of four, at `pace`, for two hundred messages; whether a rush is on at their end.
-  bool batches_of_four(microseconds pace) {
+  /// Batches of four, at `pace`; whether a rush is on at their end.
+  bool fours(int batches, microseconds pace) {
     bool on = false;
-    for (int i = 0; i < 50; ++i) on = batch(4, pace);
+    for (int i = 0; i < batches; ++i) on = batch(4, pace);
     return on;
   }
 
@@ -29,26 +29,32 @@ class RushTest : public testing::Test {
   Instant now_{Seconds(1000)};
 };
 
-TEST_F(RushTest, IsOnFromSixtyFourMessagesWithinAMillisecond) {
-  for (int i = 0; i < 15; ++i) EXPECT_FALSE(batch(4, microseconds(20)));
-  EXPECT_TRUE(batch(4, microseconds(20)));
+TEST_F(RushTest, IsOnOnceSixtyFourCameWithinAMillisecondSixteenTimesInARow) {
+  // The first sixty-four only tell since when.
+  EXPECT_FALSE(fours(17 * 16 - 1, microseconds(60)));
+  EXPECT_TRUE(batch(4, microseconds(60)));
 }
 
-TEST_F(RushTest, IsNotOnWhenTheyComeSlower) { EXPECT_FALSE(batches_of_four(microseconds(80))); }
+TEST_F(RushTest, IsNotOnWhenTheyComeSlower) { EXPECT_FALSE(fours(1000, microseconds(80))); }
 
 TEST_F(RushTest, GoesOnAtHalfTheRateThatItTakesToBegin) {
-  ASSERT_TRUE(batches_of_four(microseconds(20)));
-  EXPECT_TRUE(batches_of_four(microseconds(120)));
-  EXPECT_FALSE(batches_of_four(microseconds(160)));
+  ASSERT_TRUE(fours(1000, microseconds(20)));
+  EXPECT_TRUE(fours(100, microseconds(120)));
+  EXPECT_FALSE(fours(100, microseconds(160)));
 }
 
 TEST_F(RushTest, EndsWhenNothingComes) {
-  ASSERT_TRUE(batches_of_four(microseconds(20)));
+  ASSERT_TRUE(fours(1000, microseconds(20)));
   EXPECT_FALSE(batch(0, microseconds(20)));
-  EXPECT_FALSE(batch(4, microseconds(20)));
+  EXPECT_FALSE(fours(16, microseconds(20)));
 }
 
-TEST_F(RushTest, AFullBatchAloneIsOne) { EXPECT_TRUE(batch(64, microseconds(20))); }
+TEST_F(RushTest, BurstsWithPausesBetweenAreNone) {
+  for (int burst = 0; burst < 100; ++burst) {
+    now_ += microseconds(3000);
+    for (int i = 0; i < 10; ++i) ASSERT_FALSE(batch(64, microseconds(20)));
+  }
+}
 
 }  // namespace
 }  // namespace nxgate::serve

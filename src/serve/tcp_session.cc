@@ -144,6 +144,7 @@ void TcpSession::take_queries() {
 }
 
 void TcpSession::answer(Bytes query) {
+  worker_.served_last = this;
   last_active_ = Clock::now();
   const engine::Request request{.message = query,
                                 .client = client_,

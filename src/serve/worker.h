@@ -49,6 +49,7 @@ struct Worker {
   std::vector<std::weak_ptr<TcpSession>> sessions{};
   /// Each late reply that is still out holds a copy.
   std::shared_ptr<const bool> pending = std::make_shared<const bool>();
+  const void* served_last = nullptr;  ///< the listener or session, to be compared and no more
 
   /// Whether no UDP client waits for a late reply.
   [[nodiscard]] bool owes_nothing() const { return pending.use_count() == 1 && late.empty(); }
