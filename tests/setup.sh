@@ -78,7 +78,7 @@ fi
 names=''
 for each in $missing; do
     for name in $(printf '%s' "$each" | tr '|' ' '); do
-        if apt-cache show "$name" >/dev/null 2>&1; then break; fi
+        if apt-cache policy "$name" | grep -q 'Candidate: [^(]'; then break; fi
     done
     names="$names $name"
 done
