@@ -162,7 +162,7 @@ void Attacher::appeared(const std::string& path) {
 void Attacher::await_occupants() {
   std::set<std::uint64_t> namespaces;
   for (const auto& [identity, empty] : empty_) namespaces.insert(identity);
-  for (const auto& [identity, occupant] : docker::find_occupants(namespaces)) {
+  for (const auto& [identity, occupant] : occupants_.look(namespaces)) {
     const Empty known = empty_.extract(identity).mapped();
     auto done = [this, identity, known](const Result<void>& attached) {
       if (attached || attachments_.has_failed(identity)) return;
