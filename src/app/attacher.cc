@@ -234,6 +234,7 @@ void Attacher::add_subject(const docker::Container& container, const sys::NetnsR
   if (!choice) return;
   const std::string power = container.power_to_undo();
   wanted.push_back({.label = container.name,
+                    .id = "container " + container.id,
                     .netns = netns,
                     .choice = *choice,
                     .warning = power.empty() ? "" : "it " + power + " and can undo the gate",
