@@ -1,7 +1,6 @@
 #include "app/saved_rules.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
@@ -248,9 +247,12 @@ Result<std::optional<sys::Descriptor>> prepare_state(const std::string& state,
   if (error) return fail(fmt::format("control.state: {}: {}", state, error.message()));
   if (::geteuid() == 0) {
     const auto identity = sys::find_user(user);
-    if (!identity || ::chown(state.c_str(), identity->user, identity->group) != 0) {
+    const auto given = identity
+                           ? sys::StateDirectory(state).give_to(identity->user, identity->group)
+                           : fail("there is no such user");
+    if (!given) {
       return fail(fmt::format("control.state: {} can't be given to {}: {}", state, user,
-                              std::generic_category().message(errno)));
+                              given.error().message));
     }
   }
   auto lock = sys::StateDirectory(state).lock();

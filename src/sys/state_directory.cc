@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/file.h>
@@ -106,6 +108,32 @@ Result<void> write_out(const Descriptor& file, std::string_view text) {
   return {};
 }
 
+struct CloseDirectory {
+  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
+};
+
+/// Gives what stands in a directory, and in those in it, from one user to another.
+void give_content(int directory, uid_t from, uid_t to, gid_t group, int depth) {
+  constexpr int kDeepest = 4;  // POLICY/allow.d/saved.list
+  Descriptor again(::openat(directory, ".", kAsDirectory));
+  const std::unique_ptr<DIR, CloseDirectory> entries(again ? ::fdopendir(again.get()) : nullptr);
+  if (!entries) return;
+  (void)again.release();
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
+  while (const dirent* const entry = ::readdir(entries.get())) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    const Descriptor found(::openat(directory, entry->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status{};
+    if (!found || ::fstat(found.get(), &status) != 0 || status.st_uid != from) continue;
+    const bool folder = S_ISDIR(status.st_mode);
+    if (!folder && (!S_ISREG(status.st_mode) || status.st_nlink != 1)) continue;
+    (void)::fchownat(found.get(), "", to, group, AT_EMPTY_PATH);
+    const Descriptor inside(folder ? ::openat(directory, entry->d_name, kAsDirectory) : -1);
+    if (inside && depth < kDeepest) give_content(inside.get(), from, to, group, depth + 1);
+  }
+}
+
 /// Who wrote its number into the lock.
 std::string holder(const Descriptor& lock) {
   std::string text(32, '\0');
@@ -165,6 +193,16 @@ Result<void> StateDirectory::replace(std::string_view name, std::string_view tex
   auto staged = stage(name, text);
   if (!staged) return std::unexpected(staged.error());
   return staged->commit();
+}
+
+Result<void> StateDirectory::give_to(uid_t user, gid_t group) const {
+  const Descriptor directory(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat status{};
+  if (!directory || ::fstat(directory.get(), &status) != 0) return system_failure();
+  const uid_t from = status.st_uid;
+  if (::fchown(directory.get(), user, group) != 0) return system_failure();
+  if (from != user) give_content(directory.get(), from, user, group, 1);
+  return {};
 }
 
 Result<std::optional<Descriptor>> StateDirectory::lock() const {

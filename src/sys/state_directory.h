@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include <sys/types.h>
+
 #include "base/error.h"
 #include "sys/descriptor.h"
 
@@ -49,6 +51,10 @@ class StateDirectory {
 
   /// Both steps at once.
   [[nodiscard]] Result<void> replace(std::string_view name, std::string_view text) const;
+
+  /// Gives the directory to another user, with what its owner had in it, so that a server that runs
+  /// as somebody else from now on can go on. For root. What belongs to others stays theirs.
+  [[nodiscard]] Result<void> give_to(uid_t user, gid_t group) const;
 
   /// Keeps others out for as long as the descriptor is open, which ends with this process at the
   /// latest; waits a little for one that is about to end. The error names who is there. Nothing if

@@ -95,6 +95,31 @@ TEST_F(StateDirectoryTest, WhatIsStagedOnlyIsGoneAgain) {
   EXPECT_EQ(state().read("saved", kMuch).value(), "old");
 }
 
+TEST_F(StateDirectoryTest, IsGivenWithWhatItsOwnerHadInIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  constexpr uid_t kBefore = 65534;
+  constexpr uid_t kAfter = 65533;
+  ASSERT_TRUE(state().replace("default/deny.d/saved.list", "one\n"));
+  write("secret", "password");
+  write("state/roots", "by hand");
+  fs::create_symlink(base_ / "secret", base_ / "state/link");
+  for (const char* each : {"state", "state/default", "state/default/deny.d", "secret",
+                           "state/default/deny.d/saved.list"}) {
+    ASSERT_EQ(::chown((base_ / each).c_str(), kBefore, kBefore), 0);
+  }
+  ASSERT_TRUE(state().give_to(kAfter, kAfter));
+  const auto owner_of = [&](const char* name) {
+    struct stat status{};
+    EXPECT_EQ(::lstat((base_ / name).c_str(), &status), 0);
+    return status.st_uid;
+  };
+  EXPECT_EQ(owner_of("state"), kAfter);
+  EXPECT_EQ(owner_of("state/default/deny.d"), kAfter);
+  EXPECT_EQ(owner_of("state/default/deny.d/saved.list"), kAfter);
+  EXPECT_EQ(owner_of("state/roots"), 0);
+  EXPECT_EQ(owner_of("secret"), kBefore);
+}
+
 TEST_F(StateDirectoryTest, OnlyOneHasTheLock) {
   {
     const auto first = state().lock();
