@@ -27,7 +27,7 @@
 namespace nxgate::sys {
 namespace {
 
-constexpr std::string_view kLock = "lock";
+constexpr std::string_view kLock = ".lock";  // no policy has a folder of this name
 constexpr std::string_view kStaged = ".new";
 constexpr int kAsDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 /// Not blocking, since opening a pipe would wait for its writer.

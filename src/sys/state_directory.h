@@ -58,7 +58,7 @@ class StateDirectory {
 
   /// Keeps others out for as long as the descriptor is open, which ends with this process at the
   /// latest; waits a little for one that is about to end. The error names who is there. Nothing if
-  /// the directory can't be written to, so that nobody need be kept out. The file `lock` is given
+  /// the directory can't be written to, so that nobody need be kept out. The file `.lock` is given
   /// to the owner of the directory.
   [[nodiscard]] Result<std::optional<Descriptor>> lock() const;
 

@@ -119,7 +119,7 @@ def test_once_it_can_be_read_again_all_is_well(start, place):
 
 def snapshot(state):
     return {str(path): path.read_bytes() for path in state.rglob("*")
-            if path.is_file() and path.name != "lock"}
+            if path.is_file() and path.name != ".lock"}
 
 
 def save(server, *arguments):
