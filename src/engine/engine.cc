@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/recycled.h"
@@ -103,6 +104,7 @@ struct Engine::Pending final : Recycled<Engine::Pending> {
   cache::Key key;
   std::shared_ptr<const cache::Answer> stale;
   Endpoint client;
+  ClientKey client_key;
   Transport transport{};
   Instant received;
   LateReply reply;
@@ -213,24 +215,13 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   if (cached && cache::elapsed_seconds(*cached, request.received) < cached->ttl) {
     counters_.add(Counter::kCacheHits);
     grant_targets(decision, *cached, request.received);
-    if (snapshot_->options.prefetch) prefetch(key, *cached, request.received);
+    if (snapshot_->options.prefetch) prefetch(request, key, *cached);
     std::size_t size = write_answer(query, decision, *cached, request.received, context);
     size = lead_out(query, *snapshot_, decision, size, request.received, context);
     conclusion.source = Source::kCache;
     conclude(conclusion, size, context.out);
     return sent(size);
   }
-  std::uint32_t& waiting = waiting_[request.client.address];
-  if (waiting >= kMostWaitingOfOneClient) {
-    counters_.add(Counter::kUpstreamFailures);
-    conclusion.source = Source::kFailure;
-    conclusion.failure = UpstreamFailure::kOverload;
-    const std::size_t size =
-        write_failure(query, *snapshot_, decision, conclusion.failure, context);
-    conclude(conclusion, size, context.out);
-    return sent(size);
-  }
-  ++waiting;
   counters_.add(Counter::kForwarded);
   pending_ = std::make_unique<Pending>();
   pending_->snapshot = snapshot_;
@@ -244,6 +235,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   pending_->key = key;
   pending_->stale = std::move(cached);
   pending_->client = request.client;
+  pending_->client_key = client_of(request);
   pending_->transport = request.transport;
   pending_->received = request.received;
   return {Disposition::kPending, 0};
@@ -253,7 +245,10 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
 void Engine::charge(const Request& request, const wire::Question& question, Decision& decision) {
   const std::uint32_t most = decision.policy->exfiltration->new_names;
   if (most == 0 || !(decision.granted || !chosen_labels(question, decision).empty())) return;
-  const std::uint64_t client = payer_of(request.client.address, request.listener_policy);
+  // A name tells its owner something even if no answer comes back to a forged address.
+  const ClientKey client = request.listener_policy.empty()
+                               ? client_of(request)
+                               : client_behind(request.listener_policy);
   if (!budget_.pays(client, question.name, most, request.received)) {
     deny_for(Excess::kNewNames, decision);
   }
@@ -278,26 +273,24 @@ std::size_t Engine::lead_out(const wire::Query& query, const Snapshot& snapshot,
   return write_shut(query, decision, context);
 }
 
-void Engine::prefetch(const cache::Key& key, const cache::Answer& answer, Instant now) {
-  const std::uint32_t left = answer.ttl - cache::elapsed_seconds(answer, now);
+void Engine::prefetch(const Request& request, const cache::Key& key, const cache::Answer& answer) {
+  const std::uint32_t left = answer.ttl - cache::elapsed_seconds(answer, request.received);
   if (left > answer.ttl / kPrefetchShare || answer.refreshing.exchange(true)) return;
-  upstream_.submit(key, [](const UpstreamResult&) {});
+  upstream_.submit(key, client_of(request), [](const UpstreamResult&) {});
 }
 
 void Engine::forward(LateReply reply) {
   std::unique_ptr<Pending> pending = std::move(pending_);
   pending->reply = std::move(reply);
   const cache::Key key = pending->key;
-  upstream_.submit(key, [this, waiting = std::move(pending)](const UpstreamResult& result) {
+  const ClientKey client = pending->client_key;
+  upstream_.submit(key, client, [this, waiting = std::move(pending)](const UpstreamResult& result) {
     finish(*waiting, result);
   });
 }
 
 void Engine::finish(Pending& pending, const UpstreamResult& result) {
   const Instant now = Clock::now();
-  if (const auto waiting = waiting_.find(pending.client.address); --waiting->second == 0) {
-    waiting_.erase(waiting);
-  }
   ReplyContext context{
       scratch_, wire::reply_limit(pending.query, pending.transport == Transport::kTcp),
       reply_edns(pending.query, *pending.snapshot, pending.client, pending.transport)};

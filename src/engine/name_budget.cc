@@ -1,18 +1,12 @@
 #include "engine/name_budget.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <mutex>
-#include <string_view>
 
-#include <sodium.h>
-
-#include "base/address.h"
-#include "base/bytes.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "policy/rule.h"
 #include "wire/name.h"
@@ -24,51 +18,16 @@ constexpr Instant::duration kRefill = std::chrono::minutes(1);
 /// How many buckets are looked at for one that may give way.
 constexpr int kLooks = 4;
 
-using Secret = std::array<std::uint8_t, crypto_shorthash_siphash24_KEYBYTES>;
-
-const Secret& secret() noexcept {
-  static const Secret value = [] {
-    Secret random;
-    randombytes_buf(random.data(), random.size());
-    return random;
-  }();
-  return value;
-}
-
-/// What is held is compared by this alone, so it must be one for which nobody can make names that
-/// collide. At most wire::kLongestName bytes count.
-std::uint64_t keyed_hash(std::uint64_t seed, Bytes bytes) noexcept {
-  std::array<std::uint8_t, sizeof seed + wire::kLongestName> input{};
-  std::memcpy(input.data(), &seed, sizeof seed);
-  const Bytes counted = bytes.first(std::min(bytes.size(), wire::kLongestName));
-  std::ranges::copy(counted, input.begin() + sizeof seed);
-  std::uint64_t hash = 0;
-  crypto_shorthash_siphash24(reinterpret_cast<std::uint8_t*>(&hash), input.data(),
-                             sizeof seed + counted.size(), secret().data());
-  return hash;
-}
-
-/// The bytes that addresses of one client have in common.
-Bytes common_part(const IpAddress& address) noexcept {
-  constexpr std::size_t kOwnPrefix = 8;
-  if (address.is_loopback()) return {};
-  return address.is_v4() ? address.bytes() : address.bytes().first(kOwnPrefix);
-}
-
 }  // namespace
 
-std::uint64_t payer_of(const IpAddress& address, std::string_view listener) noexcept {
-  if (listener.empty()) return keyed_hash(0, common_part(address));
-  return keyed_hash(1, {reinterpret_cast<const std::uint8_t*>(listener.data()), listener.size()});
-}
-
-bool NameBudget::pays(std::uint64_t client, const wire::DomainName& name, std::uint32_t a_minute,
+bool NameBudget::pays(ClientKey client, const wire::DomainName& name, std::uint32_t a_minute,
                       Instant now) {
-  Shard& shard = shards_[client % kShards];
-  const std::uint64_t own = keyed_hash(client, name.wire());
+  Shard& shard = shards_[client.value % kShards];
+  // What is held is compared by this alone: nobody can make names that collide.
+  const std::uint64_t own = keyed_hash(client.value, name.wire());
   const std::lock_guard lock(shard.mutex);
   if (shard.seen.contains(own)) return true;
-  const std::uint64_t domain = keyed_hash(client, policy::registered_domain(name).wire());
+  const std::uint64_t domain = keyed_hash(client.value, policy::registered_domain(name).wire());
   if (!shard.take(domain, a_minute, now)) return false;
   shard.remember(own);
   return true;

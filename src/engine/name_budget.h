@@ -5,21 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <string_view>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
-#include "base/address.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
 namespace nxgate::engine {
-
-/// Who pays: all that ask by `listener`, as Request::listener_policy calls it, else the client.
-/// Addresses that one host may well have are one client: those of loopback, those of an IPv6 /64.
-[[nodiscard]] std::uint64_t payer_of(const IpAddress& address, std::string_view listener) noexcept;
 
 /// For each client and registered domain, names that were never asked before are paid for from a
 /// bucket that refills within a minute. A name asked again is free. Any thread.
@@ -33,9 +28,9 @@ class NameBudget {
   static constexpr std::size_t kMostNames = 16384;   ///< of a shard
   static constexpr std::size_t kMostDomains = 4096;  ///< of a shard
 
-  /// `client` is what payer_of gave; `a_minute` isn't 0.
-  [[nodiscard]] bool pays(std::uint64_t client, const wire::DomainName& name,
-                          std::uint32_t a_minute, Instant now);
+  /// `a_minute` isn't 0.
+  [[nodiscard]] bool pays(ClientKey client, const wire::DomainName& name, std::uint32_t a_minute,
+                          Instant now);
 
   /// The names and buckets held.
   [[nodiscard]] std::size_t size() const;

@@ -5,13 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "base/address.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
@@ -29,7 +28,7 @@ int paid(NameBudget& budget, std::uint64_t client, int from, int count, Instant 
          const std::string& zone = "example.com") {
   int good = 0;
   for (int i = from; i < from + count; ++i) {
-    if (budget.pays(client, name(i, zone), 60, now)) ++good;
+    if (budget.pays({client}, name(i, zone), 60, now)) ++good;
   }
   return good;
 }
@@ -121,19 +120,6 @@ TEST(NameBudget, HoldsUnderManyThreads) {
     }
   }
   EXPECT_EQ(good, 60);
-}
-
-TEST(Payer, IsWhoeverMayHaveTheAddress) {
-  const auto payer = [](const char* address, std::string_view listener = {}) {
-    return payer_of(*IpAddress::parse(address), listener);
-  };
-  EXPECT_EQ(payer("127.0.0.1"), payer("127.9.8.7"));
-  EXPECT_EQ(payer("127.0.0.1"), payer("::1"));
-  EXPECT_EQ(payer("fd00::1"), payer("fd00::2:0:0:9"));
-  EXPECT_NE(payer("fd00::1"), payer("fd00:0:0:1::1"));
-  EXPECT_NE(payer("10.0.0.1"), payer("10.0.0.2"));
-  EXPECT_EQ(payer("10.0.0.1", "attached/7"), payer("127.0.0.1", "attached/7"));
-  EXPECT_NE(payer("127.0.0.1", "attached/7"), payer("127.0.0.1", "attached/8"));
 }
 
 }  // namespace
