@@ -7,8 +7,11 @@
 #include <cstdint>
 #include <ctime>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "base/bytes.h"
 #include "base/client_key.h"
@@ -90,6 +93,16 @@ void grant_targets(const Decision& decision, const cache::Answer& answer, Instan
   for (const wire::DomainName& target : answer.targets) {
     policy.grants->grant(target, now + Seconds(left), ports);
   }
+}
+
+/// Says who is told that too much of it waits.
+void log_overload(const Decision& decision, const Endpoint& client) {
+  const std::string& container = decision.policy->container;
+  log::repeated(
+      "waiting queries " + container,
+      fmt::format("{}: as many of its queries wait for an upstream as may, or no socket is "
+                  "left; further ones fail at once",
+                  container.empty() ? client.address.to_string() : container));
 }
 
 }  // namespace
@@ -246,9 +259,8 @@ void Engine::charge(const Request& request, const wire::Question& question, Deci
   const std::uint32_t most = decision.policy->exfiltration->new_names;
   if (most == 0 || !(decision.granted || !chosen_labels(question, decision).empty())) return;
   // A name tells its owner something even if no answer comes back to a forged address.
-  const ClientKey client = request.listener_policy.empty()
-                               ? client_of(request)
-                               : client_behind(request.listener_policy);
+  const ClientKey client =
+      request.listener_policy.empty() ? client_of(request) : client_behind(request.listener_policy);
   if (!budget_.pays(client, question.name, most, request.received)) {
     deny_for(Excess::kNewNames, decision);
   }
@@ -296,6 +308,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
       reply_edns(pending.query, *pending.snapshot, pending.client, pending.transport)};
   const auto& answer = result.answer ? result.answer : pending.stale;
   if (!result.answer) counters_.add(Counter::kUpstreamFailures);
+  if (result.failure == UpstreamFailure::kOverload) log_overload(pending.decision, pending.client);
   std::size_t size = 0;
   if (answer) {
     if (!result.answer) counters_.add(Counter::kStaleAnswers);

@@ -112,7 +112,13 @@ void TcpListener::begin_session(sys::Descriptor connection, const Endpoint& clie
   auto place = worker_.tcp.census.admit(
       session->client(),
       [close, executor = socket_.get_executor()] { asio::post(executor, close); });
-  if (!place) return;
+  if (!place) {
+    log::repeated("tcp refused",
+                  fmt::format("{}: no more TCP connections for {} now; see tcp-clients and "
+                              "tcp-per-client",
+                              listener_->at.to_string(), client.address.to_string()));
+    return;
+  }
   worker_.sessions.push_back(weak);
   session->start(std::move(*place));
 }
