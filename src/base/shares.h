@@ -14,9 +14,10 @@
 namespace nxgate {
 
 /// A bound on something of which each client takes and gives back. A client may hold as much as is
-/// left for all others (a dynamic threshold: Choudhury and Hahne, 1998). So a greedy one alone gets
-/// half, two of them a third each, and whoever comes next always finds as much as the greediest
-/// holds.
+/// left for all others (a dynamic threshold: Choudhury and Hahne, 1998). So of many greedy ones
+/// each comes to hold the same, and what is left is as much again. Beyond the threshold an eighth
+/// is kept for clients that hold next to nothing, a 256th: however many greedy ones came before, a
+/// new one finds something.
 ///
 /// No lock, no allocation once it is made. Clients are told apart by 14 bits of their key: two of
 /// 16384 share a count. What all hold together never exceeds `capacity`. Any thread.
@@ -25,15 +26,19 @@ class Shares {
   /// `most` is what one client may hold however much is left.
   explicit Shares(std::size_t capacity,
                   std::size_t most = std::numeric_limits<std::size_t>::max()) noexcept
-      : capacity_(capacity), most_(most), held_(std::make_unique<Counts>()) {}
+      : capacity_(capacity),
+        most_(most),
+        floor_(std::max<std::size_t>(capacity / 256, 1)),
+        held_(std::make_unique<Counts>()) {}
 
   /// False, and counted as a refusal, if the client can't have `amount` more.
   [[nodiscard]] bool take(ClientKey client, std::size_t amount = 1) noexcept {
     std::atomic<std::size_t>& held = count_of(client);
     const std::size_t own = held.fetch_add(amount, std::memory_order_relaxed) + amount;
     const std::size_t before = taken_.fetch_add(amount, std::memory_order_relaxed);
-    const std::size_t left = capacity_ - std::min(before, capacity_);
-    if (own <= most_ && own <= left) return true;
+    const std::size_t free = capacity_ - std::min(before, capacity_);
+    const std::size_t left = own <= floor_ ? free : free - std::min(free, capacity_ / 8);
+    if (own <= std::min(left, most_) && amount <= free) return true;
     give_back(client, amount);
     refusals_.fetch_add(1, std::memory_order_relaxed);
     return false;
@@ -61,6 +66,7 @@ class Shares {
 
   std::size_t capacity_;
   std::size_t most_;
+  std::size_t floor_;
   std::unique_ptr<Counts> held_;
   std::atomic<std::size_t> taken_{0};
   std::atomic<std::uint64_t> refusals_{0};

@@ -20,28 +20,40 @@ std::size_t greed(Shares& shares, ClientKey client) {
 }
 
 TEST(Shares, AGreedyClientLeavesAsMuchAsItHolds) {
-  Shares shares(100);
-  EXPECT_EQ(greed(shares, {1}), 50U);
-  EXPECT_EQ(greed(shares, {2}), 25U);
+  Shares shares(80);
+  EXPECT_EQ(greed(shares, {1}), 35U);
+  EXPECT_EQ(greed(shares, {2}), 18U);
   EXPECT_EQ(greed(shares, {1}), 0U) << "who holds more than is left gets no more";
   EXPECT_TRUE(shares.take({3}));
-  EXPECT_EQ(shares.taken(), 76U);
+  EXPECT_EQ(shares.taken(), 54U);
   EXPECT_EQ(shares.refusals(), 3U);
 }
 
 TEST(Shares, WhatIsGivenBackIsForAll) {
-  Shares shares(100);
+  Shares shares(80);
   const std::size_t held = greed(shares, {1});
   for (std::size_t i = 0; i < held; ++i) shares.give_back({1});
   EXPECT_EQ(shares.taken(), 0U);
-  EXPECT_TRUE(shares.take({2}, 50));
+  EXPECT_TRUE(shares.take({2}, 70));
   EXPECT_FALSE(shares.take({2}, 1));
+  EXPECT_FALSE(shares.take({3}, 11));
 }
 
 TEST(Shares, OneClientHasABoundOfItsOwn) {
   Shares shares(1000, 10);
   EXPECT_EQ(greed(shares, {1}), 10U);
   EXPECT_EQ(greed(shares, {2}), 10U);
+}
+
+TEST(Shares, ManyGreedyOnesLeaveSomethingForANewOne) {
+  Shares shares(4096);
+  std::size_t clients = 0;
+  while (greed(shares, {1000 + clients}) > 16) ++clients;
+  EXPECT_GT(clients, 5U);
+  EXPECT_LE(shares.taken(), 4096U * 7 / 8 + 16);
+  for (std::uint64_t client = 1; client <= 20; ++client) {
+    EXPECT_GE(greed(shares, {client}), 16U) << client;
+  }
 }
 
 TEST(Shares, ManySmallOnesMayHaveItAll) {
