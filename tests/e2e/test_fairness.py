@@ -13,7 +13,7 @@ import dns.message
 import dns.query
 import pytest
 from harness.client import framed
-from harness.nxgate import SANITIZED, addresses, free_port, make_query, rcode
+from harness.nxgate import ROOT, SANITIZED, addresses, free_port, make_query, rcode
 from harness.timing import wait_for, within
 from harness.upstream import after, answer, silent
 
@@ -165,6 +165,26 @@ def test_one_container_pushes_no_answers_of_another_out_of_the_cache(attached):
     assert server.upstream.count() - asked <= 5, "one in 32 is expected"
 
 
+def test_a_container_has_one_rate_limit_whatever_its_addresses(attached):
+    server = attached(server="rate-limit = { queries-per-second = 1, burst = 5, truncate = 0 }")
+
+    def answers():
+        count = 0
+        for i in range(30):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.bind((f"127.0.1.{i + 1}", 0))
+                client.connect((RESOLVER, 53))
+                client.settimeout(0.05)
+                client.send(make_query("denied.test").to_wire())
+                try:
+                    count += client.recv(512)[3] & 15 == 3
+                except TimeoutError:
+                    pass
+        return count
+
+    assert 5 <= server.greedy.call(answers) <= 8 * within(1)
+
+
 def test_attached_containers_are_spread_over_workers(attached):
     server = attached()
 
@@ -291,3 +311,14 @@ def test_tcp_clients_leave_descriptors_for_upstreams(serve, many_descriptors):
     assert "server.tcp-clients = 1024" in server.log_text()
     for each in held:
         each.close()
+
+
+def test_the_units_memory_follows_from_the_bounds():
+    """As docs/operating.md adds it up, by the defaults of docs/configuration.md."""
+    reference = (ROOT / "docs/configuration.md").read_text()
+    mebibytes = {key: int(number) for key, number in re.findall(
+        r"^\| `(tcp-clients|tcp-memory|size)` \|[^|]*\| `\"?(\d+)(?:MiB)?\"?`", reference, re.M)}
+    most = (25 + mebibytes["tcp-clients"] * 400 / 1024 + 2 * mebibytes["tcp-memory"] + 64 +
+            1.5 * mebibytes["size"] + 100)
+    unit = dict(re.findall(r"^(Memory\w+)=(\d+)[MG]$", (ROOT / "examples/nxgate.service").read_text(), re.M))
+    assert most <= int(unit["MemoryHigh"]) < 1024 * int(unit["MemoryMax"])
