@@ -146,7 +146,7 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     while (true) {
       http::request_parser<http::string_body> parser;
       parser.body_limit(kLargestBody);
-      place_->idle(Clock::now());
+      if (place_) place_->idle(Clock::now());
       stream_.expires_after(kPatience);
       const auto [error, size] = co_await http::async_read(stream_, buffer_, parser, kNoThrow);
       if (error == http::error::body_limit) {
@@ -154,7 +154,7 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
         co_return;
       }
       if (error) co_return;
-      place_->busy(Clock::now());
+      if (place_) place_->busy(Clock::now());
       const auto& message = parser.get();
       Reply reply = answer(control_, message, peer_);
       const bool keep = message.keep_alive();
