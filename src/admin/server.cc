@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -36,7 +38,11 @@
 
 #include "admin/control.h"
 #include "admin/target.h"
+#include "base/address.h"
+#include "base/census.h"
+#include "base/client_key.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "sys/descriptor.h"
 #include "sys/unix_socket.h"
 
@@ -55,12 +61,33 @@ constexpr std::uint64_t kLargestBody = 64UL << 10;
 constexpr std::chrono::seconds kPatience{30};
 /// How often a feed is asked for more.
 constexpr Milliseconds kBeat{50};
+/// Then descriptors may be there again.
+constexpr Milliseconds kPause{250};
 
 Peer peer_of(stream_protocol::socket& socket) {
   return {.user = sys::peer_user(socket.native_handle())};
 }
 
 Peer peer_of(asio::ip::tcp::socket&) { return {}; }
+
+/// For whom a connection counts.
+ClientKey client_of(stream_protocol::socket& socket) {
+  return client_behind(fmt::format("{}", sys::peer_user(socket.native_handle()).value_or(0)));
+}
+
+ClientKey client_of(asio::ip::tcp::socket& socket) {
+  error_code error;
+  const auto address = socket.remote_endpoint(error).address();
+  if (error) return {};
+  const auto bytes = address.is_v4() ? IpAddress::v4(address.to_v4().to_bytes())
+                                     : IpAddress::v6(address.to_v6().to_bytes());
+  return client_at(bytes);
+}
+
+/// Told without reading the request, by one who can't wait for it.
+constexpr std::string_view kTooMany =
+    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 21\r\n\r\n"
+    "too many connections\n";
 
 Reply refusal(unsigned status, std::string_view text) {
   return {.status = status, .type = "text/plain", .body = fmt::format("{}\n", text)};
@@ -86,22 +113,40 @@ Reply answer(Control& control, const http::request<http::string_body>& message, 
 template <class Protocol>
 class Session : public std::enable_shared_from_this<Session<Protocol>> {
  public:
-  Session(typename Protocol::socket socket, Control& control, std::shared_ptr<int> count)
-      : peer_(peer_of(socket)),
+  Session(typename Protocol::socket socket, Control& control, std::shared_ptr<Census> census)
+      : client_(client_of(socket)),
+        peer_(peer_of(socket)),
         stream_(std::move(socket)),
         control_(control),
-        count_(std::move(count)) {
-    ++*count_;
+        census_(std::move(census)) {}
+
+  void start() {
+    auto place =
+        census_->admit(client_, [executor = stream_.get_executor(), weak = this->weak_from_this()] {
+          asio::post(executor, [weak] {
+            if (const auto evicted = weak.lock()) evicted->stream_.close();
+          });
+        });
+    if (place) {
+      place_.emplace(*std::move(place));
+      asio::co_spawn(
+          stream_.get_executor(), [self = this->shared_from_this()] { return self->run(); },
+          asio::detached);
+    } else {
+      (void)::send(stream_.socket().native_handle(), kTooMany.data(), kTooMany.size(),
+                   MSG_DONTWAIT | MSG_NOSIGNAL);
+      log::repeated("control refused", "control or metrics: too many connections; one is refused");
+    }
   }
-  ~Session() { --*count_; }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
+
+ private:
+  using Message = http::request<http::string_body>;
 
   asio::awaitable<void> run() {
-    const auto self = this->shared_from_this();
     while (true) {
       http::request_parser<http::string_body> parser;
       parser.body_limit(kLargestBody);
+      if (place_) place_->idle(Clock::now());
       stream_.expires_after(kPatience);
       const auto [error, size] = co_await http::async_read(stream_, buffer_, parser, kNoThrow);
       if (error == http::error::body_limit) {
@@ -109,18 +154,15 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
         co_return;
       }
       if (error) co_return;
+      if (place_) place_->busy(Clock::now());
       const auto& message = parser.get();
-      Reply reply = *count_ > Server::kMostSessions ? refusal(503, "too many connections")
-                                                    : answer(control_, message, peer_);
-      const bool keep = message.keep_alive() && *count_ <= Server::kMostSessions;
+      Reply reply = answer(control_, message, peer_);
+      const bool keep = message.keep_alive();
       const bool sent = reply.feed ? co_await stream(std::move(reply), message)
                                    : co_await send(std::move(reply), message, keep);
       if (!sent || !keep) co_return;
     }
   }
-
- private:
-  using Message = http::request<http::string_body>;
 
   asio::awaitable<bool> send(Reply reply, const Message& request, bool keep) {
     http::response<http::string_body> response(static_cast<http::status>(reply.status),
@@ -142,13 +184,14 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     head.set(http::field::content_type, reply.type);
     head.chunked(true);
     http::response_serializer<http::empty_body> serializer(head);
-    stream_.expires_never();
+    stream_.expires_after(kPatience);
     const auto [failed, size] = co_await http::async_write_header(stream_, serializer, kNoThrow);
     if (failed) co_return false;
     asio::steady_timer beat(stream_.get_executor());
     while (!gone()) {
       const std::string text = reply.feed->next();
       if (!text.empty()) {
+        stream_.expires_after(kPatience);
         const auto [error, written] =
             co_await asio::async_write(stream_, http::make_chunk(asio::buffer(text)), kNoThrow);
         if (error) co_return false;
@@ -166,10 +209,12 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
   }
 
+  ClientKey client_;
   Peer peer_;
   beast::basic_stream<Protocol, asio::any_io_executor> stream_;
   Control& control_;
-  std::shared_ptr<int> count_;
+  std::shared_ptr<Census> census_;
+  std::optional<Census::Place> place_;
   beast::flat_buffer buffer_;
 };
 
@@ -178,9 +223,10 @@ class Listening final : public Server {
  public:
   using Acceptor = typename Protocol::acceptor;
 
-  Listening(Acceptor acceptor, Control& control)
+  Listening(Acceptor acceptor, Control& control, std::shared_ptr<Census> census)
       : acceptor_(std::make_shared<Acceptor>(std::move(acceptor))) {
-    asio::co_spawn(acceptor_->get_executor(), accept(acceptor_, control), asio::detached);
+    asio::co_spawn(acceptor_->get_executor(), accept(acceptor_, control, std::move(census)),
+                   asio::detached);
   }
   ~Listening() override {
     error_code ignored;
@@ -188,19 +234,21 @@ class Listening final : public Server {
   }
 
  private:
-  static asio::awaitable<void> accept(std::shared_ptr<Acceptor> acceptor, Control& control) {
-    const auto count = std::make_shared<int>(0);
+  static asio::awaitable<void> accept(std::shared_ptr<Acceptor> acceptor, Control& control,
+                                      std::shared_ptr<Census> census) {
     while (acceptor->is_open()) {
       auto [error, socket] = co_await acceptor->async_accept(kNoThrow);
       if (error == asio::error::operation_aborted) co_return;
       if (error) {  // out of descriptors, above all
-        asio::steady_timer pause(acceptor->get_executor(), kBeat);
+        log::repeated(
+            "control accept",
+            fmt::format("cannot accept control or metrics connections: {}; see `ulimit -n`",
+                        error.message()));
+        asio::steady_timer pause(acceptor->get_executor(), kPause);
         co_await pause.async_wait(kNoThrow);
         continue;
       }
-      auto session = std::make_shared<Session<Protocol>>(std::move(socket), control, count);
-      asio::co_spawn(
-          acceptor->get_executor(), [session] { return session->run(); }, asio::detached);
+      std::make_shared<Session<Protocol>>(std::move(socket), control, census)->start();
     }
   }
 
@@ -210,18 +258,20 @@ class Listening final : public Server {
 }  // namespace
 
 std::unique_ptr<Server> Server::at_unix(asio::io_context& loop, Control& control,
-                                        sys::Descriptor socket) {
+                                        sys::Descriptor socket, std::shared_ptr<Census> census) {
   stream_protocol::acceptor acceptor(loop, stream_protocol(), socket.get());
   (void)socket.release();
-  return std::make_unique<Listening<stream_protocol>>(std::move(acceptor), control);
+  return std::make_unique<Listening<stream_protocol>>(std::move(acceptor), control,
+                                                      std::move(census));
 }
 
 std::unique_ptr<Server> Server::at_tcp(asio::io_context& loop, Control& control,
-                                       sys::Descriptor socket, bool v6) {
+                                       sys::Descriptor socket, bool v6,
+                                       std::shared_ptr<Census> census) {
   using asio::ip::tcp;
   tcp::acceptor acceptor(loop, v6 ? tcp::v6() : tcp::v4(), socket.get());
   (void)socket.release();
-  return std::make_unique<Listening<tcp>>(std::move(acceptor), control);
+  return std::make_unique<Listening<tcp>>(std::move(acceptor), control, std::move(census));
 }
 
 }  // namespace nxgate::admin

@@ -37,16 +37,17 @@ Result<ControlSockets> open_control(const config::ControlSettings& settings) {
 }
 
 ControlServers::ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
-                               const config::ControlSettings& settings)
+                               const config::ControlSettings& settings, const ControlRoom& room)
     : path_(settings.socket), page_(panel) {
   if (struct stat ours{}; ::lstat(path_.c_str(), &ours) == 0) {
     device_ = ours.st_dev;
     inode_ = ours.st_ino;
   }
-  if (sockets.panel) panel_ = admin::Server::at_unix(loop, panel, std::move(sockets.panel));
+  if (sockets.panel)
+    panel_ = admin::Server::at_unix(loop, panel, std::move(sockets.panel), room.panel);
   if (sockets.metrics) {
     metrics_ = admin::Server::at_tcp(loop, page_, std::move(sockets.metrics),
-                                     !settings.metrics->address.is_v4());
+                                     !settings.metrics->address.is_v4(), room.metrics);
   }
 }
 

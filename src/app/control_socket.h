@@ -9,6 +9,7 @@
 
 #include "admin/server.h"
 #include "app/panel.h"
+#include "base/census.h"
 #include "base/error.h"
 #include "config/settings.h"
 #include "sys/descriptor.h"
@@ -21,6 +22,12 @@ struct ControlSockets {
   sys::Descriptor metrics;
 };
 
+/// The connections to each of them.
+struct ControlRoom {
+  std::shared_ptr<Census> panel = std::make_shared<Census>(admin::Server::kLimits);
+  std::shared_ptr<Census> metrics = std::make_shared<Census>(admin::Server::kLimits);
+};
+
 /// Opens them, before root is given up. A socket that nobody asked for is no error if it
 /// can't be had: other servers may run here.
 [[nodiscard]] Result<ControlSockets> open_control(const config::ControlSettings& settings);
@@ -29,7 +36,7 @@ struct ControlSockets {
 class ControlServers {
  public:
   ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
-                 const config::ControlSettings& settings);
+                 const config::ControlSettings& settings, const ControlRoom& room);
   /// Takes the unix socket away, where its directory lets us.
   ~ControlServers();
   ControlServers(const ControlServers&) = delete;

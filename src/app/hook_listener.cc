@@ -25,7 +25,9 @@
 #include <sys/time.h>
 
 #include "app/attacher.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "docker/netns_watch.h"
 #include "sys/netns.h"
 #include "sys/unix_socket.h"
@@ -40,6 +42,8 @@ namespace {
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kLongestLine = 256;
+/// Then descriptors may be there again.
+constexpr Milliseconds kPause{250};
 /// The runtime waits for its hook; the engine gives up later than this.
 constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
 
@@ -68,14 +72,15 @@ void reply(const std::shared_ptr<stream_protocol::socket>& socket, const Result<
 
 asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
                                 Attacher& attacher) {
-  std::string line;
-  auto buffer = asio::dynamic_buffer(line, kLongestLine);
-  const auto [error, size] = co_await asio::async_read_until(*socket, buffer, '\n', kNoThrow);
-  if (error) co_return;
+  // Before anything is awaited: others may not even keep a connection.
   if (!is_root(*socket)) {
     reply(socket, fail("only root may ask"));
     co_return;
   }
+  std::string line;
+  auto buffer = asio::dynamic_buffer(line, kLongestLine);
+  const auto [error, size] = co_await asio::async_read_until(*socket, buffer, '\n', kNoThrow);
+  if (error) co_return;
   const auto occupant = parse_line(std::string_view(line).substr(0, size - 1));
   if (!occupant) {
     reply(socket, fail("expected PID and CONTAINER-ID"));
@@ -103,7 +108,10 @@ Result<std::unique_ptr<HookListener>> HookListener::open(asio::io_context& loop,
 }
 
 HookListener::HookListener(Acceptor acceptor, std::string path, Attacher& attacher)
-    : acceptor_(std::move(acceptor)), path_(std::move(path)), attacher_(attacher) {
+    : acceptor_(std::move(acceptor)),
+      pause_(acceptor_.get_executor()),
+      path_(std::move(path)),
+      attacher_(attacher) {
   asio::co_spawn(acceptor_.get_executor(), accept(), asio::detached);
 }
 
@@ -117,10 +125,16 @@ asio::awaitable<void> HookListener::accept() {
     auto socket = std::make_shared<stream_protocol::socket>(acceptor_.get_executor());
     const auto [error] = co_await acceptor_.async_accept(*socket, kNoThrow);
     if (error == asio::error::operation_aborted) co_return;
-    if (!error) {
-      asio::co_spawn(acceptor_.get_executor(), serve_one(std::move(socket), attacher_),
-                     asio::detached);
+    if (error) {  // out of descriptors, above all
+      log::repeated("hook accept",
+                    fmt::format("cannot accept connections at {}: {}; see `ulimit -n`", path_,
+                                error.message()));
+      pause_.expires_after(kPause);
+      if (const auto [ended] = co_await pause_.async_wait(kNoThrow); ended) co_return;
+      continue;
     }
+    asio::co_spawn(acceptor_.get_executor(), serve_one(std::move(socket), attacher_),
+                   asio::detached);
   }
 }
 

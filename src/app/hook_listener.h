@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "app/attacher.h"
 #include "base/error.h"
@@ -33,6 +34,7 @@ class HookListener {
   boost::asio::awaitable<void> accept();
 
   Acceptor acceptor_;
+  boost::asio::steady_timer pause_;
   std::string path_;
   Attacher& attacher_;
 };

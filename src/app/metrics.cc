@@ -12,13 +12,17 @@
 
 #include <fmt/core.h>
 
+#include "app/control_socket.h"
 #include "app/fence_reports.h"
 #include "app/learner.h"
 #include "app/panel.h"
 #include "app/standing_fault.h"
+#include "base/census.h"
 #include "base/clock.h"
 #include "engine/snapshot.h"
 #include "forward/health.h"
+#include "forward/in_flight.h"
+#include "serve/worker.h"
 #include "telemetry/counters.h"
 #include "telemetry/exposition.h"
 #include "wire/types.h"
@@ -195,6 +199,41 @@ void write_learning(MetricsWriter& out, const Running& running, const Learner& l
   }
 }
 
+/// What is shared by client, and how often somebody got no more of it.
+void write_shares(MetricsWriter& out, const Running& running) {
+  using Bound = Census::Bound;
+  const forward::InFlight& asked = running.shared.forwarding.in_flight;
+  const serve::TcpRoom& tcp = running.shared.tcp;
+  const ControlRoom& control = running.room;
+  struct Limit {
+    std::string_view name;
+    std::uint64_t reached;
+  };
+  const std::array<Limit, 7> limits{{
+      {"waiting queries", asked.waiters().refusals()},
+      {"questions in flight", asked.questions().refusals()},
+      {"tcp-clients", tcp.census.turned_away(Bound::kAll)},
+      {"tcp-per-client", tcp.census.turned_away(Bound::kClient)},
+      {"tcp-memory", tcp.bytes.refusals()},
+      {"control connections", control.panel->turned_away(Bound::kAll)},
+      {"metrics connections", control.metrics->turned_away(Bound::kAll)},
+  }};
+  out.counter("nxgate_limits_reached",
+              "How often a client got no more of what is shared, by limit: refused, made to wait, "
+              "or given the place of who had most.");
+  for (const Limit& limit : limits) {
+    out.sample(static_cast<double>(limit.reached), {{"limit", limit.name}});
+  }
+  const auto gauge = [&out](std::string_view name, std::string_view help, std::size_t value) {
+    out.gauge(name, help);
+    out.sample(static_cast<double>(value));
+  };
+  gauge("nxgate_waiting_queries", "Queries that wait for an upstream.", asked.waiters().taken());
+  gauge("nxgate_tcp_connections", "TCP connections of clients.", tcp.census.connections());
+  gauge("nxgate_tcp_memory_bytes",
+        "Memory kept for answers over TCP, beside what each connection has.", tcp.bytes.taken());
+}
+
 struct Single {
   Counter counter;
   std::string_view name;
@@ -237,6 +276,7 @@ std::string exposition(const Running& running, const Learner& learner,
   write_firewalls(out, running);
   write_learning(out, running, learner);
   write_upstreams(out, running);
+  write_shares(out, running);
   const cache::Cache& cache = running.shared.cache;
   gauge("nxgate_cache_entries", "Answers in the cache.", cache.size());
   gauge("nxgate_cache_bytes", "Memory of the answers in the cache.", cache.bytes());

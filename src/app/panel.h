@@ -31,6 +31,8 @@
 
 namespace nxgate::app {
 
+struct ControlRoom;
+
 /// The parts of the running server that the panel asks and tells; they outlive it.
 struct Running {
   MainLoop& loop;
@@ -43,6 +45,7 @@ struct Running {
   const std::vector<serve::Listener>& listeners;
   const config::ControlSettings& settings;
   const QueryLogs& logs;
+  const ControlRoom& room;
 };
 
 /// Answers each path of docs/openapi.json by one function. Main thread.

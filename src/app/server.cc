@@ -57,14 +57,28 @@
 namespace nxgate::app {
 namespace {
 
-/// Every TCP client and every upstream question holds a descriptor.
-void raise_descriptor_limit() {
+/// Every TCP client and every port at an upstream holds a descriptor. Returns how many there may
+/// be.
+std::size_t raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return SIZE_MAX;
+  const rlimit before = limit;
   limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    log::warning("the limit on open files stays low; many clients at once may be refused");
-  }
+  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return limit.rlim_cur;
+  log::warning("the limit on open files stays at {}; many clients at once may be refused",
+               before.rlim_cur);
+  return before.rlim_cur;
+}
+
+/// Half of the descriptors are kept for listeners, upstreams and attached containers.
+void keep_descriptors(std::size_t descriptors, serve::TcpLimits& limits) {
+  std::size_t& most = limits.connections.connections;
+  if (most <= descriptors / 2) return;
+  log::warning(
+      "server.tcp-clients = {} leaves too few of {} open files for the rest; {} TCP connections "
+      "are taken at once; see `ulimit -n`",
+      most, descriptors, descriptors / 2);
+  most = descriptors / 2;
 }
 
 /// Says now, and not at the first reload, which files are out of reach without root.
@@ -99,8 +113,8 @@ Result<void> give_up_rights(const Rights& rights, const std::string& user,
 
 serve::TcpLimits tcp_limits(const config::ServerSettings& settings) {
   serve::TcpLimits limits;
-  limits.connections = settings.tcp_clients;
-  limits.connections_per_client = settings.tcp_per_client;
+  limits.connections = {.connections = settings.tcp_clients, .per_client = settings.tcp_per_client};
+  limits.more_bytes = settings.tcp_memory;
   limits.idle = settings.tcp_idle;
   return limits;
 }
@@ -149,7 +163,7 @@ int serve(const Options& options) {
   LoadedSettings loaded = load_settings(options, files);
   if (report(loaded)) return kFailure;
   if (auto found = find_namespaces(loaded.settings); !found) return failed(found.error());
-  raise_descriptor_limit();
+  const std::size_t descriptors = raise_descriptor_limit();
 
   const auto listeners = to_open(loaded.settings.server.listen, host_has_ipv6());
   const std::size_t count = worker_count(loaded.settings.server);
@@ -157,7 +171,8 @@ int serve(const Options& options) {
   const bool attaches = options.command == Command::kAttach || options.command == Command::kDocker;
   const std::string description = describe(loaded.settings);
   const auto limits = cache_limits(loaded.settings.cache);
-  const serve::TcpLimits tcp = tcp_limits(loaded.settings.server);
+  serve::TcpLimits tcp = tcp_limits(loaded.settings.server);
+  keep_descriptors(descriptors, tcp);
   const serve::RateLimits rate = rate_limits(loaded.settings.server.rate_limit);
   std::optional<Targets> targets;
   if (attaches) {
@@ -198,9 +213,10 @@ int serve(const Options& options) {
   QueryLogs logs(shared.hub, logged, *std::move(log_file));
   if (logs.file) (*loop)->on_rotation([&logs] { logs.file->reopen(); });
   workers.run(kept.calls);
-  Panel panel(
-      {**loop, reloader, workers, shared, shared.hub, fences, reports, listeners, control, logs});
-  const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control);
+  const ControlRoom room;
+  Panel panel({**loop, reloader, workers, shared, shared.hub, fences, reports, listeners, control,
+               logs, room});
+  const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control, room);
   const std::string status = fmt::format(
       "{} worker{}{}, {}", count, count == 1 ? "" : "s",
       listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", describe(listeners)), description);

@@ -30,7 +30,7 @@ Worker::Worker(Shared& shared, std::vector<serve::Listener> listeners,
     : forwarder_(loop_, shared.forwarding, shared.snapshots, shared.cache),
       engine_(shared.snapshots, shared.cache, forwarder_, counters, shared.budget, &shared.hub),
       handler_(engine_),
-      server_(loop_, handler_, std::move(listeners), shared.tcp_limits, shared.census, reports,
+      server_(loop_, handler_, std::move(listeners), shared.tcp_limits, shared.tcp, reports,
               shared.rate_limit ? &*shared.rate_limit : nullptr),
       drained_(loop_) {}
 

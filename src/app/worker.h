@@ -24,7 +24,6 @@
 #include "serve/limits.h"
 #include "serve/rate_limit.h"
 #include "serve/server.h"
-#include "serve/tcp_census.h"
 #include "serve/worker.h"
 #include "sys/confinement.h"
 #include "telemetry/counters.h"
@@ -35,7 +34,7 @@ namespace nxgate::app {
 struct Shared {
   Shared(const SnapshotCell<engine::Snapshot>& published, const cache::Limits& cache_limits,
          const serve::TcpLimits& limits, const serve::RateLimits& rate_limits)
-      : snapshots(published), cache(cache_limits), tcp_limits(limits), census(limits) {
+      : snapshots(published), cache(cache_limits), tcp_limits(limits), tcp(limits) {
     if (rate_limits.queries_per_second != 0) rate_limit.emplace(rate_limits);
   }
 
@@ -45,7 +44,7 @@ struct Shared {
   forward::Shared forwarding;
   engine::NameBudget budget;
   serve::TcpLimits tcp_limits;
-  serve::TcpCensus census;
+  serve::TcpRoom tcp;
   std::optional<serve::RateLimit> rate_limit;
 };
 

@@ -1,5 +1,6 @@
 #include "app/workers.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -58,10 +59,21 @@ void Workers::ask(const std::function<void()>& answer) {
 }
 
 void Workers::adopt(serve::OpenListener open) {
-  workers_[next_++ % workers_.size()]->adopt(std::move(open));
+  Adopted made{.policy = open.listener.policy, .v4 = open.listener.at.endpoint.address.is_v4()};
+  using Load = std::pair<std::size_t, std::size_t>;  // of the family, then of all
+  std::vector<Load> loads(workers_.size());
+  for (const Adopted& other : adopted_) {
+    Load& load = loads[other.worker];
+    load.first += other.v4 == made.v4;
+    ++load.second;
+  }
+  made.worker = static_cast<std::size_t>(std::ranges::min_element(loads) - loads.begin());
+  workers_[made.worker]->adopt(std::move(open));
+  adopted_.push_back(std::move(made));
 }
 
 void Workers::abandon(const std::string& policy) {
+  std::erase_if(adopted_, [&policy](const Adopted& each) { return each.policy == policy; });
   for (const auto& worker : workers_) worker->abandon(policy);
 }
 

@@ -33,7 +33,8 @@ class Workers {
   /// Has each thread call `answer` when its turn comes.
   void ask(const std::function<void()>& answer);
 
-  /// Hands an open listener to one of the threads, each in turn.
+  /// Hands an open listener to the thread that has fewest of its family, so that those of one
+  /// policy, for IPv4 and IPv6, are on two threads and each thread has as many policies.
   void adopt(serve::OpenListener open);
   /// Closes the listeners of this policy that were adopted.
   void abandon(const std::string& policy);
@@ -48,9 +49,15 @@ class Workers {
   }
 
  private:
+  struct Adopted {
+    std::string policy;
+    bool v4 = false;
+    std::size_t worker = 0;
+  };
+
   std::vector<std::unique_ptr<telemetry::Counters>> counters_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::size_t next_ = 0;
+  std::vector<Adopted> adopted_;
 };
 
 }  // namespace nxgate::app

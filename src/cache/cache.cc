@@ -16,6 +16,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/bytes.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "wire/answer.h"
 
@@ -66,19 +67,29 @@ std::size_t KeyHash::operator()(const Key& key) const noexcept {
   return hash ^ hash >> 29;
 }
 
-// SIEVE (Zhang et al., NSDI 2024): new entries go in at the front; the hand moves from the back
-// towards the front, spares an entry that was hit since it last came by, and evicts the first that
-// was not. A hit sets one bit, so a scan of one-time names can't push out the popular ones.
+// SIEVE (Zhang et al., NSDI 2024), in each queue: new entries go in at the front; the hand moves
+// from the back towards the front, spares an entry that was hit since it last came by, and evicts
+// the first that was not. A hit sets one bit, so a scan of one-time names can't push out the
+// popular ones.
 struct Cache::Shard {
+  static constexpr std::size_t kQueues = 32;
+
   struct Entry {
     std::shared_ptr<const Answer> answer;
     std::uint64_t slot = 0;
     std::size_t cost = 0;
+    std::uint8_t queue = 0;
     bool visited = false;
   };
   using Entries = std::list<Entry>;
+  struct Queue {
+    Entries entries;
+    Entries::iterator hand = entries.end();
+    std::size_t bytes = 0;
+  };
 
   void evict_one() {
+    auto& [entries, hand, size] = *std::ranges::max_element(queues, {}, &Queue::bytes);
     while (true) {
       if (hand == entries.end()) hand = std::prev(entries.end());
       if (!hand->visited) break;
@@ -89,15 +100,16 @@ struct Cache::Shard {
   }
 
   void erase(Entries::iterator entry) {
+    auto& [entries, hand, size] = queues[entry->queue];
     if (hand == entry) hand = entry == entries.begin() ? entries.end() : std::prev(entry);
+    size -= entry->cost;
     bytes -= entry->cost;
     index.erase(entry->slot);
     entries.erase(entry);
   }
 
   mutable std::mutex mutex;
-  Entries entries;
-  Entries::iterator hand = entries.end();
+  std::array<Queue, kQueues> queues;
   boost::unordered_flat_map<std::uint64_t, Entries::iterator> index;
   std::size_t bytes = 0;
   std::uint64_t evictions = 0;
@@ -154,8 +166,16 @@ Cache::Cache(const Limits& limits)
 
 Cache::~Cache() = default;
 
+/// A queue that the client has in this shard and, most likely, not in the next one.
+std::uint8_t Cache::queue_of(ClientKey client, std::uint64_t slot) noexcept {
+  const std::uint64_t mixed = (client.value + 2 * shard_number(slot) + 1) * 0x9e37'79b9'7f4a'7c15;
+  return static_cast<std::uint8_t>((mixed ^ mixed >> 29) * 0xbf58'476d'1ce4'e5b9 >> 59);
+}
+
+std::size_t Cache::shard_number(std::uint64_t slot) noexcept { return slot >> 32 & (kShards - 1); }
+
 Cache::Shard& Cache::shard(std::uint64_t slot) const noexcept {
-  return (*shards_)[slot >> 32 & (kShards - 1)];
+  return (*shards_)[shard_number(slot)];
 }
 
 std::shared_ptr<const Answer> Cache::find(const Key& key, Instant now) noexcept {
@@ -175,7 +195,7 @@ std::shared_ptr<const Answer> Cache::find(const Key& key, Instant now) noexcept 
   return entry.answer;
 }
 
-void Cache::insert(std::shared_ptr<const Answer> answer) {
+void Cache::insert(std::shared_ptr<const Answer> answer, ClientKey client) {
   const std::size_t most = limits_.bytes / kShards;
   const std::size_t size = cost(*answer);
   if (answer->ttl == 0 || size > most) return;
@@ -184,8 +204,11 @@ void Cache::insert(std::shared_ptr<const Answer> answer) {
   const std::lock_guard lock(in.mutex);
   if (const auto old = in.index.find(slot); old != in.index.end()) in.erase(old->second);
   for (; in.bytes + size > most; ++in.evictions) in.evict_one();
-  in.entries.push_front({std::move(answer), slot, size, false});
-  in.index.emplace(slot, in.entries.begin());
+  const std::uint8_t number = queue_of(client, slot);
+  Shard::Queue& queue = in.queues[number];
+  queue.entries.push_front({std::move(answer), slot, size, number, false});
+  in.index.emplace(slot, queue.entries.begin());
+  queue.bytes += size;
   in.bytes += size;
 }
 
@@ -193,11 +216,13 @@ std::size_t Cache::flush(const wire::DomainName& name) {
   std::size_t count = 0;
   for (Shard& each : *shards_) {
     const std::lock_guard lock(each.mutex);
-    for (auto entry = each.entries.begin(); entry != each.entries.end();) {
-      const auto here = entry++;
-      if (!here->answer->key.question.name.is_at_or_below(name)) continue;
-      each.erase(here);
-      ++count;
+    for (Shard::Queue& queue : each.queues) {
+      for (auto entry = queue.entries.begin(); entry != queue.entries.end();) {
+        const auto here = entry++;
+        if (!here->answer->key.question.name.is_at_or_below(name)) continue;
+        each.erase(here);
+        ++count;
+      }
     }
   }
   return count;
@@ -225,7 +250,7 @@ std::size_t Cache::size() const {
   std::size_t total = 0;
   for (const Shard& each : *shards_) {
     const std::lock_guard lock(each.mutex);
-    total += each.entries.size();
+    total += each.index.size();
   }
   return total;
 }

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "base/bytes.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "wire/answer.h"
 #include "wire/query.h"
@@ -78,6 +79,11 @@ struct Limits {
 
 /// A bounded store shared by all workers: sharded, each shard with its own mutex held for a probe
 /// only, and SIEVE eviction, by which a hit sets one bit and moves nothing.
+///
+/// Room is shared by client as in stochastic fair queueing (McKenney, 1990): in each shard a client
+/// has one of 32 queues, another one in each, and the longest queue is what is evicted from. So a
+/// client that files much pushes out its own answers, and of another's those in about one shard of
+/// 32.
 class Cache {
  public:
   explicit Cache(const Limits& limits);
@@ -88,8 +94,9 @@ class Cache {
   /// The answer for `key`, fresh or stale within the limit, else null. Any thread.
   [[nodiscard]] std::shared_ptr<const Answer> find(const Key& key, Instant now) noexcept;
 
-  /// Files `answer` unless its TTL is 0, over an older one of the same key. Any thread.
-  void insert(std::shared_ptr<const Answer> answer);
+  /// Files `answer` unless its TTL is 0, over an older one of the same key, for `client`, who
+  /// asked. Where there is no room the client that has most of it gives way. Any thread.
+  void insert(std::shared_ptr<const Answer> answer, ClientKey client = {});
 
   /// Forgets the answers for names at or below `name`, how many that were. Any thread.
   std::size_t flush(const wire::DomainName& name);
@@ -104,6 +111,8 @@ class Cache {
   struct Shard;
   static constexpr std::size_t kShards = 32;
 
+  [[nodiscard]] static std::size_t shard_number(std::uint64_t slot) noexcept;
+  [[nodiscard]] static std::uint8_t queue_of(ClientKey client, std::uint64_t slot) noexcept;
   [[nodiscard]] Shard& shard(std::uint64_t slot) const noexcept;
 
   Limits limits_;

@@ -78,6 +78,28 @@ TEST(Cache, StaysWithinItsBytesAndSparesWhatIsHit) {
   EXPECT_GT(cache.size(), 500U);
 }
 
+/// How many of `mine`'s answers outlive those of another client, which fill the cache many times.
+int left_of(ClientKey mine, ClientKey other) {
+  Cache cache({.bytes = 1 << 20});
+  const auto name = [](int i) { return key("mine-" + std::to_string(i) + ".example"); };
+  for (int i = 0; i < 200; ++i) cache.insert(answer(name(i), 60), mine);
+  for (int i = 0; i < 20000; ++i) {
+    cache.insert(answer(key("other-" + std::to_string(i) + ".example"), 60), other);
+  }
+  EXPECT_LE(cache.bytes(), 1U << 20);
+  EXPECT_GT(cache.evictions(), 10000U);
+  int left = 0;
+  for (int i = 0; i < 200; ++i) left += cache.find(name(i), kStart) != nullptr;
+  return left;
+}
+
+TEST(Cache, AClientPushesOutItsOwnAnswers) {
+  EXPECT_EQ(left_of({1}, {1}), 0);
+  int left = 0;
+  for (std::uint64_t client = 2; client < 12; ++client) left += left_of({1}, {client});
+  EXPECT_GT(left, 10 * 180) << "31 of 32 are expected to be left";
+}
+
 TEST(Cache, AnswerLargerThanAShardIsNotKept) {
   Cache cache({.bytes = 1 << 20});
   cache.insert(answer(key("large.example"), 60, 1 << 16));

@@ -78,6 +78,7 @@ version-bind = "nxgate"
 tcp-idle = "5s"
 tcp-clients = 100
 tcp-per-client = 7
+tcp-memory = "8MiB"
 rate-limit = {queries-per-second = 50, burst = 9, ipv4-prefix = 24, ipv6-prefix = 56, truncate = 0}
 [cache]
 size = "1MiB"
@@ -122,6 +123,7 @@ policy = "ci"
   EXPECT_EQ(server.tcp_idle, Seconds(5));
   EXPECT_EQ(server.tcp_clients, 100U);
   EXPECT_EQ(server.tcp_per_client, 7U);
+  EXPECT_EQ(server.tcp_memory, 8UL << 20);
   EXPECT_EQ(server.rate_limit, (RateLimitSettings{.queries_per_second = 50,
                                                   .burst = 9,
                                                   .ipv4_prefix = 24,
@@ -148,7 +150,7 @@ policy = "ci"
   ASSERT_EQ(ci.rules.size(), 5U);
   const auto rules = ci.rules.standing();
   ASSERT_EQ(rules.size(), 5U);
-  EXPECT_EQ(rules[0].at, (Location{"n.toml", 28, 10}));
+  EXPECT_EQ(rules[0].at, (Location{"n.toml", 29, 10}));
   EXPECT_EQ(rules[4].at.file, "/etc/nxgate/allow.d/a.list");
   EXPECT_EQ(ci.local.size(), 3U) << "box.test, its reverse name, db.test";
   EXPECT_THAT(ci.suppressed_types, ElementsAre(wire::Type::kAaaa, wire::Type::kHttps));

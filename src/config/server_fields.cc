@@ -96,7 +96,7 @@ void read_rate_limit(Reading& reading, const toml::node& node, ServerSettings& i
   }
 }
 
-constexpr std::array<Field<ServerSettings>, 9> kServer{{
+constexpr std::array<Field<ServerSettings>, 10> kServer{{
     {"listen", "list of listeners", R"(["127.0.0.1:53", "[::1]:53"])",
      "Where to answer, over UDP and TCP: `address:port`, `interface:port`, either followed by "
      "`@NETNS`, or a table (see below).",
@@ -116,12 +116,19 @@ constexpr std::array<Field<ServerSettings>, 9> kServer{{
     {"tcp-idle", "time", "\"10s\"", "A TCP connection without a query for this long is closed.",
      read_value<&ServerSettings::tcp_idle, parse_time>, same_value<&ServerSettings::tcp_idle>},
     {"tcp-clients", "number", "1024",
-     "TCP connections in all; beyond it the one idle for longest is closed.",
+     "TCP connections in all; beyond it the client that has most of them gives way, first by the "
+     "one idle for longest.",
      read_value<&ServerSettings::tcp_clients, parse_count>,
      same_value<&ServerSettings::tcp_clients>},
-    {"tcp-per-client", "number", "32", "TCP connections of one client address, likewise.",
+    {"tcp-per-client", "number", "32",
+     "TCP connections of one client: an attached container, an IPv4 address, an IPv6 /64; beyond "
+     "it its own one idle for longest is closed.",
      read_value<&ServerSettings::tcp_per_client, parse_count>,
      same_value<&ServerSettings::tcp_per_client>},
+    {"tcp-memory", "size", "\"64MiB\"",
+     "Memory for answers over TCP that clients haven't taken yet, shared by client, beside 80 KiB "
+     "a connection. A question for whose answer there is no room waits.",
+     read_value<&ServerSettings::tcp_memory, parse_size>, same_value<&ServerSettings::tcp_memory>},
     {"rate-limit", "table", "{}", "How often a client may ask over UDP (see below).",
      read_rate_limit, same_value<&ServerSettings::rate_limit>},
 }};

@@ -67,6 +67,7 @@ struct ServerSettings {
   Milliseconds tcp_idle{10'000};
   std::uint32_t tcp_clients = 1024;
   std::uint32_t tcp_per_client = 32;
+  std::size_t tcp_memory = 64UL << 20;
   RateLimitSettings rate_limit;
 };
 

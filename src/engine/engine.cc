@@ -7,10 +7,14 @@
 #include <cstdint>
 #include <ctime>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "base/bytes.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/recycled.h"
@@ -92,6 +96,16 @@ void grant_targets(const Decision& decision, const cache::Answer& answer, Instan
   }
 }
 
+/// Says who is told that too much of it waits.
+void log_overload(const Decision& decision, const Endpoint& client) {
+  const std::string& container = decision.policy->container;
+  log::repeated(
+      "waiting queries " + container,
+      fmt::format("{}: as many of its queries wait for an upstream as may, or no socket is "
+                  "left; further ones fail at once",
+                  container.empty() ? client.address.to_string() : container));
+}
+
 }  // namespace
 
 /// A request that waits for an upstream, with all that its reply needs.
@@ -104,6 +118,7 @@ struct Engine::Pending final : Recycled<Engine::Pending> {
   cache::Key key;
   std::shared_ptr<const cache::Answer> stale;
   Endpoint client;
+  ClientKey client_key;
   Transport transport{};
   Instant received;
   LateReply reply;
@@ -215,24 +230,13 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   if (cached && cache::elapsed_seconds(*cached, request.received) < cached->ttl) {
     counters_.add(Counter::kCacheHits);
     grant_targets(decision, *cached, request.received);
-    if (snapshot_->options.prefetch) prefetch(key, *cached, request.received);
+    if (snapshot_->options.prefetch) prefetch(request, key, *cached);
     std::size_t size = write_answer(query, decision, *cached, request.received, context);
     size = lead_out(query, *snapshot_, decision, size, request.received, context);
     conclusion.source = Source::kCache;
     conclude(conclusion, size, context.out);
     return sent(size);
   }
-  std::uint32_t& waiting = waiting_[request.client.address];
-  if (waiting >= kMostWaitingOfOneClient) {
-    counters_.add(Counter::kUpstreamFailures);
-    conclusion.source = Source::kFailure;
-    conclusion.failure = UpstreamFailure::kOverload;
-    const std::size_t size =
-        write_failure(query, *snapshot_, decision, conclusion.failure, context);
-    conclude(conclusion, size, context.out);
-    return sent(size);
-  }
-  ++waiting;
   counters_.add(Counter::kForwarded);
   pending_ = std::make_unique<Pending>();
   pending_->snapshot = snapshot_;
@@ -246,6 +250,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   pending_->key = key;
   pending_->stale = std::move(cached);
   pending_->client = request.client;
+  pending_->client_key = client_of(request);
   pending_->transport = request.transport;
   pending_->received = request.received;
   return {Disposition::kPending, 0};
@@ -255,7 +260,8 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
 void Engine::charge(const Request& request, const wire::Question& question, Decision& decision) {
   const std::uint32_t most = decision.policy->exfiltration->new_names;
   if (most == 0 || !(decision.granted || !chosen_labels(question, decision).empty())) return;
-  const std::uint64_t client =
+  // A name tells its owner something even if no answer comes back to a forged address.
+  const ClientKey client =
       payer_of(*decision.policy, request.client.address, request.listener_policy);
   if (!budget_.pays(client, question.name, most, request.received)) {
     deny_for(Excess::kNewNames, decision);
@@ -281,31 +287,30 @@ std::size_t Engine::lead_out(const wire::Query& query, const Snapshot& snapshot,
   return write_shut(query, decision, context);
 }
 
-void Engine::prefetch(const cache::Key& key, const cache::Answer& answer, Instant now) {
-  const std::uint32_t left = answer.ttl - cache::elapsed_seconds(answer, now);
+void Engine::prefetch(const Request& request, const cache::Key& key, const cache::Answer& answer) {
+  const std::uint32_t left = answer.ttl - cache::elapsed_seconds(answer, request.received);
   if (left > answer.ttl / kPrefetchShare || answer.refreshing.exchange(true)) return;
-  upstream_.submit(key, [](const UpstreamResult&) {});
+  upstream_.submit(key, client_of(request), [](const UpstreamResult&) {});
 }
 
 void Engine::forward(LateReply reply) {
   std::unique_ptr<Pending> pending = std::move(pending_);
   pending->reply = std::move(reply);
   const cache::Key key = pending->key;
-  upstream_.submit(key, [this, waiting = std::move(pending)](const UpstreamResult& result) {
+  const ClientKey client = pending->client_key;
+  upstream_.submit(key, client, [this, waiting = std::move(pending)](const UpstreamResult& result) {
     finish(*waiting, result);
   });
 }
 
 void Engine::finish(Pending& pending, const UpstreamResult& result) {
   const Instant now = Clock::now();
-  if (const auto waiting = waiting_.find(pending.client.address); --waiting->second == 0) {
-    waiting_.erase(waiting);
-  }
   ReplyContext context{
       scratch_, wire::reply_limit(pending.query, pending.transport == Transport::kTcp),
       reply_edns(pending.query, *pending.snapshot, pending.client, pending.transport)};
   const auto& answer = result.answer ? result.answer : pending.stale;
   if (!result.answer) counters_.add(Counter::kUpstreamFailures);
+  if (result.failure == UpstreamFailure::kOverload) log_overload(pending.decision, pending.client);
   std::size_t size = 0;
   if (answer) {
     if (!result.answer) counters_.add(Counter::kStaleAnswers);

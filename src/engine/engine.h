@@ -8,10 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "base/snapshot.h"
 #include "cache/cache.h"
@@ -43,9 +42,17 @@ struct Request {
   /// The policy its listener names, else the client's address decides. By name, since indices
   /// change with a reload; empty for none. Must outlive a late reply.
   std::string_view listener_policy;
+  /// All that ask by its listener, if they are one client; else who asks is told by the address.
+  ClientKey listener_client{};
   Instant received;
   Ration ration = Ration::kWhole;
 };
+
+/// Who counts for it.
+[[nodiscard]] inline ClientKey client_of(const Request& request) noexcept {
+  return request.listener_client ? request.listener_client
+                                 : client_at(request.client.address, request.listener_policy);
+}
 
 /// What is to be done with a request.
 enum class Disposition : std::uint8_t {
@@ -70,9 +77,6 @@ using LateReply = std::move_only_function<void(Bytes)>;
 /// exception, no log formatting (unless -v asks for it).
 class Engine {
  public:
-  /// A client that has this many questions waiting is told so at once (DNSBomb, CVE-2024-33655).
-  static constexpr std::uint32_t kMostWaitingOfOneClient = 1000;
-
   Engine(const SnapshotCell<Snapshot>& snapshots, cache::Cache& cache, Upstream& upstream,
          telemetry::Counters& counters, NameBudget& budget, Observer* observer = nullptr);
   ~Engine();
@@ -106,7 +110,7 @@ class Engine {
   [[nodiscard]] std::size_t lead_out(const wire::Query& query, const Snapshot& snapshot,
                                      const Decision& decision, std::size_t size, Instant now,
                                      ReplyContext& context);
-  void prefetch(const cache::Key& key, const cache::Answer& answer, Instant now);
+  void prefetch(const Request& request, const cache::Key& key, const cache::Answer& answer);
   void forward(LateReply reply);
   void finish(Pending& pending, const UpstreamResult& result);
   void conclude(const Conclusion& conclusion, std::size_t size, Bytes reply);
@@ -119,7 +123,6 @@ class Engine {
   NameBudget& budget_;
   Observer* observer_;                ///< null for none
   std::unique_ptr<Pending> pending_;  // between answer_now and forward
-  boost::unordered_flat_map<IpAddress, std::uint32_t, std::hash<IpAddress>> waiting_;
   std::vector<std::uint8_t> scratch_;
   std::vector<wire::FoundAddress> found_;
 };

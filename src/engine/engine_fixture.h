@@ -80,11 +80,13 @@ inline std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const polic
 /// Keeps what it is asked until the test answers.
 class FakeUpstream : public Upstream {
  public:
-  void submit(const cache::Key& key, UpstreamCallback done) override {
+  void submit(const cache::Key& key, ClientKey client, UpstreamCallback done) override {
     asked.push_back(key);
+    clients.push_back(client);
     waiting.push_back(std::move(done));
   }
   std::vector<cache::Key> asked;
+  std::vector<ClientKey> clients;
   std::vector<UpstreamCallback> waiting;
 };
 
@@ -125,7 +127,8 @@ class EngineTest : public testing::Test {
     writer.u16(qclass);
     if (with_opt) writer.bytes(std::array<std::uint8_t, 11>{0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0});
     Request request{.message = writer.written(),
-                    .client = {*IpAddress::parse("10.0.0.7"), 4000},
+                    .client = {client, 4000},
+                    .listener_client = listener_client,
                     .received = now,
                     .ration = ration};
     Reply reply;
@@ -157,6 +160,8 @@ class EngineTest : public testing::Test {
   telemetry::Counters counters;
   NameBudget budget;
   Engine engine{cell, cache, upstream, counters, budget};
+  IpAddress client = *IpAddress::parse("10.0.0.7");
+  ClientKey listener_client;
   Ration ration = Ration::kWhole;
   Disposition disposition{};
   Reply late;

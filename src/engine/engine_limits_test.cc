@@ -62,16 +62,14 @@ TEST_F(EngineTest, ATypeOutOfBoundsIsNoData) {
   EXPECT_TRUE(upstream.asked.empty());
 }
 
-TEST_F(EngineTest, OneClientCannotFillTheRoomOfAll) {
+TEST_F(EngineTest, WhatWaitsIsCountedForWhoAsks) {
   use({.allow = {"example.com"}});
-  for (std::uint32_t i = 0; i < Engine::kMostWaitingOfOneClient; ++i) {
-    ask(std::to_string(i) + ".example.com");
-    ASSERT_EQ(disposition, Disposition::kPending);
-  }
-  EXPECT_EQ(ask("one-more.example.com").rcode(), Rcode::kServFail);
-  upstream.waiting.at(0)({nullptr, UpstreamFailure::kTimeout});
-  ask("one-more.example.com");
-  EXPECT_EQ(disposition, Disposition::kPending);
+  ask("a.example.com");
+  listener_client = client_behind("attached/7");
+  ask("b.example.com");
+  ASSERT_EQ(upstream.clients.size(), 2U);
+  EXPECT_EQ(upstream.clients[0], client_at(client));
+  EXPECT_EQ(upstream.clients[1], client_behind("attached/7"));
 }
 
 /// Of an attached container: `narrowing` are rules, `neighbour` has an address.

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <mutex>
 
+#include "base/client_key.h"
 #include "base/clock.h"
-#include "engine/payer.h"
 #include "policy/rule.h"
 #include "wire/name.h"
 
@@ -20,13 +20,14 @@ constexpr int kLooks = 4;
 
 }  // namespace
 
-bool NameBudget::pays(std::uint64_t client, const wire::DomainName& name, std::uint32_t a_minute,
+bool NameBudget::pays(ClientKey client, const wire::DomainName& name, std::uint32_t a_minute,
                       Instant now) {
-  Shard& shard = shards_[client % kShards];
-  const std::uint64_t own = keyed_hash(client, name.wire());
+  Shard& shard = shards_[client.value % kShards];
+  // What is held is compared by this alone: nobody can make names that collide.
+  const std::uint64_t own = keyed_hash(client.value, name.wire());
   const std::lock_guard lock(shard.mutex);
   if (shard.seen.contains(own)) return true;
-  const std::uint64_t domain = keyed_hash(client, policy::registered_domain(name).wire());
+  const std::uint64_t domain = keyed_hash(client.value, policy::registered_domain(name).wire());
   if (!shard.take(domain, a_minute, now)) return false;
   shard.remember(own);
   return true;

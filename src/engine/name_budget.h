@@ -10,6 +10,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
@@ -27,9 +28,9 @@ class NameBudget {
   static constexpr std::size_t kMostNames = 16384;   ///< of a shard
   static constexpr std::size_t kMostDomains = 4096;  ///< of a shard
 
-  /// `client` is what payer_of gave; `a_minute` isn't 0.
-  [[nodiscard]] bool pays(std::uint64_t client, const wire::DomainName& name,
-                          std::uint32_t a_minute, Instant now);
+  /// `a_minute` isn't 0.
+  [[nodiscard]] bool pays(ClientKey client, const wire::DomainName& name, std::uint32_t a_minute,
+                          Instant now);
 
   /// The names and buckets held.
   [[nodiscard]] std::size_t size() const;

@@ -5,13 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "base/address.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
@@ -29,7 +28,7 @@ int paid(NameBudget& budget, std::uint64_t client, int from, int count, Instant 
          const std::string& zone = "example.com") {
   int good = 0;
   for (int i = from; i < from + count; ++i) {
-    if (budget.pays(client, name(i, zone), 60, now)) ++good;
+    if (budget.pays({client}, name(i, zone), 60, now)) ++good;
   }
   return good;
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/client_key.h"
 #include "cache/cache.h"
 
 namespace nxgate::engine {
@@ -33,8 +34,9 @@ class Upstream {
   virtual ~Upstream() = default;
 
   /// Asks the group in `key` its question; identical questions in flight are joined, also across
-  /// workers. The callback may run before this returns. The answer is in the cache by then.
-  virtual void submit(const cache::Key& key, UpstreamCallback done) = 0;
+  /// workers. What waits is counted for `client`, who gets kOverload beyond its share. The callback
+  /// may run before this returns. The answer is in the cache by then.
+  virtual void submit(const cache::Key& key, ClientKey client, UpstreamCallback done) = 0;
 };
 
 }  // namespace nxgate::engine

@@ -177,7 +177,7 @@ TEST_F(Forward, ABurstSharesAPortAndTheNextHasAnother) {
   constexpr int kBurst = 400;
   int answered = 0;
   for (int i = 0; i < kBurst; ++i) {
-    forwarder_->submit(key_of("burst" + std::to_string(i) + ".example"),
+    forwarder_->submit(key_of("burst" + std::to_string(i) + ".example"), client_,
                        [&](const UpstreamResult& result) { answered += result.answer ? 1 : 0; });
   }
   run_for(Milliseconds(500));

@@ -69,7 +69,7 @@ class Forward : public testing::Test {
   UpstreamResult ask(const cache::Key& key) {
     std::optional<UpstreamResult> result;
     const Instant start = Clock::now();
-    forwarder_->submit(key, [&](const UpstreamResult& came) { result = came; });
+    forwarder_->submit(key, client_, [&](const UpstreamResult& came) { result = came; });
     loop_.restart();
     while (!result && Clock::now() - start < Seconds(5)) loop_.run_one_for(Milliseconds(100));
     took_ = std::chrono::duration_cast<Milliseconds>(Clock::now() - start);
@@ -82,6 +82,7 @@ class Forward : public testing::Test {
     loop_.run_for(time);
   }
 
+  ClientKey client_{1};
   // The order matters: the forwarder goes before its loop.
   cache::Cache cache_{cache::Limits{}};
   Shared shared_;

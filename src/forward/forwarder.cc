@@ -11,6 +11,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "base/snapshot.h"
 #include "cache/cache.h"
@@ -37,7 +38,7 @@ Forwarder::Forwarder(boost::asio::io_context& loop, Shared& shared,
 
 Forwarder::~Forwarder() { shared_.in_flight.leave(loop_); }
 
-void Forwarder::submit(const cache::Key& key, engine::UpstreamCallback done) {
+void Forwarder::submit(const cache::Key& key, ClientKey client, engine::UpstreamCallback done) {
   std::shared_ptr<Group> group = find_group(key.group);
   if (!group || group->settings.servers.empty()) {
     return done({nullptr, UpstreamFailure::kNoServers});
@@ -48,13 +49,13 @@ void Forwarder::submit(const cache::Key& key, engine::UpstreamCallback done) {
   if (!health.any_alive(now) || shared_.failures.recall(key, health.recovered(), now)) {
     return done({nullptr, UpstreamFailure::kRemembered});
   }
-  switch (shared_.in_flight.join(key, loop_, done)) {
+  switch (shared_.in_flight.join(key, client, loop_, done)) {
     case InFlight::Joined::kFull:
       return done({nullptr, UpstreamFailure::kOverload});
     case InFlight::Joined::kJoined:
       return;
     case InFlight::Joined::kFirst:
-      return idle_race().start(std::move(group), key, now);
+      return idle_race().start(std::move(group), key, client, now);
   }
 }
 
@@ -97,7 +98,7 @@ Race& Forwarder::idle_race() {
 void Forwarder::ended(Race& race, const engine::UpstreamResult& result) {
   const std::shared_ptr<Group> group = race.take_group();
   if (result.answer) {
-    cache_.insert(result.answer);
+    cache_.insert(result.answer, race.client());
   } else {
     shared_.failures.remember(race.key(), result.failure, Clock::now());
   }

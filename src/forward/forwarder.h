@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "base/client_key.h"
 #include "base/snapshot.h"
 #include "cache/cache.h"
 #include "engine/snapshot.h"
@@ -49,7 +50,7 @@ class Forwarder final : public engine::Upstream, private Race::Owner {
 
   /// Takes up what was published, as `submit` does too; lets go of what was there before.
   void refresh();
-  void submit(const cache::Key& key, engine::UpstreamCallback done) override;
+  void submit(const cache::Key& key, ClientKey client, engine::UpstreamCallback done) override;
 
  private:
   [[nodiscard]] std::shared_ptr<Group> find_group(std::uint32_t identity);

@@ -135,14 +135,14 @@ TEST_F(Forward, IdenticalQuestionsAreAskedOnce) {
   use({&upstream});
   int answered = 0;
   for (int i = 0; i < 100; ++i) {
-    forwarder_->submit(key_of("www.example"), [&](const UpstreamResult& result) {
+    forwarder_->submit(key_of("www.example"), client_, [&](const UpstreamResult& result) {
       if (result.answer) ++answered;
     });
   }
   run_for(Milliseconds(300));
   EXPECT_EQ(answered, 100);
   EXPECT_EQ(upstream.seen().size(), 1U);
-  EXPECT_EQ(shared_.in_flight.questions(), 0U);
+  EXPECT_EQ(shared_.in_flight.questions().taken(), 0U);
 }
 
 TEST_F(Forward, WorkersShareAnExchange) {
@@ -158,7 +158,7 @@ TEST_F(Forward, WorkersShareAnExchange) {
     const auto stay = boost::asio::make_work_guard(loop);
     const auto self = std::this_thread::get_id();
     for (int i = 0; i < 10; ++i) {
-      forwarder.submit(key_of("www.example"), [&, self](const UpstreamResult& result) {
+      forwarder.submit(key_of("www.example"), client_, [&, self](const UpstreamResult& result) {
         if (result.answer && std::this_thread::get_id() == self) ++answered;
       });
     }
@@ -184,12 +184,12 @@ TEST_F(Forward, CanBeTornDownAtAnyMoment) {
   use({&quiet});
   bool called = false;
   for (const char* name : {"a.example", "b.example"}) {
-    forwarder_->submit(key_of(name), [&](const UpstreamResult&) { called = true; });
+    forwarder_->submit(key_of(name), client_, [&](const UpstreamResult&) { called = true; });
   }
   run_for(Milliseconds(50));
   forwarder_.reset();
   EXPECT_FALSE(called);
-  EXPECT_EQ(shared_.in_flight.questions(), 0U);
+  EXPECT_EQ(shared_.in_flight.questions().taken(), 0U);
 }
 
 TEST_F(Forward, AClientQuestionCostsAtMostSixPackets) {

@@ -7,27 +7,27 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "base/client_key.h"
 #include "cache/cache.h"
 #include "engine/upstream.h"
 
 namespace nxgate::forward {
 
-InFlight::Joined InFlight::join(const cache::Key& key, boost::asio::io_context& loop,
-                                engine::UpstreamCallback& done) {
+InFlight::Joined InFlight::join(const cache::Key& key, ClientKey client,
+                                boost::asio::io_context& loop, engine::UpstreamCallback& done) {
   Shard& in = shard(key);
   const std::lock_guard lock(in.mutex);
-  // Two threads may both pass the check at the border; a bound needn't be exact.
-  if (waiters_ >= limits_.waiters) return Joined::kFull;
+  if (!waiters_.take(client)) return Joined::kFull;
   const auto found = in.entries.find(key);
   if (found != in.entries.end()) {
-    ++waiters_;
-    found->second.more.push_back({&loop, std::move(done)});
+    found->second.more.push_back({&loop, client, std::move(done)});
     return Joined::kJoined;
   }
-  if (questions_ >= limits_.questions) return Joined::kFull;
-  ++questions_;
-  ++waiters_;
-  in.entries.emplace(key, Entry{.first = {&loop, std::move(done)}, .more = {}});
+  if (!questions_.take(client)) {
+    waiters_.give_back(client);
+    return Joined::kFull;
+  }
+  in.entries.emplace(key, Entry{.first = {&loop, client, std::move(done)}, .more = {}});
   return Joined::kFirst;
 }
 
@@ -41,8 +41,9 @@ void InFlight::finish(const cache::Key& key, boost::asio::io_context& own,
     if (found == in.entries.end()) return;
     entry = std::move(found->second);
     in.entries.erase(found);
-    --questions_;
-    waiters_ -= 1 + entry.more.size();
+    questions_.give_back(entry.first.client);
+    waiters_.give_back(entry.first.client);
+    for (const Waiter& waiter : entry.more) waiters_.give_back(waiter.client);
     // Posted under the lock, so that `leave` can promise that its loop is left alone.
     for (Waiter& waiter : entry.more) {
       if (waiter.loop != &own) post(waiter, result);
@@ -62,6 +63,7 @@ void InFlight::leave(boost::asio::io_context& loop) {
       const bool orphaned = entry->second.first.loop == &loop;
       std::vector<Waiter> staying;
       for (Waiter& waiter : entry->second.more) {
+        const ClientKey client = waiter.client;
         if (waiter.loop == &loop) {
           dropped.push_back(std::move(waiter));
         } else if (orphaned) {
@@ -70,16 +72,17 @@ void InFlight::leave(boost::asio::io_context& loop) {
           staying.push_back(std::move(waiter));
           continue;
         }
-        --waiters_;
+        waiters_.give_back(client);
       }
       entry->second.more = std::move(staying);
       if (!orphaned) {
         ++entry;
         continue;
       }
+      const ClientKey client = entry->second.first.client;
       dropped.push_back(std::move(entry->second.first));
-      --waiters_;
-      --questions_;
+      waiters_.give_back(client);
+      questions_.give_back(client);
       each.entries.erase(entry++);
     }
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -11,6 +10,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/client_key.h"
+#include "base/shares.h"
 #include "cache/cache.h"
 #include "engine/upstream.h"
 
@@ -18,12 +19,14 @@ namespace nxgate::forward {
 
 /// Joins identical questions, whichever worker they come from: one query goes out however many
 /// clients ask, else each further one would be another chance for a forger (CVE-2020-25686).
-/// Bounded in questions and in waiters. Any thread; sharded, each shard with a mutex.
+/// Bounded in questions and in waiters, both shared by client. Any thread; sharded, each shard with
+/// a mutex.
 class InFlight {
  public:
   struct Limits {
     std::size_t questions = 4096;
     std::size_t waiters = 16384;
+    std::size_t waiters_of_client = 1000;  ///< however much is left (DNSBomb, CVE-2024-33655)
   };
   enum class Joined : std::uint8_t {
     kFull = 0,  ///< `done` is left alone
@@ -31,10 +34,12 @@ class InFlight {
     kJoined,    ///< somebody asks already
   };
 
-  explicit InFlight(const Limits& limits) : limits_(limits) {}
+  explicit InFlight(const Limits& limits)
+      : questions_(limits.questions), waiters_(limits.waiters, limits.waiters_of_client) {}
 
-  /// Adds a waiter who is called on `loop`'s thread; `done` is moved from unless kFull.
-  [[nodiscard]] Joined join(const cache::Key& key, boost::asio::io_context& loop,
+  /// Adds a waiter, counted for `client`, who is called on `loop`'s thread; `done` is moved from
+  /// unless kFull. The question counts for who asked it first.
+  [[nodiscard]] Joined join(const cache::Key& key, ClientKey client, boost::asio::io_context& loop,
                             engine::UpstreamCallback& done);
 
   /// For the loop that joined first: tells all who wait for `key`, those of `own` now, the others
@@ -46,11 +51,13 @@ class InFlight {
   /// waiters elsewhere get kOverload. After it nothing is posted to `loop` any more.
   void leave(boost::asio::io_context& loop);
 
-  [[nodiscard]] std::size_t questions() const noexcept { return questions_; }
+  [[nodiscard]] const Shares& questions() const noexcept { return questions_; }
+  [[nodiscard]] const Shares& waiters() const noexcept { return waiters_; }
 
  private:
   struct Waiter {
     boost::asio::io_context* loop = nullptr;
+    ClientKey client;
     engine::UpstreamCallback done;
   };
   /// The first waiter is the one who asks.
@@ -67,9 +74,8 @@ class InFlight {
   Shard& shard(const cache::Key& key) noexcept { return shards_[cache::KeyHash{}(key) % kShards]; }
   static void post(Waiter& waiter, const engine::UpstreamResult& result);
 
-  Limits limits_;
-  std::atomic<std::size_t> questions_{0};
-  std::atomic<std::size_t> waiters_{0};
+  Shares questions_;
+  Shares waiters_;
   std::array<Shard, kShards> shards_;
 };
 

@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "engine/upstream.h"
@@ -35,9 +36,11 @@ Race::Race(Bench& bench, Owner& owner)
       attempts_{{{.exchange{bench, *this}}, {.exchange{bench, *this}}, {.exchange{bench, *this}}}} {
 }
 
-void Race::start(std::shared_ptr<Group> group, const cache::Key& key, Instant now) {
+void Race::start(std::shared_ptr<Group> group, const cache::Key& key, ClientKey client,
+                 Instant now) {
   group_ = std::move(group);
   key_ = key;
+  client_ = client;
   begun_ = 0;
   deadline_ = now + group_->settings.timeout;
   check_ = deadline_ - group_->settings.timeout / 3;

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "engine/upstream.h"
@@ -41,9 +42,11 @@ class Race final : private Alarm, private Exchange::Owner {
   Race& operator=(const Race&) = delete;
 
   /// May end before this returns.
-  void start(std::shared_ptr<Group> group, const cache::Key& key, Instant now);
+  void start(std::shared_ptr<Group> group, const cache::Key& key, ClientKey client, Instant now);
 
   [[nodiscard]] const cache::Key& key() const noexcept { return key_; }
+  /// Who asked first.
+  [[nodiscard]] ClientKey client() const noexcept { return client_; }
   /// The group, when it has ended.
   [[nodiscard]] std::shared_ptr<Group> take_group() noexcept { return std::move(group_); }
 
@@ -78,6 +81,7 @@ class Race final : private Alarm, private Exchange::Owner {
   Owner& owner_;
   std::shared_ptr<Group> group_;
   cache::Key key_;
+  ClientKey client_;
   Plan plan_;  ///< servers in the order in which they are asked
   std::array<Attempt, kMostAttempts> attempts_;
   std::size_t begun_ = 0;

@@ -156,12 +156,12 @@ class Running {
  public:
   explicit Running(std::string_view address = "127.0.0.1", const TcpLimits& limits = {},
                    sys::NetnsRef netns = {})
-      : endpoint_{*IpAddress::parse(address), free_port()}, limits_(limits), census_(limits) {
+      : endpoint_{*IpAddress::parse(address), free_port()}, limits_(limits), tcp_(limits) {
     Listener listener;
     listener.at.endpoint = endpoint_;
     listener.at.netns = std::move(netns);
     listener.policy = "ci";
-    server_.emplace(loop_, handler_, std::vector{listener}, limits_, census_, true);
+    server_.emplace(loop_, handler_, std::vector{listener}, limits_, tcp_, true);
     started_ = server_->start();
     if (started_) thread_ = std::jthread([this] { loop_.run(); });
   }
@@ -178,7 +178,8 @@ class Running {
   [[nodiscard]] Client udp() const { return Client(SOCK_DGRAM, endpoint_); }
   [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
   [[nodiscard]] ScriptedHandler& handler() { return handler_; }
-  [[nodiscard]] TcpCensus& census() { return census_; }
+  [[nodiscard]] Census& census() { return tcp_.census; }
+  [[nodiscard]] Shares& bytes() { return tcp_.bytes; }
   [[nodiscard]] Server& server() { return *server_; }
   void destroy_server() {
     on_loop([this] { server_.reset(); });
@@ -202,7 +203,7 @@ class Running {
  private:
   Endpoint endpoint_;
   TcpLimits limits_;
-  TcpCensus census_;
+  TcpRoom tcp_;
   ScriptedHandler handler_;
   boost::asio::io_context loop_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_{

@@ -4,15 +4,19 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/census.h"
 #include "base/clock.h"
 
 namespace nxgate::serve {
 
+/// What a connection owes is counted in bytes: the answers that its client hasn't taken, and for
+/// each question without an answer the longest there may be. A question for which there is no room
+/// isn't taken from the connection.
 struct TcpLimits {
-  std::size_t connections = 1024;           ///< in the whole process
-  std::size_t connections_per_client = 32;  ///< by address
-  std::size_t unanswered = 64;              ///< on one connection; then it isn't read any more
-  std::size_t output = 131'072;             ///< bytes of answers not yet read, likewise
+  CensusLimits connections;             ///< of the whole process
+  std::size_t unanswered = 64;          ///< on one connection; then no more are taken
+  std::size_t own_bytes = 81'920;       ///< that each connection may owe
+  std::size_t more_bytes = 64UL << 20;  ///< that all may owe beyond, shared by client
   /// Closed when no whole query came and no answer was read for so long (RFC 7766 section 6.2.3).
   Milliseconds idle{10'000};
 };

@@ -12,12 +12,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "serve/handler.h"
 #include "serve/limits.h"
-#include "serve/tcp_census.h"
 #include "serve/tcp_listener.h"
 #include "serve/tcp_session.h"
 #include "serve/udp_listener.h"
@@ -46,6 +46,14 @@ auto* find_open(Open& open, const Listener& listener) {
 
 }  // namespace
 
+std::shared_ptr<const Listener> served(Listener listener) {
+  if (!listener.at.netns.own()) {
+    listener.client =
+        client_behind(listener.policy.empty() ? listener.at.to_string() : listener.policy);
+  }
+  return std::make_shared<const Listener>(std::move(listener));
+}
+
 Result<void> probe_free(std::span<const Listener> listeners, std::span<const OpenListener> open) {
   for (const Listener& listener : listeners) {
     const OpenListener* const ours = find_open(open, listener);
@@ -58,16 +66,16 @@ Result<void> probe_free(std::span<const Listener> listeners, std::span<const Ope
 }
 
 Server::Server(asio::io_context& loop, Handler& handler, std::vector<Listener> listeners,
-               const TcpLimits& limits, TcpCensus& census, bool reports, RateLimit* rate_limit)
+               const TcpLimits& limits, TcpRoom& tcp, bool reports, RateLimit* rate_limit)
     : worker_{.loop = loop,
               .handler = handler,
               .limits = limits,
-              .census = census,
+              .tcp = tcp,
               .rate_limit = rate_limit},
       timer_(std::make_shared<asio::steady_timer>(loop)),
       reports_(reports) {
   for (Listener& listener : listeners) {
-    places_.emplace_back().listener = std::make_shared<const Listener>(std::move(listener));
+    places_.emplace_back().listener = served(std::move(listener));
   }
 }
 
@@ -169,7 +177,7 @@ void Server::serve_at(Place& place, sys::Descriptor udp, sys::Descriptor tcp) {
 void Server::adopt(OpenListener open) {
   if (stopped_) return;
   Place place;
-  place.listener = std::make_shared<const Listener>(std::move(open.listener));
+  place.listener = served(std::move(open.listener));
   place.adopted = true;
   serve_at(place, std::move(open.udp), std::move(open.tcp));
   places_.push_back(std::move(place));

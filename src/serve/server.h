@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "serve/handler.h"
 #include "serve/limits.h"
-#include "serve/tcp_census.h"
 #include "serve/tcp_listener.h"
 #include "serve/udp_listener.h"
 #include "serve/worker.h"
@@ -34,7 +33,7 @@ class Server {
  public:
   /// `reports` is for one worker of all: it logs what happens to the listeners.
   Server(boost::asio::io_context& loop, Handler& handler, std::vector<Listener> listeners,
-         const TcpLimits& limits, TcpCensus& census, bool reports, RateLimit* rate_limit = nullptr);
+         const TcpLimits& limits, TcpRoom& tcp, bool reports, RateLimit* rate_limit = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -19,7 +19,6 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "serve/tcp_census.h"
 #include "serve/tcp_session.h"
 #include "serve/worker.h"
 #include "sys/descriptor.h"
@@ -36,6 +35,9 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr Milliseconds kPause{100};
 /// Then the loop's other work has its turn.
 constexpr int kMostAtATime = 64;
+/// Bytes; the kernel doubles them for its own use. The longest answer fits.
+constexpr int kSendBuffer = 64 << 10;
+constexpr int kReceiveBuffer = 16 << 10;
 
 }  // namespace
 
@@ -44,7 +46,13 @@ TcpListener::TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener>
     : socket_(worker.loop, socket.release()),
       listener_(std::move(listener)),
       worker_(worker),
-      pause_(worker.loop) {}
+      pause_(worker.loop) {
+  // Connections have these from it: what the kernel holds for one is bounded as well.
+  for (const auto& [option, size] :
+       {std::pair(SO_SNDBUF, kSendBuffer), std::pair(SO_RCVBUF, kReceiveBuffer)}) {
+    (void)::setsockopt(socket_.native_handle(), SOL_SOCKET, option, &size, sizeof size);
+  }
+}
 
 void TcpListener::start() {
   asio::co_spawn(socket_.get_executor(), run(shared_from_this()), asio::detached);
@@ -101,9 +109,16 @@ void TcpListener::begin_session(sys::Descriptor connection, const Endpoint& clie
   auto close = [weak] {
     if (const auto evicted = weak.lock()) evicted->close();
   };
-  auto place = worker_.census.admit(
-      client.address, [close, executor = socket_.get_executor()] { asio::post(executor, close); });
-  if (!place) return;
+  auto place = worker_.tcp.census.admit(
+      session->client(),
+      [close, executor = socket_.get_executor()] { asio::post(executor, close); });
+  if (!place) {
+    log::repeated("tcp refused",
+                  fmt::format("{}: no more TCP connections for {} now; see tcp-clients and "
+                              "tcp-per-client",
+                              listener_->at.to_string(), client.address.to_string()));
+    return;
+  }
   worker_.sessions.push_back(weak);
   session->start(std::move(*place));
 }

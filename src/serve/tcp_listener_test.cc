@@ -1,66 +1,20 @@
 #include "serve/tcp_listener.h"
 
 #include <chrono>
-#include <string>
 #include <thread>
-#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
 #include "serve/fixture_test.h"
-#include "serve/tcp_census.h"
 
 namespace nxgate::serve {
 namespace {
 
-const IpAddress kOne = *IpAddress::parse("10.0.0.1");
-const IpAddress kTwo = *IpAddress::parse("10.0.0.2");
-
 TcpLimits limits(std::size_t connections, std::size_t per_client) {
   TcpLimits value;
-  value.connections = connections;
-  value.connections_per_client = per_client;
+  value.connections = {.connections = connections, .per_client = per_client};
   return value;
-}
-
-TEST(TcpCensus, EvictsTheLongestIdleOfAll) {
-  TcpCensus census(limits(3, 3));
-  std::string evicted;
-  std::vector<TcpCensus::Place> places;
-  for (const char name : {'a', 'b', 'c'}) {
-    places.push_back(
-        *census.admit(name == 'a' ? kTwo : kOne, [&evicted, name] { evicted += name; }));
-  }
-  const Instant now = Clock::now();
-  places[0].busy();
-  places[1].idle(now - Seconds(1));
-  places[2].idle(now - Seconds(2));
-  auto fourth = census.admit(kTwo, [] {});
-  EXPECT_TRUE(fourth);
-  EXPECT_EQ(evicted, "c");
-  EXPECT_EQ(census.connections(), 3U);
-  fourth->busy();
-  places[1].busy();
-  EXPECT_FALSE(census.admit(kTwo, [] {}));
-  places.clear();
-  EXPECT_EQ(census.connections(), 1U);
-}
-
-TEST(TcpCensus, KeepsAClientToItsShare) {
-  TcpCensus census(limits(100, 1));
-  int evicted = 0;
-  auto other = census.admit(kTwo, [&] { evicted += 100; });
-  auto first = census.admit(kOne, [&] { ++evicted; });
-  auto second = census.admit(kOne, [&] { ++evicted; });
-  EXPECT_TRUE(second);
-  EXPECT_EQ(evicted, 1);
-  second->busy();
-  EXPECT_FALSE(census.admit(kOne, [] {}));
-  first.reset();
-  second.reset();
-  EXPECT_TRUE(census.admit(kOne, [] {}));
-  EXPECT_EQ(census.connections(), 1U);
 }
 
 TEST(TcpListener, ClosesTheOldestIdleConnectionForANewOne) {

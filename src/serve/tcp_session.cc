@@ -1,10 +1,12 @@
 #include "serve/tcp_session.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -15,13 +17,16 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/error_code.hpp>
+#include <sys/socket.h>
+#include <sys/types.h>
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/census.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "serve/handler.h"
-#include "serve/tcp_census.h"
 #include "serve/worker.h"
 #include "wire/reader.h"
 #include "wire/types.h"
@@ -34,7 +39,15 @@ namespace {
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kFirstInput = 1024;
-constexpr std::size_t kLargestInput = 2 + wire::kLargestMessage;
+/// The longest message with its length.
+constexpr std::size_t kLargestFrame = 2 + wire::kLargestMessage;
+/// Buffers that have grown beyond it are let go when they are empty.
+constexpr std::size_t kKeptBuffer = 16UL << 10;
+
+void empty(std::vector<std::uint8_t>& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kKeptBuffer) buffer = {};
+}
 
 }  // namespace
 
@@ -58,11 +71,12 @@ TcpSession::TcpSession(Socket socket, const Endpoint& client,
                        std::shared_ptr<const Listener> listener, Worker& worker)
     : socket_(std::move(socket)),
       client_(client),
+      key_(listener->client ? listener->client : client_at(client.address, listener->policy)),
       listener_(std::move(listener)),
       worker_(worker),
       progress_(worker.loop, Instant::max()) {}
 
-void TcpSession::start(TcpCensus::Place place) {
+void TcpSession::start(Census::Place place) {
   place_.emplace(std::move(place));
   asio::co_spawn(socket_.get_executor(), run(shared_from_this()), asio::detached);
 }
@@ -80,6 +94,8 @@ void TcpSession::close() {
   socket_.close(ignored);
   progress_.cancel();
   place_.reset();
+  output_ = {};
+  give_back(borrowed_);
 }
 
 bool TcpSession::overdue(Instant now) const noexcept {
@@ -91,12 +107,12 @@ bool TcpSession::overdue(Instant now) const noexcept {
 
 asio::awaitable<void> TcpSession::run(std::shared_ptr<TcpSession> self) {
   while (self->open() && !self->input_ended_) {
-    if (self->full()) {
+    if (self->stalled_) {
       co_await self->progress();
     } else {
       co_await self->read();
     }
-    // Also what an earlier read brought and a full session left lying.
+    // Also what an earlier read brought and was left lying.
     if (self->open()) self->take_queries();
   }
   while (self->open() && !self->owes_nothing()) co_await self->progress();
@@ -106,7 +122,7 @@ asio::awaitable<void> TcpSession::run(std::shared_ptr<TcpSession> self) {
 /// Reads once, into a buffer that grows as bytes come, not as a length promises them.
 asio::awaitable<void> TcpSession::read() {
   if (filled_ == input_.size()) {
-    input_.resize(std::clamp(2 * input_.size(), kFirstInput, kLargestInput));
+    input_.resize(std::clamp(2 * input_.size(), kFirstInput, kLargestFrame));
   }
   const auto room = asio::buffer(input_.data() + filled_, input_.size() - filled_);
   const auto [error, size] = co_await socket_.async_read_some(room, kNoThrow);
@@ -124,7 +140,7 @@ asio::awaitable<void> TcpSession::progress() { co_await progress_.async_wait(kNo
 void TcpSession::take_queries() {
   worker_.handler.refresh();
   std::size_t taken = 0;
-  while (!full()) {
+  while (true) {
     wire::Reader reader(Bytes(input_.data(), filled_), taken);
     const std::size_t size = reader.u16();
     const Bytes query = reader.bytes(size);
@@ -133,12 +149,15 @@ void TcpSession::take_queries() {
       input_ended_ = true;
       break;
     }
+    stalled_ = !reserve();
+    if (stalled_) break;
     answer(query);
     taken = reader.offset();
   }
   std::copy(input_.begin() + std::ptrdiff_t(taken), input_.begin() + std::ptrdiff_t(filled_),
             input_.begin());
   filled_ -= taken;
+  if (filled_ == 0 && input_.size() > kKeptBuffer) input_ = {};
   flush();
   settle();
 }
@@ -150,6 +169,7 @@ void TcpSession::answer(Bytes query) {
                                 .client = client_,
                                 .transport = engine::Transport::kTcp,
                                 .listener_policy = listener_->policy,
+                                .listener_client = listener_->client,
                                 .received = last_active_};
   Late late(*this);
   const engine::Handled handled = worker_.handler.handle(request, worker_.tcp_reply, late);
@@ -175,15 +195,23 @@ void TcpSession::queue(Bytes reply) {
 
 void TcpSession::flush() {
   if (!open() || !writing_.empty() || output_.empty()) return;
-  std::swap(output_, writing_);
+  const auto sent =
+      ::send(socket_.native_handle(), output_.data(), output_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) return close();
+  const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
   write_began_ = Clock::now();
-  asio::async_write(socket_, asio::buffer(writing_),
+  if (taken == output_.size()) {
+    last_active_ = write_began_;
+    return empty(output_);
+  }
+  std::swap(output_, writing_);
+  asio::async_write(socket_, asio::buffer(writing_) + taken,
                     [self = shared_from_this()](const boost::system::error_code& error,
                                                 std::size_t) { self->written(error); });
 }
 
 void TcpSession::written(const boost::system::error_code& error) {
-  writing_.clear();
+  empty(writing_);
   if (!open()) return;
   if (error) return close();
   last_active_ = Clock::now();
@@ -192,19 +220,42 @@ void TcpSession::written(const boost::system::error_code& error) {
   progress_.cancel();
 }
 
-/// Tells the census whether this connection may be closed in favour of another.
+/// Gives back what isn't needed any more, and tells the census whether this connection may be
+/// closed in favour of another.
 void TcpSession::settle() {
   if (!place_) return;
+  const std::size_t room = worker_.limits.own_bytes + borrowed_;
+  give_back(std::min(borrowed_, (room - std::min(room, owed())) / kLargestFrame * kLargestFrame));
   if (owes_nothing()) {
     place_->idle(last_active_);
   } else {
-    place_->busy();
+    place_->busy(last_active_);
   }
 }
 
-bool TcpSession::full() const noexcept {
-  return unanswered_ >= worker_.limits.unanswered ||
-         output_.size() + writing_.size() >= worker_.limits.output;
+/// What the client may yet be sent, were each answer as long as can be.
+std::size_t TcpSession::owed() const noexcept {
+  return output_.size() + writing_.size() + unanswered_ * kLargestFrame;
+}
+
+/// Whether there is room for one more answer. A client that doesn't read gets none of what all
+/// share.
+bool TcpSession::reserve() {
+  if (!open() || unanswered_ >= worker_.limits.unanswered) return false;
+  const auto fits = [this] {
+    return owed() + kLargestFrame <= worker_.limits.own_bytes + borrowed_;
+  };
+  if (fits()) return true;
+  flush();
+  if (fits()) return true;
+  if (!writing_.empty() || !open() || !worker_.tcp.bytes.take(key_, kLargestFrame)) return false;
+  borrowed_ += kLargestFrame;
+  return true;
+}
+
+void TcpSession::give_back(std::size_t bytes) noexcept {
+  if (bytes != 0) worker_.tcp.bytes.give_back(key_, bytes);
+  borrowed_ -= bytes;
 }
 
 bool TcpSession::owes_nothing() const noexcept {

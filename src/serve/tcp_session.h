@@ -14,8 +14,9 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/census.h"
+#include "base/client_key.h"
 #include "base/clock.h"
-#include "serve/tcp_census.h"
 #include "serve/worker.h"
 
 namespace nxgate::serve {
@@ -24,15 +25,16 @@ namespace nxgate::serve {
 /// each answer as soon as there is one, in any order (RFC 7766 section 6.2.1.1 and 7).
 ///
 /// One coroutine reads and has the queries answered, as many as are there in one go; writes are
-/// handed over one at a time, each with all the answers that have gathered. When too much is
-/// unanswered or unread by the client, reading stops. A client that closes its side, or sends an
+/// handed over one at a time, each with all the answers that have gathered, and only what the
+/// socket doesn't take at once is kept. For each question there must be room for the longest answer
+/// (TcpLimits) before it is taken, or it is left lying. A client that closes its side, or sends an
 /// empty message, still gets the answers it is owed. One thread.
 class TcpSession : public std::enable_shared_from_this<TcpSession> {
  public:
   TcpSession(boost::asio::ip::tcp::socket socket, const Endpoint& client,
              std::shared_ptr<const Listener> listener, Worker& worker);
 
-  void start(TcpCensus::Place place);
+  void start(Census::Place place);
 
   /// Takes no further query, and closes when all are answered.
   void drain();
@@ -40,6 +42,8 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
 
   [[nodiscard]] bool open() const noexcept { return socket_.is_open(); }
   [[nodiscard]] const Listener& listener() const noexcept { return *listener_; }
+  /// Who counts for it.
+  [[nodiscard]] ClientKey client() const noexcept { return key_; }
   /// Whether the client, owed nothing, has been silent, or has left an answer unread, for too long.
   [[nodiscard]] bool overdue(Instant now) const noexcept;
 
@@ -59,21 +63,26 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   void written(const boost::system::error_code& error);
   void settle();
 
-  [[nodiscard]] bool full() const noexcept;
+  [[nodiscard]] std::size_t owed() const noexcept;
+  [[nodiscard]] bool reserve();
+  void give_back(std::size_t bytes) noexcept;
   [[nodiscard]] bool owes_nothing() const noexcept;
 
   Socket socket_;
   Endpoint client_;
+  ClientKey key_;
   std::shared_ptr<const Listener> listener_;
   Worker& worker_;
   boost::asio::steady_timer progress_;  ///< never expires; cancelled to wake the reader
-  std::optional<TcpCensus::Place> place_;
+  std::optional<Census::Place> place_;
 
   std::vector<std::uint8_t> input_;
   std::size_t filled_ = 0;             ///< bytes of input_ that were received
   std::vector<std::uint8_t> output_;   ///< answers that wait for the write to end
   std::vector<std::uint8_t> writing_;  ///< answers in the write under way
   std::size_t unanswered_ = 0;
+  std::size_t borrowed_ = 0;  ///< bytes of TcpRoom
+  bool stalled_ = false;      ///< there was no room for the next question
   bool input_ended_ = false;
   Instant last_active_ = Clock::now();  ///< a whole query came, or a write ended
   Instant write_began_;

@@ -120,6 +120,58 @@ TEST(TcpSession, StopsReadingWhenTooMuchIsUnanswered) {
   EXPECT_EQ(answers, 11);
 }
 
+TEST(TcpSession, TakesNoQuestionForWhoseAnswerThereIsNoRoom) {
+  TcpLimits limits;
+  limits.more_bytes = 8 * 65537;  // one client gets half
+  Running running("127.0.0.1", limits);
+  const Client client = running.tcp();
+  std::string queries;
+  for (int i = 0; i < 10; ++i) queries += framed("l" + std::to_string(i));
+  ASSERT_TRUE(client.send(queries));
+  EXPECT_TRUE(eventually([&] { return running.handler().waiting == 5; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(running.handler().waiting, 5) << "its own and four of the shared ones";
+  EXPECT_EQ(running.bytes().taken(), 4U * 65537);
+  const Client second = running.tcp();
+  ASSERT_TRUE(second.send(framed("l-second")));
+  EXPECT_TRUE(eventually([&] { return running.handler().waiting == 6; })) << "each has one";
+  ASSERT_TRUE(running.tcp().send(framed("r")));
+  EXPECT_EQ(second.receive_framed(), "l-second");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(client.receive_framed().front(), 'l');
+  EXPECT_TRUE(eventually([&] { return running.handler().waiting == 5; })) << "those left lying";
+  ASSERT_TRUE(running.tcp().send(framed("r")));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(client.receive_framed().front(), 'l');
+  EXPECT_TRUE(eventually([&] { return running.bytes().taken() == 0; }));
+}
+
+TEST(TcpSession, AClientThatDoesNotReadBorrowsNothing) {
+  Running running;
+  const Client client = running.tcp();
+  const timeval timeout{.tv_sec = 0, .tv_usec = 100'000};
+  ASSERT_EQ(::setsockopt(client.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout), 0);
+  std::string queries;
+  for (int i = 0; i < 500; ++i) queries += framed("b");
+  client.send(queries);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(running.bytes().taken(), 0U);
+  for (int i = 0; i < 500; ++i) ASSERT_EQ(client.receive_framed().size(), 60000U) << i;
+}
+
+TEST(TcpSession, GivesBackWhatItBorrowedWhenItIsClosed) {
+  Running running;
+  {
+    const Client client = running.tcp();
+    std::string queries;
+    for (int i = 0; i < 10; ++i) queries += framed("l" + std::to_string(i));
+    ASSERT_TRUE(client.send(queries));
+    EXPECT_TRUE(eventually([&] { return running.handler().waiting == 10; }));
+    EXPECT_EQ(running.bytes().taken(), 9U * 65537);
+    const linger reset{.l_onoff = 1, .l_linger = 0};
+    (void)::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+  EXPECT_TRUE(eventually([&] { return running.bytes().taken() == 0; }));
+}
+
 TEST(TcpSession, ClosesOnAClientThatDoesNotRead) {
   Running running("127.0.0.1", short_idle());
   const Client client = running.tcp();

@@ -8,11 +8,13 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "base/census.h"
+#include "base/client_key.h"
+#include "base/shares.h"
 #include "serve/handler.h"
 #include "serve/late_queue.h"
 #include "serve/limits.h"
 #include "serve/rate_limit.h"
-#include "serve/tcp_census.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
 #include "sys/udp_batch.h"
@@ -26,6 +28,20 @@ class TcpSession;
 struct Listener {
   sys::ListenAddress at;
   std::string policy;  ///< for all that is asked there; empty leaves it to the client's address
+  /// All that ask there, if it is in another namespace; else the address tells them apart.
+  ClientKey client{};
+};
+
+/// The listener as it is served, with its `client`.
+[[nodiscard]] std::shared_ptr<const Listener> served(Listener listener);
+
+/// The TCP connections of all workers. Any thread.
+struct TcpRoom {
+  explicit TcpRoom(const TcpLimits& limits)
+      : census(limits.connections), bytes(limits.more_bytes) {}
+
+  Census census;
+  Shares bytes;  ///< owed beyond what each connection may owe
 };
 
 /// A listener with its sockets, open.
@@ -41,7 +57,7 @@ struct Worker {
   boost::asio::io_context& loop;
   Handler& handler;
   TcpLimits limits;
-  TcpCensus& census;
+  TcpRoom& tcp;
   RateLimit* rate_limit = nullptr;  ///< of all workers; null for none
   sys::UdpBatch batch{};
   LateQueue late{loop};

@@ -207,14 +207,14 @@ def test_the_hooks_socket_answers_root_alone(nxgate, directory):
     path = directory / "hook.sock"
     nxgate("--all", "--engine", str(directory / "docker.sock"), "--hook-socket", str(path),
            command="docker", listen=[])
-    ask = ("import socket; s = socket.socket(socket.AF_UNIX); s.connect('%s'); "
-           "s.send(b'1 %s\\n'); print(s.recv(200).decode())" % (path, "a" * 64))
+    ask = ("import os, socket; s = socket.socket(socket.AF_UNIX); s.connect('%s'); "
+           "os.getuid() or s.send(b'1 %s\\n'); print(s.recv(200).decode())" % (path, "a" * 64))
 
     def answer_to(user):
         return subprocess.run(["/usr/bin/python3", "-c", ask], user=user, capture_output=True,
                               text=True, check=True, timeout=20).stdout
 
-    assert "only root may ask" in answer_to("nobody")
+    assert "only root may ask" in answer_to("nobody"), "before it has asked anything"
     assert "Docker engine" in answer_to("root"), "which isn't there"
 
 

@@ -135,8 +135,14 @@ allow = ["slow.test"]
 
 
 def test_one_client_may_hold_only_its_share(nxgate):
-    server = nxgate(config=LIMITS % ("30s", 100, 2))
-    with TcpClient(server, source="127.0.0.9") as other:
+    server = nxgate(config=(LIMITS % ("30s", 100, 2)).replace(
+        '"127.0.0.1:PORT"', '"127.0.0.1:PORT", { address = "127.0.0.2:PORT", policy = "other" }') + """
+[policies.default]
+allow = ["allowed.test"]
+[policies.other]
+allow = ["allowed.test"]
+""")
+    with TcpClient(server, address="127.0.0.2") as other:
         other.send(make_query("x.test"))
         other.receive()
         greedy = []

@@ -26,8 +26,8 @@ def framed(message):
 class TcpClient:
     """One TCP connection, message by message or byte by byte."""
 
-    def __init__(self, server, timeout=20, source="127.0.0.1"):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout, (source, 0))
+    def __init__(self, server, timeout=20, source="127.0.0.1", address="127.0.0.1"):
+        self.socket = socket.create_connection((address, server.port), timeout, (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, *messages):
