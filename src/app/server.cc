@@ -40,6 +40,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/settings.h"
+#include "docker/netns_watch.h"
 #include "serve/limits.h"
 #include "serve/server.h"
 #include "serve/worker.h"
@@ -49,7 +50,9 @@
 #include "sys/helper.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
+#include "sys/reach.h"
 #include "sys/service_manager.h"
+#include "sys/socket.h"
 #include "telemetry/counters.h"
 
 namespace nxgate::app {
@@ -84,10 +87,10 @@ std::size_t worker_count(const config::ServerSettings& settings) {
 }
 
 /// From here on this process and its helper hold what `rights` say.
-Result<void> give_up_rights(const Rights& rights, const std::string& user,
+Result<void> give_up_rights(const Rights& rights, const sys::Reach& reach, const std::string& user,
                             std::unique_ptr<sys::Helper>& helper) {
   if (rights.helper.any()) {
-    if (auto done = helper->employ(user, rights.helper, rights.calls); !done) return done;
+    if (auto done = helper->employ(user, rights.helper, rights.calls, reach); !done) return done;
   } else {
     helper.reset();
   }
@@ -109,6 +112,12 @@ serve::RateLimits rate_limits(const config::RateLimitSettings& settings) {
           .ipv4_prefix = static_cast<std::uint8_t>(settings.ipv4_prefix),
           .ipv6_prefix = static_cast<std::uint8_t>(settings.ipv6_prefix),
           .truncate = settings.truncate};
+}
+
+std::vector<sys::ListenAddress> addresses_of(const std::vector<serve::Listener>& listeners) {
+  std::vector<sys::ListenAddress> addresses;
+  for (const serve::Listener& each : listeners) addresses.push_back(each.at);
+  return addresses;
 }
 
 /// A namespace that is missing now is a slip; one that goes away later may come back.
@@ -140,7 +149,7 @@ int serve(const Options& options) {
   // First of all: what we open ourselves must not be taken for a socket that was handed over.
   auto handed = sys::take_handed_sockets(sys::ListenEnvironment::take());
   if (!handed) return failed(handed.error());
-  auto helper = sys::Helper::start();
+  auto helper = sys::Helper::start(docker::netns_directory);
   if (!helper) return failed(helper.error());
   sys::ServiceManager manager(sys::ServiceEnvironment::take());
   DiskFiles files;
@@ -164,6 +173,8 @@ int serve(const Options& options) {
     targets = *std::move(found);
   }
   const Rights kept = rights(loaded.settings, attaching_by(targets));
+  const sys::Reach bounds =
+      reach(loaded.settings, addresses_of(listeners), targets ? &*targets : nullptr);
   const config::ControlSettings control = loaded.settings.control;
   const config::QueryLogSettings logged = loaded.settings.query_log;
   HostFences fences;
@@ -179,7 +190,7 @@ int serve(const Options& options) {
   if (!sockets) return failed(sockets.error());
   auto log_file = open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
-  if (auto done = give_up_rights(kept, user, *helper); !done) return failed(done.error());
+  if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_unreadable(reloader.watched(), user);
   auto loop = MainLoop::create(reloader, manager);
@@ -213,7 +224,7 @@ int serve(const Options& options) {
                                panel, ready);
     if (!ended) {
       workers.stop();
-      fences.stop();
+      fences.stop((*loop)->ending());
       return failed(ended.error());
     }
     reason = *std::move(ended);
@@ -222,7 +233,7 @@ int serve(const Options& options) {
     reason = (*loop)->run();
   }
   workers.stop();
-  fences.stop();
+  fences.stop((*loop)->ending());
   const std::string summary = workers.summary();
   log::flush_repeated();
   log::info("stopped by {}: {}", reason, summary.empty() ? "no query came" : summary);
