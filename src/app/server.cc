@@ -68,6 +68,16 @@ void raise_descriptor_limit() {
   }
 }
 
+/// That others may run as the same user is said once.
+void warn_of_shared_user() {
+  const std::string user = std::to_string(::geteuid());
+  if (!sys::is_shared(user)) return;
+  log::warning(
+      "runs as nobody ({}), as other programs may too, which can then signal nxgate; `adduser "
+      "--system --group --no-create-home nxgate` makes a user of its own, which it takes by itself",
+      user);
+}
+
 /// Says now, and not at the first reload, which files are out of reach without root.
 void warn_of_unreadable(const std::vector<std::string>& watched, const std::string& user) {
   for (const std::string& path : watched) {
@@ -160,7 +170,8 @@ int serve(const Options& options) {
 
   const auto listeners = to_open(loaded.settings.server.listen, host_has_ipv6());
   const std::size_t count = worker_count(loaded.settings.server);
-  const std::string user = loaded.settings.server.user;
+  const config::ServerSettings& asked = loaded.settings.server;
+  const std::string user = asked.user.empty() ? sys::usual_user() : asked.user;
   const bool attaches = options.command == Command::kAttach || options.command == Command::kDocker;
   const std::string description = describe(loaded.settings);
   const auto limits = cache_limits(loaded.settings.cache);
@@ -192,6 +203,7 @@ int serve(const Options& options) {
   if (!log_file) return failed(log_file.error());
   if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
   reloader.on_publish([&workers] { workers.refresh(); });
+  warn_of_shared_user();
   warn_of_unreadable(reloader.watched(), user);
   auto loop = MainLoop::create(reloader, manager);
   if (!loop) return failed(loop.error());
