@@ -41,6 +41,7 @@ constexpr auto kChains = std::to_array<OurChain>({
     {false, NFPROTO_INET, "leaving", OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_MANGLE}},
     {false, NFPROTO_INET, "output", OurHook{"filter", NF_INET_LOCAL_OUT, kBehindGate}},
     {false, NFPROTO_INET, "forward", OurHook{"filter", NF_INET_FORWARD, kBehindGate}},
+    {false, NFPROTO_INET, "clients"},
     {false, NFPROTO_INET, "judge"},
     {false, NFPROTO_INET, "neighbours"},
     {false, NFPROTO_INET, "openings"},
