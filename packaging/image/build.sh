@@ -17,8 +17,10 @@ mkdir -p "$context/root/usr/bin" "$context/root/etc/nxgate" \
     "$context/owned/run/nxgate" "$context/owned/var/lib/nxgate"
 install -m 755 "$binary" "$context/root/usr/bin/nxgate"
 install -m 644 "$source/nxgate.toml" "$context/root/etc/nxgate/nxgate.toml"
-printf '%s\n' root:x:0:0:root:/: nobody:x:65534:65534:nobody:/: >"$context/root/etc/passwd"
-printf '%s\n' root:x:0: nogroup:x:65534: >"$context/root/etc/group"
+# A user that nothing else on the host is likely to run as.
+printf '%s\n' root:x:0:0:root:/: nobody:x:65534:65534:nobody:/: nxgate:x:60953:60953:nxgate:/: \
+    >"$context/root/etc/passwd"
+printf '%s\n' root:x:0: nogroup:x:65534: nxgate:x:60953: >"$context/root/etc/group"
 install -m 644 "$source/Dockerfile" "$context/Dockerfile"
 
 # shellcheck disable=SC2086

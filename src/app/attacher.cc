@@ -85,9 +85,10 @@ void Attacher::start(std::function<void(Result<void>)> ready) {
   look_again();
 }
 
-/// Once what should be attached is: a gate that a dead nxgate left is no gap until then.
+/// Once what should be attached is: a gate that a dead nxgate left is no gap until then. What was
+/// asked for one namespace by name leaves those of others closed.
 void Attacher::clean_up() {
-  if (!std::exchange(cleaned_up_, true)) remove_leftovers();
+  if (targets_.watches_all() && !std::exchange(cleaned_up_, true)) remove_leftovers();
 }
 
 void Attacher::be_ready(Result<void> how) {

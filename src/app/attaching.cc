@@ -50,7 +50,11 @@ Result<std::string> run_attaching(MainLoop& loop, const Options& options, Target
   });
   std::string reason = failure ? "failure" : loop.run();
   panel.show(nullptr);
-  attachments.detach_all();
+  if (loop.ending() == Ending::kHandOver) {
+    attachments.hand_over();
+  } else {
+    attachments.detach_all();
+  }
   if (failure) return std::unexpected(*std::move(failure));
   return reason;
 }

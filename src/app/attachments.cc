@@ -30,6 +30,7 @@
 #include "serve/worker.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
+#include "sys/reach.h"
 #include "sys/socket.h"
 #include "wire/name.h"
 
@@ -41,6 +42,7 @@ using netfilter::GatePorts;
 struct Attachments::Attachment {
   Subject subject;
   sys::NetnsRef pinned;
+  sys::Attached right;  ///< to change it, up to the end
   AttachedPolicy policy;
   std::shared_ptr<egress::Fence> fence;
   std::optional<Gate> gate;
@@ -172,6 +174,9 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   if (!pinned) return std::unexpected(pinned.error());
   attachment->subject = subject;
   attachment->pinned = *std::move(pinned);
+  auto right = sys::Attached::at(attachment->pinned);
+  if (!right) return std::unexpected(right.error());
+  attachment->right = *std::move(right);
   attachment->policy.key = fmt::format("attached/{}", identity);
   attachment->policy.label = subject.label;
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
@@ -290,12 +295,38 @@ void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
   log::info("detached {}", attachment.subject.label);
 }
 
+/// Also where the kernel would open them with our end, as `fail = "open"` has it do after a crash.
+void Attachments::leave_closed(Attachment& attachment) {
+  for (const auto& done : {attachment.fence->outlive(), attachment.gate->outlive()}) {
+    if (!done) log::error("{}: {}", attachment.subject.label, done.error().message);
+  }
+}
+
+void Attachments::hand_over() {
+  for (const auto& [identity, attachment] : attached_) {
+    take_report(*attachment);
+    leave_closed(*attachment);
+  }
+  if (!attached_.empty()) {
+    log::info("{} left as {} for the next nxgate to take over",
+              attached_.size() == 1 ? "1 attachment is"
+                                    : fmt::format("{} attachments are", attached_.size()),
+              attached_.size() == 1 ? "it is" : "they are");
+  }
+  attached_.clear();
+}
+
 void Attachments::detach_all() {
   for (const auto& [identity, attachment] : attached_) {
     const auto egress = egress_of(attachment->subject);
     if (egress != nullptr && egress->stays_closed) {
-      log::warning("{} stays closed, as its policy {} says", attachment->subject.label,
-                   attachment->subject.choice.policy);
+      take_report(*attachment);
+      leave_closed(*attachment);
+      log::warning(
+          "{} stays closed, as its policy {} says: what isn't open now is refused until a next "
+          "nxgate "
+          "attaches it, or `nxgate detach` opens it",
+          attachment->subject.label, attachment->subject.choice.policy);
     } else {
       detach(*attachment, netfilter::Flows::kForget);
     }

@@ -69,8 +69,10 @@ class Attachments {
   /// Takes what the firewalls did up to now; else it is done once a second.
   void take_reports();
 
-  /// Takes every gate away.
+  /// Takes every gate away, but where a firewall stays closed.
   void detach_all();
+  /// Leaves every gate and firewall for the next nxgate.
+  void hand_over();
 
   /// Whether attaching was tried in vain, as the log tells.
   [[nodiscard]] bool has_failed(std::uint64_t identity) const { return failed_.contains(identity); }
@@ -92,6 +94,7 @@ class Attachments {
   [[nodiscard]] Result<void> enforce(Attachment& attachment);
   void take_report(Attachment& attachment);
   void detach(Attachment& attachment, netfilter::Flows flows);
+  static void leave_closed(Attachment& attachment);
   void publish();
 
   Reloader& reloader_;

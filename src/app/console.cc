@@ -107,6 +107,10 @@ std::string status_text(const json::object& status) {
   std::string text = line(
       "nxgate", fmt::format("{}, pid {}, up {}", text_of(status, "version"), text_of(status, "pid"),
                             uptime_text(number_of(status, "uptime_seconds"))));
+  if (const json::object& user = part_of(status, "user"); text_of(user, "shared") == "true") {
+    text += line("user", fmt::format("{}, nobody: other programs of that user can signal it",
+                                     text_of(user, "id")));
+  }
   text += line("generation", fmt::format("{}, {}", text_of(status, "generation"),
                                          counted(status, "workers", "worker")));
   for (const json::value& listener : list_of(status, "listeners")) {

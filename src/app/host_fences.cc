@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <expected>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include <fmt/core.h>
 
 #include "app/fence_reports.h"
+#include "app/main_loop.h"
 #include "app/reloader.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -63,7 +65,9 @@ Result<void> HostFences::enforce(const std::vector<ClientFence>& wanted,
     if (auto done = fences_.at(each.policy)->enforce(sys::NetnsRef(), nullptr); !done) return done;
   }
   enforced_ = wanted;
-  return wanted.empty() ? Result<void>() : netfilter::remove_firewalls(sys::NetnsRef(), tables);
+  if (wanted.empty()) return {};
+  const auto removed = netfilter::remove_firewalls(sys::NetnsRef(), tables);
+  return removed ? Result<void>() : std::unexpected(removed.error());
 }
 
 void HostFences::watch(boost::asio::io_context& loop, FenceReports& reports) {
@@ -101,11 +105,15 @@ void HostFences::take_reports() {
   }
 }
 
-void HostFences::stop() {
+void HostFences::stop(Ending ending) {
   timer_.reset();  // before its loop goes
   for (const ClientFence& each : enforced_) {
+    if (ending == Ending::kHandOver) continue;
     if (each.egress.stays_closed) {
-      log::warning("policy {}: its firewall stays", each.policy);
+      log::warning(
+          "policy {}: its firewall on this host stays closed, until a next nxgate takes over or "
+          "`nxgate detach --pid 1` opens it",
+          each.policy);
     } else if (auto done = fences_.at(each.policy)->enforce(sys::NetnsRef(), nullptr); !done) {
       log::warning("{}", done.error().message);
     }

@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "app/fence_reports.h"
+#include "app/main_loop.h"
 #include "app/reloader.h"
 #include "base/address.h"
 #include "base/error.h"
@@ -44,9 +45,9 @@ class HostFences final : public EgressRegistry {
   /// Takes the reports of now.
   void take_reports();
 
-  /// Takes all away but those that stay closed. After `watch` it must be called before that loop
-  /// ends.
-  void stop();
+  /// Takes all away but those that stay closed, which when handing over are all. After `watch` it
+  /// must be called before that loop ends.
+  void stop(Ending ending);
 
  private:
   void look_again();

@@ -1,8 +1,10 @@
 #include "app/leftovers.h"
 
 #include <cstdint>
+#include <expected>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -11,7 +13,9 @@
 #include "base/log.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
+#include "netfilter/owner.h"
 #include "sys/netns.h"
+#include "sys/reach.h"
 
 namespace nxgate::app {
 namespace {
@@ -39,14 +43,23 @@ Namespaces all_namespaces() {
 }  // namespace
 
 /// The gate last: it is what leftovers are known by.
-Result<void> remove_all(const sys::NetnsRef& netns) {
-  if (auto removed = netfilter::remove_firewalls(netns); !removed) return removed;
-  return netfilter::remove_gate(netns);
+Result<bool> remove_all(const sys::NetnsRef& netns) {
+  const auto firewalls = netfilter::remove_firewalls(netns);
+  if (!firewalls) return std::unexpected(firewalls.error());
+  if (auto removed = netfilter::remove_gate(netns); !removed) {
+    return std::unexpected(removed.error());
+  }
+  return *firewalls != 0;
 }
 
 void remove_leftovers() {
-  for (const auto& [identity, netns] : all_namespaces()) {
-    const auto owner = netfilter::find_gate(netns);
+  for (const auto& [identity, named] : all_namespaces()) {
+    const auto pinned = named.pin();
+    if (!pinned) continue;
+    const sys::NetnsRef& netns = *pinned;
+    const auto right = sys::Attached::at(netns);
+    const auto owner =
+        right ? netfilter::find_gate(netns) : Result<std::optional<netfilter::Owner>>();
     if (!owner || !*owner || (*owner)->alive()) continue;
     if (auto removed = remove_all(netns)) {
       log::info("removed what the nxgate of pid {} left in {}", (*owner)->pid, netns.text());

@@ -34,7 +34,7 @@ MainLoop::MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWa
       signals_(loop_),
       changes_(loop_, watch_.descriptor()),
       settle_(loop_) {
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(signal);
   watch_.watch(watched_);
   await_signal();
   await_change();
@@ -48,8 +48,9 @@ std::string MainLoop::run() {
   return reason_;
 }
 
-void MainLoop::end(std::string reason) {
+void MainLoop::end(std::string reason, Ending ending) {
   reason_ = std::move(reason);
+  ending_ = ending;
   loop_.stop();
 }
 
@@ -60,6 +61,7 @@ void MainLoop::await_signal() {
       rotate_();
       return await_signal();
     }
+    if (signal == SIGUSR2) return end("SIGUSR2", Ending::kHandOver);
     if (signal != SIGHUP) {
       return end(signal == SIGTERM ? "SIGTERM" : "SIGINT");
     }

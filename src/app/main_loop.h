@@ -1,6 +1,7 @@
 // What the main thread does while the workers answer: signals and changed files.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,8 +20,14 @@
 
 namespace nxgate::app {
 
+/// What becomes of gates and firewalls when nxgate ends.
+enum class Ending : std::uint8_t {
+  kHandOver = 0,  ///< all stay, for a next nxgate to take over
+  kStop,          ///< those go that don't stay closed
+};
+
 /// Reloads on SIGHUP and when a watched file changed; ends on SIGTERM or SIGINT; SIGUSR1 means that
-/// logs were rotated.
+/// logs were rotated, and SIGUSR2 that a next nxgate takes over, which ends this one.
 class MainLoop {
  public:
   /// From here on the signals are ours. `manager` is told of reloads and of the end.
@@ -32,7 +39,9 @@ class MainLoop {
 
   /// Until it is told to stop; returns the name of the signal that did, or the `reason` of `end`.
   std::string run();
-  void end(std::string reason);
+  void end(std::string reason, Ending ending = Ending::kStop);
+  /// After `run`.
+  [[nodiscard]] Ending ending() const noexcept { return ending_; }
 
   /// For what else there is to do on this thread. Comes to an end with `run`.
   [[nodiscard]] boost::asio::io_context& loop() noexcept { return loop_; }
@@ -62,6 +71,7 @@ class MainLoop {
   boost::asio::posix::stream_descriptor changes_;  ///< the watch's; not owned
   boost::asio::steady_timer settle_;
   std::string reason_;
+  Ending ending_ = Ending::kStop;
   std::vector<std::function<void()>> after_reload_;
   std::function<void()> rotate_ = [] {};
 };

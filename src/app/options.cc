@@ -94,7 +94,8 @@ void add_server_options(CLI::App& command, Options& options, std::string_view li
   command.add_flag("--freebind", options.freebind,
                    "Listen at these addresses although they aren't there yet");
   add_text(command, "--user", "USER", options.user,
-           "Who to become after binding, when started as root (default: nobody)");
+           "Who to become after binding, when started as root (default: nxgate, or nobody if there "
+           "is no such user)");
   add_text(command, "--workers", "N", options.workers, "Threads that answer (default: auto)")
       ->check(must_be(config::parse_workers));
   add_control_option(command, options,

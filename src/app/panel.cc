@@ -31,6 +31,7 @@
 #include "forward/health.h"
 #include "observe/dnstap.h"
 #include "observe/filter.h"
+#include "sys/privileges.h"
 #include "wire/query.h"
 #include "wire/types.h"
 
@@ -162,6 +163,7 @@ Reply Panel::status(const Request&) {
       {"version", NXGATE_VERSION},
       {"pid", ::getpid()},
       {"uptime_seconds", up.count()},
+      {"user", {{"id", ::geteuid()}, {"shared", sys::is_shared(std::to_string(::geteuid()))}}},
       {"generation", running_.reloader.generation()},
       {"workers", running_.workers.size()},
       {"listeners", std::move(listeners)},

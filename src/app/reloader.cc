@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -24,7 +25,6 @@
 #include "engine/snapshot.h"
 #include "policy/policy.h"
 #include "sys/background.h"
-#include "sys/netns.h"
 #include "sys/privileges.h"
 
 namespace nxgate::app {
@@ -43,6 +43,12 @@ config::Settings sealed_part(const config::Settings& settings) {
   part.control = settings.control;
   part.query_log = settings.query_log;
   return part;
+}
+
+std::set<std::string> namespaces_of(const config::Settings& settings) {
+  std::set<std::string> names;
+  for (const config::UpstreamSettings& upstream : settings.upstreams) names.insert(upstream.netns);
+  return names;
 }
 
 }  // namespace
@@ -77,6 +83,7 @@ Reloader::Reloader(const Options& options, config::FileReader& files, LoadedSett
       sealed_(sealed_part(first.settings)),
       watched_(std::move(first.watched)),
       kept_(kept),
+      upstream_namespaces_(namespaces_of(first.settings)),
       fences_(fences),
       docker_(first.settings.docker),
       client_fences_(app::client_fences(first.settings)),
@@ -109,14 +116,11 @@ Faults Reloader::refusals(const config::Settings& next) const {
   }
   for (const config::UpstreamSettings& upstream : next.upstreams) {
     if (upstream.netns.empty()) continue;
-    const bool of_process = sys::NetnsRef(upstream.netns).of_process();
-    if (kept_.enter_namespaces && (kept_.find_by_process || !of_process)) continue;
-    refused.push_back(
-        {upstream.name.at,
-         fmt::format(
-             "upstreams.{}.netns: the right to enter network namespaces{} was given up at start, "
-             "when none was named; restart to use one",
-             upstream.name.name, kept_.enter_namespaces ? " of processes" : "")});
+    if (upstream_namespaces_.contains(upstream.netns)) continue;
+    refused.push_back({upstream.name.at,
+                       fmt::format("upstreams.{}.netns: the right to enter network namespaces that "
+                                   "weren't named at start was given up; restart to use {}",
+                                   upstream.name.name, upstream.netns)});
   }
   return refused;
 }

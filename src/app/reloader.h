@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -94,6 +95,7 @@ class Reloader {
   config::Settings sealed_;  ///< of the settings at start only what can't change
   std::vector<std::string> watched_;
   sys::KeptCapabilities kept_;
+  std::set<std::string> upstream_namespaces_;  ///< named at start
   EgressRegistry& fences_;
   config::DockerSettings docker_;
   std::vector<ClientFence> client_fences_;

@@ -166,14 +166,17 @@ TEST_F(ReloaderTest, ANamespaceIsRefusedOnceTheRightToEnterIsGone) {
   EXPECT_TRUE(reloader.reload());
 }
 
-TEST_F(ReloaderTest, ANamespaceOfAProcessTakesARightOfItsOwn) {
-  const std::string plain = "[upstreams.default]\nservers = [\"192.0.2.1\"]\n";
-  Reloader reloader = start(plain, {.enter_namespaces = true});
-  for (const char* netns : {"pid:1", "/proc/1/ns/net"}) {
-    files_.files["/n.toml"] = plain + "netns = \"" + netns + "\"\n";
+TEST_F(ReloaderTest, ANamespaceThatWasNotNamedAtStartTakesARestart) {
+  const std::string servers = "[upstreams.default]\nservers = [\"192.0.2.1\"]\n";
+  const std::string first = servers + "netns = \"app\"\n";
+  Reloader reloader = start(first, {.enter_namespaces = true, .find_by_process = true});
+  for (const char* netns : {"pid:1", "/proc/1/ns/net", "/run/netns/app", "other"}) {
+    files_.files["/n.toml"] = servers + "netns = \"" + netns + "\"\n";
     EXPECT_FALSE(reloader.reload());
   }
-  files_.files["/n.toml"] = plain + "netns = \"app\"\n";
+  files_.files["/n.toml"] = first + "timeout = \"2s\"\n";
+  EXPECT_TRUE(reloader.reload());
+  files_.files["/n.toml"] = servers;
   EXPECT_TRUE(reloader.reload());
 }
 

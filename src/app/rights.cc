@@ -1,14 +1,18 @@
 #include "app/rights.h"
 
 #include <string>
+#include <vector>
 
 #include <netinet/in.h>
 
 #include "app/snapshot_builder.h"
+#include "app/targets.h"
 #include "config/settings.h"
 #include "sys/confinement.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
+#include "sys/reach.h"
+#include "sys/socket.h"
 
 namespace nxgate::app {
 namespace {
@@ -45,6 +49,20 @@ Rights rights(const config::Settings& settings, Attaching attaching) {
     result.server.find_by_process = result.server.pass_permissions = true;
   }
   if (!settings.server.seccomp) result.calls = sys::Confinement::kNone;
+  return result;
+}
+
+sys::Reach reach(const config::Settings& settings, const std::vector<sys::ListenAddress>& listeners,
+                 const Targets* targets) {
+  sys::Reach result{.listeners = listeners, .host_rules = !client_fences(settings).empty()};
+  for (const config::UpstreamSettings& upstream : settings.upstreams) {
+    if (!upstream.netns.empty()) result.upstream_namespaces.push_back(upstream.netns);
+  }
+  if (targets == nullptr) return result;
+  for (const Subject& subject : targets->namespaces) {
+    result.attachable.push_back(subject.netns.text());
+  }
+  result.engine = targets->socket;
   return result;
 }
 

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "app/targets.h"
 #include "config/settings.h"
 #include "sys/confinement.h"
 #include "sys/privileges.h"
+#include "sys/reach.h"
+#include "sys/socket.h"
 
 namespace nxgate::app {
 
@@ -23,6 +27,11 @@ struct Rights {
   sys::KeptCapabilities helper;
   sys::Confinement calls = sys::Confinement::kStrict;
 };
+
+/// What the helper is to be asked for by these settings, and for these targets if there are any.
+[[nodiscard]] sys::Reach reach(const config::Settings& settings,
+                               const std::vector<sys::ListenAddress>& listeners,
+                               const Targets* targets);
 
 /// Of a server by these settings once everything is bound: a namespace or an interface can come
 /// back, and must then be bound anew.

@@ -42,6 +42,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/settings.h"
+#include "docker/netns_watch.h"
 #include "serve/limits.h"
 #include "serve/server.h"
 #include "serve/worker.h"
@@ -51,7 +52,9 @@
 #include "sys/helper.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
+#include "sys/reach.h"
 #include "sys/service_manager.h"
+#include "sys/socket.h"
 #include "telemetry/counters.h"
 
 namespace nxgate::app {
@@ -81,6 +84,16 @@ void keep_descriptors(std::size_t descriptors, serve::TcpLimits& limits) {
   most = descriptors / 2;
 }
 
+/// That others may run as the same user is said once.
+void warn_of_shared_user() {
+  const std::string user = std::to_string(::geteuid());
+  if (!sys::is_shared(user)) return;
+  log::warning(
+      "runs as nobody ({}), as other programs may too, which can then signal nxgate; `adduser "
+      "--system --group --no-create-home nxgate` makes a user of its own, which it takes by itself",
+      user);
+}
+
 /// Says now, and not at the first reload, which files are out of reach without root.
 void warn_of_unreadable(const std::vector<std::string>& watched, const std::string& user) {
   for (const std::string& path : watched) {
@@ -100,10 +113,10 @@ std::size_t worker_count(const config::ServerSettings& settings) {
 }
 
 /// From here on this process and its helper hold what `rights` say.
-Result<void> give_up_rights(const Rights& rights, const std::string& user,
+Result<void> give_up_rights(const Rights& rights, const sys::Reach& reach, const std::string& user,
                             std::unique_ptr<sys::Helper>& helper) {
   if (rights.helper.any()) {
-    if (auto done = helper->employ(user, rights.helper, rights.calls); !done) return done;
+    if (auto done = helper->employ(user, rights.helper, rights.calls, reach); !done) return done;
   } else {
     helper.reset();
   }
@@ -125,6 +138,12 @@ serve::RateLimits rate_limits(const config::RateLimitSettings& settings) {
           .ipv4_prefix = static_cast<std::uint8_t>(settings.ipv4_prefix),
           .ipv6_prefix = static_cast<std::uint8_t>(settings.ipv6_prefix),
           .truncate = settings.truncate};
+}
+
+std::vector<sys::ListenAddress> addresses_of(const std::vector<serve::Listener>& listeners) {
+  std::vector<sys::ListenAddress> addresses;
+  for (const serve::Listener& each : listeners) addresses.push_back(each.at);
+  return addresses;
 }
 
 /// A namespace that is missing now is a slip; one that goes away later may come back.
@@ -156,7 +175,7 @@ int serve(const Options& options) {
   // First of all: what we open ourselves must not be taken for a socket that was handed over.
   auto handed = sys::take_handed_sockets(sys::ListenEnvironment::take());
   if (!handed) return failed(handed.error());
-  auto helper = sys::Helper::start();
+  auto helper = sys::Helper::start(docker::netns_directory);
   if (!helper) return failed(helper.error());
   sys::ServiceManager manager(sys::ServiceEnvironment::take());
   DiskFiles files;
@@ -167,7 +186,8 @@ int serve(const Options& options) {
 
   const auto listeners = to_open(loaded.settings.server.listen, host_has_ipv6());
   const std::size_t count = worker_count(loaded.settings.server);
-  const std::string user = loaded.settings.server.user;
+  const config::ServerSettings& asked = loaded.settings.server;
+  const std::string user = asked.user.empty() ? sys::usual_user() : asked.user;
   const bool attaches = options.command == Command::kAttach || options.command == Command::kDocker;
   const std::string description = describe(loaded.settings);
   const auto limits = cache_limits(loaded.settings.cache);
@@ -181,6 +201,8 @@ int serve(const Options& options) {
     targets = *std::move(found);
   }
   const Rights kept = rights(loaded.settings, attaching_by(targets));
+  const sys::Reach bounds =
+      reach(loaded.settings, addresses_of(listeners), targets ? &*targets : nullptr);
   const config::ControlSettings control = loaded.settings.control;
   const config::QueryLogSettings logged = loaded.settings.query_log;
   HostFences fences;
@@ -198,8 +220,9 @@ int serve(const Options& options) {
   if (!sockets) return failed(sockets.error());
   auto log_file = open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
-  if (auto done = give_up_rights(kept, user, *helper); !done) return failed(done.error());
+  if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
   reloader.on_publish([&workers] { workers.refresh(); });
+  warn_of_shared_user();
   warn_of_unreadable(reloader.watched(), user);
   for (const StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
   auto loop = MainLoop::create(reloader, manager);
@@ -234,7 +257,7 @@ int serve(const Options& options) {
                                panel, ready);
     if (!ended) {
       workers.stop();
-      fences.stop();
+      fences.stop((*loop)->ending());
       return failed(ended.error());
     }
     reason = *std::move(ended);
@@ -243,7 +266,7 @@ int serve(const Options& options) {
     reason = (*loop)->run();
   }
   workers.stop();
-  fences.stop();
+  fences.stop((*loop)->ending());
   const std::string summary = workers.summary();
   log::flush_repeated();
   log::info("stopped by {}: {}", reason, summary.empty() ? "no query came" : summary);

@@ -44,8 +44,9 @@ Result<void> detach_one(const std::string& label, const sys::NetnsRef& netns) {
                     "(kill {})",
                     label, (*owner)->pid, (*owner)->pid));
   }
-  if (auto removed = remove_all(netns); !removed) return removed;
-  fmt::print("{}: {}\n", label, *owner ? "detached" : "was not attached");
+  const auto removed = remove_all(netns);
+  if (!removed) return std::unexpected(removed.error());
+  fmt::print("{}: {}\n", label, *owner || *removed ? "detached" : "was not attached");
   return {};
 }
 

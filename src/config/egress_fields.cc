@@ -116,7 +116,7 @@ void read_grace(Reading& reading, const toml::node& node, EgressTable& into) {
 void read_fail(Reading& reading, const toml::node& node, EgressTable& into) {
   const auto text = reading.scalar(node);
   if (!text) return;
-  into.egress.stays_closed = text->value == "closed";
+  into.stays_closed = text->value == "closed";
   if (text->value == "closed" || text->value == "open") return;
   reading.fault(node, in_quotes(text->value) + ": expected \"open\" or \"closed\"");
 }
@@ -149,8 +149,10 @@ constexpr std::array<Field<EgressTable>, 10> kEgress{{
     {"strip-ech", "flag", "false",
      "Takes the ECH keys out of them, so that the name in a TLS handshake stays readable.",
      read_flag<&policy::Egress::strip_ech>},
-    {"fail", "word", "\"open\"",
-     "After a normal stop: `open` takes the firewall away, `closed` leaves it and the DNS gate. "
+    {"fail", "word", "\"closed\"",
+     "After a normal stop: `open` takes the firewall away, `closed` leaves it and the DNS gate, "
+     "until "
+     "the next nxgate takes over or `nxgate detach` opens them; by default `open` in an audit. "
      "After a crash both stay.",
      read_fail},
 }};
@@ -164,6 +166,8 @@ std::optional<policy::Egress> read_egress_table(Reading& reading, const toml::ta
   append(kMetadata, read.egress.never);
   read_table<EgressTable>(reading, table, kEgress, read);
   if (read.off) return std::nullopt;
+  read.egress.stays_closed =
+      read.stays_closed.value_or(read.egress.mode == policy::EgressMode::kEnforce);
   read.egress.most_ttl =
       static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(read.most_ttl).count());
   read.egress.foreign = read.egress.never;

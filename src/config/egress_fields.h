@@ -18,6 +18,7 @@ struct EgressTable {
   bool off = false;
   Milliseconds most_ttl{Seconds(3600)};
   bool private_too = false;
+  std::optional<bool> stays_closed{};
 };
 
 [[nodiscard]] std::span<const Field<EgressTable>> egress_fields();

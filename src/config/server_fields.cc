@@ -104,7 +104,9 @@ constexpr std::array<Field<ServerSettings>, 10> kServer{{
     {"workers", "\"auto\" or number", "\"auto\"",
      "Threads that answer, each with sockets of its own; `auto` is one a processor.",
      read_value<&ServerSettings::workers, parse_workers>, same_value<&ServerSettings::workers>},
-    {"user", "user name", "\"nobody\"", "Who to become after binding, when started as root.",
+    {"user", "user name", "\"\"",
+     "Who to become after binding, when started as root. The empty text is `nxgate`, or `nobody` "
+     "where there is no such user, who isn't nxgate's alone: then nxgate warns.",
      read_value<&ServerSettings::user, parse_text>, same_value<&ServerSettings::user>},
     {"seccomp", "true or false", "true",
      "Give up the system calls that serving doesn't need. For debuggers such as valgrind, which "

@@ -61,7 +61,7 @@ struct ServerSettings {
   std::vector<Listener> listen;
   bool listens_by_default = true;  ///< whether `complete` adds the usual listeners if there is none
   std::uint32_t workers = 0;       ///< 0: as many as there are processors
-  std::string user = "nobody";
+  std::string user;                ///< empty for the usual one
   bool seccomp = true;
   std::string version_bind;  ///< empty refuses
   Milliseconds tcp_idle{10'000};

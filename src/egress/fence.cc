@@ -163,6 +163,12 @@ void Fence::review(
   for (const Destination& to : closing) openings_.erase(to);
 }
 
+Result<void> Fence::outlive() {
+  const std::lock_guard lock(mutex_);
+  on_death_ = netfilter::OnDeath::kStaysClosed;
+  return firewall_ ? firewall_->outlive() : Result<void>();
+}
+
 Result<bool> Fence::keep() {
   const std::lock_guard lock(mutex_);
   if (!firewall_) return false;

@@ -77,6 +77,10 @@ class Fence final : public policy::EgressSets {
   void review(
       const std::function<bool(const std::string& name, const netfilter::Destination& to)>& allows);
 
+  /// Has the firewall stay with all that is open when this process ends, for another nxgate to take
+  /// over; nothing without one.
+  [[nodiscard]] Result<void> outlive();
+
   /// Puts right what changed in the namespace. The result says whether the firewall was gone.
   [[nodiscard]] Result<bool> keep();
 

@@ -107,14 +107,20 @@ void Batch::delete_table(const Table& table) {
 }
 
 void Batch::replace_table(const Table& table, std::uint32_t flags, std::string_view record) {
-  add_table(table, flags, record);
+  add_table(table, 0, record);  // the flags of one that is there can't be changed
   delete_table(table);
   add_table(table, flags, record);
 }
 
-void Batch::add_chain(const Chain& chain) { this->chain(chain, nullptr); }
+void Batch::add_chain(const Chain& chain) {
+  this->chain(chain, nullptr);
+  delete_rules(chain);
+}
 
-void Batch::add_chain(const Chain& chain, const Hook& hook) { this->chain(chain, &hook); }
+void Batch::add_chain(const Chain& chain, const Hook& hook) {
+  this->chain(chain, &hook);
+  delete_rules(chain);
+}
 
 void Batch::chain(const Chain& chain, const Hook* hook) {
   const auto message = nft_message(messages_, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain.family);
@@ -144,7 +150,6 @@ void Batch::add_set(const Set& set) {
   messages_.put_number(NFTA_SET_FLAGS, NFT_SET_TIMEOUT | (set.grows_by_rule ? NFT_SET_EVAL : 0U));
   messages_.put_number(NFTA_SET_KEY_TYPE, set.key_type);
   messages_.put_number(NFTA_SET_KEY_LEN, set.key_size);
-  if (set.size_limit == 0) return;
   const auto description = messages_.nest(NFTA_SET_DESC);
   messages_.put_number(NFTA_SET_DESC_SIZE, set.size_limit);
 }

@@ -37,7 +37,7 @@ struct Set {
   std::uint32_t key_type;    ///< for the eyes of nft(8): its data types, six bits each
   std::uint32_t key_size;    ///< octets
   bool grows_by_rule;        ///< elements come from rules
-  std::uint32_t size_limit;  ///< elements; 0 for none
+  std::uint32_t size_limit;  ///< elements
 };
 
 /// Records what is to be done; `finish` gives the messages for Socket::transact.
@@ -50,6 +50,7 @@ class Batch {
   void delete_table(const Table& table);
   /// Whatever was there goes, in the same transaction as what comes.
   void replace_table(const Table& table, std::uint32_t flags, std::string_view record);
+  /// Without rules, also if it is there already.
   void add_chain(const Chain& chain);
   void add_chain(const Chain& chain, const Hook& hook);
   void delete_rules(const Chain& chain);

@@ -40,6 +40,7 @@
 #include "sys/netlink.h"
 #include "sys/netlink_check.h"
 #include "sys/netns.h"
+#include "sys/our_tables.h"
 
 namespace nxgate::netfilter {
 namespace {
@@ -55,6 +56,8 @@ constexpr std::uint32_t kIpv6Key = key_type(8);
 constexpr std::uint32_t kIpv4KeySize = 12;
 constexpr std::uint32_t kIpv6KeySize = 24;
 constexpr std::uint32_t kMostNoted = 4096;
+/// Those that ended count until the kernel has collected them.
+constexpr std::uint32_t kMostOpen = sys::OurTransaction::kMostElements;
 constexpr Milliseconds kNotedLife{60'000};
 
 struct Sets {
@@ -74,11 +77,11 @@ struct Layout {
         judge{NFPROTO_INET, name, "judge"},
         refuse{NFPROTO_INET, name, "refuse"},
         packets{NFPROTO_NETDEV, name, "packets"},
-        sets{{{{inet, "open4", kIpv4Key, kIpv4KeySize, false, 0},
+        sets{{{{inet, "open4", kIpv4Key, kIpv4KeySize, false, kMostOpen},
                {inet, "refused4", kIpv4Key, kIpv4KeySize, true, kMostNoted},
                {inet, "flows4", kIpv4Key, kIpv4KeySize, true, kMostNoted},
                false},
-              {{inet, "open6", kIpv6Key, kIpv6KeySize, false, 0},
+              {{inet, "open6", kIpv6Key, kIpv6KeySize, false, kMostOpen},
                {inet, "refused6", kIpv6Key, kIpv6KeySize, true, kMostNoted},
                {inet, "flows6", kIpv6Key, kIpv6KeySize, true, kMostNoted},
                true}}} {}
@@ -239,6 +242,18 @@ Batch packet_rules(const Layout& layout, const std::vector<std::string>& links, 
   return batch;
 }
 
+/// Half of what the kernel is asked for at most (sys/our_tables.h), so that the other rules fit.
+Result<void> check_size(const FirewallRules& rules) {
+  constexpr std::size_t kMost = sys::OurTransaction::kMostRules / 2;
+  const std::size_t ranges =
+      rules.always.size() + rules.never.size() + rules.clients.size() + rules.others.size();
+  if (ranges <= kMost) return {};
+  return fail(
+      fmt::format("a firewall takes {} ranges of `always`, `never` and `from`, and these are "
+                  "{}: join some",
+                  kMost, ranges));
+}
+
 std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
   return fmt::format(
       "cannot set up the firewall in {}: {}; it needs nf_tables with ct, fib and reject, and "
@@ -282,6 +297,7 @@ Result<Firewall> Firewall::put_up(const sys::NetnsRef& netns, std::string table,
 }
 
 Result<void> Firewall::write_all(std::span<const Opened> openings) {
+  if (auto fits = check_size(rules_); !fits) return fits;
   const Layout layout(table_);
   Batch batch;
   batch.replace_table(layout.inet, flags_for(on_death_), to_record(Owner::ourselves()));
@@ -300,6 +316,7 @@ Result<void> Firewall::write_all(std::span<const Opened> openings) {
 }
 
 Result<void> Firewall::write_rules() {
+  if (auto fits = check_size(rules_); !fits) return fits;
   Batch batch;
   add_rules(batch, Layout(table_), rules_, networks_);
   if (const auto error = socket_.transact(batch.finish())) return fail(advice(error, netns_));
@@ -418,9 +435,20 @@ Result<std::vector<Noted>> Firewall::flows() {
   return noted_in(layout.sets[0].flows, layout.sets[1].flows);
 }
 
+Result<void> Firewall::outlive() {
+  if (on_death_ == OnDeath::kStaysClosed) return {};
+  const auto openings = opened();
+  if (!openings) return std::unexpected(openings.error());
+  on_death_ = OnDeath::kStaysClosed;
+  if (auto done = write_all(*openings); !done) return done;
+  cover_links();
+  return {};
+}
+
 Result<void> Firewall::take_down() { return netfilter::take_down(socket_, table_, netns_); }
 
-Result<void> remove_firewalls(const sys::NetnsRef& netns, std::span<const std::string> kept) {
+Result<std::size_t> remove_firewalls(const sys::NetnsRef& netns,
+                                     std::span<const std::string> kept) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
   std::vector<std::string> dead;
@@ -430,9 +458,9 @@ Result<void> remove_firewalls(const sys::NetnsRef& netns, std::span<const std::s
   });
   if (error) return fail(advice(error, netns));
   for (const std::string& table : dead) {
-    if (auto done = take_down(*socket, table, netns); !done) return done;
+    if (auto done = take_down(*socket, table, netns); !done) return std::unexpected(done.error());
   }
-  return {};
+  return dead.size();
 }
 
 }  // namespace nxgate::netfilter

@@ -1,6 +1,7 @@
 // The firewall of one network namespace: what may leave it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -107,6 +108,9 @@ class Firewall {
   /// Where new flows went in the last minute, if the rules note them.
   [[nodiscard]] Result<std::vector<Noted>> flows();
 
+  /// Has it stay with all that is open when we end, also with OnDeath::kOpens, in one transaction.
+  [[nodiscard]] Result<void> outlive();
+
   [[nodiscard]] Result<void> take_down();
 
   /// Why packet sockets aren't stopped; empty if they are.
@@ -134,8 +138,9 @@ class Firewall {
   std::string packet_error_;
 };
 
-/// Takes away every firewall of dead nxgates but those of the tables in `kept`; none is fine.
-[[nodiscard]] Result<void> remove_firewalls(const sys::NetnsRef& netns,
-                                            std::span<const std::string> kept = {});
+/// Takes away every firewall of dead nxgates but those of the tables in `kept`, and says how many
+/// there were.
+[[nodiscard]] Result<std::size_t> remove_firewalls(const sys::NetnsRef& netns,
+                                                   std::span<const std::string> kept = {});
 
 }  // namespace nxgate::netfilter

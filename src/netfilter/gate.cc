@@ -239,6 +239,12 @@ Result<bool> Gate::keep() {
   return false;
 }
 
+Result<void> Gate::outlive() {
+  if (on_death_ == OnDeath::kStaysClosed) return {};
+  on_death_ = OnDeath::kStaysClosed;
+  return put_up(true, Flows::kNone);
+}
+
 Result<void> Gate::open(Flows flows) { return take_down(socket_, netns_, flows); }
 
 Result<std::optional<Owner>> find_gate(const sys::NetnsRef& netns) {

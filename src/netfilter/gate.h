@@ -63,6 +63,10 @@ class Gate {
   /// says whether rules had to be put up anew.
   [[nodiscard]] Result<bool> keep();
 
+  /// Has it stay when we end, also with OnDeath::kOpens, in one transaction: for another nxgate to
+  /// take over.
+  [[nodiscard]] Result<void> outlive();
+
   /// Takes everything away again.
   [[nodiscard]] Result<void> open(Flows flows = Flows::kForget);
 

@@ -23,6 +23,7 @@
 #include "sys/confinement.h"
 #include "sys/helper.h"
 #include "sys/privileges.h"
+#include "sys/reach.h"
 
 namespace nxgate::netfilter {
 namespace {
@@ -37,11 +38,19 @@ class HelpedTest : public NamespaceTest {
  protected:
   HelpedTest() : helper_(sys::Helper::start().value()) {
     const sys::KeptCapabilities keep{.enter_namespaces = true, .change_rules = true};
-    EXPECT_TRUE(helper_->employ("nobody", keep, sys::Confinement::kStrict));
+    EXPECT_TRUE(
+        helper_->employ("nobody", keep, sys::Confinement::kStrict, {.attachable = {netns.text()}}));
+    auto pinned = netns.pin();
+    EXPECT_TRUE(pinned);
+    netns = *std::move(pinned);
+    auto right = sys::Attached::at(netns);
+    EXPECT_TRUE(right) << right.error().message;
+    right_ = *std::move(right);
   }
 
  private:
   std::unique_ptr<sys::Helper> helper_;
+  sys::Attached right_;
 };
 
 TEST_F(HelpedTest, AGateGoesUpAndDown) {

@@ -45,7 +45,7 @@ class NamespaceTest : public testing::Test {
   [[nodiscard]] std::string rules() const { return inside("nft list ruleset"); }
 
   const std::string name = fmt::format("nxt{}-filter", ::getpid());
-  const sys::NetnsRef netns{name};
+  sys::NetnsRef netns{name};
 };
 
 }  // namespace nxgate::netfilter

@@ -39,7 +39,7 @@ struct Egress {
   bool networks = false;          ///< opens the networks that the namespace is connected to
   bool strip_hints = false;
   bool strip_ech = false;
-  bool stays_closed = false;  ///< also after a normal stop
+  bool stays_closed = true;  ///< also after a normal stop
 
   bool operator==(const Egress&) const = default;
 };

@@ -158,7 +158,7 @@ Result<void> confine_worker(Confinement how) {
   return filter.load();
 }
 
-Result<void> confine_helper(Confinement how, const KeptCapabilities& keep) {
+Result<void> confine_helper(Confinement how, const KeptCapabilities& keep, bool asks_engine) {
   if (!confines() || how == Confinement::kNone) return {};
   Filter filter(kRefuse);
   allow_answering(filter);
@@ -168,6 +168,7 @@ Result<void> confine_helper(Confinement how, const KeptCapabilities& keep) {
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), bits(0, UINT32_MAX, AF_NETLINK));
   }
   if (keep.find_by_process) filter.add(SCMP_ACT_ALLOW, kLooking);
+  if (asks_engine) filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), bits(0, UINT32_MAX, AF_UNIX));
   return filter.load();
 }
 

@@ -28,8 +28,10 @@ enum class Confinement : std::uint8_t {
 [[nodiscard]] Result<void> confine_worker(Confinement how);
 
 /// The same for a thread of the helper process, which besides opens namespaces and enters them, and
-/// what its other rights are for: netlink sockets, or the processes of others.
-[[nodiscard]] Result<void> confine_helper(Confinement how, const KeptCapabilities& keep);
+/// what its other rights are for: netlink sockets, or the processes of others. With `asks_engine`
+/// it connects to an engine, to see which process that is.
+[[nodiscard]] Result<void> confine_helper(Confinement how, const KeptCapabilities& keep,
+                                          bool asks_engine);
 
 /// Whether this build confines anything.
 [[nodiscard]] bool confines() noexcept;

@@ -87,18 +87,19 @@ TEST_F(ConfinementTest, OfTheProcessLeavesWhatAServerDoes) {
 
 TEST_F(ConfinementTest, OfTheHelperLeavesReadingAndEntering) {
   EXPECT_TRUE(in_child([] {
-    return confine_helper(Confinement::kStrict, {.enter_namespaces = true}) &&
+    return confine_helper(Confinement::kStrict, {.enter_namespaces = true}, false) &&
            enters_namespaces() && !enters_mounts() && opens_files() && !writes_files() &&
            !truncates_files() && !lists_files() && !runs_programs() && opens(AF_INET, SOCK_DGRAM) &&
-           !opens(AF_NETLINK, SOCK_RAW);
+           !opens(AF_NETLINK, SOCK_RAW) && !opens(AF_UNIX, SOCK_STREAM);
   }));
 }
 
 TEST_F(ConfinementTest, OfTheHelperLeavesWhatItsRightsAreFor) {
   EXPECT_TRUE(in_child([] {
-    return confine_helper(Confinement::kStrict, {.find_by_process = true, .change_rules = true}) &&
-           lists_files() && opens(AF_NETLINK, SOCK_RAW) && !opens(AF_PACKET, SOCK_RAW) &&
-           !writes_files() && !runs_programs();
+    return confine_helper(Confinement::kStrict, {.find_by_process = true, .change_rules = true},
+                          true) &&
+           opens(AF_UNIX, SOCK_STREAM) && lists_files() && opens(AF_NETLINK, SOCK_RAW) &&
+           !opens(AF_PACKET, SOCK_RAW) && !writes_files() && !runs_programs();
   }));
 }
 

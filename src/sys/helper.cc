@@ -12,6 +12,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -29,6 +30,7 @@
 #include "sys/netlink.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
+#include "sys/reach.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
 
@@ -36,6 +38,28 @@ namespace nxgate::sys {
 namespace {
 
 const Helper* in_charge = nullptr;
+
+/// A term, and the name that stands behind it.
+using Clause = std::pair<Term, std::string>;
+
+std::vector<Clause> clauses_of(const Reach& reach) {
+  std::vector<Clause> clauses;
+  for (const ListenAddress& at : reach.listeners) {
+    clauses.emplace_back(Term{.kind = Term::Kind::kListener,
+                              .freebind = at.freebind,
+                              .endpoint = PlainEndpoint(at.endpoint),
+                              .interface = InterfaceName(at.interface)},
+                         at.netns.text());
+  }
+  for (const std::string& name : reach.upstream_namespaces) {
+    clauses.emplace_back(Term{.kind = Term::Kind::kUpstreams}, name);
+  }
+  for (const std::string& name : reach.attachable) {
+    clauses.emplace_back(Term{.kind = Term::Kind::kAttachable}, name);
+  }
+  if (!reach.engine.empty()) clauses.emplace_back(Term{.kind = Term::Kind::kEngine}, reach.engine);
+  return clauses;
+}
 
 /// One message, or as many as the bytes take.
 bool send_whole(const MessageChannel& channel, Request& request, Bytes behind,
@@ -65,7 +89,7 @@ struct Helper::Answer {
 Helper::Helper(pid_t pid, Channels channels) noexcept
     : pid_(pid), quick_{std::move(channels.quick)}, patient_{std::move(channels.patient)} {}
 
-Result<std::unique_ptr<Helper>> Helper::start() {
+Result<std::unique_ptr<Helper>> Helper::start(EngineDirectory engine_directory) {
   auto quick = MessageChannel::pair();
   if (!quick) return std::unexpected(quick.error());
   auto patient = MessageChannel::pair();
@@ -74,7 +98,9 @@ Result<std::unique_ptr<Helper>> Helper::start() {
   if (child < 0) {
     return fail("cannot start the helper process: " + std::generic_category().message(errno));
   }
-  if (child == 0) run_helper({std::move(quick->second), std::move(patient->second)});
+  if (child == 0) {
+    run_helper({std::move(quick->second), std::move(patient->second)}, engine_directory);
+  }
   return std::unique_ptr<Helper>(
       new Helper(child, {std::move(quick->first), std::move(patient->first)}));
 }
@@ -87,12 +113,18 @@ Helper::~Helper() {
 }
 
 Result<void> Helper::employ(const std::string& user, const KeptCapabilities& keep,
-                            Confinement confinement) {
+                            Confinement confinement, const Reach& reach) {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
-  const Employment employment{UserName(user), keep, confinement};
-  const auto reply =
-      quick_.channel.send(employment) ? quick_.channel.receive<Reply>(&text) : std::nullopt;
+  const std::vector<Clause> clauses = clauses_of(reach);
+  const Employment employment{UserName(user), keep, confinement, reach.host_rules,
+                              static_cast<std::uint32_t>(clauses.size())};
+  bool sent = quick_.channel.send(employment);
+  for (const auto& [term, name] : clauses) {
+    if (name.size() > kLongestName) return fail("no network namespace has such a long name");
+    sent = sent && quick_.channel.send(term, bytes_in(name));
+  }
+  const auto reply = sent ? quick_.channel.receive<Reply>(&text) : std::nullopt;
   if (!reply) return fail("the helper process ended before it began; see above for why");
   if (reply->error != 0) return fail("the helper process: " + text_in(text));
   in_charge = this;
@@ -184,6 +216,15 @@ std::error_code Helper::send_netlink(const Descriptor& socket, Bytes messages,
   const Lane& lane = waiting == Waiting::kClient ? quick_ : patient_;
   const Request request{.task = Task::kSend};
   return {exchange(lane, request, messages, &socket).reply.error, std::system_category()};
+}
+
+Result<void> Helper::attach(const NetnsRef& netns) const {
+  const Answer answer = ask(patient_, {.task = Task::kAttach}, netns);
+  return answer.reply.error == 0 ? Result<void>() : fail(answer.text);
+}
+
+void Helper::detach(const NetnsRef& netns) const {
+  (void)ask(patient_, {.task = Task::kDetach}, netns);
 }
 
 std::optional<ProcessSeen> Helper::find_by_peer(const NetnsRef& netns, std::uint8_t protocol,

@@ -20,6 +20,7 @@
 #include "sys/netlink.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
+#include "sys/reach.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
 
@@ -30,8 +31,8 @@ struct Request;
 
 /// A child that does for us what takes rights that we gave up: it opens sockets in network
 /// namespaces, on interfaces and at low ports, and sends netlink messages that change what is
-/// nxgate's own. It reads no packet and no configuration, and what it gives back are sockets,
-/// namespaces and numbers.
+/// nxgate's own, within the bounds that `employ` sets for good. It reads no packet and no
+/// configuration, and what it gives back are sockets, namespaces and numbers.
 ///
 /// From `employ` on open_listener, open_upstream_socket, interface_index, open_netlink,
 /// send_netlink, find_by_peer and NetnsRef ask it by themselves. It ends when we do, or when this
@@ -39,15 +40,17 @@ struct Request;
 class Helper {
  public:
   /// Forks it. Call before anything is read that others wrote, and before the first thread.
-  [[nodiscard]] static Result<std::unique_ptr<Helper>> start();
+  /// `engine_directory` is what it finds an engine's namespaces by.
+  [[nodiscard]] static Result<std::unique_ptr<Helper>> start(
+      EngineDirectory engine_directory = nullptr);
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
   ~Helper();
 
   /// Has it become `user` with these rights, and with only the system calls that its work takes
-  /// unless `confinement` is kNone. Call before the first thread.
+  /// unless `confinement` is kNone. It does nothing beyond `reach`. Call before the first thread.
   [[nodiscard]] Result<void> employ(const std::string& user, const KeptCapabilities& keep,
-                                    Confinement confinement);
+                                    Confinement confinement, const Reach& reach);
 
   /// The one that is employed, if any. Any thread.
   [[nodiscard]] static const Helper* employed() noexcept;
@@ -67,6 +70,10 @@ class Helper {
   [[nodiscard]] std::optional<ProcessSeen> find_by_peer(const NetnsRef& netns,
                                                         std::uint8_t protocol,
                                                         const Endpoint& peer) const;
+
+  /// Agrees to change a pinned namespace, until `detach`; see Attached (sys/reach.h).
+  [[nodiscard]] Result<void> attach(const NetnsRef& netns) const;
+  void detach(const NetnsRef& netns) const;
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 

@@ -13,7 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@
 #include "sys/netlink_check.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
+#include "sys/reach.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
 
@@ -84,27 +87,68 @@ Answer find_process(const Request& request, const NetnsRef& netns) {
           .text = std::move(seen->name)};
 }
 
-Answer send(const Descriptor& socket, Bytes messages) {
+Answer send(const ReachCheck& bounds, const Descriptor& socket, Bytes messages) {
   const std::optional<int> protocol = protocol_of_netlink(socket);
-  if (!protocol || !changes_only_ours(*protocol, messages)) return {.reply = {.error = EPERM}};
+  const Place place = bounds.is_of_own_namespace(socket) ? Place::kHost : Place::kAttached;
+  if (!protocol || !changes_only_ours(*protocol, place, messages)) {
+    return {.reply = {.error = EPERM}};
+  }
   return {.reply = {.error = send_netlink(socket, messages).value()}};
 }
 
-Answer perform(Question question) {
+Answer attach(ReachCheck& bounds, const NetnsRef& netns) {
+  auto done = bounds.attach(netns);
+  if (!done) return {.reply = {.error = EPERM}, .text = done.error().message};
+  return {};
+}
+
+ListenAddress address_in(const Request& request, const NetnsRef& netns) {
+  return {request.endpoint.get(), request.interface.get(), netns, request.freebind != 0};
+}
+
+/// Whether it is within what was agreed at start.
+bool is_agreed(const ReachCheck& bounds, const Request& request, const NetnsRef& netns) {
+  switch (request.task) {
+    case Task::kNone:
+      return false;
+    case Task::kSend:  // for its socket and its messages speak for themselves
+    case Task::kAttach:
+    case Task::kDetach:
+      return true;
+    case Task::kListener:
+      return bounds.may_listen(address_in(request, netns));
+    case Task::kUpstream:
+      return bounds.may_ask_upstreams_in(netns);
+    case Task::kInterface:
+    case Task::kIdentity:
+    case Task::kNamespace:
+      return bounds.may_look_at(netns);
+    case Task::kNetlink:
+      return is_netlink_of_ours(request.protocol) && bounds.may_change(netns);
+    case Task::kProcess:
+      return bounds.may_change(netns);
+  }
+  return false;
+}
+
+Answer perform(ReachCheck& bounds, Question question) {
   const Request& request = question.request;
-  if (request.task == Task::kSend) return send(question.with, question.behind);
+  if (request.task == Task::kSend) return send(bounds, question.with, question.behind);
   const std::string name = text_in(question.behind);
   const NetnsRef netns =
       question.with ? NetnsRef::of_descriptor(name, std::move(question.with)) : NetnsRef(name);
+  if (!is_agreed(bounds, request, netns)) {
+    return {.reply = {.error = EPERM},
+            .text = fmt::format("{}: the helper process was not told of this at start; restart "
+                                "nxgate",
+                                netns.own() ? "a request" : netns.text())};
+  }
   switch (request.task) {
     case Task::kNone:
     case Task::kSend:
       break;
     case Task::kListener:
-      return answer_with(open_listener(
-          request.kind,
-          {request.endpoint.get(), request.interface.get(), netns, request.freebind != 0},
-          request.sharing));
+      return answer_with(open_listener(request.kind, address_in(request, netns), request.sharing));
     case Task::kUpstream:
       return open_upstream(request, netns);
     case Task::kInterface:
@@ -114,10 +158,14 @@ Answer perform(Question question) {
     case Task::kNamespace:
       return answer_with(netns.open());
     case Task::kNetlink:
-      if (!is_netlink_of_ours(request.protocol)) break;
       return answer_with(open_netlink(request.protocol, netns));
     case Task::kProcess:
       return find_process(request, netns);
+    case Task::kAttach:
+      return attach(bounds, netns);
+    case Task::kDetach:
+      bounds.detach(netns);
+      return {};
   }
   return {.reply = {.error = EINVAL}};
 }
@@ -151,17 +199,54 @@ bool reply(const MessageChannel& channel, const Answer& answer) {
                       &answer.descriptor);
 }
 
-[[noreturn]] void serve(const MessageChannel& channel) {
+[[noreturn]] void serve(const MessageChannel& channel, ReachCheck& bounds) {
   while (auto question = next_question(channel)) {
-    if (!reply(channel, perform(*std::move(question)))) break;
+    if (!reply(channel, perform(bounds, *std::move(question)))) break;
   }
   ::_exit(0);
 }
 
+/// The terms that follow the employment; nothing if the server is gone.
+std::optional<Reach> hear_terms(const MessageChannel& channel, const Employment& employment) {
+  Reach reach{.host_rules = employment.host_rules};
+  for (std::uint32_t i = 0; i < employment.terms; ++i) {
+    std::array<std::uint8_t, kLongestName> room;
+    MutableBytes behind = room;
+    const auto term = channel.receive<Term>(&behind);
+    if (!term) return std::nullopt;
+    std::string name = text_in(behind);
+    switch (term->kind) {
+      case Term::Kind::kListener:
+        reach.listeners.push_back(
+            {term->endpoint.get(), term->interface.get(), NetnsRef(name), term->freebind});
+        break;
+      case Term::Kind::kUpstreams:
+        reach.upstream_namespaces.push_back(std::move(name));
+        break;
+      case Term::Kind::kAttachable:
+        reach.attachable.push_back(std::move(name));
+        break;
+      case Term::Kind::kEngine:
+        reach.engine = std::move(name);
+        break;
+    }
+  }
+  return reach;
+}
+
+/// It keeps open what is attached.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
-void run_helper(Channels channels) {
+void run_helper(Channels channels, EngineDirectory engine_directory) {
   close_all_but(channels);
+  raise_descriptor_limit();
   ::prctl(PR_SET_NAME, "nxgate-helper");
   // What a terminal sends to all of its processes ends nxgate, whose end is ours.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) {
@@ -169,21 +254,28 @@ void run_helper(Channels channels) {
   }
   const auto employment = channels.quick.receive<Employment>();
   if (!employment) ::_exit(0);
+  auto reach = hear_terms(channels.quick, *employment);
+  if (!reach) ::_exit(0);
+  ReachCheck bounds(engine_directory);
+  bounds.agree(*std::move(reach));
   Result<void> ready = drop_privileges(employment->user.get(), employment->keep);
   // Each thread is confined for itself, since a confined one starts no other.
-  const auto confine = [&] { return confine_helper(employment->confinement, employment->keep); };
+  const auto confine = [&] {
+    return confine_helper(employment->confinement, employment->keep,
+                          !bounds.reach().engine.empty());
+  };
   std::thread patient;
   if (ready) {
     patient = std::thread([&] {
       if (!confine()) ::_exit(0);
-      serve(channels.patient);
+      serve(channels.patient, bounds);
     });
     ready = confine();
   }
   Answer first;
   if (!ready) first = {.reply = {.error = EPERM}, .text = ready.error().message};
   if (!reply(channels.quick, first) || !ready) ::_exit(0);
-  serve(channels.quick);
+  serve(channels.quick, bounds);
 }
 
 }  // namespace nxgate::sys

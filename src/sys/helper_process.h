@@ -2,11 +2,12 @@
 #pragma once
 
 #include "sys/helper_protocol.h"
+#include "sys/reach.h"
 
 namespace nxgate::sys {
 
 /// Serves these channels, a thread each, until the server has closed them. To be called in a fresh
 /// child: all else that is open is closed, but for standard error.
-[[noreturn]] void run_helper(Channels channels);
+[[noreturn]] void run_helper(Channels channels, EngineDirectory engine_directory);
 
 }  // namespace nxgate::sys

@@ -64,11 +64,24 @@ struct PlainEndpoint {
   std::uint16_t port = 0;
 };
 
-/// The first message: whom to become.
+/// The first message: whom to become, and within which bounds.
 struct Employment {
   UserName user;
   KeptCapabilities keep;
   Confinement confinement;
+  bool host_rules;
+  std::uint32_t terms;  ///< so many follow
+};
+
+/// A part of what was agreed (sys/reach.h). Behind it stands the name of a namespace, or of a
+/// socket.
+struct Term {
+  enum class Kind : std::uint8_t { kListener = 0, kUpstreams, kAttachable, kEngine };
+
+  Kind kind = Kind::kListener;
+  bool freebind = false;
+  PlainEndpoint endpoint;
+  InterfaceName interface;
 };
 
 enum class Task : std::uint8_t {
@@ -81,6 +94,8 @@ enum class Task : std::uint8_t {
   kNetlink,
   kSend,
   kProcess,
+  kAttach,
+  kDetach,
 };
 
 /// Whether a descriptor comes back, if all is well.

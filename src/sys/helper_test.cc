@@ -34,6 +34,8 @@
 namespace nxgate::sys {
 namespace {
 
+constexpr const char* kNoNamespaces[] = {"/etc/hostname", "/proc/self/ns/mnt", "/dev/null",
+                                         "missing"};
 constexpr KeptCapabilities kEntering{.enter_namespaces = true, .find_by_process = true};
 
 class HelperTest : public testing::Test {
@@ -48,19 +50,25 @@ class HelperTest : public testing::Test {
   /// Our own namespace by a name, for the helper isn't asked for what has none.
   const NetnsRef own_{"pid:" + std::to_string(::getpid())};
   const Endpoint any_port_{*IpAddress::parse("127.0.0.1"), 0};
+  /// As of a server that has a listener and upstreams in `own_`, and a firewall on this host.
+  const Reach reach_{.listeners = {{any_port_, "", own_, false}},
+                     .upstream_namespaces = {own_.text()},
+                     .attachable = {},
+                     .engine = "",
+                     .host_rules = true};
   std::unique_ptr<Helper> helper_;
 };
 
 TEST_F(HelperTest, IsAskedOnceItIsEmployed) {
   EXPECT_EQ(Helper::employed(), nullptr);
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
   EXPECT_EQ(Helper::employed(), helper_.get());
   helper_.reset();
   EXPECT_EQ(Helper::employed(), nullptr);
 }
 
 TEST_F(HelperTest, OpensListenersThatWorkHere) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
   for (const SocketKind kind : {SocketKind::kUdp, SocketKind::kTcp}) {
     auto socket = open_listener(kind, {any_port_, "", own_, false}, Sharing::kNobody);
     ASSERT_TRUE(socket) << socket.error().message;
@@ -70,7 +78,7 @@ TEST_F(HelperTest, OpensListenersThatWorkHere) {
 }
 
 TEST_F(HelperTest, ConnectsToUpstreamsOfBothFamilies) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
   for (const char* server : {"127.0.0.1:5300", "[::1]:5300"}) {
     const Endpoint to = *Endpoint::parse(server, 0);
     auto socket = open_upstream_socket(SocketKind::kUdp, to, own_);
@@ -85,36 +93,50 @@ TEST_F(HelperTest, ConnectsToUpstreamsOfBothFamilies) {
 TEST_F(HelperTest, KnowsNamespacesAndInterfaces) {
   const std::optional<std::uint64_t> identity = own_.identity();
   const unsigned loopback = interface_index("lo", own_);
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
   EXPECT_EQ(own_.identity(), identity);
   EXPECT_EQ(interface_index("lo", own_), loopback);
   EXPECT_EQ(interface_index("nowhere0", own_), 0U);
   EXPECT_EQ(NetnsRef("missing").identity(), std::nullopt);
 }
 
-TEST_F(HelperTest, ReachesAPinnedNamespace) {
-  auto pinned = own_.pin();
-  ASSERT_TRUE(pinned) << pinned.error().message;
-  ASSERT_TRUE(helper_->employ("nobody", {.enter_namespaces = true}, Confinement::kStrict));
-  EXPECT_TRUE(open_upstream_socket(SocketKind::kUdp, *Endpoint::parse("127.0.0.1:1", 0), *pinned));
-}
-
 TEST_F(HelperTest, OpensNamespacesAndNothingElse) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  Reach files = reach_;
+  for (const char* other : kNoNamespaces) files.upstream_namespaces.emplace_back(other);
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, files));
   const auto opened = helper_->open_namespace(own_);
   ASSERT_TRUE(opened) << opened.error().message;
   EXPECT_EQ(NetnsRef::of_descriptor("it", Descriptor(::dup(opened->get()))).identity(),
             own_.identity());
-  for (const char* other : {"/etc/hostname", "/proc/self/ns/mnt", "/dev/null", "missing"}) {
+  for (const char* other : kNoNamespaces) {
     EXPECT_FALSE(helper_->open_namespace(NetnsRef(other))) << other;
   }
+}
+
+TEST_F(HelperTest, DoesNothingThatItWasNotToldOfAtStart) {
+  const Reach nothing;
+  ASSERT_TRUE(helper_->employ("nobody", {.enter_namespaces = true, .change_rules = true},
+                              Confinement::kStrict, nothing));
+  for (const NetnsRef& netns : {own_, NetnsRef()}) {
+    const auto listener =
+        open_listener(SocketKind::kUdp, {any_port_, "", netns, false}, Sharing::kNobody);
+    ASSERT_FALSE(listener);
+    EXPECT_TRUE(listener.error().message.contains("not told of this at start"));
+    EXPECT_FALSE(open_netlink(NETLINK_NETFILTER, netns));
+    EXPECT_FALSE(open_netlink(NETLINK_ROUTE, netns));
+    EXPECT_FALSE(helper_->open_namespace(netns));
+    EXPECT_EQ(helper_->identity(netns), std::nullopt);
+    EXPECT_FALSE(helper_->find_by_peer(netns, IPPROTO_UDP, any_port_));
+  }
+  EXPECT_EQ(open_upstream_socket(SocketKind::kUdp, any_port_, own_).error(),
+            std::errc::operation_not_permitted);
 }
 
 TEST_F(HelperTest, KnowsWhoTalksToWhom) {
   const Descriptor socket =
       *open_upstream_socket(SocketKind::kUdp, *Endpoint::parse("127.0.0.1:40057", 0), NetnsRef());
   ASSERT_TRUE(helper_->employ("nobody", {.find_by_process = true, .pass_permissions = true},
-                              Confinement::kStrict));
+                              Confinement::kStrict, reach_));
   const auto seen = find_by_peer(NetnsRef(), IPPROTO_UDP, *Endpoint::parse("127.0.0.1:40057", 0));
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->pid, ::getpid());
@@ -135,7 +157,7 @@ std::vector<std::uint8_t> list_of_links(std::size_t more = 0) {
 }
 
 TEST_F(HelperTest, SendsWhatIsOursAndWeReadTheAnswer) {
-  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict));
+  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
   const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
   ASSERT_TRUE(socket) << socket.error().message;
   ASSERT_FALSE(send_netlink(*socket, list_of_links()));
@@ -145,7 +167,7 @@ TEST_F(HelperTest, SendsWhatIsOursAndWeReadTheAnswer) {
 }
 
 TEST_F(HelperTest, DoesNotSendWhatIsNotOurs) {
-  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict));
+  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
   const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
   ASSERT_TRUE(socket);
   EXPECT_EQ(send_netlink(*socket, list_of_links(4)), std::errc::operation_not_permitted);
@@ -156,7 +178,7 @@ TEST_F(HelperTest, DoesNotSendWhatIsNotOurs) {
 }
 
 TEST_F(HelperTest, TakesALongBatchInPieces) {
-  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict));
+  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
   const auto socket = open_netlink(NETLINK_NETFILTER, NetnsRef());
   ASSERT_TRUE(socket);
   const nlmsghdr begin{.nlmsg_len = sizeof(nlmsghdr) + sizeof(nfgenmsg),
@@ -178,7 +200,8 @@ TEST_F(HelperTest, TakesALongBatchInPieces) {
 TEST_F(HelperTest, SaysWhatIsWrongAsWeWould) {
   const ListenAddress missing{any_port_, "", NetnsRef("missing"), false};
   const auto here = open_listener(SocketKind::kUdp, missing, Sharing::kNobody);
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  const Reach named{.listeners = {missing}, .upstream_namespaces = {missing.netns.text()}};
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, named));
   const auto there = open_listener(SocketKind::kUdp, missing, Sharing::kNobody);
   ASSERT_FALSE(here || there);
   EXPECT_EQ(here.error().message, there.error().message);
@@ -187,7 +210,7 @@ TEST_F(HelperTest, SaysWhatIsWrongAsWeWould) {
 }
 
 TEST_F(HelperTest, TextsThatAreTooLongAreRefused) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
   const NetnsRef longer("/" + std::string(2000, 'a'));
   EXPECT_EQ(longer.identity(), std::nullopt);
   const auto refused =
@@ -200,7 +223,7 @@ TEST_F(HelperTest, TextsThatAreTooLongAreRefused) {
 }
 
 TEST_F(HelperTest, WhatCantBeOpenHereIsNoFaultOfAServer) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const Descriptor last(::dup(STDERR_FILENO));
@@ -213,13 +236,13 @@ TEST_F(HelperTest, WhatCantBeOpenHereIsNoFaultOfAServer) {
 }
 
 TEST_F(HelperTest, CannotBecomeAUserThatIsntThere) {
-  const auto employed = helper_->employ("no-such-user", kEntering, Confinement::kStrict);
+  const auto employed = helper_->employ("no-such-user", kEntering, Confinement::kStrict, {});
   ASSERT_FALSE(employed);
   EXPECT_TRUE(employed.error().message.contains("no-such-user")) << employed.error().message;
 }
 
 TEST_F(HelperTest, ItsEndIsNoEndOfOurs) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict));
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
   ASSERT_EQ(::kill(helper_->pid(), SIGKILL), 0);
   const ListenAddress at{any_port_, "", own_, false};
   const auto socket = open_listener(SocketKind::kUdp, at, Sharing::kNobody);

@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "sys/descriptor.h"
+#include "sys/our_tables.h"
 
 namespace nxgate::sys {
 namespace {
@@ -204,6 +205,70 @@ bool is_plain_element(std::uint16_t type, Bytes value) noexcept {
   return type == NFTA_LIST_ELEM && parts && (parts->present & ~kElement) == 0;
 }
 
+std::uint32_t number_in(Bytes value) noexcept {
+  return value.size() == sizeof(std::uint32_t) ? ntohl(value_at<std::uint32_t>(value)) : 0;
+}
+
+/// Of a chain that has one. Links are those of a netdev chain, by their names.
+std::optional<OurHook> hook_in(const Attributes& chain) noexcept {
+  const auto hook = attributes_in(chain.values[NFTA_CHAIN_HOOK]);
+  constexpr Types kPlace = types(NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY);
+  if (!hook || (hook->present & kPlace) != kPlace ||
+      (hook->present & ~(kPlace | types(NFTA_HOOK_DEVS))) != 0) {
+    return OurHook{};  // which is none of ours
+  }
+  return OurHook{text_of(chain.values[NFTA_CHAIN_TYPE]), number_in(hook->values[NFTA_HOOK_HOOKNUM]),
+                 static_cast<std::int32_t>(number_in(hook->values[NFTA_HOOK_PRIORITY]))};
+}
+
+/// How many elements a set may have at most; 0 if that isn't all that is said of it.
+std::uint32_t size_in(Bytes description) noexcept {
+  const auto said = attributes_in(description);
+  if (!said || said->present != types(NFTA_SET_DESC_SIZE)) return 0;
+  return number_in(said->values[NFTA_SET_DESC_SIZE]);
+}
+
+/// Whether all elements of this list are plain, which are counted.
+bool are_plain_elements(Bytes list, std::size_t& count) noexcept {
+  return all_attributes(list, [&count](std::uint16_t type, Bytes value) {
+    ++count;
+    return is_plain_element(type, value);
+  });
+}
+
+/// A message about tables, in its place in the transaction.
+bool continues(OurTransaction& transaction, std::uint16_t type, std::uint8_t family,
+               const Attributes& said) noexcept {
+  if (type == nft(NFT_MSG_GETTABLE)) return true;
+  if (!transaction.table(family, text_of(said.values[kTableName]))) return false;
+  const auto text = [&said](std::uint16_t attribute) { return text_of(said.values[attribute]); };
+  std::size_t count = 0;
+  switch (type & 0xff) {
+    case NFT_MSG_NEWTABLE:
+      return true;
+    case NFT_MSG_DELTABLE:
+      transaction.empty_table(family);
+      return true;
+    case NFT_MSG_NEWCHAIN: {
+      const bool hooked = (said.present & types(NFTA_CHAIN_TYPE, NFTA_CHAIN_HOOK)) != 0;
+      return transaction.chain(family, text(NFTA_CHAIN_NAME),
+                               hooked ? hook_in(said) : std::nullopt);
+    }
+    case NFT_MSG_DELRULE:
+      return transaction.empty_chain(family, text(NFTA_RULE_CHAIN));
+    case NFT_MSG_NEWRULE:
+      return transaction.rule(family, text(NFTA_RULE_CHAIN)) &&
+             all_attributes(said.values[NFTA_RULE_EXPRESSIONS], is_known_expression);
+    case NFT_MSG_NEWSET:
+      return transaction.set(text(NFTA_SET_NAME), size_in(said.values[NFTA_SET_DESC]));
+    case NFT_MSG_GETSETELEM:
+      return transaction.elements(text(NFTA_SET_ELEM_LIST_SET), 0);
+    default:  // of elements
+      return are_plain_elements(said.values[NFTA_SET_ELEM_LIST_ELEMENTS], count) &&
+             transaction.elements(text(NFTA_SET_ELEM_LIST_SET), count);
+  }
+}
+
 bool is_our_route(Bytes header, const Attributes& attributes) noexcept {
   const auto is = [](Bytes value, const auto& wanted) {
     return value.size() == sizeof wanted && std::memcmp(value.data(), &wanted, sizeof wanted) == 0;
@@ -214,23 +279,15 @@ bool is_our_route(Bytes header, const Attributes& attributes) noexcept {
 }
 
 /// What the attributes of this kind of message say.
-bool is_ours(std::uint16_t type, Bytes header, const Attributes& attributes) noexcept {
+bool is_ours(OurTransaction& transaction, std::uint16_t type, Bytes header,
+             const Attributes& attributes) noexcept {
   if (type == RTM_NEWROUTE || type == RTM_DELROUTE) return is_our_route(header, attributes);
   if (type >> 8 != NFNL_SUBSYS_NFTABLES) return true;
-  if ((attributes.present & types(kTableName)) != 0 &&
-      !text_of(attributes.values[kTableName]).starts_with(kOurTables)) {
-    return false;
-  }
-  if (type == nft(NFT_MSG_NEWRULE)) {
-    return all_attributes(attributes.values[NFTA_RULE_EXPRESSIONS], is_known_expression);
-  }
-  if (type == nft(NFT_MSG_NEWSETELEM) || type == nft(NFT_MSG_DELSETELEM)) {
-    return all_attributes(attributes.values[NFTA_SET_ELEM_LIST_ELEMENTS], is_plain_element);
-  }
-  return true;
+  return continues(transaction, type, value_at<nfgenmsg>(header).nfgen_family, attributes);
 }
 
-bool may_be_sent(std::span<const Form> forms, const nlmsghdr& head, Bytes body) noexcept {
+bool may_be_sent(OurTransaction& transaction, std::span<const Form> forms, const nlmsghdr& head,
+                 Bytes body) noexcept {
   const auto form = std::ranges::find(forms, head.nlmsg_type, &Form::type);
   if (form == forms.end() || body.size() < form->header) return false;
   const auto flags = static_cast<std::uint16_t>(head.nlmsg_flags & ~kAnyFlags);
@@ -239,7 +296,7 @@ bool may_be_sent(std::span<const Form> forms, const nlmsghdr& head, Bytes body) 
   const auto attributes = attributes_in(body.subspan(form->header));
   return attributes && (attributes->present & form->needed) == form->needed &&
          (attributes->present & ~(form->needed | form->allowed)) == 0 &&
-         is_ours(head.nlmsg_type, body.first(form->header), *attributes);
+         is_ours(transaction, head.nlmsg_type, body.first(form->header), *attributes);
 }
 
 }  // namespace
@@ -274,10 +331,11 @@ std::optional<int> protocol_of_netlink(const Descriptor& socket) noexcept {
   return protocol;
 }
 
-bool changes_only_ours(int protocol, Bytes messages) noexcept {
+bool changes_only_ours(int protocol, Place place, Bytes messages) noexcept {
   if (messages.empty() || !is_netlink_of_ours(protocol)) return false;
   const std::span<const Form> forms = protocol == NETLINK_ROUTE ? std::span<const Form>(kRouting)
                                                                 : std::span<const Form>(kNetfilter);
+  OurTransaction transaction(place);
   while (!messages.empty()) {
     if (messages.size() < sizeof(nlmsghdr)) return false;
     const auto head = value_at<nlmsghdr>(messages);
@@ -286,7 +344,7 @@ bool changes_only_ours(int protocol, Bytes messages) noexcept {
       return false;
     }
     const Bytes body = messages.first(head.nlmsg_len).subspan(sizeof head);
-    if (!may_be_sent(forms, head, body)) return false;
+    if (!may_be_sent(transaction, forms, head, body)) return false;
     messages = messages.subspan(head.nlmsg_len);
   }
   return true;

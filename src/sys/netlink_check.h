@@ -8,12 +8,13 @@
 
 #include "base/bytes.h"
 #include "sys/descriptor.h"
+#include "sys/our_tables.h"
 
 struct rtmsg;
 
 namespace nxgate::sys {
 
-/// What the names of nxgate's tables of nf_tables begin with; it changes no others.
+/// What the names of nxgate's tables of nf_tables begin with (our_tables.h); it changes no others.
 inline constexpr std::string_view kOurTables = "nxgate";
 /// The protocol of nxgate's routes (/etc/iproute2/rt_protos knows no such number).
 inline constexpr std::uint8_t kOurRoutes = 153;
@@ -34,13 +35,14 @@ inline constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
 /// Whether these messages to this netlink protocol do nothing but
 ///
 /// - list tables, elements of a table of nxgate's, flows, links and addresses;
-/// - change a table of nxgate's, with rules of the expressions that nxgate writes;
+/// - change one table of nxgate's as nxgate does it (our_tables.h), with rules of the expressions
+///   that nxgate writes;
 /// - end one flow;
 /// - add or remove a route of nxgate's by lo, in the table `default`.
 ///
 /// Every length is checked before it is believed, and what the kernel could read otherwise than we
 /// do is refused: an attribute that comes twice or that isn't expected, bytes that are left over.
 /// Pure; takes time in proportion to the bytes, and no memory.
-[[nodiscard]] bool changes_only_ours(int protocol, Bytes messages) noexcept;
+[[nodiscard]] bool changes_only_ours(int protocol, Place place, Bytes messages) noexcept;
 
 }  // namespace nxgate::sys

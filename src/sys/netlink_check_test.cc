@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -20,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "sys/descriptor.h"
+#include "sys/our_tables.h"
 
 namespace nxgate::sys {
 namespace {
@@ -59,9 +61,12 @@ Octets message(int type, int flags, const Octets& body) {
          body;
 }
 
-Octets nft(int type, int flags, const Octets& attributes) {
-  return message(NFNL_SUBSYS_NFTABLES << 8 | type, flags,
-                 octets_of(nfgenmsg{.nfgen_family = 1, .version = 0, .res_id = 0}) + attributes);
+Octets nft(int type, int flags, const Octets& attributes, int family = NFPROTO_INET) {
+  return message(
+      NFNL_SUBSYS_NFTABLES << 8 | type, flags,
+      octets_of(
+          nfgenmsg{.nfgen_family = static_cast<std::uint8_t>(family), .version = 0, .res_id = 0}) +
+          attributes);
 }
 
 Octets conntrack(int type, int flags, const Octets& attributes) {
@@ -69,8 +74,12 @@ Octets conntrack(int type, int flags, const Octets& attributes) {
                  octets_of(nfgenmsg{.nfgen_family = 0, .version = 0, .res_id = 0}) + attributes);
 }
 
-bool in_netfilter(const Octets& messages) { return changes_only_ours(NETLINK_NETFILTER, messages); }
-bool in_routing(const Octets& messages) { return changes_only_ours(NETLINK_ROUTE, messages); }
+bool in_netfilter(const Octets& messages, Place place = Place::kAttached) {
+  return changes_only_ours(NETLINK_NETFILTER, place, messages);
+}
+bool in_routing(const Octets& messages) {
+  return changes_only_ours(NETLINK_ROUTE, Place::kAttached, messages);
+}
 
 const Octets kBegin =
     message(NFNL_MSG_BATCH_BEGIN, 0,
@@ -79,13 +88,23 @@ const Octets kEnd =
     message(NFNL_MSG_BATCH_END, 0,
             octets_of(nfgenmsg{.nfgen_family = 0, .version = 0, .res_id = htons(10)}));
 
-Octets rule_with(std::string_view expression, std::string_view table = "nxgate",
-                 const Octets& data = {}) {
+Octets emptied(std::string_view chain = "guard", std::string_view table = "nxgate") {
+  return nft(NFT_MSG_DELRULE, 0, text(NFTA_RULE_TABLE, table) + text(NFTA_RULE_CHAIN, chain));
+}
+
+Octets rule_in(std::string_view chain, std::string_view table, std::string_view expression,
+               const Octets& data = {}) {
   const Octets list =
       attribute(NFTA_LIST_ELEM, text(NFTA_EXPR_NAME, expression) + attribute(NFTA_EXPR_DATA, data));
   return nft(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
-             text(NFTA_RULE_TABLE, table) + text(NFTA_RULE_CHAIN, "guard") +
+             text(NFTA_RULE_TABLE, table) + text(NFTA_RULE_CHAIN, chain) +
                  attribute(NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, list));
+}
+
+/// In a chain that was emptied.
+Octets rule_with(std::string_view expression, std::string_view table = "nxgate",
+                 const Octets& data = {}) {
+  return emptied("guard", table) + rule_in("guard", table, expression, data);
 }
 
 Octets verdict(std::int32_t code) {
@@ -102,14 +121,15 @@ Octets element(std::string_view table, const Octets& parts) {
 
 TEST(NetlinkCheck, ATransactionOnOurTablesPasses) {
   const Octets key = attribute(NFTA_SET_ELEM_KEY, attribute(NFTA_DATA_VALUE, Octets(12)));
-  EXPECT_TRUE(
-      in_netfilter(kBegin + nft(NFT_MSG_NEWTABLE, NLM_F_CREATE, text(NFTA_TABLE_NAME, "nxgate")) +
-                   rule_with("cmp") + element("nxgate_egress", key) +
-                   nft(NFT_MSG_DELTABLE, NLM_F_ACK, text(NFTA_TABLE_NAME, "nxgate")) + kEnd));
+  EXPECT_TRUE(in_netfilter(
+      kBegin + nft(NFT_MSG_NEWTABLE, NLM_F_CREATE, text(NFTA_TABLE_NAME, "nxgate")) +
+      rule_with("cmp") + nft(NFT_MSG_DELTABLE, NLM_F_ACK, text(NFTA_TABLE_NAME, "nxgate")) + kEnd));
+  EXPECT_TRUE(in_netfilter(kBegin + element("nxgate_egress", key) + kEnd));
 }
 
 TEST(NetlinkCheck, TablesOfOthersAreLeftAlone) {
-  for (const char* table : {"filter", "Nxgate", "nxgat", "", "my_nxgate"}) {
+  for (const char* table : {"filter", "Nxgate", "nxgat", "", "my_nxgate", "nxgate2",
+                            "nxgate_egress_", "nxgate_egress_ci"}) {
     const Octets name = text(NFTA_TABLE_NAME, table);
     EXPECT_FALSE(in_netfilter(nft(NFT_MSG_NEWTABLE, NLM_F_CREATE, name))) << table;
     EXPECT_FALSE(in_netfilter(nft(NFT_MSG_DELTABLE, 0, name))) << table;
@@ -181,6 +201,103 @@ TEST(NetlinkCheck, RulesAreOfTheExpressionsThatAreOurs) {
   EXPECT_FALSE(in_netfilter(element("nxgate", attribute(NFTA_SET_ELEM_EXPR, {}))));
 }
 
+Octets number(int type, std::uint32_t value) { return attribute(type, octets_of(htonl(value))); }
+
+Octets chain(std::string_view table, std::string_view name, const Octets& more = {},
+             int family = NFPROTO_INET) {
+  return nft(NFT_MSG_NEWCHAIN, NLM_F_CREATE,
+             text(NFTA_CHAIN_TABLE, table) + text(NFTA_CHAIN_NAME, name) + more, family);
+}
+
+Octets hooked(std::string_view type, std::uint32_t hook, std::int32_t priority,
+              const Octets& more = {}) {
+  return text(NFTA_CHAIN_TYPE, type) +
+         attribute(NFTA_CHAIN_HOOK | NLA_F_NESTED,
+                   number(NFTA_HOOK_HOOKNUM, hook) +
+                       number(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(priority)) + more);
+}
+
+TEST(NetlinkCheck, ChainsStandWhereOursDo) {
+  EXPECT_TRUE(in_netfilter(chain("nxgate", "guard", hooked("filter", NF_INET_LOCAL_OUT, 0))));
+  EXPECT_TRUE(in_netfilter(chain("nxgate", "redirect", hooked("nat", NF_INET_LOCAL_OUT, -101))));
+  EXPECT_TRUE(in_netfilter(chain("nxgate_egress", "judge")));
+  const Octets link = attribute(NFTA_HOOK_DEVS, text(NFTA_DEVICE_NAME, "eth0"));
+  EXPECT_TRUE(in_netfilter(
+      chain("nxgate", "egress", hooked("filter", NF_NETDEV_EGRESS, 0, link), NFPROTO_NETDEV)));
+  const std::vector<std::pair<Octets, const char*>> refused{
+      {chain("nxgate", "guard", hooked("filter", NF_INET_LOCAL_OUT, -500)), "before all others"},
+      {chain("nxgate", "guard", hooked("filter", NF_INET_LOCAL_IN, 0)), "another hook"},
+      {chain("nxgate", "guard", hooked("nat", NF_INET_LOCAL_OUT, 0)), "another type"},
+      {chain("nxgate", "guard"), "a base chain without its hook"},
+      {chain("nxgate_egress", "judge", hooked("filter", NF_INET_LOCAL_OUT, 0)), "with a hook"},
+      {chain("nxgate_egress", "guard", hooked("filter", NF_INET_LOCAL_OUT, 0)), "the gate's"},
+      {chain("nxgate", "anything", hooked("filter", NF_INET_LOCAL_OUT, 0)), "a foreign name"},
+      {chain("nxgate", "guard", hooked("filter", NF_INET_LOCAL_OUT, 0), NFPROTO_NETDEV), "family"},
+      {chain("nxgate", "guard", hooked("filter", NF_INET_LOCAL_OUT, 0), NFPROTO_IPV4), "family"},
+      {chain("nxgate", "guard",
+             hooked("filter", NF_INET_LOCAL_OUT, 0, text(NFTA_HOOK_DEV, "eth0"))),
+       "the old attribute of a link"},
+  };
+  for (const auto& [messages, why] : refused) EXPECT_FALSE(in_netfilter(messages)) << why;
+}
+
+TEST(NetlinkCheck, RulesComeIntoAChainThatIsEmptied) {
+  const Octets rule = rule_in("guard", "nxgate", "cmp");
+  EXPECT_FALSE(in_netfilter(rule)) << "they would become ever more";
+  EXPECT_FALSE(in_netfilter(emptied("redirect") + rule)) << "another chain";
+  EXPECT_TRUE(in_netfilter(emptied() + rule + rule));
+  EXPECT_TRUE(in_netfilter(nft(NFT_MSG_DELTABLE, 0, text(NFTA_TABLE_NAME, "nxgate")) + rule));
+  EXPECT_FALSE(in_netfilter(
+      nft(NFT_MSG_DELTABLE, 0, text(NFTA_TABLE_NAME, "nxgate"), NFPROTO_NETDEV) + rule))
+      << "the table of another family";
+  EXPECT_FALSE(in_netfilter(emptied() + rule_in("victim", "nxgate", "cmp")));
+}
+
+TEST(NetlinkCheck, ATransactionIsAboutOneTable) {
+  EXPECT_FALSE(in_netfilter(emptied() + emptied("judge", "nxgate_egress")));
+}
+
+TEST(NetlinkCheck, ThereIsABoundToAll) {
+  const auto so_many = [](const Octets& before, const Octets& each, std::size_t count) {
+    Octets all = before;
+    all.reserve(before.size() + each.size() * count);
+    for (std::size_t i = 0; i < count; ++i) all.insert(all.end(), each.begin(), each.end());
+    return all;
+  };
+  const Octets rule = rule_in("guard", "nxgate", "cmp");
+  EXPECT_TRUE(in_netfilter(so_many(emptied(), rule, OurTransaction::kMostRules)));
+  EXPECT_FALSE(in_netfilter(so_many(emptied(), rule, OurTransaction::kMostRules + 1)));
+  EXPECT_FALSE(in_netfilter(so_many(emptied(), rule, 100'000)));
+  const Octets one = element("nxgate_egress", {});
+  EXPECT_TRUE(in_netfilter(so_many({}, one, OurTransaction::kMostElements)));
+  EXPECT_FALSE(in_netfilter(so_many({}, one, OurTransaction::kMostElements + 1)));
+}
+
+TEST(NetlinkCheck, SetsAreOursAndHaveABound) {
+  const auto set = [](std::string_view name, const Octets& more) {
+    return nft(NFT_MSG_NEWSET, NLM_F_CREATE,
+               text(NFTA_SET_TABLE, "nxgate_egress") + text(NFTA_SET_NAME, name) + more);
+  };
+  const auto sized = [](std::uint32_t size) {
+    return attribute(NFTA_SET_DESC | NLA_F_NESTED, number(NFTA_SET_DESC_SIZE, size));
+  };
+  EXPECT_TRUE(in_netfilter(set("open4", sized(4096))));
+  EXPECT_FALSE(in_netfilter(set("open4", {})));
+  EXPECT_FALSE(in_netfilter(set("open4", sized(0))));
+  EXPECT_FALSE(in_netfilter(set("open4", sized(OurTransaction::kMostElements + 1))));
+  EXPECT_FALSE(in_netfilter(set("other", sized(4096))));
+}
+
+TEST(NetlinkCheck, OnTheHostOnlyFirewallsForClientsAreChanged) {
+  const auto made = [](std::string_view table) {
+    return nft(NFT_MSG_NEWTABLE, NLM_F_CREATE, text(NFTA_TABLE_NAME, table));
+  };
+  EXPECT_TRUE(in_netfilter(made("nxgate_egress_ci"), Place::kHost));
+  EXPECT_FALSE(in_netfilter(made("nxgate_egress_ci"), Place::kAttached));
+  EXPECT_FALSE(in_netfilter(made("nxgate"), Place::kHost)) << "a gate is for containers";
+  EXPECT_TRUE(in_netfilter(made("nxgate")));
+}
+
 TEST(NetlinkCheck, OtherKindsOfMessagesAreRefused) {
   const Octets name = text(1, "nxgate");
   for (const int type : {int{NFT_MSG_NEWOBJ}, int{NFT_MSG_NEWFLOWTABLE}, int{NFT_MSG_GETRULE},
@@ -193,7 +310,7 @@ TEST(NetlinkCheck, OtherKindsOfMessagesAreRefused) {
                          int{RTM_NEWNEIGH}, int{RTM_GETROUTE}}) {
     EXPECT_FALSE(in_routing(message(type, NLM_F_DUMP, Octets(16)))) << type;
   }
-  EXPECT_FALSE(changes_only_ours(NETLINK_XFRM, message(16, 0, Octets(16))));
+  EXPECT_FALSE(changes_only_ours(NETLINK_XFRM, Place::kAttached, message(16, 0, Octets(16))));
   EXPECT_FALSE(in_netfilter({}));
 }
 

@@ -17,9 +17,15 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "sys/confinement.h"
 
 namespace nxgate::sys {
 namespace {
+
+const std::string kOurUser = "nxgate";
+const std::string kNobody = "nobody";
+/// Where no list of users says otherwise.
+constexpr uid_t kNobodysNumber = 65534;
 
 struct Need {
   bool KeptCapabilities::* wanted;
@@ -84,12 +90,24 @@ std::optional<Identity> find_user(const std::string& name) {
   return Identity{found->pw_uid, found->pw_gid};
 }
 
+std::string usual_user() { return find_user(kOurUser) ? kOurUser : kNobody; }
+
+bool is_shared(const std::string& user) {
+  const auto identity = find_user(user);
+  const auto nobody = find_user(kNobody);
+  return identity && identity->user == (nobody ? nobody->user : kNobodysNumber);
+}
+
 Result<void> drop_privileges(const std::string& user, const KeptCapabilities& keep_these) {
   const bool root = ::geteuid() == 0;
   select(keep_these, root);
   if (auto done = root ? become(user) : stay_who_we_are(); !done) return done;
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail("cannot set no_new_privs: " + std::generic_category().message(errno));
+  }
+  // A sanitizer looks for leaks by looking into its own process.
+  if (confines() && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+    return fail("cannot close the process to others: " + std::generic_category().message(errno));
   }
   return {};
 }

@@ -33,10 +33,16 @@ struct Identity {
 /// By name. A number stands for itself: a container image may have no /etc/passwd. Any thread.
 [[nodiscard]] std::optional<Identity> find_user(const std::string& name);
 
+/// nxgate's own user if there is one, else `nobody`, whom other programs may be as well.
+[[nodiscard]] std::string usual_user();
+
+/// Whether that is the user `nobody`: its other processes may signal ours.
+[[nodiscard]] bool is_shared(const std::string& user);
+
 /// Becomes `user` with that user's groups, no supplementary ones, no capability but the kept ones
 /// (also none in the bounding set), and no_new_privs. Started by another user than root, it stays
-/// that user, and of the capabilities it was given keeps those. Call before the first thread is
-/// started.
+/// that user, and of the capabilities it was given keeps those. Other processes of that user can't
+/// look into this one, which leaves no core either. Call before the first thread is started.
 [[nodiscard]] Result<void> drop_privileges(const std::string& user, const KeptCapabilities& keep);
 
 }  // namespace nxgate::sys

@@ -116,6 +116,7 @@ echo 'x = 1' >/etc/nxgate/nxgate.toml
 systemctl reload nxgate 2>/dev/null || echo refused: $(ask)
 serve 192.0.2.3
 systemctl restart nxgate && echo restarted: $(ask)
+echo handed over: $(journalctl -u nxgate -o cat | grep -c 'stopped by SIGUSR2')
 systemctl stop nxgate && echo stopped: $(systemctl show -p Result --value nxgate)
 sed -i 's/CAP_NET_BIND_SERVICE//' /lib/systemd/system/nxgate.service && systemctl daemon-reload
 systemctl start nxgate.socket && systemctl start nxgate && echo activated: $(ask) $(of_main CapBnd)
@@ -154,7 +155,17 @@ def dig(namespace, name):
 
 def test_its_life_in_a_clean_debian(debian, deb, namespace, tmp_path):
     host, configuration = namespace("host"), debian / "etc/nxgate/nxgate.toml"
+    kept, elsewhere = debian / "var/lib/nxgate/default/saved.list", debian / "etc/hostname"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("a.test\n")
+    (kept.parent / "link").symlink_to("/etc/hostname")
+    for each in (kept, kept.parent, kept.parent.parent, kept.parent / "link"):
+        os.chown(each, 65534, 65534, follow_symlinks=False)
     install(debian, deb)
+    user = inside(debian, "getent", "passwd", "nxgate").split(":")
+    assert user[5:] == ["/nonexistent", "/usr/sbin/nologin\n"] and 100 <= int(user[2]) < 1000
+    assert kept.stat().st_uid == int(user[2]), "what was nobody's is nxgate's now"
+    assert elsewhere.stat().st_uid == 0
     assert inside(debian, "nxgate", "--version").strip() == "nxgate 0.1.0"
     assert "ok" in inside(debian, "nxgate", "check", "/etc/nxgate/nxgate.toml")
 
@@ -179,6 +190,7 @@ def test_its_life_in_a_clean_debian(debian, deb, namespace, tmp_path):
     left = [path for path in debian.rglob("*nxgate*")
             if not path.is_relative_to(debian / "tmp") and not path.is_relative_to(debian / "var/log")]
     assert left == [debian / "run/nxgate"]
+    assert inside(debian, "getent", "passwd", "nxgate"), "its number goes to nobody else"
 
 
 def test_the_service_under_systemd(debian, deb):
@@ -187,5 +199,6 @@ def test_the_service_under_systemd(debian, deb):
     assert steps == {
         "installed": "disabled inactive", "started": "192.0.2.1",
         "capabilities": "CapEff: 0000000000000000 NoNewPrivs: 1", "reloaded": "192.0.2.2",
-        "refused": "192.0.2.2", "restarted": "192.0.2.3", "stopped": "success",
+        "refused": "192.0.2.2", "restarted": "192.0.2.3",
+        "handed over": "1", "stopped": "success",
         "activated": "192.0.2.3 CapBnd: 0000000000000000"}

@@ -104,12 +104,15 @@ def test_one_that_can_undo_it_is_named(engine, attach):
     server.wait_for_log("web: .*NET_ADMIN")
 
 
-def test_it_is_gone_without_a_trace(engine, attach):
+def test_a_stop_leaves_it_closed_until_it_is_detached(engine, attach):
     web = engine.run("web", network=engine.network("app_net"))
     before = web.rules()
     server = attach("web")
     assert "nxgate_egress" in web.rules()
     server.stop()
+    assert "web stays closed" in server.log_text()
+    assert fetch(web, OTHER) == REFUSED
+    assert "web: detached" in run("detach", "web", "--engine", engine.socket).stdout
     assert web.rules() == before
     assert fetch(web, OTHER) == "hello"
     assert "was not attached" in run("detach", "web", "--engine", engine.socket).stdout

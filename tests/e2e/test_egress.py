@@ -326,19 +326,22 @@ def rules(inside):
     return inside.run("nft", "list", "ruleset", check=True).stdout
 
 
-def test_a_normal_stop_leaves_no_trace(attach, app):
+@pytest.mark.parametrize("egress", ['fail = "open"', 'mode = "audit"'])
+def test_a_stop_leaves_no_trace_where_it_shall_open(attach, app, egress):
     before = rules(app)
-    server = attach(app)
+    server = attach(app, egress=egress)
     assert "nxgate_egress" in rules(app)
     server.stop()
     assert rules(app) == before
     assert connect(app, OTHER) == b"hello"
 
 
-def test_fail_closed_outlives_a_normal_stop(attach, app):
-    server = attach(app, egress='fail = "closed"')
+@pytest.mark.parametrize("egress", ["", 'fail = "closed"', 'mode = "audit"\nfail = "closed"'])
+def test_a_firewall_that_enforces_outlives_a_stop(attach, app, egress):
+    server = attach(app, egress=egress)
     server.stop()
-    assert refused(connect(app, OTHER))
+    assert "stays closed, as its policy default says" in server.log_text()
+    assert "audit" in egress or refused(connect(app, OTHER))
     done = run("detach", "--netns", app.path)
     assert done.returncode == 0, done.stderr
     assert connect(app, OTHER) == b"hello"

@@ -6,7 +6,7 @@ import subprocess
 import dns.query
 import pytest
 
-from harness.nxgate import make_query
+from harness.nxgate import BINARY, make_query
 from harness.sites import Sites
 from harness.timing import wait_for
 from harness.upstream import answer
@@ -154,16 +154,31 @@ def test_a_reload_closes_what_is_no_longer_allowed(fenced, client):
     assert connect(app, WEB) == b"hello"
 
 
-def test_it_outlives_a_crash_and_not_a_stop(fenced, client, router):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR2],
+                         ids=["crash", "stop", "hand-over"])
+def test_it_is_closed_from_one_to_the_next(fenced, client, router, how):
     app = client("app", "10.5.0.2", "10.5.0.1")
     server = fenced()
     ask(app, server, "web.test", "10.5.0.1")
-    server.process.send_signal(signal.SIGKILL)
+    server.process.send_signal(how)
     server.process.wait()
+    assert ("policy ci: its firewall on this host stays closed" in server.log_text()) == (how == signal.SIGTERM)
     assert refused(connect(app, OTHER))
     following = fenced()
     assert connect(app, WEB) == b"hello", "no gap"
+    assert refused(connect(app, OTHER))
     following.stop()
+    detached = router.run(BINARY, "detach", "--netns", router.path)
+    assert "detached" in detached.stdout, detached
+    assert router.run("nft", "list", "ruleset", check=True).stdout == ""
+    assert connect(app, OTHER) == b"hello"
+
+
+def test_it_goes_with_a_stop_if_it_shall(fenced, client, router):
+    app = client("app", "10.5.0.2", "10.5.0.1")
+    server = fenced('fail = "open"')
+    assert refused(connect(app, OTHER))
+    server.stop()
     assert router.run("nft", "list", "ruleset", check=True).stdout == ""
     assert connect(app, OTHER) == b"hello"
 

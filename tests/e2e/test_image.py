@@ -20,7 +20,7 @@ ALLOWED, ADDRESS = "allowed.test", "203.0.113.7"
 SUBNET = ["--subnet", "172.30.54.0/24"]
 GATEWAY, SERVER = "172.30.54.1", "172.30.54.53"
 #: Nothing can be written but the control socket.
-READ_ONLY = ["--read-only", "--tmpfs", "/run/nxgate:uid=65534"]
+READ_ONLY = ["--read-only", "--tmpfs", "/run/nxgate:uid=60953"]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def assert_gated(container):
 def test_it_is_small_and_says_what_it_is(engine, tar):
     assert tar.stat().st_size < LARGEST
     image = json.loads(engine.docker("image", "inspect", TAG))[0]
-    assert image["Size"] < LARGEST and image["Config"]["User"] == "65534:65534"
+    assert image["Size"] < LARGEST and image["Config"]["User"] == "60953:60953"
     assert image["Config"]["Labels"]["org.opencontainers.image.version"] == "0.1.0"
 
 

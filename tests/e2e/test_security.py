@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness import intruder
+from harness import netlink as netlink_messages
 from harness.intruder import Intruder, attempts, threads
 from harness.netlink import delete_table
 from harness.nxgate import SANITIZED, addresses, rcode
@@ -226,40 +227,142 @@ def test_an_intruder_changes_no_firewall_by_the_sockets_that_are_open(attaching)
     assert not has_table(inside, "victim"), "it is not the batch that was wrong"
 
 
-def ask_helper_to_send(taken, channel, netlink, messages):
-    """What the helper answers to a request (sys/helper_protocol.h) that a thread makes by itself."""
-    send, scm_rights, size = 7, 1, 48
-    request = taken.put(bytes([send]).ljust(size, b"\0") + messages, slot=0)
-    control = taken.put(struct.pack("=QiiiI", 20, socket.SOL_SOCKET, scm_rights, netlink, 0), slot=1)
-    parts = taken.put(struct.pack("=QQ", request, size + len(messages)), slot=2)
-    header = taken.put(struct.pack("=QQQQQQQ", 0, 0, parts, 1, control, 24, 0), slot=3)
-    assert taken.call("sendmsg", channel, header, 0) == size + len(messages)
+REQUEST_SIZE = 48  # of sys/helper_protocol.h
+LISTENER, UPSTREAM, NAMESPACE, NETLINK, SEND, ATTACH = 1, 2, 5, 6, 7, 9
+ROUTE, NETFILTER = 0, 12
+
+
+def ask_helper(taken, channel, task, behind=b"", descriptor=None, protocol=0, more=()):
+    """What the helper answers to a request (sys/helper_protocol.h) that a thread makes by itself; `more`
+    are pieces that follow in messages of their own."""
+    scm_rights = 1
+    left = sum(len(piece) for piece in more)
+    head = bytes([task, 0, 0, 0, protocol]).ljust(REQUEST_SIZE - 4, b"\0") + struct.pack("=I", left)
+    control, control_size = 0, 0
+    if descriptor is not None:
+        control_size = 24
+        control = taken.put(struct.pack("=QiiiI", 20, socket.SOL_SOCKET, scm_rights, descriptor, 0), slot=1)
+    for data in (head + behind, *(b"\0" + piece for piece in more)):
+        assert len(data) <= 4096
+        at = taken.put(data, slot=8)
+        parts = taken.put(struct.pack("=QQ", at, len(data)), slot=2)
+        header = taken.put(struct.pack("=QQQQQQQ", 0, 0, parts, 1, control, control_size, 0), slot=3)
+        assert taken.call("sendmsg", channel, header, 0) == len(data)
+        control = control_size = 0
     room = taken.put(b"\0" * 512, slot=4)
     parts = taken.put(struct.pack("=QQ", room, 512), slot=2)
     header = taken.put(struct.pack("=QQQQQQQ", 0, 0, parts, 1, 0, 0, 0), slot=3)
-    assert taken.call("recvmsg", channel, header, 0) == 16
+    assert taken.call("recvmsg", channel, header, 0) >= 16
     error, = struct.unpack("=i", taken.get(room, 4))
     return os.strerror(error)
+
+
+REFUSED = "Operation not permitted"
+
+
+def channels_of(server):
+    found = open_sockets(server.pid, Path("/proc/net/unix").read_text(), (4, "0005", 6))
+    assert len(found) == 2
+    return found
+
+
+def put_to_helper(server, *arguments, thread=1, **options):
+    """The same by a worker over each of the two channels; the answers, which are alike."""
+    answers = set()
+    for channel in channels_of(server):
+        with Intruder(server.pid, threads(server.pid)[thread]) as taken:
+            answers.add(ask_helper(taken, channel, *arguments, **options))
+    answer, = answers
+    return answer
 
 
 def test_the_helper_changes_only_tables_of_nxgates_for_an_intruder(attaching):
     server, inside = attaching
     inside.run("nft", "add table inet victim; add table inet nxgate_victim", check=True)
     netlink = firewall_sockets(server, inside)[0]
-    channels = open_sockets(server.pid, Path("/proc/net/unix").read_text(), (4, "0005", 6))
-    assert len(channels) == 2
-    for channel in channels:
-        with Intruder(server.pid, threads(server.pid)[1]) as taken:
-            refused = ask_helper_to_send(taken, channel, netlink, delete_table("victim"))
-        assert refused == "Operation not permitted"
-    assert has_table(inside, "victim")
+    for name in ("victim", "nxgate_victim"):
+        assert put_to_helper(server, SEND, delete_table(name), descriptor=netlink) == REFUSED
+        assert has_table(inside, name)
+    assert has_table(inside, "nxgate")
+    channel = channels_of(server)[0]
     with Intruder(server.pid, threads(server.pid)[1]) as taken:
-        done = ask_helper_to_send(taken, channels[0], netlink, delete_table("nxgate_victim"))
-    assert done == "Success" and not has_table(inside, "nxgate_victim"), "so it is asked rightly"
+        done = ask_helper(taken, channel, SEND, delete_table("nxgate"), descriptor=netlink)
+    assert done == "Success", "so it is asked rightly"
+    server.wait_for_log("took nxgate's rules away; they are back")
 
 
-def test_what_a_terminal_sends_to_both_leaves_nothing_behind(attaching):
+@pytest.mark.parametrize("chain, hook, priority", [
+    ("guard", 3, -500), ("victim", 3, 0), ("guard", 1, 0)], ids=["first of all", "foreign", "input"])
+def test_the_helper_hooks_in_no_chain_but_ours_for_an_intruder(attaching, chain, hook, priority):
     server, inside = attaching
+    before = inside.run("nft", "list", "ruleset").stdout
+    netlink = firewall_sockets(server, inside)[0]
+    batch = netlink_messages.add_chain("nxgate", chain, "filter", hook, priority)
+    assert put_to_helper(server, SEND, batch, descriptor=netlink) == REFUSED
+    assert inside.run("nft", "list", "ruleset").stdout == before
+    root = inside.call(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETFILTER))
+    with root:
+        root.send(netlink_messages.add_chain("victim", "anything", "filter", hook, priority, table_too=True))
+    assert f"priority" in inside.run("nft", "list", "table", "inet", "victim").stdout, "it is no wrong batch"
+
+
+def test_the_helper_adds_no_rules_without_end_for_an_intruder(attaching):
+    server, inside = attaching
+    netlink = firewall_sockets(server, inside)[0]
+    rule = netlink_messages.add_rule("nxgate", "guard")
+    assert put_to_helper(server, SEND, netlink_messages.batch(rule), descriptor=netlink) == REFUSED, \
+        "more and more of them"
+    many = netlink_messages.batch(netlink_messages.delete_rules("nxgate", "guard") + rule * 100_000)
+    pieces = [many[at:at + 4000] for at in range(0, len(many), 4000)]
+    channel = channels_of(server)[1]
+    with Intruder(server.pid, threads(server.pid)[1]) as taken:
+        done = ask_helper(taken, channel, SEND, pieces[0], descriptor=netlink, more=pieces[1:])
+    assert done == REFUSED
+    few = netlink_messages.batch(netlink_messages.delete_rules("nxgate", "guard") + rule * 3)
+    with Intruder(server.pid, threads(server.pid)[1]) as taken:
+        assert ask_helper(taken, channel, SEND, few, descriptor=netlink) == "Success", "so it is no wrong batch"
+
+
+def test_the_helper_reaches_no_other_namespace_for_an_intruder(attaching, namespace):
+    server, _ = attaching
+    victim = namespace("victim")
+    host = "/proc/1/ns/net"
+    for name in (victim.path, host, ""):
+        for protocol in (ROUTE, NETFILTER):
+            assert put_to_helper(server, NETLINK, name.encode(), protocol=protocol) == REFUSED
+        for task in (LISTENER, UPSTREAM, NAMESPACE, ATTACH):
+            assert put_to_helper(server, task, name.encode()) == REFUSED, (name, task)
+
+
+def test_the_helper_attaches_no_other_namespace_for_an_intruder(attaching, namespace):
+    """Also one that the intruder has got a descriptor of; the main thread may open files."""
+    server, inside = attaching
+    victim = namespace("victim")
+    answers = {}
+    for name in (victim.path, inside.path, "/proc/self/ns/net"):
+        with Intruder(server.pid, threads(server.pid)[0]) as taken:
+            opened = taken.call("openat", -100, taken.text(name), 0, 0)
+            assert isinstance(opened, int), opened
+            channel = channels_of(server)[1]
+            answers[name] = [
+                ask_helper(taken, channel, task, b"x", descriptor=opened, protocol=NETFILTER)
+                for task in (ATTACH, NETLINK)]
+    assert answers.pop(inside.path) == ["Success", "Success"], "so it is asked rightly"
+    assert set(map(tuple, answers.values())) == {(REFUSED, REFUSED)}
+
+
+def test_the_helper_leaves_the_host_alone_where_it_has_a_firewall_there(fencing):
+    channel = channels_of(fencing)[1]
+    table = Path("/proc/net/netlink").read_text()
+    netlink = open_sockets(fencing.pid, table, (1, "12", 9))[0]
+    with Intruder(fencing.pid, threads(fencing.pid)[1]) as taken:
+        for name in ("nxgate", "filter", "victim"):
+            assert ask_helper(taken, channel, SEND, delete_table(name), descriptor=netlink) == REFUSED
+
+
+def test_what_a_terminal_sends_to_both_leaves_nothing_behind(nxgate, namespace):
+    inside = namespace("app")
+    server = nxgate("--netns", inside.path, command="attach", listen=[])
     assert has_table(inside, "nxgate")
     for pid in (server.helper, server.pid):
         os.kill(pid, signal.SIGINT)
@@ -275,6 +378,48 @@ def test_the_helper_ends_with_the_server(entering):
 
 def test_a_server_that_needs_no_helper_has_none(server):
     assert server.helper is None
+
+
+def as_user(number, *command):
+    return subprocess.run(["setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups", *command],
+                          capture_output=True, text=True, check=False)
+
+
+def test_as_nobody_it_says_that_others_are_nobody_too(nxgate):
+    server = nxgate("--allow", "a.test", "--user", "nobody")
+    assert len([line for line in server.log if "warn" in line and "runs as nobody (65534)" in line]) == 1
+    assert "nobody: other programs of that user can signal it" in server.operate("status").stdout
+    assert as_user(65534, "kill", "-0", str(server.pid)).returncode == 0
+
+
+def test_with_a_user_of_its_own_nobody_else_can_signal_it(nxgate, namespace, directory):
+    """The user nxgate, if there is one, is the default."""
+    passwd = directory / "passwd"
+    passwd.write_text(Path("/etc/passwd").read_text() + "nxgate:x:60953:60953::/nonexistent:/usr/sbin/nologin\n")
+    passwd.chmod(0o644)
+    server = nxgate("--allow", "a.test", "--upstream", f"192.0.2.1@{namespace('there').name}", wrapper=[
+        "unshare", "--mount", "sh", "-c", f'mount --bind {passwd} /etc/passwd && exec "$@"', "sh"])
+    for pid in (server.pid, server.helper):
+        assert status(pid, pid)["Uid"].split() == ["60953"] * 4
+        assert "not permitted" in as_user(65534, "kill", "-0", str(pid)).stderr
+        assert as_user(60953, "kill", "-0", str(pid)).returncode == 0
+    assert "runs as" not in server.log_text()
+    assert "nobody" not in server.operate("status").stdout
+
+
+def test_its_memory_is_closed_to_its_own_user(nxgate, entering):
+    """Also where it was started as that user, and so changed nothing by which the kernel closes it."""
+    ordinary = nxgate("--allow", "a.test", wrapper=["setpriv", "--reuid=65534", "--regid=65534",
+                                                    "--clear-groups"])
+    server, helper = entering
+    for pid in (ordinary.pid, server.pid, helper):
+        for what in ("environ", "maps", "fd/0"):
+            assert as_user(65534, "cat", f"/proc/{pid}/{what}").returncode != 0, what
+    with subprocess.Popen(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sleep", "60"]) as other:
+        try:
+            wait_for(lambda: as_user(65534, "cat", f"/proc/{other.pid}/environ").returncode == 0)
+        finally:
+            other.kill()
 
 
 def test_what_somebody_else_was_given_is_given_up(nxgate):

@@ -1,0 +1,98 @@
+// What a helper does for its server, and in which network namespaces.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+#include "sys/socket.h"
+
+namespace nxgate::sys {
+
+/// What the helper is told once, before anything is read that others wrote, and keeps to: whoever
+/// takes over the server later gets no more.
+struct Reach {
+  std::vector<ListenAddress> listeners;          ///< that may be bound again
+  std::vector<std::string> upstream_namespaces;  ///< to ask upstreams in
+  std::vector<std::string> attachable;           ///< namespaces to attach, by name
+  std::string engine;       ///< the socket of an engine whose namespaces may be attached; or empty
+  bool host_rules = false;  ///< a firewall in the namespace of the helper itself
+};
+
+/// The directory in which the engine at a socket keeps the namespaces of its containers.
+using EngineDirectory = std::string (*)(const std::string& engine);
+
+/// Holds each request against what was agreed. A namespace is attached by a descriptor of it; from
+/// then on it is known by its identity, and kept open, so that no other gets the same. Any thread.
+class ReachCheck {
+ public:
+  /// Namespaces that are attached at a time. Far beyond what a host can have.
+  static constexpr std::size_t kMostAttached = 16384;
+
+  /// To be made before root is given up: it looks at the first process's namespace.
+  explicit ReachCheck(EngineDirectory engine_directory);
+  /// Before the first question.
+  void agree(Reach reach) { reach_ = std::move(reach); }
+  [[nodiscard]] const Reach& reach() const noexcept { return reach_; }
+
+  /// Whether this descriptor's namespace may be attached, which it then is. The error is for the
+  /// operator.
+  [[nodiscard]] Result<void> attach(const NetnsRef& netns);
+  void detach(const NetnsRef& netns);  ///< once for each time it was attached
+
+  /// One of the configuration's, or one on a loopback address of an attached namespace.
+  [[nodiscard]] bool may_listen(const ListenAddress& at) const;
+  [[nodiscard]] bool may_ask_upstreams_in(const NetnsRef& netns) const;
+  /// Whether its rules may be changed, and its processes looked for.
+  [[nodiscard]] bool may_change(const NetnsRef& netns) const;
+  /// Whether it may be opened and identified, which changes nothing in it.
+  [[nodiscard]] bool may_look_at(const NetnsRef& netns) const;
+  /// Whether a netlink socket belongs to the helper's own namespace.
+  [[nodiscard]] bool is_of_own_namespace(const Descriptor& socket) const;
+
+ private:
+  [[nodiscard]] bool is_attached(const NetnsRef& netns) const;
+  [[nodiscard]] bool is_of_host(std::uint64_t identity) const;
+  [[nodiscard]] bool is_engines(std::uint64_t identity);
+
+  Reach reach_;
+  EngineDirectory find_directory_;
+  std::optional<std::uint64_t> own_;
+  std::optional<std::uint64_t> first_;  ///< of the first process
+  mutable std::mutex mutex_;            ///< over what follows
+  std::string directory_;
+  /// What is kept open, and by how many it is attached.
+  struct Held {
+    Descriptor kept;
+    std::size_t times = 1;
+  };
+  std::map<std::uint64_t, Held> attached_;
+};
+
+/// A namespace that the helper may change as long as this lives. Without a helper it says nothing.
+class Attached {
+ public:
+  Attached() = default;
+  /// `netns` is pinned. The error says why the helper refuses.
+  [[nodiscard]] static Result<Attached> at(const NetnsRef& netns);
+  Attached(Attached&& other) noexcept : netns_(std::exchange(other.netns_, {})) {}
+  Attached& operator=(Attached&& other) noexcept {
+    std::swap(netns_, other.netns_);
+    return *this;
+  }
+  ~Attached();
+
+ private:
+  explicit Attached(NetnsRef netns) : netns_(std::move(netns)) {}
+  NetnsRef netns_;
+};
+
+}  // namespace nxgate::sys
