@@ -23,6 +23,7 @@
 #include "app/reloader.h"
 #include "app/selection.h"
 #include "app/targets.h"
+#include "app/unattached.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -43,6 +44,9 @@ constexpr Milliseconds kLookAgain{1000};
 /// Between the runtime's first process and the container's own there are tens of milliseconds.
 constexpr Milliseconds kLookForOccupant{5};
 constexpr Milliseconds kLongestStart{10'000};
+
+/// As /proc/PID/ns/net shows it.
+std::string netns_text(std::uint64_t identity) { return fmt::format("net:[{}]", identity); }
 
 /// Shares another container's namespace.
 bool is_guest(const docker::Container& container) {
@@ -165,7 +169,7 @@ void Attacher::await_occupants() {
   for (const auto& [identity, occupant] : docker::find_occupants(namespaces)) {
     const Empty known = empty_.extract(identity).mapped();
     auto done = [this, identity, known](const Result<void>& attached) {
-      if (attached || attachments_.has_failed(identity)) return;
+      if (attached || !attachments_.failure(identity).empty()) return;
       // The engine didn't list it yet.
       const bool looking = !empty_.empty();
       empty_.emplace(identity, known);
@@ -224,7 +228,7 @@ std::optional<Choice> Attacher::choose(const docker::Container& container) const
   if (std::ranges::find(wanted, container.id, &docker::Container::id) == wanted.end()) {
     return std::nullopt;
   }
-  return Choice{.policy = options_.policy, .allow = {}, .complaint = {}};
+  return Choice{.policy = options_.policy, .asked = true};
 }
 
 void Attacher::add_subject(const docker::Container& container, const sys::NetnsRef& netns,
@@ -232,6 +236,9 @@ void Attacher::add_subject(const docker::Container& container, const sys::NetnsR
   const bool reachable = container.pid != 0 && container.network_mode != "host";
   const auto choice = reachable ? choose(container) : std::nullopt;
   if (!choice) return;
+  // Of these `tell_unattached` tells; who was named is an error.
+  const auto identity = netns.identity();
+  if (targets_.watches_all() && identity && attachments_.spares(*identity)) return;
   const std::string power = container.power_to_undo();
   wanted.push_back({.label = container.name,
                     .netns = netns,
@@ -252,7 +259,59 @@ std::vector<Error> Attacher::reconcile(bool look) {
   }
   std::erase_if(starting_, [](const Starting& each) { return !each.netns.identity(); });
   for (const Starting& each : starting_) add_subject(each.container, each.netns, wanted);
-  return attachments_.reconcile(wanted, look);
+  std::vector<Error> errors = attachments_.reconcile(wanted, look);
+  tell_unattached();
+  return errors;
+}
+
+/// Whatever runs and has no attachment: a state that nobody is told of is none that is safe.
+void Attacher::tell_unattached() {
+  std::vector<Unattached> all;
+  for (const Subject& subject : targets_.namespaces) {
+    const auto identity = subject.netns.identity();
+    if (identity && attachments_.holds(*identity)) continue;
+    all.push_back({.label = subject.label,
+                   .netns = identity ? netns_text(*identity) : "",
+                   .why = identity ? WhyUnattached::kFailed : WhyUnattached::kNoNamespace,
+                   .reason = identity ? attachments_.failure(*identity)
+                                      : "there is no such network namespace any more"});
+  }
+  for (const docker::Container& container : running_) {
+    if (auto each = why_unattached(container)) all.push_back(*std::move(each));
+  }
+  attachments_.set_unattached(std::move(all));
+}
+
+/// Empty if it is attached, be it by another's name.
+std::optional<Unattached> Attacher::why_unattached(const docker::Container& container) const {
+  const auto identity = sys::NetnsRef::of_pid(container.pid).identity();
+  if (identity && attachments_.holds(*identity)) return std::nullopt;
+  const auto choice = choose(container);
+  Unattached each{.label = container.name,
+                  .netns = identity ? netns_text(*identity) : "",
+                  .why = WhyUnattached::kPending,
+                  .reason = "it is about to be attached",
+                  .wanted = choice.has_value()};
+  const auto because = [&each](WhyUnattached why, std::string reason) {
+    each.why = why;
+    each.reason = std::move(reason);
+  };
+  if (container.network_mode == "host" || (identity && attachments_.spares(*identity))) {
+    because(WhyUnattached::kHostNetwork, "it shares the host's network, which is never touched");
+    each.wanted = choice && choice->asked;
+  } else if (!choice && !targets_.watches_all()) {
+    because(WhyUnattached::kNotNamed, "the command line names others");
+  } else if (!choice) {
+    because(WhyUnattached::kUnmatched, "neither a rule nor a label asks for it");
+  } else if (!identity) {
+    because(WhyUnattached::kNoNamespace,
+            fmt::format("there is no process {} here, so that its network can't be found; run "
+                        "nxgate on the engine's host, in its pid namespace, as root",
+                        container.pid));
+  } else if (std::string failure = attachments_.failure(*identity); !failure.empty()) {
+    because(WhyUnattached::kFailed, std::move(failure));
+  }
+  return each;
 }
 
 }  // namespace nxgate::app

@@ -17,6 +17,7 @@
 #include "app/reloader.h"
 #include "app/selection.h"
 #include "app/targets.h"
+#include "app/unattached.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "docker/client.h"
@@ -63,6 +64,8 @@ class Attacher final : public docker::Observer {
   void add_subject(const docker::Container& container, const sys::NetnsRef& netns,
                    std::vector<Subject>& wanted) const;
   [[nodiscard]] std::optional<Choice> choose(const docker::Container& container) const;
+  void tell_unattached();
+  [[nodiscard]] std::optional<Unattached> why_unattached(const docker::Container& container) const;
   void be_ready(Result<void> how);
 
   boost::asio::io_context& loop_;

@@ -265,6 +265,11 @@ void Attachments::look_after(Attachment& attachment) {
   take_report(attachment);
 }
 
+std::string Attachments::failure(std::uint64_t identity) const {
+  const auto failed = failed_.find(identity);
+  return failed == failed_.end() ? std::string() : failed->second;
+}
+
 void Attachments::take_reports() {
   for (const auto& [identity, attachment] : attached_) take_report(*attachment);
 }

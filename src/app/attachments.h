@@ -6,12 +6,14 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/attached_policy.h"
 #include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "app/selection.h"
+#include "app/unattached.h"
 #include "app/workers.h"
 #include "base/error.h"
 #include "docker/names.h"
@@ -69,11 +71,20 @@ class Attachments {
   /// Takes every gate away.
   void detach_all();
 
-  /// Whether attaching was tried in vain, as the log tells.
-  [[nodiscard]] bool has_failed(std::uint64_t identity) const { return failed_.contains(identity); }
+  [[nodiscard]] bool holds(std::uint64_t identity) const { return attached_.contains(identity); }
+
+  /// Why attaching was in vain, as the log tells; empty if it wasn't tried or isn't any more.
+  [[nodiscard]] std::string failure(std::uint64_t identity) const;
 
   /// Nor is this one: the engine's.
   void spare(std::uint64_t identity) { spared_.insert(identity); }
+  [[nodiscard]] bool spares(std::uint64_t identity) const { return spared_.contains(identity); }
+
+  /// What isn't attached, as whoever finds out what should be tells it.
+  void set_unattached(std::vector<Unattached> all) { unattached_.set(std::move(all)); }
+  [[nodiscard]] const std::vector<Unattached>& unattached() const noexcept {
+    return unattached_.all();
+  }
 
  private:
   struct Attachment;
@@ -99,6 +110,7 @@ class Attachments {
   Attached attached_;
   std::shared_ptr<const engine::Snapshot> followed_;  ///< by the firewalls
   std::map<std::uint64_t, std::string> failed_;       ///< and why, as logged
+  UnattachedList unattached_;
 };
 
 }  // namespace nxgate::app

@@ -22,6 +22,7 @@
 #include "app/metrics.h"
 #include "app/panel_reply.h"
 #include "app/report.h"
+#include "app/unattached.h"
 #include "app/watching.h"
 #include "base/clock.h"
 #include "config/value.h"
@@ -60,6 +61,19 @@ json::object describe_dnstap(const observe::Dnstap& dnstap) {
           {"connected", dnstap.connected()},
           {"sent", dnstap.sent()},
           {"lost", dnstap.lost()}};
+}
+
+json::array describe_unattached(const Attachments& attachments) {
+  json::array all;
+  for (const Unattached& each : attachments.unattached()) {
+    json::object object{{"name", each.label},
+                        {"why", word_of(each.why)},
+                        {"reason", each.reason},
+                        {"wanted", each.wanted}};
+    if (!each.netns.empty()) object["netns"] = each.netns;
+    all.push_back(std::move(object));
+  }
+  return all;
 }
 
 Reply not_attached(const std::string& client) {
@@ -170,12 +184,23 @@ Reply Panel::status(const Request&) {
       {"totals", std::move(totals)},
       {"amendments", running_.reloader.amendments().all().size()},
   };
+  if (attachments_ != nullptr) status["unattached"] = describe_unattached(*attachments_);
   if (const auto& dnstap = running_.logs.dnstap) status["dnstap"] = describe_dnstap(*dnstap);
   return reply_with(std::move(status));
 }
 
-/// That it is asked at all shows that the main thread lives; workers are asked by DNS.
-Reply Panel::health(const Request&) { return reply_with(json::object{{"status", "ok"}}); }
+/// That it is asked at all shows that the main thread lives; workers are asked by DNS. What should
+/// be attached and isn't is a failure.
+Reply Panel::health(const Request&) {
+  const std::string error =
+      attachments_ == nullptr ? std::string()
+                              : shortfall(attachments_->view().size(), attachments_->unattached());
+  if (error.empty()) return reply_with(json::object{{"status", "ok"}});
+  Reply reply = reply_with(json::object{
+      {"status", "failing"}, {"error", error}, {"unattached", describe_unattached(*attachments_)}});
+  reply.status = 503;
+  return reply;
+}
 
 std::optional<Attachments::View> Panel::attached(const std::string& name) const {
   if (attachments_ == nullptr) return std::nullopt;
@@ -201,7 +226,9 @@ Reply Panel::attachments(const Request&) {
       all.push_back(std::move(object));
     }
   }
-  return reply_with(json::object{{"attachments", std::move(all)}});
+  json::object answer{{"attachments", std::move(all)}};
+  if (attachments_ != nullptr) answer["unattached"] = describe_unattached(*attachments_);
+  return reply_with(answer);
 }
 
 Reply Panel::explain(const Request& request) {
@@ -272,8 +299,7 @@ Reply Panel::metrics(const Request& request) {
   const bool open = request.accept.find("application/openmetrics-text") != std::string::npos;
   return {.type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                        : "text/plain; version=0.0.4; charset=utf-8",
-          .body = exposition(running_, learner_,
-                             attachments_ == nullptr ? 0 : attachments_->view().size(),
+          .body = exposition(running_, learner_, attachments_,
                              open ? Exposition::kOpenMetrics : Exposition::kPrometheus)};
 }
 

@@ -89,6 +89,7 @@ std::optional<Choice> select(const docker::Container& container,
     choice = choice_by_label(container, settings);
   }
   if (allow != nullptr && !choice.allow) choice.allow = *allow;
+  choice.asked = ruled || labelled;
   return choice;
 }
 

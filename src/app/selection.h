@@ -15,8 +15,9 @@ inline constexpr const char* kAllowLabel = "nxgate.allow";
 /// A policy of the configuration, and what of it a label leaves.
 struct Choice {
   std::string policy = "default";
-  std::optional<std::string> allow;  ///< rules, separated by commas; empty text: nothing
-  std::string complaint;             ///< what is wrong with the labels, if anything
+  std::optional<std::string> allow{};  ///< rules, separated by commas; empty text: nothing
+  std::string complaint{};             ///< what is wrong with the labels, if anything
+  bool asked = false;                  ///< by a rule, a label or by name, not because all are
 
   bool operator==(const Choice&) const = default;
 };

@@ -92,7 +92,7 @@ Result<Targets> find_targets(const Options& options, const config::DockerSetting
   for (const NamespaceOption& given : options.namespaces) {
     Subject subject{.label = given.label,
                     .netns = sys::NetnsRef(given.netns),
-                    .choice = {.policy = options.policy, .allow = {}, .complaint = {}},
+                    .choice = {.policy = options.policy, .asked = true},
                     .warning = {}};
     if (auto opened = subject.netns.open(); !opened) return std::unexpected(opened.error());
     targets.namespaces.push_back(std::move(subject));
