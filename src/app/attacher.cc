@@ -45,9 +45,6 @@ constexpr Milliseconds kLookAgain{1000};
 constexpr Milliseconds kLookForOccupant{5};
 constexpr Milliseconds kLongestStart{10'000};
 
-/// As /proc/PID/ns/net shows it.
-std::string netns_text(std::uint64_t identity) { return fmt::format("net:[{}]", identity); }
-
 /// Shares another container's namespace.
 bool is_guest(const docker::Container& container) {
   return container.network_mode.starts_with("container:");
@@ -271,7 +268,7 @@ void Attacher::tell_unattached() {
     const auto identity = subject.netns.identity();
     if (identity && attachments_.holds(*identity)) continue;
     all.push_back({.label = subject.label,
-                   .netns = identity ? netns_text(*identity) : "",
+                   .netns = identity ? sys::netns_name(*identity) : "",
                    .why = identity ? WhyUnattached::kFailed : WhyUnattached::kNoNamespace,
                    .reason = identity ? attachments_.failure(*identity)
                                       : "there is no such network namespace any more"});
@@ -288,7 +285,7 @@ std::optional<Unattached> Attacher::why_unattached(const docker::Container& cont
   if (identity && attachments_.holds(*identity)) return std::nullopt;
   const auto choice = choose(container);
   Unattached each{.label = container.name,
-                  .netns = identity ? netns_text(*identity) : "",
+                  .netns = identity ? sys::netns_name(*identity) : "",
                   .why = WhyUnattached::kPending,
                   .reason = "it is about to be attached",
                   .wanted = choice.has_value()};

@@ -313,7 +313,7 @@ std::vector<Attachments::View> Attachments::view() const {
     views.push_back({.label = subject.label,
                      .policy = subject.choice.policy,
                      .narrowed = subject.choice.allow.value_or(""),
-                     .netns = fmt::format("net:[{}]", identity),
+                     .netns = sys::netns_name(identity),
                      .key = attachment->policy.key,
                      .fenced = egress_of(subject) != nullptr});
   }
