@@ -18,6 +18,7 @@
 #include <fmt/core.h>
 
 #include "app/attachments.h"
+#include "app/followed.h"
 #include "app/leftovers.h"
 #include "app/options.h"
 #include "app/reloader.h"
@@ -108,6 +109,7 @@ void Attacher::on_engine(const docker::EngineVersion& version) {
   if (lost_) log::info("the engine is back: Docker {}", version.engine);
   if (!lost_) log::info("watching Docker {} at {}", version.engine, targets_.socket);
   lost_ = false;
+  trouble_ = "it hasn't told yet which containers run";
   const auto engines_own = sys::NetnsRef::of_pid(docker::engine_process(targets_.socket));
   if (const auto identity = engines_own.identity()) attachments_.spare(*identity);
   watch_namespaces();
@@ -129,12 +131,16 @@ void Attacher::on_engine_lost(const Error& error) {
     log::warning("{}; what is attached stays so, and the engine is waited for", error.message);
   }
   lost_ = true;
+  trouble_ = error.message;
+  tell_unattached();
   if (!ready_) return;
   be_ready(targets_.watches_all() ? Result<void>() : std::unexpected(error));
 }
 
 void Attacher::on_containers(const std::vector<docker::Container>& running) {
   running_ = running;
+  listed_ = true;
+  for (Followed& each : targets_.containers) each.remember(running_);
   const auto runs = [&](const docker::Container& each) {
     return std::ranges::find(running_, each.id, &docker::Container::id) != running_.end();
   };
@@ -221,10 +227,8 @@ Result<void> Attacher::add_starting(docker::Container container, const docker::O
 
 std::optional<Choice> Attacher::choose(const docker::Container& container) const {
   if (targets_.watches_all()) return select(container, reloader_.docker());
-  const auto& wanted = targets_.containers;
-  if (std::ranges::find(wanted, container.id, &docker::Container::id) == wanted.end()) {
-    return std::nullopt;
-  }
+  const auto is_it = [&](const Followed& each) { return each.is(container); };
+  if (std::ranges::none_of(targets_.containers, is_it)) return std::nullopt;
   return Choice{.policy = options_.policy, .asked = true};
 }
 
@@ -276,7 +280,26 @@ void Attacher::tell_unattached() {
   for (const docker::Container& container : running_) {
     if (auto each = why_unattached(container)) all.push_back(*std::move(each));
   }
+  for (const Followed& each : targets_.containers) {
+    if (listed_ && !runs(each)) {
+      all.push_back({.label = each.label(),
+                     .netns = {},
+                     .why = WhyUnattached::kNotRunning,
+                     .reason = "it doesn't run; it is attached when it starts"});
+    }
+  }
+  if (watcher_ && (lost_ || !listed_)) {
+    all.push_back(
+        {.label = "the engine", .netns = {}, .why = WhyUnattached::kEngine, .reason = trouble_});
+  }
   attachments_.set_unattached(std::move(all));
+}
+
+/// One of them, at least.
+bool Attacher::runs(const Followed& followed) const {
+  const auto is_it = [&](const docker::Container& each) { return followed.is(each); };
+  return std::ranges::any_of(running_, is_it) ||
+         std::ranges::any_of(starting_, is_it, &Starting::container);
 }
 
 /// Empty if it is attached, be it by another's name.

@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "app/attachments.h"
+#include "app/followed.h"
 #include "app/options.h"
 #include "app/reloader.h"
 #include "app/selection.h"
@@ -66,6 +67,7 @@ class Attacher final : public docker::Observer {
   [[nodiscard]] std::optional<Choice> choose(const docker::Container& container) const;
   void tell_unattached();
   [[nodiscard]] std::optional<Unattached> why_unattached(const docker::Container& container) const;
+  [[nodiscard]] bool runs(const Followed& followed) const;
   void be_ready(Result<void> how);
 
   boost::asio::io_context& loop_;
@@ -95,7 +97,9 @@ class Attacher final : public docker::Observer {
   /// What was there, running or not, when the last of them appeared.
   std::vector<docker::Container> created_;
   std::function<void(Result<void>)> ready_;
+  bool listed_ = false;  ///< the engine has told what runs
   bool lost_ = false;
+  std::string trouble_ = "it doesn't answer yet";  ///< while it is lost or hasn't told
   bool cleaned_up_ = false;
 };
 

@@ -14,9 +14,6 @@
 namespace nxgate::app {
 namespace {
 
-constexpr const char* kProjectLabel = "com.docker.compose.project";
-constexpr const char* kServiceLabel = "com.docker.compose.service";
-
 /// The value of a label; null without it.
 const std::string* label_of(const docker::Container& container, const std::string& key) {
   const auto label = container.labels.find(key);
@@ -43,9 +40,9 @@ bool is_on(const docker::Container& container, const std::string& network) {
 
 bool matches(const config::ContainerRule& rule, const docker::Container& container) {
   return (rule.name.empty() || ::fnmatch(rule.name.c_str(), container.name.c_str(), 0) == 0) &&
-         has_value(container, kProjectLabel, rule.project) &&
-         has_value(container, kServiceLabel, rule.service) && has_label(container, rule.label) &&
-         is_on(container, rule.network);
+         has_value(container, docker::kProjectLabel, rule.project) &&
+         has_value(container, docker::kServiceLabel, rule.service) &&
+         has_label(container, rule.label) && is_on(container, rule.network);
 }
 
 bool may_choose(const config::DockerSettings& settings, const std::string& policy) {

@@ -17,8 +17,11 @@ namespace {
 constexpr std::size_t kMostNamed = 5;
 
 void tell(const Unattached& each) {
-  // Attachments has told of the error, and what is about to be attached is told of then.
-  if (each.why == WhyUnattached::kFailed || each.why == WhyUnattached::kPending) return;
+  // Who comes upon these errors tells of them, and what is about to be attached is told of then.
+  if (each.why == WhyUnattached::kEngine || each.why == WhyUnattached::kFailed ||
+      each.why == WhyUnattached::kPending) {
+    return;
+  }
   if (each.wanted) {
     log::warning("{} is not attached: {}", each.label, each.reason);
   } else {
@@ -35,20 +38,19 @@ void UnattachedList::set(std::vector<Unattached> all) {
   all_ = std::move(all);
 }
 
-std::size_t count_wanted(const std::vector<Unattached>& all) {
-  return static_cast<std::size_t>(std::ranges::count(all, true, &Unattached::wanted));
-}
-
 std::string shortfall(std::size_t attached, const std::vector<Unattached>& all) {
-  const std::size_t missing = count_wanted(all);
-  if (missing == 0) return {};
-  std::string text = fmt::format("{} of {} attached", attached, attached + missing);
-  std::size_t named = 0;
+  std::size_t missing = 0;
+  std::vector<std::string> parts;
   for (const Unattached& each : all) {
-    if (!each.wanted || named++ >= kMostNamed) continue;
-    text += fmt::format("; {}: {}", each.label, each.reason);
+    if (!each.wanted) continue;
+    if (each.why != WhyUnattached::kEngine) ++missing;
+    parts.push_back(fmt::format("{}: {}", each.label, each.reason));
   }
-  if (named > kMostNamed) text += fmt::format("; and {} more", named - kMostNamed);
+  if (parts.empty()) return {};
+  std::string text = missing == 0 ? std::string("what runs isn't known")
+                                  : fmt::format("{} of {} attached", attached, attached + missing);
+  for (std::size_t i = 0; i < std::min(parts.size(), kMostNamed); ++i) text += "; " + parts[i];
+  if (parts.size() > kMostNamed) text += fmt::format("; and {} more", parts.size() - kMostNamed);
   return text;
 }
 

@@ -11,9 +11,10 @@
 namespace nxgate::app {
 
 enum class WhyUnattached : std::uint8_t {
-  kFailed = 0,   ///< attaching was tried in vain
+  kEngine = 0,   ///< the engine doesn't tell what runs
+  kFailed,       ///< attaching was tried in vain
   kPending,      ///< it is about to be attached
-  kNotRunning,   ///< it was named on the command line, and nothing of that name runs
+  kNotRunning,   ///< it was named on the command line and doesn't run
   kNoNamespace,  ///< its process or its namespace can't be seen from here
   kHostNetwork,  ///< its network is the host's or the engine's own, which is never touched
   kUnmatched,    ///< neither a rule nor a label asks for it
@@ -21,8 +22,9 @@ enum class WhyUnattached : std::uint8_t {
 };
 
 /// The words by which metrics and the control socket know them, in that order.
-inline constexpr std::array<std::string_view, 7> kWhyUnattached{
-    "failed", "pending", "not-running", "no-namespace", "host-network", "unmatched", "not-named",
+inline constexpr std::array<std::string_view, 8> kWhyUnattached{
+    "engine",       "failed",       "pending",   "not-running",
+    "no-namespace", "host-network", "unmatched", "not-named",
 };
 
 [[nodiscard]] constexpr std::string_view word_of(WhyUnattached why) noexcept {
@@ -51,10 +53,7 @@ class UnattachedList {
   std::vector<Unattached> all_;
 };
 
-/// How many of `all` should be attached.
-[[nodiscard]] std::size_t count_wanted(const std::vector<Unattached>& all);
-
-/// `0 of 1 attached; web: nothing of that name runs`, if one should be attached and isn't; else
+/// `0 of 1 attached; web: it doesn't run`, if one should be attached and isn't; else
 /// empty.
 [[nodiscard]] std::string shortfall(std::size_t attached, const std::vector<Unattached>& all);
 

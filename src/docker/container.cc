@@ -178,6 +178,11 @@ std::string Container::power_to_undo() const {
   return {};
 }
 
+std::string Container::label(const std::string& key) const {
+  const auto found = labels.find(key);
+  return found == labels.end() ? std::string() : found->second;
+}
+
 Result<Container> parse_inspect(std::string_view json) {
   const Result<json::value> document = parse_document(json);
   if (!document) return not_understood("description of a container", document.error().message);

@@ -33,6 +33,9 @@ struct Membership {
   bool operator==(const Membership&) const = default;
 };
 
+inline constexpr const char* kProjectLabel = "com.docker.compose.project";
+inline constexpr const char* kServiceLabel = "com.docker.compose.service";
+
 struct Container {
   std::string id;    ///< 64 hexadecimal digits
   std::string name;  ///< without the leading slash
@@ -49,6 +52,8 @@ struct Container {
   /// Why it can undo whatever is done in its namespace: `is privileged`, `has NET_ADMIN`; empty if
   /// it can't.
   [[nodiscard]] std::string power_to_undo() const;
+  /// The value of a label; empty without it.
+  [[nodiscard]] std::string label(const std::string& key) const;
   bool operator==(const Container&) const = default;
 };
 
