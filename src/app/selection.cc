@@ -69,6 +69,23 @@ Choice choice_by_label(const docker::Container& container, const config::DockerS
 
 }  // namespace
 
+docker::LabelKeys labels_that_count(const config::DockerSettings& settings) {
+  docker::LabelKeys keys{kPolicyLabel, kAllowLabel, docker::kProjectLabel, docker::kServiceLabel};
+  for (const config::ContainerRule& rule : settings.containers) {
+    keys.insert(rule.label.substr(0, rule.label.find('=')));
+  }
+  return keys;
+}
+
+std::optional<Choice> select_for_builds(const config::DockerSettings& settings) {
+  const std::string& policy = settings.builds.name;
+  if (policy == config::DockerSettings::kNoBuilds) return std::nullopt;
+  if (policy.empty() && !settings.attach_all) return std::nullopt;
+  Choice choice;
+  if (!policy.empty()) choice.policy = policy;
+  return choice;
+}
+
 std::optional<Choice> select(const docker::Container& container,
                              const config::DockerSettings& settings) {
   const auto rule = std::ranges::find_if(
