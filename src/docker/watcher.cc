@@ -111,7 +111,7 @@ class Watcher::State : public std::enable_shared_from_this<Watcher::State> {
 
   Instant next_list_ = Instant::max();  ///< max: not connected, or one is under way
   Instant last_list_;
-  Milliseconds list_wait_;                   ///< after the last failure
+  Milliseconds list_wait_{0};                ///< after the last failure
   bool listed_once_ = false;                 ///< in this session, or failed to be
   std::string trouble_;                      ///< with the last list
   std::map<std::string, Container> listed_;  ///< by id, of the last list, as far as it still runs
