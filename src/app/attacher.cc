@@ -56,6 +56,13 @@ asio::awaitable<void> list_all(docker::Client client,
   listed(co_await client.list(true));
 }
 
+/// A labelled container is attached by labels of its own, not by its image's.
+asio::awaitable<void> with_own_labels(docker::Client client, docker::Container container,
+                                      std::function<void(docker::Container)> use) {
+  co_await client.tell_labels_apart(container);
+  use(std::move(container));
+}
+
 }  // namespace
 
 Attacher::Attacher(asio::io_context& loop, const Options& options, Targets targets,
@@ -198,15 +205,19 @@ void Attacher::learn_created() {
 
 void Attacher::attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
                                std::function<void(Result<void>)> done) {
-  const auto attach = [this, occupant,
-                       netns](const std::vector<docker::Container>& all) -> Result<void> {
+  const auto attach = [this, occupant, netns, done](const std::vector<docker::Container>& all) {
     const auto container = std::ranges::find(all, occupant.container, &docker::Container::id);
-    if (container == all.end()) return fail("there is no container " + occupant.container);
-    return add_starting(*container, occupant, netns);
+    if (container == all.end()) return false;
+    auto add = [this, occupant, netns, done](docker::Container known) {
+      done(add_starting(std::move(known), occupant, netns));
+    };
+    asio::co_spawn(loop_, with_own_labels(client_, *container, std::move(add)), asio::detached);
+    return true;
   };
-  if (attach(created_)) return done({});
-  auto again = [attach, done = std::move(done)](Result<std::vector<docker::Container>> listed) {
-    done(listed ? attach(*listed) : std::unexpected(listed.error()));
+  if (attach(created_)) return;
+  auto again = [attach, occupant, done](Result<std::vector<docker::Container>> listed) {
+    if (!listed) return done(std::unexpected(listed.error()));
+    if (!attach(*listed)) done(fail("there is no container " + occupant.container));
   };
   asio::co_spawn(loop_, list_all(client_, std::move(again)), asio::detached);
 }
@@ -226,7 +237,9 @@ Result<void> Attacher::add_starting(docker::Container container, const docker::O
 }
 
 std::optional<Choice> Attacher::choose(const docker::Container& container) const {
-  if (targets_.watches_all()) return select(container, reloader_.docker());
+  if (targets_.watches_all()) {
+    return select(container, reloader_.docker(), &reloader_.configured()->policies);
+  }
   const auto is_it = [&](const Followed& each) { return each.is(container); };
   if (std::ranges::none_of(targets_.containers, is_it)) return std::nullopt;
   return Choice{.policy = options_.policy, .asked = true};

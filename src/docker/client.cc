@@ -19,6 +19,7 @@
 #include "docker/container.h"
 #include "docker/fields.h"
 #include "docker/http.h"
+#include "docker/image.h"
 
 namespace nxgate::docker {
 
@@ -69,7 +70,8 @@ Result<std::string> engine_socket(std::string_view configured) {
 }
 
 Client::Client(asio::io_context& loop, std::string socket)
-    : http_(std::make_shared<Http>(loop, std::move(socket))) {}
+    : http_(std::make_shared<Http>(loop, std::move(socket))),
+      images_(std::make_shared<ImageLabels>()) {}
 
 asio::awaitable<Result<EngineVersion>> Client::version() {
   const Result<HttpAnswer> answer = co_await http_->get("/version");
@@ -108,7 +110,27 @@ asio::awaitable<Result<std::optional<Container>>> Client::find(std::string conta
   if (answer->status != kOk) co_return refused("to describe " + container, *answer);
   Result<Container> parsed = parse_inspect(answer->body);
   if (!parsed) co_return std::unexpected(parsed.error());
+  co_await tell_labels_apart(*parsed);
   co_return std::move(*parsed);
+}
+
+asio::awaitable<void> Client::tell_labels_apart(Container& container) {
+  if (container.labels.empty()) co_return;
+  auto labels = images_->find(container.image);
+  if (!labels) {
+    const auto answer = co_await get("/images/" + percent_encode(container.image) + "/json");
+    if (!answer || answer->status != kOk) {
+      distrust_labels(container, answer ? reason(*answer) : answer.error().message);
+      co_return;
+    }
+    auto parsed = parse_image(answer->body);
+    if (!parsed) {
+      distrust_labels(container, parsed.error().message);
+      co_return;
+    }
+    labels = images_->put(container.image, *std::move(parsed));
+  }
+  docker::tell_labels_apart(container, *labels);
 }
 
 asio::awaitable<Error> Client::events(std::function<void()> subscribed,

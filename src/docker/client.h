@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "docker/container.h"
+#include "docker/image.h"
 
 namespace nxgate::docker {
 
@@ -49,6 +50,9 @@ class Client {
   /// The same, but nothing is no error when there is no such container.
   [[nodiscard]] boost::asio::awaitable<Result<std::optional<Container>>> find(
       std::string container);
+  /// Tells the labels of a listed container from those of its image (image.h); `inspect` and
+  /// `find` have done it. Asks for an image once.
+  [[nodiscard]] boost::asio::awaitable<void> tell_labels_apart(Container& container);
   /// Calls `subscribed` once the engine has accepted the subscription to container and network
   /// events, then `seen` for each, until the connection ends; the result is why.
   [[nodiscard]] boost::asio::awaitable<Error> events(std::function<void()> subscribed,
@@ -64,6 +68,7 @@ class Client {
   boost::asio::awaitable<Result<void>> agree_on_version();
 
   std::shared_ptr<Http> http_;
+  std::shared_ptr<ImageLabels> images_;
   std::string api_;  ///< `1.41`, empty until it was asked for
 };
 

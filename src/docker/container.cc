@@ -117,6 +117,7 @@ Container read_inspected(const json::value& document, std::string& fault) {
   container.name = without_slash(all.text("Name"));
   container.inspected = true;
   read_state(container, all.inner("State"), fault);
+  container.image = all.text("Image");
   container.labels = all.inner("Config").text_map("Labels");
   const Fields host = all.inner("HostConfig");
   container.network_mode = host.text("NetworkMode");
@@ -143,6 +144,7 @@ Container read_listed(const json::value& document, std::string& fault) {
   container.name = own_name(all.texts("Names"));
   const std::string state = all.text("State");
   container.running = state == "running" || state == "paused";
+  container.image = all.text("ImageID");
   container.labels = all.text_map("Labels");
   container.network_mode = all.inner("HostConfig").text("NetworkMode");
   read_networks(container, all, fault);

@@ -42,7 +42,10 @@ struct Container {
   bool running = false;
   bool inspected = false;  ///< false: from the list, which lacks pid, aliases, links and privileges
   pid_t pid = 0;           ///< of its first process, in the engine's pid namespace; 0: not running
-  std::map<std::string, std::string> labels;
+  std::string image;       ///< its id
+  std::map<std::string, std::string> labels;  ///< its own, once they were told apart (image.h)
+  std::map<std::string, std::string> image_labels;  ///< those that are its image's
+  std::string image_fault;   ///< why it isn't known which are whose; empty: it is known
   std::string network_mode;  ///< `host`, `none`, `container:ID`, `default`, or a network
   std::string sandbox;       ///< the namespace's file, by the engine's own view; may be empty
   bool privileged = false;
@@ -52,7 +55,7 @@ struct Container {
   /// Why it can undo whatever is done in its namespace: `is privileged`, `has NET_ADMIN`; empty if
   /// it can't.
   [[nodiscard]] std::string power_to_undo() const;
-  /// The value of a label; empty without it.
+  /// The value of a label of its own; empty without it.
   [[nodiscard]] std::string label(const std::string& key) const;
   bool operator==(const Container&) const = default;
 };

@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "docker/http.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::docker {
@@ -110,6 +111,11 @@ void FakeEngine::put_raw(char digit, std::string json) {
   containers_[id(digit)] = std::move(json);
 }
 
+void FakeEngine::put_image(char digit, std::string labels) {
+  const std::lock_guard lock(mutex_);
+  images_["sha256:" + id(digit)] = std::move(labels);
+}
+
 void FakeEngine::delay_inspections(std::chrono::milliseconds time) {
   const std::lock_guard lock(mutex_);
   delay_ = time;
@@ -195,6 +201,11 @@ std::string FakeEngine::respond(const std::string& target) {
   lock.lock();
   for (const auto& [id, json] : containers_) {
     if (target.contains("/containers/" + id + "/json")) return http_response("200 OK", json);
+  }
+  for (const auto& [id, labels] : images_) {
+    if (target.ends_with("/images/" + percent_encode(id) + "/json")) {
+      return http_response("200 OK", fmt::format(R"({{"Config":{{"Labels":{}}}}})", labels));
+    }
   }
   return http_response("404 Not Found", R"({"message":"No such container"})");
 }
