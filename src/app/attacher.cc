@@ -48,6 +48,8 @@ constexpr Milliseconds kLookForOccupant{5};
 constexpr Milliseconds kLongestStart{10'000};
 /// It reads the directory of every process.
 constexpr Milliseconds kLookForBuilds{10'000};
+/// How long a container that starts waits for what its image says; it is held to less then.
+constexpr Seconds kLongestImage{1};
 constexpr std::size_t kShortId = 12;
 
 /// Shares another container's namespace.
@@ -63,6 +65,13 @@ asio::awaitable<void> list_all(docker::Client client, Listed listed) {
 
 asio::awaitable<void> list_one(docker::Client client, std::string container, Listed listed) {
   listed(co_await client.list_one(std::move(container)));
+}
+
+/// A labelled container is attached by labels of its own, not by its image's.
+asio::awaitable<void> with_own_labels(docker::Client client, docker::Container container,
+                                      std::function<void(docker::Container)> use) {
+  co_await client.tell_labels_apart(container, kLongestImage);
+  use(std::move(container));
 }
 
 }  // namespace
@@ -227,15 +236,19 @@ void Attacher::learn_created() {
 
 void Attacher::attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
                                std::function<void(Result<void>)> done) {
-  const auto attach = [this, occupant,
-                       netns](const std::vector<docker::Container>& all) -> Result<void> {
+  const auto attach = [this, occupant, netns, done](const std::vector<docker::Container>& all) {
     const auto container = std::ranges::find(all, occupant.container, &docker::Container::id);
-    if (container == all.end()) return fail("there is no container " + occupant.container);
-    return add_starting(*container, occupant, netns);
+    if (container == all.end()) return false;
+    auto add = [this, occupant, netns, done](docker::Container known) {
+      done(add_starting(std::move(known), occupant, netns));
+    };
+    asio::co_spawn(loop_, with_own_labels(client_, *container, std::move(add)), asio::detached);
+    return true;
   };
-  if (attach(created_)) return done({});
-  auto again = [attach, done = std::move(done)](const docker::Client::Listing& listed) {
-    done(listed.fault ? std::unexpected(*listed.fault) : attach(listed.list.containers));
+  if (attach(created_)) return;
+  auto again = [attach, occupant, done](const docker::Client::Listing& listed) {
+    if (listed.fault) return done(std::unexpected(*listed.fault));
+    if (!attach(listed.list.containers)) done(fail("there is no container " + occupant.container));
   };
   asio::co_spawn(loop_, list_one(client_, occupant.container, std::move(again)), asio::detached);
 }
@@ -255,7 +268,9 @@ Result<void> Attacher::add_starting(docker::Container container, const docker::O
 }
 
 std::optional<Choice> Attacher::choose(const docker::Container& container) const {
-  if (targets_.watches_all()) return select(container, reloader_.docker());
+  if (targets_.watches_all()) {
+    return select(container, reloader_.docker(), &reloader_.configured()->policies);
+  }
   const auto is_it = [&](const Followed& each) { return each.is(container); };
   if (std::ranges::none_of(targets_.containers, is_it)) return std::nullopt;
   return Choice{.policy = options_.policy, .asked = true};

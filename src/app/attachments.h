@@ -47,17 +47,19 @@ class Attachments {
   Attachments& operator=(const Attachments&) = delete;
 
   /// Attaches, updates and detaches. Two subjects in one namespace are one attachment, by the first
-  /// of them. The errors are those of subjects that could not be attached; each is logged once.
-  /// `look` also puts right what somebody changed in the namespaces.
+  /// of them, held to what the other may resolve if it was asked for (hold_to). The errors are
+  /// those of subjects that could not be attached; each is logged once. `look` also puts right what
+  /// somebody changed in the namespaces.
   std::vector<Error> reconcile(const std::vector<Subject>& wanted, bool look);
 
-  /// Attaches this one as well, if it isn't.
+  /// Attaches this one as well, if it isn't; a guest holds what is attached to its own choice.
   [[nodiscard]] Result<void> add(const Subject& subject);
 
   struct View {
     std::string label;
     std::string policy;
-    std::string narrowed;  ///< the rules of a label; empty for none
+    std::string narrowed;             ///< the rules of a label; empty for none
+    std::vector<std::string> others;  ///< policies that must allow as well
     std::string netns;
     std::string key;  ///< by which its listeners name its policy
     bool fenced = false;
@@ -90,6 +92,7 @@ class Attachments {
   struct Attachment;
   using Attached = std::map<std::uint64_t, std::unique_ptr<Attachment>>;
 
+  void hold_to_guest(Subject& subject, const Subject& guest) const;
   [[nodiscard]] Result<void> attach(std::uint64_t identity, const Subject& subject);
   void report(std::uint64_t identity, const std::string& label, const std::string& error);
   bool update(Attachment& attachment, const Subject& subject, bool look);

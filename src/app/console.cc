@@ -168,11 +168,15 @@ std::string attachments_text(const json::object& answer) {
     const json::object& each = value.get_object();
     const bool fenced =
         each.contains("egress") && each.at("egress").is_bool() && each.at("egress").get_bool();
-    text += fmt::format("{:<24} policy {}{}{}\n", text_of(each, "name"), text_of(each, "policy"),
+    std::string others;
+    for (const json::value& other : list_of(each, "held_to")) {
+      others += ", held to " + escaped(std::string_view(other.as_string()));
+    }
+    text += fmt::format("{:<24} policy {}{}{}{}\n", text_of(each, "name"), text_of(each, "policy"),
                         each.contains("narrowed_to")
                             ? fmt::format(", narrowed to \"{}\"", text_of(each, "narrowed_to"))
                             : "",
-                        fenced ? ", with a firewall" : "");
+                        others, fenced ? ", with a firewall" : "");
   }
   if (text.empty()) text = "nothing is attached\n";
   for (const json::value& value : list_of(answer, "unattached")) {

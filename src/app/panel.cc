@@ -223,6 +223,8 @@ Reply Panel::attachments(const Request&) {
                           {"netns", each.netns},
                           {"egress", each.fenced}};
       if (!each.narrowed.empty()) object["narrowed_to"] = each.narrowed;
+      if (!each.others.empty())
+        object["held_to"] = json::array(each.others.begin(), each.others.end());
       all.push_back(std::move(object));
     }
   }

@@ -59,9 +59,9 @@ constexpr std::array<Field<DockerSettings>, 6> kDocker{{
      "nxgate is back or `nxgate detach`; `open` is what it could without nxgate.",
      read_value<&DockerSettings::opens_on_death, parse_fail>,
      same_value<&DockerSettings::opens_on_death>},
-    {"label-policies", "list of policy names", R"(["*"])",
-     "What a label `nxgate.policy` may choose; `\"*\"` is any. A label that names another one "
-     "gets nothing resolved.",
+    {"label-policies", "list of policy names", "[]",
+     "What a container's label `nxgate.policy` may choose; `\"*\"` is any. A label that names "
+     "another one gets nothing resolved. Labels that come from an image choose nothing.",
      read_label_policies},
     {"builds", "policy name", "\"\"",
      "What is enforced for the `RUN` steps of builds by BuildKit, which are no containers; `none` "

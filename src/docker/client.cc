@@ -20,6 +20,7 @@
 #include "docker/event.h"
 #include "docker/fields.h"
 #include "docker/http.h"
+#include "docker/image.h"
 
 namespace nxgate::docker {
 
@@ -70,7 +71,14 @@ Result<std::string> engine_socket(std::string_view configured) {
 }
 
 Client::Client(asio::io_context& loop, std::string socket, LabelKeys labels)
-    : http_(std::make_shared<Http>(loop, std::move(socket))), labels_(std::move(labels)) {}
+    : http_(std::make_shared<Http>(loop, std::move(socket))),
+      labels_(std::move(labels)),
+      images_(std::make_shared<ImageLabels>()) {}
+
+void Client::keep_labels(LabelKeys labels) {
+  labels_ = std::move(labels);
+  images_ = std::make_shared<ImageLabels>();  // of which others were kept
+}
 
 asio::awaitable<Result<EngineVersion>> Client::version() {
   const Result<HttpAnswer> answer = co_await http_->get("/version", kTimeout);
@@ -128,7 +136,31 @@ asio::awaitable<Result<std::optional<Container>>> Client::find(std::string conta
   if (answer->status != kOk) co_return std::unexpected(refused(path, *answer));
   Result<Container> parsed = reader.finish();
   if (!parsed) co_return fail(fmt::format("GET {}: {}", path, parsed.error().message));
+  co_await tell_labels_apart(*parsed);
   co_return std::move(*parsed);
+}
+
+asio::awaitable<void> Client::tell_labels_apart(Container& container, std::chrono::seconds limit) {
+  if (container.labels.empty()) co_return;
+  const std::shared_ptr<ImageLabels> images = images_;
+  auto labels = images->find(container.image);
+  if (!labels) {
+    const std::string path = "/images/" + percent_encode(container.image) + "/json";
+    ImageReader reader(labels_);
+    const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+    const Result<HttpAnswer> answer = co_await get(path, limit, sink);
+    if (!answer || answer->status != kOk) {
+      distrust_labels(container, answer ? refused(path, *answer).message : answer.error().message);
+      co_return;
+    }
+    auto parsed = reader.finish();
+    if (!parsed) {
+      distrust_labels(container, parsed.error().message);
+      co_return;
+    }
+    labels = images->put(container.image, *std::move(parsed));
+  }
+  docker::tell_labels_apart(container, *labels);
 }
 
 asio::awaitable<Error> Client::events(std::function<void()> subscribed,

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "docker/container.h"
 #include "docker/event.h"
+#include "docker/image.h"
 
 namespace nxgate::docker {
 
@@ -44,7 +45,7 @@ class Client {
   /// Of the labels of containers those in `labels` are kept, and Compose's.
   Client(boost::asio::io_context& loop, std::string socket, LabelKeys labels = {});
 
-  void keep_labels(LabelKeys labels) { labels_ = std::move(labels); }
+  void keep_labels(LabelKeys labels);
 
   /// Asks which API both sides know; the other requests do it themselves when it wasn't done.
   [[nodiscard]] boost::asio::awaitable<Result<EngineVersion>> version();
@@ -61,6 +62,10 @@ class Client {
   /// The same, but nothing is no error when there is no such container.
   [[nodiscard]] boost::asio::awaitable<Result<std::optional<Container>>> find(
       std::string container);
+  /// Tells the labels of a listed container from those of its image (image.h); `inspect` and
+  /// `find` have done it. Asks for an image once.
+  [[nodiscard]] boost::asio::awaitable<void> tell_labels_apart(
+      Container& container, std::chrono::seconds limit = kTimeout);
   /// Calls `subscribed` once the engine has accepted the subscription to container and network
   /// events, then `seen` for each and `odd` for what can't be understood, until the connection
   /// ends; the result is why.
@@ -82,6 +87,7 @@ class Client {
 
   std::shared_ptr<Http> http_;
   LabelKeys labels_;
+  std::shared_ptr<ImageLabels> images_;
   std::string api_;  ///< `1.41`, empty until it was asked for
 };
 

@@ -113,6 +113,7 @@ Container read_inspected(const json::value& document, std::string& fault) {
   container.name = without_slash(all.text("Name"));
   container.inspected = true;
   read_state(container, all.inner("State"), fault);
+  container.image = all.text("Image");
   container.labels = all.inner("Config").text_map("Labels");
   const Fields host = all.inner("HostConfig");
   container.network_mode = host.text("NetworkMode");
@@ -139,6 +140,7 @@ Container read_listed(const json::value& document, std::string& fault) {
   container.name = own_name(all.texts("Names"));
   const std::string state = all.text("State");
   container.running = state == "running" || state == "paused";
+  container.image = all.text("ImageID");
   container.labels = all.text_map("Labels");
   container.network_mode = all.inner("HostConfig").text("NetworkMode");
   read_networks(container, all, fault);
@@ -159,7 +161,7 @@ void add_networks(WantedFields& wanted) {
 
 WantedFields of_inspected(const LabelKeys& labels) {
   WantedFields wanted;
-  wanted.add({"Id"}).add({"Name"}).add({"NetworkSettings", "SandboxKey"});
+  wanted.add({"Id"}).add({"Name"}).add({"Image"}).add({"NetworkSettings", "SandboxKey"});
   for (const char* const key : {"Running", "Restarting", "Pid"}) wanted.add({"State", key});
   for (const char* const key : {"NetworkMode", "Privileged", "CapAdd"}) {
     wanted.add({"HostConfig", key});
@@ -171,15 +173,14 @@ WantedFields of_inspected(const LabelKeys& labels) {
 
 WantedFields of_listed(const LabelKeys& labels) {
   WantedFields wanted;
-  wanted.add({"Id"}).add({"Names"}).add({"State"}).add({"HostConfig", "NetworkMode"});
+  wanted.add({"Id"})
+      .add({"Names"})
+      .add({"ImageID"})
+      .add({"State"})
+      .add({"HostConfig", "NetworkMode"});
   for (const std::string& label : labels) wanted.add({"Labels", label});
   add_networks(wanted);
   return wanted;
-}
-
-LabelKeys with_compose(LabelKeys labels) {
-  labels.insert({kProjectLabel, kServiceLabel});
-  return labels;
 }
 
 }  // namespace
@@ -203,6 +204,11 @@ std::string Container::power_to_undo() const {
 std::string Container::label(const std::string& key) const {
   const auto found = labels.find(key);
   return found == labels.end() ? std::string() : found->second;
+}
+
+LabelKeys with_compose(LabelKeys labels) {
+  labels.insert({kProjectLabel, kServiceLabel, kComposeImageLabel});
+  return labels;
 }
 
 struct InspectReader::State {

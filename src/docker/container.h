@@ -39,6 +39,8 @@ struct Membership {
 
 inline constexpr const char* kProjectLabel = "com.docker.compose.project";
 inline constexpr const char* kServiceLabel = "com.docker.compose.service";
+/// Compose 2 puts the id of the image there, with which it has made the container.
+inline constexpr const char* kComposeImageLabel = "com.docker.compose.image";
 
 struct Container {
   std::string id;    ///< 64 hexadecimal digits
@@ -46,7 +48,11 @@ struct Container {
   bool running = false;
   bool inspected = false;  ///< false: from the list, which lacks pid, aliases, links and privileges
   pid_t pid = 0;           ///< of its first process, in the engine's pid namespace; 0: not running
-  std::map<std::string, std::string> labels;  ///< of these the ones that were asked for
+  std::string image;       ///< its id
+  /// Those that were asked for; its own, once they were told apart (image.h).
+  std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> image_labels;  ///< those that are its image's
+  std::string image_fault;   ///< why it isn't known which are whose; empty: it is known
   std::string network_mode;  ///< `host`, `none`, `container:ID`, `default`, or a network
   std::string sandbox;       ///< the namespace's file, by the engine's own view; may be empty
   bool privileged = false;
@@ -57,7 +63,7 @@ struct Container {
   /// Why it can undo whatever is done in its namespace: `is privileged`, `has NET_ADMIN`; empty if
   /// it can't.
   [[nodiscard]] std::string power_to_undo() const;
-  /// The value of a label; empty without it.
+  /// The value of a label of its own; empty without it.
   [[nodiscard]] std::string label(const std::string& key) const;
   bool operator==(const Container&) const = default;
 };
@@ -67,6 +73,9 @@ struct Container {
 
 /// Which labels are kept; a container may have any number of others.
 using LabelKeys = std::set<std::string, std::less<>>;
+
+/// These and what Compose says of its containers, which is always kept.
+[[nodiscard]] LabelKeys with_compose(LabelKeys labels);
 
 /// Reads `GET /containers/{id}/json`, in pieces of any size. Bounded in memory (excerpt.h).
 class InspectReader {

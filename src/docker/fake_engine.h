@@ -36,6 +36,8 @@ class FakeEngine {
   void remove(char digit);
   /// What `put` would say, to be changed and given as it is.
   void put_raw(char digit, std::string json);
+  /// An image of that id, `sha256:` and 64 times the digit, carries these labels, a JSON object.
+  void put_image(char digit, std::string labels);
   void delay_inspections(std::chrono::milliseconds time);
   /// Inspections of this one end so: `500 Internal Server Error`; empty: as ever.
   void fail_inspections(char digit, const std::string& status);
@@ -69,6 +71,7 @@ class FakeEngine {
   bool ended_ = false;
   std::string version_;
   std::map<std::string, std::string> containers_;  ///< by id, as inspected
+  std::map<std::string, std::string> images_;      ///< by id, the labels
   std::chrono::milliseconds delay_{0};
   std::map<std::string, std::string> failing_;  ///< status by id
   std::set<std::string> hanging_;

@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "docker/http.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::docker {
@@ -116,6 +117,11 @@ void FakeEngine::remove(char digit) {
 void FakeEngine::put_raw(char digit, std::string json) {
   const std::lock_guard lock(mutex_);
   containers_[id(digit)] = std::move(json);
+}
+
+void FakeEngine::put_image(char digit, std::string labels) {
+  const std::lock_guard lock(mutex_);
+  images_["sha256:" + id(digit)] = std::move(labels);
 }
 
 void FakeEngine::delay_inspections(std::chrono::milliseconds time) {
@@ -235,6 +241,11 @@ std::string FakeEngine::respond(const std::string& target) {
   }
   if (const auto there = containers_.find(id); there != containers_.end()) {
     return http_response("200 OK", there->second);
+  }
+  for (const auto& [image, labels] : images_) {
+    if (target.ends_with("/images/" + percent_encode(image) + "/json")) {
+      return http_response("200 OK", fmt::format(R"({{"Config":{{"Labels":{}}}}})", labels));
+    }
   }
   return http_response("404 Not Found", R"({"message":"No such container"})");
 }

@@ -28,6 +28,7 @@
 #include "docker/client.h"
 #include "docker/container.h"
 #include "docker/event.h"
+#include "docker/image.h"
 #include "docker/inspections.h"
 
 namespace nxgate::docker {
@@ -296,7 +297,12 @@ asio::awaitable<void> Watcher::State::inspect(std::shared_ptr<State> self, std::
 void Watcher::State::inspected(const std::string& id, Result<std::optional<Container>> result) {
   const bool again = inspections_.end(id);
   if (result) {
-    inspections_.succeeded(id);
+    const std::string fault = *result ? (*result)->image_fault : std::string();
+    if (fault.empty()) {
+      inspections_.succeeded(id);
+    } else {
+      inspections_.failed(id, fault, Clock::now());
+    }
     update(id, std::move(*result));
   } else {
     // What is known still holds as far as anybody knows.
@@ -371,7 +377,10 @@ View Watcher::State::view() const {
   for (const auto& [id, container] : view_) known.emplace(id, &container);
   for (const auto& [id, container] : listed_) known.emplace(id, &container);
   view.running.reserve(known.size());
-  for (const auto& [id, container] : known) view.running.push_back(*container);
+  for (const auto& [id, container] : known) {
+    view.running.push_back(*container);
+    if (!container->inspected) distrust_labels(view.running.back(), "it isn't described yet");
+  }
   return view;
 }
 

@@ -65,6 +65,8 @@ struct Policy {
   // Of one attached container, if anything.
   std::string container;                     ///< its name, for the operator
   std::shared_ptr<const Matcher> narrowing;  ///< allows only what this allows as well
+  /// And what each of these allows: others in the same namespace have them.
+  std::vector<std::shared_ptr<const Matcher>> others;
   std::shared_ptr<const Neighbours> neighbours;
 
   /// What its firewall opens for a name that matched: the ports of its rule, else its own; none for
