@@ -326,7 +326,7 @@ TEST_F(WatcherTest, AnEngineThatEndsEveryConnectionIsNotStormed) {
 TEST_F(WatcherTest, OtherLabelsAreReadFromTheStart) {
   begin_engine();
   engine_->put_raw('a', R"({"Id":")" + FakeEngine::id('a') +
-                            R"(","Name":"/web","State":{"Running":true,"Pid":4},
+                            R"(","Name":"/web","Image":"sha256:1","State":{"Running":true,"Pid":4},
                                "Config":{"Labels":{"tier":"front"}}})");
   begin();
   told(2);
