@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -45,22 +46,30 @@ constexpr Milliseconds kLookAgain{1000};
 /// Between the runtime's first process and the container's own there are tens of milliseconds.
 constexpr Milliseconds kLookForOccupant{5};
 constexpr Milliseconds kLongestStart{10'000};
+/// It reads the directory of every process.
+constexpr Milliseconds kLookForBuilds{10'000};
+constexpr std::size_t kShortId = 12;
 
 /// Shares another container's namespace.
 bool is_guest(const docker::Container& container) {
   return container.network_mode.starts_with("container:");
 }
 
-asio::awaitable<void> list_all(docker::Client client,
-                               std::function<void(Result<std::vector<docker::Container>>)> listed) {
+using Listed = std::function<void(docker::Client::Listing)>;
+
+asio::awaitable<void> list_all(docker::Client client, Listed listed) {
   listed(co_await client.list(true));
 }
 
 /// A labelled container is attached by labels of its own, not by its image's.
 asio::awaitable<void> with_own_labels(docker::Client client, docker::Container container,
                                       std::function<void(docker::Container)> use) {
-  co_await client.tell_labels_apart(container);
+  (void)co_await client.tell_labels_apart(container);
   use(std::move(container));
+}
+
+asio::awaitable<void> list_one(docker::Client client, std::string container, Listed listed) {
+  listed(co_await client.list_one(std::move(container)));
 }
 
 }  // namespace
@@ -72,11 +81,13 @@ Attacher::Attacher(asio::io_context& loop, const Options& options, Targets targe
       targets_(std::move(targets)),
       reloader_(reloader),
       attachments_(attachments),
-      client_(loop, targets_.socket),
+      client_(loop, targets_.socket, labels_that_count(reloader.docker())),
       timer_(loop),
+      builds_(attachments),
       occupied_(loop) {
   if (!targets_.socket.empty()) {
-    watcher_ = std::make_unique<docker::Watcher>(loop, targets_.socket, *this);
+    watcher_ = std::make_unique<docker::Watcher>(loop, targets_.socket, *this,
+                                                 labels_that_count(reloader.docker()));
   }
 }
 
@@ -94,6 +105,13 @@ void Attacher::start(std::function<void(Result<void>)> ready) {
   look_again();
 }
 
+void Attacher::reconsider() {
+  const docker::LabelKeys labels = labels_that_count(reloader_.docker());
+  client_.keep_labels(labels);
+  if (watcher_) watcher_->keep_labels(labels);
+  reconcile(true);
+}
+
 /// Once what should be attached is: a gate that a dead nxgate left is no gap until then.
 void Attacher::clean_up() {
   if (!std::exchange(cleaned_up_, true)) remove_leftovers();
@@ -107,6 +125,7 @@ void Attacher::look_again() {
   timer_.expires_after(kLookAgain);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
+    look_for_builds();
     reconcile(true);
     look_again();
   });
@@ -144,9 +163,12 @@ void Attacher::on_engine_lost(const Error& error) {
   be_ready(targets_.watches_all() ? Result<void>() : std::unexpected(error));
 }
 
-void Attacher::on_containers(const std::vector<docker::Container>& running) {
-  running_ = running;
-  listed_ = true;
+void Attacher::on_containers(const docker::View& view) {
+  running_ = view.running;
+  view_ = view;
+  view_.running.clear();
+  listed_ = view.trouble.empty();
+  trouble_ = view.trouble;
   for (Followed& each : targets_.containers) each.remember(running_);
   const auto runs = [&](const docker::Container& each) {
     return std::ranges::find(running_, each.id, &docker::Container::id) != running_.end();
@@ -154,7 +176,8 @@ void Attacher::on_containers(const std::vector<docker::Container>& running) {
   std::erase_if(starting_, [&](const Starting& each) { return runs(each.container); });
   std::erase_if(created_, runs);  // it may be called something else when it starts the next time
   const std::vector<Error> errors = reconcile();
-  clean_up();
+  // A gate that a dead nxgate left may be that of one which isn't known yet.
+  if (view.whole) clean_up();
   if (!ready_) return;
   const bool fatal = !targets_.watches_all() && !errors.empty();
   be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
@@ -178,17 +201,23 @@ void Attacher::await_occupants() {
   for (const auto& [identity, empty] : empty_) namespaces.insert(identity);
   for (const auto& [identity, occupant] : docker::find_occupants(namespaces)) {
     const Empty known = empty_.extract(identity).mapped();
+    if (occupant.container.empty()) {
+      if (targets_.watches_all()) builds_.begin(known.netns, reloader_.docker());
+      continue;
+    }
     auto done = [this, identity, known](const Result<void>& attached) {
       if (attached || !attachments_.failure(identity).empty()) return;
       // The engine didn't list it yet.
-      const bool looking = !empty_.empty();
       empty_.emplace(identity, known);
-      if (!looking) await_occupants();
+      await_occupants_later();
     };
     attach_starting(occupant, known.netns, std::move(done));
   }
   std::erase_if(empty_, [now = Clock::now()](const auto& each) { return each.second.until < now; });
-  if (empty_.empty()) return;
+  if (!empty_.empty()) await_occupants_later();
+}
+
+void Attacher::await_occupants_later() {
   occupied_.expires_after(kLookForOccupant);
   occupied_.async_wait([this](const boost::system::error_code& error) {
     if (!error) await_occupants();
@@ -197,8 +226,8 @@ void Attacher::await_occupants() {
 
 /// Before it is known whose namespace it is, so that then nothing need be waited for.
 void Attacher::learn_created() {
-  auto learn = [this](Result<std::vector<docker::Container>> listed) {
-    if (listed) created_ = *std::move(listed);
+  auto learn = [this](docker::Client::Listing listed) {
+    if (!listed.fault) created_ = std::move(listed.list.containers);
   };
   asio::co_spawn(loop_, list_all(client_, std::move(learn)), asio::detached);
 }
@@ -215,11 +244,13 @@ void Attacher::attach_starting(const docker::Occupant& occupant, const sys::Netn
     return true;
   };
   if (attach(created_)) return;
-  auto again = [attach, occupant, done](Result<std::vector<docker::Container>> listed) {
-    if (!listed) return done(std::unexpected(listed.error()));
-    if (!attach(*listed)) done(fail("there is no container " + occupant.container));
+  auto again = [attach, occupant, done](const docker::Client::Listing& listed) {
+    if (listed.fault) return done(std::unexpected(*listed.fault));
+    if (!attach(listed.list.containers)) {
+      done(fail("there is no container " + occupant.container));
+    }
   };
-  asio::co_spawn(loop_, list_all(client_, std::move(again)), asio::detached);
+  asio::co_spawn(loop_, list_one(client_, occupant.container, std::move(again)), asio::detached);
 }
 
 /// In haste: the others are looked at when the engine reports it running.
@@ -262,8 +293,49 @@ void Attacher::add_subject(const docker::Container& container, const sys::NetnsR
                     .reverse_names = docker::reverse_names_for(container, running_)});
 }
 
+/// Of those that the engine doesn't describe. It may be busy, or be kept busy; that they are closed
+/// doesn't wait for it.
+void Attacher::find_processes() {
+  std::set<std::string> wanted;
+  for (const docker::Container& container : running_) {
+    if (!container.inspected) wanted.insert(container.id);
+  }
+  if (wanted.empty()) return;
+  const auto found = docker::find_processes(wanted);
+  for (docker::Container& container : running_) {
+    if (container.inspected) continue;
+    const auto process = found.find(container.id);
+    container.pid = process == found.end() ? 0 : process->second;
+  }
+}
+
+/// Steps of builds that were there before us, or which were missed.
+void Attacher::look_for_builds() {
+  if (!netns_watch_ || !targets_.watches_all() || Clock::now() < next_look_for_builds_) return;
+  next_look_for_builds_ = Clock::now() + kLookForBuilds;
+  std::map<std::uint64_t, sys::NetnsRef> unclaimed;
+  std::set<std::uint64_t> identities;
+  for (const std::string& path : netns_watch_->present()) {
+    const sys::NetnsRef netns(path);
+    const auto identity = netns.identity();
+    if (!identity || attachments_.holds(*identity) || empty_.contains(*identity)) continue;
+    unclaimed.emplace(*identity, netns);
+    identities.insert(*identity);
+  }
+  if (!identities.empty()) {
+    for (const auto& [identity, occupant] : docker::find_occupants(identities)) {
+      if (occupant.container.empty()) {
+        builds_.begin(unclaimed.at(identity), reloader_.docker());
+      }
+    }
+  }
+  builds_.look_at_host(sys::NetnsRef::of_pid(docker::engine_process(targets_.socket)),
+                       reloader_.docker());
+}
+
 /// The owner of a namespace goes before the guests in it.
 std::vector<Error> Attacher::reconcile(bool look) {
+  find_processes();
   std::vector<Subject> wanted = targets_.namespaces;
   for (const bool guests : {false, true}) {
     for (const docker::Container& container : running_) {
@@ -273,6 +345,7 @@ std::vector<Error> Attacher::reconcile(bool look) {
   }
   std::erase_if(starting_, [](const Starting& each) { return !each.netns.identity(); });
   for (const Starting& each : starting_) add_subject(each.container, each.netns, wanted);
+  if (targets_.watches_all()) builds_.add_subjects(reloader_.docker(), wanted);
   std::vector<Error> errors = attachments_.reconcile(wanted, look);
   tell_unattached();
   return errors;
@@ -305,6 +378,8 @@ void Attacher::tell_unattached() {
     all.push_back(
         {.label = "the engine", .netns = {}, .why = WhyUnattached::kEngine, .reason = trouble_});
   }
+  add_undescribed(all);
+  if (targets_.watches_all()) builds_.add_unattached(reloader_.docker(), all);
   attachments_.set_unattached(std::move(all));
 }
 
@@ -313,6 +388,25 @@ bool Attacher::runs(const Followed& followed) const {
   const auto is_it = [&](const docker::Container& each) { return followed.is(each); };
   return std::ranges::any_of(running_, is_it) ||
          std::ranges::any_of(starting_, is_it, &Starting::container);
+}
+
+/// What the engine tells too little of to be attached.
+void Attacher::add_undescribed(std::vector<Unattached>& all) const {
+  const auto add = [&](std::string label, const std::string& reason) {
+    all.push_back({.label = label.empty() ? "a container" : std::move(label),
+                   .netns = {},
+                   .why = WhyUnattached::kUndescribed,
+                   .reason = reason,
+                   .wanted = targets_.watches_all()});
+  };
+  for (const docker::OddEntry& odd : view_.odd) {
+    add(odd.name.empty() ? odd.id : odd.name,
+        "its entry in the engine's list can't be used: " + odd.why);
+  }
+  for (const auto& [id, why] : view_.uninspected) {
+    const bool told = std::ranges::find(running_, id, &docker::Container::id) != running_.end();
+    if (!told) add(id.substr(0, kShortId), why);
+  }
 }
 
 /// Empty if it is attached, be it by another's name.
@@ -336,6 +430,12 @@ std::optional<Unattached> Attacher::why_unattached(const docker::Container& cont
     because(WhyUnattached::kNotNamed, "the command line names others");
   } else if (!choice) {
     because(WhyUnattached::kUnmatched, "neither a rule nor a label asks for it");
+  } else if (!identity && !container.inspected) {
+    const auto failure = view_.uninspected.find(container.id);
+    because(WhyUnattached::kUndescribed,
+            failure == view_.uninspected.end()
+                ? "the engine hasn't described it yet, and no process of it is seen"
+                : failure->second + "; no process of it is seen either");
   } else if (!identity) {
     because(WhyUnattached::kNoNamespace,
             fmt::format("there is no process {} here, so that its network can't be found; run "

@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "app/attachments.h"
+#include "app/builds.h"
 #include "app/followed.h"
 #include "app/options.h"
 #include "app/reloader.h"
@@ -42,7 +43,7 @@ class Attacher final : public docker::Observer {
   void start(std::function<void(Result<void>)> ready);
 
   /// Chooses anew, as after a reload.
-  void reconsider() { reconcile(true); }
+  void reconsider();
 
   /// Attaches a container that the runtime is about to start, and says how that went.
   void attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
@@ -50,13 +51,17 @@ class Attacher final : public docker::Observer {
 
  private:
   void on_engine(const docker::EngineVersion& version) override;
-  void on_containers(const std::vector<docker::Container>& running) override;
+  void on_containers(const docker::View& view) override;
   void on_engine_lost(const Error& error) override;
 
   void watch_namespaces();
   void look_again();
   void appeared(const std::string& path);
   void await_occupants();
+  void await_occupants_later();
+  void look_for_builds();
+  void find_processes();
+  void add_undescribed(std::vector<Unattached>& all) const;
   void learn_created();
   Result<void> add_starting(docker::Container container, const docker::Occupant& occupant,
                             const sys::NetnsRef& netns);
@@ -80,6 +85,10 @@ class Attacher final : public docker::Observer {
   std::unique_ptr<docker::NetnsWatch> netns_watch_;
   boost::asio::steady_timer timer_;
   std::vector<docker::Container> running_;
+  /// What else the engine told of them last; `running` in it isn't kept.
+  docker::View view_;
+  Builds builds_;
+  Instant next_look_for_builds_;
   /// A container that the engine doesn't report running yet. Its namespace is known by the file,
   /// for the runtime's first processes come and go.
   struct Starting {

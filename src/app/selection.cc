@@ -137,6 +137,23 @@ std::string text_of(const std::string& policy, const std::optional<std::string>&
 
 }  // namespace
 
+docker::LabelKeys labels_that_count(const config::DockerSettings& settings) {
+  docker::LabelKeys keys{kPolicyLabel, kAllowLabel, docker::kProjectLabel, docker::kServiceLabel};
+  for (const config::ContainerRule& rule : settings.containers) {
+    keys.insert(rule.label.substr(0, rule.label.find('=')));
+  }
+  return keys;
+}
+
+std::optional<Choice> select_for_builds(const config::DockerSettings& settings) {
+  const std::string& policy = settings.builds.name;
+  if (policy == config::DockerSettings::kNoBuilds) return std::nullopt;
+  if (policy.empty() && !settings.attach_all) return std::nullopt;
+  Choice choice;
+  if (!policy.empty()) choice.policy = policy;
+  return choice;
+}
+
 std::optional<Choice> select(const docker::Container& container,
                              const config::DockerSettings& settings,
                              const policy::PolicySet* known) {

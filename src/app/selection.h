@@ -33,6 +33,13 @@ struct Choice {
   bool operator==(const Choice&) const = default;
 };
 
+/// The labels that `select` looks at.
+[[nodiscard]] docker::LabelKeys labels_that_count(const config::DockerSettings& settings);
+
+/// What is enforced for the steps of builds by BuildKit, which are no containers. Empty: they are
+/// left alone.
+[[nodiscard]] std::optional<Choice> select_for_builds(const config::DockerSettings& settings);
+
 /// The first rule of the configuration that matches names the policy, else the container's label
 /// `nxgate.policy` if the configuration lets labels choose it; a label that may not, or that names
 /// none of `known`, gets nothing resolved. The label `nxgate.allow` narrows the policy, never

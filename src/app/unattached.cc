@@ -17,9 +17,10 @@ namespace {
 constexpr std::size_t kMostNamed = 5;
 
 void tell(const Unattached& each) {
-  // Who comes upon these errors tells of them, and what is about to be attached is told of then.
+  // Who comes upon these errors tells of them, what is about to be attached is told of then, and of
+  // builds it is told once.
   if (each.why == WhyUnattached::kEngine || each.why == WhyUnattached::kFailed ||
-      each.why == WhyUnattached::kPending) {
+      each.why == WhyUnattached::kPending || each.why == WhyUnattached::kBuild) {
     return;
   }
   if (each.wanted) {

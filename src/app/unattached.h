@@ -19,12 +19,14 @@ enum class WhyUnattached : std::uint8_t {
   kHostNetwork,  ///< its network is the host's or the engine's own, which is never touched
   kUnmatched,    ///< neither a rule nor a label asks for it
   kNotNamed,     ///< `nxgate attach` was asked for others
+  kUndescribed,  ///< the engine doesn't tell enough of it
+  kBuild,        ///< a step of a build by BuildKit
 };
 
 /// The words by which metrics and the control socket know them, in that order.
-inline constexpr std::array<std::string_view, 8> kWhyUnattached{
-    "engine",       "failed",       "pending",   "not-running",
-    "no-namespace", "host-network", "unmatched", "not-named",
+inline constexpr std::array<std::string_view, 10> kWhyUnattached{
+    "engine",       "failed",    "pending",   "not-running", "no-namespace",
+    "host-network", "unmatched", "not-named", "undescribed", "build",
 };
 
 [[nodiscard]] constexpr std::string_view word_of(WhyUnattached why) noexcept {

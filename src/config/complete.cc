@@ -100,6 +100,10 @@ void check_references(Context& context, const Settings& settings) {
       check_reference(context, rule.policy, settings.policies, "policy");
     }
   }
+  const Reference& builds = settings.docker.builds;
+  if (!builds.name.empty() && builds.name != DockerSettings::kNoBuilds) {
+    check_reference(context, builds, settings.policies, "policy");
+  }
   for (const Reference& policy : settings.docker.label_policies) {
     if (policy.name != "*") check_reference(context, policy, settings.policies, "policy");
   }

@@ -145,6 +145,11 @@ struct DockerSettings {
   bool opens_on_death = false;
   std::vector<Reference> label_policies;  ///< what a label may choose; `*` for any
   std::vector<ContainerRule> containers;
+
+  static constexpr const char* kNoBuilds = "none";
+  /// For the steps of builds by BuildKit; empty: the policy `default` if all are attached, else
+  /// none
+  Reference builds;
 };
 
 /// How a running nxgate is asked and told.

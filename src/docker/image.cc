@@ -1,23 +1,21 @@
 #include "docker/image.h"
 
 #include <cstddef>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include <boost/json/value.hpp>
-
 #include "base/error.h"
 #include "docker/container.h"
+#include "docker/excerpt.h"
 #include "docker/fields.h"
 
 namespace nxgate::docker {
 namespace {
 
 constexpr const char* kComposePrefix = "com.docker.compose.";
-/// Compose 2 puts the id of the image there, with which it has made the container.
-constexpr const char* kComposeImageLabel = "com.docker.compose.image";
 
 /// Moves the labels for which `is_images` holds.
 template <class IsImages>
@@ -35,12 +33,27 @@ void move_labels(Container& container, const IsImages& is_images) {
 
 }  // namespace
 
-Result<Labels> parse_image(std::string_view json) {
-  const auto document = parse_document(json);
-  if (!document) return std::unexpected(document.error());
+struct ImageReader::State {
+  explicit State(const LabelKeys& labels) {
+    for (const std::string& label : with_compose(labels)) wanted.add({"Config", "Labels", label});
+  }
+
+  WantedFields wanted;
+  Excerpt excerpt;
+  ExcerptReader reader{ExcerptReader::Document::kOne, wanted,
+                       [this](Excerpt read) { excerpt = std::move(read); }};
+};
+
+ImageReader::ImageReader(const LabelKeys& labels) : state_(std::make_unique<State>(labels)) {}
+ImageReader::~ImageReader() = default;
+
+Result<void> ImageReader::write(std::string_view piece) { return state_->reader.write(piece); }
+
+Result<Labels> ImageReader::finish() {
+  if (const auto read = state_->reader.finish(); !read) return std::unexpected(read.error());
   std::string fault;
-  Labels labels = Fields(*document, fault).inner("Config").text_map("Labels");
-  if (!fault.empty()) return fail(fault);
+  Labels labels = Fields(state_->excerpt.value, fault).inner("Config").text_map("Labels");
+  if (!fault.empty()) return fail("cannot understand the Docker engine's image: " + fault);
   return labels;
 }
 
@@ -52,6 +65,7 @@ void tell_labels_apart(Container& container, const Labels& image) {
 }
 
 void distrust_labels(Container& container, std::string why) {
+  if (container.labels.empty()) return;
   move_labels(container, [](const std::string&, const std::string&) { return true; });
   container.image_fault = std::move(why);
 }

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,8 +14,20 @@ namespace nxgate::docker {
 
 using Labels = std::map<std::string, std::string>;
 
-/// The labels in `GET /images/{id}/json`.
-[[nodiscard]] Result<Labels> parse_image(std::string_view json);
+/// Reads the labels in `GET /images/{id}/json`, in pieces of any size: those that were asked for,
+/// and Compose's.
+class ImageReader {
+ public:
+  explicit ImageReader(const LabelKeys& labels);
+  ~ImageReader();
+
+  [[nodiscard]] Result<void> write(std::string_view piece);
+  [[nodiscard]] Result<Labels> finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// Moves what `image` carries with the same value from `labels` to `image_labels`, for whoever
 /// builds an image chooses those; a `--label` of the same value can't be told apart. Labels of
@@ -35,6 +46,7 @@ class ImageLabels {
   static constexpr std::size_t kMostOctets = 1UL << 16;
 
   [[nodiscard]] std::shared_ptr<const Labels> find(const std::string& image) const;
+  void clear() { known_.clear(); }
   std::shared_ptr<const Labels> put(const std::string& image, Labels labels);
 
  private:

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <sys/types.h>
@@ -18,14 +19,22 @@ namespace nxgate::docker {
 /// The container that a process of some network namespace belongs to.
 struct Occupant {
   pid_t pid = 0;
-  std::string container;  ///< id of 64 hexadecimal digits
+  /// Id of 64 hexadecimal digits. Empty: none, as of a step of a build by BuildKit.
+  std::string container;
 };
 
 /// Looks through /proc for processes in these namespaces (sys::NetnsRef::identity) whose cgroup
-/// path holds a container id, also while they are still the runtime's own `runc init`. By
-/// namespace, the process with the lowest pid. Takes about 2 ms.
+/// path holds a container id, also while they are still the runtime's own `runc init`; else for
+/// those that are shut off from our processes (a pid namespace of their own), as all that a runtime
+/// starts. By namespace, the process with the lowest pid. Takes about 2 ms.
 [[nodiscard]] std::map<std::uint64_t, Occupant> find_occupants(
     const std::set<std::uint64_t>& namespaces);
+
+/// By container id, a process of it: the lowest pid. Takes as long.
+[[nodiscard]] std::map<std::string, pid_t> find_processes(const std::set<std::string>& containers);
+
+/// Whether a step of a build by BuildKit runs in this namespace (`--network host`).
+[[nodiscard]] bool has_build_step(std::uint64_t netns);
 
 /// The process behind the engine's socket: the engine, or systemd where that listens for it; 0 if
 /// it can't be seen from here.
@@ -48,6 +57,8 @@ class NetnsWatch {
   NetnsWatch& operator=(const NetnsWatch&) = delete;
 
   [[nodiscard]] Result<void> start();
+  /// Those that are there, of containers and build steps: not the engine's own, nor Swarm's.
+  [[nodiscard]] std::vector<std::string> present() const;
 
  private:
   class State;

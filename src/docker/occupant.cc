@@ -22,6 +22,8 @@ namespace nxgate::docker {
 namespace {
 
 constexpr std::size_t kIdLength = 64;
+/// Below the engine's own, whatever its driver.
+constexpr std::string_view kBuildCgroup = "/buildkit/";
 constexpr std::size_t kLargestProcessFile = 1UL << 20;
 
 /// All processes, from the lowest number.
@@ -41,6 +43,16 @@ std::vector<pid_t> processes() {
 
 bool is_hexadecimal(char letter) {
   return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
+}
+
+/// Nobody who only looks into a namespace, from our own shell, is.
+bool is_shut_off(pid_t pid) {
+  std::error_code hidden;
+  const auto theirs =
+      std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/pid", hidden);
+  if (hidden) return false;
+  const auto ours = std::filesystem::read_symlink("/proc/self/ns/pid", hidden);
+  return !hidden && theirs != ours;
 }
 
 }  // namespace
@@ -64,13 +76,36 @@ std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
 
 std::map<std::uint64_t, Occupant> find_occupants(const std::set<std::uint64_t>& namespaces) {
   std::map<std::uint64_t, Occupant> found;
+  std::map<std::uint64_t, Occupant> others;
   for (const pid_t pid : processes()) {
     const auto identity = sys::NetnsRef::of_pid(pid).identity();
     if (!identity || !namespaces.contains(*identity) || found.contains(*identity)) continue;
     const std::optional<std::string> container = container_of_cgroup(process_file(pid, "cgroup"));
-    if (container) found.emplace(*identity, Occupant{.pid = pid, .container = *container});
+    if (container) {
+      found.emplace(*identity, Occupant{.pid = pid, .container = *container});
+    } else if (is_shut_off(pid)) {
+      others.emplace(*identity, Occupant{.pid = pid, .container = {}});
+    }
+  }
+  found.merge(others);
+  return found;
+}
+
+std::map<std::string, pid_t> find_processes(const std::set<std::string>& containers) {
+  std::map<std::string, pid_t> found;
+  if (containers.empty()) return found;
+  for (const pid_t pid : processes()) {
+    const std::optional<std::string> container = container_of_cgroup(process_file(pid, "cgroup"));
+    if (container && containers.contains(*container)) found.emplace(*container, pid);
   }
   return found;
+}
+
+bool has_build_step(std::uint64_t netns) {
+  return std::ranges::any_of(processes(), [netns](pid_t pid) {
+    return sys::NetnsRef::of_pid(pid).identity() == netns &&
+           process_file(pid, "cgroup").contains(kBuildCgroup);
+  });
 }
 
 }  // namespace nxgate::docker
