@@ -242,8 +242,8 @@ std::string FakeEngine::respond(const std::string& target) {
   if (const auto there = containers_.find(id); there != containers_.end()) {
     return http_response("200 OK", there->second);
   }
-  for (const auto& [id, labels] : images_) {
-    if (target.ends_with("/images/" + percent_encode(id) + "/json")) {
+  for (const auto& [image, labels] : images_) {
+    if (target.ends_with("/images/" + percent_encode(image) + "/json")) {
       return http_response("200 OK", fmt::format(R"({{"Config":{{"Labels":{}}}}})", labels));
     }
   }
