@@ -48,6 +48,8 @@ constexpr Milliseconds kLookForOccupant{5};
 constexpr Milliseconds kLongestStart{10'000};
 /// It reads the directory of every process.
 constexpr Milliseconds kLookForBuilds{10'000};
+/// How long a container that starts waits for what its image says; it is held to less then.
+constexpr Seconds kLongestImage{1};
 constexpr std::size_t kShortId = 12;
 
 /// Shares another container's namespace.
@@ -61,15 +63,15 @@ asio::awaitable<void> list_all(docker::Client client, Listed listed) {
   listed(co_await client.list(true));
 }
 
+asio::awaitable<void> list_one(docker::Client client, std::string container, Listed listed) {
+  listed(co_await client.list_one(std::move(container)));
+}
+
 /// A labelled container is attached by labels of its own, not by its image's.
 asio::awaitable<void> with_own_labels(docker::Client client, docker::Container container,
                                       std::function<void(docker::Container)> use) {
-  (void)co_await client.tell_labels_apart(container);
+  co_await client.tell_labels_apart(container, kLongestImage);
   use(std::move(container));
-}
-
-asio::awaitable<void> list_one(docker::Client client, std::string container, Listed listed) {
-  listed(co_await client.list_one(std::move(container)));
 }
 
 }  // namespace
@@ -246,9 +248,7 @@ void Attacher::attach_starting(const docker::Occupant& occupant, const sys::Netn
   if (attach(created_)) return;
   auto again = [attach, occupant, done](const docker::Client::Listing& listed) {
     if (listed.fault) return done(std::unexpected(*listed.fault));
-    if (!attach(listed.list.containers)) {
-      done(fail("there is no container " + occupant.container));
-    }
+    if (!attach(listed.list.containers)) done(fail("there is no container " + occupant.container));
   };
   asio::co_spawn(loop_, list_one(client_, occupant.container, std::move(again)), asio::detached);
 }

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -78,7 +77,7 @@ Client::Client(asio::io_context& loop, std::string socket, LabelKeys labels)
 
 void Client::keep_labels(LabelKeys labels) {
   labels_ = std::move(labels);
-  images_->clear();
+  images_ = std::make_shared<ImageLabels>();  // of which others were kept
 }
 
 asio::awaitable<Result<EngineVersion>> Client::version() {
@@ -137,43 +136,31 @@ asio::awaitable<Result<std::optional<Container>>> Client::find(std::string conta
   if (answer->status != kOk) co_return std::unexpected(refused(path, *answer));
   Result<Container> parsed = reader.finish();
   if (!parsed) co_return fail(fmt::format("GET {}: {}", path, parsed.error().message));
-  (void)co_await tell_labels_apart(*parsed);
+  co_await tell_labels_apart(*parsed);
   co_return std::move(*parsed);
 }
 
-asio::awaitable<bool> Client::tell_labels_apart(Container& container) {
-  if (container.labels.empty()) co_return true;
-  auto labels = images_->find(container.image);
+asio::awaitable<void> Client::tell_labels_apart(Container& container, std::chrono::seconds limit) {
+  if (container.labels.empty()) co_return;
+  const std::shared_ptr<ImageLabels> images = images_;
+  auto labels = images->find(container.image);
   if (!labels) {
     const std::string path = "/images/" + percent_encode(container.image) + "/json";
     ImageReader reader(labels_);
     const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
-    const auto answer = co_await get(path, kImageTimeout, sink);
-    Result<Labels> read = std::unexpected(Error{});
-    if (!answer) {
-      read = std::unexpected(answer.error());
-    } else {
-      read = answer->status == kOk ? reader.finish() : std::unexpected(refused(path, *answer));
+    const Result<HttpAnswer> answer = co_await get(path, limit, sink);
+    if (!answer || answer->status != kOk) {
+      distrust_labels(container, answer ? refused(path, *answer).message : answer.error().message);
+      co_return;
     }
-    if (!read) {
-      distrust_labels(container, read.error().message);
-      co_return answer.has_value();
+    auto parsed = reader.finish();
+    if (!parsed) {
+      distrust_labels(container, parsed.error().message);
+      co_return;
     }
-    labels = images_->put(container.image, *std::move(read));
+    labels = images->put(container.image, *std::move(parsed));
   }
   docker::tell_labels_apart(container, *labels);
-  co_return true;
-}
-
-asio::awaitable<void> Client::tell_labels_apart(std::vector<Container>& containers) {
-  bool answers = true;
-  for (Container& container : containers) {
-    if (answers || images_->find(container.image)) {
-      answers = co_await tell_labels_apart(container) && answers;
-    } else {
-      distrust_labels(container, "the engine doesn't answer for images");
-    }
-  }
 }
 
 asio::awaitable<Error> Client::events(std::function<void()> subscribed,

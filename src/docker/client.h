@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -42,7 +41,6 @@ class Client {
  public:
   static constexpr std::chrono::seconds kTimeout{10};
   static constexpr std::chrono::seconds kListTimeout{30};
-  static constexpr std::chrono::seconds kImageTimeout{3};
 
   /// Of the labels of containers those in `labels` are kept, and Compose's.
   Client(boost::asio::io_context& loop, std::string socket, LabelKeys labels = {});
@@ -65,11 +63,9 @@ class Client {
   [[nodiscard]] boost::asio::awaitable<Result<std::optional<Container>>> find(
       std::string container);
   /// Tells the labels of a listed container from those of its image (image.h); `inspect` and
-  /// `find` have done it. Asks for an image once, for `kImageTimeout` at most; false if there was
-  /// no answer.
-  [[nodiscard]] boost::asio::awaitable<bool> tell_labels_apart(Container& container);
-  /// The same of all; once the engine doesn't answer, those left aren't asked for.
-  [[nodiscard]] boost::asio::awaitable<void> tell_labels_apart(std::vector<Container>& containers);
+  /// `find` have done it. Asks for an image once.
+  [[nodiscard]] boost::asio::awaitable<void> tell_labels_apart(
+      Container& container, std::chrono::seconds limit = kTimeout);
   /// Calls `subscribed` once the engine has accepted the subscription to container and network
   /// events, then `seen` for each and `odd` for what can't be understood, until the connection
   /// ends; the result is why.

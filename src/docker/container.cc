@@ -173,19 +173,17 @@ WantedFields of_inspected(const LabelKeys& labels) {
 
 WantedFields of_listed(const LabelKeys& labels) {
   WantedFields wanted;
-  wanted.add({"Id"}).add({"Names"}).add({"ImageID"}).add({"State"});
-  wanted.add({"HostConfig", "NetworkMode"});
+  wanted.add({"Id"})
+      .add({"Names"})
+      .add({"ImageID"})
+      .add({"State"})
+      .add({"HostConfig", "NetworkMode"});
   for (const std::string& label : labels) wanted.add({"Labels", label});
   add_networks(wanted);
   return wanted;
 }
 
 }  // namespace
-
-LabelKeys with_compose(LabelKeys labels) {
-  labels.insert({kProjectLabel, kServiceLabel, kComposeImageLabel});
-  return labels;
-}
 
 bool is_container_id(std::string_view text) {
   return text.size() == kIdLength && std::ranges::all_of(text, [](char digit) {
@@ -206,6 +204,11 @@ std::string Container::power_to_undo() const {
 std::string Container::label(const std::string& key) const {
   const auto found = labels.find(key);
   return found == labels.end() ? std::string() : found->second;
+}
+
+LabelKeys with_compose(LabelKeys labels) {
+  labels.insert({kProjectLabel, kServiceLabel, kComposeImageLabel});
+  return labels;
 }
 
 struct InspectReader::State {

@@ -39,7 +39,7 @@ struct Membership {
 
 inline constexpr const char* kProjectLabel = "com.docker.compose.project";
 inline constexpr const char* kServiceLabel = "com.docker.compose.service";
-/// Compose 2 puts the id of the image there, of which it has made the container.
+/// Compose 2 puts the id of the image there, with which it has made the container.
 inline constexpr const char* kComposeImageLabel = "com.docker.compose.image";
 
 struct Container {
@@ -49,7 +49,7 @@ struct Container {
   bool inspected = false;  ///< false: from the list, which lacks pid, aliases, links and privileges
   pid_t pid = 0;           ///< of its first process, in the engine's pid namespace; 0: not running
   std::string image;       ///< its id
-  /// Of these the ones that were asked for; its own, once they were told apart (image.h).
+  /// Those that were asked for; its own, once they were told apart (image.h).
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> image_labels;  ///< those that are its image's
   std::string image_fault;   ///< why it isn't known which are whose; empty: it is known
@@ -73,7 +73,8 @@ struct Container {
 
 /// Which labels are kept; a container may have any number of others.
 using LabelKeys = std::set<std::string, std::less<>>;
-/// And Compose's.
+
+/// These and what Compose says of its containers, which is always kept.
 [[nodiscard]] LabelKeys with_compose(LabelKeys labels);
 
 /// Reads `GET /containers/{id}/json`, in pieces of any size. Bounded in memory (excerpt.h).

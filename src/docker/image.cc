@@ -1,11 +1,12 @@
 #include "docker/image.h"
 
 #include <cstddef>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <boost/json/value.hpp>
 
 #include "base/error.h"
 #include "docker/container.h"
@@ -39,9 +40,9 @@ struct ImageReader::State {
   }
 
   WantedFields wanted;
-  Excerpt excerpt;
+  boost::json::value value;
   ExcerptReader reader{ExcerptReader::Document::kOne, wanted,
-                       [this](Excerpt read) { excerpt = std::move(read); }};
+                       [this](Excerpt excerpt) { value = std::move(excerpt.value); }};
 };
 
 ImageReader::ImageReader(const LabelKeys& labels) : state_(std::make_unique<State>(labels)) {}
@@ -52,8 +53,8 @@ Result<void> ImageReader::write(std::string_view piece) { return state_->reader.
 Result<Labels> ImageReader::finish() {
   if (const auto read = state_->reader.finish(); !read) return std::unexpected(read.error());
   std::string fault;
-  Labels labels = Fields(state_->excerpt.value, fault).inner("Config").text_map("Labels");
-  if (!fault.empty()) return fail("cannot understand the Docker engine's image: " + fault);
+  Labels labels = Fields(state_->value, fault).inner("Config").text_map("Labels");
+  if (!fault.empty()) return fail(fault);
   return labels;
 }
 
@@ -65,7 +66,6 @@ void tell_labels_apart(Container& container, const Labels& image) {
 }
 
 void distrust_labels(Container& container, std::string why) {
-  if (container.labels.empty()) return;
   move_labels(container, [](const std::string&, const std::string&) { return true; });
   container.image_fault = std::move(why);
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,8 @@ namespace nxgate::docker {
 
 using Labels = std::map<std::string, std::string>;
 
-/// Reads the labels in `GET /images/{id}/json`, in pieces of any size: those that were asked for,
-/// and Compose's.
+/// Reads the labels in `GET /images/{id}/json`, in pieces of any size; of these the ones that a
+/// container's are kept of.
 class ImageReader {
  public:
   explicit ImageReader(const LabelKeys& labels);
@@ -46,7 +47,6 @@ class ImageLabels {
   static constexpr std::size_t kMostOctets = 1UL << 16;
 
   [[nodiscard]] std::shared_ptr<const Labels> find(const std::string& image) const;
-  void clear() { known_.clear(); }
   std::shared_ptr<const Labels> put(const std::string& image, Labels labels);
 
  private:

@@ -28,6 +28,7 @@
 #include "docker/client.h"
 #include "docker/container.h"
 #include "docker/event.h"
+#include "docker/image.h"
 #include "docker/inspections.h"
 
 namespace nxgate::docker {
@@ -111,7 +112,7 @@ class Watcher::State : public std::enable_shared_from_this<Watcher::State> {
 
   Instant next_list_ = Instant::max();  ///< max: not connected, or one is under way
   Instant last_list_;
-  Milliseconds list_wait_;                   ///< after the last failure
+  Milliseconds list_wait_{0};                ///< after the last failure
   bool listed_once_ = false;                 ///< in this session, or failed to be
   std::string trouble_;                      ///< with the last list
   std::map<std::string, Container> listed_;  ///< by id, of the last list, as far as it still runs
@@ -214,8 +215,6 @@ void Watcher::State::begin_list() {
 
 asio::awaitable<void> Watcher::State::list(std::shared_ptr<State> self, unsigned session) {
   Client::Listing listing = co_await self->client_.list(false);
-  // Before the policy is chosen by them, be it that an inspection hangs.
-  co_await self->client_.tell_labels_apart(listing.list.containers);
   if (!self->stopped_ && self->session_ == session) self->listed(std::move(listing));
 }
 
@@ -298,7 +297,12 @@ asio::awaitable<void> Watcher::State::inspect(std::shared_ptr<State> self, std::
 void Watcher::State::inspected(const std::string& id, Result<std::optional<Container>> result) {
   const bool again = inspections_.end(id);
   if (result) {
-    inspections_.succeeded(id);
+    const std::string fault = *result ? (*result)->image_fault : std::string();
+    if (fault.empty()) {
+      inspections_.succeeded(id);
+    } else {
+      inspections_.failed(id, fault, Clock::now());
+    }
     update(id, std::move(*result));
   } else {
     // What is known still holds as far as anybody knows.
@@ -373,7 +377,10 @@ View Watcher::State::view() const {
   for (const auto& [id, container] : view_) known.emplace(id, &container);
   for (const auto& [id, container] : listed_) known.emplace(id, &container);
   view.running.reserve(known.size());
-  for (const auto& [id, container] : known) view.running.push_back(*container);
+  for (const auto& [id, container] : known) {
+    view.running.push_back(*container);
+    if (!container->inspected) distrust_labels(view.running.back(), "it isn't described yet");
+  }
   return view;
 }
 
