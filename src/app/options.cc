@@ -297,7 +297,7 @@ constexpr CommandRow kCommands[] = {
     {Command::kReload, "reload", "Take up the changed configuration", add_reload},
     {Command::kFlush, "flush", "Forget cached answers and failures", add_flush},
     {Command::kAttachments, "attachments", "List the attached containers", add_attachments},
-    {Command::kHealth, "health", "Succeed if the server runs, for health checks", add_health},
+    {Command::kHealth, "health", "Succeed if the server runs and what should be attached is", add_health},
     {Command::kMetrics, "metrics", "Print the metrics, as Prometheus reads them", add_metrics},
     {Command::kLearn, "learn", "Tell which policies are being learnt", add_learn},
     {Command::kLearnStart, "learn start", "Record what is asked for, and resolve everything",
