@@ -323,11 +323,30 @@ TEST_F(WatcherTest, AnEngineThatEndsEveryConnectionIsNotStormed) {
   EXPECT_LE(engine_->count_requests("/events"), 5U) << "after 0, 100, 300 and 700 ms";
 }
 
+TEST_F(WatcherTest, LabelsThatCannotBeToldApartAreTriedAgain) {
+  begin_engine();
+  pace_.retry = 50ms;
+  const std::string image = "sha256:" + FakeEngine::id('1');
+  engine_->put_raw('a', R"({"Id":")" + FakeEngine::id('a') + R"(","Image":")" + image +
+                            R"(","Name":"/web","State":{"Running":true,"Pid":4},
+                               "Config":{"Labels":{"com.docker.compose.project":"shop"}}})");
+  begin();
+  told(2);
+  EXPECT_TRUE(notes_.last.running.at(0).labels.empty());
+  EXPECT_TRUE(notes_.last.uninspected.contains(FakeEngine::id('a')));
+  engine_->put_image('1', "{}");
+  told(3);
+  EXPECT_EQ(notes_.last.running.at(0).labels.at(kProjectLabel), "shop");
+  EXPECT_TRUE(notes_.last.uninspected.empty());
+}
+
 TEST_F(WatcherTest, OtherLabelsAreReadFromTheStart) {
   begin_engine();
   engine_->put_raw('a', R"({"Id":")" + FakeEngine::id('a') +
-                            R"(","Name":"/web","State":{"Running":true,"Pid":4},
+                            R"(","Name":"/web","State":{"Running":true,"Pid":4},"Image":"sha256:)" +
+                            FakeEngine::id('1') + R"(",
                                "Config":{"Labels":{"tier":"front"}}})");
+  engine_->put_image('1', "{}");
   begin();
   told(2);
   EXPECT_TRUE(notes_.last.running.at(0).labels.empty());
