@@ -371,7 +371,7 @@ void Attacher::tell_unattached() {
       all.push_back({.label = each.label(),
                      .netns = {},
                      .why = WhyUnattached::kNotRunning,
-                     .reason = "it doesn't run; it is attached when it starts"});
+                     .reason = "it doesn't run, and is waited for"});
     }
   }
   if (watcher_ && (lost_ || !listed_)) {

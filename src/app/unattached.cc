@@ -23,7 +23,12 @@ void tell(const Unattached& each) {
       each.why == WhyUnattached::kPending || each.why == WhyUnattached::kBuild) {
     return;
   }
-  if (each.wanted) {
+  // It was attached, or would be if it were there.
+  const bool absent =
+      each.why == WhyUnattached::kNotRunning || each.why == WhyUnattached::kNoNamespace;
+  if (absent && each.wanted) {
+    log::warning("{}: {}", each.label, each.reason);
+  } else if (each.wanted) {
     log::warning("{} is not attached: {}", each.label, each.reason);
   } else {
     log::info("{} is not attached: {}", each.label, each.reason);

@@ -53,7 +53,7 @@ def assert_held_from_the_first(container):
 
 
 def assert_lost(server, label="web"):
-    server.wait_for_log(f"warning {label} is not attached: it doesn't run")
+    server.wait_for_log(f"warning {label}: it doesn't run, and is waited for")
     assert health(server)[0] == 1
     assert f"0 of 1 attached; {label}: it doesn't run" in health(server)[1]
     assert f"unattached  {label}: it doesn't run" in server.operate("status").stdout
@@ -100,7 +100,7 @@ def test_one_given_by_its_id_is_followed_by_its_id(engine, attach):
     wait_for(lambda: "nxgate" in web.rules())
     other = engine.run("web")
     engine.docker("rm", "-f", "shop")
-    server.wait_for_log("is not attached: it doesn't run")
+    server.wait_for_log("it doesn't run, and is waited for")
     assert "0 of 1 attached" in health(server)[1]
     assert "nxgate" not in other.rules()
 
