@@ -1,7 +1,10 @@
 #include "app/attached_policy.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -11,6 +14,7 @@
 #include "docker/names.h"
 #include "engine/payer.h"
 #include "engine/snapshot.h"
+#include "policy/exfiltration.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
@@ -31,6 +35,42 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
+/// Zero is no end.
+std::uint32_t lower(std::uint32_t one, std::uint32_t other) {
+  return one == 0 || (other != 0 && other < one) ? other : one;
+}
+
+std::shared_ptr<const policy::Exfiltration> stricter(
+    const std::shared_ptr<const policy::Exfiltration>& one,
+    const std::shared_ptr<const policy::Exfiltration>& other) {
+  if (!one || !other) return one ? one : other;
+  policy::Exfiltration both = *one;
+  both.new_names = lower(one->new_names, other->new_names);
+  both.longest_label = std::min(one->longest_label, other->longest_label);
+  both.entropy = lower(one->entropy, other->entropy);
+  if (both.types.empty()) {
+    both.types = other->types;
+  } else if (!other->types.empty()) {
+    std::erase_if(both.types, [&](wire::Type type) {
+      return std::ranges::find(other->types, type) == other->types.end();
+    });
+    // Empty would be any.
+    if (both.types.empty()) both.types = {wire::Type::kA};
+  }
+  return std::make_shared<const policy::Exfiltration>(std::move(both));
+}
+
+/// Leaves of `policy` what `other` allows as well; its records, routes and kind of denial stay.
+void hold_to(policy::Policy& policy, const policy::Policy& other) {
+  if (!can_hold_both(policy, other)) policy.others.push_back(narrowing_of("", ""));
+  policy.others.push_back(other.matcher);
+  policy.others.insert(policy.others.end(), other.others.begin(), other.others.end());
+  policy.suppressed_types.insert(policy.suppressed_types.end(), other.suppressed_types.begin(),
+                                 other.suppressed_types.end());
+  policy.exfiltration = stricter(policy.exfiltration, other.exfiltration);
+  if (!policy.egress) policy.egress = other.egress;
+}
+
 }  // namespace
 
 std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
@@ -46,9 +86,19 @@ std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
   }
   policy->grants = attached.grants;
   policy->narrowing = attached.narrowing;
+  for (const AttachedPolicy::Other& other : attached.others) {
+    const policy::Policy* const theirs = bare.policies.find(other.base);
+    if (theirs == nullptr) return nullptr;
+    if (other.base != attached.base) hold_to(*policy, *theirs);
+    if (other.narrowing) policy->others.push_back(other.narrowing);
+  }
   policy->neighbours = attached.neighbours;
   policy->sets = attached.sets;
   return policy;
+}
+
+bool can_hold_both(const policy::Policy& one, const policy::Policy& other) {
+  return one.name == other.name || !one.egress || !other.egress;
 }
 
 std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,

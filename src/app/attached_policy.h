@@ -24,12 +24,23 @@ struct AttachedPolicy {
   std::string base;   ///< the policy of the configuration
   std::string payer;  ///< by what it is counted (Policy::payer)
   std::shared_ptr<const policy::Matcher> narrowing;
+  /// Of others in the same namespace, which must allow as well.
+  struct Other {
+    std::string base;
+    std::shared_ptr<const policy::Matcher> narrowing;
+  };
+  std::vector<Other> others;
   std::shared_ptr<const policy::Neighbours> neighbours;
   std::shared_ptr<policy::Grants> grants;
   std::shared_ptr<policy::EgressSets> sets;
 };
 
-/// The two put together; null if the configuration has no such policy, so that nothing resolves.
+/// Whether what both allow can be held. Of two policies with a firewall it can't: which ports and
+/// addresses both open isn't known.
+[[nodiscard]] bool can_hold_both(const policy::Policy& one, const policy::Policy& other);
+
+/// All put together; null if the configuration has no such policy, so that nothing resolves. Of
+/// policies that can't be held both nothing resolves either.
 [[nodiscard]] std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
                                                                const engine::Snapshot& bare);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -18,11 +19,13 @@
 #include <fmt/core.h>
 
 #include "app/attachments.h"
+#include "app/followed.h"
 #include "app/leftovers.h"
 #include "app/options.h"
 #include "app/reloader.h"
 #include "app/selection.h"
 #include "app/targets.h"
+#include "app/unattached.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -43,15 +46,32 @@ constexpr Milliseconds kLookAgain{1000};
 /// Between the runtime's first process and the container's own there are tens of milliseconds.
 constexpr Milliseconds kLookForOccupant{5};
 constexpr Milliseconds kLongestStart{10'000};
+/// It reads the directory of every process.
+constexpr Milliseconds kLookForBuilds{10'000};
+/// How long a container that starts waits for what its image says; it is held to less then.
+constexpr Seconds kLongestImage{1};
+constexpr std::size_t kShortId = 12;
 
 /// Shares another container's namespace.
 bool is_guest(const docker::Container& container) {
   return container.network_mode.starts_with("container:");
 }
 
-asio::awaitable<void> list_all(docker::Client client,
-                               std::function<void(Result<std::vector<docker::Container>>)> listed) {
+using Listed = std::function<void(docker::Client::Listing)>;
+
+asio::awaitable<void> list_all(docker::Client client, Listed listed) {
   listed(co_await client.list(true));
+}
+
+asio::awaitable<void> list_one(docker::Client client, std::string container, Listed listed) {
+  listed(co_await client.list_one(std::move(container)));
+}
+
+/// A labelled container is attached by labels of its own, not by its image's.
+asio::awaitable<void> with_own_labels(docker::Client client, docker::Container container,
+                                      std::function<void(docker::Container)> use) {
+  co_await client.tell_labels_apart(container, kLongestImage);
+  use(std::move(container));
 }
 
 }  // namespace
@@ -63,11 +83,13 @@ Attacher::Attacher(asio::io_context& loop, const Options& options, Targets targe
       targets_(std::move(targets)),
       reloader_(reloader),
       attachments_(attachments),
-      client_(loop, targets_.socket),
+      client_(loop, targets_.socket, labels_that_count(reloader.docker())),
       timer_(loop),
+      builds_(attachments),
       occupied_(loop) {
   if (!targets_.socket.empty()) {
-    watcher_ = std::make_unique<docker::Watcher>(loop, targets_.socket, *this);
+    watcher_ = std::make_unique<docker::Watcher>(loop, targets_.socket, *this,
+                                                 labels_that_count(reloader.docker()));
   }
 }
 
@@ -85,6 +107,13 @@ void Attacher::start(std::function<void(Result<void>)> ready) {
   look_again();
 }
 
+void Attacher::reconsider() {
+  const docker::LabelKeys labels = labels_that_count(reloader_.docker());
+  client_.keep_labels(labels);
+  if (watcher_) watcher_->keep_labels(labels);
+  reconcile(true);
+}
+
 /// Once what should be attached is: a gate that a dead nxgate left is no gap until then. What was
 /// asked for one namespace by name leaves those of others closed.
 void Attacher::clean_up() {
@@ -99,6 +128,7 @@ void Attacher::look_again() {
   timer_.expires_after(kLookAgain);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
+    look_for_builds();
     reconcile(true);
     look_again();
   });
@@ -108,6 +138,7 @@ void Attacher::on_engine(const docker::EngineVersion& version) {
   if (lost_) log::info("the engine is back: Docker {}", version.engine);
   if (!lost_) log::info("watching Docker {} at {}", version.engine, targets_.socket);
   lost_ = false;
+  trouble_ = "it hasn't told yet which containers run";
   const auto engines_own = sys::NetnsRef::of_pid(docker::engine_process(targets_.socket));
   if (const auto identity = engines_own.identity()) attachments_.spare(*identity);
   watch_namespaces();
@@ -129,19 +160,27 @@ void Attacher::on_engine_lost(const Error& error) {
     log::warning("{}; what is attached stays so, and the engine is waited for", error.message);
   }
   lost_ = true;
+  trouble_ = error.message;
+  tell_unattached();
   if (!ready_) return;
   be_ready(targets_.watches_all() ? Result<void>() : std::unexpected(error));
 }
 
-void Attacher::on_containers(const std::vector<docker::Container>& running) {
-  running_ = running;
+void Attacher::on_containers(const docker::View& view) {
+  running_ = view.running;
+  view_ = view;
+  view_.running.clear();
+  listed_ = view.trouble.empty();
+  trouble_ = view.trouble;
+  for (Followed& each : targets_.containers) each.remember(running_);
   const auto runs = [&](const docker::Container& each) {
     return std::ranges::find(running_, each.id, &docker::Container::id) != running_.end();
   };
   std::erase_if(starting_, [&](const Starting& each) { return runs(each.container); });
   std::erase_if(created_, runs);  // it may be called something else when it starts the next time
   const std::vector<Error> errors = reconcile();
-  clean_up();
+  // A gate that a dead nxgate left may be that of one which isn't known yet.
+  if (view.whole) clean_up();
   if (!ready_) return;
   const bool fatal = !targets_.watches_all() && !errors.empty();
   be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
@@ -165,17 +204,23 @@ void Attacher::await_occupants() {
   for (const auto& [identity, empty] : empty_) namespaces.insert(identity);
   for (const auto& [identity, occupant] : occupants_.look(namespaces)) {
     const Empty known = empty_.extract(identity).mapped();
+    if (occupant.container.empty()) {
+      if (targets_.watches_all()) builds_.begin(known.netns, reloader_.docker());
+      continue;
+    }
     auto done = [this, identity, known](const Result<void>& attached) {
-      if (attached || attachments_.has_failed(identity)) return;
+      if (attached || !attachments_.failure(identity).empty()) return;
       // The engine didn't list it yet.
-      const bool looking = !empty_.empty();
       empty_.emplace(identity, known);
-      if (!looking) await_occupants();
+      await_occupants_later();
     };
     attach_starting(occupant, known.netns, std::move(done));
   }
   std::erase_if(empty_, [now = Clock::now()](const auto& each) { return each.second.until < now; });
-  if (empty_.empty()) return;
+  if (!empty_.empty()) await_occupants_later();
+}
+
+void Attacher::await_occupants_later() {
   occupied_.expires_after(kLookForOccupant);
   occupied_.async_wait([this](const boost::system::error_code& error) {
     if (!error) await_occupants();
@@ -184,25 +229,29 @@ void Attacher::await_occupants() {
 
 /// Before it is known whose namespace it is, so that then nothing need be waited for.
 void Attacher::learn_created() {
-  auto learn = [this](Result<std::vector<docker::Container>> listed) {
-    if (listed) created_ = *std::move(listed);
+  auto learn = [this](docker::Client::Listing listed) {
+    if (!listed.fault) created_ = std::move(listed.list.containers);
   };
   asio::co_spawn(loop_, list_all(client_, std::move(learn)), asio::detached);
 }
 
 void Attacher::attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
                                std::function<void(Result<void>)> done) {
-  const auto attach = [this, occupant,
-                       netns](const std::vector<docker::Container>& all) -> Result<void> {
+  const auto attach = [this, occupant, netns, done](const std::vector<docker::Container>& all) {
     const auto container = std::ranges::find(all, occupant.container, &docker::Container::id);
-    if (container == all.end()) return fail("there is no container " + occupant.container);
-    return add_starting(*container, occupant, netns);
+    if (container == all.end()) return false;
+    auto add = [this, occupant, netns, done](docker::Container known) {
+      done(add_starting(std::move(known), occupant, netns));
+    };
+    asio::co_spawn(loop_, with_own_labels(client_, *container, std::move(add)), asio::detached);
+    return true;
   };
-  if (attach(created_)) return done({});
-  auto again = [attach, done = std::move(done)](Result<std::vector<docker::Container>> listed) {
-    done(listed ? attach(*listed) : std::unexpected(listed.error()));
+  if (attach(created_)) return;
+  auto again = [attach, occupant, done](const docker::Client::Listing& listed) {
+    if (listed.fault) return done(std::unexpected(*listed.fault));
+    if (!attach(listed.list.containers)) done(fail("there is no container " + occupant.container));
   };
-  asio::co_spawn(loop_, list_all(client_, std::move(again)), asio::detached);
+  asio::co_spawn(loop_, list_one(client_, occupant.container, std::move(again)), asio::detached);
 }
 
 /// In haste: the others are looked at when the engine reports it running.
@@ -220,12 +269,12 @@ Result<void> Attacher::add_starting(docker::Container container, const docker::O
 }
 
 std::optional<Choice> Attacher::choose(const docker::Container& container) const {
-  if (targets_.watches_all()) return select(container, reloader_.docker());
-  const auto& wanted = targets_.containers;
-  if (std::ranges::find(wanted, container.id, &docker::Container::id) == wanted.end()) {
-    return std::nullopt;
+  if (targets_.watches_all()) {
+    return select(container, reloader_.docker(), &reloader_.configured()->policies);
   }
-  return Choice{.policy = options_.policy, .allow = {}, .complaint = {}};
+  const auto is_it = [&](const Followed& each) { return each.is(container); };
+  if (std::ranges::none_of(targets_.containers, is_it)) return std::nullopt;
+  return Choice{.policy = options_.policy, .asked = true};
 }
 
 void Attacher::add_subject(const docker::Container& container, const sys::NetnsRef& netns,
@@ -233,6 +282,9 @@ void Attacher::add_subject(const docker::Container& container, const sys::NetnsR
   const bool reachable = container.pid != 0 && container.network_mode != "host";
   const auto choice = reachable ? choose(container) : std::nullopt;
   if (!choice) return;
+  // Of these `tell_unattached` tells; who was named is an error.
+  const auto identity = netns.identity();
+  if (targets_.watches_all() && identity && attachments_.spares(*identity)) return;
   const std::string power = container.power_to_undo();
   wanted.push_back({.label = container.name,
                     .id = "container " + container.id,
@@ -243,8 +295,49 @@ void Attacher::add_subject(const docker::Container& container, const sys::NetnsR
                     .reverse_names = docker::reverse_names_for(container, running_)});
 }
 
+/// Of those that the engine doesn't describe. It may be busy, or be kept busy; that they are closed
+/// doesn't wait for it.
+void Attacher::find_processes() {
+  std::set<std::string> wanted;
+  for (const docker::Container& container : running_) {
+    if (!container.inspected) wanted.insert(container.id);
+  }
+  if (wanted.empty()) return;
+  const auto found = docker::find_processes(wanted);
+  for (docker::Container& container : running_) {
+    if (container.inspected) continue;
+    const auto process = found.find(container.id);
+    container.pid = process == found.end() ? 0 : process->second;
+  }
+}
+
+/// Steps of builds that were there before us, or which were missed.
+void Attacher::look_for_builds() {
+  if (!netns_watch_ || !targets_.watches_all() || Clock::now() < next_look_for_builds_) return;
+  next_look_for_builds_ = Clock::now() + kLookForBuilds;
+  std::map<std::uint64_t, sys::NetnsRef> unclaimed;
+  std::set<std::uint64_t> identities;
+  for (const std::string& path : netns_watch_->present()) {
+    const sys::NetnsRef netns(path);
+    const auto identity = netns.identity();
+    if (!identity || attachments_.holds(*identity) || empty_.contains(*identity)) continue;
+    unclaimed.emplace(*identity, netns);
+    identities.insert(*identity);
+  }
+  if (!identities.empty()) {
+    for (const auto& [identity, occupant] : unclaimed_.look(identities)) {
+      if (occupant.container.empty()) {
+        builds_.begin(unclaimed.at(identity), reloader_.docker());
+      }
+    }
+  }
+  builds_.look_at_host(sys::NetnsRef::of_pid(docker::engine_process(targets_.socket)),
+                       reloader_.docker());
+}
+
 /// The owner of a namespace goes before the guests in it.
 std::vector<Error> Attacher::reconcile(bool look) {
+  find_processes();
   std::vector<Subject> wanted = targets_.namespaces;
   for (const bool guests : {false, true}) {
     for (const docker::Container& container : running_) {
@@ -254,7 +347,106 @@ std::vector<Error> Attacher::reconcile(bool look) {
   }
   std::erase_if(starting_, [](const Starting& each) { return !each.netns.identity(); });
   for (const Starting& each : starting_) add_subject(each.container, each.netns, wanted);
-  return attachments_.reconcile(wanted, look);
+  if (targets_.watches_all()) builds_.add_subjects(reloader_.docker(), wanted);
+  std::vector<Error> errors = attachments_.reconcile(wanted, look);
+  tell_unattached();
+  return errors;
+}
+
+/// Whatever runs and has no attachment: a state that nobody is told of is none that is safe.
+void Attacher::tell_unattached() {
+  std::vector<Unattached> all;
+  for (const Subject& subject : targets_.namespaces) {
+    const auto identity = subject.netns.identity();
+    if (identity && attachments_.holds(*identity)) continue;
+    all.push_back({.label = subject.label,
+                   .netns = identity ? sys::netns_name(*identity) : "",
+                   .why = identity ? WhyUnattached::kFailed : WhyUnattached::kNoNamespace,
+                   .reason = identity ? attachments_.failure(*identity)
+                                      : "there is no such network namespace any more"});
+  }
+  for (const docker::Container& container : running_) {
+    if (auto each = why_unattached(container)) all.push_back(*std::move(each));
+  }
+  for (const Followed& each : targets_.containers) {
+    if (listed_ && !runs(each)) {
+      all.push_back({.label = each.label(),
+                     .netns = {},
+                     .why = WhyUnattached::kNotRunning,
+                     .reason = "it doesn't run, and is waited for"});
+    }
+  }
+  if (watcher_ && (lost_ || !listed_)) {
+    all.push_back(
+        {.label = "the engine", .netns = {}, .why = WhyUnattached::kEngine, .reason = trouble_});
+  }
+  add_undescribed(all);
+  if (targets_.watches_all()) builds_.add_unattached(reloader_.docker(), all);
+  attachments_.set_unattached(std::move(all));
+}
+
+/// One of them, at least.
+bool Attacher::runs(const Followed& followed) const {
+  const auto is_it = [&](const docker::Container& each) { return followed.is(each); };
+  return std::ranges::any_of(running_, is_it) ||
+         std::ranges::any_of(starting_, is_it, &Starting::container);
+}
+
+/// What the engine tells too little of to be attached.
+void Attacher::add_undescribed(std::vector<Unattached>& all) const {
+  const auto add = [&](std::string label, const std::string& reason) {
+    all.push_back({.label = label.empty() ? "a container" : std::move(label),
+                   .netns = {},
+                   .why = WhyUnattached::kUndescribed,
+                   .reason = reason,
+                   .wanted = targets_.watches_all()});
+  };
+  for (const docker::OddEntry& odd : view_.odd) {
+    add(odd.name.empty() ? odd.id : odd.name,
+        "its entry in the engine's list can't be used: " + odd.why);
+  }
+  for (const auto& [id, why] : view_.uninspected) {
+    const bool told = std::ranges::find(running_, id, &docker::Container::id) != running_.end();
+    if (!told) add(id.substr(0, kShortId), why);
+  }
+}
+
+/// Empty if it is attached, be it by another's name.
+std::optional<Unattached> Attacher::why_unattached(const docker::Container& container) const {
+  const auto identity = sys::NetnsRef::of_pid(container.pid).identity();
+  if (identity && attachments_.holds(*identity)) return std::nullopt;
+  const auto choice = choose(container);
+  Unattached each{.label = container.name,
+                  .netns = identity ? sys::netns_name(*identity) : "",
+                  .why = WhyUnattached::kPending,
+                  .reason = "it is about to be attached",
+                  .wanted = choice.has_value()};
+  const auto because = [&each](WhyUnattached why, std::string reason) {
+    each.why = why;
+    each.reason = std::move(reason);
+  };
+  if (container.network_mode == "host" || (identity && attachments_.spares(*identity))) {
+    because(WhyUnattached::kHostNetwork, "it shares the host's network, which is never touched");
+    each.wanted = choice && choice->asked;
+  } else if (!choice && !targets_.watches_all()) {
+    because(WhyUnattached::kNotNamed, "the command line names others");
+  } else if (!choice) {
+    because(WhyUnattached::kUnmatched, "neither a rule nor a label asks for it");
+  } else if (!identity && !container.inspected) {
+    const auto failure = view_.uninspected.find(container.id);
+    because(WhyUnattached::kUndescribed,
+            failure == view_.uninspected.end()
+                ? "the engine hasn't described it yet, and no process of it is seen"
+                : failure->second + "; no process of it is seen either");
+  } else if (!identity) {
+    because(WhyUnattached::kNoNamespace,
+            fmt::format("there is no process {} here, so that its network can't be found; run "
+                        "nxgate on the engine's host, in its pid namespace, as root",
+                        container.pid));
+  } else if (std::string failure = attachments_.failure(*identity); !failure.empty()) {
+    because(WhyUnattached::kFailed, std::move(failure));
+  }
+  return each;
 }
 
 }  // namespace nxgate::app

@@ -13,10 +13,13 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "app/attachments.h"
+#include "app/builds.h"
+#include "app/followed.h"
 #include "app/options.h"
 #include "app/reloader.h"
 #include "app/selection.h"
 #include "app/targets.h"
+#include "app/unattached.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "docker/client.h"
@@ -40,7 +43,7 @@ class Attacher final : public docker::Observer {
   void start(std::function<void(Result<void>)> ready);
 
   /// Chooses anew, as after a reload.
-  void reconsider() { reconcile(true); }
+  void reconsider();
 
   /// Attaches a container that the runtime is about to start, and says how that went.
   void attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
@@ -48,13 +51,17 @@ class Attacher final : public docker::Observer {
 
  private:
   void on_engine(const docker::EngineVersion& version) override;
-  void on_containers(const std::vector<docker::Container>& running) override;
+  void on_containers(const docker::View& view) override;
   void on_engine_lost(const Error& error) override;
 
   void watch_namespaces();
   void look_again();
   void appeared(const std::string& path);
   void await_occupants();
+  void await_occupants_later();
+  void look_for_builds();
+  void find_processes();
+  void add_undescribed(std::vector<Unattached>& all) const;
   void learn_created();
   Result<void> add_starting(docker::Container container, const docker::Occupant& occupant,
                             const sys::NetnsRef& netns);
@@ -63,6 +70,9 @@ class Attacher final : public docker::Observer {
   void add_subject(const docker::Container& container, const sys::NetnsRef& netns,
                    std::vector<Subject>& wanted) const;
   [[nodiscard]] std::optional<Choice> choose(const docker::Container& container) const;
+  void tell_unattached();
+  [[nodiscard]] std::optional<Unattached> why_unattached(const docker::Container& container) const;
+  [[nodiscard]] bool runs(const Followed& followed) const;
   void be_ready(Result<void> how);
 
   boost::asio::io_context& loop_;
@@ -75,6 +85,10 @@ class Attacher final : public docker::Observer {
   std::unique_ptr<docker::NetnsWatch> netns_watch_;
   boost::asio::steady_timer timer_;
   std::vector<docker::Container> running_;
+  /// What else the engine told of them last; `running` in it isn't kept.
+  docker::View view_;
+  Builds builds_;
+  Instant next_look_for_builds_;
   /// A container that the engine doesn't report running yet. Its namespace is known by the file,
   /// for the runtime's first processes come and go.
   struct Starting {
@@ -89,11 +103,14 @@ class Attacher final : public docker::Observer {
   };
   std::map<std::uint64_t, Empty> empty_;
   docker::OccupantSearch occupants_;
+  docker::OccupantSearch unclaimed_;  ///< for namespaces of which nobody has told
   boost::asio::steady_timer occupied_;
   /// What was there, running or not, when the last of them appeared.
   std::vector<docker::Container> created_;
   std::function<void(Result<void>)> ready_;
+  bool listed_ = false;  ///< the engine has told what runs
   bool lost_ = false;
+  std::string trouble_ = "it doesn't answer yet";  ///< while it is lost or hasn't told
   bool cleaned_up_ = false;
 };
 

@@ -69,13 +69,30 @@ void set_policy(AttachedPolicy& policy, const Subject& subject) {
   policy.payer = subject.id;
   policy.narrowing =
       subject.choice.allow ? narrowing_of(*subject.choice.allow, subject.label) : nullptr;
+  policy.others.clear();
+  for (const Choice::Other& other : subject.choice.others) {
+    policy.others.push_back(
+        {other.policy, other.allow ? narrowing_of(*other.allow, subject.label) : nullptr});
+  }
   policy.neighbours = neighbours_of(subject.names, subject.reverse_names);
 }
 
 std::string described(const Subject& subject) {
   std::string text = "policy " + subject.choice.policy;
   if (subject.choice.allow) text += " narrowed to " + quote(*subject.choice.allow, '"');
+  for (const Choice::Other& other : subject.choice.others) text += ", held to " + other.policy;
   return text;
+}
+
+/// What is wrong with the choice, as far as it is news.
+void complain(const Subject& subject, const Choice& known) {
+  const Choice& choice = subject.choice;
+  if (!choice.fault.empty() && choice.fault != known.fault) {
+    log::error("{}: {}", subject.label, choice.fault);
+  }
+  if (!choice.complaint.empty() && choice.complaint != known.complaint) {
+    log::warning("{}: {}", subject.label, choice.complaint);
+  }
 }
 
 }  // namespace
@@ -92,9 +109,16 @@ Attachments::~Attachments() = default;
 
 std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted, bool look) {
   std::map<std::uint64_t, const Subject*> present;
+  std::map<std::uint64_t, Subject> shared;
   std::vector<Error> errors;
   for (const Subject& subject : wanted) {
-    if (const auto identity = subject.netns.identity()) present.emplace(*identity, &subject);
+    const auto identity = subject.netns.identity();
+    if (!identity) continue;
+    const auto [first, added] = present.emplace(*identity, &subject);
+    if (added) continue;
+    Subject& held = shared.try_emplace(*identity, *first->second).first->second;
+    hold_to_guest(held, subject);
+    first->second = &held;
   }
   bool changed = false;
   std::erase_if(attached_, [&](auto& entry) {
@@ -120,8 +144,31 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted, bo
 
 std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subject) const {
   const auto snapshot = reloader_.snapshots().load();
-  const auto* const policy = snapshot->policies.find(subject.choice.policy);
-  return policy == nullptr ? nullptr : policy->egress;
+  const auto egress = [&](const std::string& name) {
+    const auto* const policy = snapshot->policies.find(name);
+    return policy == nullptr ? nullptr : policy->egress;
+  };
+  auto found = egress(subject.choice.policy);
+  for (const Choice::Other& other : subject.choice.others) {
+    if (!found) found = egress(other.policy);
+  }
+  return found;
+}
+
+/// Says so in `fault` where not both can be held, and nothing resolves.
+void Attachments::hold_to_guest(Subject& subject, const Subject& guest) const {
+  hold_to(subject.choice, guest.choice, guest.label);
+  const auto snapshot = reloader_.snapshots().load();
+  const auto* const own = snapshot->policies.find(subject.choice.policy);
+  for (const Choice::Other& other : subject.choice.others) {
+    const auto* const theirs = snapshot->policies.find(other.policy);
+    if (own == nullptr || theirs == nullptr || can_hold_both(*own, *theirs)) continue;
+    subject.choice.fault = fmt::format(
+        "the policies {} and {} in one namespace have a firewall each, so that nothing is "
+        "resolved; "
+        "give its containers the same policy",
+        own->name, theirs->name);
+  }
 }
 
 /// Brings every firewall in line with its policy as it is now.
@@ -215,9 +262,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   review(*held);
   failed_.erase(identity);
   log::info("attached {} ({})", subject.label, described(subject));
-  if (!subject.choice.complaint.empty()) {
-    log::warning("{}: {}", subject.label, subject.choice.complaint);
-  }
+  complain(subject, {});
   if (!subject.warning.empty()) log::warning("{}: {}", subject.label, subject.warning);
   if (!held->gate->stops_packet_sockets()) {
     log::warning(
@@ -235,7 +280,15 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
 Result<void> Attachments::add(const Subject& subject) {
   const auto identity = subject.netns.identity();
   if (!identity) return fail(subject.label + " has no network namespace any more");
-  if (attached_.contains(*identity)) return {};
+  if (const auto held = attached_.find(*identity); held != attached_.end()) {
+    Subject both = held->second->subject;
+    hold_to_guest(both, subject);
+    if (update(*held->second, both, false)) {
+      publish();
+      follow_policies();
+    }
+    return {};
+  }
   auto done = attach(*identity, subject);
   if (!done) report(*identity, subject.label, done.error().message);
   return done;
@@ -251,9 +304,11 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
   // Other names may mean other networks, and so other links.
   if (look || !same) look_after(attachment);
   if (same) return false;
+  const Choice before = known.choice;
   known = subject;
   set_policy(attachment.policy, subject);
   if (chosen_anew) log::info("{}: {} from now on", subject.label, described(subject));
+  complain(subject, before);
   return true;
 }
 
@@ -270,6 +325,11 @@ void Attachments::look_after(Attachment& attachment) {
     log::warning("{}: somebody took nxgate's firewall away; it is back", label);
   }
   take_report(attachment);
+}
+
+std::string Attachments::failure(std::uint64_t identity) const {
+  const auto failed = failed_.find(identity);
+  return failed == failed_.end() ? std::string() : failed->second;
 }
 
 void Attachments::take_reports() {
@@ -338,10 +398,13 @@ std::vector<Attachments::View> Attachments::view() const {
   std::vector<View> views;
   for (const auto& [identity, attachment] : attached_) {
     const Subject& subject = attachment->subject;
+    std::vector<std::string> others;
+    for (const Choice::Other& other : subject.choice.others) others.push_back(other.policy);
     views.push_back({.label = subject.label,
                      .policy = subject.choice.policy,
                      .narrowed = subject.choice.allow.value_or(""),
-                     .netns = fmt::format("net:[{}]", identity),
+                     .others = std::move(others),
+                     .netns = sys::netns_name(identity),
                      .key = attachment->policy.key,
                      .fenced = egress_of(subject) != nullptr});
   }

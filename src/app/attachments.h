@@ -6,12 +6,14 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/attached_policy.h"
 #include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "app/selection.h"
+#include "app/unattached.h"
 #include "app/workers.h"
 #include "base/error.h"
 #include "docker/names.h"
@@ -48,17 +50,19 @@ class Attachments {
   Attachments& operator=(const Attachments&) = delete;
 
   /// Attaches, updates and detaches. Two subjects in one namespace are one attachment, by the first
-  /// of them. The errors are those of subjects that could not be attached; each is logged once.
-  /// `look` also puts right what somebody changed in the namespaces.
+  /// of them, held to what the other may resolve if it was asked for (hold_to). The errors are
+  /// those of subjects that could not be attached; each is logged once. `look` also puts right what
+  /// somebody changed in the namespaces.
   std::vector<Error> reconcile(const std::vector<Subject>& wanted, bool look);
 
-  /// Attaches this one as well, if it isn't.
+  /// Attaches this one as well, if it isn't; a guest holds what is attached to its own choice.
   [[nodiscard]] Result<void> add(const Subject& subject);
 
   struct View {
     std::string label;
     std::string policy;
-    std::string narrowed;  ///< the rules of a label; empty for none
+    std::string narrowed;             ///< the rules of a label; empty for none
+    std::vector<std::string> others;  ///< policies that must allow as well
     std::string netns;
     std::string key;  ///< by which its listeners name its policy
     bool fenced = false;
@@ -74,16 +78,26 @@ class Attachments {
   /// Leaves every gate and firewall for the next nxgate.
   void hand_over();
 
-  /// Whether attaching was tried in vain, as the log tells.
-  [[nodiscard]] bool has_failed(std::uint64_t identity) const { return failed_.contains(identity); }
+  [[nodiscard]] bool holds(std::uint64_t identity) const { return attached_.contains(identity); }
+
+  /// Why attaching was in vain, as the log tells; empty if it wasn't tried or isn't any more.
+  [[nodiscard]] std::string failure(std::uint64_t identity) const;
 
   /// Nor is this one: the engine's.
   void spare(std::uint64_t identity) { spared_.insert(identity); }
+  [[nodiscard]] bool spares(std::uint64_t identity) const { return spared_.contains(identity); }
+
+  /// What isn't attached, as whoever finds out what should be tells it.
+  void set_unattached(std::vector<Unattached> all) { unattached_.set(std::move(all)); }
+  [[nodiscard]] const std::vector<Unattached>& unattached() const noexcept {
+    return unattached_.all();
+  }
 
  private:
   struct Attachment;
   using Attached = std::map<std::uint64_t, std::unique_ptr<Attachment>>;
 
+  void hold_to_guest(Subject& subject, const Subject& guest) const;
   [[nodiscard]] Result<void> attach(std::uint64_t identity, const Subject& subject);
   void report(std::uint64_t identity, const std::string& label, const std::string& error);
   bool update(Attachment& attachment, const Subject& subject, bool look);
@@ -105,6 +119,7 @@ class Attachments {
   Attached attached_;
   std::shared_ptr<const engine::Snapshot> followed_;  ///< by the firewalls
   std::map<std::uint64_t, std::string> failed_;       ///< and why, as logged
+  UnattachedList unattached_;
 };
 
 }  // namespace nxgate::app

@@ -32,8 +32,17 @@ using admin::text_of;
 
 namespace {
 
+/// Before what is said of it.
+constexpr std::size_t kLabelWidth = 12;
+constexpr std::size_t kNameWidth = 25;
+
 std::string line(std::string_view what, std::string_view value) {
   return fmt::format("{:<12}{}\n", what, value);
+}
+
+/// The same in as many lines as it takes, with `what` in the first `width` columns.
+std::string wrapped_line(std::string_view what, std::string_view text, std::size_t width) {
+  return fmt::format("{:<{}}{}\n", what, width, wrap(text, kHelpWidth - width, width));
 }
 
 /// `1 worker`, `2 workers`.
@@ -77,6 +86,13 @@ std::string standing_text(const json::object& answer) {
     text += line("fault", wrap(text_of(each.get_object(), "text"), kHelpWidth - kIndent, kIndent));
   }
   return text;
+}
+
+/// `web: nothing of that name runs`; who is left alone as it is meant is in parentheses.
+std::string unattached_text(const json::object& each) {
+  const bool wanted = each.at("wanted").as_bool();
+  return fmt::format("{}: {}{}{}", text_of(each, "name"), wanted ? "" : "(",
+                     text_of(each, "reason"), wanted ? "" : ")");
 }
 
 std::string rule_text(const json::object& rule) {
@@ -133,6 +149,9 @@ std::string status_text(const json::object& status) {
   text += upstreams_text(status);
   text += standing_text(status);
   text += line("attached", text_of(status, "attachments"));
+  for (const json::value& value : list_of(status, "unattached")) {
+    text += wrapped_line("unattached", unattached_text(value.get_object()), kLabelWidth);
+  }
   text += line("added rules", text_of(status, "amendments"));
   text += line("cache", fmt::format("{}, {} of {}", counted(cache, "entries", "answer"),
                                     mebibytes(number_of(cache, "bytes")),
@@ -167,13 +186,25 @@ std::string attachments_text(const json::object& answer) {
     const json::object& each = value.get_object();
     const bool fenced =
         each.contains("egress") && each.at("egress").is_bool() && each.at("egress").get_bool();
-    text += fmt::format("{:<24} policy {}{}{}\n", text_of(each, "name"), text_of(each, "policy"),
+    std::string others;
+    for (const json::value& other : list_of(each, "held_to")) {
+      others += ", held to " + escaped(std::string_view(other.as_string()));
+    }
+    text += fmt::format("{:<24} policy {}{}{}{}\n", text_of(each, "name"), text_of(each, "policy"),
                         each.contains("narrowed_to")
                             ? fmt::format(", narrowed to \"{}\"", text_of(each, "narrowed_to"))
                             : "",
-                        fenced ? ", with a firewall" : "");
+                        others, fenced ? ", with a firewall" : "");
   }
-  return text.empty() ? "nothing is attached\n" : text;
+  if (text.empty()) text = "nothing is attached\n";
+  for (const json::value& value : list_of(answer, "unattached")) {
+    const json::object& each = value.get_object();
+    text += wrapped_line(text_of(each, "name"),
+                         fmt::format("not attached: {}{}", text_of(each, "reason"),
+                                     each.at("wanted").as_bool() ? ", and it should be" : ""),
+                         kNameWidth);
+  }
+  return text;
 }
 
 std::string explained_text(const json::object& facts) {

@@ -8,15 +8,18 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
 
+#include "app/attachments.h"
 #include "app/control_socket.h"
 #include "app/fence_reports.h"
 #include "app/learner.h"
 #include "app/panel.h"
 #include "app/standing_fault.h"
+#include "app/unattached.h"
 #include "base/census.h"
 #include "base/clock.h"
 #include "engine/snapshot.h"
@@ -234,6 +237,25 @@ void write_shares(MetricsWriter& out, const Running& running) {
         "Memory kept for answers over TCP, beside what each connection has.", tcp.bytes.taken());
 }
 
+/// A name that nobody has is 0 as well, so that a rule for an alarm can be written before there is
+/// need.
+void write_attachments(MetricsWriter& out, const Attachments* attachments) {
+  out.gauge("nxgate_attachments", "Containers and other namespaces that are attached.");
+  out.sample(attachments == nullptr ? 0 : static_cast<double>(attachments->view().size()));
+  std::map<std::pair<WhyUnattached, bool>, int> counts;
+  if (attachments != nullptr) {
+    for (const Unattached& each : attachments->unattached()) ++counts[{each.why, each.wanted}];
+  }
+  out.gauge("nxgate_unattached",
+            "What runs and isn't attached, by why, and by whether it should be.");
+  for (std::size_t i = 0; i < kWhyUnattached.size(); ++i) {
+    for (const bool wanted : {true, false}) {
+      out.sample(counts[{static_cast<WhyUnattached>(i), wanted}],
+                 {{"reason", kWhyUnattached[i]}, {"wanted", wanted ? "true" : "false"}});
+    }
+  }
+}
+
 struct Single {
   Counter counter;
   std::string_view name;
@@ -258,7 +280,7 @@ constexpr std::array<Single, 7> kSingles{{
 }  // namespace
 
 std::string exposition(const Running& running, const Learner& learner,
-                       const std::vector<StandingFault>& faults, std::size_t attachments,
+                       const std::vector<StandingFault>& faults, const Attachments* attachments,
                        Exposition form) {
   MetricsWriter out(form);
   const auto gauge = [&out](std::string_view name, std::string_view help, auto value) {
@@ -296,7 +318,7 @@ std::string exposition(const Running& running, const Learner& learner,
         running.reloader.generation());
   gauge("nxgate_amendments", "Rules that were added while running.",
         running.reloader.amendments().all().size());
-  gauge("nxgate_attachments", "Containers and other namespaces that are attached.", attachments);
+  write_attachments(out, attachments);
   gauge("nxgate_watchers", "Readers of queries as they are answered.", running.hub.taps());
   out.counter("nxgate_events_dropped", "Events that a reader of queries was too slow for.");
   out.sample(static_cast<double>(running.hub.dropped()));

@@ -11,13 +11,15 @@
 namespace nxgate::app {
 
 struct Running;
+class Attachments;
 class Learner;
 
 using telemetry::Exposition;
 
 /// All families. Dashboards know them by name: tests/e2e/test_control.py has the list. Main thread.
+/// `attachments` is null while nobody attaches.
 [[nodiscard]] std::string exposition(const Running& running, const Learner& learner,
                                      const std::vector<StandingFault>& faults,
-                                     std::size_t attachments, Exposition form);
+                                     const Attachments* attachments, Exposition form);
 
 }  // namespace nxgate::app

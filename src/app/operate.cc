@@ -19,6 +19,7 @@
 #include "app/metrics_json.h"
 #include "app/options.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "base/json.h"
 #include "config/settings.h"
 #include "top/top.h"
@@ -46,7 +47,7 @@ std::string socket_of(const Options& options) {
 }
 
 int failed(std::string_view text) {
-  fmt::print(stderr, "nxgate: {}\n", text);
+  fmt::print(stderr, "nxgate: {}\n", escaped(text));
   return kFailure;
 }
 

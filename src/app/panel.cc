@@ -23,6 +23,7 @@
 #include "app/metrics.h"
 #include "app/panel_reply.h"
 #include "app/report.h"
+#include "app/unattached.h"
 #include "app/watching.h"
 #include "base/clock.h"
 #include "base/escape.h"
@@ -69,6 +70,19 @@ json::array describe(const std::vector<StandingFault>& faults) {
   json::array all;
   for (const StandingFault& each : faults) {
     all.push_back({{"source", each.source_name()}, {"text", each.text}});
+  }
+  return all;
+}
+
+json::array describe_unattached(const Attachments& attachments) {
+  json::array all;
+  for (const Unattached& each : attachments.unattached()) {
+    json::object object{{"name", each.label},
+                        {"why", word_of(each.why)},
+                        {"reason", each.reason},
+                        {"wanted", each.wanted}};
+    if (!each.netns.empty()) object["netns"] = each.netns;
+    all.push_back(std::move(object));
   }
   return all;
 }
@@ -185,17 +199,27 @@ Reply Panel::status(const Request&) {
   if (json::array faults = describe(standing_faults()); !faults.empty()) {
     status["faults"] = std::move(faults);
   }
+  if (attachments_ != nullptr) status["unattached"] = describe_unattached(*attachments_);
   if (const auto& dnstap = running_.logs.dnstap) status["dnstap"] = describe_dnstap(*dnstap);
   return reply_with(std::move(status));
 }
 
-/// That it is asked at all shows that the main thread lives; workers are asked by DNS.
+/// That it is asked at all shows that the main thread lives; workers are asked by DNS. What should
+/// be attached and isn't is a failure.
 Reply Panel::health(const Request&) {
-  json::object health{{"status", "ok"}};
+  const std::string error =
+      attachments_ == nullptr ? std::string()
+                              : shortfall(attachments_->view().size(), attachments_->unattached());
+  json::object health{{"status", error.empty() ? "ok" : "failing"}};
   if (json::array faults = describe(standing_faults()); !faults.empty()) {
     health["faults"] = std::move(faults);
   }
-  return reply_with(health);
+  if (error.empty()) return reply_with(health);
+  health["error"] = error;
+  health["unattached"] = describe_unattached(*attachments_);
+  Reply reply = reply_with(health);
+  reply.status = 503;
+  return reply;
 }
 
 std::vector<StandingFault> Panel::standing_faults() const {
@@ -225,10 +249,14 @@ Reply Panel::attachments(const Request&) {
                           {"netns", each.netns},
                           {"egress", each.fenced}};
       if (!each.narrowed.empty()) object["narrowed_to"] = each.narrowed;
+      if (!each.others.empty())
+        object["held_to"] = json::array(each.others.begin(), each.others.end());
       all.push_back(std::move(object));
     }
   }
-  return reply_with(json::object{{"attachments", std::move(all)}});
+  json::object answer{{"attachments", std::move(all)}};
+  if (attachments_ != nullptr) answer["unattached"] = describe_unattached(*attachments_);
+  return reply_with(answer);
 }
 
 Reply Panel::explain(const Request& request) {
@@ -300,8 +328,7 @@ Reply Panel::metrics(const Request& request) {
   const bool open = request.accept.find("application/openmetrics-text") != std::string::npos;
   return {.type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                        : "text/plain; version=0.0.4; charset=utf-8",
-          .body = exposition(running_, learner_, standing_faults(),
-                             attachments_ == nullptr ? 0 : attachments_->view().size(),
+          .body = exposition(running_, learner_, standing_faults(), attachments_,
                              open ? Exposition::kOpenMetrics : Exposition::kPrometheus)};
 }
 

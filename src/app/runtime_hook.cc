@@ -104,7 +104,9 @@ int install_hook(const Options& options) {
       "reload it (systemctl reload docker), and start containers with\n\n"
       "    docker run --runtime nxgate ...\n\n"
       "or make it the rule by \"default-runtime\": \"nxgate\". No container starts under it\n"
-      "unless `nxgate docker` runs.\n",
+      "unless `nxgate docker` runs. Steps of builds by BuildKit don't start under it: "
+      "docker.builds\n"
+      "says what is enforced for them.\n",
       wrapper.string());
   return kSuccess;
 }

@@ -1,6 +1,8 @@
 #include "app/selection.h"
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -34,6 +36,18 @@ config::DockerSettings with_rule(config::ContainerRule rule) {
   return settings;
 }
 
+config::DockerSettings any_label() {
+  config::DockerSettings settings;
+  settings.label_policies = {{"*", {}}};
+  return settings;
+}
+
+/// The same labels, by whoever built its image.
+docker::Container by_image(docker::Container container) {
+  container.image_labels = std::exchange(container.labels, {});
+  return container;
+}
+
 TEST(Selection, LeavesAloneWhatNothingMatches) {
   EXPECT_EQ(select(web(), {}), std::nullopt);
   EXPECT_EQ(select(web(), with_rule({.name = "db-*"})), std::nullopt);
@@ -60,9 +74,13 @@ TEST(Selection, TheFirstRuleThatMatchesNamesThePolicyWhateverTheLabelSays) {
   EXPECT_EQ(select(labelled("loose"), settings)->policy, "strict");
 }
 
-TEST(Selection, ALabelChoosesWhereNoRuleDoes) {
-  EXPECT_EQ(select(labelled("ci"), {})->policy, "ci");
-  EXPECT_EQ(select(labelled("ci"), with_rule({.name = "shop-*"}))->policy, "ci");
+TEST(Selection, ALabelChoosesWhereNoRuleDoesIfItMay) {
+  EXPECT_EQ(select(labelled("ci"), {})->allow, "") << "none may by default";
+  config::DockerSettings settings = with_rule({.name = "shop-*"});
+  settings.label_policies = {{"*", {}}};
+  EXPECT_EQ(select(labelled("ci"), settings)->policy, "ci");
+  settings.containers.clear();
+  EXPECT_EQ(select(labelled("ci"), settings)->policy, "ci");
   EXPECT_EQ(select(web(), with_rule({.name = "shop-*"}))->policy, "default");
 }
 
@@ -78,9 +96,62 @@ TEST(Selection, ALabelThatMayNotChooseGetsNothingResolved) {
 
 TEST(Selection, TheAllowLabelNarrowsEveryChoice) {
   EXPECT_EQ(select(labelled("", "a.test,b.test"), {})->policy, "default");
-  EXPECT_EQ(select(labelled("ci", "a.test"), {})->allow, "a.test");
+  EXPECT_EQ(select(labelled("ci", "a.test"), any_label())->allow, "a.test");
   const auto ruled = with_rule({.name = "*", .policy = {"strict", {}}});
   EXPECT_EQ(select(labelled("ci", "a.test"), ruled)->allow, "a.test");
+}
+
+TEST(Selection, AnImagesLabelsChooseNothingAndMatchNoRule) {
+  config::DockerSettings settings = any_label();
+  settings.attach_all = true;
+  const auto labelled_choice = select(by_image(labelled("open")), settings);
+  EXPECT_EQ(labelled_choice->policy, "default");
+  EXPECT_TRUE(labelled_choice->complaint.contains("nxgate.policy=open"));
+  settings.containers.push_back({.project = "shop", .service = "web", .policy = {"shop", {}}});
+  settings.containers.push_back({.label = "tier=front", .policy = {"front", {}}});
+  const auto ruled = select(by_image(web()), settings);
+  EXPECT_EQ(ruled->policy, "default");
+  EXPECT_TRUE(ruled->complaint.contains("com.docker.compose.project=shop"));
+  EXPECT_EQ(select(web(), settings)->policy, "shop");
+}
+
+TEST(Selection, WhoWouldBeLeftAloneButForItsImagesLabelsGetsTheDefault) {
+  EXPECT_EQ(select(by_image(web()), any_label()), std::nullopt);
+  for (const docker::Container& container :
+       {by_image(labelled("open")), by_image(labelled("", "a.test"))}) {
+    const auto choice = select(container, any_label());
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(choice->policy, "default");
+    EXPECT_FALSE(choice->complaint.empty());
+  }
+}
+
+TEST(Selection, AnImagesAllowLabelNarrowsUnlessTheContainerHasItsOwn) {
+  docker::Container container = by_image(labelled("", "a.test,b.test"));
+  EXPECT_EQ(select(container, any_label())->allow, "a.test,b.test");
+  container.labels[kAllowLabel] = "c.test";
+  EXPECT_EQ(select(container, any_label())->allow, "c.test");
+}
+
+TEST(Selection, ImagesThatCannotBeLookedAtAreNamed) {
+  docker::Container container = by_image(labelled("open"));
+  container.image_fault = "no such image";
+  EXPECT_TRUE(
+      select(container, any_label())->complaint.contains("can't be looked at (no such image)"));
+}
+
+TEST(Selection, AGuestHoldsItsNamespaceToItsOwnChoiceIfItAskedForOne) {
+  const Choice owner{.policy = "ci", .asked = true};
+  Choice held = owner;
+  hold_to(held, {.policy = "ci", .asked = true}, "guest");
+  hold_to(held, {.policy = "default"}, "guest");
+  EXPECT_EQ(held, owner) << "the same, or nothing asked for";
+  hold_to(held, {.policy = "ci", .allow = "a.test", .asked = true}, "guest");
+  hold_to(held, {.policy = "strict", .asked = true}, "other");
+  hold_to(held, {.policy = "strict", .asked = true}, "another");
+  const std::vector<Choice::Other> others{{"ci", "a.test"}, {"strict", {}}};
+  EXPECT_EQ(held.others, others);
+  EXPECT_TRUE(held.complaint.contains("guest shares its namespace"));
 }
 
 TEST(Selection, AllMeansThoseToo) {

@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include "app/followed.h"
 #include "app/leftovers.h"
 #include "app/options.h"
 #include "app/targets.h"
@@ -95,7 +96,8 @@ Result<doctor::Patient> patient_of(const Options& options) {
 int detach(const Options& options) {
   auto targets = find_targets(options, engine_settings(options));
   if (!targets) return failed(targets.error());
-  for (const docker::Container& container : targets->containers) {
+  for (const Followed& followed : targets->containers) {
+    const docker::Container& container = followed.found();
     const auto netns = sys::NetnsRef::of_pid(container.pid);
     if (auto done = detach_one(container.name, netns); !done) return failed(done.error());
   }

@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include "app/attachments.h"
+#include "app/followed.h"
 #include "app/options.h"
 #include "base/error.h"
 #include "config/settings.h"
@@ -87,13 +88,13 @@ Result<Targets> find_targets(const Options& options, const config::DockerSetting
     if (auto checked = check_attachable(*container); !checked) {
       return std::unexpected(checked.error());
     }
-    targets.containers.push_back(*std::move(container));
+    targets.containers.emplace_back(name, *std::move(container));
   }
   for (const NamespaceOption& given : options.namespaces) {
     Subject subject{.label = given.label,
                     .id = given.label,
                     .netns = sys::NetnsRef(given.netns),
-                    .choice = {.policy = options.policy, .allow = {}, .complaint = {}},
+                    .choice = {.policy = options.policy, .asked = true},
                     .warning = {}};
     if (auto opened = subject.netns.open(); !opened) return std::unexpected(opened.error());
     targets.namespaces.push_back(std::move(subject));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/attachments.h"
+#include "app/followed.h"
 #include "app/options.h"
 #include "base/error.h"
 #include "config/settings.h"
@@ -14,7 +15,7 @@ namespace nxgate::app {
 
 /// Whom `attach` was asked to attach, found at start.
 struct Targets {
-  std::vector<docker::Container> containers;
+  std::vector<Followed> containers;
   std::vector<Subject> namespaces;  ///< of --pid and --netns
   std::string socket;               ///< the engine's; empty when no engine is asked
 

@@ -152,6 +152,10 @@ void check_references(Context& context, const Settings& settings) {
       policies.check(context, rule.policy);
     }
   }
+  const Reference& builds = settings.docker.builds;
+  if (!builds.name.empty() && builds.name != DockerSettings::kNoBuilds) {
+    policies.check(context, builds);
+  }
   for (const Reference& policy : settings.docker.label_policies) {
     if (policy.name != "*") policies.check(context, policy);
   }

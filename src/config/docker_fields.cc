@@ -46,7 +46,7 @@ void read_containers(Reading& reading, const toml::node& node, DockerSettings& i
   });
 }
 
-constexpr std::array<Field<DockerSettings>, 5> kDocker{{
+constexpr std::array<Field<DockerSettings>, 6> kDocker{{
     {"socket", "path", "\"\"",
      "The engine's unix socket. Without it `DOCKER_HOST`, else `/var/run/docker.sock`.",
      read_value<&DockerSettings::socket, parse_text>, same_value<&DockerSettings::socket>},
@@ -59,10 +59,15 @@ constexpr std::array<Field<DockerSettings>, 5> kDocker{{
      "nxgate is back or `nxgate detach`; `open` is what it could without nxgate.",
      read_value<&DockerSettings::opens_on_death, parse_fail>,
      same_value<&DockerSettings::opens_on_death>},
-    {"label-policies", "list of policy names", R"(["*"])",
-     "What a label `nxgate.policy` may choose; `\"*\"` is any. A label that names another one "
-     "gets nothing resolved.",
+    {"label-policies", "list of policy names", "[]",
+     "What a container's label `nxgate.policy` may choose; `\"*\"` is any. A label that names "
+     "another one gets nothing resolved. Labels that come from an image choose nothing.",
      read_label_policies},
+    {"builds", "policy name", "\"\"",
+     "What is enforced for the `RUN` steps of builds by BuildKit, which are no containers; `none` "
+     "leaves them alone. Without it they get the policy `default` with `attach = \"all\"`, and "
+     "else are left alone.",
+     read_reference<&DockerSettings::builds>},
     {"containers", "list of tables", "[]",
      "Which containers get which policy; the first rule that matches counts.", read_containers},
 }};

@@ -145,8 +145,13 @@ struct DockerSettings {
   std::string socket;       ///< path or unix://PATH; empty: DOCKER_HOST, else the usual place
   bool attach_all = false;  ///< containers that nothing matches get the policy `default`
   bool opens_on_death = false;
-  std::vector<Reference> label_policies{{"*", {}}};  ///< what a label may choose; `*` for any
+  std::vector<Reference> label_policies;  ///< what a label may choose; `*` for any
   std::vector<ContainerRule> containers;
+
+  static constexpr const char* kNoBuilds = "none";
+  /// For the steps of builds by BuildKit; empty: the policy `default` if all are attached, else
+  /// none
+  Reference builds;
 };
 
 /// How a running nxgate is asked and told.

@@ -1,5 +1,6 @@
 #include "docker/client.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <expected>
 #include <functional>
@@ -8,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -17,8 +17,10 @@
 #include "base/error.h"
 #include "docker/api_version.h"
 #include "docker/container.h"
+#include "docker/event.h"
 #include "docker/fields.h"
 #include "docker/http.h"
+#include "docker/image.h"
 
 namespace nxgate::docker {
 
@@ -42,8 +44,8 @@ std::string reason(const HttpAnswer& answer) {
   return fmt::format("HTTP status {}", answer.status);
 }
 
-std::unexpected<Error> refused(std::string_view what, const HttpAnswer& answer) {
-  return fail(fmt::format("the Docker engine refuses {}: {}", what, reason(answer)));
+Error refused(std::string_view path, const HttpAnswer& answer) {
+  return {fmt::format("GET {}: the Docker engine refuses: {}", path, reason(answer))};
 }
 
 std::string_view environment_host() {
@@ -68,24 +70,48 @@ Result<std::string> engine_socket(std::string_view configured) {
   return std::string(path);
 }
 
-Client::Client(asio::io_context& loop, std::string socket)
-    : http_(std::make_shared<Http>(loop, std::move(socket))) {}
+Client::Client(asio::io_context& loop, std::string socket, LabelKeys labels)
+    : http_(std::make_shared<Http>(loop, std::move(socket))),
+      labels_(std::move(labels)),
+      images_(std::make_shared<ImageLabels>()) {}
+
+void Client::keep_labels(LabelKeys labels) {
+  labels_ = std::move(labels);
+  images_ = std::make_shared<ImageLabels>();  // of which others were kept
+}
 
 asio::awaitable<Result<EngineVersion>> Client::version() {
-  const Result<HttpAnswer> answer = co_await http_->get("/version");
+  const Result<HttpAnswer> answer = co_await http_->get("/version", kTimeout);
   if (!answer) co_return std::unexpected(answer.error());
-  if (answer->status != kOk) co_return refused("to tell its version", *answer);
+  if (answer->status != kOk) co_return std::unexpected(refused("/version", *answer));
   Result<EngineVersion> version = parse_version(answer->body);
   if (version) api_ = version->api;
   co_return version;
 }
 
-asio::awaitable<Result<std::vector<Container>>> Client::list(bool all) {
-  const Result<HttpAnswer> answer =
-      co_await get(all ? "/containers/json?all=1" : "/containers/json");
-  if (!answer) co_return std::unexpected(answer.error());
-  if (answer->status != kOk) co_return refused("to list containers", *answer);
-  co_return parse_list(answer->body);
+asio::awaitable<Client::Listing> Client::list(bool all) {
+  return list_by(all ? "/containers/json?all=1" : "/containers/json");
+}
+
+asio::awaitable<Client::Listing> Client::list_one(std::string container) {
+  const std::string filter = fmt::format(R"({{"id":["{}"]}})", container);
+  return list_by("/containers/json?all=1&filters=" + percent_encode(filter));
+}
+
+asio::awaitable<Client::Listing> Client::list_by(std::string path) {
+  ListReader reader(labels_);
+  const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+  const Result<HttpAnswer> answer = co_await get(path, kListTimeout, sink);
+  Listing listing;
+  if (!answer) {
+    listing.fault = answer.error();
+  } else if (answer->status != kOk) {
+    listing.fault = refused(path, *answer);
+  } else if (const Result<void> whole = reader.finish(); !whole) {
+    listing.fault = Error{fmt::format("GET {}: {}", path, whole.error().message)};
+  }
+  listing.list = reader.take();
+  co_return listing;
 }
 
 asio::awaitable<Result<Container>> Client::inspect(std::string container) {
@@ -102,38 +128,61 @@ asio::awaitable<Result<Container>> Client::inspect(std::string container) {
 asio::awaitable<Result<std::optional<Container>>> Client::find(std::string container) {
   if (container.empty()) co_return std::optional<Container>();
   const std::string path = "/containers/" + percent_encode(container) + "/json";
-  const Result<HttpAnswer> answer = co_await get(path);
+  InspectReader reader(labels_);
+  const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+  const Result<HttpAnswer> answer = co_await get(path, kTimeout, sink);
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->status == kNotFound) co_return std::optional<Container>();
-  if (answer->status != kOk) co_return refused("to describe " + container, *answer);
-  Result<Container> parsed = parse_inspect(answer->body);
-  if (!parsed) co_return std::unexpected(parsed.error());
+  if (answer->status != kOk) co_return std::unexpected(refused(path, *answer));
+  Result<Container> parsed = reader.finish();
+  if (!parsed) co_return fail(fmt::format("GET {}: {}", path, parsed.error().message));
+  co_await tell_labels_apart(*parsed);
   co_return std::move(*parsed);
 }
 
+asio::awaitable<void> Client::tell_labels_apart(Container& container, std::chrono::seconds limit) {
+  if (container.labels.empty()) co_return;
+  const std::shared_ptr<ImageLabels> images = images_;
+  auto labels = images->find(container.image);
+  if (!labels) {
+    const std::string path = "/images/" + percent_encode(container.image) + "/json";
+    ImageReader reader(labels_);
+    const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+    const Result<HttpAnswer> answer = co_await get(path, limit, sink);
+    if (!answer || answer->status != kOk) {
+      distrust_labels(container, answer ? refused(path, *answer).message : answer.error().message);
+      co_return;
+    }
+    auto parsed = reader.finish();
+    if (!parsed) {
+      distrust_labels(container, parsed.error().message);
+      co_return;
+    }
+    labels = images->put(container.image, *std::move(parsed));
+  }
+  docker::tell_labels_apart(container, *labels);
+}
+
 asio::awaitable<Error> Client::events(std::function<void()> subscribed,
-                                      std::function<void(const Event&)> seen) {
+                                      std::function<void(const Event&)> seen,
+                                      std::function<void(const Error&)> odd) {
   if (const Result<void> agreed = co_await agree_on_version(); !agreed) co_return agreed.error();
   const std::string path =
       fmt::format("/v{}/events?filters={}", api_, percent_encode(kEventFilter));
-  const std::function<Result<void>(std::string_view)> line =
-      [seen = std::move(seen)](std::string_view text) -> Result<void> {
-    const Result<Event> event = parse_event(text);
-    if (!event) return std::unexpected(event.error());
-    seen(*event);
-    return {};
-  };
-  co_return co_await http_->follow(path, std::move(subscribed), line);
+  EventReader reader(std::move(seen), std::move(odd));
+  const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+  co_return co_await http_->follow(path, std::move(subscribed), sink);
 }
 
 void Client::close() { http_->close(); }
 
-asio::awaitable<Result<HttpAnswer>> Client::get(std::string path) {
+asio::awaitable<Result<HttpAnswer>> Client::get(std::string path, std::chrono::seconds limit,
+                                                Sink sink) {
   if (const Result<void> agreed = co_await agree_on_version(); !agreed) {
     co_return std::unexpected(agreed.error());
   }
   const std::string target = fmt::format("/v{}{}", api_, path);
-  co_return co_await http_->get(target);
+  co_return co_await http_->get(target, limit, std::move(sink));
 }
 
 asio::awaitable<Result<void>> Client::agree_on_version() {

@@ -7,13 +7,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "base/error.h"
 #include "docker/container.h"
+#include "docker/event.h"
+#include "docker/image.h"
 
 namespace nxgate::docker {
 
@@ -33,37 +35,59 @@ struct EngineVersion {
 
 /// One connection a request. Errors say what to do: no such socket (is Docker running? another
 /// DOCKER_HOST?), permission denied (group docker, root), no such container. Used by the thread
-/// that runs `loop`, which must outlive it. Every request but `events` ends within `kTimeout`.
+/// that runs `loop`, which must outlive it. Every request but `events` ends within `kTimeout`, a
+/// list within `kListTimeout`.
 class Client {
  public:
   static constexpr std::chrono::seconds kTimeout{10};
+  static constexpr std::chrono::seconds kListTimeout{30};
 
-  Client(boost::asio::io_context& loop, std::string socket);
+  /// Of the labels of containers those in `labels` are kept, and Compose's.
+  Client(boost::asio::io_context& loop, std::string socket, LabelKeys labels = {});
+
+  void keep_labels(LabelKeys labels);
 
   /// Asks which API both sides know; the other requests do it themselves when it wasn't done.
   [[nodiscard]] boost::asio::awaitable<Result<EngineVersion>> version();
+  struct Listing {
+    ContainerList list;
+    std::optional<Error> fault;  ///< why it isn't whole
+  };
   /// Running containers, or all that exist. Doesn't wait for a container that is just starting.
-  [[nodiscard]] boost::asio::awaitable<Result<std::vector<Container>>> list(bool all);
+  [[nodiscard]] boost::asio::awaitable<Listing> list(bool all);
+  /// The same of this one alone, by its id: at once, however many there are.
+  [[nodiscard]] boost::asio::awaitable<Listing> list_one(std::string container);
   /// By id, name or the beginning of an id. Waits while the container is just starting.
   [[nodiscard]] boost::asio::awaitable<Result<Container>> inspect(std::string container);
   /// The same, but nothing is no error when there is no such container.
   [[nodiscard]] boost::asio::awaitable<Result<std::optional<Container>>> find(
       std::string container);
+  /// Tells the labels of a listed container from those of its image (image.h); `inspect` and
+  /// `find` have done it. Asks for an image once.
+  [[nodiscard]] boost::asio::awaitable<void> tell_labels_apart(
+      Container& container, std::chrono::seconds limit = kTimeout);
   /// Calls `subscribed` once the engine has accepted the subscription to container and network
-  /// events, then `seen` for each, until the connection ends; the result is why.
+  /// events, then `seen` for each and `odd` for what can't be understood, until the connection
+  /// ends; the result is why.
   [[nodiscard]] boost::asio::awaitable<Error> events(std::function<void()> subscribed,
-                                                     std::function<void(const Event&)> seen);
+                                                     std::function<void(const Event&)> seen,
+                                                     std::function<void(const Error&)> odd);
   /// Ends all requests that wait, with an error. They must have ended, or the loop, before the
   /// client is destroyed.
   void close();
 
  private:
-  /// A request for `path` in the chosen version of the interface.
-  boost::asio::awaitable<Result<HttpAnswer>> get(std::string path);
+  boost::asio::awaitable<Listing> list_by(std::string path);
+  /// A request for `path` in the chosen version of the interface; `sink` takes the body.
+  boost::asio::awaitable<Result<HttpAnswer>> get(
+      std::string path, std::chrono::seconds limit,
+      std::function<Result<void>(std::string_view)> sink);
   /// The path's beginning, once the version is known.
   boost::asio::awaitable<Result<void>> agree_on_version();
 
   std::shared_ptr<Http> http_;
+  LabelKeys labels_;
+  std::shared_ptr<ImageLabels> images_;
   std::string api_;  ///< `1.41`, empty until it was asked for
 };
 

@@ -33,6 +33,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
+const std::function<void(const Error&)> kNothingOdd = [](const Error& error) {
+  ADD_FAILURE() << error.message;
+};
+
 template <class T>
 asio::awaitable<void> store(asio::awaitable<T> work, std::optional<T>& result) {
   result = co_await std::move(work);
@@ -106,9 +110,9 @@ TEST_F(ClientTest, ListsAndInspects) {
   engine.put('a', "web");
   Client client(loop_, path_);
   const auto list = result_of(client.list(false));
-  ASSERT_TRUE(list) << list.error().message;
-  ASSERT_EQ(list->size(), 1U);
-  EXPECT_TRUE(result_of(client.list(true)));
+  ASSERT_FALSE(list.fault);
+  ASSERT_EQ(list.list.containers.size(), 1U);
+  EXPECT_FALSE(result_of(client.list(true)).fault);
   const auto web = result_of(client.inspect(FakeEngine::id('a')));
   ASSERT_TRUE(web) << web.error().message;
   EXPECT_EQ(web->name, "web");
@@ -167,7 +171,7 @@ TEST_F(ClientTest, EventsArriveAlsoInPieces) {
     seen.push_back(event.action);
     if (seen.size() == 3) engine.cut();
   };
-  const Error end = result_of(client.events(on_subscribed, on_event));
+  const Error end = result_of(client.events(on_subscribed, on_event, kNothingOdd));
   EXPECT_EQ(subscribed, 1);
   EXPECT_THAT(seen, ElementsAre("die", "die", "start"));
   EXPECT_THAT(end.message, HasSubstr("closed the connection"));
@@ -175,16 +179,54 @@ TEST_F(ClientTest, EventsArriveAlsoInPieces) {
             1U);
 }
 
-TEST_F(ClientTest, AnEventThatIsNoneEndsThem) {
+TEST_F(ClientTest, AnEventThatIsNoneIsTold) {
   FakeEngine engine(path_);
   Client client(loop_, path_);
   const std::function<void()> on_subscribed = [&] {
     while (engine.followers() == 0) ::usleep(1000);
     engine.tell("nonsense\n");
+    engine.tell_container('a', "start");
   };
-  const std::function<void(const Event&)> on_event = [](const Event&) { FAIL(); };
-  const Error end = result_of(client.events(on_subscribed, on_event));
-  EXPECT_THAT(end.message, HasSubstr("cannot understand the Docker engine's event"));
+  std::string odd;
+  const std::function<void(const Event&)> on_event = [&](const Event&) { engine.cut(); };
+  const std::function<void(const Error&)> on_odd = [&](const Error& error) { odd = error.message; };
+  const Error end = result_of(client.events(on_subscribed, on_event, on_odd));
+  EXPECT_THAT(odd, HasSubstr("cannot understand the Docker engine's event"));
+  EXPECT_THAT(end.message, HasSubstr("GET /events: the Docker engine at"));
+}
+
+TEST_F(ClientTest, ErrorsNameTheRequest) {
+  FakeEngine engine(path_);
+  engine.put('a', "web");
+  engine.fail_inspections('a', "500 Internal Server Error");
+  Client client(loop_, path_);
+  const auto web = result_of(client.inspect(FakeEngine::id('a')));
+  ASSERT_FALSE(web);
+  EXPECT_EQ(web.error().message, "GET /containers/" + FakeEngine::id('a') +
+                                     "/json: the Docker engine refuses: something is wrong");
+  engine.answer_lists(FakeEngine::response_with("[{]"));
+  const auto garbage = result_of(client.list(false));
+  ASSERT_TRUE(garbage.fault);
+  EXPECT_THAT(garbage.fault->message, HasSubstr("GET /containers/json: cannot understand"));
+  engine.answer_lists("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[");
+  const auto cut = result_of(client.list(false));
+  ASSERT_TRUE(cut.fault);
+  EXPECT_THAT(cut.fault->message, HasSubstr("GET /containers/json: the Docker engine at"));
+}
+
+TEST_F(ClientTest, AListMayBeLongerThanMemoryLikes) {
+  FakeEngine engine(path_);
+  const std::string label(6U << 20U, 'x');
+  std::string list = "[";
+  for (const char digit : {'a', 'b', 'c', 'd', 'e', 'f', '0', '1', '2', '3', '4', '5'}) {
+    list += R"({"Id":")" + FakeEngine::id(digit) + R"(","State":"running","Labels":{"big":")" +
+            label + "\"}}" + (digit == '5' ? "]" : ",");
+  }
+  engine.answer_lists(FakeEngine::response_with(list));
+  Client client(loop_, path_);
+  const auto all = result_of(client.list(false));
+  EXPECT_FALSE(all.fault) << all.fault->message;
+  EXPECT_EQ(all.list.containers.size(), 12U);
 }
 
 TEST_F(ClientTest, CloseEndsWhatWaits) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "docker/excerpt.h"
 #include "docker/fields.h"
 
 namespace nxgate::docker {
@@ -27,12 +29,6 @@ namespace {
 
 constexpr std::size_t kIdLength = 64;
 constexpr std::size_t kShortIdLength = 12;
-
-bool is_id(std::string_view text) {
-  return text.size() == kIdLength && std::ranges::all_of(text, [](char digit) {
-           return (digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f');
-         });
-}
 
 std::string without_slash(std::string_view name) {
   return std::string(name.starts_with('/') ? name.substr(1) : name);
@@ -90,7 +86,7 @@ void read_networks(Container& container, const Fields& all, std::string& fault) 
 
 void read_id(Container& container, const Fields& all, std::string& fault) {
   container.id = all.text("Id");
-  if (!is_id(container.id) && fault.empty()) fault = "Id is not 64 hexadecimal digits";
+  if (!is_container_id(container.id) && fault.empty()) fault = "Id is not 64 hexadecimal digits";
 }
 
 std::string to_capability(std::string name) {
@@ -117,6 +113,7 @@ Container read_inspected(const json::value& document, std::string& fault) {
   container.name = without_slash(all.text("Name"));
   container.inspected = true;
   read_state(container, all.inner("State"), fault);
+  container.image = all.text("Image");
   container.labels = all.inner("Config").text_map("Labels");
   const Fields host = all.inner("HostConfig");
   container.network_mode = host.text("NetworkMode");
@@ -143,30 +140,56 @@ Container read_listed(const json::value& document, std::string& fault) {
   container.name = own_name(all.texts("Names"));
   const std::string state = all.text("State");
   container.running = state == "running" || state == "paused";
+  container.image = all.text("ImageID");
   container.labels = all.text_map("Labels");
   container.network_mode = all.inner("HostConfig").text("NetworkMode");
   read_networks(container, all, fault);
   return container;
 }
 
-Event read_event(const json::value& document, std::string& fault) {
-  const Fields all(document, fault);
-  const Fields actor = all.inner("Actor");
-  Event event{.type = all.text("Type"), .action = all.text("Action")};
-  if (event.type == "container") event.container = actor.text("ID");
-  if (event.type == "network") event.container = actor.inner("Attributes").text("container");
-  if (!fault.empty()) return event;
-  if (event.type.empty() || event.action.empty()) fault = "Type or Action is missing";
-  const bool needed = event.type == "container" || !event.container.empty();
-  if (needed && !is_id(event.container)) fault = "the container's id is not 64 hexadecimal digits";
-  return event;
-}
-
 std::unexpected<Error> not_understood(std::string_view what, std::string_view why) {
   return fail(fmt::format("cannot understand the Docker engine's {}: {}", what, why));
 }
 
+/// What is kept of a container's place on each network, wherever in the description.
+void add_networks(WantedFields& wanted) {
+  for (const char* const key :
+       {"NetworkID", "IPAddress", "GlobalIPv6Address", "DNSNames", "Aliases", "Links"}) {
+    wanted.add({"NetworkSettings", "Networks", "*", key});
+  }
+}
+
+WantedFields of_inspected(const LabelKeys& labels) {
+  WantedFields wanted;
+  wanted.add({"Id"}).add({"Name"}).add({"Image"}).add({"NetworkSettings", "SandboxKey"});
+  for (const char* const key : {"Running", "Restarting", "Pid"}) wanted.add({"State", key});
+  for (const char* const key : {"NetworkMode", "Privileged", "CapAdd"}) {
+    wanted.add({"HostConfig", key});
+  }
+  for (const std::string& label : labels) wanted.add({"Config", "Labels", label});
+  add_networks(wanted);
+  return wanted;
+}
+
+WantedFields of_listed(const LabelKeys& labels) {
+  WantedFields wanted;
+  wanted.add({"Id"})
+      .add({"Names"})
+      .add({"ImageID"})
+      .add({"State"})
+      .add({"HostConfig", "NetworkMode"});
+  for (const std::string& label : labels) wanted.add({"Labels", label});
+  add_networks(wanted);
+  return wanted;
+}
+
 }  // namespace
+
+bool is_container_id(std::string_view text) {
+  return text.size() == kIdLength && std::ranges::all_of(text, [](char digit) {
+           return (digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f');
+         });
+}
 
 std::string Container::power_to_undo() const {
   if (privileged) return "is privileged";
@@ -178,35 +201,100 @@ std::string Container::power_to_undo() const {
   return {};
 }
 
-Result<Container> parse_inspect(std::string_view json) {
-  const Result<json::value> document = parse_document(json);
-  if (!document) return not_understood("description of a container", document.error().message);
+std::string Container::label(const std::string& key) const {
+  const auto found = labels.find(key);
+  return found == labels.end() ? std::string() : found->second;
+}
+
+LabelKeys with_compose(LabelKeys labels) {
+  labels.insert({kProjectLabel, kServiceLabel, kComposeImageLabel});
+  return labels;
+}
+
+struct InspectReader::State {
+  explicit State(const LabelKeys& labels) : wanted(of_inspected(with_compose(labels))) {}
+
+  WantedFields wanted;
+  Excerpt excerpt;
+  ExcerptReader reader{ExcerptReader::Document::kOne, wanted,
+                       [this](Excerpt read) { excerpt = std::move(read); }};
+};
+
+InspectReader::InspectReader(const LabelKeys& labels) : state_(std::make_unique<State>(labels)) {}
+InspectReader::~InspectReader() = default;
+
+Result<void> InspectReader::write(std::string_view piece) {
+  if (const auto read = state_->reader.write(piece); !read) {
+    return not_understood("description of a container", read.error().message);
+  }
+  return {};
+}
+
+Result<Container> InspectReader::finish() {
+  if (const auto read = state_->reader.finish(); !read) {
+    return not_understood("description of a container", read.error().message);
+  }
   std::string fault;
-  Container container = read_inspected(*document, fault);
+  Container container = read_inspected(state_->excerpt.value, fault);
   if (!fault.empty()) return not_understood("description of a container", fault);
+  container.cut = std::move(state_->excerpt.cut);
   return container;
 }
 
-Result<std::vector<Container>> parse_list(std::string_view json) {
-  const Result<json::value> document = parse_document(json);
-  if (!document) return not_understood("list of containers", document.error().message);
-  if (!document->is_array()) return not_understood("list of containers", "it is no array");
-  std::string fault;
-  std::vector<Container> containers;
-  for (const json::value& element : document->get_array()) {
-    containers.push_back(read_listed(element, fault));
+struct ListReader::State {
+  explicit State(const LabelKeys& labels) : wanted(of_listed(with_compose(labels))) {}
+
+  void take(Excerpt excerpt);
+
+  WantedFields wanted;
+  ContainerList list;
+  std::size_t left_out = 0;
+  ExcerptReader reader{ExcerptReader::Document::kList, wanted,
+                       [this](Excerpt read) { take(std::move(read)); }};
+};
+
+void ListReader::State::take(Excerpt excerpt) {
+  if (list.containers.size() + list.odd.size() >= kMostContainers) {
+    ++left_out;
+    return;
   }
-  if (!fault.empty()) return not_understood("list of containers", fault);
-  return containers;
+  std::string fault;
+  Container container = read_listed(excerpt.value, fault);
+  container.cut = std::move(excerpt.cut);
+  if (fault.empty()) {
+    list.containers.push_back(std::move(container));
+  } else {
+    list.odd.push_back(
+        {.id = container.id.substr(0, kIdLength), .name = container.name, .why = fault});
+  }
 }
 
-Result<Event> parse_event(std::string_view json) {
-  const Result<json::value> document = parse_document(json);
-  if (!document) return not_understood("event", document.error().message);
-  std::string fault;
-  Event event = read_event(*document, fault);
-  if (!fault.empty()) return not_understood("event", fault);
-  return event;
+ListReader::ListReader(const LabelKeys& labels) : state_(std::make_unique<State>(labels)) {}
+ListReader::~ListReader() = default;
+
+Result<void> ListReader::write(std::string_view piece) {
+  if (const auto read = state_->reader.write(piece); !read) {
+    return not_understood("list of containers", read.error().message);
+  }
+  return {};
+}
+
+Result<void> ListReader::finish() {
+  if (const auto read = state_->reader.finish(); !read) {
+    return not_understood("list of containers", read.error().message);
+  }
+  return {};
+}
+
+ContainerList ListReader::take() {
+  if (const std::size_t more = std::exchange(state_->left_out, 0); more > 0) {
+    state_->list.odd.push_back(
+        {.id = {},
+         .name = {},
+         .why = fmt::format("{} containers more than the {} that nxgate looks at", more,
+                            kMostContainers)});
+  }
+  return std::exchange(state_->list, {});
 }
 
 }  // namespace nxgate::docker

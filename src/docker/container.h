@@ -1,7 +1,11 @@
 // What the engine tells about a container, as far as names and namespaces are concerned.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,37 +37,94 @@ struct Membership {
   bool operator==(const Membership&) const = default;
 };
 
+inline constexpr const char* kProjectLabel = "com.docker.compose.project";
+inline constexpr const char* kServiceLabel = "com.docker.compose.service";
+/// Compose 2 puts the id of the image there, with which it has made the container.
+inline constexpr const char* kComposeImageLabel = "com.docker.compose.image";
+
 struct Container {
   std::string id;    ///< 64 hexadecimal digits
   std::string name;  ///< without the leading slash
   bool running = false;
   bool inspected = false;  ///< false: from the list, which lacks pid, aliases, links and privileges
   pid_t pid = 0;           ///< of its first process, in the engine's pid namespace; 0: not running
+  std::string image;       ///< its id
+  /// Those that were asked for; its own, once they were told apart (image.h).
   std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> image_labels;  ///< those that are its image's
+  std::string image_fault;   ///< why it isn't known which are whose; empty: it is known
   std::string network_mode;  ///< `host`, `none`, `container:ID`, `default`, or a network
   std::string sandbox;       ///< the namespace's file, by the engine's own view; may be empty
   bool privileged = false;
   std::vector<std::string> added_capabilities;  ///< without `CAP_`, upper case: `NET_ADMIN`, `ALL`
   std::vector<Membership> networks;
+  std::string cut;  ///< what of it is left out for its size, in words; empty: nothing
 
   /// Why it can undo whatever is done in its namespace: `is privileged`, `has NET_ADMIN`; empty if
   /// it can't.
   [[nodiscard]] std::string power_to_undo() const;
+  /// The value of a label of its own; empty without it.
+  [[nodiscard]] std::string label(const std::string& key) const;
   bool operator==(const Container&) const = default;
 };
 
-/// Reads `GET /containers/{id}/json`. The error says what is missing or of the wrong kind.
-[[nodiscard]] Result<Container> parse_inspect(std::string_view json);
+/// 64 hexadecimal digits.
+[[nodiscard]] bool is_container_id(std::string_view text);
 
-/// Reads `GET /containers/json`.
-[[nodiscard]] Result<std::vector<Container>> parse_list(std::string_view json);
+/// Which labels are kept; a container may have any number of others.
+using LabelKeys = std::set<std::string, std::less<>>;
 
-/// One line of `GET /events`.
-struct Event {
-  std::string type;       ///< `container` or `network`
-  std::string action;     ///< `start`, `die`, `connect` ...
-  std::string container;  ///< its id; empty for events of other things
+/// These and what Compose says of its containers, which is always kept.
+[[nodiscard]] LabelKeys with_compose(LabelKeys labels);
+
+/// Reads `GET /containers/{id}/json`, in pieces of any size. Bounded in memory (excerpt.h).
+class InspectReader {
+ public:
+  explicit InspectReader(const LabelKeys& labels);
+  ~InspectReader();
+
+  [[nodiscard]] Result<void> write(std::string_view piece);
+  /// The error says what is missing or of the wrong kind.
+  [[nodiscard]] Result<Container> finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
-[[nodiscard]] Result<Event> parse_event(std::string_view json);
+
+/// An entry of the list that can't be used.
+struct OddEntry {
+  std::string id;    ///< as it is given, the first 64 octets; may be empty
+  std::string name;  ///< may be empty
+  std::string why;
+
+  bool operator==(const OddEntry&) const = default;
+};
+
+struct ContainerList {
+  std::vector<Container> containers;
+  std::vector<OddEntry> odd;
+};
+
+/// As many containers are looked at; those beyond are one odd entry.
+inline constexpr std::size_t kMostContainers = 16'384;
+
+/// Reads `GET /containers/json`, in pieces of any size. One entry that can't be used leaves the
+/// others as they are.
+class ListReader {
+ public:
+  explicit ListReader(const LabelKeys& labels);
+  ~ListReader();
+
+  [[nodiscard]] Result<void> write(std::string_view piece);
+  /// Fails when it is no list, or no whole one.
+  [[nodiscard]] Result<void> finish();
+  /// What was read up to now, whether or not all went well.
+  [[nodiscard]] ContainerList take();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace nxgate::docker

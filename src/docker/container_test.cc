@@ -1,5 +1,8 @@
 #include "docker/container.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <expected>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "base/address.h"
+#include "base/error.h"
+#include "docker/excerpt.h"
 #include "docker/process.h"
 
 namespace nxgate::docker {
@@ -37,6 +42,33 @@ std::string filled(std::string_view pattern) {
   return text;
 }
 
+/// Hands a document over in pieces of so many octets.
+template <class Reader>
+Result<void> write_all(Reader& reader, std::string_view json, std::size_t piece) {
+  for (; !json.empty(); json.remove_prefix(std::min(piece, json.size()))) {
+    if (const Result<void> written = reader.write(json.substr(0, piece)); !written) return written;
+  }
+  return {};
+}
+
+Result<Container> parse_inspect(std::string_view json, std::size_t piece = 7,
+                                const LabelKeys& labels = {"a"}) {
+  InspectReader reader(labels);
+  if (const Result<void> written = write_all(reader, json, piece); !written) {
+    return std::unexpected(written.error());
+  }
+  return reader.finish();
+}
+
+Result<ContainerList> parse_list(std::string_view json, std::size_t piece = 7) {
+  ListReader reader({"a"});
+  if (const Result<void> written = write_all(reader, json, piece); !written) {
+    return std::unexpected(written.error());
+  }
+  if (const Result<void> whole = reader.finish(); !whole) return std::unexpected(whole.error());
+  return reader.take();
+}
+
 Container inspected(std::string_view pattern) {
   const Result<Container> parsed = parse_inspect(filled(pattern));
   EXPECT_TRUE(parsed) << parsed.error().message;
@@ -53,7 +85,7 @@ constexpr std::string_view kInspect20 = R"({"Id":"@","Name":"/web",
   "State":{"Status":"running","Running":true,"Paused":false,"Restarting":false,"Pid":4927},
   "HostConfig":{"NetworkMode":"app","Links":null,"CapAdd":["CAP_NET_ADMIN","sys_ptrace"],
     "Privileged":false},
-  "Config":{"Labels":{"a":"b"}},
+  "Config":{"Labels":{"a":"b","other":"c"}},
   "NetworkSettings":{"SandboxKey":"/var/run/docker/netns/66fd5590247b",
     "SecondaryIPAddresses":null,"IPAddress":"","Networks":{"app":{"IPAMConfig":null,
     "Links":["db:store","/cache:/web/fast"],"Aliases":["www","da6ff6909810"],"NetworkID":"#",
@@ -159,7 +191,8 @@ TEST(ParseInspect, RefusesBadIdsAndGarbage) {
   EXPECT_THAT(inspect_fault(R"({"Id":"@@"})"), HasSubstr("Id is not"));
   EXPECT_THAT(inspect_fault(R"({"Id":7})"), HasSubstr("Id is not text"));
   EXPECT_THAT(inspect_fault("[]"), HasSubstr("no object"));
-  EXPECT_THAT(inspect_fault("7"), HasSubstr("neither an object nor an array"));
+  EXPECT_THAT(inspect_fault("7"), HasSubstr("no object"));
+  EXPECT_THAT(inspect_fault("{} {}"), HasSubstr("no valid JSON"));
   EXPECT_THAT(inspect_fault(""), HasSubstr("no valid JSON"));
   EXPECT_THAT(inspect_fault(R"({"Id":"@")"), HasSubstr("no valid JSON"));
   EXPECT_THAT(inspect_fault(std::string(100000, '[')), HasSubstr("no valid JSON"));
@@ -172,8 +205,9 @@ TEST(ParseList, ReadsDocker20) {
       "IPAddress":"172.18.0.3","GlobalIPv6Address":""}}}},
       {"Id":"@","Names":null,"State":"paused"},{"Id":"@","State":"exited"}])"));
   ASSERT_TRUE(list) << list.error().message;
-  ASSERT_EQ(list->size(), 3U);
-  const Container& web = list->front();
+  ASSERT_EQ(list->containers.size(), 3U);
+  EXPECT_THAT(list->odd, IsEmpty());
+  const Container& web = list->containers.front();
   EXPECT_EQ(web.name, "web");
   EXPECT_TRUE(web.running);
   EXPECT_FALSE(web.inspected);
@@ -181,41 +215,113 @@ TEST(ParseList, ReadsDocker20) {
   EXPECT_THAT(web.labels, ElementsAre(Pair("a", "b")));
   ASSERT_EQ(web.networks.size(), 1U);
   EXPECT_EQ(web.networks[0].addresses.size(), 1U);
-  EXPECT_TRUE((*list)[1].running);
-  EXPECT_FALSE((*list)[2].running);
+  EXPECT_TRUE(list->containers[1].running);
+  EXPECT_FALSE(list->containers[2].running);
 }
 
 TEST(ParseList, RefusesWhatIsNoList) {
   EXPECT_TRUE(parse_list("[]"));
-  EXPECT_FALSE(parse_list("{}"));
-  EXPECT_FALSE(parse_list("[1]"));
-  EXPECT_FALSE(parse_list("[{}]"));
-  EXPECT_FALSE(parse_list("[{"));
+  EXPECT_TRUE(parse_list(" [] \n"));
+  for (const char* const text : {"{}", "7", "\"a\"", "null", "", "[{", "[] []", "[1", "[1,]"}) {
+    EXPECT_FALSE(parse_list(text)) << text;
+  }
 }
 
-TEST(ParseEvent, ReadsWhichContainer) {
-  const auto start = parse_event(filled(R"({"status":"start","id":"@","Type":"container",
-      "Action":"start","Actor":{"ID":"@","Attributes":{"name":"db"}},"time":1})"));
-  ASSERT_TRUE(start);
-  EXPECT_EQ(start->type, "container");
-  EXPECT_EQ(start->action, "start");
-  EXPECT_EQ(start->container, kId);
-  const auto connect = parse_event(filled(R"({"Type":"network","Action":"connect",
-      "Actor":{"ID":"#","Attributes":{"container":"@","name":"app","type":"bridge"}}})"));
-  ASSERT_TRUE(connect);
-  EXPECT_EQ(connect->container, kId);
-  const auto create = parse_event(
-      filled(R"({"Type":"network","Action":"create","Actor":{"ID":"#","Attributes":{}}})"));
-  ASSERT_TRUE(create);
-  EXPECT_EQ(create->container, "");
+TEST(ParseList, OneOddEntryLeavesTheOthers) {
+  const auto list = parse_list(filled(R"([{"Id":"abc","Names":["/short"],"State":"running"},
+      {"Id":"@","Names":["/odd"],"State":"running","Labels":{"a":7}},
+      7, null, [], {}, {"Id":"@","State":5},
+      {"Id":"@","Names":["/web"],"State":"running","Labels":{"other":7,"a":"b"}}])"));
+  ASSERT_TRUE(list) << list.error().message;
+  ASSERT_EQ(list->containers.size(), 1U);
+  EXPECT_EQ(list->containers[0].name, "web");
+  EXPECT_THAT(list->containers[0].labels, ElementsAre(Pair("a", "b")));
+  ASSERT_EQ(list->odd.size(), 7U);
+  EXPECT_EQ(list->odd[0].name, "short");
+  EXPECT_EQ(list->odd[0].id, "abc");
+  EXPECT_THAT(list->odd[0].why, HasSubstr("64 hexadecimal digits"));
+  EXPECT_EQ(list->odd[1].id, kId);
+  EXPECT_THAT(list->odd[1].why, HasSubstr("Labels is not text"));
+  EXPECT_THAT(list->odd[2].why, HasSubstr("no object"));
+  EXPECT_THAT(list->odd[6].why, HasSubstr("State is not text"));
 }
 
-TEST(ParseEvent, RefusesWhatIsNoEvent) {
-  EXPECT_FALSE(parse_event("{}"));
-  EXPECT_FALSE(parse_event("nonsense"));
-  EXPECT_FALSE(parse_event(R"({"Type":"container","Action":"start"})"));
-  EXPECT_FALSE(parse_event(R"({"Type":"container","Action":"start","Actor":{"ID":"x"}})"));
-  EXPECT_FALSE(parse_event(filled(R"({"Type":1,"Action":"start","Actor":{"ID":"@"}})")));
+TEST(ParseList, WhatWasReadBeforeAFaultCounts) {
+  ListReader reader({});
+  EXPECT_FALSE(reader.write(filled(R"([{"Id":"@"},{"Id":"@"},{"Id":nonsense)")));
+  EXPECT_FALSE(reader.finish());
+  EXPECT_EQ(reader.take().containers.size(), 2U);
+}
+
+TEST(ParseList, NoMoreThanSoManyContainers) {
+  std::string text = "[";
+  const std::string entry = filled(R"({"Id":"@"})");
+  for (std::size_t i = 0; i < kMostContainers + 5; ++i) text += (i > 0 ? "," : "") + entry;
+  const auto list = parse_list(text + "]", 65536);
+  ASSERT_TRUE(list) << list.error().message;
+  EXPECT_EQ(list->containers.size(), kMostContainers);
+  ASSERT_EQ(list->odd.size(), 1U);
+  EXPECT_THAT(list->odd[0].why, HasSubstr("5 containers more than the 16384"));
+}
+
+/// A label of that length, in every spelling of a string that JSON has.
+std::string labelled(std::string_view key, std::size_t length) {
+  return filled(R"({"Id":"@","Name":"/web","State":{"Running":true,"Pid":9},
+      "Config":{"Labels":{"x\u0041\n":"\u00e9","BIG":")") +
+         std::string(length, 'l') + "\",\"" + std::string(key) + R"(":"b","":"","\"":"\\"}}})";
+}
+
+TEST(ParseInspect, LabelsThatNobodyAskedForAreNoBurden) {
+  std::string text = labelled("a", 8U << 20U);
+  text.replace(text.find("BIG"), 3, "big");
+  const auto web = parse_inspect(text, 65536);
+  ASSERT_TRUE(web) << web.error().message;
+  EXPECT_THAT(web->labels, ElementsAre(Pair("a", "b")));
+  EXPECT_EQ(web->cut, "");
+  EXPECT_EQ(web->pid, 9);
+}
+
+TEST(ParseInspect, ALabelThatIsTooLongIsEmptyAndTold) {
+  const auto whole = parse_inspect(labelled("a", kLongestKeptText), 65536, {"a", "BIG"});
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(whole->labels.at("BIG").size(), kLongestKeptText);
+  EXPECT_EQ(whole->cut, "");
+  const auto cut = parse_inspect(labelled("a", kLongestKeptText + 1), 65536, {"a", "BIG"});
+  ASSERT_TRUE(cut) << cut.error().message;
+  EXPECT_THAT(cut->labels, ElementsAre(Pair("BIG", ""), Pair("a", "b")));
+  EXPECT_EQ(cut->cut, "BIG is longer than 65536 octets and taken for empty");
+}
+
+TEST(ParseInspect, ManyNamesDontHideWhatComesBehindThem) {
+  std::string text = filled(R"({"Id":"@","Name":"/web","NetworkSettings":{"Networks":{"app":{
+      "Aliases":[)");
+  for (int i = 0; i < 100'000; ++i) text += "\"alias" + std::to_string(i) + "\",";
+  text += R"("last"],"IPAddress":"172.18.0.3"}}},"State":{"Running":true,"Pid":9}})";
+  const auto web = parse_inspect(text, 65536);
+  ASSERT_TRUE(web) << web.error().message;
+  EXPECT_EQ(web->pid, 9);
+  EXPECT_LE(web->networks[0].names.size(), kMostKeptElements + 2);
+  EXPECT_THAT(web->networks[0].addresses, ElementsAre(IpAddress::v4({172, 18, 0, 3})));
+  EXPECT_THAT(web->cut, HasSubstr("Aliases holds too much"));
+}
+
+TEST(ParseInspect, KeysOfAnyLengthAndDepth) {
+  const std::string long_key(1U << 20U, 'k');
+  const auto named = parse_inspect(
+      filled(R"({"Id":"@","NetworkSettings":{"Networks":{")") + long_key + R"(":{}}}})", 65536);
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_THAT(named->networks, IsEmpty());
+  EXPECT_THAT(named->cut, HasSubstr("is longer than 1024 octets"));
+  const std::string deep = std::string(200, '[') + std::string(200, ']');
+  EXPECT_TRUE(parse_inspect(filled(R"({"Id":"@","x":)") + deep + "}"));
+}
+
+TEST(ParseInspect, PiecesMakeNoDifference) {
+  const std::string text = filled(kInspect20);
+  const auto whole = parse_inspect(text, text.size());
+  ASSERT_TRUE(whole) << whole.error().message;
+  for (std::size_t piece = 1; piece < 20; ++piece)
+    EXPECT_EQ(parse_inspect(text, piece).value_or(Container()), *whole);
 }
 
 TEST(Cgroup, HoldsTheContainersId) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <list>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -34,7 +36,18 @@ class FakeEngine {
   void remove(char digit);
   /// What `put` would say, to be changed and given as it is.
   void put_raw(char digit, std::string json);
+  /// An image of that id, `sha256:` and 64 times the digit, carries these labels, a JSON object.
+  void put_image(char digit, std::string labels);
   void delay_inspections(std::chrono::milliseconds time);
+  /// Inspections of this one end so: `500 Internal Server Error`; empty: as ever.
+  void fail_inspections(char digit, const std::string& status);
+  /// Inspections of this one aren't answered before `release`.
+  void hang_inspections(char digit);
+  void release();
+  /// What is answered for a list, from the status line on; empty: as ever.
+  void answer_lists(std::string response);
+  /// The beginning of such an answer with this body.
+  [[nodiscard]] static std::string response_with(std::string_view body);
 
   /// Tells all who follow events, in chunks of at most so many bytes.
   void tell(std::string_view text, std::size_t chunk = 1U << 16);
@@ -58,7 +71,12 @@ class FakeEngine {
   bool ended_ = false;
   std::string version_;
   std::map<std::string, std::string> containers_;  ///< by id, as inspected
+  std::map<std::string, std::string> images_;      ///< by id, the labels
   std::chrono::milliseconds delay_{0};
+  std::map<std::string, std::string> failing_;  ///< status by id
+  std::set<std::string> hanging_;
+  std::condition_variable released_;
+  std::string list_response_;
   std::vector<int> followers_;
   std::vector<std::string> requests_;
   std::list<std::jthread> connections_;

@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "docker/http.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::docker {
@@ -53,6 +54,13 @@ std::string http_response(std::string_view status, std::string_view body) {
       body.size(), body);
 }
 
+/// Of `/v1.41/containers/ID/json`.
+std::string inspected_id(const std::string& target) {
+  constexpr std::string_view kBefore = "/containers/";
+  const std::size_t begin = std::min(target.find(kBefore), target.size() - kBefore.size());
+  return target.substr(begin + kBefore.size(), FakeEngine::id('0').size());
+}
+
 sys::Descriptor listen_at(const std::string& path) {
   ::unlink(path.c_str());
   sys::Descriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -79,6 +87,7 @@ FakeEngine::~FakeEngine() {
     ended_ = true;
   }
   cut();
+  release();
   ::shutdown(listener_.get(), SHUT_RDWR);  // ends accept
   server_.join();
   ::unlink(path_.c_str());
@@ -110,9 +119,39 @@ void FakeEngine::put_raw(char digit, std::string json) {
   containers_[id(digit)] = std::move(json);
 }
 
+void FakeEngine::put_image(char digit, std::string labels) {
+  const std::lock_guard lock(mutex_);
+  images_["sha256:" + id(digit)] = std::move(labels);
+}
+
 void FakeEngine::delay_inspections(std::chrono::milliseconds time) {
   const std::lock_guard lock(mutex_);
   delay_ = time;
+}
+
+void FakeEngine::fail_inspections(char digit, const std::string& status) {
+  const std::lock_guard lock(mutex_);
+  failing_[id(digit)] = status;
+}
+
+void FakeEngine::hang_inspections(char digit) {
+  const std::lock_guard lock(mutex_);
+  hanging_.insert(id(digit));
+}
+
+void FakeEngine::release() {
+  const std::lock_guard lock(mutex_);
+  hanging_.clear();
+  released_.notify_all();
+}
+
+void FakeEngine::answer_lists(std::string response) {
+  const std::lock_guard lock(mutex_);
+  list_response_ = std::move(response);
+}
+
+std::string FakeEngine::response_with(std::string_view body) {
+  return http_response("200 OK", body);
 }
 
 void FakeEngine::tell(std::string_view text, std::size_t chunk) {
@@ -188,13 +227,25 @@ void FakeEngine::answer(int socket) {
 std::string FakeEngine::respond(const std::string& target) {
   std::unique_lock lock(mutex_);
   if (target.ends_with("/version")) return http_response("200 OK", version_);
-  if (target.contains("/containers/json")) return http_response("200 OK", list());
+  if (target.contains("/containers/json")) {
+    return list_response_.empty() ? http_response("200 OK", list()) : list_response_;
+  }
   const std::chrono::milliseconds delay = delay_;
   lock.unlock();
   std::this_thread::sleep_for(delay);
   lock.lock();
-  for (const auto& [id, json] : containers_) {
-    if (target.contains("/containers/" + id + "/json")) return http_response("200 OK", json);
+  const std::string id = inspected_id(target);
+  released_.wait(lock, [&] { return !hanging_.contains(id); });
+  if (const std::string& status = failing_[id]; !status.empty()) {
+    return http_response(status, R"({"message":"something is wrong"})");
+  }
+  if (const auto there = containers_.find(id); there != containers_.end()) {
+    return http_response("200 OK", there->second);
+  }
+  for (const auto& [image, labels] : images_) {
+    if (target.ends_with("/images/" + percent_encode(image) + "/json")) {
+      return http_response("200 OK", fmt::format(R"({{"Config":{{"Labels":{}}}}})", labels));
+    }
   }
   return http_response("404 Not Found", R"({"message":"No such container"})");
 }

@@ -1,17 +1,18 @@
 #include "docker/http.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <expected>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -47,8 +48,9 @@ using Stream = beast::basic_stream<Local, asio::io_context::executor_type>;
 using Parser = http::response_parser<http::string_body>;
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
-constexpr std::uint64_t kLargestBody = 64ULL << 20;
-constexpr std::size_t kLongestLine = 1U << 20;
+constexpr std::size_t kLargestBody = 1U << 20U;
+/// Of an answer that says what is wrong.
+constexpr std::size_t kLongestReason = 4'096;
 constexpr unsigned kHttpVersion = 11;
 constexpr unsigned kOk = 200;
 
@@ -74,33 +76,35 @@ Error connect_error(const std::string& socket, const boost::system::error_code& 
   }
 }
 
-Error broken(const std::string& socket, const boost::system::error_code& error) {
-  if (error == beast::error::timeout) {
-    return {
-        fmt::format("the Docker engine at {} doesn't answer within {} s; `docker info` shows "
-                    "whether it does at all",
-                    socket, Client::kTimeout.count())};
-  }
-  if (error == http::error::end_of_stream || error == http::error::partial_message) {
-    return {fmt::format("the Docker engine at {} has closed the connection", socket)};
-  }
-  return {
-      fmt::format("the connection to the Docker engine at {} broke: {}", socket, error.message())};
+/// `GET /v1.41/containers/json` without the version, as the engine's own documentation names it.
+std::string request_name(std::string_view target) {
+  const std::size_t second = target.find('/', 1);
+  const bool versioned = target.starts_with("/v1.") && second != std::string_view::npos;
+  const std::string_view path = versioned ? target.substr(second) : target;
+  return fmt::format("GET {}", path.substr(0, path.find('?')));
 }
 
-/// Cuts complete lines from the beginning of `text` and hands them over.
-Result<void> take_lines(std::string& text,
-                        const std::function<Result<void>(std::string_view)>& line) {
-  std::size_t begin = 0;
-  for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-    const std::string_view whole = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    if (whole.empty() || whole == "\r") continue;
-    if (Result<void> taken = line(whole); !taken) return taken;
+Error broken(const std::string& socket, std::string_view target, std::chrono::seconds limit,
+             const boost::system::error_code& error) {
+  const std::string request = request_name(target);
+  if (error == beast::error::timeout) {
+    return {
+        fmt::format("{}: the Docker engine at {} doesn't answer within {} s; `docker info` shows "
+                    "whether it does at all",
+                    request, socket, limit.count())};
   }
-  text.erase(0, begin);
-  if (text.size() > kLongestLine) return fail("the Docker engine sends lines without an end");
-  return {};
+  if (error == http::error::end_of_stream || error == http::error::partial_message) {
+    return {fmt::format("{}: the Docker engine at {} has closed the connection", request, socket)};
+  }
+  if (error == asio::error::operation_aborted) {
+    return {fmt::format("{}: given up, for nxgate ends", request)};
+  }
+  return {fmt::format("{}: the connection to the Docker engine at {} broke: {}", request, socket,
+                      error.message())};
+}
+
+Error within(std::string_view target, const Error& error) {
+  return {fmt::format("{}: {}", request_name(target), error.message)};
 }
 
 }  // namespace
@@ -108,9 +112,13 @@ Result<void> take_lines(std::string& text,
 /// One connection, known to its Http for as long as it lives.
 class Http::Connection {
  public:
-  explicit Connection(Http& owner) : owner_(owner), stream_(owner.loop_.get_executor()) {
+  Connection(Http& owner, std::string target, std::chrono::seconds limit)
+      : owner_(owner),
+        target_(std::move(target)),
+        limit_(limit),
+        stream_(owner.loop_.get_executor()) {
     owner_.open_.insert(this);
-    parser_.body_limit(kLargestBody);
+    parser_.body_limit(boost::none);
   }
   ~Connection() { owner_.open_.erase(this); }
   Connection(const Connection&) = delete;
@@ -118,90 +126,108 @@ class Http::Connection {
 
   void close() { stream_.close(); }
   /// Sends the request and reads the answer's head.
-  asio::awaitable<Result<void>> ask(std::string target);
-  asio::awaitable<Result<void>> read_body();
-  /// Reads what comes next of a body without an end, and takes it out of the parser.
-  asio::awaitable<Result<void>> read_more();
+  asio::awaitable<Result<void>> ask();
+  /// Reads what has come of the body; empty at its end.
+  asio::awaitable<Result<std::string>> read_some();
 
-  void without_limits() {
-    stream_.expires_never();
-    parser_.body_limit(boost::none);
-  }
-  [[nodiscard]] bool done() const { return parser_.is_done(); }
+  void without_limit() { stream_.expires_never(); }
   [[nodiscard]] unsigned status() const { return parser_.get().result_int(); }
-  [[nodiscard]] std::string& body() { return parser_.get().body(); }
+  [[nodiscard]] const std::string& target() const { return target_; }
 
  private:
+  [[nodiscard]] std::unexpected<Error> failed(const boost::system::error_code& error) const {
+    return std::unexpected(broken(owner_.socket_, target_, limit_, error));
+  }
+
   Http& owner_;
+  std::string target_;
+  std::chrono::seconds limit_;
   Stream stream_;
   beast::flat_buffer buffer_;
   Parser parser_;
 };
 
-asio::awaitable<Result<void>> Http::Connection::ask(std::string target) {
+asio::awaitable<Result<void>> Http::Connection::ask() {
   const std::string& socket = owner_.socket_;
   if (socket.size() >= sizeof(sockaddr_un::sun_path)) {
     co_return fail(fmt::format("the path of the Docker engine's socket is too long: {}", socket));
   }
-  stream_.expires_after(Client::kTimeout);
+  stream_.expires_after(limit_);
   const Local::endpoint endpoint(socket);
   const auto [refused] = co_await stream_.async_connect(endpoint, kNoThrow);
   if (refused) co_return std::unexpected(connect_error(socket, refused));
-  http::request<http::empty_body> request(http::verb::get, target, kHttpVersion);
+  http::request<http::empty_body> request(http::verb::get, target_, kHttpVersion);
   request.set(http::field::host, "docker");
   request.set(http::field::user_agent, "nxgate");
   const auto [unsent, sent] = co_await http::async_write(stream_, request, kNoThrow);
-  if (unsent) co_return std::unexpected(broken(socket, unsent));
+  if (unsent) co_return failed(unsent);
   const auto [unread, size] = co_await http::async_read_header(stream_, buffer_, parser_, kNoThrow);
-  if (unread) co_return std::unexpected(broken(socket, unread));
+  if (unread) co_return failed(unread);
   co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> Http::Connection::read_body() {
-  const auto [error, size] = co_await http::async_read(stream_, buffer_, parser_, kNoThrow);
-  if (error) co_return std::unexpected(broken(owner_.socket_, error));
-  co_return Result<void>();
-}
-
-asio::awaitable<Result<void>> Http::Connection::read_more() {
-  const auto [error, size] = co_await http::async_read_some(stream_, buffer_, parser_, kNoThrow);
-  if (error) co_return std::unexpected(broken(owner_.socket_, error));
-  co_return Result<void>();
+asio::awaitable<Result<std::string>> Http::Connection::read_some() {
+  std::string& body = parser_.get().body();
+  while (body.empty() && !parser_.is_done()) {
+    const auto [error, size] = co_await http::async_read_some(stream_, buffer_, parser_, kNoThrow);
+    if (error) co_return failed(error);
+  }
+  co_return std::exchange(body, {});
 }
 
 Http::Http(asio::io_context& loop, std::string socket) : loop_(loop), socket_(std::move(socket)) {}
 
-asio::awaitable<Result<HttpAnswer>> Http::get(std::string target) {
-  Connection connection(*this);
-  if (const Result<void> asked = co_await connection.ask(target); !asked) {
-    co_return std::unexpected(asked.error());
-  }
-  if (const Result<void> read = co_await connection.read_body(); !read) {
-    co_return std::unexpected(read.error());
-  }
-  HttpAnswer answer;
-  answer.status = connection.status();
-  answer.body = std::move(connection.body());
+asio::awaitable<Result<HttpAnswer>> Http::get(std::string target, std::chrono::seconds limit) {
+  std::string body;
+  const Sink keep = [&body](std::string_view piece) -> Result<void> {
+    if (body.size() + piece.size() > kLargestBody) return fail("the answer is too long");
+    body += piece;
+    return {};
+  };
+  Result<HttpAnswer> answer = co_await get(std::move(target), limit, keep);
+  if (answer && answer->status == kOk) answer->body = std::move(body);
   co_return answer;
 }
 
-asio::awaitable<Error> Http::follow(std::string target, std::function<void()> accepted,
-                                    std::function<Result<void>(std::string_view)> line) {
-  Connection connection(*this);
-  if (const Result<void> asked = co_await connection.ask(target); !asked) co_return asked.error();
-  if (connection.status() != kOk) {
-    co_return Error{fmt::format("the Docker engine at {} refuses to tell of events: HTTP status {}",
-                                socket_, connection.status())};
+asio::awaitable<Result<HttpAnswer>> Http::get(std::string target, std::chrono::seconds limit,
+                                              Sink sink) {
+  Connection connection(*this, std::move(target), limit);
+  if (const Result<void> asked = co_await connection.ask(); !asked) {
+    co_return std::unexpected(asked.error());
   }
-  connection.without_limits();
-  accepted();
-  while (!connection.done()) {
-    if (const Result<void> read = co_await connection.read_more(); !read) co_return read.error();
-    if (const Result<void> taken = take_lines(connection.body(), line); !taken) {
-      co_return taken.error();
+  HttpAnswer answer{.status = connection.status(), .body = {}};
+  while (true) {
+    const Result<std::string> piece = co_await connection.read_some();
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) co_return answer;
+    if (answer.status != kOk) {
+      answer.body.append(*piece, 0, kLongestReason - std::min(answer.body.size(), kLongestReason));
+    } else if (const Result<void> taken = sink(*piece); !taken) {
+      co_return std::unexpected(within(connection.target(), taken.error()));
     }
   }
-  co_return Error{fmt::format("the Docker engine at {} has ended the events", socket_)};
+}
+
+asio::awaitable<Error> Http::follow(std::string target, std::function<void()> accepted, Sink sink) {
+  Connection connection(*this, std::move(target), Client::kTimeout);
+  if (const Result<void> asked = co_await connection.ask(); !asked) co_return asked.error();
+  if (connection.status() != kOk) {
+    co_return within(connection.target(),
+                     {fmt::format("the Docker engine at {} refuses: HTTP status {}", socket_,
+                                  connection.status())});
+  }
+  connection.without_limit();
+  accepted();
+  while (true) {
+    const Result<std::string> piece = co_await connection.read_some();
+    if (!piece) co_return piece.error();
+    if (piece->empty()) break;
+    if (const Result<void> taken = sink(*piece); !taken) {
+      co_return within(connection.target(), taken.error());
+    }
+  }
+  co_return within(connection.target(),
+                   {fmt::format("the Docker engine at {} has ended the events", socket_)});
 }
 
 void Http::close() {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <sys/types.h>
@@ -20,7 +21,8 @@ namespace nxgate::docker {
 /// The container that a process of some network namespace belongs to.
 struct Occupant {
   pid_t pid = 0;
-  std::string container;  ///< id of 64 hexadecimal digits
+  /// Id of 64 hexadecimal digits. Empty: none, as of a step of a build by BuildKit.
+  std::string container;
 };
 
 /// Looks through /proc for processes of containers. Where there are so many that it takes longer
@@ -30,14 +32,24 @@ class OccupantSearch {
   static constexpr Milliseconds kLongestLook{10};
 
   /// Processes in these namespaces (sys::NetnsRef::identity) whose cgroup path holds a container
-  /// id, also while they are still the runtime's own `runc init`. By namespace, the first that is
-  /// seen: /proc lists them by pid. Mostly takes about 2 ms.
+  /// id, also while they are still the runtime's own `runc init`; once all of /proc was seen also
+  /// those that are shut off from our processes (a pid namespace of their own), as all that a
+  /// runtime starts. By namespace, the first that is seen: /proc lists them by pid. Mostly takes
+  /// about 2 ms.
   [[nodiscard]] std::map<std::uint64_t, Occupant> look(const std::set<std::uint64_t>& namespaces,
                                                        Instant::duration longest = kLongestLook);
 
  private:
-  std::filesystem::directory_iterator next_;  ///< in /proc; at the end between two rounds
+  std::filesystem::directory_iterator next_;    ///< in /proc; at the end between two rounds
+  std::map<std::uint64_t, Occupant> shut_off_;  ///< of this round, and of no container
 };
+
+/// By container id, a process of it: the lowest pid. Takes as long, and ends after kLongestLook.
+[[nodiscard]] std::map<std::string, pid_t> find_processes(const std::set<std::string>& containers);
+
+/// Whether a step of a build by BuildKit runs in this namespace (`--network host`), as far as
+/// kLongestLook tells.
+[[nodiscard]] bool has_build_step(std::uint64_t netns);
 
 /// The process behind the engine's socket: the engine, or systemd where that listens for it; 0 if
 /// it can't be seen from here.
@@ -60,6 +72,8 @@ class NetnsWatch {
   NetnsWatch& operator=(const NetnsWatch&) = delete;
 
   [[nodiscard]] Result<void> start();
+  /// Those that are there, of containers and build steps: not the engine's own, nor Swarm's.
+  [[nodiscard]] std::vector<std::string> present() const;
 
  private:
   class State;

@@ -22,6 +22,8 @@ namespace nxgate::docker {
 namespace {
 
 constexpr std::size_t kIdLength = 64;
+/// Below the engine's own, whatever its driver.
+constexpr std::string_view kBuildCgroup = "/buildkit/";
 constexpr std::size_t kLargestProcessFile = 1UL << 20;
 
 /// The process that an entry of /proc stands for; 0 for none.
@@ -32,8 +34,31 @@ pid_t pid_of(const std::filesystem::directory_entry& entry) {
   return wrong == std::errc() && rest == name.data() + name.size() ? pid : 0;
 }
 
+/// Whether `is_it` says so of one of those that are seen in time.
+template <class Predicate>
+bool any_process(Predicate is_it) {
+  const Instant end = Clock::now() + OccupantSearch::kLongestLook;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry("/proc", error), none;
+       !error && entry != none && Clock::now() < end; entry.increment(error)) {
+    const pid_t pid = pid_of(*entry);
+    if (pid != 0 && is_it(pid)) return true;
+  }
+  return false;
+}
+
 bool is_hexadecimal(char letter) {
   return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
+}
+
+/// Nobody who only looks into a namespace, from our own shell, is.
+bool is_shut_off(pid_t pid) {
+  std::error_code hidden;
+  const auto theirs =
+      std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/pid", hidden);
+  if (hidden) return false;
+  const auto ours = std::filesystem::read_symlink("/proc/self/ns/pid", hidden);
+  return !hidden && theirs != ours;
 }
 
 }  // namespace
@@ -61,17 +86,43 @@ std::map<std::uint64_t, Occupant> OccupantSearch::look(const std::set<std::uint6
   const Instant end = Clock::now() + longest;
   std::error_code error;
   const std::filesystem::directory_iterator none;
-  if (next_ == none) next_ = std::filesystem::directory_iterator("/proc", error);
+  if (next_ == none) {
+    next_ = std::filesystem::directory_iterator("/proc", error);
+    shut_off_.clear();
+  }
   for (; !error && next_ != none && Clock::now() < end; next_.increment(error)) {
     const pid_t pid = pid_of(*next_);
     if (pid == 0) continue;
     const auto identity = sys::NetnsRef::of_pid(pid).identity();
     if (!identity || !namespaces.contains(*identity) || found.contains(*identity)) continue;
     const std::optional<std::string> container = container_of_cgroup(process_file(pid, "cgroup"));
-    if (container) found.emplace(*identity, Occupant{.pid = pid, .container = *container});
+    if (container) {
+      found.emplace(*identity, Occupant{.pid = pid, .container = *container});
+    } else if (is_shut_off(pid)) {
+      shut_off_.emplace(*identity, Occupant{.pid = pid, .container = {}});
+    }
   }
   if (error) next_ = none;
+  if (next_ == none) found.merge(shut_off_);
   return found;
+}
+
+std::map<std::string, pid_t> find_processes(const std::set<std::string>& containers) {
+  std::map<std::string, pid_t> found;
+  if (containers.empty()) return found;
+  (void)any_process([&](pid_t pid) {
+    const std::optional<std::string> container = container_of_cgroup(process_file(pid, "cgroup"));
+    if (container && containers.contains(*container)) found.emplace(*container, pid);
+    return found.size() == containers.size();
+  });
+  return found;
+}
+
+bool has_build_step(std::uint64_t netns) {
+  return any_process([netns](pid_t pid) {
+    return sys::NetnsRef::of_pid(pid).identity() == netns &&
+           process_file(pid, "cgroup").contains(kBuildCgroup);
+  });
 }
 
 }  // namespace nxgate::docker

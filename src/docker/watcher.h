@@ -1,17 +1,33 @@
 // Keeping an up-to-date view of the engine's running containers.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "docker/client.h"
 #include "docker/container.h"
 
 namespace nxgate::docker {
+
+/// What runs, as far as it is known.
+struct View {
+  /// As inspected; as listed (Container::inspected) while that isn't done or fails.
+  std::vector<Container> running;
+  /// Why an inspection failed, by id; some of these may run without being in `running`. They are
+  /// inspected again.
+  std::map<std::string, std::string> uninspected;
+  std::vector<OddEntry> odd;  ///< of the list
+  std::string trouble;  ///< why there is no whole list; it is asked for again. Empty: there is
+  bool whole = false;   ///< there is one, and everyone in it was inspected or failed to be
+
+  bool operator==(const View&) const = default;
+};
 
 /// Who is told. Called on the thread that runs the loop.
 class Observer {
@@ -20,24 +36,37 @@ class Observer {
 
   /// The engine answers, for the first time or again.
   virtual void on_engine(const EngineVersion& version) = 0;
-  /// All running containers, inspected, after something changed.
-  virtual void on_containers(const std::vector<Container>& running) = 0;
+  /// After something changed.
+  virtual void on_containers(const View& view) = 0;
   /// The engine can't be reached; what was reported last still holds as far as anybody knows.
   virtual void on_engine_lost(const Error& error) = 0;
 };
 
+/// How patient a Watcher is.
+struct Pace {
+  Milliseconds relist{60'000};  ///< lists anew, so that an event which was lost heals
+  Milliseconds retry{1'000};  ///< first wait after a failed request, doubled up to `longest_retry`
+  Milliseconds longest_retry{60'000};
+  Milliseconds gather{250};  ///< a report waits so long at most for inspections under way
+};
+
 /// Subscribes to events first, lists then, so that nothing is missed in between, and inspects each
-/// container that an event names. When the connection ends, tries again, from 100 ms up to 5 s
-/// apart, and reconciles: what stopped meanwhile is gone from the next report. Bursts of events
-/// about one container cause one inspection. Runs until it is destroyed.
+/// container that an event names, many side by side. What fails is tried again by itself; the rest
+/// doesn't wait for it. Lists anew from time to time and inspects what differs. When the connection
+/// ends, tries again, from 100 ms up to 5 s apart, and reconciles: what stopped meanwhile is gone
+/// from the next report. Bursts of events about one container cause one inspection. Runs until it
+/// is destroyed.
 class Watcher {
  public:
-  Watcher(boost::asio::io_context& loop, std::string socket, Observer& observer);
+  Watcher(boost::asio::io_context& loop, std::string socket, Observer& observer,
+          LabelKeys labels = {}, Pace pace = {});
   ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
   void start();
+  /// Other labels count from now on; if these are new ones, everything is read again.
+  void keep_labels(const LabelKeys& labels);
 
  private:
   class State;

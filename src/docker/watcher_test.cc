@@ -22,6 +22,7 @@ namespace nxgate::docker {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
 /// Keeps what it is told: `engine 20.10.24`, `lost`, `a b` for two containers.
@@ -30,10 +31,13 @@ class Notes : public Observer {
   void on_engine(const EngineVersion& version) override {
     told.push_back("engine " + version.engine);
   }
-  void on_containers(const std::vector<Container>& running) override {
+  void on_containers(const View& view) override {
     std::string names = "[";
-    for (const Container& container : running) names += " " + container.name;
-    told.push_back(names + " ]");
+    for (const Container& container : view.running) {
+      names += " " + container.name + (container.inspected ? "" : "?");
+    }
+    told.push_back(names + (view.whole ? " ]" : " ..."));
+    last = view;
     if (on_report) on_report();
   }
   void on_engine_lost(const Error& error) override {
@@ -42,6 +46,7 @@ class Notes : public Observer {
   }
 
   std::vector<std::string> told;
+  View last;
   std::function<void()> on_report;
 };
 
@@ -51,7 +56,7 @@ class WatcherTest : public ::testing::Test {
 
   void begin_engine() { engine_ = std::make_unique<FakeEngine>(path_); }
   void begin() {
-    watcher_ = std::make_unique<Watcher>(loop_, path_, notes_);
+    watcher_ = std::make_unique<Watcher>(loop_, path_, notes_, LabelKeys{}, pace_);
     watcher_->start();
   }
   void run_for(std::chrono::milliseconds time) {
@@ -68,6 +73,7 @@ class WatcherTest : public ::testing::Test {
   boost::asio::io_context loop_{1};
   std::string path_;
   Notes notes_;
+  Pace pace_;
   std::unique_ptr<FakeEngine> engine_;
   std::unique_ptr<Watcher> watcher_;
 };
@@ -210,6 +216,143 @@ TEST_F(WatcherTest, MayOutliveTheLoopsLastRun) {
   watcher.reset();
   loop.reset();
   EXPECT_THAT(notes_.told, ElementsAre("engine 20.10.24"));
+}
+
+TEST_F(WatcherTest, AnInspectionThatHangsDelaysNobody) {
+  begin_engine();
+  engine_->put('a', "web");
+  for (const char digit : std::string("bcdef0123456789")) engine_->put(digit, {'n', digit});
+  for (const char digit : std::string("bcdef")) engine_->hang_inspections(digit);
+  const auto start = std::chrono::steady_clock::now();
+  begin();
+  told(2);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 1s);
+  EXPECT_THAT(notes_.told,
+              ElementsAre("engine 20.10.24", "[ n0 n1 n2 n3 n4 n5 n6 n7 n8 n9 web ? ? ? ? ? ..."))
+      << "those that are listed and not yet inspected are told of as such";
+  EXPECT_FALSE(notes_.last.whole);
+  engine_->release();
+  EXPECT_EQ(told(3).back(), "[ n0 n1 n2 n3 n4 n5 n6 n7 n8 n9 web nb nc nd ne nf ]");
+}
+
+TEST_F(WatcherTest, AFailedInspectionIsTriedAgain) {
+  begin_engine();
+  pace_.retry = 50ms;
+  engine_->put('a', "web");
+  engine_->put('b', "db");
+  engine_->fail_inspections('a', "500 Internal Server Error");
+  begin();
+  EXPECT_THAT(told(2), ElementsAre("engine 20.10.24", "[ ? db ]"));
+  ASSERT_TRUE(notes_.last.uninspected.contains(FakeEngine::id('a')));
+  EXPECT_THAT(notes_.last.uninspected.at(FakeEngine::id('a')), HasSubstr("something is wrong"));
+  run_for(400ms);
+  const std::size_t tries = engine_->count_requests(FakeEngine::id('a'));
+  EXPECT_GE(tries, 3U) << "after 50, 100 and 200 ms";
+  EXPECT_LE(tries, 5U);
+  engine_->fail_inspections('a', "");
+  run_for(900ms);
+  EXPECT_EQ(notes_.told.back(), "[ web db ]");
+  EXPECT_TRUE(notes_.last.uninspected.empty());
+}
+
+TEST_F(WatcherTest, ALostEventHealsByTheNextList) {
+  begin_engine();
+  pace_.relist = 100ms;
+  engine_->put('a', "web");
+  begin();
+  told(2);
+  engine_->put('b', "db");
+  EXPECT_EQ(told(3).back(), "[ web db ]");
+  engine_->remove('a');
+  EXPECT_EQ(told(4).back(), "[ db ]");
+  const std::size_t inspections = engine_->count_requests(FakeEngine::id('b'));
+  run_for(400ms);
+  EXPECT_EQ(engine_->count_requests(FakeEngine::id('b')), inspections)
+      << "what is listed as before isn't inspected again";
+}
+
+TEST_F(WatcherTest, AnOddEntryIsAloneInBeingLeftOut) {
+  begin_engine();
+  engine_->put('a', "web");
+  engine_->answer_lists(
+      FakeEngine::response_with(R"([{"Id":"abc","Names":["/odd"],"State":"running"},{"Id":")" +
+                                FakeEngine::id('a') + R"(","State":"running","Labels":{"x":7}}])"));
+  begin();
+  EXPECT_THAT(told(2), ElementsAre("engine 20.10.24", "[ web ]"));
+  ASSERT_EQ(notes_.last.odd.size(), 1U);
+  EXPECT_EQ(notes_.last.odd[0].name, "odd");
+}
+
+TEST_F(WatcherTest, AListThatFailsIsToldAndAskedForAgain) {
+  begin_engine();
+  pace_.retry = 50ms;
+  engine_->put('a', "web");
+  const std::string half = R"([{"Id":")" + FakeEngine::id('a') + R"(","State":"running"},)";
+  engine_->answer_lists(FakeEngine::response_with(half + "nonsense"));
+  begin();
+  EXPECT_THAT(told(2), ElementsAre("engine 20.10.24", "[ web ..."))
+      << "what came before the fault counts";
+  EXPECT_THAT(notes_.last.trouble, HasSubstr("GET /containers/json: "));
+  engine_->answer_lists("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(told(3).back(), "[ web ...") << "and isn't gone because a list failed";
+  engine_->answer_lists("");
+  EXPECT_EQ(told(4).back(), "[ web ]");
+  EXPECT_EQ(notes_.last.trouble, "");
+  EXPECT_EQ(engine_->count_requests("/events"), 1U) << "events went on meanwhile";
+}
+
+TEST_F(WatcherTest, GarbageAmongEventsEndsNothing) {
+  begin_engine();
+  begin();
+  told(2);
+  engine_->put('a', "web");
+  engine_->tell("garbage\n{\"half\": \n");
+  engine_->tell_container('a', "start");
+  EXPECT_EQ(told(3).back(), "[ web ]");
+  EXPECT_EQ(engine_->count_requests("/events"), 1U);
+}
+
+TEST_F(WatcherTest, AnEngineThatEndsEveryConnectionIsNotStormed) {
+  begin_engine();
+  begin();
+  told(2);
+  for (int turn = 0; turn < 100; ++turn) {
+    engine_->cut();
+    run_for(10ms);
+  }
+  EXPECT_LE(engine_->count_requests("/events"), 5U) << "after 0, 100, 300 and 700 ms";
+}
+
+TEST_F(WatcherTest, LabelsThatCannotBeToldApartAreTriedAgain) {
+  begin_engine();
+  pace_.retry = 50ms;
+  const std::string image = "sha256:" + FakeEngine::id('1');
+  engine_->put_raw('a', R"({"Id":")" + FakeEngine::id('a') + R"(","Image":")" + image +
+                            R"(","Name":"/web","State":{"Running":true,"Pid":4},
+                               "Config":{"Labels":{"com.docker.compose.project":"shop"}}})");
+  begin();
+  told(2);
+  EXPECT_TRUE(notes_.last.running.at(0).labels.empty());
+  EXPECT_TRUE(notes_.last.uninspected.contains(FakeEngine::id('a')));
+  engine_->put_image('1', "{}");
+  told(3);
+  EXPECT_EQ(notes_.last.running.at(0).labels.at(kProjectLabel), "shop");
+  EXPECT_TRUE(notes_.last.uninspected.empty());
+}
+
+TEST_F(WatcherTest, OtherLabelsAreReadFromTheStart) {
+  begin_engine();
+  engine_->put_raw('a', R"({"Id":")" + FakeEngine::id('a') +
+                            R"(","Name":"/web","State":{"Running":true,"Pid":4},"Image":"sha256:)" +
+                            FakeEngine::id('1') + R"(",
+                               "Config":{"Labels":{"tier":"front"}}})");
+  engine_->put_image('1', "{}");
+  begin();
+  told(2);
+  EXPECT_TRUE(notes_.last.running.at(0).labels.empty());
+  watcher_->keep_labels({"tier"});
+  told(3);
+  EXPECT_EQ(notes_.last.running.at(0).labels.at("tier"), "front");
 }
 
 }  // namespace

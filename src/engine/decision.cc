@@ -29,6 +29,25 @@ const policy::Policy* policy_for(const Snapshot& snapshot, const IpAddress& clie
                                  : snapshot.policies.find(listener_policy);
 }
 
+/// Leaves of `match` what `matcher` allows as well.
+void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Decision& decision,
+            policy::Match& match) noexcept {
+  if (match.verdict == Verdict::kDeny) return;
+  const policy::Match theirs = matcher.match(hashes);
+  Verdict narrower = theirs.verdict;
+  if (narrower == Verdict::kAllow) return;
+  decision.forbidden = decision.forbidden || (narrower == Verdict::kDeny && theirs.by_rule());
+  // It answers the name by itself and asks nobody for it.
+  if (narrower == Verdict::kLocal) narrower = Verdict::kDeny;
+  decision.narrowed = true;
+  // A rule that denied stays the one that did, so that no grant lifts it.
+  if (match.verdict == Verdict::kAllow) {
+    match = {.verdict = narrower};
+  } else {
+    match.verdict = narrower;
+  }
+}
+
 /// The verdict on a name: that of the rules, of what narrows them, and of the neighbours.
 policy::Match judge(const wire::SuffixHashes& hashes, Decision& decision) noexcept {
   const policy::Policy& policy = *decision.policy;
@@ -46,14 +65,8 @@ policy::Match judge(const wire::SuffixHashes& hashes, Decision& decision) noexce
       return match;
     }
   }
-  if (policy.narrowing && match.verdict != Verdict::kDeny) {
-    const Verdict narrower = policy.narrowing->match(hashes).verdict;
-    decision.narrowed = narrower != Verdict::kAllow;
-    if (!decision.narrowed) return match;
-    // A rule that denied stays the one that did, so that no grant lifts it.
-    if (match.verdict == Verdict::kAllow) return {.verdict = narrower};
-    match.verdict = narrower;
-  }
+  if (policy.narrowing) narrow(*policy.narrowing, hashes, decision, match);
+  for (const auto& other : policy.others) narrow(*other, hashes, decision, match);
   return match;
 }
 
@@ -125,8 +138,8 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
     case Verdict::kDeny:
     case Verdict::kAncestor:
       // A grant lifts the default only; an explicit deny rule stays.
-      decision.granted =
-          !decision.match.by_rule() && policy.grants->granted(question.name, hashes, now);
+      decision.granted = !decision.match.by_rule() && !decision.forbidden &&
+                         policy.grants->granted(question.name, hashes, now);
       if (!decision.granted) {
         decision.outcome =
             decision.match.verdict == Verdict::kDeny ? Outcome::kDeny : Outcome::kAncestor;

@@ -34,6 +34,7 @@ struct Decision {
   policy::Match match;                       ///< of the qname
   bool granted = false;                      ///< allowed only as the target of an allowed name
   bool narrowed = false;                     ///< denied only by what narrows the policy here
+  bool forbidden = false;                    ///< by a rule of `others`, so that no grant lifts it
   Excess excess = Excess::kNone;             ///< the limit by which an allowed name was denied
   const policy::LocalData* local = nullptr;  ///< for kLocal: where the records are
   /// For kForward: what is asked, the qname or where local CNAMEs lead from it.

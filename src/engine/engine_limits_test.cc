@@ -96,6 +96,25 @@ TEST_F(EngineTest, NarrowingAllowsOnlyWhatBothAllow) {
   EXPECT_TRUE(ask("x.test", Type::kA, true).contains("rule=narrowed"));
 }
 
+TEST_F(EngineTest, WhatOthersInTheNamespaceDenyIsDenied) {
+  const auto held = [](const PolicyText& text) {
+    auto made = attached({.allow = {"example.com", "test"}}, {"a.example.com", "test"});
+    auto policy = std::make_shared<policy::Policy>(*made);
+    policy->others = {make_policy({.allow = {"example.com"}})->matcher, make_policy(text)->matcher};
+    policy->grants->grant(name("x.a.example.com"), Clock::now() + Seconds(60));
+    return policy;
+  };
+  use_policy(held({.allow = {"example.com"}}));
+  ask("b.a.example.com");
+  EXPECT_EQ(disposition, Disposition::kPending);
+  EXPECT_EQ(ask("b.example.com").rcode(), Rcode::kNxDomain) << "a label narrows";
+  EXPECT_EQ(ask("x.test").rcode(), Rcode::kNxDomain) << "one of them doesn't allow it";
+  use_policy(held({.allow = {"example.com"}, .deny = {"a.example.com"}}));
+  EXPECT_EQ(ask("x.a.example.com").rcode(), Rcode::kNxDomain) << "no grant lifts a rule of theirs";
+  use_policy(held({.allow = {"example.com"}, .records = {"y.a.example.com A 10.0.0.1"}}));
+  EXPECT_EQ(ask("y.a.example.com").rcode(), Rcode::kNxDomain) << "they ask nobody for it";
+}
+
 TEST_F(EngineTest, NoGrantLiftsADenialByName) {
   const auto granted = [&](const std::shared_ptr<const policy::Policy>& policy) {
     policy->grants->grant(name("example.com"), Clock::now() + Seconds(60));

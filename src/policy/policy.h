@@ -72,6 +72,8 @@ struct Policy {
   std::string container;                     ///< its name, for the operator
   std::string payer;                         ///< by what it is counted; outlives its namespace
   std::shared_ptr<const Matcher> narrowing;  ///< allows only what this allows as well
+  /// And what each of these allows: others in the same namespace have them.
+  std::vector<std::shared_ptr<const Matcher>> others;
   std::shared_ptr<const Neighbours> neighbours;
 
   /// What its firewall opens for a name that matched: the ports of its rule, else its own; none for

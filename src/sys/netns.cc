@@ -108,6 +108,10 @@ std::optional<std::uint64_t> NetnsRef::identity() const {
   return status.st_ino ^ (static_cast<std::uint64_t>(status.st_dev) << kDeviceShift);
 }
 
+std::string netns_name(std::uint64_t identity) {
+  return fmt::format("net:[{}]", identity & ((std::uint64_t{1} << kDeviceShift) - 1));
+}
+
 Result<Descriptor> NetnsRef::open() const {
   const std::string file = own() ? "/proc/thread-self/ns/net" : path();
   Descriptor opened = open_namespace(file);

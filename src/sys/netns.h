@@ -58,6 +58,9 @@ class NetnsRef {
   std::shared_ptr<const Descriptor> held_;
 };
 
+/// How /proc and lsns name the namespace of that identity: `net:[4026532008]`.
+[[nodiscard]] std::string netns_name(std::uint64_t identity);
+
 /// Runs `action` on the calling thread inside the namespace and returns to the thread's own. Needs
 /// CAP_SYS_ADMIN. setns is per thread, so other threads notice nothing; if the way back fails, the
 /// process ends rather than go on in the wrong namespace. Our own namespace costs nothing.

@@ -60,6 +60,7 @@ TEST(NetnsRef, IdentityTellsNamespacesApart) {
   const NetnsRef own("pid:" + std::to_string(::getpid()));
   ASSERT_TRUE(own.identity());
   EXPECT_EQ(own.identity(), NetnsRef().identity());
+  EXPECT_EQ(netns_name(*own.identity()), std::filesystem::read_symlink("/proc/self/ns/net"));
   EXPECT_FALSE(NetnsRef("nonesuch").identity());
   const OwnNamespace there;
   NEED_NAMESPACES(there);

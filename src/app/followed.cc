@@ -1,0 +1,48 @@
+#include "app/followed.h"
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "docker/container.h"
+
+namespace nxgate::app {
+
+Followed::Followed(std::string text, docker::Container found)
+    : text_(std::move(text)),
+      found_(std::move(found)),
+      by_id_(text_ != found_.name && found_.id.starts_with(text_)),
+      ids_{found_.id} {
+  if (by_id_) return;
+  project_ = found_.label(docker::kProjectLabel);
+  service_ = found_.label(docker::kServiceLabel);
+}
+
+bool Followed::is(const docker::Container& container) const {
+  if (ids_.contains(container.id)) return true;
+  if (by_id_) return false;
+  if (container.name == found_.name) return true;
+  return !project_.empty() && !service_.empty() &&
+         container.label(docker::kProjectLabel) == project_ &&
+         container.label(docker::kServiceLabel) == service_;
+}
+
+void Followed::remember(const std::vector<docker::Container>& running) {
+  if (by_id_) return;
+  std::set<std::string> ids;
+  for (const docker::Container& container : running) {
+    if (is(container)) ids.insert(container.id);
+  }
+  ids_ = std::move(ids);
+}
+
+std::string Followed::label() const {
+  if (by_id_) return text_;
+  return project_.empty() || service_.empty() ? found_.name
+                                              : fmt::format("service {} of {}", service_, project_);
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,230 @@
+"""Whose labels count: those of the container, never those that its image brings along."""
+import json
+import re
+
+import pytest
+
+from harness.engine import IMAGE
+from harness.timing import wait_for
+from harness.upstream import answer
+
+ADDRESS = "203.0.113.7"
+CONFIG = """
+[upstreams.default]
+servers = ["10.99.0.1:UPSTREAM"]
+netns = "OUTSIDE"
+[policies.default]
+allow = ["default.test", "both.test"]
+[policies.open]
+allow = ["*.test"]
+[policies.ci]
+allow = ["ci.test", "both.test"]
+[policies.strict]
+allow = ["both.test"]
+deny-names = ["no.both.test"]
+suppress-types = ["TXT"]
+[policies.walled]
+allow = ["both.test"]
+[policies.walled.egress]
+[policies.fenced]
+allow = ["both.test"]
+[policies.fenced.egress]
+[docker]
+socket = "ENGINE"
+[control]
+socket = "CONTROL"
+"""
+OWN = ["--label", "nxgate.policy=open"]
+
+
+@pytest.fixture
+def watch(nxgate, upstream, engine, directory):
+    server = upstream({"*": answer(f"@ 60 A {ADDRESS}")}, namespace=engine.outside, address="10.99.0.1")
+
+    def start(docker="", rules=""):
+        text = CONFIG.replace("[control]", f"{docker}\n{rules}\n[control]")
+        for what, value in (("UPSTREAM", server.port), ("OUTSIDE", engine.outside.path),
+                            ("ENGINE", engine.socket), ("CONTROL", directory / "control.sock")):
+            text = text.replace(what, str(value))
+        started = nxgate("--hook-socket", str(directory / "hook.sock"), config=text, command="docker")
+        started.control = directory / "control.sock"
+        return started
+
+    return start
+
+
+@pytest.fixture
+def image_with(engine):
+    """image_with("nxgate.policy=open", ...): an image that carries these labels."""
+    made = []
+
+    def make(*labels):
+        name = f"labelled:{len(made)}"
+        engine.docker("create", "--name", "maker", IMAGE)
+        changes = [word for label in labels for word in ("-c", f"LABEL {label}")]
+        engine.docker("commit", *changes, "maker", name)
+        engine.docker("rm", "maker")
+        made.append(name)
+        return name
+
+    yield make
+    engine.clear()
+    for name in made:
+        engine._docker("rmi", "-f", name)
+
+
+def status(container, qname, qtype="A"):
+    return re.search(r"status: (\w+)", container.run("dig", "+tries=1", qname, qtype).stdout)[1]
+
+
+def resolves(container):
+    names = ("default.test", "open.test", "ci.test", "both.test")
+    return {name[:-5] for name in names if status(container, name) == "NOERROR"}
+
+
+def attached(server, name, policy):
+    """The log's words once it is attached by that policy."""
+    server.wait_for_log(rf"attached {name} \(policy {policy}")
+    return server.log_text()
+
+
+ANY = 'label-policies = ["*"]'
+
+
+@pytest.mark.parametrize("docker", ['attach = "all"', f'attach = "all"\n{ANY}', ANY],
+                         ids=["none may", "any may", "any may, matched"])
+def test_an_images_policy_label_chooses_nothing(engine, watch, image_with, docker):
+    image = image_with("nxgate.policy=open")
+    server = watch(docker)
+    web = engine.run("web", image=image)
+    attached(server, "web", "default")
+    assert resolves(web) == {"default", "both"}
+    server.wait_for_log("warning web: labels nxgate.policy=open are its image's: they choose no policy")
+
+
+def test_a_container_that_ran_before_is_judged_by_its_own_labels_too(engine, watch, image_with):
+    web = engine.run("web", image=image_with("nxgate.policy=open"))
+    own = engine.run("own", *OWN)
+    server = watch(f'attach = "all"\n{ANY}')
+    attached(server, "web", "default")
+    attached(server, "own", "open")
+    assert resolves(web) == {"default", "both"} and "ci" in resolves(own)
+
+
+def test_a_label_of_ones_own_goes_before_the_images(engine, watch, image_with):
+    image = image_with("nxgate.policy=open")
+    server = watch(ANY)
+    web = engine.run("web", "--label", "nxgate.policy=ci", image=image)
+    attached(server, "web", "ci")
+    assert resolves(web) == {"ci", "both"}
+    assert "its image's" not in server.log_text()
+
+
+def test_the_same_label_at_both_cannot_be_told_apart_and_chooses_nothing(engine, watch, image_with):
+    image = image_with("nxgate.policy=open")
+    server = watch(ANY)
+    web = engine.run("web", *OWN, image=image)
+    attached(server, "web", "default")
+    assert resolves(web) == {"default", "both"}
+
+
+def test_an_images_allow_label_narrows_and_opens_nothing(engine, watch, image_with):
+    image = image_with("nxgate.allow=both.test,open.test")
+    server = watch()
+    web = engine.run("web", image=image)
+    attached(server, "web", "default")
+    assert resolves(web) == {"both"}
+    server.wait_for_log("but nxgate.allow narrows")
+
+
+@pytest.mark.parametrize("rule, labels", [
+    ('project = "shop"', ["com.docker.compose.project=shop"]),
+    ('project = "shop"\nservice = "web"', ["com.docker.compose.project=shop", "com.docker.compose.service=web"]),
+    ('label = "tier=ci"', ["tier=ci"]),
+], ids=["project", "service", "label"])
+@pytest.mark.parametrize("docker", ["", 'attach = "all"'], ids=["matched", "all"])
+def test_rules_are_not_matched_by_an_images_labels(engine, watch, image_with, docker, rule, labels):
+    server = watch(docker, f'[[docker.containers]]\n{rule}\npolicy = "open"')
+    web = engine.run("web", image=image_with(*labels))
+    attached(server, "web", "default")
+    assert resolves(web) == {"default", "both"}
+    server.wait_for_log(f"warning web: labels .*{re.escape(labels[0])}.* are its image's")
+    own = engine.run("own", *[word for label in labels for word in ("--label", label)])
+    attached(server, "own", "open")
+    assert "ci" in resolves(own)
+
+
+def test_compose_2_leaves_its_labels_on_images_too(engine, watch, image_with):
+    """Then the container names the image that it is made of, which an image can't do of itself."""
+    labels = ["com.docker.compose.project=shop", "com.docker.compose.service=web"]
+    image = image_with(*labels)
+    identity = engine.docker("image", "inspect", "-f", "{{.Id}}", image).strip()
+    server = watch("", '[[docker.containers]]\nproject = "shop"\npolicy = "ci"')
+    web = engine.run("web", "--label", labels[0], "--label", labels[1], "--label",
+                     f"com.docker.compose.image={identity}", image=image)
+    attached(server, "web", "ci")
+    assert resolves(web) == {"ci", "both"}
+    liar = engine.run("liar", image=image_with(*labels, f"com.docker.compose.image={identity}"))
+    attached(server, "liar", "default")
+    assert resolves(liar) == {"default", "both"}
+
+
+def test_an_unknown_policy_in_a_label_is_an_error_that_names_those_there_are(engine, watch):
+    server = watch(ANY)
+    web = engine.run("web", "--label", "nxgate.policy=opne")
+    server.wait_for_log("error web: label nxgate.policy=opne: there is no such policy; nothing is resolved; "
+                        "there is ci, default, .*open")
+    assert resolves(web) == set()
+
+
+def test_by_default_no_label_chooses(engine, watch):
+    server = watch()
+    web = engine.run("web", *OWN)
+    server.wait_for_log("web: label nxgate.policy=open: docker.label-policies doesn't let labels choose it")
+    assert resolves(web) == set()
+
+
+def test_a_guest_with_another_label_holds_both(engine, watch):
+    server = watch(ANY)
+    owner = engine.run("owner", "--label", "nxgate.policy=ci")
+    attached(server, "owner", "ci")
+    assert resolves(owner) == {"ci", "both"}
+    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=strict")
+    server.wait_for_log("owner: policy ci, held to strict from now on")
+    server.wait_for_log("warning owner: guest shares its namespace, and its own policy would be strict")
+    assert resolves(owner) == {"both"}
+    assert status(owner, "no.both.test") == "NXDOMAIN"
+    assert "ANSWER: 0" in owner.run("dig", "both.test", "TXT").stdout
+    listed = json.loads(server.operate("attachments", "--json").stdout)["attachments"]
+    assert listed[0]["held_to"] == ["strict"]
+    assert "held to strict" in server.operate("attachments").stdout
+    engine.docker("rm", "-f", "guest")
+    wait_for(lambda: resolves(owner) == {"ci", "both"})
+
+
+def test_a_guest_that_asks_for_nothing_has_its_owners(engine, watch):
+    server = watch(f'attach = "all"\n{ANY}')
+    owner = engine.run("owner", "--label", "nxgate.policy=ci")
+    engine.run("guest", "--network", "container:owner")
+    attached(server, "owner", "ci")
+    wait_for(lambda: resolves(owner) == {"ci", "both"})
+    assert "shares its namespace" not in server.log_text()
+
+
+def test_a_guests_firewall_holds_where_the_owner_has_none(engine, watch):
+    server = watch(ANY)
+    owner = engine.run("owner", "--label", "nxgate.policy=ci")
+    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=walled")
+    server.wait_for_log("held to walled")
+    wait_for(lambda: "nxgate_egress" in owner.rules())
+    assert resolves(owner) == {"both"}
+    assert owner.run("nc", "-w", "2", "10.99.0.1", "9").returncode != 0
+    assert ADDRESS in owner.rules()
+
+
+def test_two_firewalls_cannot_both_be_held_so_nothing_resolves(engine, watch):
+    server = watch(ANY)
+    owner = engine.run("owner", "--label", "nxgate.policy=walled")
+    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=fenced")
+    server.wait_for_log("error owner: the policies walled and fenced in one namespace have a firewall each")
+    assert resolves(owner) == set()

@@ -1,0 +1,130 @@
+"""What runs and isn't attached is named, with the reason: log, `status`, `health`, `attachments`, metric."""
+import json
+import re
+
+import pytest
+
+from harness.control import Control
+from harness.timing import wait_for
+from test_control import valid
+
+CONFIG = """
+[policies.default]
+[policies.ci]
+allow = ["a.test"]
+[docker]
+socket = "ENGINE"
+label-policies = ["ci"]
+[control]
+socket = "CONTROL"
+"""
+
+
+@pytest.fixture
+def watch(nxgate, engine, directory):
+    """watch(more configuration): `nxgate docker` with a control socket."""
+
+    def start(more="", command="docker", *arguments):
+        text = CONFIG.replace("[control]", more + "\n[control]")
+        text = text.replace("ENGINE", engine.socket).replace("CONTROL", f"{directory}/control.sock")
+        if command == "docker":
+            arguments += ("--hook-socket", str(directory / "hook.sock"))
+        server = nxgate(*arguments, config=text, command=command)
+        server.control = directory / "control.sock"
+        return server
+
+    return start
+
+
+def unattached(server):
+    """By name: why, and whether it should be attached."""
+    listed = json.loads(server.operate("status", "--json").stdout)["unattached"]
+    return {each["name"]: (each["why"], each["wanted"]) for each in listed}
+
+
+def metric(server, why, wanted):
+    text = server.operate("metrics").stdout
+    word = "true" if wanted else "false"
+    return int(re.search(rf'^nxgate_unattached{{reason="{why}",wanted="{word}"}} (\d+)', text, re.M)[1])
+
+
+def health(server):
+    done = server.operate("health", check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_who_is_left_alone_is_named_and_no_failure(engine, watch):
+    engine.run("alone")
+    engine.run("meant", "--label", "nxgate.policy=ci")
+    engine.run("hosted", "--network", "host")
+    server = watch()
+    assert unattached(server) == {"alone": ("unmatched", False), "hosted": ("host-network", False)}
+    assert metric(server, "unmatched", False) == 1 and metric(server, "host-network", False) == 1
+    assert metric(server, "unmatched", True) == 0
+    assert health(server) == (0, "ok\n")
+    assert server.log_text().count("alone is not attached: neither a rule nor a label asks for it") == 1
+    assert "hosted is not attached: it shares the host's network" in server.log_text()
+    text = server.operate("status").stdout
+    assert re.search(r"^unattached  alone: \(neither a rule", text, re.M)
+    assert all(len(line) <= 80 for line in text.splitlines())
+    engine.docker("rm", "-f", "alone")
+    wait_for(lambda: "alone" not in unattached(server))
+
+
+@pytest.mark.parametrize("more", ["", 'attach = "all"', '[[docker.containers]]\nname = "hosted"\npolicy = "ci"'],
+                         ids=["label", "label and all", "rule"])
+def test_who_should_be_attached_and_shares_the_hosts_network_fails_health(engine, watch, more):
+    options = ["--label", "nxgate.policy=ci"] if "rule" not in more and "containers" not in more else []
+    engine.run("hosted", *options, "--network", "host")
+    server = watch(more)
+    assert unattached(server) == {"hosted": ("host-network", True)}
+    assert metric(server, "host-network", True) == 1
+    server.wait_for_log("warning hosted is not attached: it shares the host's network")
+    code, text = health(server)
+    assert code == 1 and "0 of 1 attached; hosted: it shares the host's network" in text
+    with Control(server.control) as control:
+        body = valid(control.ask("GET", "/v1/health"), "GET", "/v1/health", 503)
+        assert body["unattached"][0]["name"] == "hosted"
+        for path in ("/v1/status", "/v1/attachments"):
+            told = valid(control.ask("GET", path), "GET", path)
+            assert told["unattached"] == body["unattached"]
+
+
+def test_under_all_who_shares_the_hosts_network_is_told_of_and_no_failure(engine, watch):
+    hosted = engine.run("hosted", "--network", "host")
+    engine.run("guest", "--network", "container:hosted")
+    engine.run("web")
+    server = watch('attach = "all"')
+    assert unattached(server) == {name: ("host-network", False) for name in ("hosted", "guest")}
+    assert health(server) == (0, "ok\n")
+    assert "cannot attach" not in server.log_text()
+    assert "nxgate" not in hosted.rules()
+
+
+def test_what_cannot_be_attached_fails_health_until_it_can(engine, watch):
+    """Its loopback link is down, so that nothing can listen there."""
+    web = engine.run("web", "--label", "nxgate.policy=ci", "--network", "none", "--cap-add", "NET_ADMIN")
+    web.run("ip", "link", "set", "lo", "down")
+    server = watch()
+    if unattached(server):
+        code, text = health(server)
+        assert code == 1 and "0 of 1 attached; web: " in text
+        assert unattached(server) == {"web": ("failed", True)}
+        assert metric(server, "failed", True) == 1
+        web.run("ip", "link", "set", "lo", "up")
+        wait_for(lambda: not unattached(server))
+    assert health(server) == (0, "ok\n")
+
+
+def test_guests_of_an_attached_namespace_are_not_among_them(engine, watch):
+    engine.run("owner", "--label", "nxgate.policy=ci")
+    engine.run("guest", "--network", "container:owner")
+    assert unattached(watch()) == {}
+
+
+def test_others_than_those_named_are_told_of(engine, watch):
+    engine.run("web")
+    engine.run("other")
+    server = watch("", "attach", "web")
+    assert unattached(server) == {"other": ("not-named", False)}
+    assert health(server) == (0, "ok\n")
