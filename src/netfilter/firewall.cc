@@ -16,7 +16,6 @@
 #include <vector>
 
 #include <fmt/core.h>
-#include <net/ethernet.h>
 #include <netinet/in.h>
 // The kernel's headers after those of libc, which define the same.
 #include <linux/netfilter.h>
@@ -31,12 +30,15 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "netfilter/batch.h"
+#include "netfilter/frames.h"
 #include "netfilter/gate.h"
 #include "netfilter/links.h"
 #include "netfilter/messages.h"
+#include "netfilter/neighbours.h"
 #include "netfilter/owner.h"
 #include "netfilter/rule.h"
 #include "netfilter/socket.h"
+#include "netfilter/sources.h"
 #include "sys/netlink.h"
 #include "sys/netlink_check.h"
 #include "sys/netns.h"
@@ -72,7 +74,11 @@ struct Layout {
         output{NFPROTO_INET, name, "output"},
         forward{NFPROTO_INET, name, "forward"},
         judge{NFPROTO_INET, name, "judge"},
+        neighbours{NFPROTO_INET, name, "neighbours"},
+        openings{NFPROTO_INET, name, "openings"},
         refuse{NFPROTO_INET, name, "refuse"},
+        forged{NFPROTO_INET, name, "forged"},
+        sources{{NFPROTO_INET, name, "arriving"}, {NFPROTO_INET, name, "leaving"}, forged.name},
         packets{NFPROTO_NETDEV, name, "packets"},
         sets{{{{inet, "open4", kIpv4Key, kIpv4KeySize, false, 0},
                {inet, "refused4", kIpv4Key, kIpv4KeySize, true, kMostNoted},
@@ -92,16 +98,17 @@ struct Layout {
   Chain output;
   Chain forward;
   Chain judge;
+  Chain neighbours;
+  Chain openings;
   Chain refuse;
+  Chain forged;
+  SourceChains sources;
   Chain packets;
   std::array<Sets, 2> sets;
 };
 
 constexpr std::array<std::uint8_t, 2> kTcpAndUdp{IPPROTO_TCP, IPPROTO_UDP};
 constexpr std::array<std::uint16_t, 2> kDnsPorts{53, 853};
-/// Neighbour discovery and multicast listeners (RFC 4861, RFC 3810).
-constexpr std::array<std::pair<std::uint8_t, std::uint8_t>, 2> kNeighbourTypes{
-    {{130, 137}, {143, 143}}};
 
 std::vector<std::uint8_t> key_of(const Destination& to) {
   const Bytes address = to.address.bytes();
@@ -129,26 +136,10 @@ std::optional<Destination> destination_in(Bytes key, bool ipv6) {
   return to;
 }
 
-void open_link_local(Messages& messages, const Layout& layout,
-                     const std::vector<Prefix>& networks) {
-  std::vector<Prefix> near{*Prefix::parse("fe80::/10"), *Prefix::parse("ff02::/16")};
-  std::ranges::copy_if(networks, std::back_inserter(near),
-                       [](const Prefix& network) { return !network.address().is_v4(); });
-  for (const Prefix& network : near) {
-    for (const auto& [from, to] : kNeighbourTypes) {
-      Rule(messages, layout.judge)
-          .to(network)
-          .protocol(IPPROTO_ICMPV6)
-          .icmp_type(from, to)
-          .accept();
-    }
-  }
-}
-
 void close_dns(Messages& messages, const Layout& layout) {
   for (const std::uint8_t protocol : kTcpAndUdp) {
     for (const std::uint16_t port : kDnsPorts) {
-      Rule(messages, layout.judge).protocol(protocol).to_port(port).go_to(layout.refuse.name);
+      Rule(messages, layout.openings).protocol(protocol).to_port(port).go_to(layout.refuse.name);
     }
   }
 }
@@ -159,32 +150,40 @@ void note_ports(Messages& messages, const Chain& chain, const Set& set, bool ipv
   }
 }
 
-void add_judgement(Messages& messages, const Layout& layout, const FirewallRules& rules,
-                   const std::vector<Prefix>& networks) {
-  Rule(messages, layout.judge).destination_is(RTN_LOCAL).accept();
+/// A flow that is known first, since most packets are of one.
+void add_judgement(Messages& messages, const Layout& layout, const std::vector<Prefix>& networks) {
   Rule(messages, layout.judge).established().accept();
   for (const std::uint8_t protocol : std::to_array<std::uint8_t>({IPPROTO_ICMP, IPPROTO_ICMPV6})) {
     Rule(messages, layout.judge).protocol(protocol).related().accept();
   }
-  open_link_local(messages, layout, networks);
+  Rule(messages, layout.judge).destination_is(RTN_LOCAL).accept();
+  Rule(messages, layout.judge).protocol(IPPROTO_ICMPV6).go_to(layout.neighbours.name);
+  Rule(messages, layout.judge).go_to(layout.openings.name);
+  accept_neighbours(messages, layout.neighbours, networks);
+  Rule(messages, layout.neighbours).go_to(layout.openings.name);
+}
+
+void add_openings(Messages& messages, const Layout& layout, const FirewallRules& rules,
+                  const std::vector<Prefix>& networks) {
   for (const FirewallRules::Opening& opening : rules.always) {
-    Rule rule(messages, layout.judge);
+    Rule rule(messages, layout.openings);
     rule.to(opening.to);
     if (opening.port) rule.protocol(opening.port->protocol).to_port(opening.port->number);
     rule.accept();
   }
-  for (const Prefix& range : rules.never)
-    Rule(messages, layout.judge).to(range).go_to(layout.refuse.name);
+  for (const Prefix& range : rules.never) {
+    Rule(messages, layout.openings).to(range).go_to(layout.refuse.name);
+  }
   close_dns(messages, layout);
   for (const Sets& sets : layout.sets) {
-    if (rules.notes_flows) note_ports(messages, layout.judge, sets.flows, sets.ipv6);
-    Rule(messages, layout.judge).to_any_in(sets.open.name, sets.ipv6).accept();
-    Rule(messages, layout.judge).to_port_in(sets.open.name, sets.ipv6).accept();
+    if (rules.notes_flows) note_ports(messages, layout.openings, sets.flows, sets.ipv6);
+    Rule(messages, layout.openings).to_any_in(sets.open.name, sets.ipv6).accept();
+    Rule(messages, layout.openings).to_port_in(sets.open.name, sets.ipv6).accept();
   }
   if (rules.networks) {
-    for (const Prefix& network : networks) Rule(messages, layout.judge).to(network).accept();
+    for (const Prefix& network : networks) Rule(messages, layout.openings).to(network).accept();
   }
-  Rule(messages, layout.judge).go_to(layout.refuse.name);
+  Rule(messages, layout.openings).go_to(layout.refuse.name);
 }
 
 void add_refusal(Messages& messages, const Layout& layout, bool audit) {
@@ -200,21 +199,33 @@ void add_refusal(Messages& messages, const Layout& layout, bool audit) {
   Rule(messages, layout.refuse).reject(NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
 }
 
+/// Noted by the source: it is to there that the answers would go. An error would take the packet
+/// there as well, so there is none.
+void add_forged(Messages& messages, const Layout& layout, bool audit) {
+  for (const Sets& sets : layout.sets) {
+    for (const std::uint8_t protocol : kTcpAndUdp) {
+      Rule(messages, layout.forged)
+          .protocol(protocol)
+          .note_source_in(sets.refused.name, sets.ipv6, true, kNotedLife);
+    }
+    Rule(messages, layout.forged)
+        .protocol_is_not(IPPROTO_TCP)
+        .protocol_is_not(IPPROTO_UDP)
+        .note_source_in(sets.refused.name, sets.ipv6, false, kNotedLife);
+  }
+  Rule verdict(messages, layout.forged);
+  audit ? verdict.accept() : verdict.drop();
+}
+
 std::uint32_t flags_for(OnDeath on_death) {
   return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
 }
 
-void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
-               const std::vector<Prefix>& networks) {
-  for (const Chain& chain : {layout.judge, layout.refuse}) {
-    batch.add_chain(chain);
-    batch.delete_rules(chain);
-  }
-  add_refusal(batch.messages(), layout, rules.audit);
-  add_judgement(batch.messages(), layout, rules, networks);
+/// Whose first packets may begin a flow, and what of it all is judged.
+void add_hooks(Batch& batch, const Layout& layout, const FirewallRules& rules) {
+  Messages& messages = batch.messages();
   batch.add_chain(layout.forward, {"filter", NF_INET_FORWARD, kPriority});
   batch.delete_rules(layout.forward);
-  Messages& messages = batch.messages();
   for (const Prefix& other : rules.others) Rule(messages, layout.forward).from(other).accept();
   for (const Prefix& client : rules.clients) {
     Rule(messages, layout.forward).from(client).go_to(layout.judge.name);
@@ -224,17 +235,32 @@ void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
   batch.add_chain(layout.output, {"filter", NF_INET_LOCAL_OUT, kPriority});
   batch.delete_rules(layout.output);
   Rule(messages, layout.output).go_to(layout.judge.name);
+  add_source_rules(batch, layout.sources);
 }
 
-/// ARP and what the namespace's own stack sends pass; packet sockets have no route.
+void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
+               const Networks& networks) {
+  for (const Chain& chain :
+       {layout.judge, layout.neighbours, layout.openings, layout.refuse, layout.forged}) {
+    batch.add_chain(chain);
+    batch.delete_rules(chain);
+  }
+  add_refusal(batch.messages(), layout, rules.audit);
+  add_forged(batch.messages(), layout, rules.audit);
+  add_judgement(batch.messages(), layout, networks.all);
+  add_openings(batch.messages(), layout, rules, networks.lasting);
+  add_hooks(batch, layout, rules);
+}
+
+/// What the namespace's own stack sends passes, and ARP.
 Batch packet_rules(const Layout& layout, const std::vector<std::string>& links, OnDeath on_death) {
   Batch batch;
   batch.replace_table(layout.netdev, flags_for(on_death), {});
   if (links.empty()) return batch;
   batch.add_chain(layout.packets, {"filter", NF_NETDEV_EGRESS, kPriority, links});
   Messages& messages = batch.messages();
-  Rule(messages, layout.packets).ethernet_type(ETHERTYPE_ARP).accept();
-  Rule(messages, layout.packets).has_route().accept();
+  accept_routed(messages, layout.packets);
+  accept_arp(messages, layout.packets);
   Rule(messages, layout.packets).drop();
   return batch;
 }
@@ -338,7 +364,7 @@ Result<bool> Firewall::keep() {
   const auto held = owner();
   if (!held) return std::unexpected(held.error());
   const bool gone = !*held;
-  std::vector<Prefix> networks = networks_of(netns_);
+  Networks networks = networks_of(netns_);
   const bool moved = networks != networks_;
   networks_ = std::move(networks);
   if (gone || moved) {

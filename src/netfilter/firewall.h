@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "netfilter/gate.h"
+#include "netfilter/links.h"
 #include "netfilter/owner.h"
 #include "netfilter/socket.h"
 #include "sys/netns.h"
@@ -40,7 +41,7 @@ struct FirewallRules {
   bool audit = false;  ///< everything passes, and is noted
   std::vector<Opening> always;
   std::vector<Prefix> never;
-  bool networks = false;  ///< opens the networks the namespace is connected to
+  bool networks = false;  ///< opens the lasting networks the namespace is connected to
   /// Whose packets are judged as they are forwarded; empty: all that the namespace sends or
   /// forwards.
   std::vector<Prefix> clients;
@@ -129,7 +130,7 @@ class Firewall {
   OnDeath on_death_;
   Socket socket_;
   FirewallRules rules_;
-  std::vector<Prefix> networks_;
+  Networks networks_;
   std::vector<std::string> links_;
   std::string packet_error_;
 };

@@ -89,7 +89,7 @@ TEST_F(HelpedTest, LinksAndNetworksAreSeen) {
   run("ip -n " + name + " address add 2001:db8:1::2/60 dev eth0");
   run("ip -n " + name + " address add 10.8.0.1 peer 10.7.0.1/32 dev eth1");
   EXPECT_THAT(links_of(netns), UnorderedElementsAre("eth0", "eth1"));
-  EXPECT_THAT(networks_of(netns),
+  EXPECT_THAT(networks_of(netns).all,
               ElementsAre(*Prefix::parse("10.8.0.1"), *Prefix::parse("10.9.0.0/20"),
                           *Prefix::parse("2001:db8:1::/60")));
 }

@@ -78,6 +78,14 @@ std::optional<Prefix> network_of(const IpAddress& address, std::size_t length) {
                  : std::nullopt;
 }
 
+void sort_once(std::vector<Prefix>& networks) {
+  std::ranges::sort(networks, {}, [](const Prefix& prefix) {
+    return std::tuple(prefix.address(), prefix.length());
+  });
+  const auto again = std::ranges::unique(networks);
+  networks.erase(again.begin(), again.end());
+}
+
 }  // namespace
 
 std::vector<std::string> links_of(const sys::NetnsRef& netns) {
@@ -91,8 +99,8 @@ std::vector<std::string> links_of(const sys::NetnsRef& netns) {
   return names;
 }
 
-std::vector<Prefix> networks_of(const sys::NetnsRef& netns) {
-  std::vector<Prefix> networks;
+Networks networks_of(const sys::NetnsRef& netns) {
+  Networks networks;
   auto socket = Socket::open(NETLINK_ROUTE, netns);
   if (!socket) return networks;
   std::set<unsigned> loopback;
@@ -104,16 +112,14 @@ std::vector<Prefix> networks_of(const sys::NetnsRef& netns) {
   list<ifaddrmsg>(*socket, RTM_GETADDR, [&](const ifaddrmsg& each, Bytes attributes) {
     const auto address = address_in(attributes);
     if (!address || loopback.contains(each.ifa_index)) return;
-    if (const auto network = network_of(*address, each.ifa_prefixlen)) {
-      networks.push_back(*network);
-    }
+    const auto network = network_of(*address, each.ifa_prefixlen);
+    if (!network) return;
+    networks.all.push_back(*network);
+    const bool lasts = address->is_v4() || (each.ifa_flags & IFA_F_PERMANENT) != 0;
+    if (lasts) networks.lasting.push_back(*network);
   });
-  const auto key = [](const Prefix& prefix) {
-    return std::tuple(prefix.address(), prefix.length());
-  };
-  std::ranges::sort(networks, {}, key);
-  const auto again = std::ranges::unique(networks);
-  networks.erase(again.begin(), again.end());
+  sort_once(networks.all);
+  sort_once(networks.lasting);
   return networks;
 }
 

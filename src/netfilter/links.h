@@ -12,7 +12,17 @@ namespace nxgate::netfilter {
 /// The names of all but lo; none if the namespace can't be asked.
 [[nodiscard]] std::vector<std::string> links_of(const sys::NetnsRef& netns);
 
-/// The networks of their addresses, sorted; none if the namespace can't be asked.
-[[nodiscard]] std::vector<Prefix> networks_of(const sys::NetnsRef& netns);
+/// The networks of their addresses, sorted.
+struct Networks {
+  std::vector<Prefix> all;
+  /// Without those of IPv6 whose addresses have an end: a router's advertisement makes such ones,
+  /// and who advertises isn't known.
+  std::vector<Prefix> lasting;
+
+  bool operator==(const Networks&) const = default;
+};
+
+/// None if the namespace can't be asked.
+[[nodiscard]] Networks networks_of(const sys::NetnsRef& netns);
 
 }  // namespace nxgate::netfilter

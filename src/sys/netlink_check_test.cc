@@ -141,6 +141,8 @@ TEST(NetlinkCheck, ARuleWritesIntoNothing) {
   EXPECT_TRUE(passes("meta", NFTA_META_DREG));
   EXPECT_FALSE(passes("meta", NFTA_META_SREG)) << "sets its mark";
   EXPECT_FALSE(passes("ct", NFTA_CT_SREG));
+  EXPECT_TRUE(passes("exthdr", NFTA_EXTHDR_DREG));
+  EXPECT_FALSE(passes("exthdr", NFTA_EXTHDR_SREG)) << "changes the packet";
   EXPECT_TRUE(passes("redir", NFTA_REDIR_REG_PROTO_MIN));
   EXPECT_FALSE(passes("redir", NFTA_REDIR_FLAGS));
 }
