@@ -68,6 +68,17 @@ Reply not_attached(const std::string& client) {
                                  client));
 }
 
+json::array describe_firewalls(const std::vector<HostFences::View>& views) {
+  json::array all;
+  for (const HostFences::View& each : views) {
+    all.push_back(
+        json::object{{"policy", each.policy},
+                     {"links", json::array(each.links.begin(), each.links.end())},
+                     {"shared_links", json::array(each.shared.begin(), each.shared.end())}});
+  }
+  return all;
+}
+
 }  // namespace
 
 Panel::Panel(const Running& running)
@@ -170,6 +181,9 @@ Reply Panel::status(const Request&) {
       {"totals", std::move(totals)},
       {"amendments", running_.reloader.amendments().all().size()},
   };
+  if (auto firewalls = describe_firewalls(running_.fences.view()); !firewalls.empty()) {
+    status["client_firewalls"] = std::move(firewalls);
+  }
   if (const auto& dnstap = running_.logs.dnstap) status["dnstap"] = describe_dnstap(*dnstap);
   return reply_with(std::move(status));
 }

@@ -58,6 +58,8 @@ constexpr std::uint32_t kIpv4KeySize = 12;
 constexpr std::uint32_t kIpv6KeySize = 24;
 constexpr std::uint32_t kMostNoted = 4096;
 constexpr Milliseconds kNotedLife{60'000};
+/// For so long routes are believed to be as they were; addresses are looked at each time.
+constexpr Seconds kRoutesLast{30};
 
 struct Sets {
   Set open;
@@ -78,7 +80,10 @@ struct Layout {
         openings{NFPROTO_INET, name, "openings"},
         refuse{NFPROTO_INET, name, "refuse"},
         forged{NFPROTO_INET, name, "forged"},
-        sources{{NFPROTO_INET, name, "arriving"}, {NFPROTO_INET, name, "leaving"}, forged.name},
+        sources{{NFPROTO_INET, name, "arriving"},
+                {NFPROTO_INET, name, "clients"},
+                {NFPROTO_INET, name, "leaving"},
+                forged.name},
         packets{NFPROTO_NETDEV, name, "packets"},
         sets{{{{inet, "open4", kIpv4Key, kIpv4KeySize, false, 0},
                {inet, "refused4", kIpv4Key, kIpv4KeySize, true, kMostNoted},
@@ -221,16 +226,35 @@ std::uint32_t flags_for(OnDeath on_death) {
   return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
 }
 
-/// Whose first packets may begin a flow, and what of it all is judged.
-void add_hooks(Batch& batch, const Layout& layout, const FirewallRules& rules) {
+/// Of whom clients and others claim ranges, the longest decides; what comes in by a link of clients
+/// and is of nobody is judged as well.
+void add_clients(Batch& batch, const Layout& layout, const FirewallRules& rules,
+                 std::span<const std::string> links) {
   Messages& messages = batch.messages();
+  std::vector<std::pair<Prefix, bool>> ranges;
+  for (const Prefix& each : rules.clients) ranges.emplace_back(each, true);
+  for (const Prefix& each : rules.others) ranges.emplace_back(each, false);
+  std::ranges::sort(ranges, std::greater(), [](const auto& range) {
+    return std::pair(range.first.length(), range.second);
+  });
+  for (const auto& [prefix, judged] : ranges) {
+    Rule rule(messages, layout.forward);
+    rule.from(prefix);
+    judged ? rule.go_to(layout.judge.name) : rule.accept();
+  }
+  for (const std::string& link : links) {
+    Rule(messages, layout.forward).in_by(link).go_to(layout.judge.name);
+  }
+  add_source_rules(batch, layout.sources, links);
+}
+
+/// Whose first packets may begin a flow, and what of it all is judged.
+void add_hooks(Batch& batch, const Layout& layout, const FirewallRules& rules,
+               std::span<const std::string> links) {
   batch.add_chain(layout.forward, {"filter", NF_INET_FORWARD, kPriority});
   batch.delete_rules(layout.forward);
-  for (const Prefix& other : rules.others) Rule(messages, layout.forward).from(other).accept();
-  for (const Prefix& client : rules.clients) {
-    Rule(messages, layout.forward).from(client).go_to(layout.judge.name);
-  }
-  if (!rules.clients.empty()) return;
+  if (!rules.clients.empty()) return add_clients(batch, layout, rules, links);
+  Messages& messages = batch.messages();
   Rule(messages, layout.forward).go_to(layout.judge.name);
   batch.add_chain(layout.output, {"filter", NF_INET_LOCAL_OUT, kPriority});
   batch.delete_rules(layout.output);
@@ -239,7 +263,7 @@ void add_hooks(Batch& batch, const Layout& layout, const FirewallRules& rules) {
 }
 
 void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
-               const Networks& networks) {
+               const Surroundings& around) {
   for (const Chain& chain :
        {layout.judge, layout.neighbours, layout.openings, layout.refuse, layout.forged}) {
     batch.add_chain(chain);
@@ -247,9 +271,9 @@ void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
   }
   add_refusal(batch.messages(), layout, rules.audit);
   add_forged(batch.messages(), layout, rules.audit);
-  add_judgement(batch.messages(), layout, networks.all);
-  add_openings(batch.messages(), layout, rules, networks.lasting);
-  add_hooks(batch, layout, rules);
+  add_judgement(batch.messages(), layout, around.networks.all);
+  add_openings(batch.messages(), layout, rules, around.networks.lasting);
+  add_hooks(batch, layout, rules, around.clients.theirs);
 }
 
 /// What the namespace's own stack sends passes, and ARP.
@@ -298,7 +322,7 @@ Result<Firewall> Firewall::put_up(const sys::NetnsRef& netns, std::string table,
                     netns.text().empty() ? "this host" : netns.text(), (*owner)->pid));
   }
   firewall.rules_ = rules;
-  firewall.networks_ = networks_of(netns);
+  firewall.look_around(true);
   const auto left = *owner ? firewall.opened() : Result<std::vector<Opened>>();
   if (auto done = firewall.write_all(left ? *left : std::vector<Opened>()); !done) {
     return std::unexpected(done.error());
@@ -320,20 +344,21 @@ Result<void> Firewall::write_all(std::span<const Opened> openings) {
     batch.add_element(layout.open_for(opening.to.address), key_of(opening.to), opening.life,
                       opening.name);
   }
-  add_rules(batch, layout, rules_, networks_);
+  add_rules(batch, layout, rules_, around_);
   if (const auto error = socket_.transact(batch.finish())) return fail(advice(error, netns_));
   return {};
 }
 
 Result<void> Firewall::write_rules() {
   Batch batch;
-  add_rules(batch, Layout(table_), rules_, networks_);
+  add_rules(batch, Layout(table_), rules_, around_);
   if (const auto error = socket_.transact(batch.finish())) return fail(advice(error, netns_));
   return {};
 }
 
 Result<void> Firewall::set_rules(const FirewallRules& rules) {
   FirewallRules old = std::exchange(rules_, rules);
+  if (old.clients != rules_.clients) look_around(true);
   if (auto done = write_rules(); !done) {
     rules_ = std::move(old);
     return done;
@@ -351,6 +376,17 @@ void Firewall::cover_links() {
   packet_error_ = error ? error.message() : "";
 }
 
+bool Firewall::look_around(bool at_routes) {
+  const Surroundings before = around_;
+  around_.networks = networks_of(netns_);
+  const Instant now = Clock::now();
+  if (at_routes || before.networks != around_.networks || now >= routes_at_ + kRoutesLast) {
+    if (!rules_.clients.empty()) around_.clients = links_towards(netns_, rules_.clients);
+    routes_at_ = now;
+  }
+  return before != around_;
+}
+
 Result<std::optional<Owner>> Firewall::owner() {
   std::optional<Owner> found;
   const std::error_code error = for_each_table(socket_, [&](std::string_view name, Bytes record) {
@@ -364,9 +400,7 @@ Result<bool> Firewall::keep() {
   const auto held = owner();
   if (!held) return std::unexpected(held.error());
   const bool gone = !*held;
-  Networks networks = networks_of(netns_);
-  const bool moved = networks != networks_;
-  networks_ = std::move(networks);
+  const bool moved = look_around(false);
   if (gone || moved) {
     if (auto done = gone ? write_all({}) : write_rules(); !done) {
       return std::unexpected(done.error());

@@ -1,6 +1,7 @@
 // The links of a network namespace, and the networks behind them.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,18 @@ struct Networks {
 
 /// None if the namespace can't be asked.
 [[nodiscard]] Networks networks_of(const sys::NetnsRef& netns);
+
+/// The links behind which addresses of some ranges are.
+struct ClientLinks {
+  std::vector<std::string> theirs;
+  /// Those that a default route uses as well: what comes in by them may have any source.
+  std::vector<std::string> shared;
+
+  bool operator==(const ClientLinks&) const = default;
+};
+
+/// By the routes of the namespace, of which all are read: of a table of a million that takes a
+/// second. Sorted; none if the namespace can't be asked.
+[[nodiscard]] ClientLinks links_towards(const sys::NetnsRef& netns, std::span<const Prefix> ranges);
 
 }  // namespace nxgate::netfilter

@@ -92,4 +92,18 @@ void add_source_rules(Batch& batch, const SourceChains& chains) {
   Rule(messages, chains.leaving).go_to(chains.forged);
 }
 
+void add_source_rules(Batch& batch, const SourceChains& chains,
+                      std::span<const std::string> links) {
+  Messages& messages = batch.messages();
+  batch.add_chain(chains.clients);
+  batch.delete_rules(chains.clients);
+  refuse_source_routes(messages, chains.clients, chains.forged);
+  Rule(messages, chains.clients).known().accept();
+  refuse_without_way_back(messages, chains.clients, chains.forged);
+  add_arriving(batch, chains);
+  for (const std::string& link : links) {
+    Rule(messages, chains.arriving).in_by(link).go_to(chains.clients.name);
+  }
+}
+
 }  // namespace nxgate::netfilter

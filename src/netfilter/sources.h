@@ -16,6 +16,7 @@ namespace nxgate::netfilter {
 /// goes to the chain `forged`.
 struct SourceChains {
   Chain arriving;  ///< hooked in at prerouting
+  Chain clients;   ///< what comes in by the links of clients
   Chain leaving;   ///< hooked in at output
   std::string_view forged;
 };
@@ -23,5 +24,8 @@ struct SourceChains {
 /// What the namespace sends, to itself as well, and what comes in. Priority of both: after
 /// conntrack has seen the packet, before its addresses are translated.
 void add_source_rules(Batch& batch, const SourceChains& chains);
+
+/// What comes in by the links of clients that the namespace forwards for.
+void add_source_rules(Batch& batch, const SourceChains& chains, std::span<const std::string> links);
 
 }  // namespace nxgate::netfilter

@@ -90,6 +90,7 @@ constexpr Types kRoute = types(RTA_OIF, RTA_PRIORITY, RTA_PREFSRC);
 constexpr auto kRouting = std::to_array<Form>({
     {RTM_GETLINK, kListing, sizeof(ifinfomsg)},
     {RTM_GETADDR, kListing, sizeof(ifaddrmsg)},
+    {RTM_GETROUTE, kListing, sizeof(rtmsg)},
     {RTM_NEWROUTE, kAdding, sizeof(rtmsg), kRoute},
     {RTM_DELROUTE, 0, sizeof(rtmsg), kRoute},
 });

@@ -33,7 +33,7 @@ inline constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
 
 /// Whether these messages to this netlink protocol do nothing but
 ///
-/// - list tables, elements of a table of nxgate's, flows, links and addresses;
+/// - list tables, elements of a table of nxgate's, flows, links, addresses and routes;
 /// - change a table of nxgate's, with rules of the expressions that nxgate writes;
 /// - end one flow;
 /// - add or remove a route of nxgate's by lo, in the table `default`.

@@ -7,122 +7,28 @@ docs/threat-model.md says what is left open.
 import errno
 import select
 import socket
-import struct
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import dns.query
 import pytest
 
+from harness import wayout
 from harness.nxgate import addresses, make_query, rcode
+from harness.packets import DENIED, DENIED6, MARKER
 from harness.upstream import answer
+from harness.wayout import ATTEMPTS, Outcome, Rights, datagram
 
-MARKER = b"nxgate-red-team-marker"
-DENIED, DENIED6 = "203.0.113.66", "2001:db8:66::66"
 GATEWAY = "10.77.0.1"
-SO_MARK, MSG_FASTOPEN = 36, 0x20000000
-
-
-def checksum(data):
-    total = sum(struct.unpack(f"!{len(data + bytes(len(data) % 2)) // 2}H",
-                              data + bytes(len(data) % 2)))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
-def ipv4(payload, protocol=17, source="10.77.0.2", destination=DENIED, fragment=0):
-    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 4711, fragment, 64, protocol,
-                         0, socket.inet_aton(source), socket.inet_aton(destination))
-    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + payload
-
-
-def udp(port=5000):
-    return struct.pack("!HHHH", 4000, port, 8 + len(MARKER), 0) + MARKER
-
-
-def datagram(address=DENIED, port=5000, family=socket.AF_INET, options=()):
-    with socket.socket(family, socket.SOCK_DGRAM) as s:
-        for level, name, value in options:
-            s.setsockopt(level, name, value)
-        s.sendto(MARKER, (address, port))
-
-
-def raw(*packets):
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
-        for packet in packets:
-            s.sendto(packet, (DENIED, 0))
-
-
-def protocol(number):
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, number) as s:
-        s.sendto(MARKER, (DENIED, 0))
-
-
-def ping():
-    body = struct.pack("!BBHHH", 8, 0, 0, 1, 1) + MARKER
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
-        s.sendto(body[:2] + struct.pack("!H", checksum(body)) + body[4:], (DENIED, 0))
-
-
-def icmpv6(kind):
-    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as s:
-        s.sendto(struct.pack("!BBHI", kind, 0, 0, 0) + MARKER, (DENIED6, 0))
-
-
-def fragments():
-    """One datagram in pieces, the marker in the second."""
-    whole = udp()
-    raw(ipv4(whole[:8], fragment=0x2000), ipv4(whole[8:], fragment=1))
-
-
-def later_fragment():
-    """A piece without its first, that has no port to look at."""
-    raw(ipv4(MARKER + bytes(2), fragment=100))
-
-
-def packet(kind=0x0800, payload=None):
-    """A frame of one's own making to the gateway, past all that looks at packets of the stack."""
-    with open("/proc/thread-self/net/arp", encoding="ascii") as table:
-        hardware = next(line.split()[3] for line in table if line.startswith(GATEWAY))
-    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as s:
-        s.sendto(payload or ipv4(udp()), ("eth0", kind, 0, 0, bytes.fromhex(hardware.replace(":", ""))))
-
-
-def fast_open():
-    """Data in the SYN."""
-    with socket.socket() as s:
-        s.sendto(MARKER, MSG_FASTOPEN, (DENIED, 5000))
-
-
-ATTEMPTS = {
-    "udp": datagram,
-    "quic": lambda: datagram(port=443),
-    "another resolver's DoQ": lambda: datagram(port=853),
-    "ipv6": lambda: datagram(DENIED6, family=socket.AF_INET6),
-    "mapped ipv6": lambda: datagram("::ffff:" + DENIED, family=socket.AF_INET6),
-    "a mark": lambda: datagram(options=[(socket.SOL_SOCKET, SO_MARK, 1)]),
-    "the link by name": lambda: datagram(
-        options=[(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0\0")]),
-    "raw": lambda: raw(ipv4(udp())),
-    "raw to port 53": lambda: raw(ipv4(udp(53))),
-    "raw with another's source": lambda: raw(ipv4(udp(), source="10.77.0.99")),
-    "fragments": fragments,
-    "a later fragment alone": later_fragment,
-    "ping": ping,
-    "sctp": lambda: protocol(132),
-    "gre": lambda: protocol(47),
-    "an unknown protocol": lambda: protocol(253),
-    "icmpv6 echo": lambda: icmpv6(128),
-    "a neighbour solicitation to afar": lambda: icmpv6(135),
-    "a packet socket": packet,
-    "a packet socket with ipv6": lambda: packet(0x86dd, b"\x60" + bytes(5) + b"\x3b\x40" +
-                                                bytes(32) + MARKER),
-    "a packet socket with an unknown protocol": lambda: packet(0x88b5, MARKER),
-    "multicast": lambda: datagram("224.0.0.251", 5353),
-    "broadcast": lambda: datagram("255.255.255.255", 5000, options=[
-        (socket.SOL_SOCKET, socket.SO_BROADCAST, 1)]),
-}
+TESTS = Path(__file__).parent
+#: What the kernel says of what doesn't leave.
+REFUSALS = {errno.EPERM, errno.ECONNREFUSED, errno.EACCES, errno.EHOSTUNREACH, errno.ENETUNREACH}
+NOT_SENT = {errno.ENOBUFS}
+#: As an unprivileged user that can't become anything else.
+NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", "-all",
+          "--bounding-set", "-all", "--no-new-privs")
 
 
 @pytest.fixture
@@ -130,7 +36,8 @@ def outside(namespace):
     world = namespace("outside")
     world.add_address(f"{DENIED}/32")
     world.add_address(f"{DENIED6}/128")
-    return world
+    with world.call(lambda: socket.create_server((DENIED6, 5000), family=socket.AF_INET6)):
+        yield world
 
 
 @pytest.fixture
@@ -150,7 +57,7 @@ def app(namespace, outside):
 def attach(nxgate, upstream, outside, tmp_path):
     server = upstream({"web.test": answer("@ 60 A 203.0.113.7")}, namespace=outside)
 
-    def start(inside):
+    def start(inside, egress=""):
         return nxgate("--netns", inside.path, command="attach", config=f"""
 [upstreams.default]
 servers = ["127.0.0.1:{server.port}"]
@@ -158,6 +65,7 @@ netns = "{outside.path}"
 [policies.default]
 allow = ["web.test"]
 [policies.default.egress]
+{egress}
 """)
 
     return start
@@ -182,28 +90,38 @@ def seen(outside):
         yield look
 
 
-def attempt(inside, how):
-    try:
-        inside.call(how)
-    except OSError as error:
-        assert error.errno in (errno.EPERM, errno.ECONNREFUSED, errno.ENOBUFS, errno.EACCES,
-                               errno.EHOSTUNREACH, errno.ENETUNREACH), error
+def attempt(inside, title, *user):
+    """The error of the kernel, if there was one."""
+    done = subprocess.run(["nsenter", f"--net={inside.path}", *user, sys.executable, "-m",
+                           "harness.wayout", title], cwd=TESTS, capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout or 0)
 
 
-@pytest.mark.parametrize("how", ATTEMPTS.values(), ids=ATTEMPTS.keys())
-def test_a_way_out_is_closed(attach, app, seen, how):
-    attempt(app, how)
-    assert seen(5), "it shows nothing if it doesn't work without nxgate"
-    attach(app)
-    seen(0.1)  # what came twice
-    attempt(app, how)
-    assert not seen(0.5)
+def as_whom(rights):
+    return [(), NOBODY] if rights == Rights.NONE else [()]
+
+
+@pytest.mark.parametrize("tried", ATTEMPTS, ids=lambda tried: tried.title)
+def test_a_way_out_is_closed(attach, app, seen, tried):
+    for user in as_whom(tried.rights):
+        attempt(app, tried.title, *user)
+        assert seen(5), "it shows nothing if it doesn't work without nxgate"
+    attach(app, tried.egress)
+    while seen(tried.echo):
+        pass  # what comes more than once
+    for user in as_whom(tried.rights):
+        error = attempt(app, tried.title, *user)
+        assert not seen(0.5)
+        told = {Outcome.REFUSED: REFUSALS, Outcome.LINK: NOT_SENT}.get(tried.outcome)
+        assert told is None or error in told, error
 
 
 def test_tcp_is_refused_before_any_data(attach, app):
     attach(app)
     with pytest.raises(ConnectionRefusedError):
-        app.call(fast_open)
+        app.call(wayout.fast_open)
     with pytest.raises(ConnectionRefusedError):
         app.call(lambda: socket.create_connection((DENIED6, 443), timeout=5))
 
@@ -225,8 +143,8 @@ def test_a_namespace_behind_it_is_fenced_as_well(attach, app, namespace, seen):
     subprocess.run(["ip", "-n", behind.name, "route", "add", "default", "via", "10.78.0.1"],
                    check=True)
     app.run("sysctl", "-qw", "net.ipv4.ip_forward=1", check=True)
-    attempt(behind, datagram)
+    attempt(behind, "UDP")
     assert seen(5)
     attach(app)
-    attempt(behind, datagram)
+    attempt(behind, "UDP")
     assert not seen(0.5)
