@@ -114,6 +114,8 @@ struct Layout {
 
 constexpr std::array<std::uint8_t, 2> kTcpAndUdp{IPPROTO_TCP, IPPROTO_UDP};
 constexpr std::array<std::uint16_t, 2> kDnsPorts{53, 853};
+constexpr std::uint32_t kTcpFlagsAt = 13;
+constexpr std::array<std::uint8_t, 1> kReset{4};
 
 std::vector<std::uint8_t> key_of(const Destination& to) {
   const Bytes address = to.address.bytes();
@@ -161,6 +163,12 @@ void add_judgement(Messages& messages, const Layout& layout, const std::vector<P
   for (const std::uint8_t protocol : std::to_array<std::uint8_t>({IPPROTO_ICMP, IPPROTO_ICMPV6})) {
     Rule(messages, layout.judge).protocol(protocol).related().accept();
   }
+  // A reset of ours to who is behind; nothing else is related by TCP.
+  Rule(messages, layout.judge)
+      .protocol(IPPROTO_TCP)
+      .related()
+      .bits(Part::kMessage, kTcpFlagsAt, kReset, kReset)
+      .accept();
   Rule(messages, layout.judge).destination_is(RTN_LOCAL).accept();
   Rule(messages, layout.judge).protocol(IPPROTO_ICMPV6).go_to(layout.neighbours.name);
   Rule(messages, layout.judge).go_to(layout.openings.name);

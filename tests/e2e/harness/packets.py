@@ -1,5 +1,4 @@
 """Packets of one's own making, for wayout.py."""
-import functools
 import socket
 import struct
 
@@ -19,7 +18,6 @@ def checksum(data):
     return ~total & 0xffff
 
 
-@functools.cache
 def own(family=socket.AF_INET, towards=None):
     """The address that this namespace sends from."""
     with socket.socket(family, socket.SOCK_DGRAM) as s:
