@@ -94,6 +94,16 @@ TEST_F(HelpedTest, LinksAndNetworksAreSeen) {
                           *Prefix::parse("2001:db8:1::/60")));
 }
 
+TEST_F(HelpedTest, RoutesAreSeenAndAFirewallForClientsIsPutUp) {
+  run("ip -n " + name + " address add 10.5.0.1/24 dev eth1");
+  run("ip -n " + name + " link set eth1 up");
+  const std::vector<Prefix> clients{*Prefix::parse("10.5.0.0/16")};
+  EXPECT_THAT(links_towards(netns, clients).theirs, ElementsAre("eth1"));
+  const auto firewall = Firewall::put_up(netns, std::string(Firewall::kTable) + "_ci",
+                                         {.clients = clients}, OnDeath::kStaysClosed);
+  ASSERT_TRUE(firewall) << firewall.error().message;
+}
+
 TEST_F(HelpedTest, ATableOfSomebodyElseStays) {
   ASSERT_THAT(inside("nft add table inet victim"), IsEmpty());
   auto socket = Socket::open(NETLINK_NETFILTER, netns);

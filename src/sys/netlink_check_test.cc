@@ -208,6 +208,8 @@ TEST(NetlinkCheck, ListingIsDumping) {
   EXPECT_TRUE(in_netfilter(conntrack(IPCTNL_MSG_CT_GET, NLM_F_DUMP, {})));
   EXPECT_TRUE(in_routing(message(RTM_GETLINK, NLM_F_DUMP, Octets(sizeof(ifinfomsg)))));
   EXPECT_TRUE(in_routing(message(RTM_GETADDR, NLM_F_DUMP, Octets(sizeof(ifaddrmsg)))));
+  EXPECT_TRUE(in_routing(message(RTM_GETROUTE, NLM_F_DUMP, Octets(sizeof(rtmsg)))));
+  EXPECT_FALSE(in_routing(message(RTM_GETROUTE, 0, Octets(sizeof(rtmsg))))) << "one of them";
   EXPECT_FALSE(in_routing(message(RTM_GETADDR, NLM_F_DUMP, Octets(4)))) << "cut short";
 }
 

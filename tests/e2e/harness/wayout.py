@@ -2,6 +2,7 @@
 
 Each carries MARKER towards an address that no allowed name leads to. It runs on the standard library alone,
 in whatever namespace, as whatever user, also inside a container: `python3 -m harness.wayout 'a title'`.
+Without a title it prints the table for docs/threat-model.md.
 """
 import dataclasses
 import enum
@@ -86,14 +87,15 @@ def gateway():
         link, hop = next(line.split()[0:3:2] for line in table if line.split()[1] == "00000000" and
                          line.split()[0] != "lo")
     address = socket.inet_ntoa(struct.pack("<I", int(hop, 16)))
-    with open("/proc/thread-self/net/arp", encoding="ascii") as table:
-        hardware = next(line.split()[3] for line in table if line.split()[0] == address)
-    return bytes.fromhex(hardware.replace(":", "")), link
-
-
-def own_hardware(link):
-    with open(f"/sys/class/net/{link}/address", encoding="ascii") as file:
-        return bytes.fromhex(file.read().strip().replace(":", ""))
+    for _ in range(20):
+        with open("/proc/thread-self/net/arp", encoding="ascii") as table:
+            for line in table:
+                if line.split()[0] == address and line.split()[3] != "00:00:00:00:00:00":
+                    return bytes.fromhex(line.split()[3].replace(":", "")), link
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(b"x", (address, 9))  # so that it becomes known
+        time.sleep(0.1)
+    raise OSError(errno.EHOSTUNREACH, "the gateway's hardware address isn't known")
 
 
 def packet(kind=IPV4, payload=None, to=None, link=None, bypass=False):
@@ -237,13 +239,22 @@ def many_sources():
           for n in range(60, 80)))
 
 
+QUERY = b"\0\7\1\0\0\1\0\0\0\0\0\0\1a\4test\0\0\1\0\1"
+
+
 def redirected_error():
     """An error about a question that the gate redirected, whose flow is known with the collector."""
-    query = b"\0\7\1\0\0\1\0\0\0\0\0\0\1a\4test\0\0\1\0\1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.sendto(query, (DENIED, 53))
+        s.sendto(QUERY, (DENIED, 53))
         inner = ipv4(udp(s.getsockname()[1], 53, b""), 17, DENIED, own())
         raw(ipv4(icmp(3, inner + MARKER, 0, 3), 1))
+
+
+def redirected_error6():
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+        s.sendto(QUERY, (DENIED6, 53))
+        inner = ipv6(udp(s.getsockname()[1], 53, b""), 17, DENIED6, own6())
+        raw6(ipv6(icmp6(1, bytes(4) + inner + MARKER, own6(), DENIED6, 4), 58))
 
 
 def advertisement(prefix="2001:db8:66::"):
@@ -409,10 +420,11 @@ FORGED = [
     Attempt("error about a closed port by IPv6, by IPV6_FREEBIND", N, REFUSED,
             lambda: freebind_refusal(own_port=True)),
     Attempt("error about a redirected question", R, DROP, redirected_error),
+    Attempt("error about a redirected question by IPv6", R, DROP, redirected_error6),
     Attempt("raw UDP with another's source", R, DROP, lambda: raw(ipv4(udp(), source="10.77.0.99"))),
     Attempt("a header that names ourselves, on the route to somebody else", R, DROP,
             lambda: raw(ipv4(udp(), destination=own()), to=DENIED)),
-    Attempt("the same by IPv6", R, DROP, lambda: raw6(ipv6(udp(), destination=own6()), to=DENIED6)),
+    Attempt("the same header by IPv6", R, DROP, lambda: raw6(ipv6(udp(), destination=own6()), to=DENIED6)),
     Attempt("loose source route by an open address", R, DROP, lambda: source_route(131), OPEN_HOPS),
     Attempt("strict source route by an open address", R, DROP, lambda: source_route(137), OPEN_HOPS),
     Attempt("source route of a socket's option", R, REFUSED, source_route_of_anybody, OPEN_HOPS),
@@ -444,7 +456,16 @@ NEIGHBOURS = [
 ATTEMPTS = [*PLAIN, *FRAMES, *FORGED, *NEIGHBOURS]
 
 
+def table():
+    """As docs/threat-model.md has it."""
+    rows = [f"| {each.title} | {each.rights.value} | {each.outcome.value} |" for each in ATTEMPTS]
+    return "\n".join(["| Attempt | Rights it takes | Outcome |", "|---|---|---|", *rows])
+
+
 def main():
+    if len(sys.argv) == 1:
+        print(table())
+        return
     attempt, = (each for each in ATTEMPTS if each.title == sys.argv[1])
     try:
         attempt.go()
