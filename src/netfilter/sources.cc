@@ -70,6 +70,12 @@ void add_source_rules(Batch& batch, const SourceChains& chains) {
   Messages& messages = batch.messages();
   add_arriving(batch, chains);
   refuse_source_routes(messages, chains.arriving, chains.forged);
+  // Most packets end here. An error may be known and a redirect.
+  Rule(messages, chains.arriving)
+      .protocol_is_not(IPPROTO_ICMP)
+      .protocol_is_not(IPPROTO_ICMPV6)
+      .known()
+      .accept();
   refuse_own_routers(messages, chains.arriving, chains.forged);
   // Answers whose address was translated, and resets of ours, have the source of somebody else.
   Rule(messages, chains.arriving).known().accept();
