@@ -13,7 +13,7 @@ from harness.packets import MARKER, ipv4, ipv6, udp
 from harness.sites import Sites
 from harness.timing import wait_for
 from harness.upstream import answer
-from harness.wayout import raw, raw6
+from harness.senders import raw, raw6
 
 WEB, WEB6, OTHER = "203.0.113.7", "2001:db8:5::7", "203.0.113.8"
 CONFIG = """

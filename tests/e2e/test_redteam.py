@@ -8,10 +8,10 @@ import socket
 import dns.query
 import pytest
 
-from harness import wayout
 from harness.nxgate import addresses, make_query, rcode
 from harness.packets import DENIED, DENIED6
 from harness.redteam import NOBODY, NOT_SENT, REFUSALS, app, attach, attempt, drain, outside, seen  # noqa: F401
+from harness.senders import fast_open
 from harness.wayout import ATTEMPTS, Outcome, Rights
 
 
@@ -36,7 +36,7 @@ def test_a_way_out_is_closed(attach, app, seen, tried):
 def test_tcp_is_refused_before_any_data(attach, app):
     attach(app)
     with pytest.raises(ConnectionRefusedError):
-        app.call(wayout.fast_open)
+        app.call(fast_open)
     with pytest.raises(ConnectionRefusedError):
         app.call(lambda: socket.create_connection((DENIED6, 443), timeout=5))
 

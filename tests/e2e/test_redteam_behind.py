@@ -7,7 +7,7 @@ import pytest
 from harness.packets import DENIED, DENIED6, ipv4, ipv6, udp
 from harness.redteam import app, attach, attempt, behind, drain, outside, seen  # noqa: F401
 from harness.sites import Sites
-from harness.wayout import FLOWS, raw, raw6
+from harness.senders import FLOWS, raw, raw6
 
 APP, APP6 = "10.78.0.1", "2001:db8:79::1"
 INNER, INNER6 = "10.78.0.2", "2001:db8:79::2"

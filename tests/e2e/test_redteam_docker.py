@@ -9,7 +9,8 @@ import pytest
 
 from harness.packets import COLLECTOR_PORT, DENIED6, MARKER
 from harness.upstream import answer
-from harness.wayout import ATTEMPTS, HOP, HOP6, Rights
+from harness.senders import HOP, HOP6
+from harness.wayout import ATTEMPTS, Rights
 
 TESTS = Path(__file__).parent
 #: Python, which the image doesn't have.

@@ -6,7 +6,7 @@ import pytest
 
 from harness.packets import ARP, DENIED, IPV4, IPV6, MARKER, UNKNOWN, VLAN, ipv4, ipv6, tcp, udp
 from harness.redteam import app, behind, drain, outside, seen  # noqa: F401
-from harness.wayout import arp, frame, packet, raw, raw6
+from harness.senders import arp, frame, packet, raw, raw6
 
 QUESTION = udp(53)
 #: An IPv6 datagram in two pieces: the first is an extension header alone, the port is in the second.

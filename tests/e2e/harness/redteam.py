@@ -11,7 +11,7 @@ import pytest
 
 from harness.packets import COLLECTOR_PORT, DENIED, DENIED6, MARKER
 from harness.upstream import answer
-from harness.wayout import datagram
+from harness.senders import datagram
 
 GATEWAY = "10.77.0.1"
 TESTS = Path(__file__).parents[1]
