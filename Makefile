@@ -2,23 +2,26 @@
 # what) and build what is missing.
 SETUP := sh tests/setup.sh
 BUILD = cmake --preset $(1) >build/$(1).log && cmake --build --preset $(1) --target $(2)
-IPV6 := $(if $(wildcard /proc/net/if_inet6),--listen '[::1]:5353')
+# Where `make run` listens: LISTEN="127.0.0.1:53 [::1]:53". (5353 belongs to multicast DNS.)
+LISTEN ?= 127.0.0.1:1053 $(if $(wildcard /proc/net/if_inet6),[::1]:1053)
+DIG = dig @$(shell echo '$(firstword $(LISTEN))' | sed 's/^\(.*\):\([0-9]*\)$$/\1 -p \2/; s/[][]//g')
+PREFIX ?= /usr/local
 VERSION = $(shell sed -n 's,.*nxgate VERSION \([0-9.]*\).*,\1,p' CMakeLists.txt)
 EPOCH = $(shell git log -1 --format=%ct)
 SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 
 .PHONY: run build static image deb release reproducible test test-engines bench microbench fuzz \
-    format lint install clean
+    format lint install installable uninstall clean
 
 run:
 	@$(SETUP) build
 	@mkdir -p build && $(call BUILD,release,nxgate)
-	@echo "nxgate answers on port 5353 of this machine. In another terminal:"
-	@echo "    dig @127.0.0.1 -p 5353 www.example.com   # not on the list: NXDOMAIN"
-	@echo "    dig @127.0.0.1 -p 5353 qiqitori.com      # on it: asked of resolv.conf's servers"
-	@echo "    dig @127.0.0.1 -p 5353 db.test           # a record of its own"
+	@echo "nxgate answers at $(LISTEN). In another terminal:"
+	@echo "    $(DIG) www.example.com   # not on the list: NXDOMAIN"
+	@echo "    $(DIG) qiqitori.com      # on it: asked of resolv.conf's servers"
+	@echo "    $(DIG) db.test           # a record of its own"
 	@command -v dig >/dev/null || echo "dig is in the Debian package bind9-dnsutils."
-	@build/release/nxgate serve --listen 127.0.0.1:5353 $(IPV6) -v \
+	@build/release/nxgate serve $(foreach at,$(LISTEN),--listen '$(at)') -v \
 	    --allow qiqitori.com,debian.org --record 'db.test A 10.0.0.5'
 
 build:
@@ -111,8 +114,18 @@ lint:
 	@printf '%s\n' $(filter-out %_test.cc %_fuzz.cc %_bench.cc,$(filter src/%.cc,$(SOURCES))) | \
 	    xargs -P $$(nproc) -n 3 clang-tidy-19 --quiet -p build/dev 2>build/lint.log
 
-install: build
-	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+install: installable build
+	@cmake --install build/release --prefix '$(PREFIX)'
+
+installable:
+	@mkdir -p '$(PREFIX)' && [ -w '$(PREFIX)' ] || \
+	    { echo "make install: $(PREFIX) is not yours to write: sudo make install, or PREFIX=DIRECTORY"; exit 1; }
+
+# What the last `make install` of this tree put there.
+uninstall:
+	@[ -e build/release/install_manifest.txt ] || { echo "make uninstall: nothing was installed from here"; exit 1; }
+	@xargs -d '\n' rm -fv <build/release/install_manifest.txt
+	@rm -f build/release/install_manifest.txt
 
 clean:
 	@rm -rf build

@@ -1,5 +1,6 @@
 #include "app/attached_policy.h"
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "docker/names.h"
+#include "engine/payer.h"
 #include "engine/snapshot.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
@@ -37,6 +39,11 @@ std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
   if (base == nullptr) return nullptr;
   auto policy = std::make_shared<policy::Policy>(*base);
   policy->container = attached.label;
+  policy->payer = attached.payer;
+  if (policy->cache_by_address) {
+    policy->cache_part = engine::cache_part_named(attached.payer);
+    policy->cache_by_address = false;
+  }
   policy->grants = attached.grants;
   policy->narrowing = attached.narrowing;
   policy->neighbours = attached.neighbours;
@@ -46,7 +53,9 @@ std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
 
 std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
                                                     std::string_view container) {
+  constexpr std::size_t kMostWarnings = 10;
   policy::RuleSet set;
+  std::size_t wrong = 0;
   while (!rules.empty()) {
     const auto comma = rules.find(',');
     const std::string_view text = trimmed(rules.substr(0, comma));
@@ -56,9 +65,12 @@ std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
     const auto rule = policy::parse_rule(text);
     if (rule) {
       set.add({rule->name, rule->scope, policy::Action::kAllow, {"nxgate.allow", 0, 0}});
-    } else {
+    } else if (++wrong <= kMostWarnings) {
       log::warning("{}: label nxgate.allow: {}", container, rule.error().message);
     }
+  }
+  if (wrong > kMostWarnings) {
+    log::warning("{}: label nxgate.allow: {} more are no rules", container, wrong - kMostWarnings);
   }
   return std::make_shared<const policy::Matcher>(std::move(set),
                                                  std::span<const policy::Matcher::LocalName>{},

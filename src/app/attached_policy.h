@@ -22,6 +22,7 @@ struct AttachedPolicy {
   std::string key;    ///< by which its listeners name it
   std::string label;  ///< as the operator knows it
   std::string base;   ///< the policy of the configuration
+  std::string payer;  ///< by what it is counted (Policy::payer)
   std::shared_ptr<const policy::Matcher> narrowing;
   std::shared_ptr<const policy::Neighbours> neighbours;
   std::shared_ptr<policy::Grants> grants;

@@ -162,7 +162,7 @@ void Attacher::appeared(const std::string& path) {
 void Attacher::await_occupants() {
   std::set<std::uint64_t> namespaces;
   for (const auto& [identity, empty] : empty_) namespaces.insert(identity);
-  for (const auto& [identity, occupant] : docker::find_occupants(namespaces)) {
+  for (const auto& [identity, occupant] : occupants_.look(namespaces)) {
     const Empty known = empty_.extract(identity).mapped();
     auto done = [this, identity, known](const Result<void>& attached) {
       if (attached || attachments_.has_failed(identity)) return;
@@ -234,6 +234,7 @@ void Attacher::add_subject(const docker::Container& container, const sys::NetnsR
   if (!choice) return;
   const std::string power = container.power_to_undo();
   wanted.push_back({.label = container.name,
+                    .id = "container " + container.id,
                     .netns = netns,
                     .choice = *choice,
                     .warning = power.empty() ? "" : "it " + power + " and can undo the gate",

@@ -88,6 +88,7 @@ class Attacher final : public docker::Observer {
     Instant until;
   };
   std::map<std::uint64_t, Empty> empty_;
+  docker::OccupantSearch occupants_;
   boost::asio::steady_timer occupied_;
   /// What was there, running or not, when the last of them appeared.
   std::vector<docker::Container> created_;

@@ -19,6 +19,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "base/log.h"
 #include "egress/fence.h"
 #include "engine/egress.h"
@@ -63,6 +64,7 @@ Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& ne
 
 void set_policy(AttachedPolicy& policy, const Subject& subject) {
   policy.base = subject.choice.policy;
+  policy.payer = subject.id;
   policy.narrowing =
       subject.choice.allow ? narrowing_of(*subject.choice.allow, subject.label) : nullptr;
   policy.neighbours = neighbours_of(subject.names, subject.reverse_names);
@@ -70,7 +72,7 @@ void set_policy(AttachedPolicy& policy, const Subject& subject) {
 
 std::string described(const Subject& subject) {
   std::string text = "policy " + subject.choice.policy;
-  if (subject.choice.allow) text += fmt::format(" narrowed to \"{}\"", *subject.choice.allow);
+  if (subject.choice.allow) text += " narrowed to " + quote(*subject.choice.allow, '"');
   return text;
 }
 
@@ -238,8 +240,8 @@ Result<void> Attachments::add(const Subject& subject) {
 bool Attachments::update(Attachment& attachment, const Subject& subject, bool look) {
   Subject& known = attachment.subject;
   const bool chosen_anew = known.choice != subject.choice;
-  const bool same =
-      !chosen_anew && known.names == subject.names && known.reverse_names == subject.reverse_names;
+  const bool same = !chosen_anew && known.id == subject.id && known.names == subject.names &&
+                    known.reverse_names == subject.reverse_names;
   known.label = subject.label;
   // Other names may mean other networks, and so other links.
   if (look || !same) look_after(attachment);

@@ -25,6 +25,9 @@ namespace nxgate::app {
 /// A namespace that should be attached, and what is to be enforced in it.
 struct Subject {
   std::string label;  ///< as the operator knows it: `web`, `pid 4711`, `/run/netns/app`
+  /// What stays the same when its namespace is made anew, as by a restart: the id of a container,
+  /// or what names a namespace.
+  std::string id;
   sys::NetnsRef netns;
   Choice choice;
   std::string warning;    ///< for the log when it is attached

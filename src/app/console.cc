@@ -68,6 +68,17 @@ std::string upstreams_text(const json::object& status) {
   return text;
 }
 
+/// What is wrong and lasts.
+std::string standing_text(const json::object& answer) {
+  if (!answer.contains("faults")) return {};
+  std::string text;
+  for (const json::value& each : list_of(answer, "faults")) {
+    constexpr std::size_t kIndent = 12;
+    text += line("fault", wrap(text_of(each.get_object(), "text"), kHelpWidth - kIndent, kIndent));
+  }
+  return text;
+}
+
 std::string rule_text(const json::object& rule) {
   return fmt::format("{} {} in the policy {}{}", text_of(rule, "action"), text_of(rule, "rule"),
                      text_of(rule, "policy"),
@@ -143,6 +154,7 @@ std::string status_text(const json::object& status) {
   }
   text += upstreams_text(status);
   text += firewalls_text(status);
+  text += standing_text(status);
   text += line("attached", text_of(status, "attachments"));
   text += line("added rules", text_of(status, "amendments"));
   text += line("cache", fmt::format("{}, {} of {}", counted(cache, "entries", "answer"),
@@ -168,7 +180,9 @@ std::string status_text(const json::object& status) {
   return text + totals;
 }
 
-std::string health_text(const json::object& health) { return text_of(health, "status") + "\n"; }
+std::string health_text(const json::object& health) {
+  return text_of(health, "status") + "\n" + standing_text(health);
+}
 
 std::string attachments_text(const json::object& answer) {
   std::string text;

@@ -11,18 +11,13 @@
 #include "admin/server.h"
 #include "admin/socket.h"
 #include "app/panel.h"
-#include "app/saved_rules.h"
 #include "base/error.h"
 #include "base/log.h"
 
 namespace nxgate::app {
 
-Result<ControlSockets> open_control(const config::ControlSettings& settings,
-                                    const std::string& user) {
+Result<ControlSockets> open_control(const config::ControlSettings& settings) {
   ControlSockets sockets;
-  if (auto ready = prepare_state(settings.state, user); !ready) {
-    return std::unexpected(ready.error());
-  }
   if (!settings.socket.empty()) {
     auto opened = admin::listen_unix(settings.socket, settings.group);
     if (opened) {

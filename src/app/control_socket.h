@@ -21,10 +21,9 @@ struct ControlSockets {
   sys::Descriptor metrics;
 };
 
-/// Opens them, before root is given up for `user`. A socket that nobody asked for is no error if it
+/// Opens them, before root is given up. A socket that nobody asked for is no error if it
 /// can't be had: other servers may run here.
-[[nodiscard]] Result<ControlSockets> open_control(const config::ControlSettings& settings,
-                                                  const std::string& user);
+[[nodiscard]] Result<ControlSockets> open_control(const config::ControlSettings& settings);
 
 /// Serves at them. Main thread; loop and panel must outlive it.
 class ControlServers {

@@ -18,6 +18,7 @@ namespace nxgate::app {
 namespace {
 
 constexpr std::size_t kLargestFile = 256UL << 20;
+constexpr std::size_t kLargestList = 1UL << 30;  // some forty million names, by pieces
 constexpr std::string_view kWildcards = "*?[";
 
 }  // namespace
@@ -27,7 +28,7 @@ Result<std::string> DiskFiles::read(const std::string& path) {
 }
 
 Result<void> DiskFiles::read_lines(const std::string& path, const TakeLines& take) {
-  return sys::read_lines(path, kLargestFile, take);
+  return sys::read_lines(path, kLargestList, take);
 }
 
 Result<std::vector<std::string>> DiskFiles::expand(const std::string& pattern) {

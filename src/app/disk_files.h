@@ -9,7 +9,8 @@
 
 namespace nxgate::app {
 
-/// Reads regular files of at most 256 MiB and expands glob(7) patterns. Any thread.
+/// Reads regular files of at most 256 MiB, lists by lines of at most 1 GiB, and expands glob(7)
+/// patterns. Any thread.
 class DiskFiles : public config::FileReader {
  public:
   [[nodiscard]] Result<std::string> read(const std::string& path) override;

@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <ranges>
 #include <string>
+#include <string_view>
 
 #include <fmt/core.h>
 
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "egress/fence.h"
@@ -26,15 +28,25 @@ std::string described(const egress::Refusal& refusal) {
                      refusal.name.empty() ? "no name led there" : escaped(refusal.name));
 }
 
-/// `, by curl (pid 4711)`, if it is known.
-std::string process_behind(const egress::Refusal& refusal, const sys::NetnsRef* netns) {
+}  // namespace
+
+std::string FenceReports::process_behind(const egress::Refusal& refusal,
+                                         const sys::NetnsRef* netns) {
+  constexpr std::string_view kNotFound = ", by a process that was not found in time";
   const Port& port = refusal.to.port;
   if (netns == nullptr || port.number == 0) return {};
+  const Instant now = Clock::now();
+  if (now >= looked_since_ + Seconds(1)) {
+    looked_since_ = now;
+    looked_ = {};
+  }
+  if (looked_ >= kLongestLookASecond) return std::string(kNotFound);
   const auto seen = sys::find_by_peer(*netns, port.protocol, {refusal.to.address, port.number});
-  return seen ? fmt::format(", by {} (pid {})", escaped(seen->name), seen->pid) : "";
+  looked_ += Clock::now() - now;
+  if (!seen) return {};
+  return seen->pid == 0 ? std::string(kNotFound)
+                        : fmt::format(", by {} (pid {})", escaped(seen->name), seen->pid);
 }
-
-}  // namespace
 
 void FenceReports::take(const FencedPlace& place, egress::Fence& fence) {
   constexpr std::size_t kMostLines = 10;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "egress/fence.h"
 #include "policy/egress.h"
 #include "sys/netns.h"
@@ -48,7 +49,16 @@ class FenceReports {
   void on_flows(FlowSink sink) { sink_ = std::move(sink); }
 
  private:
+  /// For all searches of one second: the main loop has other things to do.
+  static constexpr Milliseconds kLongestLookASecond{100};
+
+  /// `, by curl (pid 4711)`, if it is known.
+  [[nodiscard]] std::string process_behind(const egress::Refusal& refusal,
+                                           const sys::NetnsRef* netns);
+
   std::map<std::string, Counts> counts_;
+  Instant looked_since_{};
+  Instant::duration looked_{};
   std::set<std::string> learnt_;
   FlowSink sink_;
 };

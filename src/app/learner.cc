@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,7 +32,7 @@
 #include "observe/hub.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
-#include "sys/file.h"
+#include "sys/state_directory.h"
 #include "wire/name.h"
 #include "wire/types.h"
 
@@ -46,9 +47,7 @@ constexpr int kBeatsASave = 50;
 constexpr std::size_t kMostWaiting = 16384;
 constexpr std::size_t kLargestState = 64UL << 20;
 
-std::string path_of(const std::string& state, const std::string& policy) {
-  return state_directory(state, policy) + "/learnt.json";
-}
+std::string file_of(const std::string& policy) { return state_folder(policy) + "/learnt.json"; }
 
 /// All names, but what the policy denies or answers itself.
 policy::Rule everything() {
@@ -94,7 +93,7 @@ std::string text_of(const Learnt& learnt) {
 Result<Learnt> learnt_of(const std::string& text) {
   const auto object = parse_object(text);
   const json::value* const record = object ? object->if_contains("record") : nullptr;
-  if (record == nullptr) return fail("is no record of what was learnt");
+  if (record == nullptr) return fail("no record of what was learnt");
   auto read = learn::record_from_json(json::serialize(*record));
   if (!read) return std::unexpected(read.error());
   const auto flag = [&](const char* key) {
@@ -133,31 +132,54 @@ Learner::~Learner() {
 }
 
 void Learner::resume() {
-  if (state_.empty()) return;
+  if (state_.path().empty()) return;
   for (const auto& policy : reloader_.snapshots().load()->policies.all()) {
-    const std::string path = path_of(state_, policy->name);
-    const auto text = sys::read_file(path, kLargestState);
-    if (!text) continue;
-    auto learnt = learnt_of(*text);
+    auto learnt = read(policy->name);
     if (!learnt) {
-      log::warning("{} {}; it is left as it is, and written anew by `nxgate learn start`", path,
-                   learnt.error().message);
-      continue;
+      const std::string fault = fmt::format(
+          "{}/{} can't be read: {}; it is left as it is, and nothing is learnt for the "
+          "policy {}; put it right, or move it away and restart nxgate",
+          state_.path(), file_of(policy->name), learnt.error().message, policy->name);
+      log::error("{}", fault);
+      unreadable_.insert_or_assign(policy->name, fault);
     }
-    Learnt& held = learnt_.insert_or_assign(policy->name, *std::move(learnt)).first->second;
+    if (!learnt || !*learnt) continue;
+    Learnt& held = learnt_.insert_or_assign(policy->name, **std::move(learnt)).first->second;
     if (held.active) begin(policy->name, held, "the server, as before its restart");
   }
 }
 
-void Learner::start(const std::string& policy, bool denies, const std::string& by) {
+/// Nothing if nothing was kept.
+Result<std::optional<Learnt>> Learner::read(const std::string& policy) const {
+  const auto text = state_.read(file_of(policy), kLargestState);
+  if (!text) return std::unexpected(text.error());
+  if (!*text) return std::nullopt;
+  auto learnt = learnt_of(**text);
+  if (!learnt) return std::unexpected(learnt.error());
+  return *std::move(learnt);
+}
+
+std::vector<StandingFault> Learner::standing_faults() const {
+  std::vector<StandingFault> standing;
+  for (const auto* const faults : {&unreadable_, &unwritten_}) {
+    for (const auto& [policy, text] : *faults) standing.push_back({FaultSource::kLearning, text});
+  }
+  return standing;
+}
+
+Result<void> Learner::start(const std::string& policy, bool denies, const std::string& by) {
+  if (const auto held = unreadable_.find(policy); held != unreadable_.end()) {
+    return fail(held->second);
+  }
   Learnt& learnt =
       learnt_.try_emplace(policy, Learnt{.record = learn::Record(policy, now())}).first->second;
-  if (learnt.active && learnt.denies == denies) return;
+  if (learnt.active && learnt.denies == denies) return {};
   if (learnt.active) stop(policy);
   learnt.active = true;
   learnt.denies = denies;
   learnt.since = now();
   begin(policy, learnt, by);
+  return {};
 }
 
 void Learner::begin(const std::string& policy, Learnt& learnt, const std::string& by) {
@@ -239,11 +261,16 @@ void Learner::note_flows(const std::string& policy, const std::vector<egress::Fl
 }
 
 void Learner::save() {
-  if (state_.empty() || !std::exchange(changed_, false)) return;
+  if (state_.path().empty() || !std::exchange(changed_, false)) return;
   for (const auto& [policy, learnt] : learnt_) {
-    const std::string path = path_of(state_, policy);
-    if (auto written = replace_in_state(path, text_of(learnt)); !written) {
-      log::repeated("learn", fmt::format("{}: {}", path, written.error().message));
+    if (auto written = state_.replace(file_of(policy), text_of(learnt)); written) {
+      unwritten_.erase(policy);
+    } else {
+      const std::string fault = fmt::format("{}/{} can't be written: {}", state_.path(),
+                                            file_of(policy), written.error().message);
+      log::repeated("learn", fault);
+      unwritten_.insert_or_assign(policy, fault);
+      changed_ = true;
     }
   }
 }

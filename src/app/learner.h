@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,10 +14,12 @@
 
 #include "app/fence_reports.h"
 #include "app/reloader.h"
+#include "app/standing_fault.h"
 #include "base/error.h"
 #include "egress/fence.h"
 #include "learn/record.h"
 #include "observe/hub.h"
+#include "sys/state_directory.h"
 
 namespace nxgate::app {
 
@@ -46,7 +49,8 @@ class Learner {
   /// What was left active goes on.
   void resume();
 
-  void start(const std::string& policy, bool denies, const std::string& by);
+  /// The error: what was learnt before can't be read, and would be lost.
+  [[nodiscard]] Result<void> start(const std::string& policy, bool denies, const std::string& by);
   /// False if it isn't active.
   bool stop(const std::string& policy);
   void forget(const std::string& policy);
@@ -56,7 +60,11 @@ class Learner {
   /// Nothing unless it is active; without what was seen lately.
   [[nodiscard]] const Learnt* active(const std::string& policy) const;
 
+  /// Records that can't be read, or can't be written.
+  [[nodiscard]] std::vector<StandingFault> standing_faults() const;
+
  private:
+  [[nodiscard]] Result<std::optional<Learnt>> read(const std::string& policy) const;
   void begin(const std::string& policy, Learnt& learnt, const std::string& by);
   void take(Learnt& learnt);
   void note_flows(const std::string& policy, const std::vector<egress::Flow>& flows);
@@ -66,11 +74,13 @@ class Learner {
   Reloader& reloader_;
   observe::Hub& hub_;
   FenceReports& reports_;
-  const std::string state_;
+  const sys::StateDirectory state_;
   std::function<void()> amended_;
   std::function<void()> look_;
   boost::asio::steady_timer timer_;
   std::map<std::string, Learnt> learnt_;
+  std::map<std::string, std::string> unreadable_;  ///< by policy: records left as they are, and why
+  std::map<std::string, std::string> unwritten_;   ///< by policy: why the last save failed
   bool changed_ = false;
   int beats_ = 0;
 };

@@ -22,7 +22,7 @@ serve::Listener opened_as(const config::Listener& listener, const Endpoint& endp
 }  // namespace
 
 bool host_has_ipv6() {
-  const auto loopback = Endpoint::parse("[::1]:0", 0).value_or(Endpoint{});
+  const Endpoint loopback{*IpAddress::parse("::1"), 0};
   return sys::probe_free(sys::SocketKind::kUdp, {loopback, {}, {}}).has_value();
 }
 
@@ -37,7 +37,7 @@ std::vector<serve::Listener> to_open(const std::vector<config::Listener>& config
     for (const auto& [endpoint, implied] : places) {
       opened.push_back(opened_as(listener, endpoint));
       if (!implied || with_ipv6) continue;
-      log::info("not listening on {}: no IPv6 here", opened.back().at.to_string());
+      log::warning("not listening on {}: no IPv6 here", opened.back().at.to_string());
       opened.pop_back();
     }
   }

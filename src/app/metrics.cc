@@ -1,5 +1,6 @@
 #include "app/metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include "app/fence_reports.h"
 #include "app/learner.h"
 #include "app/panel.h"
+#include "app/standing_fault.h"
 #include "base/clock.h"
 #include "engine/snapshot.h"
 #include "forward/health.h"
@@ -216,7 +218,8 @@ constexpr std::array<Single, 7> kSingles{{
 
 }  // namespace
 
-std::string exposition(const Running& running, const Learner& learner, std::size_t attachments,
+std::string exposition(const Running& running, const Learner& learner,
+                       const std::vector<StandingFault>& faults, std::size_t attachments,
                        Exposition form) {
   MetricsWriter out(form);
   const auto gauge = [&out](std::string_view name, std::string_view help, auto value) {
@@ -243,6 +246,12 @@ std::string exposition(const Running& running, const Learner& learner, std::size
   out.counter("nxgate_reloads", "Reloads, by result.");
   out.sample(running.reloader.reloads().taken, {{"result", "taken"}});
   out.sample(running.reloader.reloads().refused, {{"result", "refused"}});
+  out.gauge("nxgate_faults", "What is wrong and lasts, as `nxgate health` tells it, by source.");
+  for (std::size_t i = 0; i < kFaultSources.size(); ++i) {
+    const auto count =
+        std::ranges::count(faults, static_cast<FaultSource>(i), &StandingFault::source);
+    out.sample(static_cast<double>(count), {{"source", kFaultSources[i]}});
+  }
   gauge("nxgate_generation", "The number of the configuration that is enforced.",
         running.reloader.generation());
   gauge("nxgate_amendments", "Rules that were added while running.",

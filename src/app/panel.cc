@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "app/report.h"
 #include "app/watching.h"
 #include "base/clock.h"
+#include "base/escape.h"
 #include "config/value.h"
 #include "engine/snapshot.h"
 #include "forward/health.h"
@@ -62,10 +64,18 @@ json::object describe_dnstap(const observe::Dnstap& dnstap) {
           {"lost", dnstap.lost()}};
 }
 
+json::array describe(const std::vector<StandingFault>& faults) {
+  json::array all;
+  for (const StandingFault& each : faults) {
+    all.push_back({{"source", each.source_name()}, {"text", each.text}});
+  }
+  return all;
+}
+
 Reply not_attached(const std::string& client) {
-  return refuse(404, fmt::format("client: `{}`: neither an address nor what an attached container "
+  return refuse(404, fmt::format("client: {}: neither an address nor what an attached container "
                                  "is called; `nxgate attachments` lists those",
-                                 client));
+                                 quote(client)));
 }
 
 json::array describe_firewalls(const std::vector<HostFences::View>& views) {
@@ -120,7 +130,7 @@ Reply Panel::handle(const Request& request) {
     if (request.method == each.method || head) return (this->*each.handler)(request);
   }
   return known ? refuse(405, "this method isn't for this path")
-               : refuse(404, request.path + ": there is no such thing");
+               : refuse(404, quote(request.path) + ": there is no such thing");
 }
 
 Reply Panel::status(const Request&) {
@@ -184,12 +194,27 @@ Reply Panel::status(const Request&) {
   if (auto firewalls = describe_firewalls(running_.fences.view()); !firewalls.empty()) {
     status["client_firewalls"] = std::move(firewalls);
   }
+  if (json::array faults = describe(standing_faults()); !faults.empty()) {
+    status["faults"] = std::move(faults);
+  }
   if (const auto& dnstap = running_.logs.dnstap) status["dnstap"] = describe_dnstap(*dnstap);
   return reply_with(std::move(status));
 }
 
 /// That it is asked at all shows that the main thread lives; workers are asked by DNS.
-Reply Panel::health(const Request&) { return reply_with(json::object{{"status", "ok"}}); }
+Reply Panel::health(const Request&) {
+  json::object health{{"status", "ok"}};
+  if (json::array faults = describe(standing_faults()); !faults.empty()) {
+    health["faults"] = std::move(faults);
+  }
+  return reply_with(health);
+}
+
+std::vector<StandingFault> Panel::standing_faults() const {
+  std::vector<StandingFault> standing = running_.reloader.standing_faults();
+  std::ranges::move(learner_.standing_faults(), std::back_inserter(standing));
+  return standing;
+}
 
 std::optional<Attachments::View> Panel::attached(const std::string& name) const {
   if (attachments_ == nullptr) return std::nullopt;
@@ -224,7 +249,8 @@ Reply Panel::explain(const Request& request) {
   const std::string type_text = parameter(request, "type", "A");
   const auto type = wire::parse_type(type_text);
   if (!type) {
-    return refuse(400, fmt::format("type: `{}`: expected a record type, such as AAAA", type_text));
+    return refuse(400,
+                  fmt::format("type: {}: expected a record type, such as AAAA", quote(type_text)));
   }
   const std::string who = parameter(request, "client", "127.0.0.1");
   std::string key;
@@ -286,7 +312,7 @@ Reply Panel::metrics(const Request& request) {
   const bool open = request.accept.find("application/openmetrics-text") != std::string::npos;
   return {.type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                        : "text/plain; version=0.0.4; charset=utf-8",
-          .body = exposition(running_, learner_,
+          .body = exposition(running_, learner_, standing_faults(),
                              attachments_ == nullptr ? 0 : attachments_->view().size(),
                              open ? Exposition::kOpenMetrics : Exposition::kPrometheus)};
 }

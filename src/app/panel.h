@@ -21,6 +21,7 @@
 #include "app/query_logs.h"
 #include "app/rates.h"
 #include "app/reloader.h"
+#include "app/standing_fault.h"
 #include "app/worker.h"
 #include "app/workers.h"
 #include "config/settings.h"
@@ -85,6 +86,7 @@ class Panel final : public admin::Control {
   [[nodiscard]] bool knows(const std::string& policy) const;
   [[nodiscard]] std::string contradiction(const std::string& policy,
                                           const policy::Rule& added) const;
+  [[nodiscard]] std::vector<StandingFault> standing_faults() const;
   void amended();
   void take_reports();
   void await_end();

@@ -11,6 +11,7 @@
 #include "app/learner.h"
 #include "app/panel.h"
 #include "app/panel_reply.h"
+#include "base/escape.h"
 #include "base/json.h"
 #include "learn/diff_text.h"
 #include "learn/list_text.h"
@@ -63,14 +64,16 @@ Reply Panel::learn(const Request& request) {
   const json::value* const deny = wish->if_contains("deny");
   if (!knows(policy)) return no_such_policy(policy);
   if (action == "start") {
-    learner_.start(policy, deny != nullptr && deny->is_bool() && deny->get_bool(),
-                   user_name(request.peer));
+    const bool denies = deny != nullptr && deny->is_bool() && deny->get_bool();
+    if (auto started = learner_.start(policy, denies, user_name(request.peer)); !started) {
+      return refuse(409, started.error().message);
+    }
   } else if (action == "stop") {
     if (!learner_.stop(policy)) return refuse(404, fmt::format("{} isn't being learnt", policy));
   } else if (action == "forget") {
     learner_.forget(policy);
   } else {
-    return refuse(400, fmt::format("action: `{}`: expected start, stop or forget", action));
+    return refuse(400, fmt::format("action: {}: expected start, stop or forget", quote(action)));
   }
   const auto& all = learner_.all();
   const auto found = all.find(policy);

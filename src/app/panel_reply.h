@@ -9,6 +9,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "admin/control.h"
+#include "base/escape.h"
 
 namespace nxgate::app {
 
@@ -30,7 +31,7 @@ namespace nxgate::app {
 }
 
 [[nodiscard]] inline admin::Reply no_such_policy(const std::string& policy) {
-  return refuse(404, "policy: `" + policy + "`: there is no such policy");
+  return refuse(404, "policy: " + quote(policy) + ": there is no such policy");
 }
 
 /// As RFC 3339 has it, in UTC.

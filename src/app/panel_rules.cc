@@ -25,6 +25,7 @@
 #include "base/address.h"
 #include "base/duration.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "config/value.h"
@@ -88,8 +89,7 @@ Result<Wish> parse_wish(const std::string& body) {
         (key == "action" && text(wish.action)) || (key == "rule" && text(wish.rule)) ||
         (key == "policy" && text(wish.policy)) || (key == "for" && text(wish.duration)) ||
         (key == "why" && text(wish.why)) || (key == "save" && member.is_bool());
-    if (!known)
-      return fail(fmt::format("`{}`: not expected, or not of its type", std::string_view(key)));
+    if (!known) return fail(fmt::format("{}: not expected, or not of its type", quote(key)));
     if (key == "save") wish.save = member.get_bool();
   }
   return wish;
@@ -104,7 +104,7 @@ std::string one_line(std::string text) {
 
 Result<Amendment> amendment_of(const Wish& wish, const admin::Peer& peer) {
   if (wish.action != "allow" && wish.action != "deny") {
-    return fail(fmt::format("action: `{}`: expected allow or deny", wish.action));
+    return fail(fmt::format("action: {}: expected allow or deny", quote(wish.action)));
   }
   const auto action = wish.action == "allow" ? policy::Action::kAllow : policy::Action::kDeny;
   auto parsed = policy::parse_rule(wish.rule, action);
@@ -116,7 +116,7 @@ Result<Amendment> amendment_of(const Wish& wish, const admin::Peer& peer) {
   if (!wish.duration.empty()) {
     const auto time = parse_duration(wish.duration);
     if (!time || *time <= Milliseconds(0)) {
-      return fail(fmt::format("for: `{}`: expected a time, such as 10m", wish.duration));
+      return fail(fmt::format("for: {}: expected a time, such as 10m", quote(wish.duration)));
     }
     if (wish.save) return fail("what ends by itself isn't saved: either --for or --save");
     amendment.until = amendment.since + *time;
@@ -184,17 +184,18 @@ Reply Panel::remove_rule(const Request& request) {
   const auto parsed = policy::parse_rule(text);
   if (!parsed) return refuse(400, parsed.error().message);
   const policy::Rule rule{.name = parsed->name, .scope = parsed->scope, .at = {}};
-  const bool saved = forget_rule(running_.settings.state, policy, rule);
+  const auto saved = forget_rule(running_.settings.state, policy, rule);
+  if (!saved) return refuse(409, saved.error().message);
   const bool added = running_.reloader.amendments().remove(policy, rule);
-  if (!added && !saved) {
-    return refuse(404, fmt::format("no rule {} was added to the policy {}{}", text, policy,
-                                   others_of(policy, rule.name)));
+  if (!added && !*saved) {
+    return refuse(404, fmt::format("no rule {} was added to the policy {}{}", quote(text),
+                                   quote(policy), others_of(policy, rule.name)));
   }
   log::info("the rule {} that was added to the policy {} is taken back, by {}", text, policy,
             user_name(request.peer));
-  if (saved) running_.loop.reload();
+  if (*saved) running_.loop.reload();
   amended();
-  return reply_with(json::object{{"rule", text}, {"policy", policy}, {"saved", saved}});
+  return reply_with(json::object{{"rule", text}, {"policy", policy}, {"saved", *saved}});
 }
 
 /// What else the policy says of these names; empty if nothing goes against the rule.

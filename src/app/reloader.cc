@@ -73,6 +73,7 @@ Reloader::Reloader(const Options& options, config::FileReader& files, LoadedSett
                    const sys::KeptCapabilities& kept, EgressRegistry& fences)
     : options_(options),
       files_(files),
+      notices_(std::move(first.notices)),
       sealed_(sealed_part(first.settings)),
       watched_(std::move(first.watched)),
       kept_(kept),
@@ -81,6 +82,19 @@ Reloader::Reloader(const Options& options, config::FileReader& files, LoadedSett
       client_fences_(app::client_fences(first.settings)),
       bare_(build_snapshot(std::move(first.settings), registry_, fences_, generation_)),
       snapshots_(enforced()) {}
+
+std::vector<StandingFault> Reloader::standing_faults() const {
+  std::vector<StandingFault> standing;
+  if (!faults_.empty()) {
+    standing.push_back(
+        {FaultSource::kReload,
+         fmt::format("the last reload was refused by {}, the first: {}; "
+                     "generation {} goes on",
+                     counted(faults_.size(), "fault"), to_string(faults_.front()), generation_)});
+  }
+  for (const std::string& notice : notices_) standing.push_back({FaultSource::kSavedRules, notice});
+  return standing;
+}
 
 Faults Reloader::refusals(const config::Settings& next) const {
   Faults refused;
@@ -164,6 +178,8 @@ bool Reloader::take_up() {
   // What fails from here on, for want of memory, fails before anything has changed.
   auto bare = build_snapshot(std::move(next.settings), registry_, fences_, generation_ + 1);
   ++generation_;
+  for (const std::string& notice : next.notices) log::error("{}", notice);
+  notices_ = std::move(next.notices);
   bare_ = std::move(bare);
   docker_ = std::move(docker);
   client_fences_ = std::move(fences);

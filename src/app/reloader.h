@@ -13,6 +13,7 @@
 #include "app/options.h"
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
+#include "app/standing_fault.h"
 #include "base/error.h"
 #include "base/snapshot.h"
 #include "config/context.h"
@@ -43,6 +44,9 @@ class Reloader {
   bool reload();
   /// Of the last reload; those of sealed keys have no place.
   [[nodiscard]] const Faults& faults() const noexcept { return faults_; }
+  /// What is wrong with what is enforced and stays so: a last reload that was refused, and what
+  /// LoadedSettings::notices tells of the settings in force.
+  [[nodiscard]] std::vector<StandingFault> standing_faults() const;
 
   /// Publishes the present configuration for these containers as well; a reload keeps them.
   void set_attached(std::vector<AttachedPolicy> attached);
@@ -86,6 +90,7 @@ class Reloader {
   std::uint32_t generation_ = 1;
   Reloads reloads_;
   Faults faults_;
+  std::vector<std::string> notices_;
   config::Settings sealed_;  ///< of the settings at start only what can't change
   std::vector<std::string> watched_;
   sys::KeptCapabilities kept_;

@@ -17,11 +17,11 @@ namespace nxgate::app {
 bool report(const LoadedSettings& loaded) {
   for (const Fault& fault : loaded.faults) {
     fmt::print(stderr, "{}{}\n", log::journal_prefix(log::Level::kError),
-               escaped(to_string(fault)));
+               shortened(to_string(fault), kLongestLine));
   }
   for (const Fault& warning : loaded.warnings) {
     fmt::print(stderr, "{}{}: warning: {}\n", log::journal_prefix(log::Level::kWarning),
-               to_string(warning.at), escaped(warning.text));
+               escaped(to_string(warning.at)), shortened(warning.text, kLongestLine));
   }
   return !loaded.faults.empty();
 }

@@ -24,6 +24,7 @@
 #include "app/snapshot_builder.h"
 #include "app/targeted.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "config/value.h"
 #include "wire/query.h"
 #include "wire/types.h"
@@ -61,9 +62,10 @@ int explain_question(const Options& options) {
       config::parse_address(options.client.empty() || !offline ? "127.0.0.1" : options.client);
   if (!name || !type || !client) {
     const std::string text =
-        !name   ? "NAME: " + name.error().message
-        : !type ? fmt::format("--type: `{}`: expected a record type, such as AAAA", options.type)
-                : "--client: " + client.error().message;
+        !name ? "NAME: " + name.error().message
+        : !type
+            ? fmt::format("--type: {}: expected a record type, such as AAAA", quote(options.type))
+            : "--client: " + client.error().message;
     fmt::print(stderr, "{}\n", text);
     return kUsage;
   }

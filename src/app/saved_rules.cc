@@ -1,12 +1,15 @@
 #include "app/saved_rules.h"
 
 #include <algorithm>
-#include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fmt/chrono.h>
@@ -15,12 +18,13 @@
 
 #include "app/amendments.h"
 #include "base/error.h"
-#include "config/context.h"
-#include "config/policy_source.h"
+#include "base/log.h"
 #include "config/settings.h"
+#include "policy/list.h"
 #include "policy/rule.h"
-#include "sys/file.h"
+#include "sys/descriptor.h"
 #include "sys/privileges.h"
+#include "sys/state_directory.h"
 
 namespace nxgate::app {
 namespace {
@@ -28,12 +32,15 @@ namespace {
 namespace fs = std::filesystem;
 using policy::Action;
 
+/// More can't be saved.
 constexpr std::size_t kLargestList = 16UL << 20;
+/// More isn't read at start.
+constexpr std::size_t kLargestRead = 256UL << 20;
 constexpr std::string_view kHeader =
     "# Rules of `nxgate allow --save` and `nxgate deny --save`; nxgate writes this file anew.\n";
 
-std::string path_of(const std::string& state, const std::string& policy, Action action) {
-  return fmt::format("{}/{}.d/saved.list", state_directory(state, policy),
+std::string list_of(const std::string& policy, Action action) {
+  return fmt::format("{}/{}.d/saved.list", state_folder(policy),
                      action == Action::kAllow ? "allow" : "deny");
 }
 
@@ -63,31 +70,110 @@ Rest without(const std::string& text, const policy::Rule& rule) {
   return rest;
 }
 
-bool forget_in(const std::string& path, const policy::Rule& rule) {
-  const auto text = sys::read_file(path, kLargestList);
-  if (!text) return false;
-  const Rest rest = without(*text, rule);
-  return rest.found && sys::replace_file(path, rest.text);
+std::unexpected<Error> unreadable(const std::string& path, const std::string& why) {
+  return fail(
+      fmt::format("{} can't be read: {}; nothing was changed; put the file right, or move it "
+                  "away",
+                  path, why));
+}
+
+/// A list of one policy, and what it will be.
+class SavedList {
+ public:
+  SavedList(const sys::StateDirectory& directory, const std::string& policy, Action action)
+      : directory_(directory), name_(list_of(policy, action)) {}
+
+  [[nodiscard]] std::string path() const { return directory_.path() + "/" + name_; }
+
+  Result<void> read() {
+    auto text = directory_.read(name_, kLargestList);
+    if (!text) return unreadable(path(), text.error().message);
+    text_ = std::move(*text).value_or(std::string(kHeader));
+    return {};
+  }
+
+  /// Whether there was a rule for these names.
+  bool forget(const policy::Rule& rule) {
+    Rest rest = without(text_, rule);
+    if (rest.found) text_ = std::move(rest.text);
+    changed_ |= rest.found;
+    return rest.found;
+  }
+
+  void add(const std::string& line) {
+    if (!text_.empty() && !text_.ends_with('\n')) text_ += '\n';
+    text_ += line;
+    changed_ = true;
+  }
+
+  /// Writes it beside the list, without replacing that yet.
+  Result<void> stage() {
+    if (!changed_) return {};
+    if (text_.size() > kLargestList) {
+      return fail(
+          fmt::format("{} would be larger than {} MiB; move rules from it to a list that "
+                      "allow-files or deny-files names",
+                      path(), kLargestList >> 20));
+    }
+    auto staged = directory_.stage(name_, text_);
+    if (!staged) {
+      return fail(
+          fmt::format("{} can't be written: {}; nothing was changed; see to it that there is room, "
+                      "and that the directory control.state is the server's user's, or restart "
+                      "nxgate, which makes it so",
+                      path(), staged.error().message));
+    }
+    staged_.emplace(*std::move(staged));
+    return {};
+  }
+
+  Result<void> commit() {
+    if (!staged_) return {};
+    if (auto done = staged_->commit(); !done) {
+      return fail(fmt::format("{} can't be replaced: {}", path(), done.error().message));
+    }
+    return {};
+  }
+
+ private:
+  const sys::StateDirectory& directory_;
+  std::string name_;
+  std::string text_;
+  bool changed_ = false;
+  std::optional<sys::StateDirectory::Staged> staged_;
+};
+
+/// All that may fail for want of room or rights comes before the first list is replaced.
+Result<void> write_both(SavedList& first, SavedList& second) {
+  for (SavedList* const list : {&first, &second}) {
+    if (auto done = list->stage(); !done) return done;
+  }
+  for (SavedList* const list : {&first, &second}) {
+    if (auto done = list->commit(); !done) return done;
+  }
+  return {};
+}
+
+/// Takes a list into the policy, but for lines that are none.
+void take_list(const std::string& path, const std::string& text, Action action,
+               config::PolicySettings& policy, SavedRules& found) {
+  policy::ParsedList list = policy::parse_list(text, {path, 0}, action);
+  policy.rules.add(list);
+  if (list.faults.empty()) return;
+  found.notices.push_back(fmt::format(
+      "{}: {} no rule and left out, the first at line {}; put them right, or take them out", path,
+      list.faulty == 1 ? "a line is" : fmt::format("{} lines are", list.faulty),
+      list.faults.front().at.line));
+  list.faults.resize(std::min(list.faults.size(), kMostFaults));
+  std::ranges::move(list.faults, std::back_inserter(found.skipped));
 }
 
 }  // namespace
 
-std::string state_directory(const std::string& state, std::string policy) {
+std::string state_folder(std::string policy) {
   std::ranges::replace(policy, '/', '_');
   if (policy.starts_with('.')) policy.front() = '_';
-  return state + "/" + policy;
-}
-
-Result<void> replace_in_state(const std::string& path, std::string_view text) {
-  std::error_code error;
-  fs::create_directories(fs::path(path).parent_path(), error);
-  if (error) {
-    return fail(
-        fmt::format("its directory can't be made: {}; make that of control.state again for the "
-                    "server's user, or restart nxgate, which does so",
-                    error.message()));
-  }
-  return sys::replace_file(path, text);
+  return policy;
 }
 
 Result<std::string> save_rule(const std::string& state, const std::string& policy,
@@ -98,52 +184,84 @@ Result<std::string> save_rule(const std::string& state, const std::string& polic
         "`[control] state = \"/var/lib/nxgate\"`");
   }
   const policy::Rule& rule = amendment.rule;
-  const Action other = rule.action == Action::kAllow ? Action::kDeny : Action::kAllow;
-  forget_in(path_of(state, policy, other), rule);
-  const std::string path = path_of(state, policy, rule.action);
-  std::string list = sys::read_file(path, kLargestList).value_or(std::string(kHeader));
-  list = without(list, rule).text;
-  if (!list.empty() && !list.ends_with('\n')) list += '\n';
-  list += fmt::format("{}  # {:%Y-%m-%d %H:%M} UTC, {}{}\n", text,
-                      fmt::gmtime(std::chrono::system_clock::to_time_t(amendment.since)),
-                      amendment.by, amendment.why.empty() ? "" : ": " + amendment.why);
-  if (auto written = replace_in_state(path, list); !written) {
-    return fail(fmt::format("{}: {}", path, written.error().message));
+  const sys::StateDirectory directory(state);
+  SavedList list(directory, policy, rule.action);
+  SavedList other(directory, policy,
+                  rule.action == Action::kAllow ? Action::kDeny : Action::kAllow);
+  for (SavedList* const each : {&list, &other}) {
+    if (auto read = each->read(); !read) return std::unexpected(read.error());
+    (void)each->forget(rule);
   }
-  return path;
+  list.add(fmt::format("{}  # {:%Y-%m-%d %H:%M} UTC, {}{}\n", text,
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(amendment.since)),
+                       amendment.by, amendment.why.empty() ? "" : ": " + amendment.why));
+  if (auto written = write_both(list, other); !written) return std::unexpected(written.error());
+  return list.path();
 }
 
-bool forget_rule(const std::string& state, const std::string& policy, const policy::Rule& rule) {
+Result<bool> forget_rule(const std::string& state, const std::string& policy,
+                         const policy::Rule& rule) {
   if (state.empty()) return false;
-  const bool allowed = forget_in(path_of(state, policy, Action::kAllow), rule);
-  const bool denied = forget_in(path_of(state, policy, Action::kDeny), rule);
-  return allowed || denied;
+  const sys::StateDirectory directory(state);
+  SavedList allowed(directory, policy, Action::kAllow);
+  SavedList denied(directory, policy, Action::kDeny);
+  bool found = false;
+  for (SavedList* const each : {&allowed, &denied}) {
+    if (auto read = each->read(); !read) return std::unexpected(read.error());
+    found |= each->forget(rule);
+  }
+  if (auto written = write_both(allowed, denied); !written) return std::unexpected(written.error());
+  return found;
 }
 
-void read_saved_rules(config::Context& context, config::Settings& settings) {
+SavedRules read_saved_rules(config::Settings& settings) {
+  SavedRules found;
   const std::string& state = settings.control.state;
-  if (state.empty()) return;
+  if (state.empty()) return found;
+  const sys::StateDirectory directory(state);
   for (config::PolicySettings& policy : settings.policies) {
     for (const Action action : {Action::kAllow, Action::kDeny}) {
-      const std::string path = path_of(state, policy.name.name, action);
-      if (!context.files.read(path)) continue;  // nothing was saved yet
-      config::add_rule_files(context, policy, action, {path, {"control.state", 0, 0}});
+      const std::string name = list_of(policy.name.name, action);
+      const std::string path = state + "/" + name;
+      const auto text = directory.read(name, kLargestRead);
+      if (!text || *text) found.watched.push_back(path);
+      if (!text) {
+        found.faults.push_back(
+            {{path, 0, 0},
+             fmt::format("saved rules can't be read: {}; put the file right, or move it away to do "
+                         "without them",
+                         text.error().message)});
+      } else if (*text) {
+        take_list(path, **text, action, policy, found);
+      }
     }
   }
+  return found;
 }
 
-Result<void> prepare_state(const std::string& state, const std::string& user) {
-  if (state.empty()) return {};
+Result<std::optional<sys::Descriptor>> prepare_state(const std::string& state,
+                                                     const std::string& user) {
+  if (state.empty()) return std::nullopt;
   std::error_code error;
   fs::create_directories(state, error);
   if (error) return fail(fmt::format("control.state: {}: {}", state, error.message()));
-  if (::geteuid() != 0) return {};
-  const auto identity = sys::find_user(user);
-  if (!identity || ::chown(state.c_str(), identity->user, identity->group) != 0) {
-    return fail(fmt::format("control.state: {} can't be given to {}: {}", state, user,
-                            std::generic_category().message(errno)));
+  if (::geteuid() == 0) {
+    const auto identity = sys::find_user(user);
+    const auto given = identity
+                           ? sys::StateDirectory(state).give_to(identity->user, identity->group)
+                           : fail("there is no such user");
+    if (!given) {
+      return fail(fmt::format("control.state: {} can't be given to {}: {}", state, user,
+                              given.error().message));
+    }
   }
-  return {};
+  auto lock = sys::StateDirectory(state).lock();
+  if (!lock) {
+    return fail(fmt::format("control.state: {}: {}; give each server a directory of its own", state,
+                            lock.error().message));
+  }
+  if (!*lock) log::warning("control.state: {} can't be written to: nothing can be saved", state);
+  return lock;
 }
 
 }  // namespace nxgate::app

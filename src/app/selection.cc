@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 #include <fnmatch.h>
 
+#include "base/escape.h"
 #include "config/settings.h"
 #include "docker/container.h"
 
@@ -65,7 +66,7 @@ Choice choice_by_label(const docker::Container& container, const config::DockerS
     choice.allow = "";
     choice.complaint = fmt::format(
         "label {}={}: docker.label-policies doesn't let labels choose it; nothing is resolved",
-        kPolicyLabel, *policy);
+        kPolicyLabel, shortened(*policy));
   }
   return choice;
 }

@@ -30,8 +30,10 @@
 #include "app/reloader.h"
 #include "app/report.h"
 #include "app/rights.h"
+#include "app/saved_rules.h"
 #include "app/settings_source.h"
 #include "app/snapshot_builder.h"
+#include "app/standing_fault.h"
 #include "app/targets.h"
 #include "app/watchdog.h"
 #include "app/worker.h"
@@ -175,13 +177,16 @@ int serve(const Options& options) {
   if (auto free = serve::probe_free(listeners, openings->open); !free) return failed(free.error());
   Workers workers(shared, *openings, count);
   if (auto opened = workers.open(std::move(openings->open)); !opened) return failed(opened.error());
-  auto sockets = open_control(control, user);
+  const auto state = prepare_state(control.state, user);
+  if (!state) return failed(state.error());
+  auto sockets = open_control(control);
   if (!sockets) return failed(sockets.error());
   auto log_file = open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
   if (auto done = give_up_rights(kept, user, *helper); !done) return failed(done.error());
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_unreadable(reloader.watched(), user);
+  for (const StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
   auto loop = MainLoop::create(reloader, manager);
   if (!loop) return failed(loop.error());
   if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {

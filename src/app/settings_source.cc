@@ -1,6 +1,7 @@
 #include "app/settings_source.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -162,7 +163,11 @@ LoadedSettings load_settings(const Options& options, config::FileReader& files) 
     settings.control.socket = options.control->value;
     settings.control.implied = false;
   }
-  read_saved_rules(context, settings);
+  SavedRules saved = read_saved_rules(settings);
+  context.add(std::move(saved.faults));
+  for (Fault& skipped : saved.skipped) context.warn(skipped.at, std::move(skipped.text));
+  std::ranges::move(saved.watched, std::back_inserter(context.watched));
+  loaded.notices = std::move(saved.notices);
   settings.server.listens_by_default = listens_by_default(options.command);
   config::complete(context, settings);
   config::sort_faults(context.faults, file);

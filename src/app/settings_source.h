@@ -17,6 +17,7 @@ struct LoadedSettings {
   Faults faults;
   Faults warnings;
   std::vector<std::string> watched;  ///< whatever should cause a reload when it changes
+  std::vector<std::string> notices;  ///< what stays wrong while these settings are in force
 };
 
 [[nodiscard]] LoadedSettings load_settings(const Options& options, config::FileReader& files);

@@ -4,13 +4,16 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "config/settings.h"
+#include "engine/payer.h"
 #include "engine/snapshot.h"
 #include "policy/egress.h"
 #include "policy/exfiltration.h"
@@ -29,12 +32,28 @@ std::uint32_t seconds(Milliseconds time) {
   return static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(time).count());
 }
 
-/// Where the named one stands; `complete` has seen to it that it is there.
-template <class T>
-std::uint16_t index_of(const std::vector<T>& all, const config::Reference& reference) {
-  const auto found = std::ranges::find(all, reference, &T::name);
-  return static_cast<std::uint16_t>(found - all.begin());
-}
+/// Where policies or upstreams stand, by name; `complete` has seen to it that each that is referred
+/// to is there.
+class Numbers {
+ public:
+  template <class T>
+  explicit Numbers(const std::vector<T>& all) {
+    for (const T& each : all) {
+      numbers_.try_emplace(each.name.name, static_cast<std::uint16_t>(numbers_.size()));
+    }
+  }
+
+  [[nodiscard]] std::optional<std::uint16_t> find(const std::string& name) const {
+    const auto found = numbers_.find(name);
+    return found == numbers_.end() ? std::nullopt : std::optional(found->second);
+  }
+  [[nodiscard]] std::uint16_t of(const config::Reference& reference) const {
+    return numbers_.at(reference.name);
+  }
+
+ private:
+  std::unordered_map<std::string, std::uint16_t> numbers_;
+};
 
 engine::UpstreamGroup build_group(const config::UpstreamSettings& settings, Registry& registry) {
   engine::UpstreamGroup group;
@@ -50,9 +69,10 @@ engine::UpstreamGroup build_group(const config::UpstreamSettings& settings, Regi
   return group;
 }
 
-std::shared_ptr<const policy::Policy> build_policy(
-    config::PolicySettings& settings, const std::vector<config::UpstreamSettings>& upstreams,
-    std::shared_ptr<policy::EgressSets> sets, std::uint8_t slot) {
+std::shared_ptr<const policy::Policy> build_policy(config::PolicySettings& settings,
+                                                   const Numbers& upstreams,
+                                                   std::shared_ptr<policy::EgressSets> sets,
+                                                   std::uint8_t slot, policy::CacheScope scope) {
   auto built = std::make_shared<policy::Policy>();
   built->slot = slot;
   built->rules = settings.rules.size();
@@ -63,10 +83,10 @@ std::shared_ptr<const policy::Policy> build_policy(
   built->negative_ttl = seconds(settings.negative_ttl);
   built->on_upstream_failure = settings.on_upstream_failure;
   built->suppressed_types = std::move(settings.suppressed_types);
-  built->upstream = index_of(upstreams, settings.upstream);
+  built->upstream = upstreams.of(settings.upstream);
   for (const config::RouteSettings& route : settings.routes) {
     for (const wire::DomainName& name : route.names) {
-      built->routes.push_back({name, index_of(upstreams, route.upstream)});
+      built->routes.push_back({name, upstreams.of(route.upstream)});
     }
   }
   const bool enforces = settings.egress && settings.egress->mode == policy::EgressMode::kEnforce;
@@ -75,6 +95,10 @@ std::shared_ptr<const policy::Policy> build_policy(
         settings.exfiltration.value_or(policy::Exfiltration()));
   }
   built->sets = std::move(sets);
+  if (scope != policy::CacheScope::kShared) {
+    built->cache_part = engine::cache_part_named(built->name);
+    built->cache_by_address = scope == policy::CacheScope::kClient;
+  }
   if (settings.egress) built->egress = std::make_shared<policy::Egress>(*settings.egress);
   policy::add_special_names(settings.rules, settings.local);
   auto local = std::make_unique<policy::LocalData>(std::move(settings.local));
@@ -85,10 +109,11 @@ std::shared_ptr<const policy::Policy> build_policy(
   return built;
 }
 
-std::vector<policy::PolicySet::ClientRange> build_clients(const config::Settings& settings) {
+std::vector<policy::PolicySet::ClientRange> build_clients(const config::Settings& settings,
+                                                          const Numbers& policies) {
   std::vector<policy::PolicySet::ClientRange> ranges;
   for (const config::ClientSettings& client : settings.clients) {
-    const std::uint16_t index = index_of(settings.policies, client.policy);
+    const std::uint16_t index = policies.of(client.policy);
     for (const config::ClientRange& range : client.from) ranges.push_back({range.prefix, index});
   }
   return ranges;
@@ -136,23 +161,23 @@ std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
     groups.push_back(build_group(upstream, registry));
   }
-  const auto clients = build_clients(settings);
-  const std::uint16_t fallback = index_of(settings.policies, {"default", {}});
-  const bool has_fallback = fallback < settings.policies.size();
+  const Numbers numbers(settings.policies);
+  const Numbers upstreams(settings.upstreams);
+  const auto clients = build_clients(settings, numbers);
   const std::vector<ClientFence> fenced_policies = client_fences(settings);
   policy::PolicySet::Policies policies;
   policies.reserve(settings.policies.size());
   for (config::PolicySettings& policy : settings.policies) {
     const bool fenced = std::ranges::find(fenced_policies, policy.name.name,
                                           &ClientFence::policy) != fenced_policies.end();
-    policies.push_back(build_policy(policy, settings.upstreams,
+    policies.push_back(build_policy(policy, upstreams,
                                     fenced ? fences.sets_of(policy.name.name) : nullptr,
-                                    registry.slot_of(policy.name.name)));
+                                    registry.slot_of(policy.name.name), settings.cache.scope));
   }
   return std::make_shared<const engine::Snapshot>(engine::Snapshot{
       .generation = generation,
       .policies = policy::PolicySet(std::move(policies), clients,
-                                    has_fallback ? fallback : policy::PolicySet::kNone),
+                                    numbers.find("default").value_or(policy::PolicySet::kNone)),
       .groups = std::move(groups),
       .options = {.version_bind = std::move(settings.server.version_bind),
                   .tcp_idle = settings.server.tcp_idle,

@@ -91,6 +91,7 @@ Result<Targets> find_targets(const Options& options, const config::DockerSetting
   }
   for (const NamespaceOption& given : options.namespaces) {
     Subject subject{.label = given.label,
+                    .id = given.label,
                     .netns = sys::NetnsRef(given.netns),
                     .choice = {.policy = options.policy, .allow = {}, .complaint = {}},
                     .warning = {}};

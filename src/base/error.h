@@ -1,6 +1,7 @@
 // How a room reports what went wrong to its caller.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -37,8 +38,11 @@ struct Fault {
 };
 
 /// All faults of one reading; empty means the text is good. A reader collects as many as it can
-/// rather than stopping at the first.
+/// rather than stopping at the first, but goes no further once there are more than kMostFaults.
 using Faults = std::vector<Fault>;
+
+/// How many faults of one file are told.
+inline constexpr std::size_t kMostFaults = 100;
 
 /// `file:line:column: text`, leaving out a line of 0 and a file without a name.
 [[nodiscard]] std::string to_string(const Fault& fault);

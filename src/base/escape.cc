@@ -22,19 +22,54 @@ bool is_control(std::string_view text, std::size_t at) {
   return byte(at) < 0x20 || byte(at) == 0x7f || is_c1(at) || (at > 0 && is_c1(at - 1));
 }
 
+/// Adds one octet of the text, as it may be shown.
+void append(std::string_view text, std::size_t at, std::string& out) {
+  if (is_control(text, at)) {
+    out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at]));
+  } else {
+    out += text[at];
+  }
+}
+
+bool continues_character(char octet) { return (static_cast<unsigned char>(octet) & 0xc0U) == 0x80; }
+
+/// As much of the text, escaped, as fits into `most` octets; and whether more follows.
+struct Front {
+  std::string text;
+  bool cut = false;
+};
+Front front_of(std::string_view text, std::size_t most) {
+  Front front;
+  std::size_t whole = 0;  // where the last character begins, before which may be cut
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!continues_character(text[i])) whole = front.text.size();
+    append(text, i, front.text);
+    if (front.text.size() <= most) continue;
+    front.text.resize(whole);
+    front.cut = true;
+    break;
+  }
+  return front;
+}
+
 }  // namespace
 
 std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (is_control(text, i)) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i]));
-    } else {
-      out += text[i];
-    }
-  }
+  for (std::size_t i = 0; i < text.size(); ++i) append(text, i, out);
   return out;
+}
+
+std::string shortened(std::string_view text, std::size_t most) {
+  const Front front = front_of(text, most);
+  return front.text + (front.cut ? fmt::format("… ({} octets)", text.size()) : "");
+}
+
+std::string quote(std::string_view text, char mark) {
+  const Front front = front_of(text, kLongestQuote);
+  if (!front.cut) return mark + front.text + mark;
+  return fmt::format("{}{}…{} ({} octets)", mark, front.text, mark, text.size());
 }
 
 }  // namespace nxgate

@@ -1,5 +1,6 @@
 #include "base/escape.h"
 
+#include <string>
 #include <string_view>
 
 #include <gtest/gtest.h>
@@ -20,6 +21,23 @@ TEST(Escaped, KnowsTheControlCharactersBeyondAscii) {
 }
 
 TEST(Escaped, LeavesAllElseAsItIs) { EXPECT_EQ(escaped("\"w\xc3\xb6rt\" ~"), "\"w\xc3\xb6rt\" ~"); }
+
+TEST(Quoted, ShortTextsAreWhole) {
+  EXPECT_EQ(quote("a\nb"), "`a\\x0ab`");
+  EXPECT_EQ(quote(std::string(80, 'x'), '"'), '"' + std::string(80, 'x') + '"');
+  EXPECT_EQ(shortened("all"), "all");
+}
+
+TEST(Quoted, LongTextsAreCutAndTellTheirLength) {
+  EXPECT_EQ(quote(std::string(81, 'x')), "`" + std::string(80, 'x') + "…` (81 octets)");
+  EXPECT_EQ(shortened(std::string(9, 'x'), 4), "xxxx… (9 octets)");
+}
+
+TEST(Quoted, EscapesAndCharactersAreNotCutInTwo) {
+  EXPECT_EQ(shortened(std::string(40'000'000, '\0'), 10), "\\x00\\x00… (40000000 octets)");
+  EXPECT_EQ(shortened("ab€€", 4), "ab… (8 octets)");
+  EXPECT_EQ(shortened("abcd\xc2\x9b", 10), "abcd… (6 octets)");
+}
 
 }  // namespace
 }  // namespace nxgate

@@ -3,8 +3,7 @@
 #include <boost/url/src.hpp>
 #include <fmt/format-inl.h>
 
-namespace fmt {
-inline namespace v9 {
+FMT_BEGIN_NAMESPACE
 namespace detail {
 
 // What fmt's headers leave to its library.
@@ -17,5 +16,4 @@ template auto dragonbox::to_decimal(float) noexcept -> dragonbox::decimal_fp<flo
 template void buffer<char>::append(const char*, const char*);
 
 }  // namespace detail
-}  // namespace v9
-}  // namespace fmt
+FMT_END_NAMESPACE

@@ -110,7 +110,8 @@ std::string_view journal_prefix(Level level) noexcept {
 void write(Level level, std::string_view text) noexcept {
   if (!enabled(level)) return;
   try {
-    state().logger.log(spdlog_level(level), "{}{}", journal_prefix(level), escaped(text));
+    state().logger.log(spdlog_level(level), "{}{}", journal_prefix(level),
+                       shortened(text, kLongestLine));
   } catch (...) {  // out of memory or a closed stderr: the answer matters more than the line
     return;
   }

@@ -61,7 +61,7 @@ std::size_t KeyHash::operator()(const Key& key) const noexcept {
            static_cast<std::uint64_t>(key.dnssec_ok) << 1 |
            static_cast<std::uint64_t>(key.checking_disabled)) *
           kMix;
-  hash ^= (key.group + 1) * (kMix << 1 | 1);
+  hash ^= (key.group + 1) * (kMix << 1 | 1) ^ key.part;
   hash = (hash ^ hash >> 32) * kMix;
   return hash ^ hash >> 29;
 }

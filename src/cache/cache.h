@@ -17,13 +17,15 @@
 namespace nxgate::cache {
 
 /// What an answer is filed under. DO and CD are part of it (CoreDNS CVE-2024-0874), and so is the
-/// upstream group that said it, so that one group can't poison another's names (MaginotDNS).
+/// upstream group that said it, so that one group can't poison another's names (MaginotDNS). The
+/// part keeps clients apart who shall not learn by a TTL or by time what the others asked for.
 struct Key {
   wire::Question question;
   std::uint64_t hash = 0;   ///< of the name, wire::process_hash_key
   std::uint32_t group = 0;  ///< identity of the upstream group
   bool dnssec_ok = false;
   bool checking_disabled = false;
+  std::uint64_t part = 0;  ///< of the cache; 0 for everybody's, else by a keyed hash
 
   bool operator==(const Key&) const = default;
 };

@@ -1,8 +1,12 @@
 #include "config/complete.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +28,7 @@ namespace {
 
 /// Each has a number of 16 bits, of which one means none.
 constexpr std::size_t kMostRouteNames = 65535;
+constexpr std::size_t kMostNamed = 65535;
 
 constexpr std::string_view kDefault = "default";
 
@@ -36,19 +41,47 @@ void add_default_listeners(Settings& settings) {
   }
 }
 
-/// Whether a query could be meant for either of two listeners. An interface listens on addresses
-/// that are not known here, so it only clashes with itself and with a wildcard.
-bool overlap(const Listener& a, const Listener& b) {
-  if (a.endpoint.port != b.endpoint.port || !same_netns(a.netns, b.netns)) return false;
-  const auto wildcard = [](const Listener& listener) {
-    return listener.interface.empty() && listener.endpoint.address.is_unspecified();
-  };
-  if (!a.interface.empty() && !b.interface.empty()) return a.interface == b.interface;
-  if (!a.interface.empty()) return wildcard(b);
-  if (!b.interface.empty()) return wildcard(a);
-  if (a.endpoint.address.is_v4() != b.endpoint.address.is_v4()) return false;
-  return a.endpoint == b.endpoint || wildcard(a) || wildcard(b);
-}
+/// Listeners of one port in one namespace, to find those of which a query could be meant for
+/// either. An interface listens on addresses that are not known here, so it only clashes with
+/// itself and with a wildcard.
+class Taken {
+ public:
+  /// The first of the listeners so far that overlaps with this one, which is `number` from here on.
+  std::optional<std::size_t> add(const Listener& listener, std::size_t number) {
+    const bool v4 = listener.endpoint.address.is_v4();
+    if (!listener.interface.empty()) {
+      const auto [same, alone] = interfaces_.try_emplace(listener.interface, number);
+      if (!interface_) interface_ = number;
+      return first(
+          {alone ? std::nullopt : std::optional(same->second), wildcard_[0], wildcard_[1]});
+    }
+    const auto [same, alone] = addresses_.try_emplace(listener.endpoint.address, number);
+    const bool wildcard = listener.endpoint.address.is_unspecified();
+    const auto clash =
+        first({alone ? std::nullopt : std::optional(same->second), wildcard_[v4],
+               wildcard ? any_[v4] : std::nullopt, wildcard ? interface_ : std::nullopt});
+    if (!any_[v4]) any_[v4] = number;
+    if (wildcard && !wildcard_[v4]) wildcard_[v4] = number;
+    return clash;
+  }
+
+ private:
+  using Number = std::optional<std::size_t>;
+
+  static Number first(std::initializer_list<Number> all) {
+    Number least;
+    for (const Number& each : all) {
+      if (each && (!least || *each < *least)) least = each;
+    }
+    return least;
+  }
+
+  std::map<std::string, std::size_t> interfaces_;
+  std::map<IpAddress, std::size_t> addresses_;
+  Number interface_;                ///< the first of any
+  std::array<Number, 2> any_;       ///< the first address, by family, IPv4 the second
+  std::array<Number, 2> wildcard_;  ///< likewise
+};
 
 std::string describe(const Listener& listener) {
   const std::string where = listener.interface.empty()
@@ -59,52 +92,71 @@ std::string describe(const Listener& listener) {
 
 void check_listeners(Context& context, const Settings& settings) {
   const auto& listen = settings.server.listen;
+  std::map<std::pair<std::string, std::uint16_t>, Taken> taken;
   for (std::size_t i = 0; i < listen.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (!overlap(listen[i], listen[j])) continue;
-      context.fault(listen[i].at,
-                    fmt::format("{} overlaps with {} of {}; expected each address once, and no "
-                                "wildcard beside it",
-                                in_quotes(describe(listen[i])), in_quotes(describe(listen[j])),
-                                to_string(listen[j].at)));
-      break;
-    }
+    Taken& there = taken[{netns_path(listen[i].netns), listen[i].endpoint.port}];
+    const auto clash = there.add(listen[i], i);
+    if (!clash) continue;
+    context.fault(listen[i].at,
+                  fmt::format("{} overlaps with {} of {}; expected each address once, and no "
+                              "wildcard beside it",
+                              in_quotes(describe(listen[i])), in_quotes(describe(listen[*clash])),
+                              to_string(listen[*clash].at)));
   }
 }
 
-/// Faults a reference to something that isn't there.
-template <class T>
-void check_reference(Context& context, const Reference& reference, const std::vector<T>& known,
-                     std::string_view what) {
-  std::vector<std::string_view> names;
-  names.reserve(known.size());
-  for (const T& one : known) names.push_back(one.name.name);
-  if (std::ranges::find(names, reference.name) != names.end()) return;
-  context.fault(reference.at,
-                fmt::format("{}: no such {}{}; expected the name of a [{} table",
-                            in_quotes(reference.name), what, suggestion(reference.name, names),
-                            what == "policy" ? "policies.NAME]" : "upstreams.NAME]"));
-}
+/// The names of policies or upstreams, to which others refer.
+class Known {
+ public:
+  template <class T>
+  Known(const std::vector<T>& known, std::string_view what) : what_(what) {
+    names_.reserve(known.size());
+    for (const T& one : known) names_.push_back(one.name.name);
+    sorted_ = names_;
+    std::ranges::sort(sorted_);
+  }
+
+  /// Faults a reference to something that isn't there.
+  void check(Context& context, const Reference& reference) const {
+    if (std::ranges::binary_search(sorted_, reference.name)) return;
+    context.fault(reference.at,
+                  fmt::format("{}: no such {}{}; expected the name of a [{} table",
+                              in_quotes(reference.name), what_, suggestion(reference.name, names_),
+                              what_ == "policy" ? "policies.NAME]" : "upstreams.NAME]"));
+  }
+
+ private:
+  std::string_view what_;
+  std::vector<std::string_view> names_;
+  std::vector<std::string_view> sorted_;
+};
 
 void check_references(Context& context, const Settings& settings) {
+  const Known policies(settings.policies, "policy");
+  const Known upstreams(settings.upstreams, "upstream");
+  for (const std::size_t count : {settings.policies.size(), settings.upstreams.size()}) {
+    if (count < kMostNamed) continue;
+    context.fault({}, fmt::format("{} policies or upstreams; expected fewer than {} of each", count,
+                                  kMostNamed));
+  }
   for (const Listener& listener : settings.server.listen) {
-    if (listener.policy) check_reference(context, *listener.policy, settings.policies, "policy");
+    if (listener.policy) policies.check(context, *listener.policy);
   }
   for (const ClientSettings& client : settings.clients) {
     if (!client.policy.name.empty()) {
-      check_reference(context, client.policy, settings.policies, "policy");
+      policies.check(context, client.policy);
     }
   }
   for (const ContainerRule& rule : settings.docker.containers) {
     if (!rule.policy.name.empty()) {
-      check_reference(context, rule.policy, settings.policies, "policy");
+      policies.check(context, rule.policy);
     }
   }
   for (const Reference& policy : settings.docker.label_policies) {
-    if (policy.name != "*") check_reference(context, policy, settings.policies, "policy");
+    if (policy.name != "*") policies.check(context, policy);
   }
   for (const PolicySettings& policy : settings.policies) {
-    check_reference(context, policy.upstream, settings.upstreams, "upstream");
+    upstreams.check(context, policy.upstream);
     std::size_t names = 0;
     for (const RouteSettings& route : policy.routes) {
       names += route.names.size();
@@ -114,23 +166,21 @@ void check_references(Context& context, const Settings& settings) {
         break;
       }
       if (!route.upstream.name.empty()) {
-        check_reference(context, route.upstream, settings.upstreams, "upstream");
+        upstreams.check(context, route.upstream);
       }
     }
   }
 }
 
 void check_clients(Context& context, const Settings& settings) {
-  std::vector<const ClientRange*> seen;
+  std::map<std::pair<IpAddress, std::uint8_t>, const ClientRange*> seen;
   for (const ClientSettings& client : settings.clients) {
     for (const ClientRange& range : client.from) {
-      const auto same = std::ranges::find_if(
-          seen, [&](const ClientRange* other) { return other->prefix == range.prefix; });
-      if (same != seen.end()) {
-        context.fault(range.at, fmt::format("\"{}\" stands at {} already; expected each range once",
-                                            range.prefix.to_string(), to_string((*same)->at)));
-      }
-      seen.push_back(&range);
+      const auto [same, first] =
+          seen.try_emplace({range.prefix.address(), range.prefix.length()}, &range);
+      if (first) continue;
+      context.fault(range.at, fmt::format("\"{}\" stands at {} already; expected each range once",
+                                          range.prefix.to_string(), to_string(same->second->at)));
     }
   }
 }

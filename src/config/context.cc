@@ -5,6 +5,7 @@
 #include <numeric>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
@@ -14,7 +15,6 @@
 namespace nxgate::config {
 namespace {
 
-constexpr std::size_t kLongestQuote = 80;
 constexpr std::size_t kLongestKnown = 64;
 
 /// Levenshtein distance, one row at a time.
@@ -35,15 +35,32 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+void Context::fault(const Location& at, std::string text) {
+  const std::size_t here = ++found[at.file];
+  if (here > kMostFaults + 1 || faults.size() > kMostFaultsInAll) return;
+  if (here > kMostFaults) {
+    text = fmt::format("stopped after {} faults of this file", kMostFaults);
+  } else if (faults.size() == kMostFaultsInAll) {
+    text = fmt::format("stopped after {} faults", kMostFaultsInAll);
+  }
+  faults.push_back({at, std::move(text)});
+}
+
+void Context::add(Faults more) {
+  for (Fault& each : more) fault(each.at, std::move(each.text));
+}
+
+bool Context::stopped(const std::string& file) const {
+  const auto here = found.find(file);
+  return faults.size() > kMostFaultsInAll || (here != found.end() && here->second > kMostFaults);
+}
+
 std::string Context::resolve(const std::string& path) const {
   if (path.starts_with('/') || directory.empty()) return path;
   return directory + (directory.ends_with('/') ? "" : "/") + path;
 }
 
-std::string in_quotes(std::string_view text) {
-  const bool whole = text.size() <= kLongestQuote;
-  return "\"" + escaped(text.substr(0, kLongestQuote)) + (whole ? "\"" : "...\"");
-}
+std::string in_quotes(std::string_view text) { return quote(text, '"'); }
 
 std::string suggestion(std::string_view text, const std::vector<std::string_view>& known) {
   if (text.size() > kLongestKnown) return {};

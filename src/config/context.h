@@ -1,10 +1,10 @@
 // What every step of reading a configuration has at hand.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <expected>
 #include <functional>
-#include <iterator>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +43,9 @@ struct Text {
   Location at;
 };
 
+/// How many faults of all files together are told.
+inline constexpr std::size_t kMostFaultsInAll = 1000;
+
 /// Collects what one reading finds out.
 struct Context {
   FileReader& files;
@@ -51,8 +54,13 @@ struct Context {
   Faults warnings{};
   std::vector<std::string> watched{};  ///< files and folders whose change calls for a reload
 
-  void fault(const Location& at, std::string text) { faults.push_back({at, std::move(text)}); }
-  void add(Faults more) { std::ranges::move(more, std::back_inserter(faults)); }
+  std::map<std::string, std::size_t> found{};  ///< how many faults by file, also those not told
+
+  /// Beyond kMostFaults of one file, and kMostFaultsInAll, no more are kept; the last says so.
+  void fault(const Location& at, std::string text);
+  void add(Faults more);
+  /// Whether it isn't worth while to read more of the file.
+  [[nodiscard]] bool stopped(const std::string& file) const;
   void warn(const Location& at, std::string text) { warnings.push_back({at, std::move(text)}); }
 
   /// A path as written, made relative to `directory`.

@@ -25,8 +25,10 @@ void read_types(Reading& reading, const toml::node& node, policy::Exfiltration& 
 constexpr std::array<Field<policy::Exfiltration>, 4> kExfiltration{{
     {"new-names", "number", "60",
      "Names never asked for before, a minute, of each client and registered domain; 0 is any. An "
-     "attached namespace is one client, and so are all that ask by listeners with the same policy; "
-     "else an address is, or all of loopback, or an IPv6 /64.",
+     "attached container is one client, also after a restart, and so is an attached namespace by "
+     "its "
+     "name, and all that ask by listeners with the same policy; else an address is, or all of "
+     "loopback, or an IPv6 /64.",
      read_value<&policy::Exfiltration::new_names, parse_within<0, 1'000'000>>},
     {"longest-label", "number", "63", "Octets of one label.",
      read_value<&policy::Exfiltration::longest_label, parse_within<1, 63>>},

@@ -9,6 +9,7 @@
 #include <toml++/toml.h>
 
 #include "base/error.h"
+#include "base/escape.h"
 #include "config/context.h"
 #include "config/fields.h"
 #include "config/guard.h"
@@ -16,6 +17,12 @@
 #include "config/settings.h"
 
 namespace nxgate::config {
+namespace {
+
+/// What the parser says is its own words with a quotation in them.
+constexpr std::size_t kLongestParserText = 240;
+
+}  // namespace
 
 Settings read_toml(std::string_view text, const std::string& file, Context& context) {
   Settings settings;
@@ -28,7 +35,7 @@ Settings read_toml(std::string_view text, const std::string& file, Context& cont
     const toml::table document = toml::parse(text, file);
     read_table(reading, document, document_fields(), settings);
   } catch (const toml::parse_error& error) {
-    context.fault(reading.at(error.source()), std::string(error.description()));
+    context.fault(reading.at(error.source()), shortened(error.description(), kLongestParserText));
   }
   return settings;
 }

@@ -39,6 +39,7 @@ class LoadTest : public testing::Test {
   /// The faults of a text, each as `file:line:column: text`.
   std::vector<std::string> faults_of(const std::string& text) {
     context_.faults.clear();
+    context_.found.clear();
     (void)load(text);
     std::vector<std::string> lines;
     for (const Fault& fault : context_.faults) lines.push_back(to_string(fault));
@@ -287,6 +288,21 @@ TEST_F(LoadTest, FaultsInsideFilesNameTheFile) {
       faults_of("[policies.default]\nhosts-files = [\"hosts\"]\nallow-files = "
                 "[\"a.list\"]"),
       ElementsAre(StartsWith("/etc/nxgate/a.list:3:1: "), StartsWith("/etc/nxgate/hosts:1:1: ")));
+}
+
+TEST_F(LoadTest, BeyondAHundredFaultsOfAFileNoMoreAreTold) {
+  std::string lines;
+  for (int i = 0; i < 5000; ++i) lines += "a..b\n";
+  files_.files["/etc/nxgate/bad"] = lines;
+  files_.files["/etc/nxgate/hosts"] = lines;
+  const auto faults = faults_of(
+      "[policies.default]\nhosts-files = [\"hosts\"]\nallow-files = [\"bad\"]\ndeny = \"x\"\n");
+  EXPECT_THAT(faults, testing::SizeIs(1 + 2 * (kMostFaults + 1)));
+  EXPECT_THAT(faults, testing::Contains(StartsWith("/etc/nxgate/bad:100:1: `a..b`")));
+  EXPECT_THAT(faults,
+              testing::Contains(StartsWith("/etc/nxgate/bad:101:1: stopped after 100 faults")));
+  EXPECT_THAT(faults,
+              testing::Contains(StartsWith("/etc/nxgate/hosts:101:1: stopped after 100 faults")));
 }
 
 TEST_F(LoadTest, KeysTooDeepForTheParserAreRefused) {

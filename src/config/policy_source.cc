@@ -102,6 +102,7 @@ Result<void> read_list(Context& context, const std::string& file, policy::Action
   std::uint32_t before = 0;
   PartsAhead parts(context, rules);
   auto read = context.files.read_lines(file, [&](std::string_view text) {
+    if (context.stopped(file)) return;
     parts.read(text, {file, before}, action);
     before += line_ends(text);
   });

@@ -17,7 +17,7 @@ namespace {
 
 /// The value itself where it is short to say, else what kind of thing it is.
 std::string shown(const toml::node& node) {
-  if (const auto* const text = node.as_string()) return '"' + text->get() + '"';
+  if (const auto* const text = node.as_string()) return in_quotes(text->get());
   if (const auto* const number = node.as_integer()) return std::to_string(number->get());
   if (const auto* const flag = node.as_boolean()) return flag->get() ? "true" : "false";
   if (node.is_table()) return "a table";

@@ -126,7 +126,7 @@ constexpr std::array<Field<ServerSettings>, 9> kServer{{
      read_rate_limit, same_value<&ServerSettings::rate_limit>},
 }};
 
-constexpr std::array<Field<CacheSettings>, 6> kCache{{
+constexpr std::array<Field<CacheSettings>, 7> kCache{{
     {"size", "size", "\"32MiB\"", "Memory for answers of upstreams.",
      read_value<&CacheSettings::size, parse_size>, same_value<&CacheSettings::size>},
     {"least-ttl", "time", "\"0s\"", "Shorter TTLs are raised to this; a TTL of 0 stays 0.",
@@ -142,6 +142,12 @@ constexpr std::array<Field<CacheSettings>, 6> kCache{{
      read_value<&CacheSettings::stale, parse_ttl>, same_value<&CacheSettings::stale>},
     {"prefetch", "true or false", "true", "Ask again for popular names shortly before they expire.",
      read_value<&CacheSettings::prefetch, parse_flag>},
+    {"scope", "\"shared\", \"policy\" or \"client\"", "\"policy\"",
+     "Who shares answers: all clients, those of one policy, or nobody, so that each attached "
+     "container and each other client address has answers of its own. Who shares them sees by a "
+     "TTL, or by how fast an answer comes, what the others asked for; who doesn't asks upstreams "
+     "anew.",
+     read_value<&CacheSettings::scope, parse_cache_scope>},
 }};
 
 }  // namespace

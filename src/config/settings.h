@@ -77,6 +77,7 @@ struct CacheSettings {
   Milliseconds most_negative_ttl{Seconds(3600)};
   Milliseconds stale{Seconds(86400)};  ///< 0: stale answers are never served
   bool prefetch = true;
+  policy::CacheScope scope = policy::CacheScope::kPolicy;
 };
 
 struct UpstreamServer {

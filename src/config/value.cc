@@ -71,6 +71,12 @@ constexpr std::array<std::pair<std::string_view, policy::FailureReply>, 2> kFail
     {"nxdomain", policy::FailureReply::kNxDomain},
 }};
 
+constexpr std::array<std::pair<std::string_view, policy::CacheScope>, 3> kCacheScopes{{
+    {"shared", policy::CacheScope::kShared},
+    {"policy", policy::CacheScope::kPolicy},
+    {"client", policy::CacheScope::kClient},
+}};
+
 constexpr std::array<std::pair<std::string_view, bool>, 2> kAttach{{
     {"matched", false},
     {"all", true},
@@ -170,13 +176,14 @@ Result<std::string> parse_netns(std::string_view text) {
   return std::string(text);
 }
 
+std::string netns_path(std::string_view text) {
+  if (text.empty() || text.starts_with('/')) return std::string(text);
+  if (text.starts_with("pid:")) return fmt::format("/proc/{}/ns/net", text.substr(4));
+  return fmt::format("/run/netns/{}", text);
+}
+
 bool same_netns(std::string_view a, std::string_view b) {
-  const auto path = [](std::string_view text) {
-    if (text.empty() || text.starts_with('/')) return std::string(text);
-    if (text.starts_with("pid:")) return fmt::format("/proc/{}/ns/net", text.substr(4));
-    return fmt::format("/run/netns/{}", text);
-  };
-  return path(a) == path(b);
+  return a == b || netns_path(a) == netns_path(b);
 }
 
 Result<Milliseconds> parse_time(std::string_view text) {
@@ -260,6 +267,10 @@ Result<policy::DenyReply> parse_deny_reply(std::string_view text) {
 
 Result<policy::FailureReply> parse_failure_reply(std::string_view text) {
   return parse_word<policy::FailureReply>(text, kFailureReplies);
+}
+
+Result<policy::CacheScope> parse_cache_scope(std::string_view text) {
+  return parse_word<policy::CacheScope>(text, kCacheScopes);
 }
 
 Result<wire::Type> parse_record_type(std::string_view text) {

@@ -32,6 +32,8 @@ inline constexpr std::uint16_t kDnsPort = 53;
 [[nodiscard]] Result<std::string> parse_netns(std::string_view text);
 
 /// Whether two texts name the same namespace: `web` is `/run/netns/web`.
+/// The path that a text of parse_netns stands for; empty for our own.
+[[nodiscard]] std::string netns_path(std::string_view text);
 [[nodiscard]] bool same_netns(std::string_view a, std::string_view b);
 
 /// `10s`, `250ms`, `1h`, `7d`.
@@ -76,6 +78,7 @@ template <std::uint32_t Least, std::uint32_t Most>
 [[nodiscard]] Result<std::string> parse_label(std::string_view text);
 
 [[nodiscard]] Result<policy::DenyReply> parse_deny_reply(std::string_view text);
+[[nodiscard]] Result<policy::CacheScope> parse_cache_scope(std::string_view text);
 [[nodiscard]] Result<policy::FailureReply> parse_failure_reply(std::string_view text);
 [[nodiscard]] Result<wire::Type> parse_record_type(std::string_view text);
 [[nodiscard]] Result<wire::DomainName> parse_domain(std::string_view text);

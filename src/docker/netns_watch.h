@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace nxgate::docker {
@@ -21,11 +23,21 @@ struct Occupant {
   std::string container;  ///< id of 64 hexadecimal digits
 };
 
-/// Looks through /proc for processes in these namespaces (sys::NetnsRef::identity) whose cgroup
-/// path holds a container id, also while they are still the runtime's own `runc init`. By
-/// namespace, the process with the lowest pid. Takes about 2 ms.
-[[nodiscard]] std::map<std::uint64_t, Occupant> find_occupants(
-    const std::set<std::uint64_t>& namespaces);
+/// Looks through /proc for processes of containers. Where there are so many that it takes longer
+/// than kLongestLook, the next look goes on where the last one ended. One thread.
+class OccupantSearch {
+ public:
+  static constexpr Milliseconds kLongestLook{10};
+
+  /// Processes in these namespaces (sys::NetnsRef::identity) whose cgroup path holds a container
+  /// id, also while they are still the runtime's own `runc init`. By namespace, the first that is
+  /// seen: /proc lists them by pid. Mostly takes about 2 ms.
+  [[nodiscard]] std::map<std::uint64_t, Occupant> look(const std::set<std::uint64_t>& namespaces,
+                                                       Instant::duration longest = kLongestLook);
+
+ private:
+  std::filesystem::directory_iterator next_;  ///< in /proc; at the end between two rounds
+};
 
 /// The process behind the engine's socket: the engine, or systemd where that listens for it; 0 if
 /// it can't be seen from here.

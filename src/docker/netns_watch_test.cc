@@ -182,7 +182,8 @@ TEST_F(NetnsWatchTest, NobodyFromNoContainerIsAnOccupant) {
   ASSERT_TRUE(netns.identity());
   const auto container = container_of_cgroup(process_file(child_.pid(), "cgroup"));
   const std::uint64_t identity = netns.identity().value_or(0);
-  const auto occupants = find_occupants({identity});
+  OccupantSearch search;
+  const auto occupants = search.look({identity});
   ASSERT_EQ(occupants.contains(identity), container.has_value());
   if (container) EXPECT_EQ(occupants.at(identity).pid, child_.pid());
 }

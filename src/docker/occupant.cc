@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "docker/netns_watch.h"
 #include "docker/process.h"
 #include "sys/file.h"
@@ -24,19 +24,12 @@ namespace {
 constexpr std::size_t kIdLength = 64;
 constexpr std::size_t kLargestProcessFile = 1UL << 20;
 
-/// All processes, from the lowest number.
-std::vector<pid_t> processes() {
-  std::vector<pid_t> pids;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry("/proc", error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename();
-    pid_t pid = 0;
-    const auto [rest, wrong] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (wrong == std::errc() && rest == name.data() + name.size()) pids.push_back(pid);
-  }
-  std::ranges::sort(pids);
-  return pids;
+/// The process that an entry of /proc stands for; 0 for none.
+pid_t pid_of(const std::filesystem::directory_entry& entry) {
+  const std::string name = entry.path().filename();
+  pid_t pid = 0;
+  const auto [rest, wrong] = std::from_chars(name.data(), name.data() + name.size(), pid);
+  return wrong == std::errc() && rest == name.data() + name.size() ? pid : 0;
 }
 
 bool is_hexadecimal(char letter) {
@@ -62,14 +55,22 @@ std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
   return std::nullopt;
 }
 
-std::map<std::uint64_t, Occupant> find_occupants(const std::set<std::uint64_t>& namespaces) {
+std::map<std::uint64_t, Occupant> OccupantSearch::look(const std::set<std::uint64_t>& namespaces,
+                                                       Instant::duration longest) {
   std::map<std::uint64_t, Occupant> found;
-  for (const pid_t pid : processes()) {
+  const Instant end = Clock::now() + longest;
+  std::error_code error;
+  const std::filesystem::directory_iterator none;
+  if (next_ == none) next_ = std::filesystem::directory_iterator("/proc", error);
+  for (; !error && next_ != none && Clock::now() < end; next_.increment(error)) {
+    const pid_t pid = pid_of(*next_);
+    if (pid == 0) continue;
     const auto identity = sys::NetnsRef::of_pid(pid).identity();
     if (!identity || !namespaces.contains(*identity) || found.contains(*identity)) continue;
     const std::optional<std::string> container = container_of_cgroup(process_file(pid, "cgroup"));
     if (container) found.emplace(*identity, Occupant{.pid = pid, .container = *container});
   }
+  if (error) next_ = none;
   return found;
 }
 

@@ -22,6 +22,7 @@
 #include "engine/excess.h"
 #include "engine/failure.h"
 #include "engine/name_budget.h"
+#include "engine/payer.h"
 #include "engine/query_log.h"
 #include "engine/responder.h"
 #include "engine/snapshot.h"
@@ -208,6 +209,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
       .group = snapshot_->groups[decision.upstream].identity,
       .dnssec_ok = query.dnssec_ok(),
       .checking_disabled = query.checking_disabled(),
+      .part = cache_part_of(*decision.policy, request.client.address),
   };
   auto cached = cache_.find(key, request.received);
   if (cached && cache::elapsed_seconds(*cached, request.received) < cached->ttl) {
@@ -253,7 +255,8 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
 void Engine::charge(const Request& request, const wire::Question& question, Decision& decision) {
   const std::uint32_t most = decision.policy->exfiltration->new_names;
   if (most == 0 || !(decision.granted || !chosen_labels(question, decision).empty())) return;
-  const std::uint64_t client = payer_of(request.client.address, request.listener_policy);
+  const std::uint64_t client =
+      payer_of(*decision.policy, request.client.address, request.listener_policy);
   if (!budget_.pays(client, question.name, most, request.received)) {
     deny_for(Excess::kNewNames, decision);
   }

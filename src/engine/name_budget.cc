@@ -1,19 +1,13 @@
 #include "engine/name_budget.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <mutex>
-#include <string_view>
 
-#include <sodium.h>
-
-#include "base/address.h"
-#include "base/bytes.h"
 #include "base/clock.h"
+#include "engine/payer.h"
 #include "policy/rule.h"
 #include "wire/name.h"
 
@@ -24,43 +18,7 @@ constexpr Instant::duration kRefill = std::chrono::minutes(1);
 /// How many buckets are looked at for one that may give way.
 constexpr int kLooks = 4;
 
-using Secret = std::array<std::uint8_t, crypto_shorthash_siphash24_KEYBYTES>;
-
-const Secret& secret() noexcept {
-  static const Secret value = [] {
-    Secret random;
-    randombytes_buf(random.data(), random.size());
-    return random;
-  }();
-  return value;
-}
-
-/// What is held is compared by this alone, so it must be one for which nobody can make names that
-/// collide. At most wire::kLongestName bytes count.
-std::uint64_t keyed_hash(std::uint64_t seed, Bytes bytes) noexcept {
-  std::array<std::uint8_t, sizeof seed + wire::kLongestName> input{};
-  std::memcpy(input.data(), &seed, sizeof seed);
-  const Bytes counted = bytes.first(std::min(bytes.size(), wire::kLongestName));
-  std::ranges::copy(counted, input.begin() + sizeof seed);
-  std::uint64_t hash = 0;
-  crypto_shorthash_siphash24(reinterpret_cast<std::uint8_t*>(&hash), input.data(),
-                             sizeof seed + counted.size(), secret().data());
-  return hash;
-}
-
-/// The bytes that addresses of one client have in common.
-Bytes common_part(const IpAddress& address) noexcept {
-  constexpr std::size_t kOwnPrefix = 8;
-  if (address.is_loopback()) return {};
-  return address.is_v4() ? address.bytes() : address.bytes().first(kOwnPrefix);
-}
-
 }  // namespace
-
-std::uint64_t payer_of(const IpAddress& address, std::string_view listener) noexcept {
-  if (listener.empty()) return keyed_hash(0, common_part(address));
-  return keyed_hash(1, {reinterpret_cast<const std::uint8_t*>(listener.data()), listener.size()});
-}
 
 bool NameBudget::pays(std::uint64_t client, const wire::DomainName& name, std::uint32_t a_minute,
                       Instant now) {

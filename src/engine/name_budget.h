@@ -5,21 +5,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <string_view>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
-#include "base/address.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
 namespace nxgate::engine {
-
-/// Who pays: all that ask by `listener`, as Request::listener_policy calls it, else the client.
-/// Addresses that one host may well have are one client: those of loopback, those of an IPv6 /64.
-[[nodiscard]] std::uint64_t payer_of(const IpAddress& address, std::string_view listener) noexcept;
 
 /// For each client and registered domain, names that were never asked before are paid for from a
 /// bucket that refills within a minute. A name asked again is free. Any thread.

@@ -142,6 +142,7 @@ std::size_t write_local(const wire::Query& query, const Snapshot& snapshot,
     if (record.type != query.question.type) continue;
     writer.answer(owner_at, record.type, record.ttl, record.rdata);
     found = true;
+    if (writer.full()) break;
   }
   if (!found) writer.soa(decision.policy->negative_ttl, snapshot.generation);
   return writer.finish(context.edns);

@@ -73,6 +73,7 @@ ParsedList parse_list(std::string_view text, ListPart part, Action action) {
     if (first.text.empty()) continue;
     auto rule = parse_rule(*line, action);
     if (!rule) {
+      if (++list.faulty > kMostFaults + 1) continue;
       list.faults.push_back(
           {{list.file, lines.number(), first.column}, std::move(rule.error().message)});
       continue;

@@ -38,6 +38,7 @@ struct ParsedList {
   std::vector<std::uint8_t> names;                   ///< in wire form, in lower case
   std::vector<std::pair<std::size_t, Ports>> ports;  ///< by entry, of those that have some
   Faults faults;
+  std::size_t faulty = 0;  ///< lines that are no rule
 
   [[nodiscard]] Bytes name(std::size_t entry) const noexcept {
     return Bytes(names).subspan(entries[entry].name_at, entries[entry].name_size);
@@ -45,7 +46,8 @@ struct ParsedList {
 };
 
 /// Reads a list text: one rule a line, blank lines, # comments (also behind a rule). Good lines
-/// count even if others are faults. Any thread.
+/// count even if others are faults, of which those beyond kMostFaults + 1 are only counted. Any
+/// thread.
 [[nodiscard]] ParsedList parse_list(std::string_view text, ListPart part, Action action);
 
 }  // namespace nxgate::policy

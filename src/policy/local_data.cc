@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <boost/container_hash/hash.hpp>
 #include <fmt/core.h>
 
 #include "base/address.h"
@@ -23,6 +24,17 @@ namespace {
 
 std::uint64_t index_key(std::uint64_t hash, bool wildcard) noexcept {
   return wildcard ? ~hash : hash;
+}
+
+/// From so many on, records of one owner are found by hash rather than one by one.
+constexpr std::size_t kManyRecords = 16;
+
+std::uint64_t place_key(std::uint64_t owner, const LocalRecord& record) {
+  std::size_t key = boost::hash_range(record.rdata.begin(), record.rdata.end());
+  boost::hash_combine(key, owner);
+  boost::hash_combine(key, static_cast<std::uint16_t>(record.type));
+  boost::hash_combine(key, record.ttl);
+  return key;
 }
 
 LocalRecord address_record(const IpAddress& address) {
@@ -39,18 +51,34 @@ LocalRecord pointer_record(const wire::DomainName& name) {
 }  // namespace
 
 void LocalData::add(const wire::DomainName& owner, bool wildcard, LocalRecord record) {
-  std::vector<LocalRecord>& records = make_owner(owner, wildcard).records;
-  if (std::ranges::find(records, record) == records.end()) records.push_back(std::move(record));
+  add(make_owner(owner, wildcard), std::move(record));
+}
+
+void LocalData::add(Owner& owner, LocalRecord record) {
+  if (knows(owner, record)) return;
+  owner.has_pointer |= record.type == wire::Type::kPtr;
+  owner.records.push_back(std::move(record));
+}
+
+bool LocalData::knows(const Owner& owner, const LocalRecord& record) {
+  const std::vector<LocalRecord>& records = owner.records;
+  const auto compared = [&] { return std::ranges::find(records, record) != records.end(); };
+  if (records.size() < kManyRecords) return compared();
+  const auto number = static_cast<std::uint64_t>(&owner - owners_.data());
+  for (std::uint32_t i = 0; records.size() == kManyRecords && i < kManyRecords; ++i) {
+    places_.try_emplace(place_key(number, records[i]), i);
+  }
+  const auto [place, is_new] =
+      places_.try_emplace(place_key(number, record), static_cast<std::uint32_t>(records.size()));
+  return !is_new && (records[place->second] == record || compared());
 }
 
 void LocalData::add_host(const IpAddress& address, const wire::DomainName& name) {
   add(name, false, address_record(address));
   if (address.is_unspecified()) return;
   const wire::DomainName reverse = reverse_name(address);
-  std::vector<LocalRecord>& records = make_owner(reverse, false).records;
-  if (std::ranges::find(records, wire::Type::kPtr, &LocalRecord::type) == records.end()) {
-    records.push_back(pointer_record(name));
-  }
+  Owner& owner = make_owner(reverse, false);
+  if (!owner.has_pointer) add(owner, pointer_record(name));
 }
 
 std::span<const LocalRecord> LocalData::find(const wire::SuffixHashes& hashes) const noexcept {

@@ -61,6 +61,7 @@ class LocalData {
     std::uint32_t name_at = 0;  ///< in names_
     std::uint8_t name_size = 0;
     bool wildcard = false;
+    bool has_pointer = false;    ///< some record is a PTR
     std::uint32_t next = kNone;  ///< another owner with the same hash
     std::vector<LocalRecord> records;
   };
@@ -71,12 +72,17 @@ class LocalData {
   [[nodiscard]] std::uint32_t find_owner(Bytes name, std::uint64_t hash,
                                          bool wildcard) const noexcept;
   Owner& make_owner(const wire::DomainName& name, bool wildcard);
+  void add(Owner& owner, LocalRecord record);
+  /// Whether the owner has it; one that hasn't must be added next.
+  [[nodiscard]] bool knows(const Owner& owner, const LocalRecord& record);
 
   std::uint64_t hash_key_;
   std::vector<Owner> owners_;
   std::vector<std::uint8_t> names_;  ///< wire form, one behind the other
   /// From the hash of the name (its complement for a wildcard) to the newest owner that has it.
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> index_;
+  /// Where records of owners with many of them stand there, by the hash of owner and record.
+  boost::unordered_flat_map<std::uint64_t, std::uint32_t> places_;
 };
 
 /// The name under which an address is looked up (RFC 1035 section 3.5, RFC 3596 section 2.5).
@@ -96,7 +102,8 @@ struct ParsedRecord {
 [[nodiscard]] Result<ParsedRecord> parse_record(std::string_view text);
 
 /// Reads hosts(5) text into `data`: address, names, # comments. Names that are no domain names are
-/// faults; the lines around them still count. Scoped addresses (`fe80::1%lo0`) are passed over.
+/// faults; the lines around them still count, up to kMostFaults. Scoped addresses (`fe80::1%lo0`)
+/// are passed over.
 [[nodiscard]] Faults parse_hosts(std::string_view text, std::string_view file, LocalData& data);
 
 }  // namespace nxgate::policy

@@ -72,6 +72,21 @@ TEST(LocalData, OwnersWithOneHashAreNotConfused) {
   EXPECT_EQ(data.names().size(), 3U);
 }
 
+TEST(LocalData, ManyRecordsOfOneOwnerAreToldApart) {
+  LocalData data(kKey);
+  constexpr std::uint32_t kMany = 50'000;
+  for (int round = 0; round < 2; ++round) {
+    for (std::uint32_t i = 0; i < kMany; ++i) {
+      const auto byte = [i](int shift) { return static_cast<std::uint8_t>(i >> shift); };
+      data.add(name_of("a.test"), false,
+               {.type = wire::Type::kA, .rdata = {10, byte(16), byte(8), byte(0)}});
+      data.add(name_of("b.test"), false, {.type = wire::Type::kA, .ttl = i % 40, .rdata = {}});
+    }
+  }
+  EXPECT_EQ(find(data, "a.test").size(), kMany);
+  EXPECT_EQ(find(data, "b.test").size(), 40);
+}
+
 TEST(LocalData, ReverseNames) {
   EXPECT_EQ(reverse_name(IpAddress::parse("192.0.2.10").value()).to_text(),
             "10.2.0.192.in-addr.arpa");

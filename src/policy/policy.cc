@@ -1,8 +1,9 @@
 #include "policy/policy.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <iterator>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -17,14 +18,32 @@ PolicySet::PolicySet(Policies policies, std::vector<ClientRange> clients, std::u
       clients_(std::move(clients)),
       fallback_(fallback),
       attached_(std::move(attached)) {
-  std::ranges::sort(clients_, std::ranges::greater{},
-                    [](const ClientRange& range) { return range.prefix.length(); });
+  const auto group = [](const ClientRange& range) {
+    return std::pair(-int{range.prefix.length()}, range.prefix.address().is_v4());
+  };
+  std::ranges::sort(clients_, {}, [&](const ClientRange& range) {
+    return std::pair(group(range), range.prefix.address());
+  });
+  for (std::size_t i = 1; i <= clients_.size(); ++i) {
+    const bool ends = i == clients_.size() || group(clients_[i - 1]) != group(clients_[i]);
+    if (ends) ends_.push_back(i);
+  }
 }
 
 const Policy* PolicySet::select(const IpAddress& client) const noexcept {
-  const auto range = std::ranges::find_if(
-      clients_, [&](const ClientRange& candidate) { return candidate.prefix.contains(client); });
-  const std::uint16_t index = range == clients_.end() ? fallback_ : range->policy;
+  std::uint16_t index = fallback_;
+  auto begin = clients_.begin();
+  for (const std::size_t group : ends_) {
+    const auto end = clients_.begin() + static_cast<std::ptrdiff_t>(group);
+    // Ranges of one length don't overlap: the one that may hold the client is the last before it.
+    const auto behind = std::ranges::upper_bound(
+        begin, end, client, {}, [](const ClientRange& range) { return range.prefix.address(); });
+    if (behind != begin && std::prev(behind)->prefix.contains(client)) {
+      index = std::prev(behind)->policy;
+      break;
+    }
+    begin = end;
+  }
   return index < policies_.size() ? policies_[index].get() : nullptr;
 }
 

@@ -30,6 +30,9 @@ enum class DenyReply : std::uint8_t { kNxDomain = 0, kNoData, kRefused, kDrop, k
 /// What a client gets when no upstream answers and nothing stale is there.
 enum class FailureReply : std::uint8_t { kServFail = 0, kNxDomain };
 
+/// Who shares answers in the cache: everybody, the clients of one policy, or nobody.
+enum class CacheScope : std::uint8_t { kShared, kPolicy, kClient };
+
 /// The names of an attached container's networks, as its own resolver would answer them.
 struct Neighbours {
   explicit Neighbours(LocalData names)
@@ -62,8 +65,12 @@ struct Policy {
   std::shared_ptr<const Egress> egress;              ///< null where no firewall is wanted
   std::shared_ptr<EgressSets> sets;                  ///< null where there is none
 
+  std::uint64_t cache_part = 0;   ///< in which its clients find answers; 0 for everybody's
+  bool cache_by_address = false;  ///< each client has a part of that by itself
+
   // Of one attached container, if anything.
   std::string container;                     ///< its name, for the operator
+  std::string payer;                         ///< by what it is counted; outlives its namespace
   std::shared_ptr<const Matcher> narrowing;  ///< allows only what this allows as well
   std::shared_ptr<const Neighbours> neighbours;
 
@@ -114,7 +121,9 @@ class PolicySet {
 
  private:
   Policies policies_;
-  std::vector<ClientRange> clients_;  // longest prefix first
+  /// Those of one length and family stand together, in order of their addresses; longest first.
+  std::vector<ClientRange> clients_;
+  std::vector<std::size_t> ends_;  ///< where each such group ends
   std::uint16_t fallback_;
   Attached attached_;
 };

@@ -15,6 +15,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "policy/record_words.h"
 #include "policy/words.h"
 #include "wire/name.h"
@@ -64,7 +65,7 @@ template <class Number>
 Wrong read_number(std::string_view word, Rdata& rdata) {
   const auto number = parse_number<Number>(word);
   if (!number) {
-    return fmt::format("`{}` is no number up to {}", word, std::numeric_limits<Number>::max());
+    return fmt::format("{} is no number up to {}", quote(word), std::numeric_limits<Number>::max());
   }
   for (std::size_t shift = sizeof(Number); shift-- > 0;) {
     rdata.push_back(static_cast<std::uint8_t>(*number >> (8 * shift)));
@@ -75,7 +76,7 @@ Wrong read_number(std::string_view word, Rdata& rdata) {
 Wrong read_address(std::string_view word, bool v4, Rdata& rdata) {
   const auto address = IpAddress::parse(word);
   if (!address || address->is_v4() != v4) {
-    return fmt::format("`{}` is no {} address", word, v4 ? "IPv4" : "IPv6");
+    return fmt::format("{} is no {} address", quote(word), v4 ? "IPv4" : "IPv6");
   }
   append(rdata, address->bytes());
   return {};
@@ -83,7 +84,7 @@ Wrong read_address(std::string_view word, bool v4, Rdata& rdata) {
 
 Wrong read_name(std::string_view word, Rdata& rdata) {
   const auto name = wire::DomainName::from_text(word);
-  if (!name) return fmt::format("`{}`: {}", word, name.error());
+  if (!name) return fmt::format("{}: {}", quote(word), name.error());
   append(rdata, name->wire());
   return {};
 }
@@ -102,7 +103,7 @@ Wrong read_tag(std::string_view word, Rdata& rdata) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   };
   if (word.empty() || word.size() > 15 || !std::ranges::all_of(word, is_tag_char)) {
-    return fmt::format("`{}` is no tag: 1 to 15 letters and digits, such as issue", word);
+    return fmt::format("{} is no tag: 1 to 15 letters and digits, such as issue", quote(word));
   }
   return read_string(word, true, rdata);
 }
@@ -110,7 +111,7 @@ Wrong read_tag(std::string_view word, Rdata& rdata) {
 Wrong read_field(Field field, std::string_view word, Rdata& rdata) {
   switch (field) {
     case Field::kEnd:
-      return fmt::format("`{}` is one word too many", word);
+      return fmt::format("{} is one word too many", quote(word));
     case Field::kV4:
     case Field::kV6:
       return read_address(word, field == Field::kV4, rdata);
@@ -133,7 +134,8 @@ Wrong read_field(Field field, std::string_view word, Rdata& rdata) {
 Wrong read_form(const Form& form, std::span<const RecordWord> words, Rdata& rdata) {
   std::size_t field = 0;
   for (const RecordWord& word : words) {
-    if (field == form.fields.size()) return fmt::format("`{}` is one word too many", word.text);
+    if (field == form.fields.size())
+      return fmt::format("{} is one word too many", quote(word.text));
     if (auto wrong = read_field(form.fields[field], word.text, rdata); !wrong.empty()) return wrong;
     if (form.fields[field] != Field::kStrings) ++field;
   }
@@ -148,14 +150,14 @@ Wrong read_unknown(std::span<const RecordWord> words, Rdata& rdata) {
   if (words.size() < 2 || words[0].quoted || words[0].text != "\\#")
     return "this type has no other form";
   const auto length = parse_number<std::uint16_t>(words[1].text);
-  if (!length) return fmt::format("`{}` is no length up to 65535", words[1].text);
+  if (!length) return fmt::format("{} is no length up to 65535", quote(words[1].text));
   std::string hex;
   for (const RecordWord& word : words.subspan(2)) hex += word.text;
   if (hex.size() % 2 != 0) return "an odd number of hex digits";
   for (std::size_t at = 0; at < hex.size(); at += 2) {
     const std::string_view digits = std::string_view(hex).substr(at, 2);
     const auto byte = parse_number<std::uint8_t>(digits, 16);
-    if (!byte) return fmt::format("`{}` is no byte in hex", digits);
+    if (!byte) return fmt::format("{} is no byte in hex", quote(digits));
     rdata.push_back(*byte);
   }
   if (*length != rdata.size()) {

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "policy/local_data.h"
 #include "policy/rdata.h"
 #include "policy/record_words.h"
@@ -44,7 +45,7 @@ Result<void> read_owner(std::string_view word, ParsedRecord& out) {
     out.wildcard = true;
   }
   const auto name = wire::DomainName::from_text(text);
-  if (!name) return fail(fmt::format("`{}`: {}; {}", word, name.error(), kForm));
+  if (!name) return fail(fmt::format("{}: {}; {}", quote(word), name.error(), kForm));
   out.owner = *name;
   return {};
 }
@@ -58,7 +59,7 @@ Result<std::size_t> read_ttl_and_class(std::span<const RecordWord> words, Parsed
     const auto ttl = parse_ttl(word);
     if (!ttl) break;
     if (*ttl > wire::kLargestTtl) {
-      return fail(fmt::format("`{}`: a TTL is at most {}", word, wire::kLargestTtl));
+      return fail(fmt::format("{}: a TTL is at most {}", quote(word), wire::kLargestTtl));
     }
     out.record.ttl = *ttl;
   }
@@ -79,10 +80,10 @@ Result<ParsedRecord> parse_record(std::string_view text) {
   const auto taken = read_ttl_and_class(rest, parsed);
   if (!taken) return std::unexpected(taken.error());
   rest = rest.subspan(*taken);
-  if (rest.empty()) return fail(fmt::format("`{}`: the type is missing; {}", text, kForm));
+  if (rest.empty()) return fail(fmt::format("{}: the type is missing; {}", quote(text), kForm));
   const auto type = wire::parse_type(rest[0].text);
   if (!type || wire::is_meta(*type)) {
-    return fail(fmt::format("`{}` is no record type; {}", rest[0].text, kForm));
+    return fail(fmt::format("{} is no record type; {}", quote(rest[0].text), kForm));
   }
   auto rdata = parse_rdata(*type, rest.subspan(1));
   if (!rdata) return std::unexpected(std::move(rdata.error()));

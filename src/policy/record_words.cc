@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/escape.h"
 #include "policy/words.h"
 
 namespace nxgate::policy {
@@ -69,7 +70,7 @@ Result<std::vector<std::uint8_t>> unescape(std::string_view text) {
     const auto value = parse_number<std::uint8_t>(digits);
     if (digits.size() < 3 || !value) {
       return fail(
-          fmt::format("`{}`: an escape is \\DDD up to \\255, or \\ and one character", text));
+          fmt::format("{}: an escape is \\DDD up to \\255, or \\ and one character", quote(text)));
     }
     bytes.push_back(*value);
     at += 2;

@@ -15,6 +15,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "policy/words.h"
 #include "wire/name.h"
 
@@ -86,21 +87,21 @@ Result<ParsedRule> parse_rule(std::string_view text) {
   const std::string_view second = words.next().text;
   if (rule.empty()) return fail(fmt::format("empty rule: {}", kForms));
   if ((!second.empty() && second != "force") || !words.next().text.empty()) {
-    return fail(fmt::format("`{}`: only `force` may stand behind a rule", text));
+    return fail(fmt::format("{}: only `force` may stand behind a rule", quote(text)));
   }
   std::string_view name_text = rule;
   auto ports = take_ports(name_text);
   if (!ports) {
     return fail(
-        fmt::format("`{}`: behind the colon ports are expected, like `:22,443` or "
+        fmt::format("{}: behind the colon ports are expected, like `:22,443` or "
                     "`:tcp/22`; a name has no scheme",
-                    rule));
+                    quote(rule)));
   }
   const Scope scope = take_scope(name_text);
   const auto name = wire::DomainName::from_text(name_text);
   // The name as printed, so that escapes don't hide anything.
   const std::string_view wrong = name ? mistaken_for(name->to_text()) : name.error();
-  if (!wrong.empty()) return fail(fmt::format("`{}`: {}; {}", rule, wrong, kForms));
+  if (!wrong.empty()) return fail(fmt::format("{}: {}; {}", quote(rule), wrong, kForms));
   return ParsedRule{
       .name = *name, .scope = scope, .force = !second.empty(), .ports = *std::move(ports)};
 }
@@ -108,7 +109,7 @@ Result<ParsedRule> parse_rule(std::string_view text) {
 Result<ParsedRule> parse_rule(std::string_view text, Action action) {
   auto rule = parse_rule(text);
   if (rule && action == Action::kDeny && !rule->ports.empty()) {
-    return fail(fmt::format("`{}`: only what is allowed has ports", text));
+    return fail(fmt::format("{}: only what is allowed has ports", quote(text)));
   }
   if (!rule || action == Action::kDeny || rule->scope == Scope::kExact || rule->force) return rule;
   if (!is_public_suffix(rule->name.wire())) return rule;

@@ -25,6 +25,7 @@ namespace {
 constexpr int kReading = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 constexpr std::size_t kLeastRoom = 4096;
 constexpr std::size_t kPiece = 256UL << 10;
+constexpr const char* kEndlessLine = "a line longer than 1 MiB; a list has one rule a line";
 
 std::unexpected<Error> system_failure() { return fail(std::generic_category().message(errno)); }
 
@@ -51,9 +52,12 @@ Result<std::size_t> size_of(const Descriptor& file) {
   return static_cast<std::size_t>(status.st_size);
 }
 
+}  // namespace
+
 Result<std::string> read_all(const Descriptor& file, std::size_t largest) {
   const auto told = size_of(file);
   if (!told) return std::unexpected(told.error());
+  if (*told > largest) return fail("larger than " + size_text(largest));
   // One byte more finds the end without another allocation.
   std::string text(std::max(std::min(*told, largest) + 1, kLeastRoom), '\0');
   std::size_t filled = 0;
@@ -69,8 +73,6 @@ Result<std::string> read_all(const Descriptor& file, std::size_t largest) {
   return text;
 }
 
-}  // namespace
-
 Result<std::string> read_file(const std::string& path, std::size_t largest) {
   return read_all(Descriptor(::open(path.c_str(), kReading)), largest);
 }
@@ -80,11 +82,15 @@ Result<void> read_lines(const std::string& path, std::size_t largest,
   const Descriptor file(::open(path.c_str(), kReading));
   const auto told = size_of(file);
   if (!told) return std::unexpected(told.error());
+  if (*told > largest) return fail("larger than " + size_text(largest));
   std::string text(std::clamp(*told + 1, kLeastRoom, kPiece), '\0');
   std::size_t filled = 0;  // the line that is not yet whole
   std::size_t total = 0;
   while (true) {
-    if (filled == text.size()) text.resize(2 * text.size());
+    if (filled == text.size()) {
+      if (filled >= kLongestListLine) return fail(kEndlessLine);
+      text.resize(2 * text.size());
+    }
     const auto count = read_some(file, text, filled);
     if (!count) return std::unexpected(count.error());
     total += *count;
@@ -107,26 +113,6 @@ Result<std::string> read_file_within(const std::string& root, const std::string&
       .flags = kReading, .mode = 0, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
   const long file = ::syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof how);
   return read_all(Descriptor(static_cast<int>(file)), largest);
-}
-
-Result<void> replace_file(const std::string& path, std::string_view text) {
-  const std::string next = path + ".new";
-  {
-    const Descriptor file(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (!file) return system_failure();
-    while (!text.empty()) {
-      const ssize_t count = ::write(file.get(), text.data(), text.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return system_failure();
-      text.remove_prefix(static_cast<std::size_t>(count));
-    }
-    if (::fsync(file.get()) != 0) return system_failure();
-  }
-  if (::rename(next.c_str(), path.c_str()) != 0) return system_failure();
-  const Descriptor directory(::open(std::filesystem::path(path).parent_path().c_str(),
-                                    O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory) ::fsync(directory.get());
-  return {};
 }
 
 std::filesystem::path nearest_directory(std::filesystem::path directory) {

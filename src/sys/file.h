@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "sys/descriptor.h"
 
 namespace nxgate::sys {
 
@@ -15,8 +16,12 @@ namespace nxgate::sys {
 /// pipe, and reads no more than `largest` bytes. The error says why not, without the path.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t largest);
 
-/// Gives the text of such a file in pieces of whole lines, about a megabyte each, so that a long
-/// one needs little memory.
+/// The same of a file that is open. Only a regular one is read.
+[[nodiscard]] Result<std::string> read_all(const Descriptor& file, std::size_t largest);
+
+/// Gives the text of such a file in pieces of whole lines, a quarter of a megabyte each, so that a
+/// long one needs little memory. A line longer than kLongestListLine is an error.
+inline constexpr std::size_t kLongestListLine = 1UL << 20;
 [[nodiscard]] Result<void> read_lines(const std::string& path, std::size_t largest,
                                       const std::function<void(std::string_view)>& take);
 
@@ -24,10 +29,6 @@ namespace nxgate::sys {
 /// no link of whatever kind leads out of it (openat2(2), RESOLVE_IN_ROOT, Linux 5.6).
 [[nodiscard]] Result<std::string> read_file_within(const std::string& root, const std::string& path,
                                                    std::size_t largest);
-
-/// Puts `text` in place of a file at once: whoever opens it sees the old text or the new one, also
-/// after a loss of power. The error says why not, without the path.
-[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text);
 
 /// The directory, or the nearest one above it that exists.
 [[nodiscard]] std::filesystem::path nearest_directory(std::filesystem::path directory);

@@ -52,7 +52,7 @@ TEST_F(FileTest, ComesInPiecesOfWholeLines) {
   std::string text;
   for (int i = 0; i < 300'000; ++i)
     text += std::string(static_cast<std::size_t>(i % 17), 'x') + '\n';
-  text += std::string(2UL << 20, 'l') + "\nthe last has no end";
+  text += std::string(kLongestListLine - 1, 'l') + "\nthe last has no end";
   write(base + "/file", text);
   std::string together;
   std::size_t pieces = 0;
@@ -69,6 +69,13 @@ TEST_F(FileTest, ComesInPiecesOfWholeLines) {
   EXPECT_EQ(read_lines(base, kLargest, ignore).error().message, "not a regular file");
   write(base + "/file", "");
   EXPECT_TRUE(read_lines(base + "/file", 1, [](std::string_view) { FAIL(); }));
+}
+
+TEST_F(FileTest, WithoutLineEndsIsNoList) {
+  write(base + "/file", "short\n" + std::string(kLongestListLine + 1, 'l') + "\n");
+  const auto read = read_lines(base + "/file", 1UL << 30,
+                               [](std::string_view piece) { EXPECT_EQ(piece, "short\n"); });
+  EXPECT_THAT(read.error().message, HasSubstr("a line longer than 1 MiB"));
 }
 
 TEST_F(FileTest, ThatIsTooLongIsRefused) {

@@ -55,6 +55,9 @@ class ReplyWriter {
   /// message, to be patched there, or none if they did not fit.
   MutableBytes sections(Bytes body, std::uint16_t answers, std::uint16_t authorities) noexcept;
 
+  /// Whether something didn't fit: what is added from here on is lost.
+  [[nodiscard]] bool full() const noexcept { return !writer_.ok(); }
+
   /// Where the next record will stand.
   [[nodiscard]] std::size_t size() const noexcept { return writer_.size(); }
 

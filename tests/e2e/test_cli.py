@@ -203,6 +203,17 @@ def test_help_tells_where_each_command_listens_by_default(command, listens):
     assert f"INTERFACE:PORT[@NETNS]; repeatable (default: {listens})" in words
 
 
+def test_it_answers_where_ipv6_is_off(nxgate, namespace):
+    """[::1] is listened on by default, and by default alone it may be missing."""
+    inside = namespace("v4only")
+    inside.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", check=True)
+    server = nxgate(config="[policies.default]\n", namespace=inside)
+    assert "not listening on [::1]:53: no IPv6 here" in server.log_text()
+    assert "NXDOMAIN" in inside.run("dig", "@127.0.0.1", "x.test").stdout
+    done = inside.run(BINARY, "serve", "--listen", "[::1]:53")
+    assert done.returncode == 1 and "no interface here has the address ::1" in done.stderr
+
+
 def test_it_answers_as_nobody_after_binding(nxgate):
     server = nxgate()
     assert rcode(server.query("x.test")) == "NXDOMAIN"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.nxgate import BINARY, ROOT, SANITIZED
+from harness.nxgate import BUILT, ROOT, SANITIZED
 from harness.timing import wait_for
 
 pytestmark = [
@@ -21,7 +21,7 @@ MIRROR = "http://deb.debian.org/debian"
 
 
 def package(directory, version):
-    subprocess.run(["sh", ROOT / "packaging/deb/build.sh", Path(BINARY).parent, version, directory],
+    subprocess.run(["sh", ROOT / "packaging/deb/build.sh", BUILT.parent, version, directory],
                    env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}, check=True, timeout=300)
     found, = directory.glob(f"nxgate_{version}_*.deb")
     return found

@@ -162,3 +162,40 @@ def test_slips_are_refused_with_their_place(tmp_path, limits, place):
     done = run("check", path)
     assert done.returncode == 1
     assert f"{path}:" in done.stderr and place in done.stderr
+
+
+RESTARTED = """
+[upstreams.default]
+servers = ["10.99.0.1:{upstream}"]
+netns = "{outside}"
+[policies.default]
+allow = ["*.tunnel.test"]
+[policies.default.exfiltration]
+new-names = 5
+[docker]
+socket = "{engine}"
+attach = "all"
+"""
+
+
+def test_a_restart_of_a_container_gives_no_new_budget(nxgate, upstream, engine, directory):
+    """A program that ends is started again by the engine, as often as it likes."""
+    up = upstream({"*": answer("@ 60 A 192.0.2.1")}, namespace=engine.outside, address="10.99.0.1")
+    nxgate("--hook-socket", directory / "hook.sock", command="docker", config=RESTARTED.format(
+        upstream=up.port, outside=engine.outside.path, engine=engine.socket))
+    network = engine.network("budget_net")
+    containers = [engine.run(name, network=network, command=["sleep", "1000"])
+                  for name in ("leaky", "other")]
+
+    def told(container, prefix):
+        return [container.run("dig", "+short", "+tries=1", f"{prefix}{i}.tunnel.test").stdout.strip()
+                for i in range(8)].count("192.0.2.1")
+
+    leaky, other = containers
+    assert told(leaky, "a") <= 6
+    for again in range(3):
+        before = leaky.pid
+        engine.docker("restart", "-t", "0", "leaky")
+        assert leaky.pid != before
+        assert told(leaky, f"b{again}x") <= 3, "what was refilled meanwhile"
+    assert told(other, "c") >= 5, "each has its own"

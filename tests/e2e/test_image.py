@@ -3,18 +3,17 @@ import json
 import os
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from harness.engine import DOCKER, IMAGE, Container
-from harness.nxgate import BINARY, ROOT, SANITIZED
+from harness.nxgate import BUILT, ROOT, SANITIZED
 from harness.timing import Stopwatch, wait_for
 from harness.upstream import answer
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="no sanitizer links statically")
 
-STATIC = Path(BINARY).parent / "nxgate_static"
+STATIC = BUILT.parent / "nxgate_static"
 TAG = "nxgate:test"
 LARGEST = 13_000_000
 ALLOWED, ADDRESS = "allowed.test", "203.0.113.7"

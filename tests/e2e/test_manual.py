@@ -2,11 +2,10 @@
 import os
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 from harness.commands import options_in, read_commands
-from harness.nxgate import BINARY, ROOT, run
+from harness.nxgate import BUILT, ROOT, run
 
 PAGES = ["nxgate", "nxgate.toml"]
 WIDTH = 80
@@ -130,7 +129,7 @@ def test_the_example_of_the_configuration_is_without_fault(directory):
 
 
 def test_everything_is_installed_where_it_is_found(directory):
-    subprocess.run(["cmake", "--install", Path(BINARY).parent, "--prefix", directory],
+    subprocess.run(["cmake", "--install", BUILT.parent, "--prefix", directory],
                    check=True, capture_output=True)
     for path, arguments in {
         "share/man/man1/nxgate.1": ["man", "nxgate"],

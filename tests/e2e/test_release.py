@@ -3,11 +3,10 @@ import json
 import os
 import subprocess
 import tarfile
-from pathlib import Path
 
 import pytest
 
-from harness.nxgate import BINARY, ROOT, SANITIZED
+from harness.nxgate import BUILT, ROOT, SANITIZED
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="nobody publishes a sanitizer's build")
 
@@ -19,7 +18,7 @@ def gather(directory):
     for name in ("nxgate.deb", "nxgate.tar"):
         (directory / name).write_text(name)
     done = directory / "gathered"
-    subprocess.run(["sh", ROOT / "packaging/release.sh", Path(BINARY).parent, VERSION, done,
+    subprocess.run(["sh", ROOT / "packaging/release.sh", BUILT.parent, VERSION, done,
                     directory / "nxgate.deb", directory / "nxgate.tar"], check=True, timeout=120,
                    env={**os.environ, "SOURCE_DATE_EPOCH": DATE})
     return done

@@ -3,17 +3,16 @@ import os
 import shutil
 import struct
 import subprocess
-from pathlib import Path
 
 import pytest
-from harness.nxgate import BINARY, SANITIZED, Nxgate, addresses, rcode
+from harness.nxgate import BUILT, SANITIZED, Nxgate, addresses, rcode
 
 pytestmark = [
     pytest.mark.skipif(SANITIZED, reason="no sanitizer links statically"),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the root directory"),
 ]
 
-STATIC = Path(BINARY).parent / "nxgate_static"
+STATIC = BUILT.parent / "nxgate_static"
 LARGEST = 12 << 20
 NEEDS_INTERPRETER = 3  # PT_INTERP
 

@@ -1,7 +1,9 @@
 """The real binary, started on a free port and ended by its pid."""
+import atexit
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,12 +19,24 @@ import dns.query
 import dns.rcode
 
 ROOT = Path(__file__).resolve().parents[3]
-BINARY = os.environ.get("NXGATE_BINARY", str(ROOT / "build/release/nxgate"))
 PRESET = os.environ.get("NXGATE_PRESET", "release")
 SANITIZED = PRESET in ("asan", "tsan")
 START_TIMEOUT = 30
 STOP_TIMEOUT = 30
 COMPLAINTS = re.compile(r"Sanitizer|runtime error:|Assertion|terminate called")
+#: What was built, and with it.
+BUILT = Path(os.environ.get("NXGATE_BINARY", ROOT / "build/release/nxgate"))
+
+
+def for_everybody(program):
+    """A copy that every user can run, which one in a clone below /root is not."""
+    place = Path(tempfile.mkdtemp(prefix="nxgate-test-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    place.chmod(0o755)
+    return shutil.copy(program, place)
+
+
+BINARY = for_everybody(BUILT)
 
 
 def free_port(address="127.0.0.1"):
