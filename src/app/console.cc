@@ -108,6 +108,32 @@ std::string_view colour_of(std::string_view verdict) {
   return "\x1b[32m";
 }
 
+/// The texts of an array, with commas between.
+std::string joined(const json::array& all) {
+  std::string text;
+  for (const json::value& each : all) {
+    text += text.empty() ? "" : ", ";
+    text += each.get_string();
+  }
+  return text;
+}
+
+/// What each firewall for clients of this host covers.
+std::string firewalls_text(const json::object& status) {
+  if (!status.contains("client_firewalls")) return {};
+  std::string text;
+  for (const json::value& firewall : list_of(status, "client_firewalls")) {
+    const json::object& each = firewall.get_object();
+    const std::string links = joined(list_of(each, "links"));
+    const std::string shared = joined(list_of(each, "shared_links"));
+    text += line("firewall", fmt::format("{}: {}{}", text_of(each, "policy"),
+                                         links.empty() ? "the ranges of its clients alone"
+                                                       : "all that comes in by " + links,
+                                         shared.empty() ? "" : "; by " + shared + " not"));
+  }
+  return text;
+}
+
 }  // namespace
 
 bool wants_colour(std::FILE* out) {
@@ -147,6 +173,7 @@ std::string status_text(const json::object& status) {
                                                                    : "everything resolves"));
   }
   text += upstreams_text(status);
+  text += firewalls_text(status);
   text += standing_text(status);
   text += line("attached", text_of(status, "attachments"));
   for (const json::value& value : list_of(status, "unattached")) {

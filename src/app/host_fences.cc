@@ -6,11 +6,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "app/fence_reports.h"
 #include "app/main_loop.h"
@@ -23,6 +25,7 @@
 #include "engine/snapshot.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
+#include "netfilter/links.h"
 #include "policy/egress.h"
 #include "sys/netns.h"
 
@@ -59,6 +62,7 @@ Result<void> HostFences::enforce(const std::vector<ClientFence>& wanted,
       return engine::opens(snapshot, each.policy, name, to.address, to.port, Clock::now());
     });
     tables.push_back(table_of(each.policy));
+    tell_links(each.policy);
   }
   for (const ClientFence& each : enforced_) {
     if (std::ranges::find(wanted, each.policy, &ClientFence::policy) != wanted.end()) continue;
@@ -91,11 +95,44 @@ void HostFences::look_again() {
       log::warning("policy {}: somebody took its firewall away; it is back", each.policy);
     }
   }
+  for (const ClientFence& each : enforced_) tell_links(each.policy);
   take_reports();
   timer_->expires_after(kPause);
   timer_->async_wait([this](const boost::system::error_code& error) {
     if (!error) look_again();
   });
+}
+
+void HostFences::tell_links(const std::string& policy) {
+  netfilter::ClientLinks links = fences_.at(policy)->client_links();
+  const auto [told, is_new] = told_.try_emplace(policy);
+  if (!is_new && told->second == links) return;
+  if (!links.theirs.empty()) {
+    log::info("policy {}: judges what comes in by {}, whatever its source", policy,
+              fmt::join(links.theirs, ", "));
+  }
+  if (!links.shared.empty()) {
+    log::warning(
+        "policy {}: its clients are behind {}, where the default route is too: of what comes in "
+        "there only the ranges of `from` are judged",
+        policy, fmt::join(links.shared, ", "));
+  }
+  if (links.theirs.empty() && links.shared.empty()) {
+    log::warning(
+        "policy {}: no route but the default one leads to its clients: only packets from the "
+        "ranges of `from` are judged",
+        policy);
+  }
+  told->second = std::move(links);
+}
+
+std::vector<HostFences::View> HostFences::view() const {
+  std::vector<View> views;
+  for (const ClientFence& each : enforced_) {
+    netfilter::ClientLinks links = fences_.at(each.policy)->client_links();
+    views.push_back({each.policy, std::move(links.theirs), std::move(links.shared)});
+  }
+  return views;
 }
 
 void HostFences::take_reports() {

@@ -18,6 +18,7 @@
 #include "config/settings.h"
 #include "egress/fence.h"
 #include "engine/snapshot.h"
+#include "netfilter/links.h"
 #include "policy/egress.h"
 
 namespace nxgate::app {
@@ -42,6 +43,14 @@ class HostFences final : public EgressRegistry {
   /// From now on looks after the firewalls once a second, and takes their reports.
   void watch(boost::asio::io_context& loop, FenceReports& reports);
 
+  /// What a firewall covers.
+  struct View {
+    std::string policy;
+    std::vector<std::string> links;   ///< by which whatever comes in is judged
+    std::vector<std::string> shared;  ///< by which only what comes from the clients' ranges is
+  };
+  [[nodiscard]] std::vector<View> view() const;
+
   /// Takes the reports of now.
   void take_reports();
 
@@ -51,9 +60,12 @@ class HostFences final : public EgressRegistry {
 
  private:
   void look_again();
+  /// Logs which links a firewall covers, if that isn't known yet.
+  void tell_links(const std::string& policy);
 
   std::map<std::string, std::shared_ptr<egress::Fence>> fences_;
   std::vector<ClientFence> enforced_;
+  std::map<std::string, netfilter::ClientLinks> told_;  ///< by policy, what the log says
   std::optional<boost::asio::steady_timer> timer_;
   FenceReports* reports_ = nullptr;  ///< there once it watches
 };

@@ -93,6 +93,17 @@ Reply not_attached(const std::string& client) {
                                  quote(client)));
 }
 
+json::array describe_firewalls(const std::vector<HostFences::View>& views) {
+  json::array all;
+  for (const HostFences::View& each : views) {
+    all.push_back(
+        json::object{{"policy", each.policy},
+                     {"links", json::array(each.links.begin(), each.links.end())},
+                     {"shared_links", json::array(each.shared.begin(), each.shared.end())}});
+  }
+  return all;
+}
+
 }  // namespace
 
 Panel::Panel(const Running& running)
@@ -196,6 +207,9 @@ Reply Panel::status(const Request&) {
       {"totals", std::move(totals)},
       {"amendments", running_.reloader.amendments().all().size()},
   };
+  if (auto firewalls = describe_firewalls(running_.fences.view()); !firewalls.empty()) {
+    status["client_firewalls"] = std::move(firewalls);
+  }
   if (json::array faults = describe(standing_faults()); !faults.empty()) {
     status["faults"] = std::move(faults);
   }

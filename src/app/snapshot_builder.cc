@@ -119,11 +119,6 @@ std::vector<policy::PolicySet::ClientRange> build_clients(const config::Settings
   return ranges;
 }
 
-/// Whether `inner` is a smaller part of `outer`.
-bool within(const Prefix& inner, const Prefix& outer) {
-  return inner.length() > outer.length() && outer.contains(inner.address());
-}
-
 }  // namespace
 
 std::vector<ClientFence> client_fences(const config::Settings& settings) {
@@ -135,10 +130,6 @@ std::vector<ClientFence> client_fences(const config::Settings& settings) {
       auto& ranges = client.policy == policy.name ? fence.clients : fence.others;
       for (const config::ClientRange& range : client.from) ranges.push_back(range.prefix);
     }
-    std::erase_if(fence.others, [&](const Prefix& other) {
-      return std::ranges::none_of(fence.clients,
-                                  [&](const Prefix& own) { return within(other, own); });
-    });
     if (!fence.clients.empty()) fences.push_back(std::move(fence));
   }
   return fences;

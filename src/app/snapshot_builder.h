@@ -41,7 +41,7 @@ struct ClientFence {
   std::string policy;
   policy::Egress egress;
   std::vector<Prefix> clients;
-  std::vector<Prefix> others;  ///< ranges within those, of other policies
+  std::vector<Prefix> others;  ///< ranges of other policies
 };
 
 [[nodiscard]] std::vector<ClientFence> client_fences(const config::Settings& settings);

@@ -141,8 +141,8 @@ constexpr std::array<Field<EgressTable>, 10> kEgress{{
     {"max-ttl", "time", "\"1h\"", "The longest TTL that a client is told.",
      read_value<&EgressTable::most_ttl, parse_ttl>},
     {"networks", "flag", "false",
-     "Opens the networks that the namespace is connected to. Containers that were asked for by "
-     "name are open without.",
+     "Opens the networks that the namespace is connected to, but not those of IPv6 that a router "
+     "advertised. Containers that were asked for by name are open without.",
      read_flag<&policy::Egress::networks>},
     {"strip-hints", "flag", "false", "Takes the addresses out of SVCB and HTTPS records.",
      read_flag<&policy::Egress::strip_hints>},

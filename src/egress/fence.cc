@@ -213,6 +213,11 @@ void Fence::add_refusals(Report& report) {
   refused_ = std::move(now);
 }
 
+netfilter::ClientLinks Fence::client_links() {
+  const std::lock_guard lock(mutex_);
+  return firewall_ ? firewall_->client_links() : netfilter::ClientLinks();
+}
+
 std::string Fence::packet_error() {
   const std::lock_guard lock(mutex_);
   return firewall_ ? firewall_->packet_error() : "";

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
+#include "netfilter/links.h"
 #include "policy/egress.h"
 #include "sys/netns.h"
 
@@ -64,8 +65,8 @@ class Fence final : public policy::EgressSets {
 
   /// Puts the firewall up, or changes its rules; null takes it away. What is open stays open, and
   /// what a dead nxgate left open as well. With `clients` it is about what is forwarded for them,
-  /// but for `others` within their ranges. Without a firewall nothing of the namespace is held,
-  /// however long a snapshot holds this.
+  /// and not for `others`; of ranges in ranges the longest decides. Without a firewall nothing of
+  /// the namespace is held, however long a snapshot holds this.
   [[nodiscard]] Result<void> enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
                                      Flows flows = Flows::kIgnored,
                                      const std::vector<Prefix>& clients = {},
@@ -86,6 +87,9 @@ class Fence final : public policy::EgressSets {
 
   /// What happened since the last call.
   [[nodiscard]] Report report();
+
+  /// Which links its clients are behind.
+  [[nodiscard]] netfilter::ClientLinks client_links();
 
   /// Why packet sockets get past; empty if they don't.
   [[nodiscard]] std::string packet_error();

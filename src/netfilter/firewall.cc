@@ -16,7 +16,6 @@
 #include <vector>
 
 #include <fmt/core.h>
-#include <net/ethernet.h>
 #include <netinet/in.h>
 // The kernel's headers after those of libc, which define the same.
 #include <linux/netfilter.h>
@@ -31,12 +30,15 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "netfilter/batch.h"
+#include "netfilter/frames.h"
 #include "netfilter/gate.h"
 #include "netfilter/links.h"
 #include "netfilter/messages.h"
+#include "netfilter/neighbours.h"
 #include "netfilter/owner.h"
 #include "netfilter/rule.h"
 #include "netfilter/socket.h"
+#include "netfilter/sources.h"
 #include "sys/netlink.h"
 #include "sys/netlink_check.h"
 #include "sys/netns.h"
@@ -59,6 +61,8 @@ constexpr std::uint32_t kMostNoted = 4096;
 /// Those that ended count until the kernel has collected them.
 constexpr std::uint32_t kMostOpen = sys::OurTransaction::kMostElements;
 constexpr Milliseconds kNotedLife{60'000};
+/// For so long routes are believed to be as they were; addresses are looked at each time.
+constexpr Seconds kRoutesLast{30};
 
 struct Sets {
   Set open;
@@ -75,7 +79,14 @@ struct Layout {
         output{NFPROTO_INET, name, "output"},
         forward{NFPROTO_INET, name, "forward"},
         judge{NFPROTO_INET, name, "judge"},
+        neighbours{NFPROTO_INET, name, "neighbours"},
+        openings{NFPROTO_INET, name, "openings"},
         refuse{NFPROTO_INET, name, "refuse"},
+        forged{NFPROTO_INET, name, "forged"},
+        sources{{NFPROTO_INET, name, "arriving"},
+                {NFPROTO_INET, name, "clients"},
+                {NFPROTO_INET, name, "leaving"},
+                forged.name},
         packets{NFPROTO_NETDEV, name, "packets"},
         sets{{{{inet, "open4", kIpv4Key, kIpv4KeySize, false, kMostOpen},
                {inet, "refused4", kIpv4Key, kIpv4KeySize, true, kMostNoted},
@@ -95,16 +106,19 @@ struct Layout {
   Chain output;
   Chain forward;
   Chain judge;
+  Chain neighbours;
+  Chain openings;
   Chain refuse;
+  Chain forged;
+  SourceChains sources;
   Chain packets;
   std::array<Sets, 2> sets;
 };
 
 constexpr std::array<std::uint8_t, 2> kTcpAndUdp{IPPROTO_TCP, IPPROTO_UDP};
 constexpr std::array<std::uint16_t, 2> kDnsPorts{53, 853};
-/// Neighbour discovery and multicast listeners (RFC 4861, RFC 3810).
-constexpr std::array<std::pair<std::uint8_t, std::uint8_t>, 2> kNeighbourTypes{
-    {{130, 137}, {143, 143}}};
+constexpr std::uint32_t kTcpFlagsAt = 13;
+constexpr std::array<std::uint8_t, 1> kReset{4};
 
 std::vector<std::uint8_t> key_of(const Destination& to) {
   const Bytes address = to.address.bytes();
@@ -132,26 +146,10 @@ std::optional<Destination> destination_in(Bytes key, bool ipv6) {
   return to;
 }
 
-void open_link_local(Messages& messages, const Layout& layout,
-                     const std::vector<Prefix>& networks) {
-  std::vector<Prefix> near{*Prefix::parse("fe80::/10"), *Prefix::parse("ff02::/16")};
-  std::ranges::copy_if(networks, std::back_inserter(near),
-                       [](const Prefix& network) { return !network.address().is_v4(); });
-  for (const Prefix& network : near) {
-    for (const auto& [from, to] : kNeighbourTypes) {
-      Rule(messages, layout.judge)
-          .to(network)
-          .protocol(IPPROTO_ICMPV6)
-          .icmp_type(from, to)
-          .accept();
-    }
-  }
-}
-
 void close_dns(Messages& messages, const Layout& layout) {
   for (const std::uint8_t protocol : kTcpAndUdp) {
     for (const std::uint16_t port : kDnsPorts) {
-      Rule(messages, layout.judge).protocol(protocol).to_port(port).go_to(layout.refuse.name);
+      Rule(messages, layout.openings).protocol(protocol).to_port(port).go_to(layout.refuse.name);
     }
   }
 }
@@ -162,32 +160,46 @@ void note_ports(Messages& messages, const Chain& chain, const Set& set, bool ipv
   }
 }
 
-void add_judgement(Messages& messages, const Layout& layout, const FirewallRules& rules,
-                   const std::vector<Prefix>& networks) {
-  Rule(messages, layout.judge).destination_is(RTN_LOCAL).accept();
+/// A flow that is known first, since most packets are of one.
+void add_judgement(Messages& messages, const Layout& layout, const std::vector<Prefix>& networks) {
   Rule(messages, layout.judge).established().accept();
   for (const std::uint8_t protocol : std::to_array<std::uint8_t>({IPPROTO_ICMP, IPPROTO_ICMPV6})) {
     Rule(messages, layout.judge).protocol(protocol).related().accept();
   }
-  open_link_local(messages, layout, networks);
+  // A reset of ours to who is behind; nothing else is related by TCP.
+  Rule(messages, layout.judge)
+      .protocol(IPPROTO_TCP)
+      .related()
+      .bits(Part::kMessage, kTcpFlagsAt, kReset, kReset)
+      .accept();
+  Rule(messages, layout.judge).destination_is(RTN_LOCAL).accept();
+  Rule(messages, layout.judge).protocol(IPPROTO_ICMPV6).go_to(layout.neighbours.name);
+  Rule(messages, layout.judge).go_to(layout.openings.name);
+  accept_neighbours(messages, layout.neighbours, networks);
+  Rule(messages, layout.neighbours).go_to(layout.openings.name);
+}
+
+void add_openings(Messages& messages, const Layout& layout, const FirewallRules& rules,
+                  const std::vector<Prefix>& networks) {
   for (const FirewallRules::Opening& opening : rules.always) {
-    Rule rule(messages, layout.judge);
+    Rule rule(messages, layout.openings);
     rule.to(opening.to);
     if (opening.port) rule.protocol(opening.port->protocol).to_port(opening.port->number);
     rule.accept();
   }
-  for (const Prefix& range : rules.never)
-    Rule(messages, layout.judge).to(range).go_to(layout.refuse.name);
+  for (const Prefix& range : rules.never) {
+    Rule(messages, layout.openings).to(range).go_to(layout.refuse.name);
+  }
   close_dns(messages, layout);
   for (const Sets& sets : layout.sets) {
-    if (rules.notes_flows) note_ports(messages, layout.judge, sets.flows, sets.ipv6);
-    Rule(messages, layout.judge).to_any_in(sets.open.name, sets.ipv6).accept();
-    Rule(messages, layout.judge).to_port_in(sets.open.name, sets.ipv6).accept();
+    if (rules.notes_flows) note_ports(messages, layout.openings, sets.flows, sets.ipv6);
+    Rule(messages, layout.openings).to_any_in(sets.open.name, sets.ipv6).accept();
+    Rule(messages, layout.openings).to_port_in(sets.open.name, sets.ipv6).accept();
   }
   if (rules.networks) {
-    for (const Prefix& network : networks) Rule(messages, layout.judge).to(network).accept();
+    for (const Prefix& network : networks) Rule(messages, layout.openings).to(network).accept();
   }
-  Rule(messages, layout.judge).go_to(layout.refuse.name);
+  Rule(messages, layout.openings).go_to(layout.refuse.name);
 }
 
 void add_refusal(Messages& messages, const Layout& layout, bool audit) {
@@ -203,41 +215,87 @@ void add_refusal(Messages& messages, const Layout& layout, bool audit) {
   Rule(messages, layout.refuse).reject(NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
 }
 
+/// Noted by the source: it is to there that the answers would go. An error would take the packet
+/// there as well, so there is none.
+void add_forged(Messages& messages, const Layout& layout, bool audit) {
+  for (const Sets& sets : layout.sets) {
+    for (const std::uint8_t protocol : kTcpAndUdp) {
+      Rule(messages, layout.forged)
+          .protocol(protocol)
+          .note_source_in(sets.refused.name, sets.ipv6, true, kNotedLife);
+    }
+    Rule(messages, layout.forged)
+        .protocol_is_not(IPPROTO_TCP)
+        .protocol_is_not(IPPROTO_UDP)
+        .note_source_in(sets.refused.name, sets.ipv6, false, kNotedLife);
+  }
+  Rule verdict(messages, layout.forged);
+  audit ? verdict.accept() : verdict.drop();
+}
+
 std::uint32_t flags_for(OnDeath on_death) {
   return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
 }
 
-void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
-               const std::vector<Prefix>& networks) {
-  for (const Chain& chain : {layout.judge, layout.refuse}) {
-    batch.add_chain(chain);
-    batch.delete_rules(chain);
+/// Of whom clients and others claim ranges, the longest decides; what comes in by a link of clients
+/// and is of nobody is judged as well.
+void add_clients(Batch& batch, const Layout& layout, const FirewallRules& rules,
+                 std::span<const std::string> links) {
+  Messages& messages = batch.messages();
+  std::vector<std::pair<Prefix, bool>> ranges;
+  for (const Prefix& each : rules.clients) ranges.emplace_back(each, true);
+  for (const Prefix& each : rules.others) ranges.emplace_back(each, false);
+  std::ranges::sort(ranges, std::greater(), [](const auto& range) {
+    return std::pair(range.first.length(), range.second);
+  });
+  for (const auto& [prefix, judged] : ranges) {
+    Rule rule(messages, layout.forward);
+    rule.from(prefix);
+    judged ? rule.go_to(layout.judge.name) : rule.accept();
   }
-  add_refusal(batch.messages(), layout, rules.audit);
-  add_judgement(batch.messages(), layout, rules, networks);
+  for (const std::string& link : links) {
+    Rule(messages, layout.forward).in_by(link).go_to(layout.judge.name);
+  }
+  add_source_rules(batch, layout.sources, links);
+}
+
+/// Whose first packets may begin a flow, and what of it all is judged.
+void add_hooks(Batch& batch, const Layout& layout, const FirewallRules& rules,
+               std::span<const std::string> links) {
   batch.add_chain(layout.forward, {"filter", NF_INET_FORWARD, kPriority});
   batch.delete_rules(layout.forward);
+  if (!rules.clients.empty()) return add_clients(batch, layout, rules, links);
   Messages& messages = batch.messages();
-  for (const Prefix& other : rules.others) Rule(messages, layout.forward).from(other).accept();
-  for (const Prefix& client : rules.clients) {
-    Rule(messages, layout.forward).from(client).go_to(layout.judge.name);
-  }
-  if (!rules.clients.empty()) return;
   Rule(messages, layout.forward).go_to(layout.judge.name);
   batch.add_chain(layout.output, {"filter", NF_INET_LOCAL_OUT, kPriority});
   batch.delete_rules(layout.output);
   Rule(messages, layout.output).go_to(layout.judge.name);
+  add_source_rules(batch, layout.sources);
 }
 
-/// ARP and what the namespace's own stack sends pass; packet sockets have no route.
+void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
+               const Surroundings& around) {
+  for (const Chain& chain :
+       {layout.judge, layout.neighbours, layout.openings, layout.refuse, layout.forged}) {
+    batch.add_chain(chain);
+    batch.delete_rules(chain);
+  }
+  add_refusal(batch.messages(), layout, rules.audit);
+  add_forged(batch.messages(), layout, rules.audit);
+  add_judgement(batch.messages(), layout, around.networks.all);
+  add_openings(batch.messages(), layout, rules, around.networks.lasting);
+  add_hooks(batch, layout, rules, around.clients.theirs);
+}
+
+/// What the namespace's own stack sends passes, and ARP.
 Batch packet_rules(const Layout& layout, const std::vector<std::string>& links, OnDeath on_death) {
   Batch batch;
   batch.replace_table(layout.netdev, flags_for(on_death), {});
   if (links.empty()) return batch;
   batch.add_chain(layout.packets, {"filter", NF_NETDEV_EGRESS, kPriority, links});
   Messages& messages = batch.messages();
-  Rule(messages, layout.packets).ethernet_type(ETHERTYPE_ARP).accept();
-  Rule(messages, layout.packets).has_route().accept();
+  accept_routed(messages, layout.packets);
+  accept_arp(messages, layout.packets);
   Rule(messages, layout.packets).drop();
   return batch;
 }
@@ -287,7 +345,7 @@ Result<Firewall> Firewall::put_up(const sys::NetnsRef& netns, std::string table,
                     netns.text().empty() ? "this host" : netns.text(), (*owner)->pid));
   }
   firewall.rules_ = rules;
-  firewall.networks_ = networks_of(netns);
+  firewall.look_around(true);
   const auto left = *owner ? firewall.opened() : Result<std::vector<Opened>>();
   if (auto done = firewall.write_all(left ? *left : std::vector<Opened>()); !done) {
     return std::unexpected(done.error());
@@ -310,7 +368,7 @@ Result<void> Firewall::write_all(std::span<const Opened> openings) {
     batch.add_element(layout.open_for(opening.to.address), key_of(opening.to), opening.life,
                       opening.name);
   }
-  add_rules(batch, layout, rules_, networks_);
+  add_rules(batch, layout, rules_, around_);
   if (const auto error = socket_.transact(batch.finish())) return fail(advice(error, netns_));
   return {};
 }
@@ -318,13 +376,14 @@ Result<void> Firewall::write_all(std::span<const Opened> openings) {
 Result<void> Firewall::write_rules() {
   if (auto fits = check_size(rules_); !fits) return fits;
   Batch batch;
-  add_rules(batch, Layout(table_), rules_, networks_);
+  add_rules(batch, Layout(table_), rules_, around_);
   if (const auto error = socket_.transact(batch.finish())) return fail(advice(error, netns_));
   return {};
 }
 
 Result<void> Firewall::set_rules(const FirewallRules& rules) {
   FirewallRules old = std::exchange(rules_, rules);
+  if (old.clients != rules_.clients) look_around(true);
   if (auto done = write_rules(); !done) {
     rules_ = std::move(old);
     return done;
@@ -342,6 +401,17 @@ void Firewall::cover_links() {
   packet_error_ = error ? error.message() : "";
 }
 
+bool Firewall::look_around(bool at_routes) {
+  const Surroundings before = around_;
+  around_.networks = networks_of(netns_);
+  const Instant now = Clock::now();
+  if (at_routes || before.networks != around_.networks || now >= routes_at_ + kRoutesLast) {
+    if (!rules_.clients.empty()) around_.clients = links_towards(netns_, rules_.clients);
+    routes_at_ = now;
+  }
+  return before != around_;
+}
+
 Result<std::optional<Owner>> Firewall::owner() {
   std::optional<Owner> found;
   const std::error_code error = for_each_table(socket_, [&](std::string_view name, Bytes record) {
@@ -355,9 +425,7 @@ Result<bool> Firewall::keep() {
   const auto held = owner();
   if (!held) return std::unexpected(held.error());
   const bool gone = !*held;
-  std::vector<Prefix> networks = networks_of(netns_);
-  const bool moved = networks != networks_;
-  networks_ = std::move(networks);
+  const bool moved = look_around(false);
   if (gone || moved) {
     if (auto done = gone ? write_all({}) : write_rules(); !done) {
       return std::unexpected(done.error());

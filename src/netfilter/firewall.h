@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "netfilter/gate.h"
+#include "netfilter/links.h"
 #include "netfilter/owner.h"
 #include "netfilter/socket.h"
 #include "sys/netns.h"
@@ -21,6 +22,14 @@
 namespace nxgate::netfilter {
 
 struct Set;
+
+/// What the rules depend on and the namespace decides.
+struct Surroundings {
+  Networks networks;
+  ClientLinks clients;  ///< none without clients
+
+  bool operator==(const Surroundings&) const = default;
+};
 
 /// A destination, of any protocol and port if that is unset.
 struct Destination {
@@ -41,11 +50,11 @@ struct FirewallRules {
   bool audit = false;  ///< everything passes, and is noted
   std::vector<Opening> always;
   std::vector<Prefix> never;
-  bool networks = false;  ///< opens the networks the namespace is connected to
-  /// Whose packets are judged as they are forwarded; empty: all that the namespace sends or
-  /// forwards.
+  bool networks = false;  ///< opens the lasting networks the namespace is connected to
+  /// Whose packets are judged as they are forwarded, and whatever else comes in by their links;
+  /// empty: all that the namespace sends or forwards.
   std::vector<Prefix> clients;
-  std::vector<Prefix> others;  ///< ranges within those of `clients` that aren't judged
+  std::vector<Prefix> others;  ///< whose packets aren't; of ranges in ranges the longest decides
   bool notes_flows = false;    ///< new flows by TCP and UDP are noted, whether open or refused
 
   bool operator==(const FirewallRules&) const = default;
@@ -69,15 +78,22 @@ struct Noted {
 /// A table of nxgate's own, default reject, for what the namespace sends and forwards, or for what
 /// it forwards for some clients, in this order:
 ///
-/// 1. open: itself, flows that conntrack knows, their ICMP errors, IPv6 neighbour discovery;
+/// 0. dropped, before conntrack believes the flow: a forged source, a source route, what names us
+///    on the route to somebody else, a router that we are ourselves (sources.h); noted by source;
+/// 1. open: flows that conntrack knows, their ICMP errors, itself, what IPv6 has to say to its
+///    neighbours (neighbours.h);
 /// 2. open: `always`;
 /// 3. closed: `never`; DNS, DoT and DoQ, which only the gate leads anywhere;
 ///    what comes past this is noted, if the rules say so;
 /// 4. open: what was admitted, for its time, and the connected networks if they are;
 /// 5. closed: all else, by TCP reset or ICMP at once, and noted in a set with a counter.
 ///
+/// For clients step 0 is about what comes in by links that lead to them and not everywhere: there a
+/// source must have its route back, and one of nobody's range is judged like a client's.
+///
 /// A table of family netdev (kernels from 5.16) drops what packet sockets send past these rules,
-/// unless it is for clients. Neither keeps IP fragments apart: conntrack puts them together first.
+/// but for ARP (frames.h), unless it is for clients. Neither keeps IP fragments apart: conntrack
+/// puts them together first.
 ///
 /// Rules are replaced in one transaction, and what was admitted stays; so also when a dead nxgate
 /// left the table. Needs CAP_NET_ADMIN. One thread at a time; destroying it leaves all in place.
@@ -93,8 +109,11 @@ class Firewall {
   [[nodiscard]] Result<void> set_rules(const FirewallRules& rules);
   [[nodiscard]] const FirewallRules& rules() const noexcept { return rules_; }
 
-  /// Puts right what changed: links, networks, rules that somebody took away. The result says
-  /// whether the table was gone, and with it all that was admitted.
+  /// Which links its clients are behind.
+  [[nodiscard]] const ClientLinks& client_links() const noexcept { return around_.clients; }
+
+  /// Puts right what changed: links, networks, routes to clients, rules that somebody took away.
+  /// The result says whether the table was gone, and with it all that was admitted.
   [[nodiscard]] Result<bool> keep();
 
   /// All of it or nothing, in the kernel when this returns; some microseconds.
@@ -124,6 +143,8 @@ class Firewall {
   [[nodiscard]] Result<void> write_all(std::span<const Opened> openings);
   [[nodiscard]] Result<void> write_rules();
   void cover_links();
+  /// Whether what the rules depend on changed. Routes aren't read each time unless it says so.
+  bool look_around(bool at_routes);
   [[nodiscard]] Result<std::optional<Owner>> owner();
   /// The elements of two sets, by IPv4 and IPv6.
   [[nodiscard]] Result<std::vector<Noted>> noted_in(const Set& v4, const Set& v6);
@@ -133,7 +154,8 @@ class Firewall {
   OnDeath on_death_;
   Socket socket_;
   FirewallRules rules_;
-  std::vector<Prefix> networks_;
+  Surroundings around_;
+  Instant routes_at_{};
   std::vector<std::string> links_;
   std::string packet_error_;
 };

@@ -167,6 +167,42 @@ TEST_F(FirewallTest, PacketSocketsDontGetPast) {
   EXPECT_THAT(inside(script), AllOf(HasSubstr("No buffer space"), Not(HasSubstr("sent"))));
 }
 
+TEST_F(FirewallTest, AFlowBeginsWithASourceOfOursOrOneThatTheLinkLeadsBackTo) {
+  Firewall firewall = put_up();
+  for (const char* const rule :
+       {"ct state established,related accept\n\t\tfib saddr type local accept\n\t\t"
+        "ip6 saddr :: meta l4proto ipv6-icmp accept\n\t\tgoto forged",
+        "iifname \"lo\" fib saddr type local accept\n\t\tiifname \"lo\" goto forged",
+        "fib saddr . iif oif 0 goto forged", "oifname != \"lo\" fib daddr type local goto forged",
+        "ip option lsrr exists goto forged", "ip option ssrr exists goto forged",
+        "exthdr rt exists goto forged"}) {
+    EXPECT_THAT(rules(), HasSubstr(rule));
+  }
+  const std::string forge =
+      "/usr/bin/python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+      "s.setsockopt(0, 19, 1); s.bind(('10.9.0.66', 5000)); s.sendto(b'x', ('10.9.0.2', 4000))\"";
+  EXPECT_THAT(inside(forge), HasSubstr("PermissionError"));
+  const auto refused = firewall.refused().value();
+  ASSERT_THAT(refused, SizeIs(1));
+  EXPECT_EQ(refused[0].to, (Destination{*IpAddress::parse("10.9.0.66"), {IPPROTO_UDP, 5000}}))
+      << "where the answers would go";
+}
+
+TEST_F(FirewallTest, NeighboursAreToldWhatTheyMustKnow) {
+  const Firewall firewall = put_up();
+  EXPECT_THAT(rules(), HasSubstr("ip6 daddr ff02::1:ff00:0/104 ip6 nexthdr ipv6-icmp ip6 hoplimit "
+                                 "255 icmpv6 type nd-neighbor-solicit meta length 72 accept"));
+  EXPECT_THAT(rules(), Not(HasSubstr("nd-router-advert accept")));
+}
+
+TEST_F(FirewallTest, ANetworkOfARouterIsNotOpened) {
+  run("ip -n " + name + " address add 2001:db8:1::2/64 dev eth0 nodad");
+  run("ip -n " + name + " address add 2001:db8:2::2/64 dev eth0 valid_lft 900 preferred_lft 900");
+  const Firewall firewall = put_up({.networks = true});
+  EXPECT_THAT(rules(), HasSubstr("ip6 daddr 2001:db8:1::/64 accept"));
+  EXPECT_THAT(rules(), Not(HasSubstr("ip6 daddr 2001:db8:2::/64 accept")));
+}
+
 TEST_F(FirewallTest, IsPutUpAgainWhenSomebodyTookItAway) {
   Firewall firewall = put_up();
   EXPECT_FALSE(firewall.keep().value());
@@ -190,20 +226,38 @@ TEST_F(FirewallTest, ManyOpeningsFitInOneTransaction) {
   EXPECT_THAT(put_up().opened().value(), SizeIs(5000)) << "taken over";
 }
 
-TEST_F(FirewallTest, OfClientsJudgesTheirsAlone) {
+TEST_F(FirewallTest, OfClientsJudgesTheirsAndWhatComesInByTheirLinks) {
+  run("ip -n " + name + " address add 10.5.0.1/24 dev eth1");
+  run("ip -n " + name + " route add default via 10.9.0.1");
   const std::string table = std::string(Firewall::kTable) + "_ci";
-  auto firewall = Firewall::put_up(
-      netns, table,
-      {.clients = {*Prefix::parse("10.5.0.0/16")}, .others = {*Prefix::parse("10.5.7.0/24")}},
-      OnDeath::kStaysClosed);
+  auto firewall =
+      Firewall::put_up(netns, table,
+                       {.clients = {*Prefix::parse("10.5.0.0/16")},
+                        .others = {*Prefix::parse("10.5.7.0/24"), *Prefix::parse("10.6.0.0/16")}},
+                       OnDeath::kStaysClosed);
   ASSERT_TRUE(firewall);
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent")) << "what the host itself sends";
   EXPECT_THAT(rules(),
-              HasSubstr("ip saddr 10.5.7.0/24 accept\n\t\tip saddr 10.5.0.0/16 goto judge"));
+              HasSubstr("ip saddr 10.5.7.0/24 accept\n\t\tip saddr 10.5.0.0/16 goto judge"
+                        "\n\t\tip saddr 10.6.0.0/16 accept\n\t\tiifname \"eth1\" goto judge"));
+  EXPECT_EQ(firewall->client_links(), (ClientLinks{{"eth1"}, {}}));
   EXPECT_TRUE(remove_firewalls(netns));
   EXPECT_THAT(rules(), HasSubstr(table)) << "we live";
   EXPECT_TRUE(firewall->take_down());
   EXPECT_THAT(rules(), IsEmpty());
+}
+
+TEST_F(FirewallTest, ClientsAreBehindTheLinksThatRoutesToThemUse) {
+  run("ip -n " + name + " address add 10.5.0.1/24 dev eth1");
+  run("ip -n " + name + " route add 10.6.0.0/15 via 10.9.0.1");
+  const std::vector<Prefix> near{*Prefix::parse("10.5.0.0/16")};
+  const std::vector<Prefix> far{*Prefix::parse("10.7.1.0/24")};
+  EXPECT_EQ(links_towards(netns, near), (ClientLinks{{"eth1"}, {}}));
+  EXPECT_EQ(links_towards(netns, far), (ClientLinks{{"eth0"}, {}}));
+  run("ip -n " + name + " route add default via 10.9.0.1");
+  EXPECT_EQ(links_towards(netns, far), (ClientLinks{{}, {"eth0"}}));
+  EXPECT_EQ(links_towards(netns, std::vector<Prefix>{*Prefix::parse("2001:db8::/32")}),
+            ClientLinks());
 }
 
 }  // namespace

@@ -25,6 +25,7 @@
 #include "base/error.h"
 #include "netfilter/batch.h"
 #include "netfilter/flows.h"
+#include "netfilter/frames.h"
 #include "netfilter/links.h"
 #include "netfilter/messages.h"
 #include "netfilter/owner.h"
@@ -45,6 +46,7 @@ constexpr std::array<std::uint8_t, 4> kDockersResolver{127, 0, 0, 11};
 constexpr std::int32_t kBeforeDocker = NF_IP_PRI_NAT_DST - 1;
 constexpr Chain kRedirect{NFPROTO_INET, kTable, "redirect"};
 constexpr Chain kGuard{NFPROTO_INET, kTable, "guard"};
+constexpr Chain kForwarded{NFPROTO_INET, kTable, "forwarded"};
 constexpr Chain kEgress{NFPROTO_NETDEV, kTable, "egress"};
 
 std::uint32_t flags_for(OnDeath on_death) {
@@ -97,12 +99,16 @@ void add_guards(Batch& batch) {
       .family(NFPROTO_IPV4)
       .to_address(kDockersResolver)
       .reject(NFT_REJECT_ICMPX_PORT_UNREACH);
-  Rule(messages, kGuard).protocol(IPPROTO_TCP).to_port(kDns).destination_is_not(RTN_LOCAL).reset();
-  Rule(messages, kGuard)
-      .protocol(IPPROTO_UDP)
-      .to_port(kDns)
-      .destination_is_not(RTN_LOCAL)
-      .reject(NFT_REJECT_ICMPX_PORT_UNREACH);
+  // What comes from behind is refused where all of it can be read, and not a fragment at a time.
+  batch.add_chain(kForwarded, {"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER});
+  for (const Chain& chain : {kGuard, kForwarded}) {
+    Rule(messages, chain).protocol(IPPROTO_TCP).to_port(kDns).destination_is_not(RTN_LOCAL).reset();
+    Rule(messages, chain)
+        .protocol(IPPROTO_UDP)
+        .to_port(kDns)
+        .destination_is_not(RTN_LOCAL)
+        .reject(NFT_REJECT_ICMPX_PORT_UNREACH);
+  }
   // An ICMP error would find the socket still busy with connect(), and be forgotten.
   Rule(messages, kGuard).protocol(IPPROTO_TCP).out_of("lo").destination_is(RTN_UNICAST).reset();
   Rule(messages, kGuard).out_of("lo").destination_is(RTN_UNICAST).reject(NFT_REJECT_ICMPX_NO_ROUTE);
@@ -128,9 +134,14 @@ Batch egress_rules(const std::vector<std::string>& links, OnDeath on_death) {
   batch.replace_table(kNetdev, flags_for(on_death), to_record(Owner::ourselves()));
   if (links.empty()) return batch;
   batch.add_chain(kEgress, {"filter", NF_NETDEV_EGRESS, NF_IP_PRI_FILTER, links});
+  Messages& messages = batch.messages();
   for (const Protocol& protocol : kProtocols) {
-    Rule(batch.messages(), kEgress).protocol(protocol.number).to_port(kDns).drop();
+    Rule(messages, kEgress).protocol(protocol.number).to_port(kDns).drop();
   }
+  accept_routed(messages, kEgress);
+  accept_arp(messages, kEgress);
+  accept_plain(messages, kEgress, kDns);
+  Rule(messages, kEgress).has_socket().drop();
   return batch;
 }
 

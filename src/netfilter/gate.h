@@ -39,11 +39,14 @@ enum class Flows : std::uint8_t {
 ///
 /// - `inet nxgate`, chain `redirect` (nat, output, just before Docker's): port 53 of 127.0.0.11 and
 ///   of every address that isn't the namespace's own goes to our listeners.
-/// - `inet nxgate`, chain `guard` (filter, output): 127.0.0.11 by another port (the engine's
-///   resolver itself), and port 53 of anybody else, are refused.
+/// - `inet nxgate`, chains `guard` (filter, output) and `forwarded`: 127.0.0.11 by another port
+/// (the
+///   engine's resolver itself), and port 53 of anybody else, are refused; what comes from behind is
+///   read here, where fragments are one packet again.
 /// - `netdev nxgate` (egress of each link): port 53 is dropped also when a packet socket walked
 /// past
-///   the rules above. Kernels before 5.16 have no such hook.
+///   the rules above; such a socket may send ARP and plain IP (frames.h) and nothing else. Kernels
+///   before 5.16 have no such hook.
 /// - an IPv4 route by lo, after all others, so that without any route a server can be asked for at
 ///   all; whatever else takes it is refused. Not with OnDeath::kOpens, since the
 ///   kernel would not take it away.

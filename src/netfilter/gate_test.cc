@@ -40,6 +40,8 @@ TEST_F(GateTest, RedirectsAndGuardsAndIsGoneWithoutATrace) {
   EXPECT_TRUE(gate->stops_packet_sockets()) << gate->egress_error();
   EXPECT_THAT(rules(), HasSubstr("hook egress devices = { eth0, eth1 }"));
 
+  EXPECT_THAT(rules(), HasSubstr("hook forward"));
+
   ASSERT_TRUE(gate->open());
   EXPECT_THAT(rules(), IsEmpty());
   EXPECT_EQ(inside("ip route show table all"), before);

@@ -98,9 +98,19 @@ TEST_F(HelpedTest, LinksAndNetworksAreSeen) {
   run("ip -n " + name + " address add 2001:db8:1::2/60 dev eth0");
   run("ip -n " + name + " address add 10.8.0.1 peer 10.7.0.1/32 dev eth1");
   EXPECT_THAT(links_of(netns), UnorderedElementsAre("eth0", "eth1"));
-  EXPECT_THAT(networks_of(netns),
+  EXPECT_THAT(networks_of(netns).all,
               ElementsAre(*Prefix::parse("10.8.0.1"), *Prefix::parse("10.9.0.0/20"),
                           *Prefix::parse("2001:db8:1::/60")));
+}
+
+TEST_F(HelpedTest, RoutesAreSeenAndAFirewallForClientsIsPutUp) {
+  run("ip -n " + name + " address add 10.5.0.1/24 dev eth1");
+  run("ip -n " + name + " link set eth1 up");
+  const std::vector<Prefix> clients{*Prefix::parse("10.5.0.0/16")};
+  EXPECT_THAT(links_towards(netns, clients).theirs, ElementsAre("eth1"));
+  const auto firewall = Firewall::put_up(netns, std::string(Firewall::kTable) + "_ci",
+                                         {.clients = clients}, OnDeath::kStaysClosed);
+  ASSERT_TRUE(firewall) << firewall.error().message;
 }
 
 TEST_F(HelpedTest, ATableOfSomebodyElseStays) {

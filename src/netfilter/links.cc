@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -78,6 +80,47 @@ std::optional<Prefix> network_of(const IpAddress& address, std::size_t length) {
                  : std::nullopt;
 }
 
+/// Calls `each` with the index of every link that a route uses.
+void for_each_link(Bytes attributes, const std::function<void(unsigned)>& each) {
+  for_each_attribute(attributes, [&each](std::uint16_t type, Bytes value) {
+    unsigned index = 0;
+    if (type == RTA_OIF && value.size() == sizeof index) {
+      std::memcpy(&index, value.data(), sizeof index);
+      each(index);
+    }
+    rtnexthop hop{};
+    while (type == RTA_MULTIPATH && value.size() >= sizeof hop) {
+      std::memcpy(&hop, value.data(), sizeof hop);
+      each(static_cast<unsigned>(hop.rtnh_ifindex));
+      if (hop.rtnh_len < sizeof hop) return;
+      value = value.subspan(std::min<std::size_t>(RTNH_ALIGN(hop.rtnh_len), value.size()));
+    }
+  });
+}
+
+/// Where a route leads; nothing if it isn't one to other hosts.
+std::optional<Prefix> destination_of(const rtmsg& route, Bytes attributes) {
+  if (route.rtm_type != RTN_UNICAST || route.rtm_table == RT_TABLE_LOCAL) return std::nullopt;
+  std::optional<IpAddress> address =
+      route.rtm_family == AF_INET ? IpAddress::v4({}) : IpAddress::v6({});
+  for_each_attribute(attributes, [&address](std::uint16_t type, Bytes value) {
+    if (type == RTA_DST) address = IpAddress::from_bytes(value);
+  });
+  return address ? network_of(*address, route.rtm_dst_len) : std::nullopt;
+}
+
+bool overlap(const Prefix& left, const Prefix& right) {
+  return left.contains(right.address()) || right.contains(left.address());
+}
+
+void sort_once(std::vector<Prefix>& networks) {
+  std::ranges::sort(networks, {}, [](const Prefix& prefix) {
+    return std::tuple(prefix.address(), prefix.length());
+  });
+  const auto again = std::ranges::unique(networks);
+  networks.erase(again.begin(), again.end());
+}
+
 }  // namespace
 
 std::vector<std::string> links_of(const sys::NetnsRef& netns) {
@@ -91,8 +134,8 @@ std::vector<std::string> links_of(const sys::NetnsRef& netns) {
   return names;
 }
 
-std::vector<Prefix> networks_of(const sys::NetnsRef& netns) {
-  std::vector<Prefix> networks;
+Networks networks_of(const sys::NetnsRef& netns) {
+  Networks networks;
   auto socket = Socket::open(NETLINK_ROUTE, netns);
   if (!socket) return networks;
   std::set<unsigned> loopback;
@@ -104,17 +147,44 @@ std::vector<Prefix> networks_of(const sys::NetnsRef& netns) {
   list<ifaddrmsg>(*socket, RTM_GETADDR, [&](const ifaddrmsg& each, Bytes attributes) {
     const auto address = address_in(attributes);
     if (!address || loopback.contains(each.ifa_index)) return;
-    if (const auto network = network_of(*address, each.ifa_prefixlen)) {
-      networks.push_back(*network);
-    }
+    const auto network = network_of(*address, each.ifa_prefixlen);
+    if (!network) return;
+    networks.all.push_back(*network);
+    const bool lasts = address->is_v4() || (each.ifa_flags & IFA_F_PERMANENT) != 0;
+    if (lasts) networks.lasting.push_back(*network);
   });
-  const auto key = [](const Prefix& prefix) {
-    return std::tuple(prefix.address(), prefix.length());
-  };
-  std::ranges::sort(networks, {}, key);
-  const auto again = std::ranges::unique(networks);
-  networks.erase(again.begin(), again.end());
+  sort_once(networks.all);
+  sort_once(networks.lasting);
   return networks;
+}
+
+ClientLinks links_towards(const sys::NetnsRef& netns, std::span<const Prefix> ranges) {
+  ClientLinks links;
+  auto socket = Socket::open(NETLINK_ROUTE, netns);
+  if (!socket) return links;
+  std::map<unsigned, std::string> names;
+  list<ifinfomsg>(*socket, RTM_GETLINK, [&names](const ifinfomsg& link, Bytes attributes) {
+    if ((link.ifi_flags & IFF_LOOPBACK) != 0) return;
+    names[static_cast<unsigned>(link.ifi_index)] = name_in(attributes);
+  });
+  std::set<unsigned> clients;
+  std::set<unsigned> defaults;
+  list<rtmsg>(*socket, RTM_GETROUTE, [&](const rtmsg& route, Bytes attributes) {
+    const auto to = destination_of(route, attributes);
+    if (!to) return;
+    const bool leads =
+        std::ranges::any_of(ranges, [&](const auto& each) { return overlap(each, *to); });
+    if (to->length() != 0 && !leads) return;
+    auto& found = to->length() == 0 ? defaults : clients;
+    for_each_link(attributes, [&found](unsigned link) { found.insert(link); });
+  });
+  for (const auto& [index, name] : names) {
+    if (!clients.contains(index)) continue;
+    (defaults.contains(index) ? links.shared : links.theirs).push_back(name);
+  }
+  std::ranges::sort(links.theirs);
+  std::ranges::sort(links.shared);
+  return links;
 }
 
 }  // namespace nxgate::netfilter

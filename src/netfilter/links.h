@@ -1,6 +1,7 @@
 // The links of a network namespace, and the networks behind them.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,30 @@ namespace nxgate::netfilter {
 /// The names of all but lo; none if the namespace can't be asked.
 [[nodiscard]] std::vector<std::string> links_of(const sys::NetnsRef& netns);
 
-/// The networks of their addresses, sorted; none if the namespace can't be asked.
-[[nodiscard]] std::vector<Prefix> networks_of(const sys::NetnsRef& netns);
+/// The networks of their addresses, sorted.
+struct Networks {
+  std::vector<Prefix> all;
+  /// Without those of IPv6 whose addresses have an end: a router's advertisement makes such ones,
+  /// and who advertises isn't known.
+  std::vector<Prefix> lasting;
+
+  bool operator==(const Networks&) const = default;
+};
+
+/// None if the namespace can't be asked.
+[[nodiscard]] Networks networks_of(const sys::NetnsRef& netns);
+
+/// The links behind which addresses of some ranges are.
+struct ClientLinks {
+  std::vector<std::string> theirs;
+  /// Those that a default route uses as well: what comes in by them may have any source.
+  std::vector<std::string> shared;
+
+  bool operator==(const ClientLinks&) const = default;
+};
+
+/// By the routes of the namespace, of which all are read: of a table of a million that takes a
+/// second. Sorted; none if the namespace can't be asked.
+[[nodiscard]] ClientLinks links_towards(const sys::NetnsRef& netns, std::span<const Prefix> ranges);
 
 }  // namespace nxgate::netfilter

@@ -6,7 +6,6 @@
 #include <functional>
 #include <string_view>
 
-#include <endian.h>
 #include <net/if.h>
 #include <netinet/in.h>
 // The kernel's headers after those of libc, which define the same.
@@ -17,25 +16,28 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "netfilter/messages.h"
+#include "netfilter/rule_offsets.h"
 
 namespace nxgate::netfilter {
 namespace {
 
 constexpr std::uint32_t kRegister = NFT_REG_1;
-constexpr std::uint32_t kDestinationPortOffset = 2;
-constexpr std::uint32_t kIpv4SourceOffset = 12;
-constexpr std::uint32_t kIpv4DestinationOffset = 16;
-constexpr std::uint32_t kIpv6SourceOffset = 8;
-constexpr std::uint32_t kIpv6DestinationOffset = 24;
 constexpr std::uint32_t kEstablished = 1U << 1;  // of nf_conntrack_common.h, which hides them
 constexpr std::uint32_t kRelated = 1U << 2;
+constexpr std::uint32_t kUntracked = 1U << 6;
 
-/// The registers that hold a key, of four octets each, after its address.
-constexpr std::uint32_t kKey = NFT_REG32_00;
-constexpr std::uint32_t protocol_register(bool ipv6) { return kKey + (ipv6 ? 4 : 1); }
-constexpr std::uint32_t port_register(bool ipv6) { return protocol_register(ipv6) + 1; }
+std::uint32_t base_of(Part part) {
+  switch (part) {
+    case Part::kFrame:
+      return NFT_PAYLOAD_LL_HEADER;
+    case Part::kHeader:
+      return NFT_PAYLOAD_NETWORK_HEADER;
+    case Part::kMessage:
+      return NFT_PAYLOAD_TRANSPORT_HEADER;
+  }
+  return NFT_PAYLOAD_LL_HEADER;
+}
 
 Messages::Open rule_message(Messages& messages, const Chain& chain) {
   return nft_message(messages, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, chain.family);
@@ -93,11 +95,11 @@ void Rule::load_payload(std::uint32_t base, std::uint32_t offset, std::uint32_t 
   });
 }
 
-void Rule::load_destination_type() {
+void Rule::load_route(std::uint32_t result, std::uint32_t flags) {
   expression("fib", [&] {
     messages_.put_number(NFTA_FIB_DREG, kRegister);
-    messages_.put_number(NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-    messages_.put_number(NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
+    messages_.put_number(NFTA_FIB_RESULT, result);
+    messages_.put_number(NFTA_FIB_FLAGS, flags);
   });
 }
 
@@ -132,23 +134,50 @@ Rule& Rule::to_address(Bytes ipv4) {
   return *this;
 }
 
-Rule& Rule::out_of(std::string_view interface) {
+void Rule::compare_link(std::uint32_t key, std::uint32_t operation, std::string_view interface) {
   std::array<std::uint8_t, IFNAMSIZ> name{};
   std::copy_n(interface.begin(), std::min(interface.size(), name.size() - 1), name.begin());
-  load_meta(NFT_META_OIFNAME);
-  compare(NFT_CMP_EQ, name);
+  load_meta(key);
+  compare(operation, name);
+}
+
+Rule& Rule::in_by(std::string_view interface) {
+  compare_link(NFT_META_IIFNAME, NFT_CMP_EQ, interface);
+  return *this;
+}
+
+Rule& Rule::out_of(std::string_view interface) {
+  compare_link(NFT_META_OIFNAME, NFT_CMP_EQ, interface);
+  return *this;
+}
+
+Rule& Rule::not_out_of(std::string_view interface) {
+  compare_link(NFT_META_OIFNAME, NFT_CMP_NEQ, interface);
   return *this;
 }
 
 Rule& Rule::destination_is(std::uint32_t type) {
-  load_destination_type();
+  load_route(NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR);
   compare(NFT_CMP_EQ, bytes_of(type));
   return *this;
 }
 
 Rule& Rule::destination_is_not(std::uint32_t type) {
-  load_destination_type();
+  load_route(NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR);
   compare(NFT_CMP_NEQ, bytes_of(type));
+  return *this;
+}
+
+Rule& Rule::source_is(std::uint32_t type) {
+  load_route(NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_SADDR);
+  compare(NFT_CMP_EQ, bytes_of(type));
+  return *this;
+}
+
+Rule& Rule::no_way_back() {
+  static constexpr std::uint32_t kNoLink = 0;
+  load_route(NFT_FIB_RESULT_OIF, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF);
+  compare(NFT_CMP_EQ, bytes_of(kNoLink));
   return *this;
 }
 
@@ -201,110 +230,93 @@ Rule& Rule::related() {
   return *this;
 }
 
-void Rule::load_state(std::uint32_t bit) {
+Rule& Rule::known() {
+  load_state(kEstablished | kRelated);
+  return *this;
+}
+
+Rule& Rule::untracked() {
+  load_state(kUntracked);
+  return *this;
+}
+
+void Rule::load_state(std::uint32_t bits) {
+  static constexpr std::uint32_t kNone = 0;
   expression("ct", [&] {
     messages_.put_number(NFTA_CT_DREG, kRegister);
     messages_.put_number(NFTA_CT_KEY, NFT_CT_STATE);
   });
-  keep_bits(bytes_of(bit));
-  compare(NFT_CMP_EQ, bytes_of(bit));
+  keep_bits(bytes_of(bits));
+  compare(NFT_CMP_NEQ, bytes_of(kNone));
 }
 
-Rule& Rule::icmp_type(std::uint8_t first, std::uint8_t last) {
-  load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
-  compare(NFT_CMP_GTE, bytes_of(first));
-  compare(NFT_CMP_LTE, bytes_of(last));
+Rule& Rule::icmp_type(std::uint8_t type) { return octets(Part::kMessage, 0, bytes_of(type)); }
+
+Rule& Rule::octets(Part part, std::uint32_t at, Bytes value) {
+  load_payload(base_of(part), at, static_cast<std::uint32_t>(value.size()));
+  compare(NFT_CMP_EQ, value);
+  return *this;
+}
+
+Rule& Rule::octets_are_not(Part part, std::uint32_t at, Bytes value) {
+  load_payload(base_of(part), at, static_cast<std::uint32_t>(value.size()));
+  compare(NFT_CMP_NEQ, value);
+  return *this;
+}
+
+Rule& Rule::octets_at_most(Part part, std::uint32_t at, Bytes value) {
+  load_payload(base_of(part), at, static_cast<std::uint32_t>(value.size()));
+  compare(NFT_CMP_LTE, value);
+  return *this;
+}
+
+Rule& Rule::bits(Part part, std::uint32_t at, Bytes mask, Bytes value) {
+  load_payload(base_of(part), at, static_cast<std::uint32_t>(value.size()));
+  keep_bits(mask);
+  compare(NFT_CMP_EQ, value);
+  return *this;
+}
+
+Rule& Rule::length(std::uint32_t octets) {
+  load_meta(NFT_META_LEN);
+  compare(NFT_CMP_EQ, bytes_of(octets));
+  return *this;
+}
+
+void Rule::load_extension(std::uint32_t family, std::uint8_t kind) {
+  expression("exthdr", [&] {
+    messages_.put_number(NFTA_EXTHDR_DREG, kRegister);
+    messages_.put(NFTA_EXTHDR_TYPE, bytes_of(kind));
+    messages_.put_number(NFTA_EXTHDR_OFFSET, 0);
+    messages_.put_number(NFTA_EXTHDR_LEN, 1);
+    messages_.put_number(NFTA_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT);
+    messages_.put_number(NFTA_EXTHDR_OP, family);
+  });
+  static constexpr std::uint8_t kPresent = 1;
+  compare(NFT_CMP_EQ, bytes_of(kPresent));
+}
+
+Rule& Rule::has_option(std::uint8_t kind) {
+  family(NFPROTO_IPV4);
+  load_extension(NFT_EXTHDR_OP_IPV4, kind);
+  return *this;
+}
+
+Rule& Rule::has_extension(std::uint8_t protocol) {
+  family(NFPROTO_IPV6);
+  load_extension(NFT_EXTHDR_OP_IPV6, protocol);
+  return *this;
+}
+
+Rule& Rule::has_socket() {
+  // Without one the expression ends the rule.
+  load_meta(NFT_META_SKUID);
   return *this;
 }
 
 Rule& Rule::has_route() {
   // Without a route the expression ends the rule.
   load_meta(NFT_META_RTCLASSID);
-  return *this;
-}
-
-Rule& Rule::ethernet_type(std::uint16_t type) {
-  const std::uint16_t network_order = htons(type);
-  load_meta(NFT_META_PROTOCOL);
-  compare(NFT_CMP_EQ, bytes_of(network_order));
-  return *this;
-}
-
-void Rule::load_destination(bool ipv6) {
-  family(ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
-  expression("payload", [&] {
-    messages_.put_number(NFTA_PAYLOAD_DREG, kKey);
-    messages_.put_number(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
-    messages_.put_number(NFTA_PAYLOAD_OFFSET,
-                         ipv6 ? kIpv6DestinationOffset : kIpv4DestinationOffset);
-    messages_.put_number(NFTA_PAYLOAD_LEN, ipv6 ? 16 : 4);
-  });
-}
-
-void Rule::load_number(std::uint32_t reg, std::uint32_t number) {
-  expression("immediate", [&] {
-    messages_.put_number(NFTA_IMMEDIATE_DREG, reg);
-    const auto data = messages_.nest(NFTA_IMMEDIATE_DATA);
-    messages_.put(NFTA_DATA_VALUE, bytes_of(number));
-  });
-}
-
-void Rule::load_protocol(bool ipv6) {
-  expression("meta", [&] {
-    messages_.put_number(NFTA_META_DREG, protocol_register(ipv6));
-    messages_.put_number(NFTA_META_KEY, NFT_META_L4PROTO);
-  });
-}
-
-void Rule::load_port(bool ipv6) {
-  expression("payload", [&] {
-    messages_.put_number(NFTA_PAYLOAD_DREG, port_register(ipv6));
-    messages_.put_number(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
-    messages_.put_number(NFTA_PAYLOAD_OFFSET, kDestinationPortOffset);
-    messages_.put_number(NFTA_PAYLOAD_LEN, 2);
-  });
-}
-
-void Rule::look_up(std::string_view set) {
-  expression("lookup", [&] {
-    messages_.put_text(NFTA_LOOKUP_SET, set);
-    messages_.put_number(NFTA_LOOKUP_SREG, kKey);
-  });
-}
-
-Rule& Rule::to_port_in(std::string_view set, bool ipv6) {
-  load_destination(ipv6);
-  load_protocol(ipv6);
-  load_port(ipv6);
-  look_up(set);
-  return *this;
-}
-
-Rule& Rule::to_any_in(std::string_view set, bool ipv6) {
-  load_destination(ipv6);
-  load_number(protocol_register(ipv6), 0);
-  load_number(port_register(ipv6), 0);
-  look_up(set);
-  return *this;
-}
-
-Rule& Rule::note_in(std::string_view set, bool ipv6, bool port, Milliseconds life) {
-  load_destination(ipv6);
-  load_protocol(ipv6);
-  if (port) {
-    load_port(ipv6);
-  } else {
-    load_number(port_register(ipv6), 0);
-  }
-  expression("dynset", [&] {
-    messages_.put_text(NFTA_DYNSET_SET_NAME, set);
-    messages_.put_number(NFTA_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
-    messages_.put_number(NFTA_DYNSET_SREG_KEY, kKey);
-    const std::uint64_t network_order = htobe64(static_cast<std::uint64_t>(life.count()));
-    messages_.put(NFTA_DYNSET_TIMEOUT, bytes_of(network_order));
-    const auto counter = messages_.nest(NFTA_DYNSET_EXPR);
-    messages_.put_text(NFTA_EXPR_NAME, "counter");
-  });
   return *this;
 }
 

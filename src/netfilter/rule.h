@@ -23,6 +23,13 @@ struct Chain {
 [[nodiscard]] Messages::Open nft_message(Messages& messages, std::uint16_t type,
                                          std::uint16_t flags, std::uint8_t family);
 
+/// Where octets of a packet are counted from.
+enum class Part : std::uint8_t {
+  kFrame,    ///< the header of the link
+  kHeader,   ///< that of IP
+  kMessage,  ///< that of TCP, UDP, ICMP
+};
+
 /// One rule, appended to its chain: conditions that must all hold, then what is done. Written by
 /// the destructor.
 class Rule {
@@ -36,22 +43,39 @@ class Rule {
   Rule& to_address(Bytes ipv4);
   Rule& to(const Prefix& prefix);
   Rule& from(const Prefix& prefix);
+  Rule& in_by(std::string_view interface);
   Rule& out_of(std::string_view interface);
+  Rule& not_out_of(std::string_view interface);
   /// RTN_LOCAL, RTN_UNICAST: what the destination is to the namespace's routing table.
   Rule& destination_is(std::uint32_t type);
   Rule& destination_is_not(std::uint32_t type);
+  Rule& source_is(std::uint32_t type);
+  /// No route to the source leads out of the link by which the packet came; in prerouting.
+  Rule& no_way_back();
 
-  /// Of a flow that conntrack knows, or an error about one.
+  /// Of a flow that conntrack knows, or an error about one, or one of both.
   Rule& established();
   Rule& related();
-  Rule& icmp_type(std::uint8_t first, std::uint8_t last);
-  Rule& has_route();                        ///< packet sockets send without
-  Rule& ethernet_type(std::uint16_t type);  ///< ETH_P_IP ..., host order
+  Rule& known();
+  Rule& untracked();  ///< conntrack looks away, as it does for neighbour discovery
+  /// What stands at an octet of the packet; a packet that is too short doesn't match.
+  Rule& octets(Part part, std::uint32_t at, Bytes value);
+  Rule& octets_are_not(Part part, std::uint32_t at, Bytes value);
+  Rule& octets_at_most(Part part, std::uint32_t at, Bytes value);
+  Rule& bits(Part part, std::uint32_t at, Bytes mask, Bytes value);
+  Rule& length(std::uint32_t octets);          ///< of all of it, on a link with its header
+  Rule& has_option(std::uint8_t kind);         ///< of IPv4, IPOPT_LSRR ...
+  Rule& has_extension(std::uint8_t protocol);  ///< of IPv6, IPPROTO_ROUTING ...
+  Rule& has_socket();                          ///< sent by a process in here
+  Rule& icmp_type(std::uint8_t type);          ///< of ICMP, of ICMPv6
+  Rule& has_route();                           ///< packet sockets send without
   /// Whether the set has the destination's address with protocol and port, or with any.
   Rule& to_port_in(std::string_view set, bool ipv6);
   Rule& to_any_in(std::string_view set, bool ipv6);
-  /// Puts the destination into the set, with a counter; `port` false for protocols without.
+  /// Puts the destination, or the source, into the set, with a counter; `port` false for protocols
+  /// without.
   Rule& note_in(std::string_view set, bool ipv6, bool port, Milliseconds life);
+  Rule& note_source_in(std::string_view set, bool ipv6, bool port, Milliseconds life);
 
   void accept();
   void go_to(std::string_view chain);
@@ -67,12 +91,15 @@ class Rule {
   void compare(std::uint32_t operation, Bytes value);
   void load_meta(std::uint32_t key);
   void load_payload(std::uint32_t base, std::uint32_t offset, std::uint32_t length);
-  void load_destination_type();
-  void load_state(std::uint32_t bit);
-  void load_destination(bool ipv6);
+  void load_route(std::uint32_t result, std::uint32_t flags);
+  void load_extension(std::uint32_t family, std::uint8_t kind);
+  void load_state(std::uint32_t bits);
+  void compare_link(std::uint32_t key, std::uint32_t operation, std::string_view interface);
+  void load_address(bool ipv6, bool source);
   void load_number(std::uint32_t reg, std::uint32_t number);
   void load_protocol(bool ipv6);
-  void load_port(bool ipv6);
+  void load_port(bool ipv6, bool source);
+  void note(std::string_view set, bool ipv6, bool source, bool port, Milliseconds life);
   void compare_address(const Prefix& prefix, std::uint32_t offset4, std::uint32_t offset6);
   void keep_bits(Bytes mask);
   void look_up(std::string_view set);

@@ -91,6 +91,7 @@ constexpr Types kRoute = types(RTA_OIF, RTA_PRIORITY, RTA_PREFSRC);
 constexpr auto kRouting = std::to_array<Form>({
     {RTM_GETLINK, kListing, sizeof(ifinfomsg)},
     {RTM_GETADDR, kListing, sizeof(ifaddrmsg)},
+    {RTM_GETROUTE, kListing, sizeof(rtmsg)},
     {RTM_NEWROUTE, kAdding, sizeof(rtmsg), kRoute},
     {RTM_DELROUTE, 0, sizeof(rtmsg), kRoute},
 });
@@ -110,6 +111,8 @@ constexpr auto kExpressions = std::to_array<Expression>({
     {"ct", types(NFTA_CT_DREG, NFTA_CT_KEY)},
     {"dynset", types(NFTA_DYNSET_SET_NAME, NFTA_DYNSET_OP, NFTA_DYNSET_SREG_KEY,
                      NFTA_DYNSET_TIMEOUT, NFTA_DYNSET_EXPR)},
+    {"exthdr", types(NFTA_EXTHDR_DREG, NFTA_EXTHDR_TYPE, NFTA_EXTHDR_OFFSET, NFTA_EXTHDR_LEN,
+                     NFTA_EXTHDR_FLAGS, NFTA_EXTHDR_OP)},
     {"fib", types(NFTA_FIB_DREG, NFTA_FIB_RESULT, NFTA_FIB_FLAGS)},
     {"immediate", types(NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA)},
     {"lookup", types(NFTA_LOOKUP_SET, NFTA_LOOKUP_SREG)},

@@ -34,7 +34,7 @@ inline constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
 
 /// Whether these messages to this netlink protocol do nothing but
 ///
-/// - list tables, elements of a table of nxgate's, flows, links and addresses;
+/// - list tables, elements of a table of nxgate's, flows, links, addresses and routes;
 /// - change one table of nxgate's as nxgate does it (our_tables.h), with rules of the expressions
 ///   that nxgate writes;
 /// - end one flow;

@@ -161,6 +161,8 @@ TEST(NetlinkCheck, ARuleWritesIntoNothing) {
   EXPECT_TRUE(passes("meta", NFTA_META_DREG));
   EXPECT_FALSE(passes("meta", NFTA_META_SREG)) << "sets its mark";
   EXPECT_FALSE(passes("ct", NFTA_CT_SREG));
+  EXPECT_TRUE(passes("exthdr", NFTA_EXTHDR_DREG));
+  EXPECT_FALSE(passes("exthdr", NFTA_EXTHDR_SREG)) << "changes the packet";
   EXPECT_TRUE(passes("redir", NFTA_REDIR_REG_PROTO_MIN));
   EXPECT_FALSE(passes("redir", NFTA_REDIR_FLAGS));
 }
@@ -323,6 +325,8 @@ TEST(NetlinkCheck, ListingIsDumping) {
   EXPECT_TRUE(in_netfilter(conntrack(IPCTNL_MSG_CT_GET, NLM_F_DUMP, {})));
   EXPECT_TRUE(in_routing(message(RTM_GETLINK, NLM_F_DUMP, Octets(sizeof(ifinfomsg)))));
   EXPECT_TRUE(in_routing(message(RTM_GETADDR, NLM_F_DUMP, Octets(sizeof(ifaddrmsg)))));
+  EXPECT_TRUE(in_routing(message(RTM_GETROUTE, NLM_F_DUMP, Octets(sizeof(rtmsg)))));
+  EXPECT_FALSE(in_routing(message(RTM_GETROUTE, 0, Octets(sizeof(rtmsg))))) << "one of them";
   EXPECT_FALSE(in_routing(message(RTM_GETADDR, NLM_F_DUMP, Octets(4)))) << "cut short";
 }
 

@@ -98,6 +98,41 @@ def test_a_network_joined_later_is_fenced_too(engine, attach):
     assert fetch(web, ALLOWED) == "hello"
 
 
+def test_a_published_port_is_reached(engine, attach):
+    web = engine.run("web", "-p", "8081:8080", network=engine.network("app_net"))
+    serve(web)
+    attach("web")
+    done = engine.outside.run("curl", "-s", "-m", "5", "http://10.99.0.2:8081/")
+    assert done.stdout == "neighbour\n"
+    assert fetch(web, OTHER) == REFUSED
+
+
+def test_a_container_on_several_networks(engine, attach):
+    web = engine.run("web", network=engine.network("app_net"))
+    second = engine.network("more_net")
+    db = engine.run("db", network=second)
+    serve(db)
+    serve(web)
+    engine.docker("network", "connect", second, "web")
+    attach("web")
+    assert fetch(web, "db") == "neighbour\n"
+    assert fetch(db, web.address(second)) == "neighbour\n"
+    assert fetch(web, ALLOWED) == "hello"
+    assert fetch(web, OTHER) == REFUSED
+
+
+def test_a_container_with_macvlan(engine, attach):
+    network = engine.network("lan", "-d", "macvlan", "-o", "parent=eth0", "--subnet", "10.99.0.0/24",
+                             "--gateway", "10.99.0.1", "--ip-range", "10.99.0.64/26")
+    web = engine.run("web", network=network)
+    serve(web)
+    attach("web")
+    assert fetch(web, ALLOWED) == "hello"
+    assert fetch(web, OTHER) == REFUSED
+    done = engine.outside.run("curl", "-s", "-m", "5", f"http://{web.address(network)}:8080/")
+    assert done.stdout == "neighbour\n"
+
+
 def test_one_that_can_undo_it_is_named(engine, attach):
     engine.run("web", "--cap-add", "NET_ADMIN")
     server = attach("web")

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 from harness.nxgate import BINARY, ROOT, SANITIZED, addresses, make_query, rcode
 from harness.upstream import answer
+from harness.wayout import table
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="it is about documents")
 
@@ -37,6 +38,26 @@ def test_each_configuration_is_good(directory, document, heading, text):
     done = subprocess.run([BINARY, "check", directory / "nxgate.toml"], capture_output=True, text=True,
                           check=False)
     assert done.returncode == 0, f"{document}, {heading}: {done.stderr}"
+
+
+def threat_model():
+    return (ROOT / "docs/threat-model.md").read_text()
+
+
+def test_the_threat_model_has_the_attempts_of_the_tests():
+    """`python3 -m harness.wayout` prints them."""
+    told = re.search(r"<!-- attempts -->\n(.*?)\n<!-- end -->", threat_model(), re.S)
+    assert told[1] == table()
+
+
+def test_what_else_the_threat_model_says_is_shown():
+    rows = re.findall(r"^\|.*\|$", threat_model().split("<!-- end -->")[1].split("## Not stopped")[0], re.M)
+    assert len(rows) > 2
+    for row in rows[2:]:
+        shown = re.findall(r"`(test_\w+\.py)::(test_\w+)`", row.split("|")[3])
+        assert shown, row
+        for file, test in shown:
+            assert f"\ndef {test}(" in (ROOT / "tests/e2e" / file).read_text(), f"no {test} in {file}"
 
 
 def here(recipe, *replacements):

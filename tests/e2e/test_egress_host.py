@@ -1,15 +1,19 @@
 """The firewall on a host that forwards for its clients."""
+import select
 import signal
 import socket
 import subprocess
+import time
 
 import dns.query
 import pytest
 
 from harness.nxgate import BINARY, make_query
+from harness.packets import MARKER, ipv4, ipv6, udp
 from harness.sites import Sites
 from harness.timing import wait_for
 from harness.upstream import answer
+from harness.senders import raw, raw6
 
 WEB, WEB6, OTHER = "203.0.113.7", "2001:db8:5::7", "203.0.113.8"
 CONFIG = """
@@ -111,6 +115,28 @@ def connect(inside, address):
         return error
 
 
+@pytest.fixture
+def seen(outside):
+    """Whether a marker came in within a moment."""
+    with outside.call(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
+                                            socket.htons(3))) as sniffer:
+        def look(marker, seconds):
+            deadline = time.monotonic() + seconds
+            while select.select([sniffer], [], [], max(0, deadline - time.monotonic()))[0]:
+                if marker in sniffer.recv(65535):
+                    return True
+            return False
+
+        yield look
+
+
+def both_families(app, router):
+    app.add_address("2001:db8:50::2/64", "app")
+    router.add_address("2001:db8:50::1/64", "app")
+    subprocess.run(["ip", "-6", "-n", app.name, "route", "add", "default", "via",
+                    "2001:db8:50::1"], check=True)
+
+
 def refused(outcome):
     return isinstance(outcome, ConnectionRefusedError)
 
@@ -134,10 +160,7 @@ def test_a_client_of_another_policy_is_not_fenced(fenced, client):
 
 def test_ipv6_of_the_same_clients(fenced, client, router):
     app = client("app", "10.5.0.2", "10.5.0.1")
-    app.add_address("2001:db8:50::2/64", "app")
-    router.add_address("2001:db8:50::1/64", "app")
-    subprocess.run(["ip", "-6", "-n", app.name, "route", "add", "default", "via",
-                    "2001:db8:50::1"], check=True)
+    both_families(app, router)
     assert connect(app, WEB6) == b"hello"
     fenced()
     assert refused(connect(app, WEB6))
@@ -198,3 +221,76 @@ def test_ports_are_learnt_from_what_is_forwarded(fenced, client):
     ask(app, server, "web.test", "10.5.0.1")
     assert connect(app, WEB) == b"hello"
     assert "\n=web.test:tcp/80 " in server.operate("learn", "propose", "--policy", "ci").stdout
+
+
+#: Sources that no range of clients has: nobody's, one of the same link, and one of IPv6.
+SPOOFED = {
+    "nobody's": lambda: raw(ipv4(udp(), source="192.0.2.9", destination=OTHER)),
+    "another of the link": lambda: raw(ipv4(udp(), source="10.6.0.9", destination=OTHER)),
+    "another client's, of another link": lambda: raw(
+        ipv4(udp(), source="10.5.7.2", destination=OTHER)),
+    "nobody's by IPv6": lambda: raw6(ipv6(udp(), source="2001:db8:bad::9", destination=WEB6)),
+    "another of the link by IPv6": lambda: raw6(
+        ipv6(udp(), source="2001:db8:51::9", destination=WEB6)),
+}
+
+
+@pytest.mark.parametrize("spoof", SPOOFED.values(), ids=SPOOFED.keys())
+def test_a_source_outside_its_ranges_is_judged_too(fenced, client, router, seen, spoof):
+    app, _ = client("app", "10.5.0.2", "10.5.0.1"), client("free", "10.5.7.2", "10.5.7.1")
+    both_families(app, router)
+    for address in ("10.6.0.1/24", "2001:db8:51::1/64"):
+        router.add_address(address, "app")
+    app.call(spoof)
+    assert seen(MARKER, 5), "it shows nothing if it doesn't work without nxgate"
+    fenced()
+    while seen(MARKER, 0.1):
+        pass
+    app.call(spoof)
+    assert not seen(MARKER, 0.5)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_forged_flow_of_a_client_is_none(fenced, client, router, seen, family):
+    """By the host and back to the client: what it then sends would be an answer."""
+    app = client("app", "10.5.0.2", "10.5.0.1")
+    both_families(app, router)
+    own = {4: "10.5.0.2", 6: "2001:db8:50::2"}[family]
+    far, send, packet = {4: (OTHER, raw, ipv4), 6: (WEB6, raw6, ipv6)}[family]
+    gateway = {4: "10.5.0.1", 6: "2001:db8:50::1"}[family]
+
+    def forge():
+        send(packet(udp(4000, 5000, b"x"), source=far, destination=own), to=gateway)
+        time.sleep(0.1)
+        send(packet(udp(), source=own, destination=far))
+
+    app.call(forge)
+    assert seen(MARKER, 5)
+    fenced()
+    while seen(MARKER, 0.1):
+        pass
+    app.call(forge)
+    assert not seen(MARKER, 0.5)
+
+
+def test_no_error_takes_a_forged_packet_to_its_source(fenced, client, router, seen):
+    app = client("app", "10.5.0.2", "10.5.0.1")
+    fenced()
+    app.call(lambda: raw(ipv4(udp(data=MARKER * 5), source=WEB, destination=OTHER)))
+    assert not seen(MARKER, 0.5)
+
+
+def test_it_says_what_it_covers(fenced, client, router):
+    client("app", "10.5.0.2", "10.5.0.1")
+    server = fenced()
+    server.wait_for_log("policy ci: judges what comes in by app, whatever its source")
+    assert "ci: all that comes in by app\n" in server.operate("status").stdout
+    client("late", "10.5.1.2", "10.5.1.1")
+    server.wait_for_log("policy ci: judges what comes in by app, late")
+
+
+def test_it_says_what_it_can_not_cover(fenced, router):
+    route(router, "10.5.0.0/16", "via", "10.99.0.1")
+    server = fenced()
+    server.wait_for_log("policy ci: its clients are behind eth0, where the default route is too")
+    assert "by eth0 not\n" in server.operate("status").stdout

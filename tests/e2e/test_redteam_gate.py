@@ -1,0 +1,108 @@
+"""Ways for a DNS question past a gate alone, without a firewall: what may leave otherwise is open."""
+import socket
+import struct
+
+import pytest
+
+from harness.packets import ARP, DENIED, IPV4, IPV6, MARKER, UNKNOWN, VLAN, ipv4, ipv6, tcp, udp
+from harness.redteam import app, behind, drain, outside, seen  # noqa: F401
+from harness.senders import arp, frame, packet, raw, raw6
+
+QUESTION = udp(53)
+#: An IPv6 datagram in two pieces: the first is an extension header alone, the port is in the second.
+LONG = bytes([17, 0, 1, 4, 0, 0, 0, 0])
+
+
+def pieces():
+    return [ipv6(struct.pack("!BBHI", 60, 0, offset << 3 | more, 7) + body, 44)
+            for offset, more, body in ((0, 1, LONG), (1, 0, QUESTION))]
+
+
+FRAMES = {
+    "a packet socket": lambda: packet(payload=ipv4(QUESTION)),
+    "by IPv6": lambda: packet(IPV6, ipv6(QUESTION)),
+    "by TCP": lambda: packet(payload=ipv4(tcp(53, 4000, 2, MARKER), 6)),
+    "marked ARP": lambda: packet(ARP, ipv4(QUESTION)),
+    "a frame marked ARP": lambda: frame(ipv4(QUESTION)),
+    "a frame marked ARP, past the queue": lambda: frame(ipv4(QUESTION), bypass=True),
+    "a frame marked as an unknown type": lambda: frame(ipv4(QUESTION), believed=UNKNOWN),
+    "an IPv6 frame marked ARP": lambda: frame(ipv6(QUESTION), IPV6),
+    "an IPv6 frame marked IPv4": lambda: frame(ipv6(QUESTION), IPV6, IPV4),
+    "a VLAN tag": lambda: frame(ipv4(QUESTION), tag=struct.pack("!HH", VLAN, 7)),
+    "options of IPv4": lambda: frame(ipv4(QUESTION, options=b"\1\1\1\0")),
+    "an extension header of IPv6": lambda: frame(ipv6(LONG + QUESTION, 60), IPV6),
+    "fragments of IPv6": lambda: [frame(piece, IPV6) for piece in pieces()],
+}
+
+
+@pytest.fixture
+def attach(nxgate):
+    def start(inside):
+        return nxgate("--netns", inside.path, "--allow", "web.test", "--upstream", "127.0.0.1:9",
+                      command="attach", listen=[])
+
+    return start
+
+
+@pytest.mark.parametrize("how", FRAMES.values(), ids=FRAMES.keys())
+def test_no_frame_carries_a_question(attach, app, seen, how):
+    app.call(how)
+    assert seen(5), "it shows nothing if it doesn't work without nxgate"
+    attach(app)
+    drain(seen)
+    with pytest.raises(OSError):
+        app.call(how)
+    assert not seen(0.5)
+
+
+def test_a_question_in_fragments_is_put_together(attach, app, seen):
+    """By the stack, which splits it anew; the gate reads it whole."""
+    app.call(lambda: raw6(*pieces()))
+    assert seen(5)
+    attach(app)
+    drain(seen)
+    app.call(lambda: raw6(*pieces()))
+    assert not seen(0.5)
+
+
+@pytest.mark.parametrize("how", [
+    lambda: raw(ipv4(QUESTION)), lambda: raw6(ipv6(QUESTION)), lambda: raw6(*pieces())],
+    ids=["IPv4", "IPv6", "in pieces"])
+def test_a_question_from_behind_is_refused(attach, app, behind, seen, how):
+    behind.call(how)
+    assert seen(5)
+    attach(app)
+    drain(seen)
+    behind.call(how)
+    assert not seen(0.5)
+
+
+def test_a_refusal_from_behind_comes_at_once(attach, app, behind):
+    attach(app)
+    with pytest.raises(ConnectionRefusedError):
+        behind.call(lambda: socket.create_connection((DENIED, 53), timeout=5))
+
+
+OTHERS = {
+    "UDP": lambda: packet(),
+    "TCP by IPv6": lambda: packet(IPV6, ipv6(tcp(80, 4000, 2, MARKER), 6)),
+    "an address by DHCP": lambda: frame(
+        ipv4(udp(67, 68), source="0.0.0.0", destination="255.255.255.255"), to=b"\xff" * 6),
+}
+
+
+@pytest.mark.parametrize("how", OTHERS.values(), ids=OTHERS.keys())
+def test_packet_sockets_go_on_otherwise(attach, app, seen, how):
+    attach(app)
+    app.call(how)
+    assert seen(5)
+
+
+def test_arp_goes_on(attach, app, outside):
+    attach(app)
+    with outside.call(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
+                                            socket.htons(ARP))) as sniffer:
+        sniffer.settimeout(5)
+        app.call(lambda: frame(arp(b""), ARP))
+        while socket.inet_aton(DENIED) not in sniffer.recv(100):
+            pass
