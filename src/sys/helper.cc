@@ -31,6 +31,7 @@
 #include "sys/privileges.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
+#include "sys/xdp_queue.h"
 
 namespace nxgate::sys {
 namespace {
@@ -184,6 +185,15 @@ std::error_code Helper::send_netlink(const Descriptor& socket, Bytes messages,
   const Lane& lane = waiting == Waiting::kClient ? quick_ : patient_;
   const Request request{.task = Task::kSend};
   return {exchange(lane, request, messages, &socket).reply.error, std::system_category()};
+}
+
+std::expected<Descriptor, std::error_code> Helper::hold_queue(const NetnsRef& netns,
+                                                              const LinkQueue& which) const {
+  Answer answer = ask(patient_, {.task = Task::kQueue, .queue = which}, netns);
+  if (!answer.descriptor) {
+    return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
+  }
+  return std::move(answer.descriptor);
 }
 
 std::optional<ProcessSeen> Helper::find_by_peer(const NetnsRef& netns, std::uint8_t protocol,

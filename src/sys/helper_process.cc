@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -29,6 +31,7 @@
 #include "sys/privileges.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
+#include "sys/xdp_queue.h"
 
 namespace nxgate::sys {
 namespace {
@@ -66,10 +69,9 @@ Answer answer_with(Result<Descriptor> opened) {
   return {.reply = {}, .text = {}, .descriptor = *std::move(opened)};
 }
 
-Answer open_upstream(const Request& request, const NetnsRef& netns) {
-  auto socket = open_upstream_socket(request.kind, request.endpoint.get(), netns);
-  if (!socket) return {.reply = {.error = socket.error().value()}};
-  return {.reply = {}, .text = {}, .descriptor = *std::move(socket)};
+Answer answer_with(std::expected<Descriptor, std::error_code> opened) {
+  if (!opened) return {.reply = {.error = opened.error().value()}};
+  return {.reply = {}, .text = {}, .descriptor = *std::move(opened)};
 }
 
 Answer identify(const NetnsRef& netns) {
@@ -106,7 +108,7 @@ Answer perform(Question question) {
           {request.endpoint.get(), request.interface.get(), netns, request.freebind != 0},
           request.sharing));
     case Task::kUpstream:
-      return open_upstream(request, netns);
+      return answer_with(open_upstream_socket(request.kind, request.endpoint.get(), netns));
     case Task::kInterface:
       return {.reply = {.number = interface_index(request.interface.get(), netns)}};
     case Task::kIdentity:
@@ -118,6 +120,8 @@ Answer perform(Question question) {
       return answer_with(open_netlink(request.protocol, netns));
     case Task::kProcess:
       return find_process(request, netns);
+    case Task::kQueue:
+      return answer_with(hold_queue(netns, request.queue));
   }
   return {.reply = {.error = EINVAL}};
 }
@@ -167,6 +171,9 @@ void run_helper(Channels channels) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) {
     std::signal(signal, SIG_IGN);
   }
+  // Each queue that is held takes a page of it. Without the right to it the usual bound stays.
+  const rlimit without_bound{RLIM_INFINITY, RLIM_INFINITY};
+  (void)::setrlimit(RLIMIT_MEMLOCK, &without_bound);
   const auto employment = channels.quick.receive<Employment>();
   if (!employment) ::_exit(0);
   Result<void> ready = drop_privileges(employment->user.get(), employment->keep);

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "sys/descriptor.h"
 
+struct ifinfomsg;
 struct rtmsg;
 
 namespace nxgate::sys {
@@ -19,6 +20,8 @@ inline constexpr std::string_view kOurTables = "nxgate";
 inline constexpr std::uint8_t kOurRoutes = 153;
 /// What a message about such a route begins with: IPv4, any destination, in the table `default`.
 [[nodiscard]] const ::rtmsg& our_route() noexcept;
+/// What a message that brings up lo says, and nothing else.
+[[nodiscard]] const ::ifinfomsg& loopback_up() noexcept;
 /// Below every route that somebody else may add to the same table.
 inline constexpr std::uint32_t kOurRouteMetric = 0x7fffffff;
 /// The index of lo in every namespace, and the address that there is to send from in each.
@@ -36,7 +39,8 @@ inline constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
 /// - list tables, elements of a table of nxgate's, flows, links and addresses;
 /// - change a table of nxgate's, with rules of the expressions that nxgate writes;
 /// - end one flow;
-/// - add or remove a route of nxgate's by lo, in the table `default`.
+/// - add or remove a route of nxgate's by lo, in the table `default`;
+/// - bring up lo.
 ///
 /// Every length is checked before it is believed, and what the kernel could read otherwise than we
 /// do is refused: an attribute that comes twice or that isn't expected, bytes that are left over.

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 NOTHING = "0" * 16
-DAC_OVERRIDE, NET_ADMIN, SYS_PTRACE, SYS_ADMIN = 1 << 1, 1 << 12, 1 << 19, 1 << 21
+DAC_OVERRIDE, NET_ADMIN, NET_RAW, SYS_PTRACE, SYS_ADMIN = 1 << 1, 1 << 12, 1 << 13, 1 << 19, 1 << 21
 #: What the main thread goes on doing: reading its configuration, being asked for the state of things.
 MAIN_THREAD = {"open a file", "open it by the old call", "reach a unix socket", "change the firewall",
                "have code in fresh memory", "start a process", "start a thread"}
@@ -173,7 +173,7 @@ def assert_held(server, by_helper):
 
 def test_a_server_that_attaches_holds_nothing(attaching):
     server, _ = attaching
-    assert_held(server, DAC_OVERRIDE | NET_ADMIN | SYS_PTRACE | SYS_ADMIN)
+    assert_held(server, DAC_OVERRIDE | NET_ADMIN | NET_RAW | SYS_PTRACE | SYS_ADMIN)
 
 
 def test_a_server_with_a_firewall_for_clients_holds_nothing(fencing):
