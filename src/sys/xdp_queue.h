@@ -24,7 +24,7 @@ struct LinkQueue {
 ///
 /// EBUSY: somebody else has it. EINVAL: the link has no such queue. ENODEV: there is no such link.
 /// EAFNOSUPPORT: the kernel has no such sockets. Needs CAP_NET_RAW, and CAP_SYS_ADMIN to enter the
-/// namespace; takes a page of locked memory. Any thread; some 50 microseconds.
+/// namespace; takes a page of locked memory and three of the kernel's. Any thread.
 [[nodiscard]] std::expected<Descriptor, std::error_code> hold_queue(const NetnsRef& netns,
                                                                     const LinkQueue& which);
 
