@@ -228,7 +228,7 @@ def test_an_intruder_changes_no_firewall_by_the_sockets_that_are_open(attaching)
 
 def ask_helper_to_send(taken, channel, netlink, messages):
     """What the helper answers to a request (sys/helper_protocol.h) that a thread makes by itself."""
-    send, scm_rights, size = 7, 1, 48
+    send, scm_rights, size = 7, 1, 56
     request = taken.put(bytes([send]).ljust(size, b"\0") + messages, slot=0)
     control = taken.put(struct.pack("=QiiiI", 20, socket.SOL_SOCKET, scm_rights, netlink, 0), slot=1)
     parts = taken.put(struct.pack("=QQ", request, size + len(messages)), slot=2)
