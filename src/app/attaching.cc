@@ -28,7 +28,7 @@ Result<std::string> run_attaching(MainLoop& loop, const Options& options, Target
   const auto on_death = reloader.docker().opens_on_death ? netfilter::OnDeath::kOpens
                                                          : netfilter::OnDeath::kStaysClosed;
   const bool watches_all = targets.watches_all();
-  Attachments attachments(reloader, workers, reports, on_death);
+  Attachments attachments(loop.loop(), reloader, workers, reports, on_death);
   panel.show(&attachments);
   Attacher attacher(loop.loop(), options, std::move(targets), reloader, attachments);
   std::unique_ptr<HookListener> hook;

@@ -10,10 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/io_context.hpp>
 #include <fmt/core.h>
 
 #include "app/attached_policy.h"
 #include "app/fence_reports.h"
+#include "app/link_follower.h"
 #include "app/reloader.h"
 #include "app/workers.h"
 #include "base/address.h"
@@ -25,6 +27,9 @@
 #include "engine/egress.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
+#include "netfilter/link_watch.h"
+#include "netfilter/links.h"
+#include "netfilter/queue_hold.h"
 #include "policy/egress.h"
 #include "policy/grants.h"
 #include "serve/worker.h"
@@ -46,6 +51,8 @@ struct Attachments::Attachment {
   AttachedPolicy policy;
   std::shared_ptr<egress::Fence> fence;
   std::optional<Gate> gate;
+  netfilter::QueueHold queues;
+  std::unique_ptr<LinkFollower> links;
 };
 
 namespace {
@@ -97,9 +104,9 @@ void complain(const Subject& subject, const Choice& known) {
 
 }  // namespace
 
-Attachments::Attachments(Reloader& reloader, Workers& workers, FenceReports& reports,
-                         netfilter::OnDeath on_death)
-    : reloader_(reloader), workers_(workers), reports_(reports), on_death_(on_death) {
+Attachments::Attachments(boost::asio::io_context& loop, Reloader& reloader, Workers& workers,
+                         FenceReports& reports, netfilter::OnDeath on_death)
+    : loop_(loop), reloader_(reloader), workers_(workers), reports_(reports), on_death_(on_death) {
   for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
     if (const auto identity = host.identity()) spared_.insert(*identity);
   }
@@ -224,6 +231,11 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   auto right = sys::Attached::at(attachment->pinned);
   if (!right) return std::unexpected(right.error());
   attachment->right = *std::move(right);
+  // Without it there is no 127.0.0.1 to listen on.
+  const auto woken = netfilter::bring_up_lo(attachment->pinned);
+  if (!woken) return std::unexpected(woken.error());
+  if (*woken) log::info("{}: lo was down, and is up now", subject.label);
+  auto watch = netfilter::LinkWatch::open(attachment->pinned);
   attachment->policy.key = fmt::format("attached/{}", identity);
   attachment->policy.label = subject.label;
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
@@ -260,6 +272,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   }
   held->gate = *std::move(gate);
   review(*held);
+  follow_links(*held, std::move(watch));
   failed_.erase(identity);
   log::info("attached {} ({})", subject.label, described(subject));
   complain(subject, {});
@@ -313,6 +326,37 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
 }
 
 void Attachments::look_after(Attachment& attachment) {
+  if (!attachment.queues.error().empty()) hold_queues(attachment);
+  keep_rules(attachment);
+  take_report(attachment);
+}
+
+/// From now on as soon as they change: what was set up before the watch is looked at once more.
+void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch) {
+  hold_queues(attachment);
+  if (!watch) {
+    log::warning("{}: {}; new ones are closed within a second", attachment.subject.label,
+                 watch.error().message);
+    return;
+  }
+  attachment.links = std::make_unique<LinkFollower>(loop_, *std::move(watch), [this, &attachment] {
+    // First what an attacker could keep for good.
+    hold_queues(attachment);
+    keep_rules(attachment);
+  });
+}
+
+void Attachments::hold_queues(Attachment& attachment) {
+  const std::string known = attachment.queues.error();
+  attachment.queues.keep(attachment.pinned);
+  const std::string& error = attachment.queues.error();
+  if (error.empty() || error == known) return;
+  log::error("{}: {}, by which it can send past all rules; run it with --cap-drop NET_RAW",
+             attachment.subject.label, error);
+}
+
+/// Puts right what changed in the namespace.
+void Attachments::keep_rules(Attachment& attachment) {
   const std::string& label = attachment.subject.label;
   if (const auto kept = attachment.gate->keep(); !kept) {
     log::repeated("gate " + label, fmt::format("{}: {}", label, kept.error().message));
@@ -324,7 +368,6 @@ void Attachments::look_after(Attachment& attachment) {
   } else if (*kept) {
     log::warning("{}: somebody took nxgate's firewall away; it is back", label);
   }
-  take_report(attachment);
 }
 
 std::string Attachments::failure(std::uint64_t identity) const {

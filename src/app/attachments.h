@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/io_context.hpp>
+
 #include "app/attached_policy.h"
 #include "app/fence_reports.h"
 #include "app/reloader.h"
@@ -19,6 +21,7 @@
 #include "docker/names.h"
 #include "engine/snapshot.h"
 #include "netfilter/gate.h"
+#include "netfilter/link_watch.h"
 #include "policy/egress.h"
 #include "sys/netns.h"
 
@@ -43,8 +46,8 @@ struct Subject {
 class Attachments {
  public:
   /// Our own namespace and that of the first process are never attached.
-  Attachments(Reloader& reloader, Workers& workers, FenceReports& reports,
-              netfilter::OnDeath on_death);
+  Attachments(boost::asio::io_context& loop, Reloader& reloader, Workers& workers,
+              FenceReports& reports, netfilter::OnDeath on_death);
   ~Attachments();
   Attachments(const Attachments&) = delete;
   Attachments& operator=(const Attachments&) = delete;
@@ -102,6 +105,9 @@ class Attachments {
   void report(std::uint64_t identity, const std::string& label, const std::string& error);
   bool update(Attachment& attachment, const Subject& subject, bool look);
   void look_after(Attachment& attachment);
+  void keep_rules(Attachment& attachment);
+  void hold_queues(Attachment& attachment);
+  void follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch);
   void follow_policies();
   [[nodiscard]] std::shared_ptr<const policy::Egress> egress_of(const Subject& subject) const;
   void review(Attachment& attachment);
@@ -111,6 +117,7 @@ class Attachments {
   static void leave_closed(Attachment& attachment);
   void publish();
 
+  boost::asio::io_context& loop_;
   Reloader& reloader_;
   Workers& workers_;
   FenceReports& reports_;

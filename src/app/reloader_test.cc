@@ -204,6 +204,7 @@ TEST_F(ReloaderTest, WhatAttachesIsTheHelpersToDo) {
   EXPECT_FALSE(by_name.server.any());
   const sys::KeptCapabilities all{.enter_namespaces = true,
                                   .find_by_process = true,
+                                  .hold_queues = true,
                                   .change_rules = true,
                                   .pass_permissions = true};
   EXPECT_EQ(by_name.helper, all);

@@ -44,6 +44,7 @@ Rights rights(const config::Settings& settings, Attaching attaching) {
   if (attaching != Attaching::kNo) {
     result.helper.enter_namespaces = result.helper.find_by_process = true;
     result.helper.change_rules = result.helper.pass_permissions = true;
+    result.helper.hold_queues = true;
   }
   if (attaching == Attaching::kContainers) {
     result.server.find_by_process = result.server.pass_permissions = true;

@@ -22,20 +22,6 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-/// Where IPv6 addresses that begin with `prefix` hold an IPv4 address.
-struct Embedding {
-  std::array<std::uint8_t, 12> prefix;
-  std::size_t prefix_size;
-  std::size_t at;
-};
-
-constexpr auto kEmbeddings = std::to_array<Embedding>({
-    {{}, 12, 12},                          // IPv4-compatible
-    {{0, 0x64, 0xff, 0x9b}, 12, 12},       // NAT64
-    {{0, 0x64, 0xff, 0x9b, 0, 1}, 6, 12},  // NAT64 within a site
-    {{0x20, 0x02}, 2, 2},                  // 6to4
-});
-
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
   Number value{};
@@ -98,18 +84,6 @@ std::string IpAddress::to_string() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   inet_ntop(is_v4() ? AF_INET : AF_INET6, bytes_.data(), text.data(), text.size());
   return text.data();
-}
-
-std::optional<IpAddress> embedded_ipv4(const IpAddress& address) noexcept {
-  if (address.is_v4() || address.is_unspecified() || address.is_loopback()) return std::nullopt;
-  const Bytes bytes = address.bytes();
-  for (const Embedding& embedding : kEmbeddings) {
-    const Bytes prefix = Bytes(embedding.prefix).first(embedding.prefix_size);
-    if (std::ranges::equal(bytes.first(prefix.size()), prefix)) {
-      return IpAddress::from_bytes(bytes.subspan(embedding.at, 4));
-    }
-  }
-  return std::nullopt;
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {

@@ -47,12 +47,6 @@ class IpAddress {
   std::uint8_t length_ = 4;
 };
 
-/// The IPv4 address that packets to an IPv6 address end up at where somebody translates: the last
-/// 32 bits of an IPv4-compatible address (::/96 without :: and ::1, RFC 4291 section 2.5.5.1) and
-/// of NAT64 (64:ff9b::/96, RFC 6052; 64:ff9b:1::/48, RFC 8215), those behind the prefix of 6to4
-/// (2002::/16, RFC 3056). Empty for other addresses. A mapped one is an IPv4 address already.
-[[nodiscard]] std::optional<IpAddress> embedded_ipv4(const IpAddress& address) noexcept;
-
 /// An address and a port, host order.
 struct Endpoint {
   IpAddress address;

@@ -32,24 +32,6 @@ TEST(IpAddress, IsReadFromFourOrSixteenBytes) {
   }
 }
 
-TEST(EmbeddedIPv4, IsWhatATranslatorWouldTurnTheAddressInto) {
-  for (const char* text : {"::10.1.2.3", "64:ff9b::10.1.2.3", "64:ff9b:1::10.1.2.3",
-                           "64:ff9b:1:7:8:9:10.1.2.3", "2002:a01:203::", "2002:a01:203:7::1"}) {
-    const auto embedded = embedded_ipv4(*IpAddress::parse(text));
-    ASSERT_TRUE(embedded) << text;
-    EXPECT_EQ(embedded->to_string(), "10.1.2.3") << text;
-  }
-  EXPECT_EQ(embedded_ipv4(*IpAddress::parse("::2"))->to_string(), "0.0.0.2");
-}
-
-TEST(EmbeddedIPv4, IsInNoOtherAddress) {
-  for (const char* text :
-       {"::", "::1", "::1:10.1.2.3", "64:ff9b::1:10.1.2.3", "64:ff9b:2::10.1.2.3",
-        "2003:a01:203::", "2001:db8::10.1.2.3", "10.1.2.3", "::ffff:10.1.2.3"}) {
-    EXPECT_FALSE(embedded_ipv4(*IpAddress::parse(text))) << text;
-  }
-}
-
 TEST(Endpoint, WantsBracketsForIPv6WithPort) {
   EXPECT_EQ(Endpoint::parse("127.0.0.1:5353", 53)->port, 5353);
   EXPECT_EQ(Endpoint::parse("127.0.0.1", 53)->port, 53);

@@ -25,16 +25,8 @@ namespace {
 constexpr auto kMetadata = std::to_array<std::string_view>(
     {"169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23",
      "192.0.0.192", "100.100.100.200", "168.63.129.16"});
-/// What no name of the public internet should resolve to (RFC 6890), and Teredo, which nobody
-/// serves.
-constexpr auto kPrivate = std::to_array<std::string_view>(
-    {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-     "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4", "::/128",
-     "::1/128", "100::/64", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8", "2001::/32"});
-
-template <std::size_t N>
-void append(const std::array<std::string_view, N>& ranges, std::vector<Prefix>& into) {
-  for (const std::string_view range : ranges) into.push_back(*Prefix::parse(range));
+void append_metadata(std::vector<Prefix>& into) {
+  for (const std::string_view address : kMetadata) into.push_back(*Prefix::parse(address));
 }
 
 void read_mode(Reading& reading, const toml::node& node, EgressTable& into) {
@@ -81,9 +73,9 @@ void read_always(Reading& reading, const toml::node& node, EgressTable& into) {
 void read_never(Reading& reading, const toml::node& node, EgressTable& into) {
   into.egress.never.clear();
   reading.each(node, [&](const Text& text) {
-    if (text.value == "metadata") return append(kMetadata, into.egress.never);
+    if (text.value == "metadata") return append_metadata(into.egress.never);
     if (text.value == "private") {
-      into.private_too = true;
+      into.egress.never_private = true;
       return;
     }
     const auto range = parse_range(text.value);
@@ -134,7 +126,8 @@ constexpr std::array<Field<EgressTable>, 10> kEgress{{
      "Open without a name: `10.0.0.0/8`, `192.0.2.7 tcp/5432`. Wins over `never`.", read_always},
     {"never", "list of ranges", "[\"metadata\"]",
      "Closed even if a name resolves to it, and taken out of answers. `metadata` is where clouds "
-     "tell credentials. `private` is all private ranges, but not the containers of its own "
+     "tell credentials. `private` is every range that IANA's registries call not globally "
+     "reachable ([the table](egress.md#what-is-private)), but not the containers of its own "
      "networks.",
      read_never},
     {"grace", "time", "\"60s\"", "How long an address stays open after its TTL.", read_grace},
@@ -163,15 +156,13 @@ std::span<const Field<EgressTable>> egress_fields() { return kEgress; }
 
 std::optional<policy::Egress> read_egress_table(Reading& reading, const toml::table& table) {
   EgressTable read;
-  append(kMetadata, read.egress.never);
+  append_metadata(read.egress.never);
   read_table<EgressTable>(reading, table, kEgress, read);
   if (read.off) return std::nullopt;
   read.egress.stays_closed =
       read.stays_closed.value_or(read.egress.mode == policy::EgressMode::kEnforce);
   read.egress.most_ttl =
       static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(read.most_ttl).count());
-  read.egress.foreign = read.egress.never;
-  if (read.private_too) append(kPrivate, read.egress.foreign);
   return read.egress;
 }
 

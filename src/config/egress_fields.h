@@ -17,7 +17,6 @@ struct EgressTable {
   policy::Egress egress;
   bool off = false;
   Milliseconds most_ttl{Seconds(3600)};
-  bool private_too = false;
   std::optional<bool> stays_closed{};
 };
 

@@ -362,10 +362,11 @@ mode = "off"
   EXPECT_EQ(egress.always[0].port->to_string(), "tcp/5432");
   EXPECT_FALSE(egress.always[1].port);
   EXPECT_EQ(egress.never.size(), 1U);
-  EXPECT_GT(egress.foreign.size(), 10U);
+  EXPECT_TRUE(egress.never_private);
   EXPECT_EQ(egress.grace, Seconds(90));
   EXPECT_EQ(egress.most_ttl, 300U);
   EXPECT_FALSE(egress_of("off"));
+  EXPECT_FALSE(egress_of("plain")->never_private);
   EXPECT_TRUE(egress_of("plain")->never[0].contains(*IpAddress::parse("169.254.169.254")));
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -43,10 +42,17 @@ Ports ports_for(const wire::Question& question, const Decision& decision) {
   return policy.ports_of(decision.match);
 }
 
-/// An audit changes no answer.
-std::span<const Prefix> never_for(const policy::Egress& egress, const Decision& decision) noexcept {
-  if (egress.mode == policy::EgressMode::kAudit) return {};
-  return is_neighbour(decision) ? egress.never : egress.foreign;
+/// An audit changes no answer. Other containers have private addresses.
+wire::AddressEdit edit_for(const policy::Egress& egress, const Decision& decision) noexcept {
+  wire::AddressEdit edit{.never = {},
+                         .never_private = false,
+                         .strip_hints = egress.strip_hints,
+                         .strip_ech = egress.strip_ech,
+                         .largest_ttl = egress.most_ttl};
+  if (egress.mode == policy::EgressMode::kAudit) return edit;
+  edit.never = egress.never;
+  edit.never_private = egress.never_private && !is_neighbour(decision);
+  return edit;
 }
 
 }  // namespace
@@ -58,11 +64,7 @@ Led lead_out(const wire::Query& query, const Decision& decision, MutableBytes re
   }
   const policy::Policy* const policy = decision.policy;
   const policy::Egress& egress = *policy->egress;
-  const wire::AddressEdit edit{.never = never_for(egress, decision),
-                               .strip_hints = egress.strip_hints,
-                               .strip_ech = egress.strip_ech,
-                               .largest_ttl = egress.most_ttl};
-  const wire::EditedReply edited = wire::edit_addresses(reply, edit, found);
+  const wire::EditedReply edited = wire::edit_addresses(reply, edit_for(egress, decision), found);
   if (edited.size == 0) return {};
   if (found.empty()) {
     return {edited.cut == 0 ? Passage::kOpen : Passage::kFiltered, edited.size, edited.cut};
@@ -86,7 +88,7 @@ bool opens(const Snapshot& snapshot, std::string_view listener_policy, std::stri
     return false;
   }
   if (!decision.policy->egress ||
-      wire::leads_into(address, never_for(*decision.policy->egress, decision))) {
+      wire::is_never(address, edit_for(*decision.policy->egress, decision))) {
     return false;
   }
   const Ports ports = ports_for(question, decision);

@@ -103,11 +103,19 @@ TEST_F(EgressTest, AFirewallThatCantBeOpenedStopsTheReply) {
 }
 
 TEST_F(EgressTest, WhatIsNeverOpenIsFiltered) {
-  egress_->foreign = {*Prefix::parse("192.0.2.0/24")};
+  egress_->never = {*Prefix::parse("192.0.2.0/24")};
   EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kFiltered);
   EXPECT_THAT(sets_->admitted, IsEmpty());
   egress_->mode = policy::EgressMode::kAudit;
   EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kOpen) << "nothing is changed";
+}
+
+TEST_F(EgressTest, PrivateAddressesAreFilteredIfSaid) {
+  EXPECT_EQ(lead("plain.test", {10, 0, 0, 1}).passage, Passage::kOpen);
+  egress_->never_private = true;
+  EXPECT_EQ(lead("plain.test", {10, 0, 0, 1}).passage, Passage::kFiltered);
+  EXPECT_EQ(lead("plain.test", {192, 88, 99, 1}).passage, Passage::kFiltered);
+  EXPECT_EQ(lead("plain.test", {192, 0, 0, 9}).passage, Passage::kOpen) << "reachable, says IANA";
 }
 
 TEST_F(EgressTest, MalformedRepliesDontLeave) {
@@ -132,7 +140,7 @@ TEST_F(EgressTest, WhatWasOpenedIsJudgedByTodaysPolicy) {
   EXPECT_TRUE(opens_now("ssh.test", {6, 22}));
   EXPECT_FALSE(opens_now("ssh.test", {6, 23}));
   EXPECT_FALSE(opens_now("ssh.test", {}));
-  egress_->foreign = {*Prefix::parse("192.0.2.0/24")};
+  egress_->never = {*Prefix::parse("192.0.2.0/24")};
   EXPECT_FALSE(opens_now("plain.test", {}));
 }
 

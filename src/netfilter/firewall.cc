@@ -32,6 +32,7 @@
 #include "netfilter/batch.h"
 #include "netfilter/frames.h"
 #include "netfilter/gate.h"
+#include "netfilter/link_cover.h"
 #include "netfilter/links.h"
 #include "netfilter/messages.h"
 #include "netfilter/neighbours.h"
@@ -395,9 +396,11 @@ Result<void> Firewall::set_rules(const FirewallRules& rules) {
 void Firewall::cover_links() {
   if (!rules_.clients.empty()) return;
   links_ = links_of(netns_);
-  const std::vector<std::string> covered = rules_.audit ? std::vector<std::string>() : links_;
-  Batch batch = packet_rules(Layout(table_), covered, on_death_);
-  const std::error_code error = socket_.transact(batch.finish());
+  const auto rules_for = [this](const std::vector<std::string>& names) {
+    return packet_rules(Layout(table_), names, on_death_);
+  };
+  const std::error_code error =
+      rules_.audit ? socket_.transact(rules_for({}).finish()) : cover(socket_, links_, rules_for);
   packet_error_ = error ? error.message() : "";
 }
 

@@ -26,6 +26,7 @@
 #include "netfilter/batch.h"
 #include "netfilter/flows.h"
 #include "netfilter/frames.h"
+#include "netfilter/link_cover.h"
 #include "netfilter/links.h"
 #include "netfilter/messages.h"
 #include "netfilter/owner.h"
@@ -233,7 +234,8 @@ Result<void> Gate::put_up(bool guarded, Flows flows) {
 }
 
 void Gate::cover_links(std::vector<std::string> links) {
-  const std::error_code error = socket_.transact(egress_rules(links, on_death_).finish());
+  const std::error_code error =
+      cover(socket_, links, [this](const auto& names) { return egress_rules(names, on_death_); });
   egress_error_ = error ? error.message() : "";
   links_ = std::move(links);
 }

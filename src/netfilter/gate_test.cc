@@ -14,6 +14,7 @@
 namespace nxgate::netfilter {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -38,7 +39,7 @@ TEST_F(GateTest, RedirectsAndGuardsAndIsGoneWithoutATrace) {
   }
   EXPECT_THAT(routes(), HasSubstr("default dev lo table default"));
   EXPECT_TRUE(gate->stops_packet_sockets()) << gate->egress_error();
-  EXPECT_THAT(rules(), HasSubstr("hook egress devices = { eth0, eth1 }"));
+  EXPECT_THAT(rules(), HasSubstr("hook egress devices = { eth0, eth1"));
 
   EXPECT_THAT(rules(), HasSubstr("hook forward"));
 
@@ -90,7 +91,7 @@ TEST_F(GateTest, KeepsUpWithLinksAndComesBackWhenFlushed) {
   run("ip -n " + name + " link del eth0");
   run("ip -n " + name + " link add late0 type veth peer name late1");
   EXPECT_FALSE(gate->keep().value());
-  EXPECT_THAT(rules(), HasSubstr("devices = { late0, late1 }"));
+  EXPECT_THAT(rules(), AnyOf(HasSubstr(" late0, late1 }"), HasSubstr("devices = { late0, late1,")));
   (void)inside("nft flush ruleset");
   EXPECT_TRUE(gate->keep().value());
   EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <unistd.h>
 // The kernel's headers after those of libc, which define the same.
 #include <linux/netfilter.h>
 #include <linux/netlink.h>
@@ -17,8 +18,10 @@
 #include "netfilter/batch.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
+#include "netfilter/link_watch.h"
 #include "netfilter/links.h"
 #include "netfilter/namespace_fixture.h"
+#include "netfilter/queue_hold.h"
 #include "netfilter/socket.h"
 #include "sys/confinement.h"
 #include "sys/helper.h"
@@ -37,7 +40,8 @@ using testing::UnorderedElementsAre;
 class HelpedTest : public NamespaceTest {
  protected:
   HelpedTest() : helper_(sys::Helper::start().value()) {
-    const sys::KeptCapabilities keep{.enter_namespaces = true, .change_rules = true};
+    const sys::KeptCapabilities keep{
+        .enter_namespaces = true, .hold_queues = true, .change_rules = true};
     EXPECT_TRUE(
         helper_->employ("nobody", keep, sys::Confinement::kStrict, {.attachable = {netns.text()}}));
     auto pinned = netns.pin();
@@ -111,6 +115,44 @@ TEST_F(HelpedTest, RoutesAreSeenAndAFirewallForClientsIsPutUp) {
   const auto firewall = Firewall::put_up(netns, std::string(Firewall::kTable) + "_ci",
                                          {.clients = clients}, OnDeath::kStaysClosed);
   ASSERT_TRUE(firewall) << firewall.error().message;
+}
+
+TEST_F(HelpedTest, QueuesAreHeldOnce) {
+  QueueHold held;
+  held.keep(netns);
+  EXPECT_THAT(held.error(), IsEmpty());
+  QueueHold other;
+  other.keep(netns);
+  EXPECT_THAT(other.error(), HasSubstr("a program has an AF_XDP socket on eth0"));
+  run("ip -n " + name + " link del eth0");
+  run("ip -n " + name + " link add eth0 type veth peer name eth1");
+  held.keep(netns);
+  EXPECT_THAT(held.error(), IsEmpty()) << "the new link's";
+  held = QueueHold();
+  // The kernel frees them a moment later.
+  for (int i = 0; i < 100 && (i == 0 || !other.error().empty()); ++i) {
+    ::usleep(20'000);
+    other.keep(netns);
+  }
+  EXPECT_THAT(other.error(), IsEmpty());
+}
+
+TEST_F(HelpedTest, ALinkThatComesIsTold) {
+  auto watch = LinkWatch::open(netns);
+  ASSERT_TRUE(watch) << watch.error().message;
+  EXPECT_FALSE(watch->changed());
+  run("ip -n " + name + " link add late0 type veth peer name late1");
+  EXPECT_TRUE(watch->changed());
+  EXPECT_FALSE(watch->changed());
+  run("ip -n " + name + " address add 10.9.0.2/20 dev eth0");
+  EXPECT_TRUE(watch->changed());
+}
+
+TEST_F(HelpedTest, LoIsBroughtUp) {
+  EXPECT_FALSE(bring_up_lo(netns).value()) << "it is up";
+  run("ip -n " + name + " link set lo down");
+  EXPECT_TRUE(bring_up_lo(netns).value());
+  EXPECT_THAT(inside("ip address show lo"), HasSubstr("127.0.0.1/8"));
 }
 
 TEST_F(HelpedTest, ATableOfSomebodyElseStays) {

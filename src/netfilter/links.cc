@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <expected>
 #include <functional>
 #include <map>
 #include <optional>
@@ -12,9 +13,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <tuple>
 #include <vector>
 
+#include <fmt/core.h>
 #include <net/if.h>
 #include <sys/socket.h>
 // The kernel's headers after those of libc, which define the same.
@@ -23,8 +26,10 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/error.h"
 #include "netfilter/messages.h"
 #include "netfilter/socket.h"
+#include "sys/netlink_check.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
@@ -123,15 +128,42 @@ void sort_once(std::vector<Prefix>& networks) {
 
 }  // namespace
 
+Result<std::vector<Link>> all_links_of(const sys::NetnsRef& netns) {
+  auto socket = Socket::open(NETLINK_ROUTE, netns);
+  if (!socket) return std::unexpected(socket.error());
+  std::vector<Link> links;
+  list<ifinfomsg>(*socket, RTM_GETLINK, [&links](const ifinfomsg& link, Bytes attributes) {
+    links.push_back({.index = static_cast<std::uint32_t>(link.ifi_index),
+                     .name = name_in(attributes),
+                     .up = (link.ifi_flags & IFF_UP) != 0});
+  });
+  return links;
+}
+
 std::vector<std::string> links_of(const sys::NetnsRef& netns) {
   std::vector<std::string> names;
-  auto socket = Socket::open(NETLINK_ROUTE, netns);
-  if (!socket) return names;
-  list<ifinfomsg>(*socket, RTM_GETLINK, [&names](const ifinfomsg&, Bytes attributes) {
-    std::string name = name_in(attributes);
-    if (name != "lo") names.push_back(std::move(name));
-  });
+  const auto links = all_links_of(netns);
+  if (!links) return names;
+  for (const Link& link : *links) {
+    if (link.index != sys::kLoopbackLink) names.push_back(link.name);
+  }
   return names;
+}
+
+Result<bool> bring_up_lo(const sys::NetnsRef& netns) {
+  const auto links = all_links_of(netns);
+  if (!links) return std::unexpected(links.error());
+  const auto lo = std::ranges::find(*links, sys::kLoopbackLink, &Link::index);
+  if (lo == links->end() || lo->up) return false;
+  auto socket = Socket::open(NETLINK_ROUTE, netns);
+  if (!socket) return std::unexpected(socket.error());
+  Messages request;
+  {
+    const auto message = request.message(RTM_NEWLINK, NLM_F_ACK, bytes_of(sys::loopback_up()));
+  }
+  const std::error_code error = socket->transact(request);
+  if (!error) return true;
+  return fail(fmt::format("cannot bring up lo in {}: {}", netns.text(), error.message()));
 }
 
 Networks networks_of(const sys::NetnsRef& netns) {

@@ -33,7 +33,7 @@ struct Egress {
   Ports ports;                    ///< of names whose rule has none of its own; empty for any
   std::vector<Reach> always;      ///< wins over `never`
   std::vector<Prefix> never;      ///< closed to everybody
-  std::vector<Prefix> foreign;    ///< never in an upstream's answer: `never`, and private ranges
+  bool never_private = false;     ///< nor is a private address in an upstream's answer
   Milliseconds grace{60'000};     ///< how much longer than its TTL an address stays open
   std::uint32_t most_ttl = 3600;  ///< seconds
   bool networks = false;          ///< opens the networks that the namespace is connected to

@@ -167,6 +167,9 @@ Result<void> confine_helper(Confinement how, const KeptCapabilities& keep, bool 
   if (keep.change_rules) {
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), bits(0, UINT32_MAX, AF_NETLINK));
   }
+  if (keep.hold_queues) {
+    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), bits(0, UINT32_MAX, AF_XDP));
+  }
   if (keep.find_by_process) filter.add(SCMP_ACT_ALLOW, kLooking);
   if (asks_engine) filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), bits(0, UINT32_MAX, AF_UNIX));
   return filter.load();

@@ -33,6 +33,7 @@
 #include "sys/reach.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
+#include "sys/xdp_queue.h"
 
 namespace nxgate::sys {
 namespace {
@@ -225,6 +226,15 @@ Result<void> Helper::attach(const NetnsRef& netns) const {
 
 void Helper::detach(const NetnsRef& netns) const {
   (void)ask(patient_, {.task = Task::kDetach}, netns);
+}
+
+std::expected<Descriptor, std::error_code> Helper::hold_queue(const NetnsRef& netns,
+                                                              const LinkQueue& which) const {
+  Answer answer = ask(patient_, {.task = Task::kQueue, .queue = which}, netns);
+  if (!answer.descriptor) {
+    return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
+  }
+  return std::move(answer.descriptor);
 }
 
 std::optional<ProcessSeen> Helper::find_by_peer(const NetnsRef& netns, std::uint8_t protocol,

@@ -23,6 +23,7 @@
 #include "sys/reach.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
+#include "sys/xdp_queue.h"
 
 namespace nxgate::sys {
 
@@ -30,13 +31,13 @@ struct Channels;
 struct Request;
 
 /// A child that does for us what takes rights that we gave up: it opens sockets in network
-/// namespaces, on interfaces and at low ports, and sends netlink messages that change what is
-/// nxgate's own, within the bounds that `employ` sets for good. It reads no packet and no
-/// configuration, and what it gives back are sockets, namespaces and numbers.
+/// namespaces, on interfaces and at low ports, takes queues of links, and sends netlink messages
+/// that change what is nxgate's own, within the bounds that `employ` sets for good. It reads no
+/// packet and no configuration, and what it gives back are sockets, namespaces and numbers.
 ///
 /// From `employ` on open_listener, open_upstream_socket, interface_index, open_netlink,
-/// send_netlink, find_by_peer and NetnsRef ask it by themselves. It ends when we do, or when this
-/// is destroyed.
+/// send_netlink, hold_queue, find_by_peer and NetnsRef ask it by themselves. It ends when we do, or
+/// when this is destroyed.
 class Helper {
  public:
   /// Forks it. Call before anything is read that others wrote, and before the first thread.
@@ -67,6 +68,8 @@ class Helper {
   [[nodiscard]] Result<Descriptor> open_netlink(int protocol, const NetnsRef& netns) const;
   [[nodiscard]] std::error_code send_netlink(const Descriptor& socket, Bytes messages,
                                              Waiting waiting) const;
+  [[nodiscard]] std::expected<Descriptor, std::error_code> hold_queue(const NetnsRef& netns,
+                                                                      const LinkQueue& which) const;
   [[nodiscard]] std::optional<ProcessSeen> find_by_peer(const NetnsRef& netns,
                                                         std::uint8_t protocol,
                                                         const Endpoint& peer) const;

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -32,6 +33,7 @@
 #include "sys/reach.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
+#include "sys/xdp_queue.h"
 
 namespace nxgate::sys {
 namespace {
@@ -69,10 +71,9 @@ Answer answer_with(Result<Descriptor> opened) {
   return {.reply = {}, .text = {}, .descriptor = *std::move(opened)};
 }
 
-Answer open_upstream(const Request& request, const NetnsRef& netns) {
-  auto socket = open_upstream_socket(request.kind, request.endpoint.get(), netns);
-  if (!socket) return {.reply = {.error = socket.error().value()}};
-  return {.reply = {}, .text = {}, .descriptor = *std::move(socket)};
+Answer answer_with(std::expected<Descriptor, std::error_code> opened) {
+  if (!opened) return {.reply = {.error = opened.error().value()}};
+  return {.reply = {}, .text = {}, .descriptor = *std::move(opened)};
 }
 
 Answer identify(const NetnsRef& netns) {
@@ -126,6 +127,7 @@ bool is_agreed(const ReachCheck& bounds, const Request& request, const NetnsRef&
     case Task::kNetlink:
       return is_netlink_of_ours(request.protocol) && bounds.may_change(netns);
     case Task::kProcess:
+    case Task::kQueue:
       return bounds.may_change(netns);
   }
   return false;
@@ -150,7 +152,7 @@ Answer perform(ReachCheck& bounds, Question question) {
     case Task::kListener:
       return answer_with(open_listener(request.kind, address_in(request, netns), request.sharing));
     case Task::kUpstream:
-      return open_upstream(request, netns);
+      return answer_with(open_upstream_socket(request.kind, request.endpoint.get(), netns));
     case Task::kInterface:
       return {.reply = {.number = interface_index(request.interface.get(), netns)}};
     case Task::kIdentity:
@@ -166,6 +168,8 @@ Answer perform(ReachCheck& bounds, Question question) {
     case Task::kDetach:
       bounds.detach(netns);
       return {};
+    case Task::kQueue:
+      return answer_with(hold_queue(netns, request.queue));
   }
   return {.reply = {.error = EINVAL}};
 }
@@ -252,6 +256,9 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) {
     std::signal(signal, SIG_IGN);
   }
+  // Each queue that is held takes a page of it. Without the right to it the usual bound stays.
+  const rlimit without_bound{RLIM_INFINITY, RLIM_INFINITY};
+  (void)::setrlimit(RLIMIT_MEMLOCK, &without_bound);
   const auto employment = channels.quick.receive<Employment>();
   if (!employment) ::_exit(0);
   auto reach = hear_terms(channels.quick, *employment);

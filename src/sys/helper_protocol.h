@@ -19,6 +19,7 @@
 #include "sys/message_channel.h"
 #include "sys/privileges.h"
 #include "sys/socket.h"
+#include "sys/xdp_queue.h"
 
 namespace nxgate::sys {
 
@@ -96,12 +97,13 @@ enum class Task : std::uint8_t {
   kProcess,
   kAttach,
   kDetach,
+  kQueue,
 };
 
 /// Whether a descriptor comes back, if all is well.
 [[nodiscard]] constexpr bool gives_descriptor(Task task) noexcept {
   return task == Task::kListener || task == Task::kUpstream || task == Task::kNamespace ||
-         task == Task::kNetlink;
+         task == Task::kNetlink || task == Task::kQueue;
 }
 
 /// What a task doesn't need is empty. Of types whose every value is one, since an intruder may send
@@ -115,6 +117,7 @@ struct Request {
   std::uint8_t protocol = 0;  ///< of netlink, or of IP
   PlainEndpoint endpoint;
   InterfaceName interface;
+  LinkQueue queue;
   std::uint32_t more = 0;  ///< octets that stand behind it in further messages
 };
 

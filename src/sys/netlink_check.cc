@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 // The kernel's headers after those of libc, which define the same.
@@ -40,6 +41,12 @@ constexpr std::uint16_t kAnyFlags = NLM_F_REQUEST | NLM_F_ACK;
 constexpr std::uint16_t kAdding = NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND;
 constexpr std::uint16_t kListing = NLM_F_DUMP;
 
+/// The attributes of a body, each once at most.
+struct Attributes {
+  Types present = 0;
+  std::array<Bytes, kMostTypes> values{};
+};
+
 /// A message that may be sent.
 struct Form {
   std::uint16_t type;
@@ -47,6 +54,8 @@ struct Form {
   std::size_t header;   ///< octets between the header of netlink and the attributes
   Types needed = 0;
   Types allowed = 0;  ///< besides
+  /// What header and attributes must say as well; null for nothing.
+  bool (*says)(Bytes header, const Attributes& attributes) noexcept = nullptr;
 };
 
 constexpr std::uint16_t nft(int type) {
@@ -87,13 +96,29 @@ constexpr auto kNetfilter = std::to_array<Form>({
     {conntrack(IPCTNL_MSG_CT_DELETE), 0, kNfHeader, types(CTA_TUPLE_ORIG)},
 });
 
+template <class Wanted>
+bool is(Bytes value, const Wanted& wanted) noexcept {
+  return value.size() == sizeof wanted && std::memcmp(value.data(), &wanted, sizeof wanted) == 0;
+}
+
+bool is_our_route(Bytes header, const Attributes& attributes) noexcept {
+  return is(header, our_route()) && is(attributes.values[RTA_OIF], kLoopbackLink) &&
+         is(attributes.values[RTA_PRIORITY], kOurRouteMetric) &&
+         is(attributes.values[RTA_PREFSRC], kLoopbackAddress);
+}
+
+bool brings_up_lo(Bytes header, const Attributes& /*none*/) noexcept {
+  return is(header, loopback_up());
+}
+
 constexpr Types kRoute = types(RTA_OIF, RTA_PRIORITY, RTA_PREFSRC);
 constexpr auto kRouting = std::to_array<Form>({
     {RTM_GETLINK, kListing, sizeof(ifinfomsg)},
     {RTM_GETADDR, kListing, sizeof(ifaddrmsg)},
+    {RTM_NEWLINK, 0, sizeof(ifinfomsg), 0, 0, brings_up_lo},
     {RTM_GETROUTE, kListing, sizeof(rtmsg)},
-    {RTM_NEWROUTE, kAdding, sizeof(rtmsg), kRoute},
-    {RTM_DELROUTE, 0, sizeof(rtmsg), kRoute},
+    {RTM_NEWROUTE, kAdding, sizeof(rtmsg), kRoute, 0, is_our_route},
+    {RTM_DELROUTE, 0, sizeof(rtmsg), kRoute, 0, is_our_route},
 });
 
 /// One of the kernel's expressions, and what may be said in it.
@@ -145,12 +170,6 @@ bool all_attributes(Bytes body, Each each) noexcept {
   }
   return true;
 }
-
-/// The attributes of a body, each once at most.
-struct Attributes {
-  Types present = 0;
-  std::array<Bytes, kMostTypes> values{};
-};
 
 std::optional<Attributes> attributes_in(Bytes body) noexcept {
   Attributes found;
@@ -272,19 +291,9 @@ bool continues(OurTransaction& transaction, std::uint16_t type, std::uint8_t fam
   }
 }
 
-bool is_our_route(Bytes header, const Attributes& attributes) noexcept {
-  const auto is = [](Bytes value, const auto& wanted) {
-    return value.size() == sizeof wanted && std::memcmp(value.data(), &wanted, sizeof wanted) == 0;
-  };
-  return is(header, our_route()) && is(attributes.values[RTA_OIF], kLoopbackLink) &&
-         is(attributes.values[RTA_PRIORITY], kOurRouteMetric) &&
-         is(attributes.values[RTA_PREFSRC], kLoopbackAddress);
-}
-
 /// What the attributes of this kind of message say.
 bool is_ours(OurTransaction& transaction, std::uint16_t type, Bytes header,
              const Attributes& attributes) noexcept {
-  if (type == RTM_NEWROUTE || type == RTM_DELROUTE) return is_our_route(header, attributes);
   if (type >> 8 != NFNL_SUBSYS_NFTABLES) return true;
   return continues(transaction, type, value_at<nfgenmsg>(header).nfgen_family, attributes);
 }
@@ -299,6 +308,7 @@ bool may_be_sent(OurTransaction& transaction, std::span<const Form> forms, const
   const auto attributes = attributes_in(body.subspan(form->header));
   return attributes && (attributes->present & form->needed) == form->needed &&
          (attributes->present & ~(form->needed | form->allowed)) == 0 &&
+         (form->says == nullptr || form->says(body.first(form->header), *attributes)) &&
          is_ours(transaction, head.nlmsg_type, body.first(form->header), *attributes);
 }
 
@@ -315,6 +325,16 @@ const ::rtmsg& our_route() noexcept {
                                         .rtm_type = RTN_UNICAST,
                                         .rtm_flags = 0};
   return kRouteOfOurs;
+}
+
+const ::ifinfomsg& loopback_up() noexcept {
+  static constexpr ::ifinfomsg kLoopbackUp{.ifi_family = AF_UNSPEC,
+                                           .__ifi_pad = 0,
+                                           .ifi_type = 0,
+                                           .ifi_index = static_cast<int>(kLoopbackLink),
+                                           .ifi_flags = IFF_UP,
+                                           .ifi_change = IFF_UP};
+  return kLoopbackUp;
 }
 
 bool is_netlink_of_ours(int protocol) noexcept {

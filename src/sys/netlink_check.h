@@ -10,6 +10,7 @@
 #include "sys/descriptor.h"
 #include "sys/our_tables.h"
 
+struct ifinfomsg;
 struct rtmsg;
 
 namespace nxgate::sys {
@@ -20,6 +21,8 @@ inline constexpr std::string_view kOurTables = "nxgate";
 inline constexpr std::uint8_t kOurRoutes = 153;
 /// What a message about such a route begins with: IPv4, any destination, in the table `default`.
 [[nodiscard]] const ::rtmsg& our_route() noexcept;
+/// What a message that brings up lo says, and nothing else.
+[[nodiscard]] const ::ifinfomsg& loopback_up() noexcept;
 /// Below every route that somebody else may add to the same table.
 inline constexpr std::uint32_t kOurRouteMetric = 0x7fffffff;
 /// The index of lo in every namespace, and the address that there is to send from in each.
@@ -38,7 +41,8 @@ inline constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
 /// - change one table of nxgate's as nxgate does it (our_tables.h), with rules of the expressions
 ///   that nxgate writes;
 /// - end one flow;
-/// - add or remove a route of nxgate's by lo, in the table `default`.
+/// - add or remove a route of nxgate's by lo, in the table `default`;
+/// - bring up lo.
 ///
 /// Every length is checked before it is believed, and what the kernel could read otherwise than we
 /// do is refused: an attribute that comes twice or that isn't expected, bytes that are left over.

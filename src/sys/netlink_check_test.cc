@@ -316,6 +316,26 @@ TEST(NetlinkCheck, OtherKindsOfMessagesAreRefused) {
   EXPECT_FALSE(in_netfilter({}));
 }
 
+TEST(NetlinkCheck, OfLinksOnlyLoIsBroughtUp) {
+  const auto passes = [](const ifinfomsg& said, const Octets& attributes = {}) {
+    return in_routing(message(RTM_NEWLINK, NLM_F_ACK, octets_of(said) + attributes));
+  };
+  EXPECT_TRUE(passes(loopback_up()));
+  EXPECT_FALSE(passes(loopback_up(), text(IFLA_IFNAME, "eth0"))) << "it would be found by its name";
+  EXPECT_FALSE(passes(loopback_up(), attribute(IFLA_MTU, Octets(4))));
+  ifinfomsg said = loopback_up();
+  said.ifi_index = 2;
+  EXPECT_FALSE(passes(said)) << "another link";
+  said = loopback_up();
+  said.ifi_flags = 0;
+  EXPECT_FALSE(passes(said)) << "down";
+  said = loopback_up();
+  said.ifi_change = ~0U;
+  EXPECT_FALSE(passes(said)) << "all other flags";
+  EXPECT_FALSE(in_routing(message(RTM_NEWLINK, NLM_F_CREATE, octets_of(loopback_up()))));
+  EXPECT_FALSE(in_routing(message(RTM_DELLINK, 0, octets_of(loopback_up()))));
+}
+
 TEST(NetlinkCheck, ListingIsDumping) {
   const Octets set =
       text(NFTA_SET_ELEM_LIST_TABLE, "nxgate_egress") + text(NFTA_SET_ELEM_LIST_SET, "open4");

@@ -30,11 +30,13 @@ constexpr uid_t kNobodysNumber = 65534;
 struct Need {
   bool KeptCapabilities::* wanted;
   unsigned capability;
+  bool optional = false;  ///< whoever needs it tells by itself that it isn't there
 };
 constexpr std::array kNeeds{Need{&KeptCapabilities::enter_namespaces, CAP_SYS_ADMIN},
                             Need{&KeptCapabilities::find_by_process, CAP_SYS_PTRACE},
                             Need{&KeptCapabilities::bind_low_ports, CAP_NET_BIND_SERVICE},
                             Need{&KeptCapabilities::bind_interfaces, CAP_NET_RAW},
+                            Need{&KeptCapabilities::hold_queues, CAP_NET_RAW, true},
                             Need{&KeptCapabilities::change_rules, CAP_NET_ADMIN},
                             Need{&KeptCapabilities::pass_permissions, CAP_DAC_OVERRIDE}};
 
@@ -44,7 +46,8 @@ void select(const KeptCapabilities& wanted, bool root) {
   capng_get_caps_process();
   for (std::size_t i = 0; i < kNeeds.size(); ++i) {
     stays[i] = wanted.*kNeeds[i].wanted &&
-               (root || capng_have_capability(CAPNG_PERMITTED, kNeeds[i].capability) != 0);
+               ((root && !kNeeds[i].optional) ||
+                capng_have_capability(CAPNG_PERMITTED, kNeeds[i].capability) != 0);
   }
   capng_clear(CAPNG_SELECT_BOTH);
   for (std::size_t i = 0; i < kNeeds.size(); ++i) {

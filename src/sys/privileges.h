@@ -16,7 +16,8 @@ struct KeptCapabilities {
   bool find_by_process = false;   ///< CAP_SYS_PTRACE, for namespaces named by a process
   bool bind_low_ports = false;    ///< CAP_NET_BIND_SERVICE
   bool bind_interfaces = false;   ///< CAP_NET_RAW, for SO_BINDTODEVICE
-  bool change_rules = false;      ///< CAP_NET_ADMIN, for nf_tables and routes
+  bool hold_queues = false;       ///< CAP_NET_RAW, for AF_XDP
+  bool change_rules = false;      ///< CAP_NET_ADMIN, for nf_tables, routes and lo
   /// CAP_DAC_OVERRIDE, for the engine's socket and directories, and for what processes have open.
   bool pass_permissions = false;
 

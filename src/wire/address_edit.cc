@@ -11,6 +11,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/special_addresses.h"
 #include "wire/name.h"
 #include "wire/reader.h"
 #include "wire/sweep.h"
@@ -90,7 +91,7 @@ class AddressEditor {
   bool edit_service(SweptRecord& record);
 
   [[nodiscard]] bool is_never(const IpAddress& address) const noexcept {
-    return leads_into(address, edit_.never);
+    return wire::is_never(address, edit_);
   }
   [[nodiscard]] bool is_stripped(std::uint16_t key) const noexcept;
   [[nodiscard]] bool stays(std::uint16_t key, Bytes item, const Keys& gone) const noexcept;
@@ -208,11 +209,13 @@ std::size_t drop_signatures(MutableBytes message, const Types& edited) {
 
 }  // namespace
 
-bool leads_into(const IpAddress& address, std::span<const Prefix> ranges) noexcept {
-  const auto embedded = embedded_ipv4(address);
-  return std::ranges::any_of(ranges, [&](const Prefix& range) {
-    return range.contains(address) || (embedded && range.contains(*embedded));
-  });
+bool is_never(const IpAddress& address, const AddressEdit& edit) noexcept {
+  const auto is_cut = [&edit](const IpAddress& each) {
+    return (edit.never_private && is_private(each)) ||
+           std::ranges::any_of(edit.never,
+                               [&](const Prefix& range) { return range.contains(each); });
+  };
+  return is_cut(address) || std::ranges::any_of(EmbeddedAddresses(address), is_cut);
 }
 
 EditedReply edit_addresses(MutableBytes message, const AddressEdit& edit,

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/special_addresses.h"
 #include "wire/address_edit.h"
 #include "wire/name.h"
 #include "wire/reader.h"
@@ -76,11 +77,13 @@ std::optional<Seen> see(Bytes message) {
   return seen;
 }
 
-bool is_never(const FoundAddress& found, const AddressEdit& edit) {
-  const auto embedded = embedded_ipv4(found.address);
-  return std::ranges::any_of(edit.never, [&](const Prefix& prefix) {
-    return prefix.contains(found.address) || (embedded && prefix.contains(*embedded));
-  });
+bool is_cut_out(const FoundAddress& found, const AddressEdit& edit) {
+  const auto is_cut = [&edit](const IpAddress& address) {
+    return (edit.never_private && is_private(address)) ||
+           std::ranges::any_of(edit.never,
+                               [&](const Prefix& prefix) { return prefix.contains(address); });
+  };
+  return is_cut(found.address) || std::ranges::any_of(EmbeddedAddresses(found.address), is_cut);
 }
 
 /// Whether `names` are some of `all`, in the same order.
@@ -106,7 +109,7 @@ void check(MutableBytes message, const Seen& before, const AddressEdit& edit,
   require(after->addresses == found);
   require(after->largest_ttl <= edit.largest_ttl);
   require(!(edit.strip_hints && after->hints) && !(edit.strip_ech && after->ech));
-  require(std::ranges::none_of(found, [&](const auto& one) { return is_never(one, edit); }));
+  require(std::ranges::none_of(found, [&](const auto& one) { return is_cut_out(one, edit); }));
   require(edit.strip_hints || found.size() + edited.cut == before.addresses.size());
   std::vector<FoundAddress> again;
   const EditedReply second = edit_addresses(message, edit, again);
@@ -122,6 +125,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   AddressEdit edit;
   if ((data[0] & 1) != 0) edit.never = kSome;
   if ((data[0] & 2) != 0) edit.never = kAll;
+  edit.never_private = (data[0] & 32) != 0;
   edit.strip_hints = (data[0] & 4) != 0;
   edit.strip_ech = (data[0] & 8) != 0;
   edit.largest_ttl = (data[0] & 16) != 0 ? 100 : kUnbounded;

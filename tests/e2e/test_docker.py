@@ -189,7 +189,7 @@ def test_what_cannot_be_attached_is_said(engine):
 def test_of_roots_rights_the_server_keeps_what_reaches_the_engine(engine, attach):
     engine.run("web")
     server = attach("web")
-    for pid, kept in ((server.pid, {1, 19}), (server.helper, {1, 12, 19, 21})):  # capabilities(7)
+    for pid, kept in ((server.pid, {1, 19}), (server.helper, {1, 12, 13, 19, 21})):  # capabilities(7)
         for task in Path(f"/proc/{pid}/task").iterdir():
             held = int(re.search(r"CapPrm:\s+(\w+)", (task / "status").read_text())[1], 16)
             assert held == sum(1 << bit for bit in kept)

@@ -5,8 +5,9 @@ from harness.nxgate import run
 from harness.sites import Sites
 from harness.upstream import answer
 
-ALLOWED, ADDRESS = "allowed.test", "203.0.113.7"
-OTHER = "203.0.113.8"
+#: Of AMT (RFC 7450), which IANA calls globally reachable, as those for documentation are not.
+ALLOWED, ADDRESS = "allowed.test", "192.52.193.7"
+OTHER = "192.52.193.8"
 REFUSED = 7  # of curl(1): failed to connect
 
 CONFIG = """

@@ -93,7 +93,7 @@ def test_it_is_a_server_for_the_containers_of_a_network(engine, tar, outside):
 CAPABILITIES = ["SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_OVERRIDE", "SETUID", "SETGID", "SETPCAP"]
 
 
-def watcher(engine, outside, capabilities=CAPABILITIES, name="watcher"):
+def watcher(engine, outside, capabilities=(*CAPABILITIES, "NET_RAW"), name="watcher"):
     return start(engine, name, "--user", "0", "--pid", "host", "--security-opt", "apparmor=unconfined",
                  "-v", f"{engine.socket}:/var/run/docker.sock", adding=capabilities, network="host",
                  command=["docker", "--all", "--allow", ALLOWED, "--upstream", outside])

@@ -23,7 +23,7 @@ pytestmark = [
 ]
 
 NOTHING = "0" * 16
-DAC_OVERRIDE, NET_ADMIN, SYS_PTRACE, SYS_ADMIN = 1 << 1, 1 << 12, 1 << 19, 1 << 21
+DAC_OVERRIDE, NET_ADMIN, NET_RAW, SYS_PTRACE, SYS_ADMIN = 1 << 1, 1 << 12, 1 << 13, 1 << 19, 1 << 21
 #: What the main thread goes on doing: reading its configuration, being asked for the state of things.
 MAIN_THREAD = {"open a file", "open it by the old call", "reach a unix socket", "change the firewall",
                "have code in fresh memory", "start a process", "start a thread"}
@@ -174,7 +174,7 @@ def assert_held(server, by_helper):
 
 def test_a_server_that_attaches_holds_nothing(attaching):
     server, _ = attaching
-    assert_held(server, DAC_OVERRIDE | NET_ADMIN | SYS_PTRACE | SYS_ADMIN)
+    assert_held(server, DAC_OVERRIDE | NET_ADMIN | NET_RAW | SYS_PTRACE | SYS_ADMIN)
 
 
 def test_a_server_with_a_firewall_for_clients_holds_nothing(fencing):
@@ -227,7 +227,7 @@ def test_an_intruder_changes_no_firewall_by_the_sockets_that_are_open(attaching)
     assert not has_table(inside, "victim"), "it is not the batch that was wrong"
 
 
-REQUEST_SIZE = 48  # of sys/helper_protocol.h
+REQUEST_SIZE = 56  # of sys/helper_protocol.h
 LISTENER, UPSTREAM, NAMESPACE, NETLINK, SEND, ATTACH = 1, 2, 5, 6, 7, 9
 ROUTE, NETFILTER = 0, 12
 

@@ -1,0 +1,31 @@
+// Keeping AF_XDP sockets of others away from a link.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <system_error>
+
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+
+namespace nxgate::sys {
+
+/// A queue of a link, by the numbers that the kernel gives them.
+struct LinkQueue {
+  std::uint32_t link = 0;
+  std::uint32_t queue = 0;
+};
+
+/// Takes this queue of a link for AF_XDP, so that nobody else can: an AF_XDP socket sends past
+/// every hook of the kernel, and the kernel gives each queue to one of them. Ours receives and
+/// sends nothing: it has no room to send, and what a link receives goes to such a socket only by a
+/// program that somebody loads. It is ours until the descriptor is closed or the link leaves the
+/// namespace, which SO_ERROR then tells as ENETDOWN.
+///
+/// EBUSY: somebody else has it. EINVAL: the link has no such queue. ENODEV: there is no such link.
+/// EAFNOSUPPORT: the kernel has no such sockets. Needs CAP_NET_RAW, and CAP_SYS_ADMIN to enter the
+/// namespace; takes a page of locked memory and three of the kernel's. Any thread.
+[[nodiscard]] std::expected<Descriptor, std::error_code> hold_queue(const NetnsRef& netns,
+                                                                    const LinkQueue& which);
+
+}  // namespace nxgate::sys
