@@ -29,8 +29,10 @@ std::string label_of(const sys::NetnsRef& netns) {
   return "build " + path.substr(path.rfind('/') + 1);
 }
 
+/// All steps are one to what is counted by container, else each would begin with new names to ask.
 Subject to_subject(const sys::NetnsRef& netns, const Choice& choice) {
-  return {.label = label_of(netns), .netns = netns, .choice = choice, .warning = {}};
+  return {
+      .label = label_of(netns), .id = "builds", .netns = netns, .choice = choice, .warning = {}};
 }
 
 /// Whether nobody has decided about them: then it is told that they get past us.

@@ -13,8 +13,8 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "netfilter/firewall_rules.h"
 #include "netfilter/gate.h"
-#include "netfilter/links.h"
 #include "netfilter/owner.h"
 #include "netfilter/socket.h"
 #include "sys/netns.h"
@@ -22,43 +22,6 @@
 namespace nxgate::netfilter {
 
 struct Set;
-
-/// What the rules depend on and the namespace decides.
-struct Surroundings {
-  Networks networks;
-  ClientLinks clients;  ///< none without clients
-
-  bool operator==(const Surroundings&) const = default;
-};
-
-/// A destination, of any protocol and port if that is unset.
-struct Destination {
-  IpAddress address;
-  Port port;
-
-  auto operator<=>(const Destination&) const = default;
-};
-
-/// What the rules themselves say.
-struct FirewallRules {
-  struct Opening {
-    Prefix to;
-    std::optional<Port> port;  ///< any if unset
-    bool operator==(const Opening&) const = default;
-  };
-
-  bool audit = false;  ///< everything passes, and is noted
-  std::vector<Opening> always;
-  std::vector<Prefix> never;
-  bool networks = false;  ///< opens the lasting networks the namespace is connected to
-  /// Whose packets are judged as they are forwarded, and whatever else comes in by their links;
-  /// empty: all that the namespace sends or forwards.
-  std::vector<Prefix> clients;
-  std::vector<Prefix> others;  ///< whose packets aren't; of ranges in ranges the longest decides
-  bool notes_flows = false;    ///< new flows by TCP and UDP are noted, whether open or refused
-
-  bool operator==(const FirewallRules&) const = default;
-};
 
 /// An opening with an end.
 struct Opened {

@@ -1,0 +1,194 @@
+#include "netfilter/firewall_rules.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <netinet/in.h>
+// The kernel's headers after those of libc, which define the same.
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/rtnetlink.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "netfilter/batch.h"
+#include "netfilter/firewall_layout.h"
+#include "netfilter/frames.h"
+#include "netfilter/messages.h"
+#include "netfilter/neighbours.h"
+#include "netfilter/rule.h"
+#include "netfilter/sources.h"
+
+namespace nxgate::netfilter {
+namespace {
+
+/// After the gate's guard.
+constexpr std::int32_t kPriority = NF_IP_PRI_FILTER + 1;
+
+constexpr Milliseconds kNotedLife{60'000};
+constexpr std::array<std::uint8_t, 2> kTcpAndUdp{IPPROTO_TCP, IPPROTO_UDP};
+constexpr std::array<std::uint16_t, 2> kDnsPorts{53, 853};
+constexpr std::uint32_t kTcpFlagsAt = 13;
+constexpr std::array<std::uint8_t, 1> kReset{4};
+
+void close_dns(Messages& messages, const Layout& layout) {
+  for (const std::uint8_t protocol : kTcpAndUdp) {
+    for (const std::uint16_t port : kDnsPorts) {
+      Rule(messages, layout.openings).protocol(protocol).to_port(port).go_to(layout.refuse.name);
+    }
+  }
+}
+
+void note_ports(Messages& messages, const Chain& chain, const Set& set, bool ipv6) {
+  for (const std::uint8_t protocol : kTcpAndUdp) {
+    Rule(messages, chain).protocol(protocol).note_in(set.name, ipv6, true, kNotedLife);
+  }
+}
+
+/// A flow that is known first, since most packets are of one.
+void add_judgement(Messages& messages, const Layout& layout, const std::vector<Prefix>& networks) {
+  Rule(messages, layout.judge).established().accept();
+  for (const std::uint8_t protocol : std::to_array<std::uint8_t>({IPPROTO_ICMP, IPPROTO_ICMPV6})) {
+    Rule(messages, layout.judge).protocol(protocol).related().accept();
+  }
+  // A reset of ours to who is behind; nothing else is related by TCP.
+  Rule(messages, layout.judge)
+      .protocol(IPPROTO_TCP)
+      .related()
+      .bits(Part::kMessage, kTcpFlagsAt, kReset, kReset)
+      .accept();
+  Rule(messages, layout.judge).destination_is(RTN_LOCAL).accept();
+  Rule(messages, layout.judge).protocol(IPPROTO_ICMPV6).go_to(layout.neighbours.name);
+  Rule(messages, layout.judge).go_to(layout.openings.name);
+  accept_neighbours(messages, layout.neighbours, networks);
+  Rule(messages, layout.neighbours).go_to(layout.openings.name);
+}
+
+void add_openings(Messages& messages, const Layout& layout, const FirewallRules& rules,
+                  const std::vector<Prefix>& networks) {
+  for (const FirewallRules::Opening& opening : rules.always) {
+    Rule rule(messages, layout.openings);
+    rule.to(opening.to);
+    if (opening.port) rule.protocol(opening.port->protocol).to_port(opening.port->number);
+    rule.accept();
+  }
+  for (const Prefix& range : rules.never) {
+    Rule(messages, layout.openings).to(range).go_to(layout.refuse.name);
+  }
+  close_dns(messages, layout);
+  for (const Sets& sets : layout.sets) {
+    if (rules.notes_flows) note_ports(messages, layout.openings, sets.flows, sets.ipv6);
+    Rule(messages, layout.openings).to_any_in(sets.open.name, sets.ipv6).accept();
+    Rule(messages, layout.openings).to_port_in(sets.open.name, sets.ipv6).accept();
+  }
+  if (rules.networks) {
+    for (const Prefix& network : networks) Rule(messages, layout.openings).to(network).accept();
+  }
+  Rule(messages, layout.openings).go_to(layout.refuse.name);
+}
+
+void add_refusal(Messages& messages, const Layout& layout, bool audit) {
+  for (const Sets& sets : layout.sets) {
+    note_ports(messages, layout.refuse, sets.refused, sets.ipv6);
+    Rule(messages, layout.refuse)
+        .protocol_is_not(IPPROTO_TCP)
+        .protocol_is_not(IPPROTO_UDP)
+        .note_in(sets.refused.name, sets.ipv6, false, kNotedLife);
+  }
+  if (audit) return Rule(messages, layout.refuse).accept();
+  Rule(messages, layout.refuse).protocol(IPPROTO_TCP).reset();
+  Rule(messages, layout.refuse).reject(NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+}
+
+/// Noted by the source: it is to there that the answers would go. An error would take the packet
+/// there as well, so there is none.
+void add_forged(Messages& messages, const Layout& layout, bool audit) {
+  for (const Sets& sets : layout.sets) {
+    for (const std::uint8_t protocol : kTcpAndUdp) {
+      Rule(messages, layout.forged)
+          .protocol(protocol)
+          .note_source_in(sets.refused.name, sets.ipv6, true, kNotedLife);
+    }
+    Rule(messages, layout.forged)
+        .protocol_is_not(IPPROTO_TCP)
+        .protocol_is_not(IPPROTO_UDP)
+        .note_source_in(sets.refused.name, sets.ipv6, false, kNotedLife);
+  }
+  Rule verdict(messages, layout.forged);
+  audit ? verdict.accept() : verdict.drop();
+}
+
+/// Of whom clients and others claim ranges, the longest decides; what comes in by a link of clients
+/// and is of nobody is judged as well.
+void add_clients(Batch& batch, const Layout& layout, const FirewallRules& rules,
+                 std::span<const std::string> links) {
+  Messages& messages = batch.messages();
+  std::vector<std::pair<Prefix, bool>> ranges;
+  for (const Prefix& each : rules.clients) ranges.emplace_back(each, true);
+  for (const Prefix& each : rules.others) ranges.emplace_back(each, false);
+  std::ranges::sort(ranges, std::greater(), [](const auto& range) {
+    return std::pair(range.first.length(), range.second);
+  });
+  for (const auto& [prefix, judged] : ranges) {
+    Rule rule(messages, layout.forward);
+    rule.from(prefix);
+    judged ? rule.go_to(layout.judge.name) : rule.accept();
+  }
+  for (const std::string& link : links) {
+    Rule(messages, layout.forward).in_by(link).go_to(layout.judge.name);
+  }
+  add_source_rules(batch, layout.sources, links);
+}
+
+/// Whose first packets may begin a flow, and what of it all is judged.
+void add_hooks(Batch& batch, const Layout& layout, const FirewallRules& rules,
+               std::span<const std::string> links) {
+  batch.add_chain(layout.forward, {"filter", NF_INET_FORWARD, kPriority});
+  batch.delete_rules(layout.forward);
+  if (!rules.clients.empty()) return add_clients(batch, layout, rules, links);
+  Messages& messages = batch.messages();
+  Rule(messages, layout.forward).go_to(layout.judge.name);
+  batch.add_chain(layout.output, {"filter", NF_INET_LOCAL_OUT, kPriority});
+  batch.delete_rules(layout.output);
+  Rule(messages, layout.output).go_to(layout.judge.name);
+  add_source_rules(batch, layout.sources);
+}
+
+}  // namespace
+
+void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
+               const Surroundings& around) {
+  for (const Chain& chain :
+       {layout.judge, layout.neighbours, layout.openings, layout.refuse, layout.forged}) {
+    batch.add_chain(chain);
+    batch.delete_rules(chain);
+  }
+  add_refusal(batch.messages(), layout, rules.audit);
+  add_forged(batch.messages(), layout, rules.audit);
+  add_judgement(batch.messages(), layout, around.networks.all);
+  add_openings(batch.messages(), layout, rules, around.networks.lasting);
+  add_hooks(batch, layout, rules, around.clients.theirs);
+}
+
+Batch packet_rules(const Layout& layout, const std::vector<std::string>& links,
+                   std::uint32_t flags) {
+  Batch batch;
+  batch.replace_table(layout.netdev, flags, {});
+  if (links.empty()) return batch;
+  batch.add_chain(layout.packets, {"filter", NF_NETDEV_EGRESS, kPriority, links});
+  Messages& messages = batch.messages();
+  accept_routed(messages, layout.packets);
+  accept_arp(messages, layout.packets);
+  Rule(messages, layout.packets).drop();
+  return batch;
+}
+
+}  // namespace nxgate::netfilter

@@ -1,0 +1,64 @@
+// The rules of a firewall: from what a policy says to what the kernel is told.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "netfilter/batch.h"
+#include "netfilter/links.h"
+
+namespace nxgate::netfilter {
+
+struct Layout;
+
+/// A destination, of any protocol and port if that is unset.
+struct Destination {
+  IpAddress address;
+  Port port;
+
+  auto operator<=>(const Destination&) const = default;
+};
+
+/// What the rules themselves say.
+struct FirewallRules {
+  struct Opening {
+    Prefix to;
+    std::optional<Port> port;  ///< any if unset
+    bool operator==(const Opening&) const = default;
+  };
+
+  bool audit = false;  ///< everything passes, and is noted
+  std::vector<Opening> always;
+  std::vector<Prefix> never;
+  bool networks = false;  ///< opens the lasting networks the namespace is connected to
+  /// Whose packets are judged as they are forwarded, and whatever else comes in by their links;
+  /// empty: all that the namespace sends or forwards.
+  std::vector<Prefix> clients;
+  std::vector<Prefix> others;  ///< whose packets aren't; of ranges in ranges the longest decides
+  bool notes_flows = false;    ///< new flows by TCP and UDP are noted, whether open or refused
+
+  bool operator==(const FirewallRules&) const = default;
+};
+
+/// What the rules depend on and the namespace decides.
+struct Surroundings {
+  Networks networks;
+  ClientLinks clients;  ///< none without clients
+
+  bool operator==(const Surroundings&) const = default;
+};
+
+/// All but the tables and the sets, instead of what there was. ARCHITECTURE.md says why each rule
+/// stands.
+void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
+               const Surroundings& around);
+
+/// The table against packet sockets: what the namespace's own stack sends by these links passes,
+/// and ARP. `flags` are those of the table.
+[[nodiscard]] Batch packet_rules(const Layout& layout, const std::vector<std::string>& links,
+                                 std::uint32_t flags);
+
+}  // namespace nxgate::netfilter
