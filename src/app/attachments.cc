@@ -52,6 +52,8 @@ struct Attachments::Attachment {
   std::shared_ptr<egress::Fence> fence;
   std::optional<Gate> gate;
   netfilter::QueueHold queues;
+  std::string trouble{};            ///< in putting right what changed; empty if there is none
+  std::vector<std::string> told{};  ///< gaps, in the log
   std::unique_ptr<LinkFollower> links;
 };
 
@@ -276,18 +278,49 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   failed_.erase(identity);
   log::info("attached {} ({})", subject.label, described(subject));
   complain(subject, {});
-  if (!subject.warning.empty()) log::warning("{}: {}", subject.label, subject.warning);
-  if (!held->gate->stops_packet_sockets()) {
-    log::warning(
-        "{}: a program with NET_RAW can send DNS past the gate by a packet socket ({}); "
-        "run it with --cap-drop NET_RAW",
-        subject.label, held->gate->egress_error());
-  }
-  if (const std::string error = held->fence->packet_error(); !error.empty()) {
-    log::warning("{}: a program with NET_RAW can get past the firewall by a packet socket ({})",
-                 subject.label, error);
-  }
+  tell_gaps(*held);
   return {};
+}
+
+/// What a program in there can get past, as far as it is known.
+std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
+  std::vector<std::string> gaps;
+  if (!attachment.subject.warning.empty()) gaps.push_back(attachment.subject.warning);
+  if (!attachment.gate->stops_packet_sockets()) {
+    gaps.push_back(
+        fmt::format("a program with NET_RAW can send DNS past the gate by a packet socket ({}); "
+                    "run it with --cap-drop NET_RAW",
+                    attachment.gate->egress_error()));
+  }
+  if (const std::string error = attachment.fence->packet_error(); !error.empty()) {
+    gaps.push_back(fmt::format(
+        "a program with NET_RAW can get past the firewall by a packet socket ({})", error));
+  }
+  if (const std::string& error = attachment.queues.error(); !error.empty()) {
+    gaps.push_back(error + ", by which it can send past all rules; run it with --cap-drop NET_RAW");
+  }
+  if (!attachment.trouble.empty()) gaps.push_back(attachment.trouble);
+  return gaps;
+}
+
+void Attachments::tell_gaps(Attachment& attachment) {
+  std::vector<std::string> gaps = gaps_of(attachment);
+  for (const std::string& gap : gaps) {
+    if (std::ranges::find(attachment.told, gap) == attachment.told.end()) {
+      log::warning("{}: {}", attachment.subject.label, gap);
+    }
+  }
+  attachment.told = std::move(gaps);
+}
+
+std::vector<StandingFault> Attachments::standing_faults() const {
+  std::vector<StandingFault> standing;
+  for (const auto& [identity, attachment] : attached_) {
+    for (const std::string& gap : attachment->told) {
+      standing.push_back({FaultSource::kAttachment, attachment->subject.label + ": " + gap});
+    }
+  }
+  return standing;
 }
 
 Result<void> Attachments::add(const Subject& subject) {
@@ -326,14 +359,15 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
 }
 
 void Attachments::look_after(Attachment& attachment) {
-  if (!attachment.queues.error().empty()) hold_queues(attachment);
+  if (!attachment.queues.error().empty()) attachment.queues.keep(attachment.pinned);
   keep_rules(attachment);
+  tell_gaps(attachment);
   take_report(attachment);
 }
 
 /// From now on as soon as they change: what was set up before the watch is looked at once more.
 void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch) {
-  hold_queues(attachment);
+  attachment.queues.keep(attachment.pinned);
   if (!watch) {
     log::warning("{}: {}; new ones are closed within a second", attachment.subject.label,
                  watch.error().message);
@@ -341,30 +375,23 @@ void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWat
   }
   attachment.links = std::make_unique<LinkFollower>(loop_, *std::move(watch), [this, &attachment] {
     // First what an attacker could keep for good.
-    hold_queues(attachment);
+    attachment.queues.keep(attachment.pinned);
     keep_rules(attachment);
+    tell_gaps(attachment);
   });
-}
-
-void Attachments::hold_queues(Attachment& attachment) {
-  const std::string known = attachment.queues.error();
-  attachment.queues.keep(attachment.pinned);
-  const std::string& error = attachment.queues.error();
-  if (error.empty() || error == known) return;
-  log::error("{}: {}, by which it can send past all rules; run it with --cap-drop NET_RAW",
-             attachment.subject.label, error);
 }
 
 /// Puts right what changed in the namespace.
 void Attachments::keep_rules(Attachment& attachment) {
   const std::string& label = attachment.subject.label;
+  attachment.trouble.clear();
   if (const auto kept = attachment.gate->keep(); !kept) {
-    log::repeated("gate " + label, fmt::format("{}: {}", label, kept.error().message));
+    attachment.trouble = kept.error().message;
   } else if (*kept) {
     log::warning("{}: somebody took nxgate's rules away; they are back", label);
   }
   if (const auto kept = attachment.fence->keep(); !kept) {
-    log::repeated("firewall " + label, fmt::format("{}: {}", label, kept.error().message));
+    attachment.trouble = kept.error().message;
   } else if (*kept) {
     log::warning("{}: somebody took nxgate's firewall away; it is back", label);
   }

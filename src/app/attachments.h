@@ -15,6 +15,7 @@
 #include "app/fence_reports.h"
 #include "app/reloader.h"
 #include "app/selection.h"
+#include "app/standing_fault.h"
 #include "app/unattached.h"
 #include "app/workers.h"
 #include "base/error.h"
@@ -90,6 +91,9 @@ class Attachments {
   void spare(std::uint64_t identity) { spared_.insert(identity); }
   [[nodiscard]] bool spares(std::uint64_t identity) const { return spared_.contains(identity); }
 
+  /// What programs in attached namespaces can get past.
+  [[nodiscard]] std::vector<StandingFault> standing_faults() const;
+
   /// What isn't attached, as whoever finds out what should be tells it.
   void set_unattached(std::vector<Unattached> all) { unattached_.set(std::move(all)); }
   [[nodiscard]] const std::vector<Unattached>& unattached() const noexcept {
@@ -106,7 +110,8 @@ class Attachments {
   bool update(Attachment& attachment, const Subject& subject, bool look);
   void look_after(Attachment& attachment);
   void keep_rules(Attachment& attachment);
-  void hold_queues(Attachment& attachment);
+  [[nodiscard]] static std::vector<std::string> gaps_of(const Attachment& attachment);
+  void tell_gaps(Attachment& attachment);
   void follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch);
   void follow_policies();
   [[nodiscard]] std::shared_ptr<const policy::Egress> egress_of(const Subject& subject) const;

@@ -26,7 +26,7 @@ struct Occupant {
 };
 
 /// Looks through /proc for processes of containers. Where there are so many that it takes longer
-/// than kLongestLook, the next look goes on where the last one ended. One thread.
+/// than kLongestLook of the processor, the next look goes on where the last one ended. One thread.
 class OccupantSearch {
  public:
   static constexpr Milliseconds kLongestLook{10};
@@ -37,18 +37,19 @@ class OccupantSearch {
   /// runtime starts. By namespace, the first that is seen: /proc lists them by pid. Mostly takes
   /// about 2 ms.
   [[nodiscard]] std::map<std::uint64_t, Occupant> look(const std::set<std::uint64_t>& namespaces,
-                                                       Instant::duration longest = kLongestLook);
+                                                       Milliseconds longest = kLongestLook);
 
  private:
   std::filesystem::directory_iterator next_;    ///< in /proc; at the end between two rounds
   std::map<std::uint64_t, Occupant> shut_off_;  ///< of this round, and of no container
 };
 
-/// By container id, a process of it: the lowest pid. Takes as long, and ends after kLongestLook.
+/// By container id, a process of it: the lowest pid. Takes as long, and ends after 50 ms of the
+/// processor.
 [[nodiscard]] std::map<std::string, pid_t> find_processes(const std::set<std::string>& containers);
 
 /// Whether a step of a build by BuildKit runs in this namespace (`--network host`), as far as
-/// kLongestLook tells.
+/// is seen in that time.
 [[nodiscard]] bool has_build_step(std::uint64_t netns);
 
 /// The process behind the engine's socket: the engine, or systemd where that listens for it; 0 if

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "docker/netns_watch.h"
 #include "docker/process.h"
+#include "sys/cpu_budget.h"
 #include "sys/file.h"
 #include "sys/netns.h"
 
@@ -25,6 +26,8 @@ constexpr std::size_t kIdLength = 64;
 /// Below the engine's own, whatever its driver.
 constexpr std::string_view kBuildCgroup = "/buildkit/";
 constexpr std::size_t kLargestProcessFile = 1UL << 20;
+/// Of those that begin anew each time.
+constexpr Milliseconds kLongestScan{50};
 
 /// The process that an entry of /proc stands for; 0 for none.
 pid_t pid_of(const std::filesystem::directory_entry& entry) {
@@ -37,10 +40,10 @@ pid_t pid_of(const std::filesystem::directory_entry& entry) {
 /// Whether `is_it` says so of one of those that are seen in time.
 template <class Predicate>
 bool any_process(Predicate is_it) {
-  const Instant end = Clock::now() + OccupantSearch::kLongestLook;
+  sys::CpuBudget budget(kLongestScan);
   std::error_code error;
   for (std::filesystem::directory_iterator entry("/proc", error), none;
-       !error && entry != none && Clock::now() < end; entry.increment(error)) {
+       !error && entry != none && !budget.over(); entry.increment(error)) {
     const pid_t pid = pid_of(*entry);
     if (pid != 0 && is_it(pid)) return true;
   }
@@ -81,16 +84,16 @@ std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
 }
 
 std::map<std::uint64_t, Occupant> OccupantSearch::look(const std::set<std::uint64_t>& namespaces,
-                                                       Instant::duration longest) {
+                                                       Milliseconds longest) {
   std::map<std::uint64_t, Occupant> found;
-  const Instant end = Clock::now() + longest;
+  sys::CpuBudget budget(longest);
   std::error_code error;
   const std::filesystem::directory_iterator none;
   if (next_ == none) {
     next_ = std::filesystem::directory_iterator("/proc", error);
     shut_off_.clear();
   }
-  for (; !error && next_ != none && Clock::now() < end; next_.increment(error)) {
+  for (; !error && next_ != none && !budget.over(); next_.increment(error)) {
     const pid_t pid = pid_of(*next_);
     if (pid == 0) continue;
     const auto identity = sys::NetnsRef::of_pid(pid).identity();

@@ -2,11 +2,9 @@
 
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -20,7 +18,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
-#include "base/clock.h"
+#include "sys/cpu_budget.h"
 #include "sys/file.h"
 #include "sys/helper.h"
 #include "sys/netns.h"
@@ -43,32 +41,10 @@ std::string table_form(Bytes address, std::uint16_t port) {
   return fmt::format("{}:{:04X}", text, port);
 }
 
-/// How long to look, and whether that was too short.
-class Patience {
- public:
-  [[nodiscard]] bool over() noexcept {
-    constexpr unsigned kLooksAClock = 16;
-    if (looks_++ % kLooksAClock == 0) over_ = over_ || used() >= end_;
-    return over_;
-  }
-
- private:
-  /// Time of the processor that this thread has used.
-  static std::chrono::nanoseconds used() noexcept {
-    timespec now{};
-    (void)::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-  }
-
-  const std::chrono::nanoseconds end_ = used() + kLongestSearch;
-  unsigned looks_ = 0;
-  bool over_ = false;
-};
-
 /// The inode in the line of that peer; empty if there is none.
-std::string inode_in(const char* table, const std::string& peer, Patience& patience) {
+std::string inode_in(const char* table, const std::string& peer, CpuBudget& budget) {
   std::ifstream file(table);
-  for (std::string line; !patience.over() && std::getline(file, line);) {
+  for (std::string line; !budget.over() && std::getline(file, line);) {
     if (line.find(peer) == std::string::npos) continue;
     std::istringstream words(line);
     std::string word;
@@ -81,7 +57,7 @@ std::string inode_in(const char* table, const std::string& peer, Patience& patie
   return {};
 }
 
-std::string inode_of(std::uint8_t protocol, const Endpoint& peer, Patience& patience) {
+std::string inode_of(std::uint8_t protocol, const Endpoint& peer, CpuBudget& budget) {
   const bool tcp = protocol == IPPROTO_TCP;
   const Bytes address = peer.address.bytes();
   std::array<std::uint8_t, 16> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -90,20 +66,20 @@ std::string inode_of(std::uint8_t protocol, const Endpoint& peer, Patience& pati
     // thread-self, since the other threads are elsewhere.
     const std::string inode =
         inode_in(tcp ? "/proc/thread-self/net/tcp" : "/proc/thread-self/net/udp",
-                 table_form(address, peer.port), patience);
+                 table_form(address, peer.port), budget);
     if (!inode.empty()) return inode;
   } else {
     std::memcpy(mapped.data(), address.data(), address.size());
   }
   return inode_in(tcp ? "/proc/thread-self/net/tcp6" : "/proc/thread-self/net/udp6",
-                  table_form(mapped, peer.port), patience);
+                  table_form(mapped, peer.port), budget);
 }
 
-bool holds(const std::filesystem::path& process, const std::string& link, Patience& patience) {
+bool holds(const std::filesystem::path& process, const std::string& link, CpuBudget& budget) {
   std::error_code error;
   std::filesystem::directory_iterator end;
   for (std::filesystem::directory_iterator at(process / "fd", error);
-       !error && at != end && !patience.over(); at.increment(error)) {
+       !error && at != end && !budget.over(); at.increment(error)) {
     const auto& descriptor = *at;
     const auto target = std::filesystem::read_symlink(descriptor, error);
     if (error) error.clear();  // closed meanwhile
@@ -119,22 +95,22 @@ std::optional<ProcessSeen> find_by_peer(const NetnsRef& netns, std::uint8_t prot
   if (const Helper* const helper = Helper::employed()) {
     return helper->find_by_peer(netns, protocol, peer);
   }
-  Patience patience;
-  const auto given_up = [&patience] {
-    return patience.over() ? std::optional(ProcessSeen()) : std::nullopt;
+  CpuBudget budget(kLongestSearch);
+  const auto given_up = [&budget] {
+    return budget.over() ? std::optional(ProcessSeen()) : std::nullopt;
   };
   std::string inode;
-  (void)in_netns(netns, [&] { inode = inode_of(protocol, peer, patience); });
+  (void)in_netns(netns, [&] { inode = inode_of(protocol, peer, budget); });
   if (inode.empty()) return given_up();
   const std::string link = fmt::format("socket:[{}]", inode);
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    if (patience.over()) break;
+    if (budget.over()) break;
     const std::string text = entry.path().filename();
     ProcessSeen seen;
     const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), seen.pid);
     if (wrong != std::errc{} || end != text.data() + text.size() ||
-        !holds(entry.path(), link, patience)) {
+        !holds(entry.path(), link, budget)) {
       continue;
     }
     seen.name = read_file(entry.path() / "comm", kLargestName).value_or("");

@@ -19,7 +19,7 @@ struct ProcessSeen {
 };
 
 /// Of the processor: a container may have a hundred thousand processes, descriptors and sockets.
-inline constexpr Milliseconds kLongestSearch{20};
+inline constexpr Milliseconds kLongestSearch{50};
 
 /// A process that has a socket of this protocol (IPPROTO_TCP, IPPROTO_UDP) in the namespace,
 /// connected or connecting to `peer`; nothing if it is gone already, and pid 0 if kLongestSearch

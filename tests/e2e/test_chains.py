@@ -82,6 +82,8 @@ def test_target_is_granted_by_a_cached_answer_too(nxgate, upstream):
     config = """
 [server]
 listen = ["127.0.0.1:PORT", { address = "127.0.0.2:PORT", policy = "other" }]
+[cache]
+scope = "shared"
 [upstreams.default]
 servers = ["%s"]
 [policies.default]

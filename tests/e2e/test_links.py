@@ -229,8 +229,13 @@ def test_who_has_af_xdp_already_is_told(attach, app, sender):
     assert held.stdout.readline() == "held\n"
     server = attach(app)
     server.wait_for_log("a program has an AF_XDP socket on eth0")
+    for command in ("status", "health"):
+        assert "a program has an AF_XDP socket on eth0" in " ".join(server.operate(command).stdout.split())
+    assert 'nxgate_faults{source="attachment"} 1' in server.operate("metrics").stdout
     held.kill()
     held.wait()
+    wait_for(lambda: 'nxgate_faults{source="attachment"} 0' in server.operate("metrics").stdout, 5,
+             "nothing to be wrong any more")
     wait_for(lambda: app.run(sender, "hold", "eth0", "0").stdout.startswith("bind: "), 5,
              "the queue to be nxgate's")
 

@@ -3,6 +3,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -15,12 +16,21 @@ CGROUPS = next((path for path in map(Path, ("/sys/fs/cgroup/unified", "/sys/fs/c
                 if (path / "cgroup.procs").exists()), None)
 
 
-class Fake:
-    """A container: a process that sleeps in a namespace and in a cgroup with the container's id."""
+#: What listens must be the engine for whoever asks the kernel: it is called so, and says where it keeps
+#: namespaces.
+LISTENS = "import socket, sys, time; socket.socket(fileno=int(sys.argv[1])).listen(100); print(); time.sleep(1e6)"
 
-    def __init__(self, digit, name, namespace, labels=None):
+
+class Fake:
+    """A container: a process that sleeps in a namespace, of which there is a file in `directory`, and in a
+    cgroup with the container's id."""
+
+    def __init__(self, directory, digit, name, namespace, labels=None):
         self.id, self.name, self.labels = digit * 64, name, labels or {}
         self.namespace = namespace
+        self.file = directory / self.id[:12]
+        self.file.touch()
+        subprocess.run(["mount", "--bind", namespace.path, self.file], check=True)
         self.process = namespace.popen("sleep", "1000")
         self.cgroup = CGROUPS / self.id
         self.cgroup.mkdir(exist_ok=True)
@@ -38,6 +48,8 @@ class Fake:
     def end(self):
         self.process.kill()
         self.process.wait()
+        subprocess.run(["umount", self.file], check=True)
+        self.file.unlink()
         for _ in range(50):
             with suppress(OSError):
                 self.cgroup.rmdir()
@@ -57,11 +69,19 @@ class ScriptedEngine:
         self._followers = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
-        self._listener.listen(100)
+        self._root = tempfile.TemporaryDirectory(prefix="nxgate-test-")
+        self.directory = Path(self._root.name) / "netns"
+        self.directory.mkdir()
+        program = Path(self._root.name) / "dockerd"
+        program.symlink_to("/usr/bin/python3")
+        self._process = subprocess.Popen(
+            [program, "-c", LISTENS, str(self._listener.fileno()), "--exec-root", self._root.name],
+            pass_fds=[self._listener.fileno()], stdout=subprocess.PIPE)
+        self._process.stdout.readline()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def add(self, *arguments, **options):
-        self.containers.append(Fake(*arguments, **options))
+        self.containers.append(Fake(self.directory, *arguments, **options))
         return self.containers[-1]
 
     def tell(self, text):
@@ -84,6 +104,9 @@ class ScriptedEngine:
                 connection.shutdown(socket.SHUT_RDWR)
         for container in self.containers:
             container.end()
+        self._process.kill()
+        self._process.wait()
+        self._root.cleanup()
         with suppress(OSError):
             os.unlink(self.path)
 
