@@ -65,6 +65,17 @@ asio::awaitable<void> list_one(docker::Client client, std::string container, Lis
   listed(co_await client.list_one(std::move(container)));
 }
 
+/// By it nothing resolves.
+Subject unclaimed_subject(const sys::NetnsRef& netns) {
+  return {.label = "the network namespace " + netns.text(),
+          .id = "unclaimed",
+          .netns = netns,
+          .choice = {.allow = ""},
+          .warning = {},
+          .starting = true,
+          .unclaimed = true};
+}
+
 /// A labelled container is attached by labels of its own, not by its image's.
 asio::awaitable<void> with_own_labels(docker::Client client, docker::Container container,
                                       std::function<void(docker::Container)> use) {
@@ -191,10 +202,30 @@ void Attacher::appeared(const std::string& path) {
   const sys::NetnsRef netns(path);
   const auto identity = netns.identity();
   if (!identity) return;
+  close_unclaimed(*identity, netns);
   const bool looking = !empty_.empty();
   learn_created();
   empty_.insert_or_assign(*identity, Empty{netns, Clock::now() + kLongestStart});
   if (!looking) await_occupants();
+}
+
+/// Where all containers are attached, nothing waits for it to be known whose namespace it is: that
+/// may take long, or be made to, by a container with thousands of processes.
+void Attacher::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns) {
+  const bool all = targets_.watches_all() && reloader_.docker().attach_all;
+  if (!all || attachments_.spares(identity) || attachments_.holds(identity)) return;
+  unclaimed_.insert_or_assign(identity, netns);
+  (void)attachments_.add(unclaimed_subject(netns));  // which reports what went wrong
+}
+
+/// Those that nobody has claimed yet.
+void Attacher::add_unclaimed(std::vector<Subject>& wanted) {
+  if (unclaimed_.empty()) return;
+  for (const Subject& subject : wanted) {
+    if (const auto identity = subject.netns.identity()) unclaimed_.erase(*identity);
+  }
+  std::erase_if(unclaimed_, [](const auto& each) { return each.second.identity() != each.first; });
+  for (const auto& [identity, netns] : unclaimed_) wanted.push_back(unclaimed_subject(netns));
 }
 
 void Attacher::await_occupants() {
@@ -204,6 +235,8 @@ void Attacher::await_occupants() {
     const Empty known = empty_.extract(identity).mapped();
     if (occupant.container.empty()) {
       if (targets_.watches_all()) builds_.begin(known.netns, reloader_.docker());
+      // Nor is it closed if builds are to be left alone.
+      if (unclaimed_.erase(identity) != 0 && !attachments_.holds(identity)) reconcile();
       continue;
     }
     auto done = [this, identity, known](const Result<void>& attached) {
@@ -214,7 +247,14 @@ void Attacher::await_occupants() {
     };
     attach_starting(occupant, known.netns, std::move(done));
   }
-  std::erase_if(empty_, [now = Clock::now()](const auto& each) { return each.second.until < now; });
+  std::erase_if(empty_, [&, now = Clock::now()](const auto& each) {
+    const bool over = each.second.until < now;
+    if (over && unclaimed_.contains(each.first)) {
+      log::warning("{} is of no container that is known; nothing resolves in there",
+                   each.second.netns.text());
+    }
+    return over;
+  });
   if (!empty_.empty()) await_occupants_later();
 }
 
@@ -323,7 +363,7 @@ void Attacher::look_for_builds() {
     identities.insert(*identity);
   }
   if (!identities.empty()) {
-    for (const auto& [identity, occupant] : unclaimed_.look(identities)) {
+    for (const auto& [identity, occupant] : missed_.look(identities)) {
       if (occupant.container.empty()) {
         builds_.begin(unclaimed.at(identity), reloader_.docker());
       }
@@ -346,6 +386,7 @@ std::vector<Error> Attacher::reconcile(bool look) {
   std::erase_if(starting_, [](const Starting& each) { return !each.netns.identity(); });
   for (const Starting& each : starting_) add_subject(each.container, each.netns, wanted);
   if (targets_.watches_all()) builds_.add_subjects(reloader_.docker(), wanted);
+  add_unclaimed(wanted);
   std::vector<Error> errors = attachments_.reconcile(wanted, look);
   tell_unattached();
   return errors;

@@ -57,6 +57,8 @@ class Attacher final : public docker::Observer {
   void watch_namespaces();
   void look_again();
   void appeared(const std::string& path);
+  void close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns);
+  void add_unclaimed(std::vector<Subject>& wanted);
   void await_occupants();
   void await_occupants_later();
   void look_for_builds();
@@ -103,7 +105,9 @@ class Attacher final : public docker::Observer {
   };
   std::map<std::uint64_t, Empty> empty_;
   docker::OccupantSearch occupants_;
-  docker::OccupantSearch unclaimed_;  ///< for namespaces of which nobody has told
+  docker::OccupantSearch missed_;  ///< for namespaces of which nobody has told
+  /// Namespaces of the engine of which it isn't known yet whose they are.
+  std::map<std::uint64_t, sys::NetnsRef> unclaimed_;
   boost::asio::steady_timer occupied_;
   /// What was there, running or not, when the last of them appeared.
   std::vector<docker::Container> created_;

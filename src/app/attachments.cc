@@ -276,10 +276,20 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   review(*held);
   follow_links(*held, std::move(watch));
   failed_.erase(identity);
+  if (!subject.unclaimed) tell_attached(*held);
+  return {};
+}
+
+void Attachments::tell_attached(Attachment& attachment) {
+  const Subject& subject = attachment.subject;
   log::info("attached {} ({})", subject.label, described(subject));
   complain(subject, {});
-  tell_gaps(*held);
-  return {};
+  tell_gaps(attachment);
+}
+
+bool Attachments::holds(std::uint64_t identity) const {
+  const auto held = attached_.find(identity);
+  return held != attached_.end() && !held->second->subject.unclaimed;
 }
 
 /// What a program in there can get past, as far as it is known.
@@ -304,6 +314,7 @@ std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
 }
 
 void Attachments::tell_gaps(Attachment& attachment) {
+  if (attachment.subject.unclaimed) return;
   std::vector<std::string> gaps = gaps_of(attachment);
   for (const std::string& gap : gaps) {
     if (std::ranges::find(attachment.told, gap) == attachment.told.end()) {
@@ -327,8 +338,8 @@ Result<void> Attachments::add(const Subject& subject) {
   const auto identity = subject.netns.identity();
   if (!identity) return fail(subject.label + " has no network namespace any more");
   if (const auto held = attached_.find(*identity); held != attached_.end()) {
-    Subject both = held->second->subject;
-    hold_to_guest(both, subject);
+    Subject both = held->second->subject.unclaimed ? subject : held->second->subject;
+    if (!held->second->subject.unclaimed) hold_to_guest(both, subject);
     if (update(*held->second, both, false)) {
       publish();
       follow_policies();
@@ -344,15 +355,22 @@ Result<void> Attachments::add(const Subject& subject) {
 bool Attachments::update(Attachment& attachment, const Subject& subject, bool look) {
   Subject& known = attachment.subject;
   const bool chosen_anew = known.choice != subject.choice;
-  const bool same = !chosen_anew && known.id == subject.id && known.names == subject.names &&
+  const bool same = !chosen_anew && known.unclaimed == subject.unclaimed &&
+                    known.id == subject.id && known.names == subject.names &&
                     known.reverse_names == subject.reverse_names;
   known.label = subject.label;
   // Other names may mean other networks, and so other links.
   if (look || !same) look_after(attachment);
   if (same) return false;
   const Choice before = known.choice;
+  const bool claimed = known.unclaimed && !subject.unclaimed;
   known = subject;
   set_policy(attachment.policy, subject);
+  if (claimed) {
+    attachment.policy.label = subject.label;
+    tell_attached(attachment);
+    return true;
+  }
   if (chosen_anew) log::info("{}: {} from now on", subject.label, described(subject));
   complain(subject, before);
   return true;
@@ -422,7 +440,7 @@ void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
     log::warning("{}: {}", attachment.subject.label, opened.error().message);
   }
   workers_.abandon(attachment.policy.key);
-  log::info("detached {}", attachment.subject.label);
+  if (!attachment.subject.unclaimed) log::info("detached {}", attachment.subject.label);
 }
 
 /// Also where the kernel would open them with our end, as `fail = "open"` has it do after a crash.

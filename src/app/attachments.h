@@ -38,6 +38,9 @@ struct Subject {
   Choice choice;
   std::string warning;    ///< for the log when it is attached
   bool starting = false;  ///< nothing has run in there yet
+  /// It isn't known yet whose it is: closed, and told of to nobody, until another subject claims
+  /// it.
+  bool unclaimed = false;
   std::vector<docker::NamedAddresses> names{};
   std::vector<docker::AddressName> reverse_names{};
 };
@@ -82,7 +85,8 @@ class Attachments {
   /// Leaves every gate and firewall for the next nxgate.
   void hand_over();
 
-  [[nodiscard]] bool holds(std::uint64_t identity) const { return attached_.contains(identity); }
+  /// Whether it is attached for somebody.
+  [[nodiscard]] bool holds(std::uint64_t identity) const;
 
   /// Why attaching was in vain, as the log tells; empty if it wasn't tried or isn't any more.
   [[nodiscard]] std::string failure(std::uint64_t identity) const;
@@ -112,6 +116,7 @@ class Attachments {
   void keep_rules(Attachment& attachment);
   [[nodiscard]] static std::vector<std::string> gaps_of(const Attachment& attachment);
   void tell_gaps(Attachment& attachment);
+  void tell_attached(Attachment& attachment);
   void follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch);
   void follow_policies();
   [[nodiscard]] std::shared_ptr<const policy::Egress> egress_of(const Subject& subject) const;

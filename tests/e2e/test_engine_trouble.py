@@ -143,10 +143,10 @@ def test_garbage_among_events_hides_none(scripted, namespace, watch):
 
 @pytest.mark.skipif(SANITIZED, reason="it takes a minute")
 def test_a_lost_event_heals_within_a_minute(scripted, namespace, watch):
-    watch(scripted.path)
-    web = scripted.add("a", "web", namespace("web"))
-    assert not gated(web)
-    wait_for(lambda: gated(web), 75)
+    server = watch(scripted.path)
+    scripted.add("a", "web", namespace("web"))
+    assert "attached web" not in server.log_text()
+    server.wait_for_log("attached web", timeout=75)
 
 
 class Api(http.client.HTTPConnection):
