@@ -13,11 +13,11 @@ import pytest
 
 from harness.elf import EXECUTABLE, GNU_RELRO, GNU_STACK, LOAD, WRITABLE, Elf
 from harness.engine import DOCKER
-from harness.nxgate import BINARY, ROOT, SANITIZED
+from harness.nxgate import BUILT, ROOT, SANITIZED
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="a sanitizer's build isn't shipped")
 
-BUILD = Path(BINARY).parent
+BUILD = BUILT.parent
 X86_64 = 62  # e_machine
 #: As instructions of x86-64: the start of a function that may be called through a pointer, and the read
 #: of the secret that a function puts between its arrays and its return address.
