@@ -48,7 +48,7 @@ Result<std::string> run_attaching(MainLoop& loop, const Options& options, Target
     failure = begun.error();
     loop.end("failure");
   });
-  std::string reason = failure ? "failure" : loop.run();
+  Result<std::string> reason = failure ? std::unexpected(*failure) : loop.run();
   panel.show(nullptr);
   if (loop.ending() == Ending::kHandOver) {
     attachments.hand_over();

@@ -13,6 +13,7 @@
 #include "app/reloader.h"
 #include "base/error.h"
 #include "sys/file_watch.h"
+#include "sys/helper.h"
 #include "sys/service_manager.h"
 
 namespace nxgate::app {
@@ -33,6 +34,7 @@ MainLoop::MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWa
       watched_(reloader.watched()),
       signals_(loop_),
       changes_(loop_, watch_.descriptor()),
+      helper_gone_(loop_),
       settle_(loop_) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(signal);
   watch_.watch(watched_);
@@ -40,11 +42,28 @@ MainLoop::MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWa
   await_change();
 }
 
-MainLoop::~MainLoop() { changes_.release(); }
+MainLoop::~MainLoop() {
+  changes_.release();
+  if (helper_gone_.is_open()) helper_gone_.release();
+}
 
-std::string MainLoop::run() {
+void MainLoop::depend_on(const sys::Helper& helper) {
+  helper_gone_.assign(helper.gone().get());
+  helper_gone_.async_wait(
+      boost::asio::posix::descriptor_base::wait_read, [this, &helper](const error_code& error) {
+        if (error) return;
+        failure_ = {fmt::format(
+            "the helper process {}: without it no firewall can be changed or put back, so nxgate "
+            "ends and leaves all as it is; start it again, as a service manager does by itself",
+            helper.fate())};
+        end("failure", Ending::kHandOver);
+      });
+}
+
+Result<std::string> MainLoop::run() {
   loop_.run();
   manager_.stopping();
+  if (failure_) return std::unexpected(*failure_);
   return reason_;
 }
 

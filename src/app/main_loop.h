@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "app/reloader.h"
 #include "base/error.h"
 #include "sys/file_watch.h"
+#include "sys/helper.h"
 #include "sys/service_manager.h"
 
 namespace nxgate::app {
@@ -37,8 +39,13 @@ class MainLoop {
   MainLoop(const MainLoop&) = delete;
   MainLoop& operator=(const MainLoop&) = delete;
 
+  /// Ends as for SIGUSR2, but with an error, once the helper process is gone: so every rule stays
+  /// as it is until a service manager has started the next nxgate.
+  void depend_on(const sys::Helper& helper);
+
   /// Until it is told to stop; returns the name of the signal that did, or the `reason` of `end`.
-  std::string run();
+  /// An error is why it can't go on.
+  [[nodiscard]] Result<std::string> run();
   void end(std::string reason, Ending ending = Ending::kStop);
   /// After `run`.
   [[nodiscard]] Ending ending() const noexcept { return ending_; }
@@ -68,9 +75,11 @@ class MainLoop {
   std::vector<std::string> watched_;
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_;
-  boost::asio::posix::stream_descriptor changes_;  ///< the watch's; not owned
+  boost::asio::posix::stream_descriptor changes_;      ///< the watch's; not owned
+  boost::asio::posix::stream_descriptor helper_gone_;  ///< the helper's; not owned
   boost::asio::steady_timer settle_;
   std::string reason_;
+  std::optional<Error> failure_;
   Ending ending_ = Ending::kStop;
   std::vector<std::function<void()>> after_reload_;
   std::function<void()> rotate_ = [] {};

@@ -251,25 +251,18 @@ int serve(const Options& options) {
   if (const auto within = manager.watchdog()) {
     watchdog.emplace((*loop)->loop(), *within / 2, workers, [&] { manager.alive(); });
   }
-  std::string reason;
-  if (targets) {
-    auto ended = run_attaching(**loop, options, *std::move(targets), reloader, workers, reports,
-                               panel, ready);
-    if (!ended) {
-      workers.stop();
-      fences.stop((*loop)->ending());
-      return failed(ended.error());
-    }
-    reason = *std::move(ended);
-  } else {
-    ready();
-    reason = (*loop)->run();
-  }
+  if (*helper) (*loop)->depend_on(**helper);
+  if (!targets) ready();
+  const Result<std::string> ended = targets
+                                        ? run_attaching(**loop, options, *std::move(targets),
+                                                        reloader, workers, reports, panel, ready)
+                                        : (*loop)->run();
   workers.stop();
   fences.stop((*loop)->ending());
   const std::string summary = workers.summary();
   log::flush_repeated();
-  log::info("stopped by {}: {}", reason, summary.empty() ? "no query came" : summary);
+  if (!ended) return failed(ended.error());
+  log::info("stopped by {}: {}", *ended, summary.empty() ? "no query came" : summary);
   return kSuccess;
 }
 

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
+#include <cstring>
+#include <ctime>
 #include <expected>
 #include <memory>
 #include <mutex>
@@ -14,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
+#include <sys/epoll.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -62,6 +67,37 @@ std::vector<Clause> clauses_of(const Reach& reach) {
   return clauses;
 }
 
+/// Of MessageChannel::kWait: how long nothing may come back. What a client waits for is 4 s, all
+/// else 10 s, since long rules take the kernel seconds.
+constexpr int kQuickWaits = 8;
+constexpr int kPatientWaits = 20;
+
+/// An epoll that is readable once one of these has come to its end.
+Result<Descriptor> watch_for_end(const MessageChannel& quick, const MessageChannel& patient) {
+  Descriptor watch(::epoll_create1(EPOLL_CLOEXEC));
+  for (const MessageChannel* const each : {&quick, &patient}) {
+    epoll_event end{.events = EPOLLRDHUP, .data = {}};
+    if (::epoll_ctl(watch.get(), EPOLL_CTL_ADD, each->descriptor().get(), &end) != 0) {
+      return fail("cannot watch the helper process: " + std::generic_category().message(errno));
+    }
+  }
+  return watch;
+}
+
+/// How the child ended, which stays to be waited for; nothing if it runs on.
+std::optional<siginfo_t> end_of(pid_t child) noexcept {
+  constexpr int kLooks = 200;
+  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 1'000'000};
+  for (int looks = 0; looks < kLooks; ++looks) {
+    siginfo_t info{};
+    const int done = ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT);
+    if (done != 0) return std::nullopt;
+    if (info.si_pid == child) return info;
+    (void)::nanosleep(&kPause, nullptr);
+  }
+  return std::nullopt;
+}
+
 /// One message, or as many as the bytes take.
 bool send_whole(const MessageChannel& channel, Request& request, Bytes behind,
                 const Descriptor* with) {
@@ -87,14 +123,19 @@ struct Helper::Answer {
   Descriptor descriptor;
 };
 
-Helper::Helper(pid_t pid, Channels channels) noexcept
-    : pid_(pid), quick_{std::move(channels.quick)}, patient_{std::move(channels.patient)} {}
+Helper::Helper(pid_t pid, Channels channels, Descriptor gone) noexcept
+    : pid_(pid),
+      gone_(std::move(gone)),
+      quick_{std::move(channels.quick)},
+      patient_{std::move(channels.patient)} {}
 
 Result<std::unique_ptr<Helper>> Helper::start(EngineDirectory engine_directory) {
   auto quick = MessageChannel::pair();
   if (!quick) return std::unexpected(quick.error());
   auto patient = MessageChannel::pair();
   if (!patient) return std::unexpected(patient.error());
+  auto gone = watch_for_end(quick->first, patient->first);
+  if (!gone) return std::unexpected(gone.error());
   const pid_t child = ::fork();
   if (child < 0) {
     return fail("cannot start the helper process: " + std::generic_category().message(errno));
@@ -103,14 +144,23 @@ Result<std::unique_ptr<Helper>> Helper::start(EngineDirectory engine_directory) 
     run_helper({std::move(quick->second), std::move(patient->second)}, engine_directory);
   }
   return std::unique_ptr<Helper>(
-      new Helper(child, {std::move(quick->first), std::move(patient->first)}));
+      new Helper(child, {std::move(quick->first), std::move(patient->first)}, *std::move(gone)));
 }
 
 Helper::~Helper() {
   if (in_charge == this) in_charge = nullptr;
   quick_.channel.close();
   patient_.channel.close();
-  (void)::waitpid(pid_, nullptr, 0);
+  // One that hangs would have us wait without end.
+  if (!end_of(pid_)) (void)::kill(pid_, SIGKILL);
+  if (end_of(pid_)) (void)::waitpid(pid_, nullptr, WNOHANG);
+}
+
+std::string Helper::fate() const {
+  const auto end = end_of(pid_);
+  if (!end) return "did not answer in time";
+  if (end->si_code == CLD_EXITED) return fmt::format("ended with status {}", end->si_status);
+  return fmt::format("was ended by signal {} ({})", end->si_status, ::strsignal(end->si_status));
 }
 
 Result<void> Helper::employ(const std::string& user, const KeptCapabilities& keep,
@@ -128,6 +178,8 @@ Result<void> Helper::employ(const std::string& user, const KeptCapabilities& kee
   const auto reply = sent ? quick_.channel.receive<Reply>(&text) : std::nullopt;
   if (!reply) return fail("the helper process ended before it began; see above for why");
   if (reply->error != 0) return fail("the helper process: " + text_in(text));
+  quick_.channel.give_up_after(kQuickWaits);
+  patient_.channel.give_up_after(kPatientWaits);
   in_charge = this;
   return {};
 }
@@ -144,7 +196,7 @@ Helper::Answer Helper::ask(const Lane& lane, const Request& request, const Netns
 }
 
 Helper::Answer Helper::exchange(const Lane& lane, Request request, Bytes behind,
-                                const Descriptor* with) {
+                                const Descriptor* with) const {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
   Descriptor came;
@@ -158,6 +210,9 @@ Helper::Answer Helper::exchange(const Lane& lane, Request request, Bytes behind,
             .descriptor = {}};
   }
   if (reply) return {*reply, text_in(text), std::move(came)};
+  // A late answer must not be taken for that to the next request.
+  quick_.channel.shut();
+  patient_.channel.shut();
   constexpr const char* kGone = "the helper process is gone; restart nxgate";
   log::repeated("helper", kGone);
   return {.reply = {.error = EPIPE}, .text = kGone, .descriptor = {}};

@@ -38,6 +38,10 @@ struct Request;
 /// From `employ` on open_listener, open_upstream_socket, interface_index, open_netlink,
 /// send_netlink, hold_queue, find_by_peer and NetnsRef ask it by themselves. It ends when we do, or
 /// when this is destroyed.
+///
+/// Once it has ended, or has left a request unanswered for too long (4 s for an upstream's
+/// socket or an admission, 10 s for all else), it is gone for good: each request fails at once, and
+/// `gone` is readable.
 class Helper {
  public:
   /// Forks it. Call before anything is read that others wrote, and before the first thread.
@@ -80,6 +84,11 @@ class Helper {
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
+  /// Readable, for poll and its like, once it is gone.
+  [[nodiscard]] const Descriptor& gone() const noexcept { return gone_; }
+  /// What became of it, once it is gone: "was ended by signal 9 (Killed)".
+  [[nodiscard]] std::string fate() const;
+
  private:
   /// A channel, and whose turn it is.
   struct Lane {
@@ -88,13 +97,14 @@ class Helper {
   };
   struct Answer;
 
-  Helper(pid_t pid, Channels channels) noexcept;
+  Helper(pid_t pid, Channels channels, Descriptor gone) noexcept;
 
   [[nodiscard]] Answer ask(const Lane& lane, const Request& request, const NetnsRef& netns) const;
-  [[nodiscard]] static Answer exchange(const Lane& lane, Request request, Bytes behind,
-                                       const Descriptor* with);
+  [[nodiscard]] Answer exchange(const Lane& lane, Request request, Bytes behind,
+                                const Descriptor* with) const;
 
   pid_t pid_;
+  Descriptor gone_;  ///< an epoll that watches for the end of both channels
   Lane quick_;
   Lane patient_;
 };

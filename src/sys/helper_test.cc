@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -248,6 +249,42 @@ TEST_F(HelperTest, ItsEndIsNoEndOfOurs) {
   const auto socket = open_listener(SocketKind::kUdp, at, Sharing::kNobody);
   ASSERT_FALSE(socket);
   EXPECT_TRUE(socket.error().message.contains("restart")) << socket.error().message;
+  EXPECT_EQ(helper_->fate(), "was ended by signal 9 (Killed)");
+}
+
+bool readable(const Descriptor& descriptor) {
+  pollfd one{.fd = descriptor.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&one, 1, 0) == 1;
+}
+
+bool stop(pid_t child) {
+  int status = 0;
+  return ::kill(child, SIGSTOP) == 0 && ::waitpid(child, &status, WUNTRACED) == child &&
+         WIFSTOPPED(status);
+}
+
+TEST_F(HelperTest, OneThatHangsIsGoneForGood) {
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  ASSERT_TRUE(open_upstream_socket(SocketKind::kUdp, any_port_, own_));
+  EXPECT_FALSE(readable(helper_->gone()));
+  ASSERT_TRUE(stop(helper_->pid()));
+  EXPECT_EQ(open_upstream_socket(SocketKind::kUdp, any_port_, own_).error(),
+            std::errc::broken_pipe);
+  EXPECT_TRUE(readable(helper_->gone()));
+  EXPECT_EQ(helper_->fate(), "did not answer in time");
+  ASSERT_EQ(::kill(helper_->pid(), SIGCONT), 0);
+  // Nothing of the late answer, on either channel.
+  EXPECT_EQ(open_upstream_socket(SocketKind::kUdp, any_port_, own_).error(),
+            std::errc::broken_pipe);
+  EXPECT_EQ(helper_->identity(own_), std::nullopt);
+}
+
+TEST_F(HelperTest, OneThatHangsIsNotWaitedForAtTheEnd) {
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  const pid_t pid = helper_->pid();
+  ASSERT_TRUE(stop(pid));
+  helper_.reset();
+  EXPECT_EQ(::kill(pid, 0), -1);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -30,6 +31,8 @@ msghdr header_of(std::array<iovec, 2>& parts) noexcept {
   return header;
 }
 
+bool is_passing(int error) noexcept { return error == EINTR || error == EAGAIN; }
+
 }  // namespace
 
 Result<std::pair<MessageChannel, MessageChannel>> MessageChannel::pair() {
@@ -38,6 +41,19 @@ Result<std::pair<MessageChannel, MessageChannel>> MessageChannel::pair() {
     return fail("cannot make a pair of sockets: " + std::generic_category().message(errno));
   }
   return std::pair(MessageChannel(Descriptor(ends[0])), MessageChannel(Descriptor(ends[1])));
+}
+
+void MessageChannel::shut() const noexcept { (void)::shutdown(end_.get(), SHUT_RDWR); }
+
+bool MessageChannel::wait_for(short events) const noexcept {
+  if (waits_ == 0) return true;
+  pollfd one{.fd = end_.get(), .events = events, .revents = 0};
+  for (int waits = 0; waits < waits_; ++waits) {
+    const int ready = ::poll(&one, 1, static_cast<int>(kWait.count()));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+  return false;
 }
 
 bool MessageChannel::send(Bytes message, Bytes behind, const Descriptor* with) const noexcept {
@@ -57,8 +73,9 @@ bool MessageChannel::send(Bytes message, Bytes behind, const Descriptor* with) c
   }
   ssize_t sent = 0;
   do {
-    sent = ::sendmsg(end_.get(), &header, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
+    if (!wait_for(POLLOUT)) return false;
+    sent = ::sendmsg(end_.get(), &header, MSG_NOSIGNAL | flags());
+  } while (sent < 0 && is_passing(errno));
   return sent >= 0;
 }
 
@@ -71,8 +88,9 @@ bool MessageChannel::receive(MutableBytes message, MutableBytes& behind,
   header.msg_controllen = CMSG_LEN(sizeof(int));
   ssize_t size = 0;
   do {
-    size = ::recvmsg(end_.get(), &header, MSG_CMSG_CLOEXEC);
-  } while (size < 0 && errno == EINTR);
+    if (!wait_for(POLLIN)) return false;
+    size = ::recvmsg(end_.get(), &header, MSG_CMSG_CLOEXEC | flags());
+  } while (size < 0 && is_passing(errno));
   if (size < 0) return false;
   if (const cmsghdr* const first = CMSG_FIRSTHDR(&header);
       first != nullptr && first->cmsg_type == SCM_RIGHTS) {

@@ -1,10 +1,13 @@
 // Messages of bounded size, and descriptors, between two processes of ours.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <type_traits>
 #include <utility>
+
+#include <sys/socket.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -14,13 +17,14 @@ namespace nxgate::sys {
 
 /// One end of a pair of connected sockets that keep messages apart (SOCK_SEQPACKET). A message is a
 /// trivially copyable value, behind which bytes may stand, and with which one descriptor may go. It
-/// waits, and goes on after a signal. One thread at a time.
+/// waits, without end unless `give_up_after` says for how long, and goes on after a signal. One
+/// thread at a time.
 class MessageChannel {
  public:
   /// Both ends.
   [[nodiscard]] static Result<std::pair<MessageChannel, MessageChannel>> pair();
 
-  /// False if the other end is gone.
+  /// False if the other end is gone, or takes nothing for too long.
   template <class Message>
     requires std::is_trivially_copyable_v<Message>
   [[nodiscard]] bool send(const Message& message, Bytes behind = {},
@@ -29,9 +33,9 @@ class MessageChannel {
                 with);
   }
 
-  /// Nothing if the other end is gone or what came doesn't fit. `behind` is room for the bytes
-  /// behind it, of which those that came are left; without it there may be none. A descriptor that
-  /// came goes to `with`, or is closed.
+  /// Nothing if the other end is gone or silent for too long, or what came doesn't fit. `behind` is
+  /// room for the bytes behind it, of which those that came are left; without it there may be none.
+  /// A descriptor that came goes to `with`, or is closed.
   template <class Message>
     requires std::is_trivially_copyable_v<Message>
   [[nodiscard]] std::optional<Message> receive(MutableBytes* behind = nullptr,
@@ -44,6 +48,14 @@ class MessageChannel {
     return whole ? std::optional(message) : std::nullopt;
   }
 
+  /// From now on waits at most so many times kWait for each message.
+  void give_up_after(int waits) noexcept { waits_ = waits; }
+  /// Short against what is waited for: a computer or a container that is paused ends one wait and
+  /// not all, so that the other end has its time afterwards.
+  static constexpr std::chrono::milliseconds kWait{500};
+
+  /// Both ends are at their end, and whoever waits at one is woken. Any thread.
+  void shut() const noexcept;
   /// So that the other end notices.
   void close() noexcept { end_ = Descriptor(); }
   [[nodiscard]] const Descriptor& descriptor() const noexcept { return end_; }
@@ -55,7 +67,12 @@ class MessageChannel {
   [[nodiscard]] bool receive(MutableBytes message, MutableBytes& behind,
                              Descriptor* with) const noexcept;
 
+  /// False if there was nothing to do for too long; always true without a bound.
+  [[nodiscard]] bool wait_for(short events) const noexcept;
+  [[nodiscard]] int flags() const noexcept { return waits_ == 0 ? 0 : MSG_DONTWAIT; }
+
   Descriptor end_;
+  int waits_ = 0;  ///< 0 is without a bound
 };
 
 }  // namespace nxgate::sys

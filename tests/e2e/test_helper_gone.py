@@ -1,0 +1,186 @@
+"""The helper process ends or hangs: nxgate ends with an error, and what is closed stays closed."""
+import contextlib
+import os
+import signal
+import socket
+import time
+
+import dns.query
+import pytest
+
+from harness.manager import Manager
+from harness.nxgate import make_query
+from harness.sites import Sites
+from harness.timing import Stopwatch, wait_for, within
+from harness.upstream import answer
+
+NAMES = "web.test", "new.web.test", "newer.web.test"
+WEB, DENIED, GATEWAY = "203.0.113.7", "203.0.113.66", "10.77.0.1"
+CONFIG = """
+[upstreams.default]
+servers = ["127.0.0.1:{port}"]
+netns = "{netns}"
+[policies.default]
+allow = ["web.test", "*.web.test"]
+"""
+EGRESS = "[policies.default.egress]\n"
+#: What the kernel ends with us: tables with an owner.
+OWNED = '[docker]\nfail = "open"\n'
+#: How long a request may go unanswered: for what a client waits for, and for all else.
+QUICK, PATIENT = 4, 10
+
+
+@pytest.fixture
+def outside(namespace):
+    world = namespace("outside")
+    for address in (WEB, DENIED):
+        world.add_address(f"{address}/32")
+    sites = Sites(world, (80,))
+    yield world
+    sites.close()
+
+
+@pytest.fixture
+def app(namespace, outside):
+    inside = namespace("app")
+    inside.join(outside, "10.77.0.2/24", f"{GATEWAY}/24")
+    inside.run("ip", "route", "add", "default", "via", GATEWAY, check=True)
+    return inside
+
+
+@pytest.fixture
+def attach(nxgate, upstream, app, outside):
+    server = upstream({name: answer(f"@ 60 A {WEB}") for name in NAMES}, namespace=outside)
+
+    def start(*tables, **options):
+        return nxgate("--netns", app.path, command="attach", config=CONFIG.format(
+            port=server.port, netns=outside.path) + "".join(tables), **options)
+
+    return start
+
+
+def connects(app, address):
+    def go():
+        with socket.create_connection((address, 80), timeout=1) as connection:
+            return connection.recv(100) == b"hello"
+
+    try:
+        return app.call(go)
+    except OSError:
+        return False
+
+
+def ask(app, name="web.test", timeout=5):
+    return app.call(lambda: dns.query.udp(make_query(name), "198.51.100.53", timeout=timeout))
+
+
+def ends_for_want_of_its_helper(server, seconds, how):
+    """Asserts that it ends by itself within that time, with an error that says how and what to do."""
+    server.good_ends.add(1)
+    assert server.process.wait(within(seconds)) == 1
+    server._reader.join(5)
+    line = server.log[-1]
+    assert f"the helper process {how}" in line, server.log_text()
+    assert "leaves all as it is; start it again" in line
+
+
+@contextlib.contextmanager
+def hanging(server):
+    helper = server.helper
+    os.kill(helper, signal.SIGSTOP)
+    yield helper
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(helper, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("tables", [(EGRESS,), (EGRESS, 'fail = "open"\n')], ids=["closed", "open"])
+def test_when_the_helper_ends_so_does_nxgate_and_all_stays_closed(attach, app, tables):
+    server = attach(*tables)
+    ask(app)
+    assert connects(app, WEB) and not connects(app, DENIED)
+    os.kill(server.helper, signal.SIGKILL)
+    ends_for_want_of_its_helper(server, 1, "was ended by signal 9 (Killed)")
+    assert not connects(app, DENIED)
+    assert connects(app, WEB), "what was open stays open for its time"
+    attach(*tables)
+    assert not connects(app, DENIED)
+    assert connects(app, WEB), "and is taken over"
+
+
+def test_what_the_kernel_opens_with_us_opens_as_it_was_asked_for(attach, app):
+    server = attach(EGRESS, OWNED)
+    assert not connects(app, DENIED)
+    os.kill(server.helper, signal.SIGKILL)
+    ends_for_want_of_its_helper(server, 1, "was ended by signal 9 (Killed)")
+    wait_for(lambda: connects(app, DENIED))
+
+
+def test_a_gate_alone_stays_too(attach, app):
+    server = attach()
+    os.kill(server.helper, signal.SIGKILL)
+    ends_for_want_of_its_helper(server, 1, "was ended by signal 9 (Killed)")
+    assert "table ip nxgate" in app.run("nft", "list", "ruleset").stdout.replace("inet", "ip")
+
+
+def test_a_plain_server_with_a_helper_ends_too(nxgate, upstream, namespace):
+    other = namespace("other")
+    server = nxgate(config='[server]\nlisten = ["127.0.0.1:PORT"]\n' + CONFIG.format(
+        port=upstream(namespace=other).port, netns=other.path))
+    os.kill(server.helper, signal.SIGTERM)
+    time.sleep(0.2)
+    assert server.process.poll() is None, "the helper heeds no SIGTERM"
+    os.kill(server.helper, signal.SIGKILL)
+    ends_for_want_of_its_helper(server, 1, "was ended by signal 9 (Killed)")
+
+
+def test_the_service_manager_is_told_of_the_end_and_no_longer_that_all_is_well(attach):
+    manager = Manager(watchdog=1.0)
+    try:
+        server = attach(EGRESS, environment=manager.environment)
+        os.kill(server.helper, signal.SIGKILL)
+        ends_for_want_of_its_helper(server, 1, "was ended by signal 9 (Killed)")
+        told = []
+        while not told or "STOPPING" not in told[-1]:
+            told.append(manager.hear())
+    finally:
+        manager.close()
+
+
+def test_one_that_hangs_is_given_up(attach, app):
+    server = attach(EGRESS)
+    with hanging(server) as helper, Stopwatch() as watch:
+        with contextlib.suppress(dns.exception.Timeout, OSError):
+            ask(app, "new.web.test", timeout=1)
+        ends_for_want_of_its_helper(server, QUICK + 3, "did not answer in time")
+    assert watch.seconds > QUICK - 1
+    assert not os.path.exists(f"/proc/{helper}"), "nor is it left behind"
+    assert not connects(app, DENIED)
+    attach(EGRESS)
+    assert ask(app).answer
+
+
+def test_one_that_hangs_keeps_nobody_from_stopping_the_server(attach):
+    server = attach(EGRESS)
+    with hanging(server):
+        server.process.send_signal(signal.SIGTERM)
+        server.good_ends.add(1)
+        assert server.process.wait(within(PATIENT + 3)) in (0, 1)
+
+
+def test_one_that_hangs_keeps_status_waiting_for_no_longer_than_its_time(attach):
+    server = attach(EGRESS)
+    server.good_ends.add(1)
+    with hanging(server), Stopwatch() as watch:
+        server.process.send_signal(signal.SIGHUP)  # which looks at the firewalls anew
+        server.operate("status", check=False)
+    assert watch.seconds < within(PATIENT + 3)
+    server.process.wait(within(PATIENT))
+
+
+def test_a_pause_that_is_short_enough_is_no_end(attach, app):
+    server = attach(EGRESS)
+    with hanging(server):
+        with contextlib.suppress(dns.exception.Timeout):
+            ask(app, "new.web.test", timeout=1)
+    wait_for(lambda: ask(app, "newer.web.test").answer)
+    assert server.process.poll() is None
