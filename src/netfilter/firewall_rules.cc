@@ -155,6 +155,8 @@ void add_hooks(Batch& batch, const Layout& layout, const FirewallRules& rules,
   batch.delete_rules(layout.forward);
   if (!rules.clients.empty()) return add_clients(batch, layout, rules, links);
   Messages& messages = batch.messages();
+  // Its sender is in here, and past what is sent: by lo with a frame of its own.
+  Rule(messages, layout.forward).in_by("lo").go_to(layout.forged.name);
   Rule(messages, layout.forward).go_to(layout.judge.name);
   batch.add_chain(layout.output, {"filter", NF_INET_LOCAL_OUT, kPriority});
   batch.delete_rules(layout.output);

@@ -283,28 +283,18 @@ Rule& Rule::length(std::uint32_t octets) {
   return *this;
 }
 
-void Rule::load_extension(std::uint32_t family, std::uint8_t kind) {
+Rule& Rule::has_extension(std::uint8_t protocol) {
+  family(NFPROTO_IPV6);
   expression("exthdr", [&] {
     messages_.put_number(NFTA_EXTHDR_DREG, kRegister);
-    messages_.put(NFTA_EXTHDR_TYPE, bytes_of(kind));
+    messages_.put(NFTA_EXTHDR_TYPE, bytes_of(protocol));
     messages_.put_number(NFTA_EXTHDR_OFFSET, 0);
     messages_.put_number(NFTA_EXTHDR_LEN, 1);
     messages_.put_number(NFTA_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT);
-    messages_.put_number(NFTA_EXTHDR_OP, family);
+    messages_.put_number(NFTA_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
   });
   static constexpr std::uint8_t kPresent = 1;
   compare(NFT_CMP_EQ, bytes_of(kPresent));
-}
-
-Rule& Rule::has_option(std::uint8_t kind) {
-  family(NFPROTO_IPV4);
-  load_extension(NFT_EXTHDR_OP_IPV4, kind);
-  return *this;
-}
-
-Rule& Rule::has_extension(std::uint8_t protocol) {
-  family(NFPROTO_IPV6);
-  load_extension(NFT_EXTHDR_OP_IPV6, protocol);
   return *this;
 }
 

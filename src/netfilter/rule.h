@@ -64,7 +64,6 @@ class Rule {
   Rule& octets_at_most(Part part, std::uint32_t at, Bytes value);
   Rule& bits(Part part, std::uint32_t at, Bytes mask, Bytes value);
   Rule& length(std::uint32_t octets);          ///< of all of it, on a link with its header
-  Rule& has_option(std::uint8_t kind);         ///< of IPv4, IPOPT_LSRR ...
   Rule& has_extension(std::uint8_t protocol);  ///< of IPv6, IPPROTO_ROUTING ...
   Rule& has_socket();                          ///< sent by a process in here
   Rule& icmp_type(std::uint8_t type);          ///< of ICMP, of ICMPv6
@@ -92,7 +91,6 @@ class Rule {
   void load_meta(std::uint32_t key);
   void load_payload(std::uint32_t base, std::uint32_t offset, std::uint32_t length);
   void load_route(std::uint32_t result, std::uint32_t flags);
-  void load_extension(std::uint32_t family, std::uint8_t kind);
   void load_state(std::uint32_t bits);
   void compare_link(std::uint32_t key, std::uint32_t operation, std::string_view interface);
   void load_address(bool ipv6, bool source);

@@ -296,9 +296,10 @@ def routing_header():
     raw6(ipv6(segments + udp(), 43, destination=HOP6))
 
 
-def source_route(kind):
-    """To an open address, and on to the collector."""
-    raw(ipv4(udp(), options=bytes([kind, 7, 4]) + socket.inet_aton(DENIED) + b"\0", destination=HOP))
+def source_route(kind, visited=b""):
+    """To an open address, and on to the collector; nft knows only those that haven't been anywhere."""
+    option = bytes([kind, 7 + len(visited), 4 + len(visited)]) + visited + socket.inet_aton(DENIED) + b"\0"
+    raw(ipv4(udp(), options=option, destination=HOP))
 
 
 def source_route_of_anybody():
