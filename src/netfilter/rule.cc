@@ -39,6 +39,14 @@ std::uint32_t base_of(Part part) {
   return NFT_PAYLOAD_LL_HEADER;
 }
 
+std::array<std::uint8_t, 16> mask_of(const Prefix& prefix) {
+  std::array<std::uint8_t, 16> mask{};
+  for (std::size_t bit = 0; bit < prefix.length(); ++bit) {
+    mask[bit / 8] = static_cast<std::uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
+  }
+  return mask;
+}
+
 Messages::Open rule_message(Messages& messages, const Chain& chain) {
   return nft_message(messages, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, chain.family);
 }
@@ -194,10 +202,7 @@ Rule& Rule::from(const Prefix& prefix) {
 void Rule::compare_address(const Prefix& prefix, std::uint32_t offset4, std::uint32_t offset6) {
   const IpAddress& first = prefix.address();
   const Bytes address = first.bytes();
-  std::array<std::uint8_t, 16> mask{};
-  for (std::size_t bit = 0; bit < prefix.length(); ++bit) {
-    mask[bit / 8] = static_cast<std::uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
-  }
+  const auto mask = mask_of(prefix);
   family(first.is_v4() ? NFPROTO_IPV4 : NFPROTO_IPV6);
   load_payload(NFT_PAYLOAD_NETWORK_HEADER, first.is_v4() ? offset4 : offset6,
                static_cast<std::uint32_t>(address.size()));
@@ -248,6 +253,29 @@ void Rule::load_state(std::uint32_t bits) {
   });
   keep_bits(bytes_of(bits));
   compare(NFT_CMP_NEQ, bytes_of(kNone));
+}
+
+Rule& Rule::flow_from(Way way, const Prefix& prefix) {
+  load_flow_source(way, prefix);
+  compare(NFT_CMP_EQ, prefix.address().bytes());
+  return *this;
+}
+
+Rule& Rule::flow_not_from(Way way, const Prefix& prefix) {
+  load_flow_source(way, prefix);
+  compare(NFT_CMP_NEQ, prefix.address().bytes());
+  return *this;
+}
+
+/// For a flow of the other family the expression ends the rule.
+void Rule::load_flow_source(Way way, const Prefix& prefix) {
+  expression("ct", [&] {
+    messages_.put_number(NFTA_CT_DREG, kRegister);
+    messages_.put_number(NFTA_CT_KEY, prefix.address().is_v4() ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6);
+    messages_.put(NFTA_CT_DIRECTION, bytes_of(way));
+  });
+  const auto mask = mask_of(prefix);
+  keep_bits(Bytes(mask).first(prefix.address().bytes().size()));
 }
 
 Rule& Rule::icmp_type(std::uint8_t type) { return octets(Part::kMessage, 0, bytes_of(type)); }

@@ -30,6 +30,9 @@ enum class Part : std::uint8_t {
   kMessage,  ///< that of TCP, UDP, ICMP
 };
 
+/// Of a flow: as its first packet goes, or back. IP_CT_DIR_*, as the kernel counts them.
+enum class Way : std::uint8_t { kForth, kBack };
+
 /// One rule, appended to its chain: conditions that must all hold, then what is done. Written by
 /// the destructor.
 class Rule {
@@ -58,6 +61,9 @@ class Rule {
   Rule& related();
   Rule& known();
   Rule& untracked();  ///< conntrack looks away, as it does for neighbour discovery
+  /// Who sends in the flow that conntrack knows, in one of its ways; false without a flow.
+  Rule& flow_from(Way way, const Prefix& prefix);
+  Rule& flow_not_from(Way way, const Prefix& prefix);
   /// What stands at an octet of the packet; a packet that is too short doesn't match.
   Rule& octets(Part part, std::uint32_t at, Bytes value);
   Rule& octets_are_not(Part part, std::uint32_t at, Bytes value);
@@ -67,7 +73,7 @@ class Rule {
   Rule& has_extension(std::uint8_t protocol);  ///< of IPv6, IPPROTO_ROUTING ...
   Rule& has_socket();                          ///< sent by a process in here
   Rule& icmp_type(std::uint8_t type);          ///< of ICMP, of ICMPv6
-  Rule& has_route();                           ///< packet sockets send without
+  Rule& has_route();  ///< packet sockets send without
   /// Whether the set has the destination's address with protocol and port, or with any.
   Rule& to_port_in(std::string_view set, bool ipv6);
   Rule& to_any_in(std::string_view set, bool ipv6);
@@ -91,6 +97,7 @@ class Rule {
   void load_meta(std::uint32_t key);
   void load_payload(std::uint32_t base, std::uint32_t offset, std::uint32_t length);
   void load_route(std::uint32_t result, std::uint32_t flags);
+  void load_flow_source(Way way, const Prefix& prefix);
   void load_state(std::uint32_t bits);
   void compare_link(std::uint32_t key, std::uint32_t operation, std::string_view interface);
   void load_address(bool ipv6, bool source);

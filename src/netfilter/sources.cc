@@ -121,7 +121,7 @@ void add_source_rules(Batch& batch, const SourceChains& chains,
   batch.add_chain(chains.clients);
   batch.delete_rules(chains.clients);
   refuse_source_routes(messages, chains.clients, chains.forged);
-  Rule(messages, chains.clients).known().accept();
+  // Of a known flow too: it may be another client's, whose source somebody claims here.
   refuse_without_way_back(messages, chains.clients, chains.forged);
   add_arriving(batch, chains);
   for (const std::string& link : links) {
