@@ -214,6 +214,7 @@ Batch packet_rules(const Layout& layout, const std::vector<std::string>& links,
   Messages& messages = batch.messages();
   accept_routed(messages, layout.packets);
   accept_arp(messages, layout.packets);
+  accept_bridged(messages, layout.packets);
   Rule(messages, layout.packets).drop();
   return batch;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include <net/ethernet.h>
 
@@ -25,6 +26,8 @@ constexpr Octets<6> kArpForIpv4{0, 1, 8, 0, 6, 4};
 constexpr std::uint32_t kArpOperation = kPayload + 6;
 constexpr std::uint32_t kArpLength = kPayload + 28;
 constexpr std::uint16_t kMostArpOperation = 2;  // requests are 1, replies 2
+/// How engines begin the names of links to their containers, and never those inside.
+constexpr std::string_view kToContainer = "veth";
 
 }  // namespace
 
@@ -39,6 +42,11 @@ void accept_arp(Messages& messages, const Chain& chain) {
       .octets_at_most(Part::kFrame, kArpOperation, big_endian(kMostArpOperation))
       .length(kArpLength)
       .accept();
+}
+
+void accept_bridged(Messages& messages, const Chain& chain) {
+  Rule(messages, chain).has_socket().drop();
+  Rule(messages, chain).out_of_those_named(kToContainer).received().accept();
 }
 
 }  // namespace nxgate::netfilter

@@ -18,4 +18,8 @@ void accept_routed(Messages& messages, const Chain& chain);
 /// Accepts ARP for IPv4, as long as a request or a reply is and no longer.
 void accept_arp(Messages& messages, const Chain& chain);
 
+/// Drops what a socket in here sends past IP, and accepts what a bridge passes on to a container
+/// inside: by a link that is named as engines name theirs, and received by another one.
+void accept_bridged(Messages& messages, const Chain& chain);
+
 }  // namespace nxgate::netfilter

@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 // The kernel's headers after those of libc, which define the same.
+#include <linux/if_packet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -161,6 +162,12 @@ Rule& Rule::out_of(std::string_view interface) {
 
 Rule& Rule::not_out_of(std::string_view interface) {
   compare_link(NFT_META_OIFNAME, NFT_CMP_NEQ, interface);
+  return *this;
+}
+
+Rule& Rule::out_of_those_named(std::string_view beginning) {
+  load_meta(NFT_META_OIFNAME);
+  compare(NFT_CMP_EQ, {reinterpret_cast<const std::uint8_t*>(beginning.data()), beginning.size()});
   return *this;
 }
 
@@ -329,6 +336,13 @@ Rule& Rule::has_extension(std::uint8_t protocol) {
 Rule& Rule::has_socket() {
   // Without one the expression ends the rule.
   load_meta(NFT_META_SKUID);
+  return *this;
+}
+
+Rule& Rule::received() {
+  static constexpr std::uint8_t kHost = PACKET_HOST;
+  load_meta(NFT_META_PKTTYPE);
+  compare(NFT_CMP_NEQ, bytes_of(kHost));
   return *this;
 }
 

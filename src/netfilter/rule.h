@@ -49,6 +49,7 @@ class Rule {
   Rule& in_by(std::string_view interface);
   Rule& out_of(std::string_view interface);
   Rule& not_out_of(std::string_view interface);
+  Rule& out_of_those_named(std::string_view beginning);
   /// RTN_LOCAL, RTN_UNICAST: what the destination is to the namespace's routing table.
   Rule& destination_is(std::uint32_t type);
   Rule& destination_is_not(std::uint32_t type);
@@ -73,6 +74,9 @@ class Rule {
   Rule& has_extension(std::uint8_t protocol);  ///< of IPv6, IPPROTO_ROUTING ...
   Rule& has_socket();                          ///< sent by a process in here
   Rule& icmp_type(std::uint8_t type);          ///< of ICMP, of ICMPv6
+  /// By a link, and not for the host that received it: to another one's hardware address, or to
+  /// many. What is sent in here is never so.
+  Rule& received();
   Rule& has_route();  ///< packet sockets send without
   /// Whether the set has the destination's address with protocol and port, or with any.
   Rule& to_port_in(std::string_view set, bool ipv6);
