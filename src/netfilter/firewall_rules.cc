@@ -35,6 +35,8 @@ constexpr std::int32_t kPriority = NF_IP_PRI_FILTER + 1;
 
 constexpr Milliseconds kNotedLife{60'000};
 constexpr std::array<std::uint8_t, 2> kTcpAndUdp{IPPROTO_TCP, IPPROTO_UDP};
+/// Of IPv4 and of IPv6.
+constexpr std::array<std::uint8_t, 2> kErrors{IPPROTO_ICMP, IPPROTO_ICMPV6};
 constexpr std::array<std::uint16_t, 2> kDnsPorts{53, 853};
 constexpr std::uint32_t kTcpFlagsAt = 13;
 constexpr std::array<std::uint8_t, 1> kReset{4};
@@ -53,12 +55,35 @@ void note_ports(Messages& messages, const Chain& chain, const Set& set, bool ipv
   }
 }
 
-/// A flow that is known first, since most packets are of one.
-void add_judgement(Messages& messages, const Layout& layout, const std::vector<Prefix>& networks) {
-  Rule(messages, layout.judge).established().accept();
-  for (const std::uint8_t protocol : std::to_array<std::uint8_t>({IPPROTO_ICMP, IPPROTO_ICMPV6})) {
-    Rule(messages, layout.judge).protocol(protocol).related().accept();
+/// Errors about flows; on a host those that a client of ours has part in, since anybody can quote
+/// anybody's.
+void accept_errors(Messages& messages, const Layout& layout, const FirewallRules& rules) {
+  const auto accept = [&](std::uint8_t protocol, const auto& of) {
+    Rule rule(messages, layout.judge);
+    of(rule.protocol(protocol).related());
+    rule.accept();
+  };
+  if (rules.clients.empty()) {
+    for (const std::uint8_t protocol : kErrors) accept(protocol, [](Rule&) {});
   }
+  for (const Prefix& client : rules.clients) {
+    for (const Way way : {Way::kForth, Way::kBack}) {
+      accept(client.address().is_v4() ? kErrors.front() : kErrors.back(), [&](Rule& rule) {
+        rule.flow_from(way, client);
+        for (const Prefix& other : rules.others) {
+          const bool inside = client.length() < other.length() && client.contains(other.address());
+          if (inside) rule.flow_not_from(way, other);
+        }
+      });
+    }
+  }
+}
+
+/// A flow that is known first, since most packets are of one.
+void add_judgement(Messages& messages, const Layout& layout, const FirewallRules& rules,
+                   const std::vector<Prefix>& networks) {
+  Rule(messages, layout.judge).established().accept();
+  accept_errors(messages, layout, rules);
   // A reset of ours to who is behind; nothing else is related by TCP.
   Rule(messages, layout.judge)
       .protocol(IPPROTO_TCP)
@@ -155,6 +180,8 @@ void add_hooks(Batch& batch, const Layout& layout, const FirewallRules& rules,
   batch.delete_rules(layout.forward);
   if (!rules.clients.empty()) return add_clients(batch, layout, rules, links);
   Messages& messages = batch.messages();
+  // Its sender is in here, and past what is sent: by lo with a frame of its own.
+  Rule(messages, layout.forward).in_by("lo").go_to(layout.forged.name);
   Rule(messages, layout.forward).go_to(layout.judge.name);
   batch.add_chain(layout.output, {"filter", NF_INET_LOCAL_OUT, kPriority});
   batch.delete_rules(layout.output);
@@ -173,7 +200,7 @@ void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
   }
   add_refusal(batch.messages(), layout, rules.audit);
   add_forged(batch.messages(), layout, rules.audit);
-  add_judgement(batch.messages(), layout, around.networks.all);
+  add_judgement(batch.messages(), layout, rules, around.networks.all);
   add_openings(batch.messages(), layout, rules, around.networks.lasting);
   add_hooks(batch, layout, rules, around.clients.theirs);
 }
@@ -187,6 +214,7 @@ Batch packet_rules(const Layout& layout, const std::vector<std::string>& links,
   Messages& messages = batch.messages();
   accept_routed(messages, layout.packets);
   accept_arp(messages, layout.packets);
+  accept_bridged(messages, layout.packets);
   Rule(messages, layout.packets).drop();
   return batch;
 }

@@ -141,7 +141,6 @@ Batch egress_rules(const std::vector<std::string>& links, OnDeath on_death) {
   }
   accept_routed(messages, kEgress);
   accept_arp(messages, kEgress);
-  accept_plain(messages, kEgress, kDns);
   Rule(messages, kEgress).has_socket().drop();
   return batch;
 }

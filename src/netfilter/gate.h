@@ -43,10 +43,8 @@ enum class Flows : std::uint8_t {
 /// (the
 ///   engine's resolver itself), and port 53 of anybody else, are refused; what comes from behind is
 ///   read here, where fragments are one packet again.
-/// - `netdev nxgate` (egress of each link): port 53 is dropped also when a packet socket walked
-/// past
-///   the rules above; such a socket may send ARP and plain IP (frames.h) and nothing else. Kernels
-///   before 5.16 have no such hook.
+/// - `netdev nxgate` (egress of each link): a packet socket, which walks past the rules above, may
+///   send ARP (frames.h) and nothing else. Kernels before 5.16 have no such hook.
 /// - an IPv4 route by lo, after all others, so that without any route a server can be asked for at
 ///   all; whatever else takes it is refused. Not with OnDeath::kOpens, since the
 ///   kernel would not take it away.

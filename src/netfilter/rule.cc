@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 // The kernel's headers after those of libc, which define the same.
+#include <linux/if_packet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -37,6 +38,14 @@ std::uint32_t base_of(Part part) {
       return NFT_PAYLOAD_TRANSPORT_HEADER;
   }
   return NFT_PAYLOAD_LL_HEADER;
+}
+
+std::array<std::uint8_t, 16> mask_of(const Prefix& prefix) {
+  std::array<std::uint8_t, 16> mask{};
+  for (std::size_t bit = 0; bit < prefix.length(); ++bit) {
+    mask[bit / 8] = static_cast<std::uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
+  }
+  return mask;
 }
 
 Messages::Open rule_message(Messages& messages, const Chain& chain) {
@@ -156,6 +165,12 @@ Rule& Rule::not_out_of(std::string_view interface) {
   return *this;
 }
 
+Rule& Rule::out_of_those_named(std::string_view beginning) {
+  load_meta(NFT_META_OIFNAME);
+  compare(NFT_CMP_EQ, {reinterpret_cast<const std::uint8_t*>(beginning.data()), beginning.size()});
+  return *this;
+}
+
 Rule& Rule::destination_is(std::uint32_t type) {
   load_route(NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR);
   compare(NFT_CMP_EQ, bytes_of(type));
@@ -194,10 +209,7 @@ Rule& Rule::from(const Prefix& prefix) {
 void Rule::compare_address(const Prefix& prefix, std::uint32_t offset4, std::uint32_t offset6) {
   const IpAddress& first = prefix.address();
   const Bytes address = first.bytes();
-  std::array<std::uint8_t, 16> mask{};
-  for (std::size_t bit = 0; bit < prefix.length(); ++bit) {
-    mask[bit / 8] = static_cast<std::uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
-  }
+  const auto mask = mask_of(prefix);
   family(first.is_v4() ? NFPROTO_IPV4 : NFPROTO_IPV6);
   load_payload(NFT_PAYLOAD_NETWORK_HEADER, first.is_v4() ? offset4 : offset6,
                static_cast<std::uint32_t>(address.size()));
@@ -250,6 +262,29 @@ void Rule::load_state(std::uint32_t bits) {
   compare(NFT_CMP_NEQ, bytes_of(kNone));
 }
 
+Rule& Rule::flow_from(Way way, const Prefix& prefix) {
+  load_flow_source(way, prefix);
+  compare(NFT_CMP_EQ, prefix.address().bytes());
+  return *this;
+}
+
+Rule& Rule::flow_not_from(Way way, const Prefix& prefix) {
+  load_flow_source(way, prefix);
+  compare(NFT_CMP_NEQ, prefix.address().bytes());
+  return *this;
+}
+
+/// For a flow of the other family the expression ends the rule.
+void Rule::load_flow_source(Way way, const Prefix& prefix) {
+  expression("ct", [&] {
+    messages_.put_number(NFTA_CT_DREG, kRegister);
+    messages_.put_number(NFTA_CT_KEY, prefix.address().is_v4() ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6);
+    messages_.put(NFTA_CT_DIRECTION, bytes_of(way));
+  });
+  const auto mask = mask_of(prefix);
+  keep_bits(Bytes(mask).first(prefix.address().bytes().size()));
+}
+
 Rule& Rule::icmp_type(std::uint8_t type) { return octets(Part::kMessage, 0, bytes_of(type)); }
 
 Rule& Rule::octets(Part part, std::uint32_t at, Bytes value) {
@@ -283,34 +318,31 @@ Rule& Rule::length(std::uint32_t octets) {
   return *this;
 }
 
-void Rule::load_extension(std::uint32_t family, std::uint8_t kind) {
+Rule& Rule::has_extension(std::uint8_t protocol) {
+  family(NFPROTO_IPV6);
   expression("exthdr", [&] {
     messages_.put_number(NFTA_EXTHDR_DREG, kRegister);
-    messages_.put(NFTA_EXTHDR_TYPE, bytes_of(kind));
+    messages_.put(NFTA_EXTHDR_TYPE, bytes_of(protocol));
     messages_.put_number(NFTA_EXTHDR_OFFSET, 0);
     messages_.put_number(NFTA_EXTHDR_LEN, 1);
     messages_.put_number(NFTA_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT);
-    messages_.put_number(NFTA_EXTHDR_OP, family);
+    messages_.put_number(NFTA_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
   });
   static constexpr std::uint8_t kPresent = 1;
   compare(NFT_CMP_EQ, bytes_of(kPresent));
-}
-
-Rule& Rule::has_option(std::uint8_t kind) {
-  family(NFPROTO_IPV4);
-  load_extension(NFT_EXTHDR_OP_IPV4, kind);
-  return *this;
-}
-
-Rule& Rule::has_extension(std::uint8_t protocol) {
-  family(NFPROTO_IPV6);
-  load_extension(NFT_EXTHDR_OP_IPV6, protocol);
   return *this;
 }
 
 Rule& Rule::has_socket() {
   // Without one the expression ends the rule.
   load_meta(NFT_META_SKUID);
+  return *this;
+}
+
+Rule& Rule::received() {
+  static constexpr std::uint8_t kHost = PACKET_HOST;
+  load_meta(NFT_META_PKTTYPE);
+  compare(NFT_CMP_NEQ, bytes_of(kHost));
   return *this;
 }
 

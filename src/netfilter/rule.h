@@ -30,6 +30,9 @@ enum class Part : std::uint8_t {
   kMessage,  ///< that of TCP, UDP, ICMP
 };
 
+/// Of a flow: as its first packet goes, or back. IP_CT_DIR_*, as the kernel counts them.
+enum class Way : std::uint8_t { kForth, kBack };
+
 /// One rule, appended to its chain: conditions that must all hold, then what is done. Written by
 /// the destructor.
 class Rule {
@@ -46,6 +49,7 @@ class Rule {
   Rule& in_by(std::string_view interface);
   Rule& out_of(std::string_view interface);
   Rule& not_out_of(std::string_view interface);
+  Rule& out_of_those_named(std::string_view beginning);
   /// RTN_LOCAL, RTN_UNICAST: what the destination is to the namespace's routing table.
   Rule& destination_is(std::uint32_t type);
   Rule& destination_is_not(std::uint32_t type);
@@ -58,17 +62,22 @@ class Rule {
   Rule& related();
   Rule& known();
   Rule& untracked();  ///< conntrack looks away, as it does for neighbour discovery
+  /// Who sends in the flow that conntrack knows, in one of its ways; false without a flow.
+  Rule& flow_from(Way way, const Prefix& prefix);
+  Rule& flow_not_from(Way way, const Prefix& prefix);
   /// What stands at an octet of the packet; a packet that is too short doesn't match.
   Rule& octets(Part part, std::uint32_t at, Bytes value);
   Rule& octets_are_not(Part part, std::uint32_t at, Bytes value);
   Rule& octets_at_most(Part part, std::uint32_t at, Bytes value);
   Rule& bits(Part part, std::uint32_t at, Bytes mask, Bytes value);
   Rule& length(std::uint32_t octets);          ///< of all of it, on a link with its header
-  Rule& has_option(std::uint8_t kind);         ///< of IPv4, IPOPT_LSRR ...
   Rule& has_extension(std::uint8_t protocol);  ///< of IPv6, IPPROTO_ROUTING ...
   Rule& has_socket();                          ///< sent by a process in here
   Rule& icmp_type(std::uint8_t type);          ///< of ICMP, of ICMPv6
-  Rule& has_route();                           ///< packet sockets send without
+  /// By a link, and not for the host that received it: to another one's hardware address, or to
+  /// many. What is sent in here is never so.
+  Rule& received();
+  Rule& has_route();  ///< packet sockets send without
   /// Whether the set has the destination's address with protocol and port, or with any.
   Rule& to_port_in(std::string_view set, bool ipv6);
   Rule& to_any_in(std::string_view set, bool ipv6);
@@ -92,7 +101,7 @@ class Rule {
   void load_meta(std::uint32_t key);
   void load_payload(std::uint32_t base, std::uint32_t offset, std::uint32_t length);
   void load_route(std::uint32_t result, std::uint32_t flags);
-  void load_extension(std::uint32_t family, std::uint8_t kind);
+  void load_flow_source(Way way, const Prefix& prefix);
   void load_state(std::uint32_t bits);
   void compare_link(std::uint32_t key, std::uint32_t operation, std::string_view interface);
   void load_address(bool ipv6, bool source);

@@ -24,16 +24,33 @@ namespace nxgate::netfilter {
 namespace {
 
 constexpr std::string_view kLoopback = "lo";
-constexpr std::array<std::uint8_t, 2> kSourceRoutes{IPOPT_LSRR, IPOPT_SSRR};
+/// A header's first octet: its version and its length in words.
+constexpr std::array<std::uint8_t, 1> kNoOptions{0x45};
+constexpr std::array<std::uint8_t, 1> kOneOption{0x46};
+constexpr std::uint32_t kOptionsAt = 20;
+constexpr std::array<std::uint8_t, 4> kRouterAlert{IPOPT_RA, 4, 0, 0};  // RFC 2113
 /// What changes the routes of whoever believes it.
 constexpr std::array<std::uint8_t, 2> kRouterTypes{ND_ROUTER_ADVERT, ND_REDIRECT};
 
 /// The address that is judged is a hop, and not where the packet ends (RFC 791, RFC 5095, RFC
-/// 8754).
+/// 8754). Of IPv4 all options are refused but those of IGMP: what the kernel's expression for them
+/// doesn't understand it doesn't find.
 void refuse_source_routes(Messages& messages, const Chain& chain, std::string_view forged) {
-  for (const std::uint8_t kind : kSourceRoutes) {
-    Rule(messages, chain).has_option(kind).go_to(forged);
-  }
+  Rule(messages, chain)
+      .family(NFPROTO_IPV4)
+      .protocol_is_not(IPPROTO_IGMP)
+      .octets_are_not(Part::kHeader, 0, kNoOptions)
+      .go_to(forged);
+  Rule(messages, chain)
+      .family(NFPROTO_IPV4)
+      .octets_are_not(Part::kHeader, 0, kNoOptions)
+      .octets_are_not(Part::kHeader, 0, kOneOption)
+      .go_to(forged);
+  Rule(messages, chain)
+      .family(NFPROTO_IPV4)
+      .octets_are_not(Part::kHeader, 0, kNoOptions)
+      .octets_are_not(Part::kHeader, kOptionsAt, kRouterAlert)
+      .go_to(forged);
   Rule(messages, chain).has_extension(IPPROTO_ROUTING).go_to(forged);
 }
 
@@ -104,7 +121,7 @@ void add_source_rules(Batch& batch, const SourceChains& chains,
   batch.add_chain(chains.clients);
   batch.delete_rules(chains.clients);
   refuse_source_routes(messages, chains.clients, chains.forged);
-  Rule(messages, chains.clients).known().accept();
+  // Of a known flow too: it may be another client's, whose source somebody claims here.
   refuse_without_way_back(messages, chains.clients, chains.forged);
   add_arriving(batch, chains);
   for (const std::string& link : links) {

@@ -133,7 +133,7 @@ constexpr auto kExpressions = std::to_array<Expression>({
     {"bitwise", types(NFTA_BITWISE_SREG, NFTA_BITWISE_DREG, NFTA_BITWISE_LEN, NFTA_BITWISE_MASK,
                       NFTA_BITWISE_XOR)},
     {"cmp", types(NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA)},
-    {"ct", types(NFTA_CT_DREG, NFTA_CT_KEY)},
+    {"ct", types(NFTA_CT_DREG, NFTA_CT_KEY, NFTA_CT_DIRECTION)},
     {"dynset", types(NFTA_DYNSET_SET_NAME, NFTA_DYNSET_OP, NFTA_DYNSET_SREG_KEY,
                      NFTA_DYNSET_TIMEOUT, NFTA_DYNSET_EXPR)},
     {"exthdr", types(NFTA_EXTHDR_DREG, NFTA_EXTHDR_TYPE, NFTA_EXTHDR_OFFSET, NFTA_EXTHDR_LEN,

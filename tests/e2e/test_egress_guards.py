@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.packets import DENIED, DENIED6
+from harness.packets import DENIED, DENIED6, IPV4, MARKER, ipv4, udp
 from harness.redteam import app, attach, outside  # noqa: F401
 from harness.sites import Sites
 from harness.timing import wait_for
@@ -155,3 +155,58 @@ def test_two_networks_and_who_comes_by_either(attach, app, outside, namespace):
     assert greeted(outside, "10.77.0.2", 8080) == b"hello"
     inner.close()
     sites.close()
+
+
+@pytest.fixture
+def bridged(namespace, app):
+    """Two containers on a bridge in there, as of Docker in Docker."""
+    for words in ("add br0 type bridge", "set br0 up"):
+        subprocess.run(["ip", "-n", app.name, "link", *words.split()], check=True)
+    made = []
+    for number in (2, 3):
+        each = namespace(f"inner{number}")
+        subprocess.run(["ip", "-n", app.name, "link", "add", f"veth{number}", "master", "br0", "type", "veth",
+                        "peer", "name", "eth0", "netns", each.name], check=True)
+        subprocess.run(["ip", "-n", app.name, "link", "set", f"veth{number}", "up"], check=True)
+        subprocess.run(["ip", "-n", each.name, "link", "set", "eth0", "up"], check=True)
+        for address in (f"10.90.0.{number}/24", f"2001:db8:90::{number}/64"):
+            each.add_address(address, "eth0")
+        made.append(each)
+    app.add_address("10.90.0.1/24", "br0")
+    app.add_address("2001:db8:90::1/64", "br0")
+    return made
+
+
+@pytest.mark.parametrize("address", ["10.90.0.3", "2001:db8:90::3"])
+@pytest.mark.parametrize("judged", [0, 1], ids=["by the bridge alone", "by IP too"])
+def test_containers_on_a_bridge_inside_reach_each_other(attach, app, bridged, address, judged):
+    sites = Sites(bridged[1], (80,))
+    attach(app, "networks = true")
+    app.run("sysctl", "-qw", f"net.bridge.bridge-nf-call-iptables={judged}",
+            f"net.bridge.bridge-nf-call-ip6tables={judged}", check=False)
+    assert greeted(bridged[0], address) == b"hello"
+    sites.close()
+
+
+def test_a_packet_socket_does_not_reach_them(attach, app, bridged):
+    """Neither by the bridge nor by a port of it."""
+    def send(link):
+        packet = ipv4(udp(), source="10.90.0.1", destination="10.90.0.2")
+        with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as s:
+            s.sendto(packet, (link, IPV4, 0, 0, b"\xff" * 6))
+
+    with bridged[0].call(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))) as sniffer:
+        def seen(seconds):
+            while select.select([sniffer], [], [], seconds)[0]:
+                if MARKER in sniffer.recv(2000):
+                    return True
+            return False
+
+        for link in ("br0", "veth2"):
+            app.call(send, link)
+            assert seen(5), "it shows nothing if it doesn't work without nxgate"
+        attach(app, "networks = true")
+        for link in ("br0", "veth2"):
+            with pytest.raises(OSError):
+                app.call(send, link)
+        assert not seen(0.5)

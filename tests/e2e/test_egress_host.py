@@ -9,7 +9,7 @@ import dns.query
 import pytest
 
 from harness.nxgate import BINARY, make_query
-from harness.packets import MARKER, ipv4, ipv6, udp
+from harness.packets import MARKER, icmp, ipv4, ipv6, udp
 from harness.sites import Sites
 from harness.timing import wait_for
 from harness.upstream import answer
@@ -271,6 +271,58 @@ def test_a_forged_flow_of_a_client_is_none(fenced, client, router, seen, family)
         pass
     app.call(forge)
     assert not seen(MARKER, 0.5)
+
+
+def begin_flow(inside, outside, source):
+    """One of UDP to OTHER that has been answered."""
+    with outside.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as far, \
+            inside.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as near:
+        for each, address in ((far, (OTHER, 5000)), (near, (source, 4000))):
+            each.settimeout(5)
+            each.bind(address)
+        near.sendto(b"x", (OTHER, 5000))
+        _, back = far.recvfrom(9)
+        far.sendto(b"y", back)
+        near.recv(9)
+
+
+def error_about_flow_of(source):
+    """With data, as one that was sent to `source` would be answered."""
+    raw(ipv4(icmp(3, ipv4(udp(4000, 5000, b""), 17, OTHER, source) + MARKER, 0, 3), 1, "10.5.0.2", OTHER))
+
+
+INTRUSIONS = {
+    "another client's, with its source": (
+        "10.5.7.2", lambda: raw(ipv4(udp(), source="10.5.7.2", destination=OTHER))),
+    "another client's, by an error": ("10.5.7.2", lambda: error_about_flow_of("10.5.7.2")),
+    "the host's, by an error": ("10.99.0.2", lambda: error_about_flow_of("10.99.0.2")),
+}
+
+
+@pytest.mark.parametrize("owner, intrude", INTRUSIONS.values(), ids=INTRUSIONS.keys())
+def test_nobody_gets_into_a_flow_of_somebody_else(fenced, client, router, outside, seen, owner, intrude):
+    app, free = client("app", "10.5.0.2", "10.5.0.1"), client("free", "10.5.7.2", "10.5.7.1")
+    # The kernel's own test of sources, which isn't everywhere and which IPv6 hasn't.
+    router.run("sysctl", "-qw", *(f"net.ipv4.conf.{link}.rp_filter=0" for link in ("all", "app", "free")),
+               check=True)
+    inside = free if owner == "10.5.7.2" else router
+    begin_flow(inside, outside, owner)
+    app.call(intrude)
+    assert seen(MARKER, 5), "it shows nothing if it doesn't work without nxgate"
+    fenced()
+    begin_flow(inside, outside, owner)
+    while seen(MARKER, 0.1):
+        pass
+    app.call(intrude)
+    assert not seen(MARKER, 0.5)
+
+
+def test_a_client_tells_of_errors_about_its_own_flows(fenced, client, router, outside, seen):
+    app = client("app", "10.5.0.2", "10.5.0.1")
+    fenced(f'always = ["{OTHER}"]')
+    begin_flow(app, outside, "10.5.0.2")
+    app.call(lambda: error_about_flow_of("10.5.0.2"))
+    assert seen(MARKER, 5)
 
 
 def test_no_error_takes_a_forged_packet_to_its_source(fenced, client, router, seen):

@@ -9,9 +9,9 @@ import dns.query
 import pytest
 
 from harness.nxgate import addresses, make_query, rcode
-from harness.packets import DENIED, DENIED6
+from harness.packets import DENIED, DENIED6, ipv6, udp
 from harness.redteam import NOBODY, NOT_SENT, REFUSALS, app, attach, attempt, drain, outside, seen  # noqa: F401
-from harness.senders import fast_open
+from harness.senders import HOP6, by_lo, fast_open, raw6
 from harness.wayout import ATTEMPTS, Outcome, Rights
 
 
@@ -31,6 +31,24 @@ def test_a_way_out_is_closed(attach, app, seen, tried):
         assert not seen(0.5)
         told = {Outcome.REFUSED: REFUSALS, Outcome.LINK: NOT_SENT}.get(tried.outcome)
         assert told is None or error in told, error
+
+
+def test_what_comes_in_by_lo_is_not_passed_on(attach, app, seen):
+    """Where the namespace forwards, a frame on lo has the stack send what no rule for senders has read.
+
+    To an open address, since the kernel may have a checksum to write into it yet.
+    """
+    app.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1", check=True)
+    go = lambda: app.call(lambda: by_lo(ipv6(udp(), destination=HOP6)))  # noqa: E731
+    go()
+    assert seen(5)
+    attach(app, f'always = ["{HOP6}"]')
+    drain(seen)
+    app.call(lambda: raw6(ipv6(udp(), destination=HOP6)))
+    assert seen(5), "it is open"
+    drain(seen)
+    go()
+    assert not seen(0.5)
 
 
 def test_tcp_is_refused_before_any_data(attach, app):

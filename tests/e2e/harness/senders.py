@@ -9,7 +9,7 @@ from harness.packets import (ACK, ARP, COLLECTOR_PORT, DENIED, DENIED6, IPV4, IP
 
 SO_MARK, MSG_FASTOPEN, IPV6_FREEBIND, IP_TRANSPARENT = 36, 0x20000000, 78, 19
 HOP, HOP6 = "198.51.100.7", "2001:db8:5::7"
-SOL_PACKET, PACKET_QDISC_BYPASS = 263, 20
+SOL_PACKET, PACKET_VNET_HDR, PACKET_QDISC_BYPASS = 263, 15, 20
 
 
 def datagram(address=DENIED, port=COLLECTOR_PORT, family=socket.AF_INET, options=()):
@@ -80,6 +80,19 @@ def frame(payload, kind=IPV4, believed=ARP, to=None, bypass=False, tag=b""):
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as s:
         s.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, bypass)
         s.sendto(header + payload, (link, believed, 0, 0, b""))
+
+
+def checksummed(payload, start, at, kind=IPV4):
+    """A frame for which the kernel writes the checksum of all from octet `start` of the payload at octet `at`.
+
+    It does so behind all hooks, on the first link that doesn't leave it to its hardware.
+    """
+    hardware, link = gateway()
+    told = struct.pack("=BBHHHH", 1, 0, 0, 0, 14 + start, at - start)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as s:
+        s.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        s.sendto(told + hardware + b"\2\0\0\0\0\7" + struct.pack("!H", kind) + payload,
+                 (link, kind, 0, 0, b""))
 
 
 def arp(data):
@@ -283,9 +296,10 @@ def routing_header():
     raw6(ipv6(segments + udp(), 43, destination=HOP6))
 
 
-def source_route(kind):
-    """To an open address, and on to the collector."""
-    raw(ipv4(udp(), options=bytes([kind, 7, 4]) + socket.inet_aton(DENIED) + b"\0", destination=HOP))
+def source_route(kind, visited=b""):
+    """To an open address, and on to the collector; nft knows only those that haven't been anywhere."""
+    option = bytes([kind, 7 + len(visited), 4 + len(visited)]) + visited + socket.inet_aton(DENIED) + b"\0"
+    raw(ipv4(udp(), options=option, destination=HOP))
 
 
 def source_route_of_anybody():

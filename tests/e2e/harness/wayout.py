@@ -139,7 +139,13 @@ FORGED = [
     Attempt("the same header by IPv6", R, DROP, lambda: raw6(ipv6(udp(), destination=own6()), to=DENIED6)),
     Attempt("loose source route by an open address", R, DROP, lambda: source_route(131), OPEN_HOPS),
     Attempt("strict source route by an open address", R, DROP, lambda: source_route(137), OPEN_HOPS),
+    Attempt("loose source route that is on its way", R, DROP,
+            lambda: source_route(131, b"\1\2\3\4"), OPEN_HOPS),
+    Attempt("strict source route that is on its way", R, DROP,
+            lambda: source_route(137, b"\1\2\3\4"), OPEN_HOPS),
     Attempt("source route of a socket's option", R, REFUSED, source_route_of_anybody, OPEN_HOPS),
+    Attempt("options of IPv4 to an open address", R, DROP,
+            lambda: raw(ipv4(udp(), destination=HOP, options=b"\1\1\1\0")), OPEN_HOPS),
     Attempt("routing header of IPv6 by an open address", R, DROP, routing_header, OPEN_HOPS),
 ]
 
