@@ -70,7 +70,7 @@ Subject unclaimed_subject(const sys::NetnsRef& netns) {
   return {.label = "the network namespace " + netns.text(),
           .id = "unclaimed",
           .netns = netns,
-          .choice = {.allow = ""},
+          .choice = {.allow = "", .closed = true},
           .warning = {},
           .starting = true,
           .unclaimed = true};

@@ -52,6 +52,7 @@ struct Attachments::Attachment {
   std::shared_ptr<egress::Fence> fence;
   std::optional<Gate> gate;
   netfilter::QueueHold queues;
+  std::string unfenced{};           ///< why its firewall isn't as its policy says; empty if it is
   std::string trouble{};            ///< in putting right what changed; empty if there is none
   std::vector<std::string> told{};  ///< gaps, in the log
   std::unique_ptr<LinkFollower> links;
@@ -73,7 +74,10 @@ Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& ne
   return open;
 }
 
-void set_policy(AttachedPolicy& policy, const Subject& subject) {
+/// Where it is closed by a fault, not even local names open the firewall.
+void set_policy(AttachedPolicy& policy, const Subject& subject,
+                const std::shared_ptr<egress::Fence>& fence) {
+  policy.sets = subject.choice.closed ? nullptr : fence;
   policy.base = subject.choice.policy;
   policy.payer = subject.id;
   policy.narrowing =
@@ -83,7 +87,8 @@ void set_policy(AttachedPolicy& policy, const Subject& subject) {
     policy.others.push_back(
         {other.policy, other.allow ? narrowing_of(*other.allow, subject.label) : nullptr});
   }
-  policy.neighbours = neighbours_of(subject.names, subject.reverse_names);
+  policy.neighbours =
+      subject.choice.closed ? nullptr : neighbours_of(subject.names, subject.reverse_names);
 }
 
 std::string described(const Subject& subject) {
@@ -151,20 +156,23 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted, bo
   return errors;
 }
 
+/// Where nothing resolves by a fault, one that opens nothing: what it was meant to be isn't known.
 std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subject) const {
+  static const auto closed = std::make_shared<const policy::Egress>();
+  if (subject.choice.closed) return closed;
   const auto snapshot = reloader_.snapshots().load();
-  const auto egress = [&](const std::string& name) {
-    const auto* const policy = snapshot->policies.find(name);
-    return policy == nullptr ? nullptr : policy->egress;
-  };
-  auto found = egress(subject.choice.policy);
+  const auto* const policy = snapshot->policies.find(subject.choice.policy);
+  if (policy == nullptr) return closed;
+  auto found = policy->egress;
   for (const Choice::Other& other : subject.choice.others) {
-    if (!found) found = egress(other.policy);
+    const auto* const theirs = snapshot->policies.find(other.policy);
+    if (theirs == nullptr) return closed;
+    if (!found) found = theirs->egress;
   }
   return found;
 }
 
-/// Says so in `fault` where not both can be held, and nothing resolves.
+/// Says so in `fault` where not both can be held, and nothing resolves or is reached.
 void Attachments::hold_to_guest(Subject& subject, const Subject& guest) const {
   hold_to(subject.choice, guest.choice, guest.label);
   const auto snapshot = reloader_.snapshots().load();
@@ -172,32 +180,46 @@ void Attachments::hold_to_guest(Subject& subject, const Subject& guest) const {
   for (const Choice::Other& other : subject.choice.others) {
     const auto* const theirs = snapshot->policies.find(other.policy);
     if (own == nullptr || theirs == nullptr || can_hold_both(*own, *theirs)) continue;
+    subject.choice.closed = true;
     subject.choice.fault = fmt::format(
         "the policies {} and {} in one namespace have a firewall each, so that nothing is "
-        "resolved; "
-        "give its containers the same policy",
+        "resolved or reached; give its containers the same policy",
         own->name, theirs->name);
   }
 }
 
-/// Brings every firewall in line with its policy as it is now.
+/// Brings every firewall in line with its policy as it is now, and tries those again that failed.
 void Attachments::follow_policies() {
   auto current = reloader_.snapshots().load();
-  if (current == followed_) return;
+  const bool anew = current != followed_;
   followed_ = std::move(current);
   for (const auto& [identity, attachment] : attached_) {
-    if (auto done = enforce(*attachment); !done) {
-      log::error("{}: {}", attachment->subject.label, done.error().message);
+    if (!anew && attachment->unfenced.empty()) continue;
+    const bool failed = !attachment->unfenced.empty();
+    if (enforce(*attachment) && failed) {
+      log::info("{}: its firewall is as its policy says", attachment->subject.label);
     }
     review(*attachment);
+    tell_gaps(*attachment);
   }
 }
 
 /// The firewall of its policy, or none.
 Result<void> Attachments::enforce(Attachment& attachment) {
   const Subject& subject = attachment.subject;
-  return attachment.fence->enforce(attachment.pinned, egress_of(subject).get(),
-                                   reports_.flows(subject.choice.policy));
+  auto done = attachment.fence->enforce(attachment.pinned, egress_of(subject).get(),
+                                        reports_.flows(subject.choice.policy));
+  attachment.unfenced = done ? "" : done.error().message;
+  return done;
+}
+
+std::vector<std::string> Attachments::failed_firewalls() const {
+  std::vector<std::string> failed;
+  for (const auto& [identity, attachment] : attached_) {
+    if (attachment->unfenced.empty()) continue;
+    failed.push_back(attachment->subject.label + ": " + attachment->unfenced);
+  }
+  return failed;
 }
 
 /// Closes what was opened for names that are no longer allowed, or by other ports.
@@ -205,7 +227,8 @@ void Attachments::review(Attachment& attachment) {
   const auto snapshot = reloader_.snapshots().load();
   const std::string& key = attachment.policy.key;
   attachment.fence->review([&](const std::string& name, const netfilter::Destination& to) {
-    return engine::opens(*snapshot, key, name, to.address, to.port, Clock::now());
+    return !attachment.subject.choice.closed &&
+           engine::opens(*snapshot, key, name, to.address, to.port, Clock::now());
   });
 }
 
@@ -241,10 +264,9 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   attachment->policy.key = fmt::format("attached/{}", identity);
   attachment->policy.label = subject.label;
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
-  set_policy(attachment->policy, subject);
   attachment->fence =
       std::make_shared<egress::Fence>(std::string(netfilter::Firewall::kTable), on_death_);
-  attachment->policy.sets = attachment->fence;
+  set_policy(attachment->policy, subject, attachment->fence);
 
   auto v4 = open_at("127.0.0.1", attachment->pinned, attachment->policy.key);
   if (!v4) return std::unexpected(v4.error());
@@ -266,7 +288,10 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     publish();
     return std::unexpected(std::move(error));
   };
-  if (auto fenced = enforce(*held); !fenced) return give_up(fenced.error());
+  // A gate alone is better than nothing where it was for a fault that it should be closed.
+  if (auto fenced = enforce(*held); !fenced && !subject.choice.closed) {
+    return give_up(fenced.error());
+  }
   auto gate = Gate::close(held->pinned, ports, on_death_, flows);
   if (!gate) {
     (void)held->fence->enforce(held->pinned, nullptr);
@@ -276,7 +301,11 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   review(*held);
   follow_links(*held, std::move(watch));
   failed_.erase(identity);
-  if (!subject.unclaimed) tell_attached(*held);
+  if (subject.unclaimed) {
+    tell_gaps(*held);
+  } else {
+    tell_attached(*held);
+  }
   return {};
 }
 
@@ -295,6 +324,11 @@ bool Attachments::holds(std::uint64_t identity) const {
 /// What a program in there can get past, as far as it is known.
 std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
   std::vector<std::string> gaps;
+  if (!attachment.unfenced.empty()) {
+    gaps.push_back("its firewall is not as its policy says, and is tried again each second: " +
+                   attachment.unfenced);
+  }
+  if (attachment.subject.unclaimed) return gaps;
   if (!attachment.subject.warning.empty()) gaps.push_back(attachment.subject.warning);
   if (!attachment.gate->stops_packet_sockets()) {
     gaps.push_back(
@@ -314,7 +348,6 @@ std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
 }
 
 void Attachments::tell_gaps(Attachment& attachment) {
-  if (attachment.subject.unclaimed) return;
   std::vector<std::string> gaps = gaps_of(attachment);
   for (const std::string& gap : gaps) {
     if (std::ranges::find(attachment.told, gap) == attachment.told.end()) {
@@ -327,8 +360,14 @@ void Attachments::tell_gaps(Attachment& attachment) {
 std::vector<StandingFault> Attachments::standing_faults() const {
   std::vector<StandingFault> standing;
   for (const auto& [identity, attachment] : attached_) {
+    const Subject& subject = attachment->subject;
+    if (const Choice& choice = subject.choice; choice.closed && !subject.unclaimed) {
+      standing.push_back({FaultSource::kAttachment,
+                          fmt::format("{}: {}", subject.label,
+                                      choice.fault.empty() ? choice.complaint : choice.fault)});
+    }
     for (const std::string& gap : attachment->told) {
-      standing.push_back({FaultSource::kAttachment, attachment->subject.label + ": " + gap});
+      standing.push_back({FaultSource::kAttachment, subject.label + ": " + gap});
     }
   }
   return standing;
@@ -365,7 +404,7 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
   const Choice before = known.choice;
   const bool claimed = known.unclaimed && !subject.unclaimed;
   known = subject;
-  set_policy(attachment.policy, subject);
+  set_policy(attachment.policy, subject, attachment.fence);
   if (claimed) {
     attachment.policy.label = subject.label;
     tell_attached(attachment);
@@ -494,7 +533,8 @@ std::vector<Attachments::View> Attachments::view() const {
                      .others = std::move(others),
                      .netns = sys::netns_name(identity),
                      .key = attachment->policy.key,
-                     .fenced = egress_of(subject) != nullptr});
+                     .fenced = attachment->fence->stands(),
+                     .unfenced = attachment->unfenced});
   }
   return views;
 }

@@ -71,8 +71,9 @@ class Attachments {
     std::string narrowed;             ///< the rules of a label; empty for none
     std::vector<std::string> others;  ///< policies that must allow as well
     std::string netns;
-    std::string key;  ///< by which its listeners name its policy
-    bool fenced = false;
+    std::string key;         ///< by which its listeners name its policy
+    bool fenced = false;     ///< a firewall stands
+    std::string unfenced{};  ///< why it isn't as the policy says; empty if it is
   };
   /// What is attached, for the operator.
   [[nodiscard]] std::vector<View> view() const;
@@ -97,6 +98,8 @@ class Attachments {
 
   /// What programs in attached namespaces can get past.
   [[nodiscard]] std::vector<StandingFault> standing_faults() const;
+  /// Those of firewalls alone, which are tried again each second.
+  [[nodiscard]] std::vector<std::string> failed_firewalls() const;
 
   /// What isn't attached, as whoever finds out what should be tells it.
   void set_unattached(std::vector<Unattached> all) { unattached_.set(std::move(all)); }

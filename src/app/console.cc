@@ -124,6 +124,11 @@ std::string firewalls_text(const json::object& status) {
   std::string text;
   for (const json::value& firewall : list_of(status, "client_firewalls")) {
     const json::object& each = firewall.get_object();
+    if (each.contains("error")) {
+      text += line("firewall",
+                   fmt::format("{}: FAILED: {}", text_of(each, "policy"), text_of(each, "error")));
+      continue;
+    }
     const std::string links = joined(list_of(each, "links"));
     const std::string shared = joined(list_of(each, "shared_links"));
     text += line("firewall", fmt::format("{}: {}{}", text_of(each, "policy"),
@@ -221,7 +226,11 @@ std::string attachments_text(const json::object& answer) {
                         each.contains("narrowed_to")
                             ? fmt::format(", narrowed to \"{}\"", text_of(each, "narrowed_to"))
                             : "",
-                        others, fenced ? ", with a firewall" : "");
+                        others,
+                        each.contains("egress_error")
+                            ? ", firewall FAILED: " + text_of(each, "egress_error")
+                        : fenced ? ", with a firewall"
+                                 : "");
   }
   if (text.empty()) text = "nothing is attached\n";
   for (const json::value& value : list_of(answer, "unattached")) {
@@ -281,6 +290,9 @@ std::string faults_text(const json::object& answer) {
                       .line = static_cast<std::uint32_t>(number_of(each, "line")),
                       .column = static_cast<std::uint32_t>(number_of(each, "column"))};
     text += escaped(to_string(Fault{at, std::string(each.at("text").as_string())})) + "\n";
+  }
+  for (const json::value& value : list_of(answer, "firewalls")) {
+    text += escaped(std::string_view(value.as_string())) + "\n";
   }
   return text;
 }

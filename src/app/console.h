@@ -22,7 +22,7 @@ namespace nxgate::app {
 [[nodiscard]] std::string added_text(const boost::json::object& rule);
 [[nodiscard]] std::string removed_text(const boost::json::object& answer);
 [[nodiscard]] std::string reloaded_text(const boost::json::object& answer);
-/// Of a refusal; a line each.
+/// Of a refusal, or of a reload whose firewalls failed; a line each.
 [[nodiscard]] std::string faults_text(const boost::json::object& answer);
 [[nodiscard]] std::string flushed_text(const boost::json::object& answer);
 

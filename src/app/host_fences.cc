@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <expected>
 #include <map>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "app/fence_reports.h"
 #include "app/main_loop.h"
 #include "app/reloader.h"
+#include "app/standing_fault.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -48,45 +50,81 @@ std::shared_ptr<policy::EgressSets> HostFences::sets_of(const std::string& polic
   return fence;
 }
 
+Result<void> HostFences::put_up(const ClientFence& wanted, const engine::Snapshot& snapshot) {
+  (void)sets_of(wanted.policy);
+  egress::Fence& fence = *fences_.at(wanted.policy);
+  const auto flows = reports_ == nullptr ? egress::Flows::kIgnored : reports_->flows(wanted.policy);
+  auto done = fence.enforce(sys::NetnsRef(), &wanted.egress, flows, wanted.clients, wanted.others);
+  fence.review([&](const std::string& name, const netfilter::Destination& to) {
+    return engine::opens(snapshot, wanted.policy, name, to.address, to.port, Clock::now());
+  });
+  return done;
+}
+
 Result<void> HostFences::enforce(const std::vector<ClientFence>& wanted,
                                  const engine::Snapshot& snapshot) {
   std::vector<std::string> tables;
   for (const ClientFence& each : wanted) {
-    (void)sets_of(each.policy);
-    egress::Fence& fence = *fences_.at(each.policy);
-    const auto flows = reports_ == nullptr ? egress::Flows::kIgnored : reports_->flows(each.policy);
-    if (auto done = fence.enforce(sys::NetnsRef(), &each.egress, flows, each.clients, each.others);
-        !done)
-      return done;
-    fence.review([&](const std::string& name, const netfilter::Destination& to) {
-      return engine::opens(snapshot, each.policy, name, to.address, to.port, Clock::now());
-    });
+    const auto done = put_up(each, snapshot);
+    note(each.policy, done);
     tables.push_back(table_of(each.policy));
-    tell_links(each.policy);
+    if (done) tell_links(each.policy);
   }
-  for (const ClientFence& each : enforced_) {
-    if (std::ranges::find(wanted, each.policy, &ClientFence::policy) != wanted.end()) continue;
-    if (auto done = fences_.at(each.policy)->enforce(sys::NetnsRef(), nullptr); !done) return done;
+  for (const auto& [policy, fence] : fences_) {
+    if (std::ranges::find(wanted, policy, &ClientFence::policy) != wanted.end()) continue;
+    note(policy, fence->enforce(sys::NetnsRef(), nullptr));
   }
   enforced_ = wanted;
-  if (wanted.empty()) return {};
-  const auto removed = netfilter::remove_firewalls(sys::NetnsRef(), tables);
-  return removed ? Result<void>() : std::unexpected(removed.error());
+  const auto removed = wanted.empty() ? Result<std::size_t>(0)
+                                      : netfilter::remove_firewalls(sys::NetnsRef(), tables);
+  note("", removed ? Result<void>() : std::unexpected(removed.error()));
+  if (failed_.empty()) return {};
+  return fail(fmt::format("{}", fmt::join(failed_firewalls(), "; ")));
 }
 
-void HostFences::watch(boost::asio::io_context& loop, FenceReports& reports) {
+void HostFences::note(const std::string& policy, const Result<void>& done) {
+  if (done) {
+    if (failed_.erase(policy) == 0 || policy.empty()) return;
+    return log::info("policy {}: its firewall is as the configuration says", policy);
+  }
+  const std::string& text = done.error().message;
+  const bool is_new = std::exchange(failed_[policy], text) != text;
+  // Before it watches, the start fails by it.
+  if (is_new && reloader_ != nullptr) {
+    log::error("{}{}; it is tried again each second",
+               policy.empty() ? "" : fmt::format("policy {}: ", policy), text);
+  }
+}
+
+std::vector<std::string> HostFences::failed_firewalls() const {
+  std::vector<std::string> texts;
+  for (const auto& [policy, why] : failed_) {
+    texts.push_back(policy.empty() ? why : fmt::format("policy {}: {}", policy, why));
+  }
+  return texts;
+}
+
+std::vector<StandingFault> HostFences::standing_faults() const {
+  std::vector<StandingFault> standing;
+  for (std::string& text : failed_firewalls()) {
+    standing.push_back({FaultSource::kFirewall, std::move(text)});
+  }
+  return standing;
+}
+
+void HostFences::watch(boost::asio::io_context& loop, Reloader& reloader, FenceReports& reports) {
+  reloader_ = &reloader;
   reports_ = &reports;
   timer_.emplace(loop);
   look_again();
 }
 
 void HostFences::follow(Reloader& reloader) {
-  if (auto done = enforce(reloader.client_fences(), *reloader.snapshots().load()); !done) {
-    log::error("{}", done.error().message);
-  }
+  (void)enforce(reloader.client_fences(), *reloader.snapshots().load());  // which notes all
 }
 
 void HostFences::look_again() {
+  if (!failed_.empty()) follow(*reloader_);
   for (const ClientFence& each : enforced_) {
     egress::Fence& fence = *fences_.at(each.policy);
     if (const auto kept = fence.keep(); !kept) {
@@ -130,7 +168,9 @@ std::vector<HostFences::View> HostFences::view() const {
   std::vector<View> views;
   for (const ClientFence& each : enforced_) {
     netfilter::ClientLinks links = fences_.at(each.policy)->client_links();
-    views.push_back({each.policy, std::move(links.theirs), std::move(links.shared)});
+    const auto failed = failed_.find(each.policy);
+    views.push_back({each.policy, std::move(links.theirs), std::move(links.shared),
+                     failed == failed_.end() ? "" : failed->second});
   }
   return views;
 }

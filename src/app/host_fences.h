@@ -13,6 +13,7 @@
 #include "app/fence_reports.h"
 #include "app/main_loop.h"
 #include "app/reloader.h"
+#include "app/standing_fault.h"
 #include "base/address.h"
 #include "base/error.h"
 #include "config/settings.h"
@@ -34,20 +35,25 @@ class HostFences final : public EgressRegistry {
   [[nodiscard]] std::shared_ptr<policy::EgressSets> sets_of(const std::string& policy) override;
 
   /// Puts up what the configuration asks for, and takes away what it no longer asks for, also what
-  /// a dead nxgate left.
+  /// a dead nxgate left. Every firewall is tried; the error tells all that failed.
   [[nodiscard]] Result<void> enforce(const std::vector<ClientFence>& wanted,
                                      const engine::Snapshot& snapshot);
 
-  /// The same after a reload; what goes wrong is logged.
+  /// The same after a reload; what goes wrong is logged, and tried again once a second.
   void follow(Reloader& reloader);
   /// From now on looks after the firewalls once a second, and takes their reports.
-  void watch(boost::asio::io_context& loop, FenceReports& reports);
+  void watch(boost::asio::io_context& loop, Reloader& reloader, FenceReports& reports);
+
+  /// What failed and is tried again.
+  [[nodiscard]] std::vector<std::string> failed_firewalls() const;
+  [[nodiscard]] std::vector<StandingFault> standing_faults() const;
 
   /// What a firewall covers.
   struct View {
     std::string policy;
     std::vector<std::string> links;   ///< by which whatever comes in is judged
     std::vector<std::string> shared;  ///< by which only what comes from the clients' ranges is
+    std::string error;                ///< why it isn't as the policy says; empty if it is
   };
   [[nodiscard]] std::vector<View> view() const;
 
@@ -59,15 +65,20 @@ class HostFences final : public EgressRegistry {
   void stop(Ending ending);
 
  private:
+  Result<void> put_up(const ClientFence& wanted, const engine::Snapshot& snapshot);
+  /// Remembers how it went with the firewall of a policy, and logs what is new.
+  void note(const std::string& policy, const Result<void>& done);
   void look_again();
   /// Logs which links a firewall covers, if that isn't known yet.
   void tell_links(const std::string& policy);
 
   std::map<std::string, std::shared_ptr<egress::Fence>> fences_;
   std::vector<ClientFence> enforced_;
+  std::map<std::string, std::string> failed_;           ///< by policy, and why
   std::map<std::string, netfilter::ClientLinks> told_;  ///< by policy, what the log says
   std::optional<boost::asio::steady_timer> timer_;
-  FenceReports* reports_ = nullptr;  ///< there once it watches
+  Reloader* reloader_ = nullptr;  ///< these are there once it watches
+  FenceReports* reports_ = nullptr;
 };
 
 }  // namespace nxgate::app

@@ -100,6 +100,7 @@ json::array describe_firewalls(const std::vector<HostFences::View>& views) {
         json::object{{"policy", each.policy},
                      {"links", json::array(each.links.begin(), each.links.end())},
                      {"shared_links", json::array(each.shared.begin(), each.shared.end())}});
+    if (!each.error.empty()) all.back().get_object()["error"] = each.error;
   }
   return all;
 }
@@ -239,6 +240,7 @@ Reply Panel::health(const Request&) {
 std::vector<StandingFault> Panel::standing_faults() const {
   std::vector<StandingFault> standing = running_.reloader.standing_faults();
   std::ranges::move(learner_.standing_faults(), std::back_inserter(standing));
+  std::ranges::move(running_.fences.standing_faults(), std::back_inserter(standing));
   if (attachments_ != nullptr) {
     std::ranges::move(attachments_->standing_faults(), std::back_inserter(standing));
   }
@@ -265,6 +267,7 @@ Reply Panel::attachments(const Request&) {
                           {"policy", each.policy},
                           {"netns", each.netns},
                           {"egress", each.fenced}};
+      if (!each.unfenced.empty()) object["egress_error"] = each.unfenced;
       if (!each.narrowed.empty()) object["narrowed_to"] = each.narrowed;
       if (!each.others.empty())
         object["held_to"] = json::array(each.others.begin(), each.others.end());
@@ -331,7 +334,19 @@ Reply Panel::reload(const Request&) {
     reply.status = 409;
     return reply;
   }
-  return reply_with(json::object{{"generation", running_.reloader.generation()}});
+  std::vector<std::string> failed = running_.fences.failed_firewalls();
+  if (attachments_ != nullptr) {
+    std::ranges::move(attachments_->failed_firewalls(), std::back_inserter(failed));
+  }
+  const std::uint32_t generation = running_.reloader.generation();
+  if (failed.empty()) return reply_with(json::object{{"generation", generation}});
+  Reply reply = reply_with(
+      json::object{{"error", fmt::format("generation {} is in force, but not all firewalls are as "
+                                         "it says; they are tried again each second",
+                                         generation)},
+                   {"firewalls", json::array(failed.begin(), failed.end())}});
+  reply.status = 503;
+  return reply;
 }
 
 Reply Panel::flush(const Request& request) {

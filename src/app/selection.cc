@@ -76,14 +76,17 @@ Choice choice_by_label(const std::string& policy, const config::DockerSettings& 
   if (known != nullptr && known->find(policy) == nullptr) {
     return {
         .allow = "",
-        .fault = fmt::format("label {}: there is no such policy; nothing is resolved; there is {}",
-                             quoted(kPolicyLabel, policy), names_of(*known))};
+        .fault = fmt::format("label {}: there is no such policy; nothing is resolved or reached; "
+                             "there is {}",
+                             quoted(kPolicyLabel, policy), names_of(*known)),
+        .closed = true};
   }
   if (may_choose(settings, policy)) return {.policy = policy};
   return {.allow = "",
           .complaint = fmt::format("label {}: docker.label-policies doesn't let labels choose it; "
-                                   "nothing is resolved",
-                                   quoted(kPolicyLabel, policy))};
+                                   "nothing is resolved or reached",
+                                   quoted(kPolicyLabel, policy)),
+          .closed = true};
 }
 
 /// By these labels, whosever they are.
@@ -173,6 +176,10 @@ std::optional<Choice> select(const docker::Container& container,
 void hold_to(Choice& choice, const Choice& guest, const std::string& name) {
   const Choice::Other other{guest.policy, guest.allow};
   const bool agrees = choice.policy == guest.policy && choice.allow == guest.allow;
+  if (guest.closed && !choice.closed) {
+    choice.closed = true;
+    choice.fault = fmt::format("{}: {}", name, guest.fault.empty() ? guest.complaint : guest.fault);
+  }
   if (!guest.asked || agrees || std::ranges::find(choice.others, other) != choice.others.end()) {
     return;
   }

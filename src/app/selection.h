@@ -20,6 +20,7 @@ struct Choice {
   std::optional<std::string> allow{};  ///< rules, separated by commas; empty text: nothing
   std::string complaint{};             ///< what is wrong with the labels, if anything
   std::string fault{};  ///< what can't be what was meant, such as a policy that there is not
+  bool closed = false;  ///< by a fault: nothing resolves, and nothing is reached by address either
   bool asked = false;   ///< by a rule, a label or by name, not because all are
   /// Of others in the same namespace: what resolves, these must allow as well.
   struct Other {
@@ -42,8 +43,8 @@ struct Choice {
 
 /// The first rule of the configuration that matches names the policy, else the container's label
 /// `nxgate.policy` if the configuration lets labels choose it; a label that may not, or that names
-/// none of `known`, gets nothing resolved. The label `nxgate.allow` narrows the policy, never
-/// widens it. Empty: left alone.
+/// none of `known`, gets nothing resolved and is closed. The label `nxgate.allow` narrows the
+/// policy, never widens it. Empty: left alone.
 ///
 /// Labels of the image (docker/image.h) choose nothing and match no rule. What they leave is the
 /// stricter: `nxgate.allow` narrows, and who would be left alone but for them gets `default`.
@@ -52,7 +53,7 @@ struct Choice {
                                            const policy::PolicySet* known = nullptr);
 
 /// Holds `choice` to what a guest in the same namespace may resolve, if it was asked for another
-/// policy than that; says so in `complaint`.
+/// policy than that; says so in `complaint`. A guest that is closed closes the namespace.
 void hold_to(Choice& choice, const Choice& guest, const std::string& name);
 
 }  // namespace nxgate::app

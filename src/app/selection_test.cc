@@ -92,6 +92,11 @@ TEST(Selection, ALabelThatMayNotChooseGetsNothingResolved) {
   EXPECT_EQ(choice->policy, "default");
   EXPECT_EQ(choice->allow, "");
   EXPECT_NE(choice->complaint.find("nxgate.policy=admin"), std::string::npos);
+  EXPECT_TRUE(choice->closed) << "the firewall that was meant isn't known";
+}
+
+TEST(Selection, AnOperatorsOwnNothingIsNoFault) {
+  EXPECT_FALSE(select(labelled("ci", " "), any_label())->closed);
 }
 
 TEST(Selection, TheAllowLabelNarrowsEveryChoice) {
@@ -152,6 +157,10 @@ TEST(Selection, AGuestHoldsItsNamespaceToItsOwnChoiceIfItAskedForOne) {
   const std::vector<Choice::Other> others{{"ci", "a.test"}, {"strict", {}}};
   EXPECT_EQ(held.others, others);
   EXPECT_TRUE(held.complaint.contains("guest shares its namespace"));
+  EXPECT_FALSE(held.closed);
+  hold_to(held, {.allow = "", .fault = "no such policy", .closed = true, .asked = true}, "bad");
+  EXPECT_TRUE(held.closed);
+  EXPECT_EQ(held.fault, "bad: no such policy");
 }
 
 TEST(Selection, AllMeansThoseToo) {

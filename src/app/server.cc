@@ -231,7 +231,7 @@ int serve(const Options& options) {
     return failed(up.error());
   }
   FenceReports reports;
-  fences.watch((*loop)->loop(), reports);
+  fences.watch((*loop)->loop(), reloader, reports);
   (*loop)->after_reload([&] { fences.follow(reloader); });
   QueryLogs logs(shared.hub, logged, *std::move(log_file));
   if (logs.file) (*loop)->on_rotation([&logs] { logs.file->reopen(); });

@@ -10,9 +10,9 @@
 namespace nxgate::app {
 
 /// Where such a fault comes from.
-enum class FaultSource : std::uint8_t { kReload, kSavedRules, kLearning, kAttachment };
-inline constexpr std::array<std::string_view, 4> kFaultSources{"reload", "saved rules", "learning",
-                                                               "attachment"};
+enum class FaultSource : std::uint8_t { kReload, kSavedRules, kLearning, kAttachment, kFirewall };
+inline constexpr std::array<std::string_view, 5> kFaultSources{"reload", "saved rules", "learning",
+                                                               "attachment", "firewall"};
 
 /// A fault that stands until somebody puts it right. It is told in the log when it begins, and in
 /// `status`, `health` and metrics for as long as it stands.

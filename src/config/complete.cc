@@ -20,6 +20,7 @@
 #include "config/resolv_conf.h"
 #include "config/settings.h"
 #include "config/value.h"
+#include "policy/egress.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
 
@@ -189,6 +190,26 @@ void check_clients(Context& context, const Settings& settings) {
   }
 }
 
+/// What a policy's firewall would be told: where it is for clients, all their ranges too.
+void check_firewalls(Context& context, const Settings& settings) {
+  for (const PolicySettings& policy : settings.policies) {
+    if (!policy.egress) continue;
+    std::size_t ranges = policy.egress->always.size() + policy.egress->never.size();
+    const bool for_clients = std::ranges::any_of(settings.clients, [&](const auto& client) {
+      return client.policy.name == policy.name.name;
+    });
+    if (for_clients) {
+      for (const ClientSettings& client : settings.clients) ranges += client.from.size();
+    }
+    if (ranges <= policy::kMostRanges) continue;
+    context.fault(
+        policy.name.at,
+        fmt::format("a firewall of {} ranges; expected at most {} of \"always\" (for each "
+                    "port), \"never\"{} together: join some",
+                    ranges, policy::kMostRanges, for_clients ? " and all \"from\"" : ""));
+  }
+}
+
 void check_deny_addresses(Context& context, const Settings& settings) {
   for (const PolicySettings& policy : settings.policies) {
     const bool wanted = policy.deny == policy::DenyReply::kAddress;
@@ -277,6 +298,7 @@ void complete(Context& context, Settings& settings) {
   check_listeners(context, settings);
   check_references(context, settings);
   check_clients(context, settings);
+  check_firewalls(context, settings);
   check_deny_addresses(context, settings);
 }
 

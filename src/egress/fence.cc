@@ -23,6 +23,7 @@
 #include "netfilter/firewall.h"
 #include "policy/egress.h"
 #include "sys/netns.h"
+#include "sys/our_tables.h"
 #include "wire/address_edit.h"
 
 namespace nxgate::egress {
@@ -33,6 +34,8 @@ using netfilter::Firewall;
 using netfilter::FirewallRules;
 using netfilter::Opened;
 
+// So that what the configuration takes the kernel's guard takes too, beside the other rules.
+static_assert(policy::kMostRanges <= sys::OurTransaction::kMostRules / 2);
 /// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
 constexpr Milliseconds kRounding{1000};
 constexpr std::size_t kMostAddresses = 16384;
@@ -58,16 +61,23 @@ Result<void> Fence::enforce(const sys::NetnsRef& netns, const policy::Egress* eg
                             const std::vector<Prefix>& clients, const std::vector<Prefix>& others) {
   const std::lock_guard lock(mutex_);
   if (egress == nullptr) {
+    failed_ = false;
     if (!firewall_) return {};
-    auto done = firewall_->take_down();
+    if (auto done = firewall_->take_down(); !done) return done;
     firewall_.reset();
     openings_.clear();
-    return done;
+    return {};
   }
   FirewallRules rules = rules_of(*egress);
   rules.clients = clients;
   rules.others = others;
   rules.notes_flows = flows == Flows::kNoted;
+  auto done = put_up(netns, rules);
+  failed_ = !done && !rules.audit;
+  return done;
+}
+
+Result<void> Fence::put_up(const sys::NetnsRef& netns, const FirewallRules& rules) {
   if (firewall_) return firewall_->rules() == rules ? Result<void>() : firewall_->set_rules(rules);
   auto firewall = Firewall::put_up(netns, table_, rules, on_death_);
   if (!firewall) return std::unexpected(firewall.error());
@@ -75,6 +85,11 @@ Result<void> Fence::enforce(const sys::NetnsRef& netns, const policy::Egress* eg
   label_ = netns.own() ? "this host" : netns.text();
   adopt();
   return {};
+}
+
+bool Fence::stands() {
+  const std::lock_guard lock(mutex_);
+  return firewall_.has_value();
 }
 
 void Fence::adopt() {
@@ -97,6 +112,7 @@ void Fence::remember(const IpAddress& address, const std::string& name) {
 
 bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try {
   const std::lock_guard lock(mutex_);
+  if (failed_) return false;
   if (!firewall_) return true;
   asked_for_.clear();
   const std::span<const Port> ports = admission.ports.empty() ? kAnyPort : admission.ports;

@@ -66,7 +66,8 @@ class Fence final : public policy::EgressSets {
   /// Puts the firewall up, or changes its rules; null takes it away. What is open stays open, and
   /// what a dead nxgate left open as well. With `clients` it is about what is forwarded for them,
   /// and not for `others`; of ranges in ranges the longest decides. Without a firewall nothing of
-  /// the namespace is held, however long a snapshot holds this.
+  /// the namespace is held, however long a snapshot holds this. If an enforcing firewall can't be
+  /// put up or changed, nothing is admitted until it can; what stood before stays.
   [[nodiscard]] Result<void> enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
                                      Flows flows = Flows::kIgnored,
                                      const std::vector<Prefix>& clients = {},
@@ -81,6 +82,9 @@ class Fence final : public policy::EgressSets {
   /// Has the firewall stay with all that is open when this process ends, for another nxgate to take
   /// over; nothing without one.
   [[nodiscard]] Result<void> outlive();
+
+  /// Whether there is a firewall, whatever was asked for last.
+  [[nodiscard]] bool stands();
 
   /// Puts right what changed in the namespace. The result says whether the firewall was gone.
   [[nodiscard]] Result<bool> keep();
@@ -100,6 +104,8 @@ class Fence final : public policy::EgressSets {
     std::string name;
   };
 
+  [[nodiscard]] Result<void> put_up(const sys::NetnsRef& netns,
+                                    const netfilter::FirewallRules& rules);
   void adopt();
   [[nodiscard]] bool make_room(Instant now);
   void forget_ended(Instant now);
@@ -112,6 +118,7 @@ class Fence final : public policy::EgressSets {
   std::string table_;
   netfilter::OnDeath on_death_;
   std::optional<netfilter::Firewall> firewall_;
+  bool failed_ = false;  ///< an enforcing one isn't as it was asked for
   std::map<netfilter::Destination, Opening> openings_;
   std::size_t forget_at_ = 1024;
   std::vector<netfilter::Opened> asked_for_;

@@ -1,6 +1,7 @@
 // What may be reached from where a policy holds: its firewall's part.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -26,6 +27,10 @@ struct Reach {
 
   bool operator==(const Reach&) const = default;
 };
+
+/// As many ranges as one firewall can be told of: `always` for each port, `never`, and for clients
+/// all `from`.
+inline constexpr std::size_t kMostRanges = 16384;
 
 /// The settings of `[policies.NAME.egress]`.
 struct Egress {

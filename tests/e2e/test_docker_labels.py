@@ -172,7 +172,7 @@ def test_compose_2_leaves_its_labels_on_images_too(engine, watch, image_with):
 def test_an_unknown_policy_in_a_label_is_an_error_that_names_those_there_are(engine, watch):
     server = watch(ANY)
     web = engine.run("web", "--label", "nxgate.policy=opne")
-    server.wait_for_log("error web: label nxgate.policy=opne: there is no such policy; nothing is resolved; "
+    server.wait_for_log("error web: label nxgate.policy=opne: there is no such policy; nothing is resolved or reached; "
                         "there is ci, default, .*open")
     assert resolves(web) == set()
 
