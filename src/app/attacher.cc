@@ -268,7 +268,14 @@ void Attacher::await_occupants_later() {
 /// Before it is known whose namespace it is, so that then nothing need be waited for.
 void Attacher::learn_created() {
   auto learn = [this](docker::Client::Listing listed) {
-    if (!listed.fault) created_ = std::move(listed.list.containers);
+    if (listed.fault) return;
+    created_ = std::move(listed.list.containers);
+    // One that the list doesn't understand is no reason to forget another.
+    if (!listed.list.odd.empty()) return;
+    for (Followed& each : targets_.containers) {
+      each.forget_removed(created_);
+      each.remember(running_);  // who came since the list was made
+    }
   };
   asio::co_spawn(loop_, list_all(client_, std::move(learn)), asio::detached);
 }
