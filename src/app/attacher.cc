@@ -19,7 +19,6 @@
 
 #include "app/attachments.h"
 #include "app/followed.h"
-#include "app/leftovers.h"
 #include "app/options.h"
 #include "app/reloader.h"
 #include "app/selection.h"
@@ -45,8 +44,6 @@ constexpr Milliseconds kLookAgain{1000};
 /// Between the runtime's first process and the container's own there are tens of milliseconds.
 constexpr Milliseconds kLookForOccupant{5};
 constexpr Milliseconds kLongestStart{10'000};
-/// It reads the directory of every process.
-constexpr Milliseconds kLookForBuilds{10'000};
 /// How long a container that starts waits for what its image says; it is held to less then.
 constexpr Seconds kLongestImage{1};
 
@@ -63,17 +60,6 @@ asio::awaitable<void> list_all(docker::Client client, Listed listed) {
 
 asio::awaitable<void> list_one(docker::Client client, std::string container, Listed listed) {
   listed(co_await client.list_one(std::move(container)));
-}
-
-/// By it nothing resolves.
-Subject unclaimed_subject(const sys::NetnsRef& netns) {
-  return {.label = "the network namespace " + netns.text(),
-          .id = "unclaimed",
-          .netns = netns,
-          .choice = {.allow = "", .closed = true},
-          .warning = {},
-          .starting = true,
-          .unclaimed = true};
 }
 
 /// A labelled container is attached by labels of its own, not by its image's.
@@ -123,12 +109,6 @@ void Attacher::reconsider() {
   reconcile(true);
 }
 
-/// Once what should be attached is: a gate that a dead nxgate left is no gap until then. What was
-/// asked for one namespace by name leaves those of others closed.
-void Attacher::clean_up() {
-  if (targets_.watches_all() && !std::exchange(cleaned_up_, true)) remove_leftovers();
-}
-
 void Attacher::be_ready(Result<void> how) {
   if (ready_) std::exchange(ready_, nullptr)(std::move(how));
 }
@@ -139,6 +119,7 @@ void Attacher::look_again() {
     if (error) return;
     look_for_builds();
     reconcile(true);
+    clean_up_later();
     look_again();
   });
 }
@@ -185,11 +166,13 @@ void Attacher::on_containers(const docker::View& view) {
   const auto runs = [&](const docker::Container& each) {
     return std::ranges::find(running_, each.id, &docker::Container::id) != running_.end();
   };
-  std::erase_if(starting_, [&](const Starting& each) { return runs(each.container); });
   std::erase_if(created_, runs);  // it may be called something else when it starts the next time
   const std::vector<Error> errors = reconcile();
   // A gate that a dead nxgate left may be that of one which isn't known yet.
-  if (view.whole) clean_up();
+  if (view.whole) {
+    look_for_builds();
+    clean_up();
+  }
   if (!ready_) return;
   const bool fatal = !targets_.watches_all() && !errors.empty();
   be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
@@ -202,30 +185,11 @@ void Attacher::appeared(const std::string& path) {
   const sys::NetnsRef netns(path);
   const auto identity = netns.identity();
   if (!identity) return;
-  close_unclaimed(*identity, netns);
+  close_unclaimed(*identity, netns, true);
   const bool looking = !empty_.empty();
   learn_created();
   empty_.insert_or_assign(*identity, Empty{netns, Clock::now() + kLongestStart});
   if (!looking) await_occupants();
-}
-
-/// Where all containers are attached, nothing waits for it to be known whose namespace it is: that
-/// may take long, or be made to, by a container with thousands of processes.
-void Attacher::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns) {
-  const bool all = targets_.watches_all() && reloader_.docker().attach_all;
-  if (!all || attachments_.spares(identity) || attachments_.holds(identity)) return;
-  unclaimed_.insert_or_assign(identity, netns);
-  (void)attachments_.add(unclaimed_subject(netns));  // which reports what went wrong
-}
-
-/// Those that nobody has claimed yet.
-void Attacher::add_unclaimed(std::vector<Subject>& wanted) {
-  if (unclaimed_.empty()) return;
-  for (const Subject& subject : wanted) {
-    if (const auto identity = subject.netns.identity()) unclaimed_.erase(*identity);
-  }
-  std::erase_if(unclaimed_, [](const auto& each) { return each.second.identity() != each.first; });
-  for (const auto& [identity, netns] : unclaimed_) wanted.push_back(unclaimed_subject(netns));
 }
 
 void Attacher::await_occupants() {
@@ -268,7 +232,14 @@ void Attacher::await_occupants_later() {
 /// Before it is known whose namespace it is, so that then nothing need be waited for.
 void Attacher::learn_created() {
   auto learn = [this](docker::Client::Listing listed) {
-    if (!listed.fault) created_ = std::move(listed.list.containers);
+    if (listed.fault) return;
+    created_ = std::move(listed.list.containers);
+    // One that the list doesn't understand is no reason to forget another.
+    if (!listed.list.odd.empty()) return;
+    for (Followed& each : targets_.containers) {
+      each.forget_removed(created_);
+      each.remember(running_);  // who came since the list was made
+    }
   };
   asio::co_spawn(loop_, list_all(client_, std::move(learn)), asio::detached);
 }
@@ -292,6 +263,18 @@ void Attacher::attach_starting(const docker::Occupant& occupant, const sys::Netn
   asio::co_spawn(loop_, list_one(client_, occupant.container, std::move(again)), asio::detached);
 }
 
+/// What the engine reports may be its last run still.
+void Attacher::forget_started() {
+  std::erase_if(starting_, [&, now = Clock::now()](const Starting& each) {
+    const auto identity = each.netns.identity();
+    if (!identity) return true;
+    const auto known = std::ranges::find(running_, each.container.id, &docker::Container::id);
+    if (known == running_.end()) return false;
+    const auto runs_in = sys::NetnsRef::of_pid(known->pid).identity();
+    return runs_in && (runs_in == identity || each.until < now);
+  });
+}
+
 /// In haste: the others are looked at when the engine reports it running.
 Result<void> Attacher::add_starting(docker::Container container, const docker::Occupant& occupant,
                                     const sys::NetnsRef& netns) {
@@ -300,7 +283,7 @@ Result<void> Attacher::add_starting(docker::Container container, const docker::O
   std::erase_if(starting_, [&](const Starting& each) { return each.container.id == container.id; });
   std::vector<Subject> wanted;
   add_subject(container, netns, wanted);
-  starting_.push_back({std::move(container), netns});
+  starting_.push_back({std::move(container), netns, Clock::now() + kLongestStart});
   if (wanted.empty()) return {};
   wanted.front().starting = true;
   return attachments_.add(wanted.front());
@@ -349,30 +332,6 @@ void Attacher::find_processes() {
   }
 }
 
-/// Steps of builds that were there before us, or which were missed.
-void Attacher::look_for_builds() {
-  if (!netns_watch_ || !targets_.watches_all() || Clock::now() < next_look_for_builds_) return;
-  next_look_for_builds_ = Clock::now() + kLookForBuilds;
-  std::map<std::uint64_t, sys::NetnsRef> unclaimed;
-  std::set<std::uint64_t> identities;
-  for (const std::string& path : netns_watch_->present()) {
-    const sys::NetnsRef netns(path);
-    const auto identity = netns.identity();
-    if (!identity || attachments_.holds(*identity) || empty_.contains(*identity)) continue;
-    unclaimed.emplace(*identity, netns);
-    identities.insert(*identity);
-  }
-  if (!identities.empty()) {
-    for (const auto& [identity, occupant] : missed_.look(identities)) {
-      if (occupant.container.empty()) {
-        builds_.begin(unclaimed.at(identity), reloader_.docker());
-      }
-    }
-  }
-  builds_.look_at_host(sys::NetnsRef::of_pid(docker::engine_process(targets_.socket)),
-                       reloader_.docker());
-}
-
 /// The owner of a namespace goes before the guests in it.
 std::vector<Error> Attacher::reconcile(bool look) {
   find_processes();
@@ -383,7 +342,7 @@ std::vector<Error> Attacher::reconcile(bool look) {
         add_subject(container, sys::NetnsRef::of_pid(container.pid), wanted);
     }
   }
-  std::erase_if(starting_, [](const Starting& each) { return !each.netns.identity(); });
+  forget_started();
   for (const Starting& each : starting_) add_subject(each.container, each.netns, wanted);
   if (targets_.watches_all()) builds_.add_subjects(reloader_.docker(), wanted);
   add_unclaimed(wanted);

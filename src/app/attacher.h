@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,7 +58,7 @@ class Attacher final : public docker::Observer {
   void watch_namespaces();
   void look_again();
   void appeared(const std::string& path);
-  void close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns);
+  void close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns, bool starting);
   void add_unclaimed(std::vector<Subject>& wanted);
   void await_occupants();
   void await_occupants_later();
@@ -68,6 +69,13 @@ class Attacher final : public docker::Observer {
   Result<void> add_starting(docker::Container container, const docker::Occupant& occupant,
                             const sys::NetnsRef& netns);
   void clean_up();
+  void clean_up_later();
+  [[nodiscard]] std::set<std::uint64_t> left_alone() const;
+  [[nodiscard]] std::map<std::uint64_t, sys::NetnsRef> present() const;
+  void note_unknown(const std::map<std::uint64_t, sys::NetnsRef>& unheld);
+  [[nodiscard]] std::set<std::uint64_t> known_namespaces() const;
+  void add_unknown(std::vector<Unattached>& all) const;
+  void forget_started();
   std::vector<Error> reconcile(bool look = false);
   void add_subject(const docker::Container& container, const sys::NetnsRef& netns,
                    std::vector<Subject>& wanted) const;
@@ -96,6 +104,7 @@ class Attacher final : public docker::Observer {
   struct Starting {
     docker::Container container;
     sys::NetnsRef netns;
+    Instant until;  ///< then another namespace is believed of it
   };
   std::vector<Starting> starting_;
   /// A namespace in which no process of a container has been seen yet, and until when one may be.
@@ -116,6 +125,15 @@ class Attacher final : public docker::Observer {
   bool lost_ = false;
   std::string trouble_ = "it doesn't answer yet";  ///< while it is lost or hasn't told
   bool cleaned_up_ = false;
+  /// What a dead nxgate may have left in namespaces of the engine stays until it is known that they
+  /// are to be left alone.
+  std::map<std::uint64_t, sys::NetnsRef> maybe_leftover_;
+  /// Namespaces of the engine that nothing holds, and since when.
+  struct Unknown {
+    sys::NetnsRef netns;
+    Instant since;
+  };
+  std::map<std::uint64_t, Unknown> unknown_;
 };
 
 }  // namespace nxgate::app

@@ -50,6 +50,7 @@ void Attacher::tell_unattached() {
         {.label = "the engine", .netns = {}, .why = WhyUnattached::kEngine, .reason = trouble_});
   }
   add_undescribed(all);
+  add_unknown(all);
   if (targets_.watches_all()) builds_.add_unattached(reloader_.docker(), all);
   attachments_.set_unattached(std::move(all));
 }

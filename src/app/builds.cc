@@ -1,7 +1,9 @@
 #include "app/builds.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,6 +67,14 @@ void Builds::add_subjects(const config::DockerSettings& settings, std::vector<Su
   const std::optional<Choice> choice = select_for_builds(settings);
   if (!choice) return;
   for (const sys::NetnsRef& netns : running_) wanted.push_back(to_subject(netns, *choice));
+}
+
+std::set<std::uint64_t> Builds::namespaces() const {
+  std::set<std::uint64_t> all;
+  for (const sys::NetnsRef& netns : running_) {
+    if (const auto identity = netns.identity()) all.insert(*identity);
+  }
+  return all;
 }
 
 void Builds::add_unattached(const config::DockerSettings& settings,

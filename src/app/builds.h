@@ -1,6 +1,8 @@
 // Steps of builds by BuildKit: they have a network namespace of the engine's and are no containers.
 #pragma once
 
+#include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,8 @@ class Builds {
 
   /// Those that haven't ended, if they are to be attached.
   void add_subjects(const config::DockerSettings& settings, std::vector<Subject>& wanted);
+  /// The namespaces of those that haven't ended, whatever is done with them.
+  [[nodiscard]] std::set<std::uint64_t> namespaces() const;
   /// Those that aren't attached.
   void add_unattached(const config::DockerSettings& settings, std::vector<Unattached>& all) const;
 

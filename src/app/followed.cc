@@ -1,5 +1,6 @@
 #include "app/followed.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
@@ -32,11 +33,16 @@ bool Followed::is(const docker::Container& container) const {
 
 void Followed::remember(const std::vector<docker::Container>& running) {
   if (by_id_) return;
-  std::set<std::string> ids;
   for (const docker::Container& container : running) {
-    if (is(container)) ids.insert(container.id);
+    if (is(container)) ids_.insert(container.id);
   }
-  ids_ = std::move(ids);
+}
+
+void Followed::forget_removed(const std::vector<docker::Container>& all) {
+  if (by_id_) return;
+  std::erase_if(ids_, [&](const std::string& id) {
+    return std::ranges::find(all, id, &docker::Container::id) == all.end();
+  });
 }
 
 std::string Followed::label() const {

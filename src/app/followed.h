@@ -11,7 +11,7 @@ namespace nxgate::app {
 
 /// Given by name: the container of that name, and of a compose service every container of the
 /// service, for compose makes new ones, of new names, as it likes; the one that was found first
-/// stays it under any name while it runs. Given by (the beginning of) its id: that one alone.
+/// stays it under any name until it is removed. Given by (the beginning of) its id: that one alone.
 /// Labels that come from an image don't make a service.
 class Followed {
  public:
@@ -19,8 +19,10 @@ class Followed {
   Followed(std::string text, docker::Container found);
 
   [[nodiscard]] bool is(const docker::Container& container) const;
-  /// Whoever runs and is it stays it when it is renamed.
+  /// Whoever runs and is it stays it when it is renamed, also while it is stopped.
   void remember(const std::vector<docker::Container>& running);
+  /// `all` is what there is, running or not: who isn't among them was removed.
+  void forget_removed(const std::vector<docker::Container>& all);
 
   [[nodiscard]] const docker::Container& found() const noexcept { return found_; }
   /// `web`, `service web of shop`, or an id.

@@ -29,13 +29,18 @@ TEST(Followed, ByItsNameItIsWhoeverBearsIt) {
   EXPECT_EQ(web.label(), "web");
 }
 
-TEST(Followed, OneThatIsRenamedStaysItWhileItRuns) {
+TEST(Followed, OneThatIsRenamedStaysItUntilItIsRemoved) {
   Followed web("web", made('a', "web"));
   web.remember({made('a', "old"), made('b', "web")});
   EXPECT_TRUE(web.is(made('a', "old")));
   EXPECT_TRUE(web.is(made('b', "new")));
   web.remember({made('b', "web")});
+  EXPECT_TRUE(web.is(made('a', "old"))) << "it may start again";
+  web.forget_removed({made('a', "old"), made('b', "web")});
+  EXPECT_TRUE(web.is(made('a', "old")));
+  web.forget_removed({made('b', "web")});
   EXPECT_FALSE(web.is(made('a', "old")));
+  EXPECT_TRUE(web.is(made('b', "new")));
 }
 
 TEST(Followed, ByItsIdItIsThatOneAlone) {
@@ -43,6 +48,7 @@ TEST(Followed, ByItsIdItIsThatOneAlone) {
   EXPECT_TRUE(one.is(made('a', "other")));
   EXPECT_FALSE(one.is(composed('b', "web")));
   one.remember({});
+  one.forget_removed({});
   EXPECT_TRUE(one.is(made('a', "web"))) << "it may start again";
 }
 

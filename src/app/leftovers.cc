@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -52,20 +53,24 @@ Result<bool> remove_all(const sys::NetnsRef& netns) {
   return *firewalls != 0;
 }
 
-void remove_leftovers() {
-  for (const auto& [identity, named] : all_namespaces()) {
-    const auto pinned = named.pin();
-    if (!pinned) continue;
-    const sys::NetnsRef& netns = *pinned;
-    const auto right = sys::Attached::at(netns);
-    const auto owner =
-        right ? netfilter::find_gate(netns) : Result<std::optional<netfilter::Owner>>();
-    if (!owner || !*owner || (*owner)->alive()) continue;
-    if (auto removed = remove_all(netns)) {
-      log::info("removed what the nxgate of pid {} left in {}", (*owner)->pid, netns.text());
-    } else {
-      log::warning("{}", removed.error().message);
-    }
+void remove_leftover(const sys::NetnsRef& named) {
+  const auto pinned = named.pin();
+  if (!pinned) return;
+  const sys::NetnsRef& netns = *pinned;
+  const auto right = sys::Attached::at(netns);
+  const auto owner =
+      right ? netfilter::find_gate(netns) : Result<std::optional<netfilter::Owner>>();
+  if (!owner || !*owner || (*owner)->alive()) return;
+  if (auto removed = remove_all(netns)) {
+    log::info("removed what the nxgate of pid {} left in {}", (*owner)->pid, netns.text());
+  } else {
+    log::warning("{}", removed.error().message);
+  }
+}
+
+void remove_leftovers(const std::set<std::uint64_t>& spared) {
+  for (const auto& [identity, netns] : all_namespaces()) {
+    if (!spared.contains(identity)) remove_leftover(netns);
   }
 }
 

@@ -114,7 +114,7 @@ std::optional<Choice> choose(const docker::Container& container, const Labels& l
 }
 
 /// What is said of labels that an image tries.
-std::string complaint_of(const docker::Container& container, bool narrowed, bool chosen) {
+std::string complaint_of(const docker::Container& container, const std::string& but, bool chosen) {
   std::string tried;
   for (const auto& [key, value] : container.image_labels) {
     const bool ours = key == kPolicyLabel || key == kAllowLabel;
@@ -128,7 +128,7 @@ std::string complaint_of(const docker::Container& container, bool narrowed, bool
           : fmt::format("taken for its image's, which can't be looked at ({})",
                         container.image_fault);
   return fmt::format("labels {} are {}: they choose no policy and match no rule{}", tried, whose,
-                     narrowed ? ", but nxgate.allow narrows" : "");
+                     but);
 }
 
 std::string text_of(const std::string& policy, const std::optional<std::string>& allow) {
@@ -168,8 +168,18 @@ std::optional<Choice> select(const docker::Container& container,
   Choice choice = own.value_or(Choice{.asked = true});
   const bool narrowed = allow != nullptr && !choice.allow;
   if (narrowed) choice.allow = *allow;
-  choice.complaint +=
-      (choice.complaint.empty() ? "" : "; ") + complaint_of(container, narrowed, tried != own);
+  // Its operator may have asked for the same, which can't be told from what the image says.
+  const bool other =
+      tried && tried->policy != choice.policy && tried->complaint.empty() && tried->fault.empty();
+  if (other) choice.others.push_back({tried->policy, std::nullopt});
+  const std::string narrows = narrowed ? ", but nxgate.allow narrows" : "";
+  const std::string holds = other ? fmt::format(
+                                        ", but what resolves, the policy {} must allow as "
+                                        "well",
+                                        tried->policy)
+                                  : "";
+  choice.complaint += (choice.complaint.empty() ? "" : "; ") +
+                      complaint_of(container, narrows + holds, tried != own);
   return choice;
 }
 

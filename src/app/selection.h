@@ -22,7 +22,8 @@ struct Choice {
   std::string fault{};  ///< what can't be what was meant, such as a policy that there is not
   bool closed = false;  ///< by a fault: nothing resolves, and nothing is reached by address either
   bool asked = false;   ///< by a rule, a label or by name, not because all are
-  /// Of others in the same namespace: what resolves, these must allow as well.
+  /// Of others in the same namespace, and by the labels of its image: what resolves, these must
+  /// allow as well.
   struct Other {
     std::string policy;
     std::optional<std::string> allow;
@@ -47,7 +48,8 @@ struct Choice {
 /// policy, never widens it. Empty: left alone.
 ///
 /// Labels of the image (docker/image.h) choose nothing and match no rule. What they leave is the
-/// stricter: `nxgate.allow` narrows, and who would be left alone but for them gets `default`.
+/// stricter: `nxgate.allow` narrows, the policy that they would have got as the container's own
+/// must allow as well, and who would be left alone but for them gets `default`.
 [[nodiscard]] std::optional<Choice> select(const docker::Container& container,
                                            const config::DockerSettings& settings,
                                            const policy::PolicySet* known = nullptr);

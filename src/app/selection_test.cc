@@ -120,6 +120,23 @@ TEST(Selection, AnImagesLabelsChooseNothingAndMatchNoRule) {
   EXPECT_EQ(select(web(), settings)->policy, "shop");
 }
 
+TEST(Selection, WhatAnImagesLabelsWouldChooseMustAllowAsWell) {
+  const std::vector<Choice::Other> ci{{"ci", std::nullopt}};
+  config::DockerSettings settings = any_label();
+  settings.attach_all = true;
+  EXPECT_EQ(select(by_image(labelled("ci")), settings)->others, ci);
+  EXPECT_TRUE(select(by_image(labelled("ci")), settings)
+                  ->complaint.contains("the policy ci must allow as well"));
+  EXPECT_TRUE(select(by_image(labelled("default")), settings)->others.empty());
+  settings.containers = {{.label = "tier=front", .policy = {"ci", {}}}};
+  EXPECT_EQ(select(by_image(web()), settings)->others, ci) << "by a rule as well";
+  settings.containers = {{.name = "shop-*", .policy = {"strict", {}}}};
+  EXPECT_TRUE(select(by_image(labelled("ci")), settings)->others.empty()) << "the rule goes before";
+  config::DockerSettings none;
+  none.attach_all = true;
+  EXPECT_TRUE(select(by_image(labelled("ci")), none)->others.empty()) << "it may choose none";
+}
+
 TEST(Selection, WhoWouldBeLeftAloneButForItsImagesLabelsGetsTheDefault) {
   EXPECT_EQ(select(by_image(web()), any_label()), std::nullopt);
   for (const docker::Container& container :

@@ -19,7 +19,7 @@ enum class WhyUnattached : std::uint8_t {
   kHostNetwork,  ///< its network is the host's or the engine's own, which is never touched
   kUnmatched,    ///< neither a rule nor a label asks for it
   kNotNamed,     ///< `nxgate attach` was asked for others
-  kUndescribed,  ///< the engine doesn't tell enough of it
+  kUndescribed,  ///< the engine doesn't tell enough of it, or whose namespace it is isn't known
   kBuild,        ///< a step of a build by BuildKit
 };
 

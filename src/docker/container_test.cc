@@ -333,6 +333,12 @@ TEST(Cgroup, HoldsTheContainersId) {
   EXPECT_FALSE(container_of_cgroup("0::/user.slice/abc\n"));
   EXPECT_FALSE(container_of_cgroup("0::/docker/" + id + "0"));
   EXPECT_FALSE(container_of_cgroup(""));
+  EXPECT_FALSE(container_of_cgroup("0::/docker/" + id + "/docker/buildkit/xyz\n"))
+      << "a step of a build by an engine in a container";
+  EXPECT_FALSE(container_of_cgroup("2:cpu:/docker/" + id +
+                                   "/buildkit/xyz\n1:name=systemd:/docker/" + id +
+                                   "/buildkit/xyz\n0::/\n"));
+  EXPECT_EQ(container_of_cgroup("0::/x/buildkit/y/docker/" + id + "\n"), id);
 }
 
 TEST(ExecRoot, IsReadFromTheCommandLine) {

@@ -39,6 +39,11 @@ class OccupantSearch {
   [[nodiscard]] std::map<std::uint64_t, Occupant> look(const std::set<std::uint64_t>& namespaces,
                                                        Milliseconds longest = kLongestLook);
 
+  /// Whether the last look saw the end of /proc: the next one begins a new round.
+  [[nodiscard]] bool is_round_over() const {
+    return next_ == std::filesystem::directory_iterator();
+  }
+
  private:
   std::filesystem::directory_iterator next_;    ///< in /proc; at the end between two rounds
   std::map<std::uint64_t, Occupant> shut_off_;  ///< of this round, and of no container

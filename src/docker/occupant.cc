@@ -72,6 +72,10 @@ std::string process_file(pid_t pid, std::string_view name) {
 }
 
 std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
+  // In front of it there may be the container in which the engine itself runs.
+  if (const auto step = cgroup.rfind(kBuildCgroup); step != std::string_view::npos) {
+    cgroup.remove_prefix(step + kBuildCgroup.size());
+  }
   auto end = cgroup.rbegin();
   while (end != cgroup.rend()) {
     const auto from = std::find_if(end, cgroup.rend(), is_hexadecimal);
@@ -106,7 +110,10 @@ std::map<std::uint64_t, Occupant> OccupantSearch::look(const std::set<std::uint6
     }
   }
   if (error) next_ = none;
-  if (next_ == none) found.merge(shut_off_);
+  if (next_ != none) return found;
+  // They may have been looked for when the round began, and not any more.
+  std::erase_if(shut_off_, [&](const auto& each) { return !namespaces.contains(each.first); });
+  found.merge(shut_off_);
   return found;
 }
 

@@ -13,7 +13,8 @@ namespace nxgate::docker {
 [[nodiscard]] std::string process_file(pid_t pid, std::string_view name);
 
 /// The last 64 hexadecimal digits in a row in the text of /proc/PID/cgroup: `.../docker/ID` or
-/// `.../docker-ID.scope`, whichever driver and version of cgroups.
+/// `.../docker-ID.scope`, whichever driver and version of cgroups. None for a step of a build,
+/// `.../buildkit/STEP`, also where the engine itself runs in a container.
 [[nodiscard]] std::optional<std::string> container_of_cgroup(std::string_view cgroup);
 
 /// The value of `--exec-root` on a dockerd's command line, whose arguments end with NUL;

@@ -143,6 +143,21 @@ def test_one_that_runs_already_is_attached(engine, watch, directory, leaks):
     thread.join()
 
 
+def test_one_that_runs_stays_held_when_nxgate_is_killed_and_started_again(engine, watch, directory, leaks):
+    ask = "for i in $(seq 1 100); do getent ahostsv4 n$i.test || :; sleep 0.1; done"
+    thread = threading.Thread(target=build, args=(engine, directory, [ask]))
+    more = 'builds = "ci"\n'
+    server = watch(more)
+    thread.start()
+    server.wait_for_log("attached build", timeout=30)
+    server.process.kill()
+    server.process.wait()
+    again = watch(more)
+    again.wait_for_log("attached build")
+    thread.join()
+    assert leaks.count() == 0
+
+
 def test_a_policy_that_is_none_is_refused(nxgate, directory):
     with pytest.raises(AssertionError, match="no such policy"):
         nxgate("--hook-socket", str(directory / "hook.sock"),

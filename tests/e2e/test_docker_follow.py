@@ -2,6 +2,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -73,6 +74,24 @@ def test_removed_and_run_again(engine, attach):
     assert wait_for(lambda: health(server) == (0, "ok\n"))
     other = engine.run("other", network=network)
     assert "nxgate" not in other.rules()
+
+
+def test_the_first_stays_it_when_another_takes_its_name_and_it_restarts(engine, attach):
+    """Its program ends, and for a moment it doesn't run."""
+    old = engine.run("web", "--restart", "always", command=[
+        "sh", "-c", f"if [ -e /again ]; then nslookup tired.com; nslookup {ALLOWED}; fi; : >/again; sleep 1000"])
+    server = attach("web")
+    engine.docker("rename", "web", "old")
+    old.name = "old"
+    since = len(server.log)
+    engine.docker("run", "-d", "--name", "web", IMAGE)
+    server.wait_for_log("attached web ", since=since)
+    since, said = len(server.log), len(engine.docker("logs", "old"))
+    os.kill(old.pid, signal.SIGKILL)
+    server.wait_for_log("attached old ", since=since)
+    logs = wait_for(lambda: (text := engine.docker("logs", "old")[said:]).count("Server:") >= 2 and text, 20)
+    assert "NXDOMAIN" in re.split(r"(?=Server:)", logs)[1], logs
+    assert health(server) == (0, "ok\n")
 
 
 def test_through_a_restart_of_the_engine(engine, attach):

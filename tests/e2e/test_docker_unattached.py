@@ -1,6 +1,9 @@
 """What runs and isn't attached is named, with the reason: log, `status`, `health`, `attachments`, metric."""
 import json
+import os
 import re
+import subprocess
+import time
 
 import pytest
 
@@ -101,19 +104,72 @@ def test_under_all_who_shares_the_hosts_network_is_told_of_and_no_failure(engine
     assert "nxgate" not in hosted.rules()
 
 
-def test_what_cannot_be_attached_fails_health_until_it_can(engine, watch):
-    """Its loopback link is down, so that nothing can listen there."""
-    web = engine.run("web", "--label", "nxgate.policy=ci", "--network", "none", "--cap-add", "NET_ADMIN")
-    web.run("ip", "link", "set", "lo", "down")
+def test_what_cannot_be_attached_fails_health_until_it_can(engine, nxgate, watch):
+    """Another nxgate holds it."""
+    engine.run("web", "--label", "nxgate.policy=ci")
+    other = nxgate("web", "--engine", engine.socket, command="attach", listen=[])
     server = watch()
-    if unattached(server):
-        code, text = health(server)
-        assert code == 1 and "0 of 1 attached; web: " in text
-        assert unattached(server) == {"web": ("failed", True)}
-        assert metric(server, "failed", True) == 1
-        web.run("ip", "link", "set", "lo", "up")
-        wait_for(lambda: not unattached(server))
+    assert unattached(server) == {"web": ("failed", True)}
+    code, text = health(server)
+    assert code == 1 and "0 of 1 attached; web: " in text and "is attached already" in text
+    assert metric(server, "failed", True) == 1
+    other.stop()
+    wait_for(lambda: not unattached(server))
     assert health(server) == (0, "ok\n")
+
+
+def test_who_can_undo_the_gate_is_a_fault_that_stands(engine, watch):
+    engine.run("web", "--label", "nxgate.policy=ci", "--cap-add", "NET_ADMIN")
+    server = watch()
+    assert unattached(server) == {}
+    code, text = health(server)
+    assert code == 0 and re.search(r"^fault .*web: it .*can undo the gate", text, re.M), text
+
+
+@pytest.fixture
+def unknown(engine):
+    """The pid of a process in a namespace of the engine of which neither it nor a cgroup tells."""
+    process = subprocess.Popen(["unshare", "-n", "sleep", "inf"])
+    file = f"{engine.directory}/exec/netns/0123456789ab"
+    inside = ["nsenter", "-t", str(engine.process.pid), "-m", "sh", "-c"]
+    wait_for(lambda: os.readlink(f"/proc/{process.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
+    subprocess.run([*inside, f"mkdir -p $(dirname {file}) && touch {file} && "
+                             f"mount --bind /proc/{process.pid}/ns/net {file}"], check=True)
+    yield process.pid
+    subprocess.run([*inside, f"umount -l {file} && rm {file}"], check=True)
+    process.kill()
+    process.wait()
+
+
+def rules(pid):
+    return subprocess.run(["nsenter", "-t", str(pid), "-n", "nft", "list", "ruleset"],
+                          capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("more", ["", 'attach = "all"'], ids=["matched", "all"])
+def test_a_namespace_of_the_engine_that_is_of_nobody_is_told_of(engine, watch, unknown, more):
+    server = watch(more)
+    name, (why, wanted) = wait_for(lambda: list(unattached(server).items()), 15)[0]
+    assert name.endswith("/exec/netns/0123456789ab"), server.log_text()
+    assert (why, wanted) == ("undescribed", bool(more))
+    assert metric(server, "undescribed", bool(more)) == 1
+    code, text = health(server)
+    assert code == (1 if more else 0)
+    assert ("nxgate" in rules(unknown)) == ("nothing resolves in there" in text) == bool(more)
+
+
+def test_what_a_killed_nxgate_left_stays_until_it_is_known_whose_it_is(engine, watch, unknown):
+    engine.run("alone")
+    server = watch('attach = "all"')
+    time.sleep(2)
+    assert "nxgate" in rules(unknown), server.log_text()
+    server.process.kill()
+    server.process.wait()
+    again = watch()
+    again.wait_for_log("removed what the nxgate of pid .* left in .*")
+    time.sleep(2)
+    assert "nxgate" in rules(unknown), "a step of a build may be in there"
+    assert again.log_text().count("removed what the nxgate") == 1
 
 
 def test_guests_of_an_attached_namespace_are_not_among_them(engine, watch):
