@@ -44,6 +44,8 @@ constexpr Milliseconds kLookAgain{1000};
 /// Between the runtime's first process and the container's own there are tens of milliseconds.
 constexpr Milliseconds kLookForOccupant{5};
 constexpr Milliseconds kLongestStart{10'000};
+/// Looks through /proc that came to no end, one after the other.
+constexpr int kMostUnfinishedLooks = 3;
 /// How long a container that starts waits for what its image says; it is held to less then.
 constexpr Seconds kLongestImage{1};
 
@@ -185,7 +187,6 @@ void Attacher::appeared(const std::string& path) {
   const sys::NetnsRef netns(path);
   const auto identity = netns.identity();
   if (!identity) return;
-  close_unclaimed(*identity, netns, true);
   const bool looking = !empty_.empty();
   learn_created();
   empty_.insert_or_assign(*identity, Empty{netns, Clock::now() + kLongestStart});
@@ -210,6 +211,11 @@ void Attacher::await_occupants() {
       await_occupants_later();
     };
     attach_starting(occupant, known.netns, std::move(done));
+  }
+  // With so many processes it would be known too late whose it is.
+  unfinished_looks_ = occupants_.is_round_over() ? 0 : unfinished_looks_ + 1;
+  if (unfinished_looks_ >= kMostUnfinishedLooks) {
+    for (const auto& [identity, empty] : empty_) close_unclaimed(identity, empty.netns, true);
   }
   std::erase_if(empty_, [&, now = Clock::now()](const auto& each) {
     const bool over = each.second.until < now;

@@ -114,6 +114,7 @@ class Attacher final : public docker::Observer {
   };
   std::map<std::uint64_t, Empty> empty_;
   docker::OccupantSearch occupants_;
+  int unfinished_looks_ = 0;
   docker::OccupantSearch missed_;  ///< for namespaces of which nobody has told
   /// Namespaces of the engine of which it isn't known yet whose they are.
   std::map<std::uint64_t, sys::NetnsRef> unclaimed_;

@@ -37,11 +37,14 @@ Subject unclaimed_subject(const sys::NetnsRef& netns, bool starting) {
 
 }  // namespace
 
-/// Where all containers are attached, nothing waits for it to be known whose namespace it is: that
-/// may take long, or be made to, by a container with thousands of processes.
+/// Where all containers are attached, nothing waits long for it to be known whose namespace it is:
+/// a container with thousands of processes can make that last.
 void Attacher::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns, bool starting) {
   const bool all = targets_.watches_all() && reloader_.docker().attach_all;
-  if (!all || attachments_.spares(identity) || attachments_.holds(identity)) return;
+  if (!all || attachments_.spares(identity) || attachments_.holds(identity) ||
+      unclaimed_.contains(identity)) {
+    return;
+  }
   unclaimed_.insert_or_assign(identity, netns);
   (void)attachments_.add(unclaimed_subject(netns, starting));  // which reports what went wrong
 }

@@ -298,6 +298,10 @@ TEST(NetlinkCheck, OnTheHostOnlyFirewallsForClientsAreChanged) {
   EXPECT_FALSE(in_netfilter(made("nxgate_egress_ci"), Place::kAttached));
   EXPECT_FALSE(in_netfilter(made("nxgate"), Place::kHost)) << "a gate is for containers";
   EXPECT_TRUE(in_netfilter(made("nxgate")));
+  const Octets forward = chain("nxgate_egress_ci", "forward", hooked("filter", NF_INET_FORWARD, 1));
+  EXPECT_TRUE(in_netfilter(forward, Place::kHost));
+  const Octets output = chain("nxgate_egress_ci", "output", hooked("filter", NF_INET_LOCAL_OUT, 1));
+  EXPECT_FALSE(in_netfilter(output, Place::kHost)) << "what the host itself sends";
 }
 
 TEST(NetlinkCheck, OtherKindsOfMessagesAreRefused) {

@@ -26,6 +26,7 @@ struct OurChain {
   std::uint8_t family;
   std::string_view name;
   std::optional<OurHook> hook{};
+  bool host = false;  ///< also in a firewall for clients, which judges nothing that the host sends
 };
 
 /// Just before Docker's rules.
@@ -37,16 +38,17 @@ constexpr auto kChains = std::to_array<OurChain>({
     {true, NFPROTO_INET, "guard", OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER}},
     {true, NFPROTO_INET, "forwarded", OurHook{"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER}},
     {true, NFPROTO_NETDEV, "egress", OurHook{"filter", NF_NETDEV_EGRESS, NF_IP_PRI_FILTER}},
-    {false, NFPROTO_INET, "arriving", OurHook{"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE}},
+    {false, NFPROTO_INET, "arriving", OurHook{"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE},
+     true},
     {false, NFPROTO_INET, "leaving", OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_MANGLE}},
     {false, NFPROTO_INET, "output", OurHook{"filter", NF_INET_LOCAL_OUT, kBehindGate}},
-    {false, NFPROTO_INET, "forward", OurHook{"filter", NF_INET_FORWARD, kBehindGate}},
-    {false, NFPROTO_INET, "clients"},
-    {false, NFPROTO_INET, "judge"},
-    {false, NFPROTO_INET, "neighbours"},
-    {false, NFPROTO_INET, "openings"},
-    {false, NFPROTO_INET, "refuse"},
-    {false, NFPROTO_INET, "forged"},
+    {false, NFPROTO_INET, "forward", OurHook{"filter", NF_INET_FORWARD, kBehindGate}, true},
+    {false, NFPROTO_INET, "clients", {}, true},
+    {false, NFPROTO_INET, "judge", {}, true},
+    {false, NFPROTO_INET, "neighbours", {}, true},
+    {false, NFPROTO_INET, "openings", {}, true},
+    {false, NFPROTO_INET, "refuse", {}, true},
+    {false, NFPROTO_INET, "forged", {}, true},
     {false, NFPROTO_NETDEV, "packets", OurHook{"filter", NF_NETDEV_EGRESS, kBehindGate}},
 });
 static_assert(kChains.size() <= 64, "one bit each");
@@ -87,7 +89,7 @@ void OurTransaction::empty_table(std::uint8_t family) noexcept {
 bool OurTransaction::chain(std::uint8_t family, std::string_view name,
                            const std::optional<OurHook>& hook) noexcept {
   const auto row = row_of(name_, family, name);
-  return row && kChains[*row].hook == hook;
+  return row && kChains[*row].hook == hook && (place_ != Place::kHost || kChains[*row].host);
 }
 
 bool OurTransaction::empty_chain(std::uint8_t family, std::string_view name) noexcept {
