@@ -55,6 +55,11 @@ std::size_t Census::connections() const {
   return entries_.size();
 }
 
+std::size_t Census::closing() const {
+  const std::lock_guard lock(mutex_);
+  return evicted_.size();
+}
+
 void Census::remove(Entries::iterator entry) noexcept {
   const std::lock_guard lock(mutex_);
   if (entry->evicted) {

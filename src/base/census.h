@@ -70,6 +70,8 @@ class Census {
   [[nodiscard]] std::optional<Place> admit(ClientKey client, std::function<void()> evict);
 
   [[nodiscard]] std::size_t connections() const;
+  /// Those that were evicted and whose loops haven't closed them yet: each holds its descriptor.
+  [[nodiscard]] std::size_t closing() const;
   /// How many connections were refused or closed by this bound so far.
   [[nodiscard]] std::uint64_t turned_away(Bound bound) const noexcept {
     return turned_away_[static_cast<std::size_t>(bound)].load(std::memory_order_relaxed);

@@ -30,11 +30,13 @@ TEST(Census, EvictsTheLongestIdleOfWhoHoldsMost) {
   EXPECT_TRUE(fourth);
   EXPECT_EQ(evicted, "c");
   EXPECT_EQ(census.connections(), 3U);
+  EXPECT_EQ(census.closing(), 1U) << "until its loop has closed it";
   for (auto* const place : {&places[0], &places[1], &*fourth}) place->busy(now);
   EXPECT_FALSE(census.admit(kTwo, [] {})) << "it holds most itself";
   EXPECT_EQ(census.turned_away(Census::Bound::kAll), 2U);
   places.clear();
   EXPECT_EQ(census.connections(), 1U);
+  EXPECT_EQ(census.closing(), 0U);
 }
 
 TEST(Census, AGreedyClientGivesWayThoughItIsBusy) {

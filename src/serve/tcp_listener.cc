@@ -1,6 +1,7 @@
 #include "serve/tcp_listener.h"
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -35,6 +36,9 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr Milliseconds kPause{100};
 /// Then the loop's other work has its turn.
 constexpr int kMostAtATime = 64;
+/// Connections beyond the bounds that may be open, until their loops have closed those that made
+/// room for them.
+constexpr std::size_t kMostClosing = 16;
 /// Bytes; the kernel doubles them for its own use. The longest answer fits.
 constexpr int kSendBuffer = 64 << 10;
 constexpr int kReceiveBuffer = 16 << 10;
@@ -75,9 +79,9 @@ asio::awaitable<void> TcpListener::run(std::shared_ptr<TcpListener> self) {
   }
 }
 
-/// Accepts what is there; false if the process is out of descriptors or memory.
+/// Accepts what is there and there is room for; false if the process is out of descriptors or memory.
 bool TcpListener::accept_waiting() {
-  for (int i = 0; i < kMostAtATime; ++i) {
+  for (int i = 0; i < kMostAtATime && worker_.tcp.census.closing() < kMostClosing; ++i) {
     sockaddr_storage from{};
     socklen_t length = sizeof from;
     sys::Descriptor connection(::accept4(socket_.native_handle(),

@@ -5,6 +5,7 @@ is answered as if it were alone.
 """
 import http.client
 import re
+import signal
 import socket
 import time
 from pathlib import Path
@@ -304,11 +305,14 @@ def test_tcp_clients_leave_descriptors_for_upstreams(serve, many_descriptors):
     many_descriptors(2048)
     server = serve(listen=["127.0.0.1:PORT"], server="tcp-per-client = 1000",
                    wrapper=["prlimit", "--nofile=256:256"])
+    server.process.send_signal(signal.SIGSTOP)  # so that all come at once
     held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(400)]
+    server.process.send_signal(signal.SIGCONT)
     time.sleep(0.5)
     assert server.descriptors() < 200
     assert addresses(server.query("good.x.test")) == ["192.0.2.1"]
     assert "server.tcp-clients = 1024" in server.log_text()
+    assert "cannot accept" not in server.log_text(), "first those are closed that make room"
     for each in held:
         each.close()
 
