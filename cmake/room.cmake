@@ -6,7 +6,7 @@ add_custom_target(microbench)
 # Makes the library nxgate_NAME from src/NAME/*.cc, one GoogleTest program from its *_test.cc, a fuzz
 # target from each *_fuzz.cc, and one google-benchmark program from its *_bench.cc (if the library is
 # there; not part of an ordinary build). Refuses at configure time a room in USES that is not on a
-# lower level, and an #include of a room that is not in USES.
+# lower level, an #include of a room that is not in USES, and a room without README.md.
 function(nxgate_room NAME)
   cmake_parse_arguments(ROOM "" "LEVEL" "USES;LINK;PRIVATE_LINK" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${NAME})
@@ -17,6 +17,10 @@ function(nxgate_room NAME)
       message(FATAL_ERROR "room ${NAME} (level ${ROOM_LEVEL}) may not use ${used}: arrows point down only")
     endif()
   endforeach()
+
+  if(NOT EXISTS ${dir}/README.md)
+    message(FATAL_ERROR "room ${NAME} has no README.md: what it is, where to start, what always holds")
+  endif()
 
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
   file(GLOB headers CONFIGURE_DEPENDS ${dir}/*.h)

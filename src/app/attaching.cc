@@ -7,33 +7,34 @@
 #include <string>
 #include <utility>
 
-#include "app/attacher.h"
-#include "app/attachments.h"
-#include "app/fence_reports.h"
-#include "app/hook_listener.h"
 #include "app/main_loop.h"
-#include "app/options.h"
-#include "app/panel.h"
-#include "app/reloader.h"
-#include "app/workers.h"
+#include "attach/attacher.h"
+#include "attach/attachments.h"
+#include "attach/hook_listener.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/options.h"
+#include "control/panel.h"
+#include "firewall/fence_reports.h"
 #include "netfilter/gate.h"
+#include "store/reloader.h"
+#include "workers/workers.h"
 
 namespace nxgate::app {
 
-Result<std::string> run_attaching(MainLoop& loop, const Options& options, Targets targets,
-                                  Reloader& reloader, Workers& workers, FenceReports& reports,
-                                  Panel& panel, const std::function<void()>& ready) {
+Result<std::string> run_attaching(MainLoop& loop, const cli::Options& options,
+                                  attach::Targets targets, store::Reloader& reloader,
+                                  workers::Workers& workers, firewall::FenceReports& reports,
+                                  control::Panel& panel, const std::function<void()>& ready) {
   const auto on_death = reloader.docker().opens_on_death ? netfilter::OnDeath::kOpens
                                                          : netfilter::OnDeath::kStaysClosed;
   const bool watches_all = targets.watches_all();
-  Attachments attachments(loop.loop(), reloader, workers, reports, on_death);
+  attach::Attachments attachments(loop.loop(), reloader, workers, reports, on_death);
   panel.show(&attachments);
-  Attacher attacher(loop.loop(), options, std::move(targets), reloader, attachments);
-  std::unique_ptr<HookListener> hook;
+  attach::Attacher attacher(loop.loop(), std::move(targets), reloader, attachments);
+  std::unique_ptr<attach::HookListener> hook;
   if (watches_all) {
-    auto opened = HookListener::open(loop.loop(), options.hook_socket, attacher);
+    auto opened = attach::HookListener::open(loop.loop(), options.hook_socket, attacher);
     if (opened) {
       hook = *std::move(opened);
     } else {

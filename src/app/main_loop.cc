@@ -10,8 +10,8 @@
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
-#include "app/reloader.h"
 #include "base/error.h"
+#include "store/reloader.h"
 #include "sys/file_watch.h"
 #include "sys/helper.h"
 #include "sys/service_manager.h"
@@ -20,14 +20,14 @@ namespace nxgate::app {
 
 using boost::system::error_code;
 
-Result<std::unique_ptr<MainLoop>> MainLoop::create(Reloader& reloader,
+Result<std::unique_ptr<MainLoop>> MainLoop::create(store::Reloader& reloader,
                                                    sys::ServiceManager& manager) {
   auto watch = sys::FileWatch::create();
   if (!watch) return std::unexpected(watch.error());
   return std::unique_ptr<MainLoop>(new MainLoop(reloader, manager, *std::move(watch)));
 }
 
-MainLoop::MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch)
+MainLoop::MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch)
     : reloader_(reloader),
       manager_(manager),
       watch_(std::move(watch)),

@@ -14,8 +14,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "app/reloader.h"
 #include "base/error.h"
+#include "control/panel.h"
+#include "store/reloader.h"
 #include "sys/file_watch.h"
 #include "sys/helper.h"
 #include "sys/service_manager.h"
@@ -30,12 +31,12 @@ enum class Ending : std::uint8_t {
 
 /// Reloads on SIGHUP and when a watched file changed; ends on SIGTERM or SIGINT; SIGUSR1 means that
 /// logs were rotated, and SIGUSR2 that a next nxgate takes over, which ends this one.
-class MainLoop {
+class MainLoop final : public control::Operations {
  public:
   /// From here on the signals are ours. `manager` is told of reloads and of the end.
-  [[nodiscard]] static Result<std::unique_ptr<MainLoop>> create(Reloader& reloader,
+  [[nodiscard]] static Result<std::unique_ptr<MainLoop>> create(store::Reloader& reloader,
                                                                 sys::ServiceManager& manager);
-  ~MainLoop();
+  ~MainLoop() override;
   MainLoop(const MainLoop&) = delete;
   MainLoop& operator=(const MainLoop&) = delete;
 
@@ -52,10 +53,8 @@ class MainLoop {
 
   /// For what else there is to do on this thread. Comes to an end with `run`.
   [[nodiscard]] boost::asio::io_context& loop() noexcept { return loop_; }
-  /// Reloads as for SIGHUP; false if that was refused.
-  bool reload();
-  /// Tells all that follow reloads that what is enforced has changed.
-  void changed() const {
+  bool reload() override;
+  void changed() override {
     for (const auto& action : after_reload_) action();
   }
   /// Calls this for SIGUSR1.
@@ -64,12 +63,12 @@ class MainLoop {
   void after_reload(std::function<void()> action) { after_reload_.push_back(std::move(action)); }
 
  private:
-  MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch);
+  MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch);
 
   void await_signal();
   void await_change();
 
-  Reloader& reloader_;
+  store::Reloader& reloader_;
   sys::ServiceManager& manager_;
   sys::FileWatch watch_;
   std::vector<std::string> watched_;

@@ -5,9 +5,9 @@
 
 #include <netinet/in.h>
 
-#include "app/snapshot_builder.h"
-#include "app/targets.h"
+#include "attach/targets.h"
 #include "config/settings.h"
+#include "store/snapshot_builder.h"
 #include "sys/confinement.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
@@ -40,7 +40,7 @@ sys::KeptCapabilities to_open_again(const config::Settings& settings) {
 Rights rights(const config::Settings& settings, Attaching attaching) {
   Rights result;
   result.helper = to_open_again(settings);
-  if (!client_fences(settings).empty()) result.helper.change_rules = true;
+  if (!store::client_fences(settings).empty()) result.helper.change_rules = true;
   if (attaching != Attaching::kNo) {
     result.helper.enter_namespaces = result.helper.find_by_process = true;
     result.helper.change_rules = result.helper.pass_permissions = true;
@@ -54,13 +54,13 @@ Rights rights(const config::Settings& settings, Attaching attaching) {
 }
 
 sys::Reach reach(const config::Settings& settings, const std::vector<sys::ListenAddress>& listeners,
-                 const Targets* targets) {
-  sys::Reach result{.listeners = listeners, .host_rules = !client_fences(settings).empty()};
+                 const attach::Targets* targets) {
+  sys::Reach result{.listeners = listeners, .host_rules = !store::client_fences(settings).empty()};
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
     if (!upstream.netns.empty()) result.upstream_namespaces.push_back(upstream.netns);
   }
   if (targets == nullptr) return result;
-  for (const Subject& subject : targets->namespaces) {
+  for (const attach::Subject& subject : targets->namespaces) {
     result.attachable.push_back(subject.netns.text());
   }
   result.engine = targets->socket;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "app/targets.h"
+#include "attach/targets.h"
 #include "config/settings.h"
 #include "sys/confinement.h"
 #include "sys/privileges.h"
@@ -31,7 +31,7 @@ struct Rights {
 /// What the helper is to be asked for by these settings, and for these targets if there are any.
 [[nodiscard]] sys::Reach reach(const config::Settings& settings,
                                const std::vector<sys::ListenAddress>& listeners,
-                               const Targets* targets);
+                               const attach::Targets* targets);
 
 /// Of a server by these settings once everything is bound: a namespace or an interface can come
 /// back, and must then be bound anew.

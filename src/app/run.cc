@@ -9,51 +9,52 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/core.h>
 
-#include "app/completion.h"
-#include "app/disk_files.h"
-#include "app/explain.h"
-#include "app/host_fences.h"
-#include "app/manual.h"
-#include "app/operate.h"
-#include "app/options.h"
-#include "app/reloader.h"
-#include "app/report.h"
-#include "app/runtime_hook.h"
 #include "app/server.h"
-#include "app/settings_source.h"
-#include "app/snapshot_builder.h"
 #include "app/targeted.h"
+#include "attach/runtime_hook.h"
 #include "base/error.h"
 #include "base/escape.h"
+#include "base/json.h"
+#include "cli/completion.h"
+#include "cli/manual.h"
+#include "cli/operate.h"
+#include "cli/options.h"
+#include "cli/report.h"
 #include "config/value.h"
+#include "firewall/host_fences.h"
+#include "store/disk_files.h"
+#include "store/explain.h"
+#include "store/reloader.h"
+#include "store/settings_source.h"
+#include "store/snapshot_builder.h"
 #include "wire/query.h"
 #include "wire/types.h"
 
 namespace nxgate::app {
 namespace {
 
-int check(const Options& options) {
-  DiskFiles files;
-  const LoadedSettings loaded = load_settings(options, files);
+int check(const cli::Options& options) {
+  store::DiskFiles files;
+  const store::LoadedSettings loaded = store::load_settings(options, files);
   if (options.json) {
     fmt::print("{}\n",
                boost::json::serialize(boost::json::object{{"faults", to_json(loaded.faults)},
                                                           {"warnings", to_json(loaded.warnings)}}));
-    return loaded.faults.empty() ? kSuccess : kFailure;
+    return loaded.faults.empty() ? cli::kSuccess : cli::kFailure;
   }
-  if (report(loaded)) return kFailure;
-  fmt::print("{}: ok, {}\n", options.config.value_or(""), describe(loaded.settings));
-  return kSuccess;
+  if (cli::report(loaded.faults, loaded.warnings)) return cli::kFailure;
+  fmt::print("{}: ok, {}\n", options.config.value_or(""), store::describe(loaded.settings));
+  return cli::kSuccess;
 }
 
 /// Whether a policy is given, and no server need run.
-bool asks_offline(const Options& options) {
+bool asks_offline(const cli::Options& options) {
   return options.config || !options.allow.empty() || !options.deny.empty() ||
          !options.allow_files.empty() || !options.hosts.empty() || !options.records.empty() ||
          !options.upstream.empty() || options.on_upstream_failure;
 }
 
-int explain_question(const Options& options) {
+int explain_question(const cli::Options& options) {
   const bool offline = asks_offline(options);
   const auto name = config::parse_domain(options.name);
   const auto type = wire::parse_type(options.type);
@@ -67,85 +68,116 @@ int explain_question(const Options& options) {
             ? fmt::format("--type: {}: expected a record type, such as AAAA", quote(options.type))
             : "--client: " + client.error().message;
     fmt::print(stderr, "{}\n", text);
-    return kUsage;
+    return cli::kUsage;
   }
-  if (!offline) return operate(options);
-  DiskFiles files;
-  LoadedSettings loaded = load_settings(options, files);
-  if (report(loaded)) return kFailure;
-  Registry registry;
-  HostFences fences;  // of which none is put up
-  const auto snapshot = build_snapshot(std::move(loaded.settings), registry, fences, 1);
+  if (!offline) return cli::operate(options);
+  store::DiskFiles files;
+  store::LoadedSettings loaded = store::load_settings(options, files);
+  if (cli::report(loaded.faults, loaded.warnings)) return cli::kFailure;
+  store::Registry registry;
+  firewall::HostFences fences;  // of which none is put up
+  const auto snapshot = store::build_snapshot(std::move(loaded.settings), registry, fences, 1);
   const wire::Question question{*name, *type, wire::Class::kIn};
-  const Facts facts = explain(*snapshot, question, *client);
+  const store::Facts facts = store::explain(*snapshot, question, *client);
   if (options.json) {
     boost::json::object object;
     for (const auto& [what, value] : facts) object[what] = value;
     fmt::print("{}\n", boost::json::serialize(object));
   } else {
-    fmt::print("{}", to_text(facts));
+    fmt::print("{}", store::to_text(facts));
   }
-  return kSuccess;
+  return cli::kSuccess;
 }
 
-int run(const Options& options) {
+int failed(const Error& error) {
+  fmt::print(stderr, "nxgate: {}\n", error.message);
+  return cli::kFailure;
+}
+
+attach::RuntimeHook hook_of(const cli::Options& options) {
+  return {.runtime = options.runtime, .socket = options.hook_socket};
+}
+
+int install_hook(const cli::Options& options) {
+  const auto wrapper = attach::install_hook(hook_of(options), options.directory);
+  if (!wrapper) return failed(wrapper.error());
+  fmt::print(
+      "wrote {0}\n\n"
+      "Tell the engine about it in /etc/docker/daemon.json,\n\n"
+      "    {{ \"runtimes\": {{ \"nxgate\": {{ \"path\": \"{0}\" }} }} }}\n\n"
+      "reload it (systemctl reload docker), and start containers with\n\n"
+      "    docker run --runtime nxgate ...\n\n"
+      "or make it the rule by \"default-runtime\": \"nxgate\". No container starts under it\n"
+      "unless `nxgate docker` runs. Steps of builds by BuildKit don't start under it: "
+      "docker.builds\n"
+      "says what is enforced for them.\n",
+      *wrapper);
+  return cli::kSuccess;
+}
+
+int run_hook(const cli::Options& options) {
+  const auto done = attach::run_hook(hook_of(options));
+  return done ? cli::kSuccess : failed(done.error());
+}
+
+int run(const cli::Options& options) {
   switch (options.command) {
-    case Command::kServe:
-    case Command::kForward:
-    case Command::kAttach:
-    case Command::kDocker:
+    case cli::Command::kServe:
+    case cli::Command::kForward:
+    case cli::Command::kAttach:
+    case cli::Command::kDocker:
       return serve(options);
-    case Command::kDetach:
+    case cli::Command::kDetach:
       return detach(options);
-    case Command::kInstallHook:
+    case cli::Command::kInstallHook:
       return install_hook(options);
-    case Command::kDoctor:
+    case cli::Command::kDoctor:
       return examine(options);
-    case Command::kRuntime:
-      return run_runtime(options);
-    case Command::kHook:
+    case cli::Command::kRuntime:
+      return failed(attach::run_runtime(hook_of(options), options.runtime_arguments));
+    case cli::Command::kHook:
       return run_hook(options);
-    case Command::kCompletion:
-      fmt::print("{}", completion(options.shell, describe_commands()));
-      return kSuccess;
-    case Command::kManual:
-      fmt::print("{}", options.page == "nxgate" ? command_page(describe_commands())
-                                                : configuration_page());
-      return kSuccess;
-    case Command::kCheck:
+    case cli::Command::kCompletion:
+      fmt::print("{}", cli::completion(options.shell, cli::describe_commands()));
+      return cli::kSuccess;
+    case cli::Command::kManual:
+      fmt::print("{}", options.page == "nxgate" ? cli::command_page(cli::describe_commands())
+                                                : cli::configuration_page());
+      return cli::kSuccess;
+    case cli::Command::kCheck:
       return check(options);
-    case Command::kExplain:
+    case cli::Command::kExplain:
       return explain_question(options);
-    case Command::kStatus:
-    case Command::kWatch:
-    case Command::kTop:
-    case Command::kAllow:
-    case Command::kDeny:
-    case Command::kRules:
-    case Command::kReload:
-    case Command::kFlush:
-    case Command::kAttachments:
-    case Command::kHealth:
-    case Command::kMetrics:
-    case Command::kLearn:
-    case Command::kLearnStart:
-    case Command::kLearnStop:
-    case Command::kLearnForget:
-    case Command::kLearnPropose:
-      return operate(options);
+    case cli::Command::kStatus:
+    case cli::Command::kWatch:
+    case cli::Command::kTop:
+    case cli::Command::kAllow:
+    case cli::Command::kDeny:
+    case cli::Command::kRules:
+    case cli::Command::kReload:
+    case cli::Command::kFlush:
+    case cli::Command::kAttachments:
+    case cli::Command::kHealth:
+    case cli::Command::kMetrics:
+    case cli::Command::kLearn:
+    case cli::Command::kLearnStart:
+    case cli::Command::kLearnStop:
+    case cli::Command::kLearnForget:
+    case cli::Command::kLearnPropose:
+      return cli::operate(options);
   }
-  return kUsage;
+  return cli::kUsage;
 }
 
 }  // namespace
 
 int run(int argc, const char* const* argv) {
-  const auto parsed = parse_command_line(argc, argv);
-  if (const auto* const farewell = std::get_if<Farewell>(&parsed)) {
-    fmt::print(farewell->status == kSuccess ? stdout : stderr, "{}", farewell->text);
+  const auto parsed = cli::parse_command_line(argc, argv);
+  if (const auto* const farewell = std::get_if<cli::Farewell>(&parsed)) {
+    fmt::print(farewell->status == cli::kSuccess ? stdout : stderr, "{}", farewell->text);
     return farewell->status;
   }
-  return run(std::get<Options>(parsed));
+  return run(std::get<cli::Options>(parsed));
 }
 
 }  // namespace nxgate::app

@@ -17,35 +17,30 @@
 #include <unistd.h>
 
 #include "app/attaching.h"
-#include "app/control_socket.h"
-#include "app/disk_files.h"
-#include "app/fence_reports.h"
-#include "app/host_fences.h"
-#include "app/listeners.h"
 #include "app/main_loop.h"
-#include "app/openings.h"
-#include "app/options.h"
-#include "app/panel.h"
-#include "app/query_logs.h"
-#include "app/reloader.h"
-#include "app/report.h"
 #include "app/rights.h"
-#include "app/saved_rules.h"
-#include "app/settings_source.h"
-#include "app/snapshot_builder.h"
-#include "app/standing_fault.h"
-#include "app/targets.h"
-#include "app/watchdog.h"
-#include "app/worker.h"
-#include "app/workers.h"
+#include "app/targeted.h"
+#include "attach/targets.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/options.h"
+#include "cli/report.h"
 #include "config/settings.h"
+#include "control/control_socket.h"
+#include "control/panel.h"
 #include "docker/netns_watch.h"
+#include "firewall/fence_reports.h"
+#include "firewall/host_fences.h"
 #include "serve/limits.h"
 #include "serve/server.h"
 #include "serve/worker.h"
+#include "store/disk_files.h"
+#include "store/reloader.h"
+#include "store/saved_rules.h"
+#include "store/settings_source.h"
+#include "store/snapshot_builder.h"
+#include "store/standing_fault.h"
 #include "sys/confinement.h"
 #include "sys/descriptor.h"
 #include "sys/handed_sockets.h"
@@ -56,6 +51,12 @@
 #include "sys/service_manager.h"
 #include "sys/socket.h"
 #include "telemetry/counters.h"
+#include "workers/listeners.h"
+#include "workers/openings.h"
+#include "workers/query_logs.h"
+#include "workers/watchdog.h"
+#include "workers/worker.h"
+#include "workers/workers.h"
 
 namespace nxgate::app {
 namespace {
@@ -157,19 +158,19 @@ Result<void> find_namespaces(const config::Settings& settings) {
   return {};
 }
 
-Attaching attaching_by(const std::optional<Targets>& targets) {
+Attaching attaching_by(const std::optional<attach::Targets>& targets) {
   if (!targets) return Attaching::kNo;
   return targets->socket.empty() ? Attaching::kNamespaces : Attaching::kContainers;
 }
 
 int failed(const Error& error) {
   log::error("{}", error.message);
-  return kFailure;
+  return cli::kFailure;
 }
 
 }  // namespace
 
-int serve(const Options& options) {
+int serve(const cli::Options& options) {
   log::set_level(level_of(options.verbosity));
   std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more is no reason to end
   // First of all: what we open ourselves must not be taken for a socket that was handed over.
@@ -178,25 +179,26 @@ int serve(const Options& options) {
   auto helper = sys::Helper::start(docker::netns_directory);
   if (!helper) return failed(helper.error());
   sys::ServiceManager manager(sys::ServiceEnvironment::take());
-  DiskFiles files;
-  LoadedSettings loaded = load_settings(options, files);
-  if (report(loaded)) return kFailure;
+  store::DiskFiles files;
+  store::LoadedSettings loaded = store::load_settings(options, files);
+  if (cli::report(loaded.faults, loaded.warnings)) return cli::kFailure;
   if (auto found = find_namespaces(loaded.settings); !found) return failed(found.error());
   const std::size_t descriptors = raise_descriptor_limit();
 
-  const auto listeners = to_open(loaded.settings.server.listen, host_has_ipv6());
+  const auto listeners = workers::to_open(loaded.settings.server.listen, workers::host_has_ipv6());
   const std::size_t count = worker_count(loaded.settings.server);
   const config::ServerSettings& asked = loaded.settings.server;
   const std::string user = asked.user.empty() ? sys::usual_user() : asked.user;
-  const bool attaches = options.command == Command::kAttach || options.command == Command::kDocker;
-  const std::string description = describe(loaded.settings);
-  const auto limits = cache_limits(loaded.settings.cache);
+  const bool attaches =
+      options.command == cli::Command::kAttach || options.command == cli::Command::kDocker;
+  const std::string description = store::describe(loaded.settings);
+  const auto limits = store::cache_limits(loaded.settings.cache);
   serve::TcpLimits tcp = tcp_limits(loaded.settings.server);
   keep_descriptors(descriptors, tcp);
   const serve::RateLimits rate = rate_limits(loaded.settings.server.rate_limit);
-  std::optional<Targets> targets;
+  std::optional<attach::Targets> targets;
   if (attaches) {
-    auto found = find_targets(options, loaded.settings.docker);
+    auto found = attach::find_targets(named_by(options), loaded.settings.docker);
     if (!found) return failed(found.error());
     targets = *std::move(found);
   }
@@ -205,49 +207,54 @@ int serve(const Options& options) {
       reach(loaded.settings, addresses_of(listeners), targets ? &*targets : nullptr);
   const config::ControlSettings control = loaded.settings.control;
   const config::QueryLogSettings logged = loaded.settings.query_log;
-  HostFences fences;
-  Reloader reloader(options, files, std::move(loaded), kept.helper, fences);
+  firewall::HostFences fences;
+  store::Reloader reloader(options, files, std::move(loaded), kept.helper, fences);
 
-  Shared shared(reloader.snapshots(), limits, tcp, rate);
-  auto openings = match(listeners, *std::move(handed), count);
+  workers::Shared shared(reloader.snapshots(), limits, tcp, rate);
+  auto openings = workers::match(listeners, *std::move(handed), count);
   if (!openings) return failed(openings.error());
   if (auto free = serve::probe_free(listeners, openings->open); !free) return failed(free.error());
-  Workers workers(shared, *openings, count);
+  workers::Workers workers(shared, *openings, count);
   if (auto opened = workers.open(std::move(openings->open)); !opened) return failed(opened.error());
-  const auto state = prepare_state(control.state, user);
+  const auto state = store::prepare_state(control.state, user);
   if (!state) return failed(state.error());
-  auto sockets = open_control(control);
+  auto sockets = control::open_control(control);
   if (!sockets) return failed(sockets.error());
-  auto log_file = open_query_log(logged, user);
+  auto log_file = workers::open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
   if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_shared_user();
   warn_of_unreadable(reloader.watched(), user);
-  for (const StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
+  for (const store::StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
   auto loop = MainLoop::create(reloader, manager);
   if (!loop) return failed(loop.error());
   if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
     return failed(up.error());
   }
-  FenceReports reports;
-  fences.watch((*loop)->loop(), reloader, reports);
-  (*loop)->after_reload([&] { fences.follow(reloader); });
-  QueryLogs logs(shared.hub, logged, *std::move(log_file));
+  firewall::FenceReports reports;
+  const auto enforce = [&] {
+    // What fails is logged there, and tried again.
+    (void)fences.enforce(reloader.client_fences(), *reloader.snapshots().load());
+  };
+  fences.watch((*loop)->loop(), reports, enforce);
+  (*loop)->after_reload(enforce);
+  workers::QueryLogs logs(shared.hub, logged, *std::move(log_file));
   if (logs.file) (*loop)->on_rotation([&logs] { logs.file->reopen(); });
   workers.run(kept.calls);
-  const ControlRoom room;
-  Panel panel({**loop, reloader, workers, shared, shared.hub, fences, reports, listeners, control,
-               logs, room});
-  const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control, room);
+  const control::ControlRoom room;
+  control::Panel panel({(*loop)->loop(), **loop, reloader, workers, shared, shared.hub, fences,
+                        reports, listeners, control, logs, room});
+  const control::ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control, room);
   const std::string status = fmt::format(
       "{} worker{}{}, {}", count, count == 1 ? "" : "s",
-      listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", describe(listeners)), description);
+      listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", workers::describe(listeners)),
+      description);
   const auto ready = [&] {
     log::info("ready: {}", status);
     manager.ready(status);
   };
-  std::optional<Watchdog> watchdog;
+  std::optional<workers::Watchdog> watchdog;
   if (const auto within = manager.watchdog()) {
     watchdog.emplace((*loop)->loop(), *within / 2, workers, [&] { manager.alive(); });
   }
@@ -258,12 +265,16 @@ int serve(const Options& options) {
                                                         reloader, workers, reports, panel, ready)
                                         : (*loop)->run();
   workers.stop();
-  fences.stop((*loop)->ending());
+  if ((*loop)->ending() == Ending::kHandOver) {
+    fences.hand_over();
+  } else {
+    fences.stop();
+  }
   const std::string summary = workers.summary();
   log::flush_repeated();
   if (!ended) return failed(ended.error());
   log::info("stopped by {}: {}", *ended, summary.empty() ? "no query came" : summary);
-  return kSuccess;
+  return cli::kSuccess;
 }
 
 }  // namespace nxgate::app

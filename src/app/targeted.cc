@@ -9,12 +9,12 @@
 
 #include <fmt/core.h>
 
-#include "app/followed.h"
-#include "app/leftovers.h"
-#include "app/options.h"
-#include "app/targets.h"
+#include "attach/followed.h"
+#include "attach/leftovers.h"
+#include "attach/targets.h"
 #include "base/error.h"
 #include "base/escape.h"
+#include "cli/options.h"
 #include "config/settings.h"
 #include "docker/client.h"
 #include "docker/container.h"
@@ -25,7 +25,7 @@
 namespace nxgate::app {
 namespace {
 
-config::DockerSettings engine_settings(const Options& options) {
+config::DockerSettings engine_settings(const cli::Options& options) {
   config::DockerSettings settings;
   if (options.engine) settings.socket = options.engine->value;
   return settings;
@@ -33,7 +33,7 @@ config::DockerSettings engine_settings(const Options& options) {
 
 int failed(const Error& error) {
   fmt::print(stderr, "nxgate: {}\n", escaped(error.message));
-  return kFailure;
+  return cli::kFailure;
 }
 
 Result<void> detach_one(const std::string& label, const sys::NetnsRef& netns) {
@@ -45,7 +45,7 @@ Result<void> detach_one(const std::string& label, const sys::NetnsRef& netns) {
                     "(kill {})",
                     label, (*owner)->pid, (*owner)->pid));
   }
-  const auto removed = remove_all(netns);
+  const auto removed = attach::remove_all(netns);
   if (!removed) return std::unexpected(removed.error());
   fmt::print("{}: {}\n", label, *owner || *removed ? "detached" : "was not attached");
   return {};
@@ -64,7 +64,7 @@ std::optional<pid_t> process_in(std::string_view text) {
   return pid;
 }
 
-Result<doctor::Patient> patient_of(const Options& options) {
+Result<doctor::Patient> patient_of(const cli::Options& options) {
   const std::string& name = options.name;
   if (const auto pid = process_in(name)) {
     return doctor::Patient{.label = fmt::format("pid {}", *pid),
@@ -80,7 +80,7 @@ Result<doctor::Patient> patient_of(const Options& options) {
   }
   const auto socket = docker::engine_socket(engine_settings(options).socket);
   if (!socket) return std::unexpected(socket.error());
-  auto container = find_container(*socket, name);
+  auto container = attach::find_container(*socket, name);
   if (!container && is_namespace(name)) return doctor::Patient{.label = name, .netns = name};
   if (!container) return std::unexpected(container.error());
   if (container->pid == 0) return fail(fmt::format("container {} isn't running", name));
@@ -88,32 +88,42 @@ Result<doctor::Patient> patient_of(const Options& options) {
                          .netns = sys::NetnsRef::of_pid(container->pid).text(),
                          .pid = container->pid,
                          .container = *container,
-                         .engine = engine_version(*socket)};
+                         .engine = attach::engine_version(*socket)};
 }
 
 }  // namespace
 
-int detach(const Options& options) {
-  auto targets = find_targets(options, engine_settings(options));
+attach::TargetNames named_by(const cli::Options& options) {
+  attach::TargetNames named{.all = options.command == cli::Command::kDocker,
+                            .containers = options.containers,
+                            .policy = options.policy};
+  for (const cli::NamespaceOption& each : options.namespaces) {
+    named.namespaces.push_back({.label = each.label, .netns = each.netns});
+  }
+  return named;
+}
+
+int detach(const cli::Options& options) {
+  auto targets = attach::find_targets(named_by(options), engine_settings(options));
   if (!targets) return failed(targets.error());
-  for (const Followed& followed : targets->containers) {
+  for (const attach::Followed& followed : targets->containers) {
     const docker::Container& container = followed.found();
     const auto netns = sys::NetnsRef::of_pid(container.pid);
     if (auto done = detach_one(container.name, netns); !done) return failed(done.error());
   }
-  for (const Subject& subject : targets->namespaces) {
+  for (const attach::Subject& subject : targets->namespaces) {
     if (auto done = detach_one(subject.label, subject.netns); !done) return failed(done.error());
   }
-  return kSuccess;
+  return cli::kSuccess;
 }
 
-int examine(const Options& options) {
+int examine(const cli::Options& options) {
   const auto patient = patient_of(options);
   if (!patient) return failed(patient.error());
   const auto text = doctor::examine(*patient, {});
   if (!text) return failed(text.error());
   fmt::print("{}", *text);
-  return kSuccess;
+  return cli::kSuccess;
 }
 
 }  // namespace nxgate::app

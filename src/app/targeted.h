@@ -1,14 +1,18 @@
 // Commands about one container or namespace that end at once.
 #pragma once
 
-#include "app/options.h"
+#include "attach/targets.h"
+#include "cli/options.h"
 
 namespace nxgate::app {
 
+/// Whom the command is about.
+[[nodiscard]] attach::TargetNames named_by(const cli::Options& options);
+
 /// `nxgate detach`. Returns an exit status, as does the other.
-[[nodiscard]] int detach(const Options& options);
+[[nodiscard]] int detach(const cli::Options& options);
 
 /// `nxgate doctor`.
-[[nodiscard]] int examine(const Options& options);
+[[nodiscard]] int examine(const cli::Options& options);
 
 }  // namespace nxgate::app

@@ -18,4 +18,16 @@ std::optional<boost::json::object> parse_object(std::string_view text) {
   return std::move(value.get_object());
 }
 
+boost::json::array to_json(const Faults& faults) {
+  boost::json::array all;
+  for (const Fault& fault : faults) {
+    boost::json::object object{{"text", fault.text}};
+    if (!fault.at.file.empty()) object["file"] = fault.at.file;
+    if (fault.at.line != 0) object["line"] = fault.at.line;
+    if (fault.at.column != 0) object["column"] = fault.at.column;
+    all.push_back(std::move(object));
+  }
+  return all;
+}
+
 }  // namespace nxgate

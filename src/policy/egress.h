@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -64,6 +66,21 @@ class EgressSets {
   /// Opens the way to these addresses; true once the kernel has acknowledged it. Any thread; some
   /// microseconds, without allocation if all of them are open already.
   [[nodiscard]] virtual bool admit(const Admission& admission, Instant now) noexcept = 0;
+};
+
+/// A policy's firewall for clients of this host.
+struct ClientFence {
+  std::string policy;
+  Egress egress;
+  std::vector<Prefix> clients;
+  std::vector<Prefix> others;  ///< ranges of other policies
+};
+
+/// Where the answers of a policy with a ClientFence open the way.
+class EgressRegistry {
+ public:
+  virtual ~EgressRegistry() = default;
+  [[nodiscard]] virtual std::shared_ptr<EgressSets> sets_of(const std::string& policy) = 0;
 };
 
 }  // namespace nxgate::policy

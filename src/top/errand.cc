@@ -5,15 +5,15 @@
 #include <stop_token>
 #include <utility>
 
-#include "admin/client.h"
 #include "base/error.h"
+#include "http/client.h"
 #include "top/view.h"
 
 namespace nxgate::top {
 
 void Errand::ask(Inquiry inquiry) {
   asking_ = std::jthread([this, inquiry = std::move(inquiry)](const std::stop_token& stop) {
-    auto answer = admin::ask(socket_, inquiry.method, inquiry.target, inquiry.body, stop);
+    auto answer = http::ask(socket_, inquiry.method, inquiry.target, inquiry.body, stop);
     const std::scoped_lock lock(mutex_);
     answer_ = std::move(answer);
   });

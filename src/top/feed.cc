@@ -8,8 +8,8 @@
 
 #include <fmt/core.h>
 
-#include "admin/client.h"
 #include "base/error.h"
+#include "http/client.h"
 
 namespace nxgate::top {
 
@@ -24,7 +24,7 @@ Feed::Batch Feed::take() {
 }
 
 void Feed::run(const std::stop_token& stop) {
-  const auto answer = admin::listen(
+  const auto answer = http::listen(
       socket_, {"/v1/watch", {}},
       [&](std::string_view line) {
         put(line);
@@ -35,7 +35,7 @@ void Feed::run(const std::stop_token& stop) {
   if (!answer) {
     batch_.ended = answer.error();
   } else if (!answer->good()) {
-    batch_.ended = Error{admin::refusal(*answer)};
+    batch_.ended = Error{http::refusal(*answer)};
   } else {
     batch_.ended = Error{fmt::format("the nxgate at {} has ended", socket_)};
   }

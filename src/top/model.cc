@@ -11,13 +11,13 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
-#include "admin/fields.h"
 #include "base/json.h"
+#include "http/fields.h"
 
 namespace nxgate::top {
 
 namespace json = boost::json;
-using admin::text_of;
+using http::text_of;
 
 namespace {
 
@@ -46,7 +46,7 @@ void Model::add(std::string_view line) {
   const auto event = parse_object(line);
   if (!event) return;
   if (event->contains("dropped")) {
-    return miss(static_cast<std::uint64_t>(std::max(0.0, admin::number_of(*event, "dropped"))));
+    return miss(static_cast<std::uint64_t>(std::max(0.0, http::number_of(*event, "dropped"))));
   }
   if (!event->contains("name")) return;
   const std::string client = client_of(*event);

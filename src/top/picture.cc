@@ -12,13 +12,13 @@
 #include <boost/json/object.hpp>
 #include <fmt/core.h>
 
-#include "admin/fields.h"
+#include "http/fields.h"
 #include "top/model.h"
 #include "top/view.h"
 
 namespace nxgate::top {
 
-using admin::text_of;
+using http::text_of;
 
 namespace {
 
@@ -75,7 +75,7 @@ std::string clock_text(std::uint64_t seconds) {
 }
 
 std::vector<Line> head_lines(const Head& head, const View& view, const Model& model) {
-  const auto& rates = admin::part_of(head.status, "rates");
+  const auto& rates = http::part_of(head.status, "rates");
   std::string counted = "counted for " + clock_text(head.seconds);
   if (model.missed() != 0) counted += fmt::format(", {} went by too fast", model.missed());
   std::string only;

@@ -15,10 +15,10 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
-#include "admin/client.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "http/client.h"
 #include "top/errand.h"
 #include "top/feed.h"
 #include "top/model.h"
@@ -131,7 +131,7 @@ class Session {
 
 Result<void> show(const std::string& socket, bool colour) {
   // Where there is no server, that is said without a screen that comes and goes.
-  const auto answer = admin::ask(socket, "GET", {"/v1/status", {}});
+  const auto answer = http::ask(socket, "GET", {"/v1/status", {}});
   if (!answer) return std::unexpected(answer.error());
   const auto status = parse_object(*answer);
   if (!status) return fail("the server's answer is no JSON");

@@ -13,16 +13,16 @@
 #include <boost/json/value.hpp>
 #include <fmt/core.h>
 
-#include "admin/fields.h"
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/json.h"
+#include "http/fields.h"
 #include "top/model.h"
 
 namespace nxgate::top {
 
 namespace json = boost::json;
-using admin::text_of;
+using http::text_of;
 
 namespace {
 

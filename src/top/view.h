@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
-#include "admin/target.h"
 #include "base/error.h"
+#include "http/target.h"
 #include "top/model.h"
 
 namespace nxgate::top {
@@ -28,7 +28,7 @@ enum class List : std::uint8_t { kNames, kClients };
 /// A question for the server.
 struct Inquiry {
   std::string method;
-  admin::Target target;
+  http::Target target;
   std::string body;
 };
 

@@ -1,0 +1,138 @@
+// Finds out what should be attached, and keeps it so.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "attach/attachments.h"
+#include "attach/builds.h"
+#include "attach/followed.h"
+#include "attach/selection.h"
+#include "attach/targets.h"
+#include "attach/unattached.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "docker/client.h"
+#include "docker/container.h"
+#include "docker/netns_watch.h"
+#include "docker/watcher.h"
+#include "store/reloader.h"
+#include "sys/netns.h"
+
+namespace nxgate::attach {
+
+/// Turns what the engine tells, and namespaces given outright, into attachments; looks again once a
+/// second, since a process or a namespace file goes away without a word. Main thread.
+class Attacher final : public docker::Observer {
+ public:
+  Attacher(boost::asio::io_context& loop, Targets targets, store::Reloader& reloader,
+           Attachments& attachments);
+  ~Attacher() override;
+
+  /// `ready` is called once, when everything that is there is attached or when it is certain that
+  /// the engine must be waited for; an error is fatal for `attach`.
+  void start(std::function<void(Result<void>)> ready);
+
+  /// Chooses anew, as after a reload.
+  void reconsider();
+
+  /// Attaches a container that the runtime is about to start, and says how that went.
+  void attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
+                       std::function<void(Result<void>)> done);
+
+ private:
+  void on_engine(const docker::EngineVersion& version) override;
+  void on_containers(const docker::View& view) override;
+  void on_engine_lost(const Error& error) override;
+
+  void watch_namespaces();
+  void look_again();
+  void appeared(const std::string& path);
+  void close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns, bool starting);
+  void add_unclaimed(std::vector<Subject>& wanted);
+  void await_occupants();
+  void await_occupants_later();
+  void look_for_builds();
+  void find_processes();
+  void add_undescribed(std::vector<Unattached>& all) const;
+  void learn_created();
+  Result<void> add_starting(docker::Container container, const docker::Occupant& occupant,
+                            const sys::NetnsRef& netns);
+  void clean_up();
+  void clean_up_later();
+  [[nodiscard]] std::set<std::uint64_t> left_alone() const;
+  [[nodiscard]] std::map<std::uint64_t, sys::NetnsRef> present() const;
+  void note_unknown(const std::map<std::uint64_t, sys::NetnsRef>& unheld);
+  [[nodiscard]] std::set<std::uint64_t> known_namespaces() const;
+  void add_unknown(std::vector<Unattached>& all) const;
+  void forget_started();
+  std::vector<Error> reconcile(bool look = false);
+  void add_subject(const docker::Container& container, const sys::NetnsRef& netns,
+                   std::vector<Subject>& wanted) const;
+  [[nodiscard]] std::optional<Choice> choose(const docker::Container& container) const;
+  void tell_unattached();
+  [[nodiscard]] std::optional<Unattached> why_unattached(const docker::Container& container) const;
+  [[nodiscard]] bool runs(const Followed& followed) const;
+  void be_ready(Result<void> how);
+
+  boost::asio::io_context& loop_;
+  Targets targets_;
+  store::Reloader& reloader_;
+  Attachments& attachments_;
+  docker::Client client_;
+  std::unique_ptr<docker::Watcher> watcher_;
+  std::unique_ptr<docker::NetnsWatch> netns_watch_;
+  boost::asio::steady_timer timer_;
+  std::vector<docker::Container> running_;
+  /// What else the engine told of them last; `running` in it isn't kept.
+  docker::View view_;
+  Builds builds_;
+  Instant next_look_for_builds_;
+  /// A container that the engine doesn't report running yet. Its namespace is known by the file,
+  /// for the runtime's first processes come and go.
+  struct Starting {
+    docker::Container container;
+    sys::NetnsRef netns;
+    Instant until;  ///< then another namespace is believed of it
+  };
+  std::vector<Starting> starting_;
+  /// A namespace in which no process of a container has been seen yet, and until when one may be.
+  struct Empty {
+    sys::NetnsRef netns;
+    Instant until;
+  };
+  std::map<std::uint64_t, Empty> empty_;
+  docker::OccupantSearch occupants_;
+  int unfinished_looks_ = 0;
+  docker::OccupantSearch missed_;  ///< for namespaces of which nobody has told
+  /// Namespaces of the engine of which it isn't known yet whose they are.
+  std::map<std::uint64_t, sys::NetnsRef> unclaimed_;
+  boost::asio::steady_timer occupied_;
+  /// What was there, running or not, when the last of them appeared.
+  std::vector<docker::Container> created_;
+  std::function<void(Result<void>)> ready_;
+  bool listed_ = false;  ///< the engine has told what runs
+  bool lost_ = false;
+  std::string trouble_ = "it doesn't answer yet";  ///< while it is lost or hasn't told
+  bool cleaned_up_ = false;
+  /// What a dead nxgate may have left in namespaces of the engine stays until it is known that they
+  /// are to be left alone.
+  std::map<std::uint64_t, sys::NetnsRef> maybe_leftover_;
+  /// Namespaces of the engine that nothing holds, and since when.
+  struct Unknown {
+    sys::NetnsRef netns;
+    Instant since;
+  };
+  std::map<std::uint64_t, Unknown> unknown_;
+};
+
+}  // namespace nxgate::attach

@@ -1,0 +1,122 @@
+// What the attacher tells of that isn't attached.
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "attach/attacher.h"
+#include "attach/attachments.h"
+#include "attach/followed.h"
+#include "attach/unattached.h"
+#include "docker/container.h"
+#include "sys/netns.h"
+
+namespace nxgate::attach {
+namespace {
+
+constexpr std::size_t kShortId = 12;
+
+}  // namespace
+
+/// Whatever runs and has no attachment: a state that nobody is told of is none that is safe.
+void Attacher::tell_unattached() {
+  std::vector<Unattached> all;
+  for (const Subject& subject : targets_.namespaces) {
+    const auto identity = subject.netns.identity();
+    if (identity && attachments_.holds(*identity)) continue;
+    all.push_back({.label = subject.label,
+                   .netns = identity ? sys::netns_name(*identity) : "",
+                   .why = identity ? WhyUnattached::kFailed : WhyUnattached::kNoNamespace,
+                   .reason = identity ? attachments_.failure(*identity)
+                                      : "there is no such network namespace any more"});
+  }
+  for (const docker::Container& container : running_) {
+    if (auto each = why_unattached(container)) all.push_back(*std::move(each));
+  }
+  for (const Followed& each : targets_.containers) {
+    if (listed_ && !runs(each)) {
+      all.push_back({.label = each.label(),
+                     .netns = {},
+                     .why = WhyUnattached::kNotRunning,
+                     .reason = "it doesn't run, and is waited for"});
+    }
+  }
+  if (watcher_ && (lost_ || !listed_)) {
+    all.push_back(
+        {.label = "the engine", .netns = {}, .why = WhyUnattached::kEngine, .reason = trouble_});
+  }
+  add_undescribed(all);
+  add_unknown(all);
+  if (targets_.watches_all()) builds_.add_unattached(reloader_.docker(), all);
+  attachments_.set_unattached(std::move(all));
+}
+
+/// One of them, at least.
+bool Attacher::runs(const Followed& followed) const {
+  const auto is_it = [&](const docker::Container& each) { return followed.is(each); };
+  return std::ranges::any_of(running_, is_it) ||
+         std::ranges::any_of(starting_, is_it, &Starting::container);
+}
+
+/// What the engine tells too little of to be attached.
+void Attacher::add_undescribed(std::vector<Unattached>& all) const {
+  const auto add = [&](std::string label, const std::string& reason) {
+    all.push_back({.label = label.empty() ? "a container" : std::move(label),
+                   .netns = {},
+                   .why = WhyUnattached::kUndescribed,
+                   .reason = reason,
+                   .wanted = targets_.watches_all()});
+  };
+  for (const docker::OddEntry& odd : view_.odd) {
+    add(odd.name.empty() ? odd.id : odd.name,
+        "its entry in the engine's list can't be used: " + odd.why);
+  }
+  for (const auto& [id, why] : view_.uninspected) {
+    const bool told = std::ranges::find(running_, id, &docker::Container::id) != running_.end();
+    if (!told) add(id.substr(0, kShortId), why);
+  }
+}
+
+/// Empty if it is attached, be it by another's name.
+std::optional<Unattached> Attacher::why_unattached(const docker::Container& container) const {
+  const auto identity = sys::NetnsRef::of_pid(container.pid).identity();
+  if (identity && attachments_.holds(*identity)) return std::nullopt;
+  const auto choice = choose(container);
+  Unattached each{.label = container.name,
+                  .netns = identity ? sys::netns_name(*identity) : "",
+                  .why = WhyUnattached::kPending,
+                  .reason = "it is about to be attached",
+                  .wanted = choice.has_value()};
+  const auto because = [&each](WhyUnattached why, std::string reason) {
+    each.why = why;
+    each.reason = std::move(reason);
+  };
+  if (container.network_mode == "host" || (identity && attachments_.spares(*identity))) {
+    because(WhyUnattached::kHostNetwork, "it shares the host's network, which is never touched");
+    each.wanted = choice && choice->asked;
+  } else if (!choice && !targets_.watches_all()) {
+    because(WhyUnattached::kNotNamed, "the command line names others");
+  } else if (!choice) {
+    because(WhyUnattached::kUnmatched, "neither a rule nor a label asks for it");
+  } else if (!identity && !container.inspected) {
+    const auto failure = view_.uninspected.find(container.id);
+    because(WhyUnattached::kUndescribed,
+            failure == view_.uninspected.end()
+                ? "the engine hasn't described it yet, and no process of it is seen"
+                : failure->second + "; no process of it is seen either");
+  } else if (!identity) {
+    because(WhyUnattached::kNoNamespace,
+            fmt::format("there is no process {} here, so that its network can't be found; run "
+                        "nxgate on the engine's host, in its pid namespace, as root",
+                        container.pid));
+  } else if (std::string failure = attachments_.failure(*identity); !failure.empty()) {
+    because(WhyUnattached::kFailed, std::move(failure));
+  }
+  return each;
+}
+
+}  // namespace nxgate::attach

@@ -1,0 +1,179 @@
+// Namespaces of the engine of which it isn't known whose they are, or wasn't.
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attach/attacher.h"
+#include "attach/attachments.h"
+#include "attach/leftovers.h"
+#include "attach/selection.h"
+#include "attach/unattached.h"
+#include "base/clock.h"
+#include "docker/container.h"
+#include "docker/netns_watch.h"
+#include "sys/netns.h"
+
+namespace nxgate::attach {
+namespace {
+
+/// It reads the directory of every process.
+constexpr Milliseconds kLookForBuilds{10'000};
+/// Whoever starts is known by then.
+constexpr Milliseconds kLongestUnknown{10'000};
+
+/// By it nothing resolves.
+Subject unclaimed_subject(const sys::NetnsRef& netns, bool starting) {
+  return {.label = "the network namespace " + netns.text(),
+          .id = "unclaimed",
+          .netns = netns,
+          .choice = {.allow = "", .closed = true},
+          .warning = {},
+          .starting = starting,
+          .unclaimed = true};
+}
+
+}  // namespace
+
+/// Where all containers are attached, nothing waits long for it to be known whose namespace it is:
+/// a container with thousands of processes can make that last.
+void Attacher::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns, bool starting) {
+  const bool all = targets_.watches_all() && reloader_.docker().attach_all;
+  if (!all || attachments_.spares(identity) || attachments_.holds(identity) ||
+      unclaimed_.contains(identity)) {
+    return;
+  }
+  unclaimed_.insert_or_assign(identity, netns);
+  (void)attachments_.add(unclaimed_subject(netns, starting));  // which reports what went wrong
+}
+
+/// Those that nobody has claimed yet.
+void Attacher::add_unclaimed(std::vector<Subject>& wanted) {
+  if (unclaimed_.empty()) return;
+  for (const Subject& subject : wanted) {
+    if (const auto identity = subject.netns.identity()) unclaimed_.erase(*identity);
+  }
+  std::erase_if(unclaimed_, [](const auto& each) { return each.second.identity() != each.first; });
+  for (const auto& [identity, netns] : unclaimed_) wanted.push_back(unclaimed_subject(netns, true));
+}
+
+/// Steps of builds that were there before us, or which were missed.
+void Attacher::look_for_builds() {
+  if (!netns_watch_ || !targets_.watches_all()) return;
+  std::map<std::uint64_t, sys::NetnsRef> unheld = present();
+  std::erase_if(unheld, [&](const auto& each) { return attachments_.holds(each.first); });
+  note_unknown(unheld);
+  const std::set<std::uint64_t> known = known_namespaces();
+  for (const auto& [identity, netns] : unheld) {
+    const bool closed = known.contains(identity) || unclaimed_.contains(identity);
+    if (listed_ && !closed) close_unclaimed(identity, netns, false);  // it was there before us
+  }
+  if (Clock::now() < next_look_for_builds_) return;
+  std::set<std::uint64_t> identities;
+  for (const auto& [identity, netns] : unheld) {
+    if (!empty_.contains(identity)) identities.insert(identity);
+  }
+  if (!identities.empty()) {
+    for (const auto& [identity, occupant] : missed_.look(identities)) {
+      if (!occupant.container.empty()) continue;
+      builds_.begin(unheld.at(identity), reloader_.docker());
+      unclaimed_.erase(identity);
+    }
+  }
+  builds_.look_at_host(sys::NetnsRef::of_pid(docker::engine_process(targets_.socket)),
+                       reloader_.docker());
+  // Where there are many processes one look isn't enough.
+  next_look_for_builds_ = Clock::now() + (missed_.is_round_over() ? kLookForBuilds : Seconds(0));
+}
+
+/// Since when, for who comes into being isn't known at once.
+void Attacher::note_unknown(const std::map<std::uint64_t, sys::NetnsRef>& unheld) {
+  std::erase_if(unknown_, [&](const auto& each) { return !unheld.contains(each.first); });
+  for (const auto& [identity, netns] : unheld) {
+    unknown_.try_emplace(identity, Unknown{netns, Clock::now()});
+  }
+}
+
+/// Of running containers and build steps.
+std::set<std::uint64_t> Attacher::known_namespaces() const {
+  std::set<std::uint64_t> known = builds_.namespaces();
+  for (const docker::Container& container : running_) {
+    if (const auto identity = sys::NetnsRef::of_pid(container.pid).identity()) {
+      known.insert(*identity);
+    }
+  }
+  return known;
+}
+
+/// Those of which neither the engine nor a process tells whose they are: what runs in there may be
+/// something that nobody thought of.
+void Attacher::add_unknown(std::vector<Unattached>& all) const {
+  if (unknown_.empty()) return;
+  const std::set<std::uint64_t> known = known_namespaces();
+  for (const auto& [identity, unknown] : unknown_) {
+    const bool told = known.contains(identity) || attachments_.holds(identity);
+    if (told || Clock::now() - unknown.since < kLongestUnknown) continue;
+    const bool closed = unclaimed_.contains(identity) && attachments_.failure(identity).empty();
+    all.push_back({.label = "the network namespace " + unknown.netns.text(),
+                   .netns = sys::netns_name(identity),
+                   .why = WhyUnattached::kUndescribed,
+                   .reason = std::string("no container that the engine lists, and no step of a "
+                                         "build, is known to be in it") +
+                             (closed ? "; nothing resolves in there" : ""),
+                   .wanted = reloader_.docker().attach_all});
+  }
+}
+
+/// Once what should be attached is: a gate that a dead nxgate left is no gap until then. What was
+/// asked for one namespace by name leaves those of others closed.
+void Attacher::clean_up() {
+  if (!targets_.watches_all() || std::exchange(cleaned_up_, true)) return;
+  maybe_leftover_ = present();
+  std::set<std::uint64_t> spared;
+  for (const auto& [identity, netns] : maybe_leftover_) spared.insert(identity);
+  remove_leftovers(spared);
+  clean_up_later();
+}
+
+/// Of those whose owner wasn't known in time.
+void Attacher::clean_up_later() {
+  if (maybe_leftover_.empty()) return;
+  const std::set<std::uint64_t> alone = left_alone();
+  std::erase_if(maybe_leftover_, [&](const auto& each) {
+    const auto& [identity, netns] = each;
+    if (netns.identity() != identity || attachments_.holds(identity)) return true;
+    if (!alone.contains(identity)) return false;
+    remove_leftover(netns);
+    return true;
+  });
+}
+
+/// The namespaces of containers and build steps for which nothing is asked.
+std::set<std::uint64_t> Attacher::left_alone() const {
+  std::set<std::uint64_t> alone;
+  std::set<std::uint64_t> wanted;
+  for (const docker::Container& container : running_) {
+    const auto identity = sys::NetnsRef::of_pid(container.pid).identity();
+    if (!identity) continue;
+    const bool sure = container.inspected && !choose(container);
+    (sure ? alone : wanted).insert(*identity);
+  }
+  if (!select_for_builds(reloader_.docker())) alone.merge(builds_.namespaces());
+  for (const std::uint64_t identity : wanted) alone.erase(identity);
+  return alone;
+}
+
+std::map<std::uint64_t, sys::NetnsRef> Attacher::present() const {
+  std::map<std::uint64_t, sys::NetnsRef> found;
+  if (!netns_watch_) return found;
+  for (const std::string& path : netns_watch_->present()) {
+    const sys::NetnsRef netns(path);
+    const auto identity = netns.identity();
+    if (identity && !attachments_.spares(*identity)) found.emplace(*identity, netns);
+  }
+  return found;
+}
+
+}  // namespace nxgate::attach

@@ -1,0 +1,550 @@
+#include "attach/attachments.h"
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <fmt/core.h>
+
+#include "attach/link_follower.h"
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/escape.h"
+#include "base/log.h"
+#include "engine/egress.h"
+#include "firewall/fence.h"
+#include "firewall/fence_reports.h"
+#include "netfilter/firewall.h"
+#include "netfilter/gate.h"
+#include "netfilter/link_watch.h"
+#include "netfilter/links.h"
+#include "netfilter/queue_hold.h"
+#include "policy/egress.h"
+#include "policy/grants.h"
+#include "serve/worker.h"
+#include "store/attached_policy.h"
+#include "store/reloader.h"
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+#include "sys/reach.h"
+#include "sys/socket.h"
+#include "wire/name.h"
+#include "workers/workers.h"
+
+namespace nxgate::attach {
+
+using netfilter::Gate;
+using netfilter::GatePorts;
+
+struct Attachments::Attachment {
+  Subject subject;
+  sys::NetnsRef pinned;
+  sys::Attached right;  ///< to change it, up to the end
+  store::AttachedPolicy policy;
+  std::shared_ptr<firewall::Fence> fence;
+  std::optional<Gate> gate;
+  netfilter::QueueHold queues;
+  std::string unfenced{};           ///< why its firewall isn't as its policy says; empty if it is
+  std::string trouble{};            ///< in putting right what changed; empty if there is none
+  std::vector<std::string> told{};  ///< gaps, in the log
+  std::unique_ptr<LinkFollower> links;
+};
+
+namespace {
+
+/// UDP and TCP on one loopback address, each at a port of the kernel's choice.
+Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& netns,
+                                    const std::string& policy) {
+  serve::OpenListener open{
+      .listener = {{Endpoint::parse(address, 0).value(), {}, netns}, policy}, .udp = {}, .tcp = {}};
+  for (const auto& [kind, socket] :
+       {std::pair(sys::SocketKind::kUdp, &open.udp), std::pair(sys::SocketKind::kTcp, &open.tcp)}) {
+    auto opened = sys::open_listener(kind, open.listener.at, sys::Sharing::kNobody);
+    if (!opened) return std::unexpected(opened.error());
+    *socket = *std::move(opened);
+  }
+  return open;
+}
+
+/// Where it is closed by a fault, not even local names open the firewall.
+void set_policy(store::AttachedPolicy& policy, const Subject& subject,
+                const std::shared_ptr<firewall::Fence>& fence) {
+  policy.sets = subject.choice.closed ? nullptr : fence;
+  policy.base = subject.choice.policy;
+  policy.payer = subject.id;
+  policy.narrowing =
+      subject.choice.allow ? store::narrowing_of(*subject.choice.allow, subject.label) : nullptr;
+  policy.others.clear();
+  for (const Choice::Other& other : subject.choice.others) {
+    policy.others.push_back(
+        {other.policy, other.allow ? store::narrowing_of(*other.allow, subject.label) : nullptr});
+  }
+  policy.neighbours =
+      subject.choice.closed ? nullptr : store::neighbours_of(subject.names, subject.reverse_names);
+}
+
+std::string described(const Subject& subject) {
+  std::string text = "policy " + subject.choice.policy;
+  if (subject.choice.allow) text += " narrowed to " + quote(*subject.choice.allow, '"');
+  for (const Choice::Other& other : subject.choice.others) text += ", held to " + other.policy;
+  return text;
+}
+
+/// What is wrong with the choice, as far as it is news.
+void complain(const Subject& subject, const Choice& known) {
+  const Choice& choice = subject.choice;
+  if (!choice.fault.empty() && choice.fault != known.fault) {
+    log::error("{}: {}", subject.label, choice.fault);
+  }
+  if (!choice.complaint.empty() && choice.complaint != known.complaint) {
+    log::warning("{}: {}", subject.label, choice.complaint);
+  }
+}
+
+}  // namespace
+
+Attachments::Attachments(boost::asio::io_context& loop, store::Reloader& reloader,
+                         workers::Workers& workers, firewall::FenceReports& reports,
+                         netfilter::OnDeath on_death)
+    : loop_(loop), reloader_(reloader), workers_(workers), reports_(reports), on_death_(on_death) {
+  for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
+    if (const auto identity = host.identity()) spared_.insert(*identity);
+  }
+}
+
+Attachments::~Attachments() = default;
+
+std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted, bool look) {
+  std::map<std::uint64_t, const Subject*> present;
+  std::map<std::uint64_t, Subject> shared;
+  std::vector<Error> errors;
+  for (const Subject& subject : wanted) {
+    const auto identity = subject.netns.identity();
+    if (!identity) continue;
+    const auto [first, added] = present.emplace(*identity, &subject);
+    if (added) continue;
+    Subject& held = shared.try_emplace(*identity, *first->second).first->second;
+    hold_to_guest(held, subject);
+    first->second = &held;
+  }
+  bool changed = false;
+  std::erase_if(attached_, [&](auto& entry) {
+    const bool gone = !present.contains(entry.first);
+    // Mostly the last process has ended.
+    if (gone) detach(*entry.second, netfilter::Flows::kNone);
+    changed = changed || gone;
+    return gone;
+  });
+  std::erase_if(failed_, [&](const auto& entry) { return !present.contains(entry.first); });
+  for (const auto& [identity, subject] : present) {
+    if (const auto held = attached_.find(identity); held != attached_.end()) {
+      changed = update(*held->second, *subject, look) || changed;
+    } else if (auto done = attach(identity, *subject); !done) {
+      report(identity, subject->label, done.error().message);
+      errors.push_back({subject->label + ": " + done.error().message});
+    }
+  }
+  if (changed) publish();
+  if (look || changed) follow_policies();
+  return errors;
+}
+
+/// Where nothing resolves by a fault, one that opens nothing: what it was meant to be isn't known.
+std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subject) const {
+  static const auto closed = std::make_shared<const policy::Egress>();
+  if (subject.choice.closed) return closed;
+  const auto snapshot = reloader_.snapshots().load();
+  const auto* const policy = snapshot->policies.find(subject.choice.policy);
+  if (policy == nullptr) return closed;
+  auto found = policy->egress;
+  for (const Choice::Other& other : subject.choice.others) {
+    const auto* const theirs = snapshot->policies.find(other.policy);
+    if (theirs == nullptr) return closed;
+    if (!found) found = theirs->egress;
+  }
+  return found;
+}
+
+/// Says so in `fault` where not both can be held, and nothing resolves or is reached.
+void Attachments::hold_to_guest(Subject& subject, const Subject& guest) const {
+  hold_to(subject.choice, guest.choice, guest.label);
+  const auto snapshot = reloader_.snapshots().load();
+  const auto* const own = snapshot->policies.find(subject.choice.policy);
+  for (const Choice::Other& other : subject.choice.others) {
+    const auto* const theirs = snapshot->policies.find(other.policy);
+    if (own == nullptr || theirs == nullptr || store::can_hold_both(*own, *theirs)) continue;
+    subject.choice.closed = true;
+    subject.choice.fault = fmt::format(
+        "the policies {} and {} in one namespace have a firewall each, so that nothing is "
+        "resolved or reached; give its containers the same policy",
+        own->name, theirs->name);
+  }
+}
+
+/// Brings every firewall in line with its policy as it is now, and tries those again that failed.
+void Attachments::follow_policies() {
+  auto current = reloader_.snapshots().load();
+  const bool anew = current != followed_;
+  followed_ = std::move(current);
+  for (const auto& [identity, attachment] : attached_) {
+    if (!anew && attachment->unfenced.empty()) continue;
+    const bool failed = !attachment->unfenced.empty();
+    if (enforce(*attachment) && failed) {
+      log::info("{}: its firewall is as its policy says", attachment->subject.label);
+    }
+    review(*attachment);
+    tell_gaps(*attachment);
+  }
+}
+
+/// The firewall of its policy, or none.
+Result<void> Attachments::enforce(Attachment& attachment) {
+  const Subject& subject = attachment.subject;
+  auto done = attachment.fence->enforce(attachment.pinned, egress_of(subject).get(),
+                                        reports_.flows(subject.choice.policy));
+  attachment.unfenced = done ? "" : done.error().message;
+  return done;
+}
+
+std::vector<std::string> Attachments::failed_firewalls() const {
+  std::vector<std::string> failed;
+  for (const auto& [identity, attachment] : attached_) {
+    if (attachment->unfenced.empty()) continue;
+    failed.push_back(attachment->subject.label + ": " + attachment->unfenced);
+  }
+  return failed;
+}
+
+/// Closes what was opened for names that are no longer allowed, or by other ports.
+void Attachments::review(Attachment& attachment) {
+  const auto snapshot = reloader_.snapshots().load();
+  const std::string& key = attachment.policy.key;
+  attachment.fence->review([&](const std::string& name, const netfilter::Destination& to) {
+    return !attachment.subject.choice.closed &&
+           engine::opens(*snapshot, key, name, to.address, to.port, Clock::now());
+  });
+}
+
+void Attachments::report(std::uint64_t identity, const std::string& label,
+                         const std::string& error) {
+  std::string& known = failed_[identity];
+  if (known == error) return;
+  known = error;
+  log::error("cannot attach {}: {}", label, error);
+}
+
+/// The policy is in force before anybody listens, and somebody listens before questions are
+/// redirected.
+Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject) {
+  if (spared_.contains(identity)) {
+    return fail(
+        "it uses the host's own network, which is never touched; let its programs ask "
+        "nxgate by --dns instead");
+  }
+  auto attachment = std::make_unique<Attachment>();
+  auto pinned = subject.netns.pin();
+  if (!pinned) return std::unexpected(pinned.error());
+  attachment->subject = subject;
+  attachment->pinned = *std::move(pinned);
+  auto right = sys::Attached::at(attachment->pinned);
+  if (!right) return std::unexpected(right.error());
+  attachment->right = *std::move(right);
+  // Without it there is no 127.0.0.1 to listen on.
+  const auto woken = netfilter::bring_up_lo(attachment->pinned);
+  if (!woken) return std::unexpected(woken.error());
+  if (*woken) log::info("{}: lo was down, and is up now", subject.label);
+  auto watch = netfilter::LinkWatch::open(attachment->pinned);
+  attachment->policy.key = fmt::format("attached/{}", identity);
+  attachment->policy.label = subject.label;
+  attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
+  attachment->fence =
+      std::make_shared<firewall::Fence>(std::string(netfilter::Firewall::kTable), on_death_);
+  set_policy(attachment->policy, subject, attachment->fence);
+
+  auto v4 = open_at("127.0.0.1", attachment->pinned, attachment->policy.key);
+  if (!v4) return std::unexpected(v4.error());
+  // A namespace without IPv6 has no ::1.
+  auto v6 = open_at("::1", attachment->pinned, attachment->policy.key);
+  GatePorts ports{.udp4 = sys::local_port(v4->udp), .tcp4 = sys::local_port(v4->tcp)};
+  if (v6) {
+    ports.udp6 = sys::local_port(v6->udp);
+    ports.tcp6 = sys::local_port(v6->tcp);
+  }
+  const auto& held = attached_.emplace(identity, std::move(attachment)).first->second;
+  publish();
+  workers_.adopt(*std::move(v4));
+  if (v6) workers_.adopt(*std::move(v6));
+  const auto flows = subject.starting ? netfilter::Flows::kNone : netfilter::Flows::kForget;
+  const auto give_up = [&](Error error) {
+    workers_.abandon(held->policy.key);
+    attached_.erase(identity);
+    publish();
+    return std::unexpected(std::move(error));
+  };
+  // A gate alone is better than nothing where it was for a fault that it should be closed.
+  if (auto fenced = enforce(*held); !fenced && !subject.choice.closed) {
+    return give_up(fenced.error());
+  }
+  auto gate = Gate::close(held->pinned, ports, on_death_, flows);
+  if (!gate) {
+    (void)held->fence->enforce(held->pinned, nullptr);
+    return give_up(gate.error());
+  }
+  held->gate = *std::move(gate);
+  review(*held);
+  follow_links(*held, std::move(watch));
+  failed_.erase(identity);
+  if (subject.unclaimed) {
+    tell_gaps(*held);
+  } else {
+    tell_attached(*held);
+  }
+  return {};
+}
+
+void Attachments::tell_attached(Attachment& attachment) {
+  const Subject& subject = attachment.subject;
+  log::info("attached {} ({})", subject.label, described(subject));
+  complain(subject, {});
+  tell_gaps(attachment);
+}
+
+bool Attachments::holds(std::uint64_t identity) const {
+  const auto held = attached_.find(identity);
+  return held != attached_.end() && !held->second->subject.unclaimed;
+}
+
+/// What a program in there can get past, as far as it is known.
+std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
+  std::vector<std::string> gaps;
+  if (!attachment.unfenced.empty()) {
+    gaps.push_back("its firewall is not as its policy says, and is tried again each second: " +
+                   attachment.unfenced);
+  }
+  if (attachment.subject.unclaimed) return gaps;
+  if (!attachment.subject.warning.empty()) gaps.push_back(attachment.subject.warning);
+  if (!attachment.gate->stops_packet_sockets()) {
+    gaps.push_back(
+        fmt::format("a program with NET_RAW can send DNS past the gate by a packet socket ({}); "
+                    "run it with --cap-drop NET_RAW",
+                    attachment.gate->egress_error()));
+  }
+  if (const std::string error = attachment.fence->packet_error(); !error.empty()) {
+    gaps.push_back(fmt::format(
+        "a program with NET_RAW can get past the firewall by a packet socket ({})", error));
+  }
+  if (const std::string& error = attachment.queues.error(); !error.empty()) {
+    gaps.push_back(error + ", by which it can send past all rules; run it with --cap-drop NET_RAW");
+  }
+  if (!attachment.trouble.empty()) gaps.push_back(attachment.trouble);
+  return gaps;
+}
+
+void Attachments::tell_gaps(Attachment& attachment) {
+  std::vector<std::string> gaps = gaps_of(attachment);
+  for (const std::string& gap : gaps) {
+    if (std::ranges::find(attachment.told, gap) == attachment.told.end()) {
+      log::warning("{}: {}", attachment.subject.label, gap);
+    }
+  }
+  attachment.told = std::move(gaps);
+}
+
+std::vector<store::StandingFault> Attachments::standing_faults() const {
+  std::vector<store::StandingFault> standing;
+  for (const auto& [identity, attachment] : attached_) {
+    const Subject& subject = attachment->subject;
+    if (const Choice& choice = subject.choice; choice.closed && !subject.unclaimed) {
+      standing.push_back({store::FaultSource::kAttachment,
+                          fmt::format("{}: {}", subject.label,
+                                      choice.fault.empty() ? choice.complaint : choice.fault)});
+    }
+    for (const std::string& gap : attachment->told) {
+      standing.push_back({store::FaultSource::kAttachment, subject.label + ": " + gap});
+    }
+  }
+  return standing;
+}
+
+Result<void> Attachments::add(const Subject& subject) {
+  const auto identity = subject.netns.identity();
+  if (!identity) return fail(subject.label + " has no network namespace any more");
+  if (const auto held = attached_.find(*identity); held != attached_.end()) {
+    Subject both = held->second->subject.unclaimed ? subject : held->second->subject;
+    if (!held->second->subject.unclaimed) hold_to_guest(both, subject);
+    if (update(*held->second, both, false)) {
+      publish();
+      follow_policies();
+    }
+    return {};
+  }
+  auto done = attach(*identity, subject);
+  if (!done) report(*identity, subject.label, done.error().message);
+  return done;
+}
+
+/// Whether something changed that must be published.
+bool Attachments::update(Attachment& attachment, const Subject& subject, bool look) {
+  Subject& known = attachment.subject;
+  const bool chosen_anew = known.choice != subject.choice;
+  const bool same = !chosen_anew && known.unclaimed == subject.unclaimed &&
+                    known.id == subject.id && known.names == subject.names &&
+                    known.reverse_names == subject.reverse_names;
+  known.label = subject.label;
+  // Other names may mean other networks, and so other links.
+  if (look || !same) look_after(attachment);
+  if (same) return false;
+  const Choice before = known.choice;
+  const bool claimed = known.unclaimed && !subject.unclaimed;
+  known = subject;
+  set_policy(attachment.policy, subject, attachment.fence);
+  if (claimed) {
+    attachment.policy.label = subject.label;
+    tell_attached(attachment);
+    return true;
+  }
+  if (chosen_anew) log::info("{}: {} from now on", subject.label, described(subject));
+  complain(subject, before);
+  return true;
+}
+
+void Attachments::look_after(Attachment& attachment) {
+  if (!attachment.queues.error().empty()) attachment.queues.keep(attachment.pinned);
+  keep_rules(attachment);
+  tell_gaps(attachment);
+  take_report(attachment);
+}
+
+/// From now on as soon as they change: what was set up before the watch is looked at once more.
+void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch) {
+  attachment.queues.keep(attachment.pinned);
+  if (!watch) {
+    log::warning("{}: {}; new ones are closed within a second", attachment.subject.label,
+                 watch.error().message);
+    return;
+  }
+  attachment.links = std::make_unique<LinkFollower>(loop_, *std::move(watch), [this, &attachment] {
+    // First what an attacker could keep for good.
+    attachment.queues.keep(attachment.pinned);
+    keep_rules(attachment);
+    tell_gaps(attachment);
+  });
+}
+
+/// Puts right what changed in the namespace.
+void Attachments::keep_rules(Attachment& attachment) {
+  const std::string& label = attachment.subject.label;
+  attachment.trouble.clear();
+  if (const auto kept = attachment.gate->keep(); !kept) {
+    attachment.trouble = kept.error().message;
+  } else if (*kept) {
+    log::warning("{}: somebody took nxgate's rules away; they are back", label);
+  }
+  if (const auto kept = attachment.fence->keep(); !kept) {
+    attachment.trouble = kept.error().message;
+  } else if (*kept) {
+    log::warning("{}: somebody took nxgate's firewall away; it is back", label);
+  }
+}
+
+std::string Attachments::failure(std::uint64_t identity) const {
+  const auto failed = failed_.find(identity);
+  return failed == failed_.end() ? std::string() : failed->second;
+}
+
+void Attachments::take_reports() {
+  for (const auto& [identity, attachment] : attached_) take_report(*attachment);
+}
+
+void Attachments::take_report(Attachment& attachment) {
+  const Subject& subject = attachment.subject;
+  const auto egress = egress_of(subject);
+  reports_.take({subject.label, subject.choice.policy, egress.get(), &attachment.pinned},
+                *attachment.fence);
+}
+
+void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
+  take_report(attachment);
+  if (auto fenced = attachment.fence->enforce(attachment.pinned, nullptr); !fenced) {
+    log::warning("{}: {}", attachment.subject.label, fenced.error().message);
+  }
+  if (auto opened = attachment.gate->open(flows); !opened) {
+    log::warning("{}: {}", attachment.subject.label, opened.error().message);
+  }
+  workers_.abandon(attachment.policy.key);
+  if (!attachment.subject.unclaimed) log::info("detached {}", attachment.subject.label);
+}
+
+/// Also where the kernel would open them with our end, as `fail = "open"` has it do after a crash.
+void Attachments::leave_closed(Attachment& attachment) {
+  for (const auto& done : {attachment.fence->outlive(), attachment.gate->outlive()}) {
+    if (!done) log::error("{}: {}", attachment.subject.label, done.error().message);
+  }
+}
+
+void Attachments::hand_over() {
+  for (const auto& [identity, attachment] : attached_) {
+    take_report(*attachment);
+    leave_closed(*attachment);
+  }
+  if (!attached_.empty()) {
+    log::info("{} left as {} for the next nxgate to take over",
+              attached_.size() == 1 ? "1 attachment is"
+                                    : fmt::format("{} attachments are", attached_.size()),
+              attached_.size() == 1 ? "it is" : "they are");
+  }
+  attached_.clear();
+}
+
+void Attachments::detach_all() {
+  for (const auto& [identity, attachment] : attached_) {
+    const auto egress = egress_of(attachment->subject);
+    if (egress != nullptr && egress->stays_closed) {
+      take_report(*attachment);
+      leave_closed(*attachment);
+      log::warning(
+          "{} stays closed, as its policy {} says: what isn't open now is refused until a next "
+          "nxgate "
+          "attaches it, or `nxgate detach` opens it",
+          attachment->subject.label, attachment->subject.choice.policy);
+    } else {
+      detach(*attachment, netfilter::Flows::kForget);
+    }
+  }
+  attached_.clear();
+}
+
+std::vector<Attachments::View> Attachments::view() const {
+  std::vector<View> views;
+  for (const auto& [identity, attachment] : attached_) {
+    const Subject& subject = attachment->subject;
+    std::vector<std::string> others;
+    for (const Choice::Other& other : subject.choice.others) others.push_back(other.policy);
+    views.push_back({.label = subject.label,
+                     .policy = subject.choice.policy,
+                     .narrowed = subject.choice.allow.value_or(""),
+                     .others = std::move(others),
+                     .netns = sys::netns_name(identity),
+                     .key = attachment->policy.key,
+                     .fenced = attachment->fence->stands(),
+                     .unfenced = attachment->unfenced});
+  }
+  return views;
+}
+
+void Attachments::publish() {
+  std::vector<store::AttachedPolicy> policies;
+  policies.reserve(attached_.size());
+  for (const auto& [identity, attachment] : attached_) policies.push_back(attachment->policy);
+  reloader_.set_attached(std::move(policies));
+}
+
+}  // namespace nxgate::attach

@@ -1,0 +1,145 @@
+// The namespaces that are attached: a gate, listeners and a policy each.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "attach/selection.h"
+#include "attach/unattached.h"
+#include "base/error.h"
+#include "docker/names.h"
+#include "engine/snapshot.h"
+#include "firewall/fence_reports.h"
+#include "netfilter/gate.h"
+#include "netfilter/link_watch.h"
+#include "policy/egress.h"
+#include "store/attached_policy.h"
+#include "store/reloader.h"
+#include "store/standing_fault.h"
+#include "sys/netns.h"
+#include "workers/workers.h"
+
+namespace nxgate::attach {
+
+/// A namespace that should be attached, and what is to be enforced in it.
+struct Subject {
+  std::string label;  ///< as the operator knows it: `web`, `pid 4711`, `/run/netns/app`
+  /// What stays the same when its namespace is made anew, as by a restart: the id of a container,
+  /// or what names a namespace.
+  std::string id;
+  sys::NetnsRef netns;
+  Choice choice;
+  std::string warning;    ///< for the log when it is attached
+  bool starting = false;  ///< nothing has run in there yet
+  /// It isn't known yet whose it is: closed, and told of to nobody, until another subject claims
+  /// it.
+  bool unclaimed = false;
+  std::vector<docker::NamedAddresses> names{};
+  std::vector<docker::AddressName> reverse_names{};
+};
+
+/// Brings what is attached in line with what should be. Main thread; destroying it leaves every
+/// gate as it is.
+class Attachments {
+ public:
+  /// Our own namespace and that of the first process are never attached.
+  Attachments(boost::asio::io_context& loop, store::Reloader& reloader, workers::Workers& workers,
+              firewall::FenceReports& reports, netfilter::OnDeath on_death);
+  ~Attachments();
+  Attachments(const Attachments&) = delete;
+  Attachments& operator=(const Attachments&) = delete;
+
+  /// Attaches, updates and detaches. Two subjects in one namespace are one attachment, by the first
+  /// of them, held to what the other may resolve if it was asked for (hold_to). The errors are
+  /// those of subjects that could not be attached; each is logged once. `look` also puts right what
+  /// somebody changed in the namespaces.
+  std::vector<Error> reconcile(const std::vector<Subject>& wanted, bool look);
+
+  /// Attaches this one as well, if it isn't; a guest holds what is attached to its own choice.
+  [[nodiscard]] Result<void> add(const Subject& subject);
+
+  struct View {
+    std::string label;
+    std::string policy;
+    std::string narrowed;             ///< the rules of a label; empty for none
+    std::vector<std::string> others;  ///< policies that must allow as well
+    std::string netns;
+    std::string key;         ///< by which its listeners name its policy
+    bool fenced = false;     ///< a firewall stands
+    std::string unfenced{};  ///< why it isn't as the policy says; empty if it is
+  };
+  /// What is attached, for the operator.
+  [[nodiscard]] std::vector<View> view() const;
+
+  /// Takes what the firewalls did up to now; else it is done once a second.
+  void take_reports();
+
+  /// Takes every gate away, but where a firewall stays closed.
+  void detach_all();
+  /// Leaves every gate and firewall for the next nxgate.
+  void hand_over();
+
+  /// Whether it is attached for somebody.
+  [[nodiscard]] bool holds(std::uint64_t identity) const;
+
+  /// Why attaching was in vain, as the log tells; empty if it wasn't tried or isn't any more.
+  [[nodiscard]] std::string failure(std::uint64_t identity) const;
+
+  /// Nor is this one: the engine's.
+  void spare(std::uint64_t identity) { spared_.insert(identity); }
+  [[nodiscard]] bool spares(std::uint64_t identity) const { return spared_.contains(identity); }
+
+  /// What programs in attached namespaces can get past.
+  [[nodiscard]] std::vector<store::StandingFault> standing_faults() const;
+  /// Those of firewalls alone, which are tried again each second.
+  [[nodiscard]] std::vector<std::string> failed_firewalls() const;
+
+  /// What isn't attached, as whoever finds out what should be tells it.
+  void set_unattached(std::vector<Unattached> all) { unattached_.set(std::move(all)); }
+  [[nodiscard]] const std::vector<Unattached>& unattached() const noexcept {
+    return unattached_.all();
+  }
+
+ private:
+  struct Attachment;
+  using Attached = std::map<std::uint64_t, std::unique_ptr<Attachment>>;
+
+  void hold_to_guest(Subject& subject, const Subject& guest) const;
+  [[nodiscard]] Result<void> attach(std::uint64_t identity, const Subject& subject);
+  void report(std::uint64_t identity, const std::string& label, const std::string& error);
+  bool update(Attachment& attachment, const Subject& subject, bool look);
+  void look_after(Attachment& attachment);
+  void keep_rules(Attachment& attachment);
+  [[nodiscard]] static std::vector<std::string> gaps_of(const Attachment& attachment);
+  void tell_gaps(Attachment& attachment);
+  void tell_attached(Attachment& attachment);
+  void follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch);
+  void follow_policies();
+  [[nodiscard]] std::shared_ptr<const policy::Egress> egress_of(const Subject& subject) const;
+  void review(Attachment& attachment);
+  [[nodiscard]] Result<void> enforce(Attachment& attachment);
+  void take_report(Attachment& attachment);
+  void detach(Attachment& attachment, netfilter::Flows flows);
+  static void leave_closed(Attachment& attachment);
+  void publish();
+
+  boost::asio::io_context& loop_;
+  store::Reloader& reloader_;
+  workers::Workers& workers_;
+  firewall::FenceReports& reports_;
+  netfilter::OnDeath on_death_;
+  std::set<std::uint64_t> spared_;
+  Attached attached_;
+  std::shared_ptr<const engine::Snapshot> followed_;  ///< by the firewalls
+  std::map<std::uint64_t, std::string> failed_;       ///< and why, as logged
+  UnattachedList unattached_;
+};
+
+}  // namespace nxgate::attach

@@ -1,0 +1,160 @@
+#include "attach/hook_listener.h"
+
+#include <charconv>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "attach/attacher.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "docker/netns_watch.h"
+#include "sys/netns.h"
+#include "sys/unix_socket.h"
+
+namespace nxgate::attach {
+
+namespace asio = boost::asio;
+using asio::local::stream_protocol;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kLongestLine = 256;
+/// Then descriptors may be there again.
+constexpr Milliseconds kPause{250};
+/// The runtime waits for its hook; the engine gives up later than this.
+constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
+
+std::optional<docker::Occupant> parse_line(std::string_view line) {
+  docker::Occupant occupant;
+  const char* const end = line.data() + line.size();
+  const auto [after, error] = std::from_chars(line.data(), end, occupant.pid);
+  if (error != std::errc{} || after == end || *after != ' ') return std::nullopt;
+  occupant.container.assign(after + 1, end);
+  return occupant;
+}
+
+/// Whether root asks, as engine and runtime do. The socket is ours, and so is open to all that runs
+/// as the user that nxgate has become.
+bool is_root(stream_protocol::socket& socket) {
+  return sys::peer_user(socket.native_handle()) == uid_t{0};
+}
+
+/// Sends the outcome; the connection ends with the last reference to the socket.
+void reply(const std::shared_ptr<stream_protocol::socket>& socket, const Result<void>& outcome) {
+  const auto text = std::make_shared<const std::string>(
+      (outcome ? std::string() : outcome.error().message) + '\n');
+  asio::async_write(*socket, asio::buffer(*text),
+                    [socket, text](const error_code&, std::size_t) {});
+}
+
+asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
+                                Attacher& attacher) {
+  // Before anything is awaited: others may not even keep a connection.
+  if (!is_root(*socket)) {
+    reply(socket, fail("only root may ask"));
+    co_return;
+  }
+  std::string line;
+  auto buffer = asio::dynamic_buffer(line, kLongestLine);
+  const auto [error, size] = co_await asio::async_read_until(*socket, buffer, '\n', kNoThrow);
+  if (error) co_return;
+  const auto occupant = parse_line(std::string_view(line).substr(0, size - 1));
+  if (!occupant) {
+    reply(socket, fail("expected PID and CONTAINER-ID"));
+    co_return;
+  }
+  attacher.attach_starting(*occupant, sys::NetnsRef::of_pid(occupant->pid),
+                           [socket](const Result<void>& outcome) { reply(socket, outcome); });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HookListener>> HookListener::open(asio::io_context& loop,
+                                                         const std::string& path,
+                                                         Attacher& attacher) {
+  auto socket = sys::listen_unix(path, 0600);
+  if (!socket && socket.error() == std::errc::address_in_use) {
+    return fail(
+        fmt::format("{}: another nxgate listens there; name another with --hook-socket", path));
+  }
+  if (!socket) {
+    return fail(fmt::format("cannot listen on {}: {}", path, socket.error().message()));
+  }
+  stream_protocol::acceptor acceptor(loop, stream_protocol(), socket->release());
+  return std::unique_ptr<HookListener>(new HookListener(std::move(acceptor), path, attacher));
+}
+
+HookListener::HookListener(Acceptor acceptor, std::string path, Attacher& attacher)
+    : acceptor_(std::move(acceptor)),
+      pause_(acceptor_.get_executor()),
+      path_(std::move(path)),
+      attacher_(attacher) {
+  asio::co_spawn(acceptor_.get_executor(), accept(), asio::detached);
+}
+
+HookListener::~HookListener() {
+  std::error_code ignored;
+  std::filesystem::remove(path_, ignored);
+}
+
+asio::awaitable<void> HookListener::accept() {
+  while (true) {
+    auto socket = std::make_shared<stream_protocol::socket>(acceptor_.get_executor());
+    const auto [error] = co_await acceptor_.async_accept(*socket, kNoThrow);
+    if (error == asio::error::operation_aborted) co_return;
+    if (error) {  // out of descriptors, above all
+      log::repeated("hook accept",
+                    fmt::format("cannot accept connections at {}: {}; see `ulimit -n`", path_,
+                                error.message()));
+      pause_.expires_after(kPause);
+      if (const auto [ended] = co_await pause_.async_wait(kNoThrow); ended) co_return;
+      continue;
+    }
+    asio::co_spawn(acceptor_.get_executor(), serve_one(std::move(socket), attacher_),
+                   asio::detached);
+  }
+}
+
+Result<void> ask_hook_listener(const std::string& path, pid_t pid, const std::string& container) {
+  asio::io_context loop(1);
+  stream_protocol::socket socket(loop);
+  error_code error;
+  socket.connect(stream_protocol::endpoint(path), error);
+  if (error) {
+    return fail(fmt::format("nxgate doesn't answer at {}: {}; start `nxgate docker`", path,
+                            error.message()));
+  }
+  (void)::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  asio::write(socket, asio::buffer(fmt::format("{} {}\n", pid, container)), error);
+  std::string answer;
+  asio::read_until(socket, asio::dynamic_buffer(answer), '\n', error);
+  if (error) return fail(fmt::format("nxgate at {} gave no answer: {}", path, error.message()));
+  answer.pop_back();
+  if (!answer.empty()) return fail(answer);
+  return {};
+}
+
+}  // namespace nxgate::attach

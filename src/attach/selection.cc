@@ -1,0 +1,203 @@
+#include "attach/selection.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/core.h>
+#include <fnmatch.h>
+
+#include "base/escape.h"
+#include "config/settings.h"
+#include "docker/container.h"
+#include "policy/policy.h"
+
+namespace nxgate::attach {
+namespace {
+
+using Labels = std::map<std::string, std::string>;
+
+std::string quoted(const std::string& key, const std::string& value) {
+  return fmt::format("{}={}", key, shortened(value));
+}
+
+/// The value of a label; null without it.
+const std::string* value_of(const Labels& labels, const std::string& key) {
+  const auto label = labels.find(key);
+  return label == labels.end() ? nullptr : &label->second;
+}
+
+bool has_value(const Labels& labels, const char* key, const std::string& wanted) {
+  const std::string* const value = value_of(labels, key);
+  return wanted.empty() || (value != nullptr && *value == wanted);
+}
+
+bool has_label(const Labels& labels, const std::string& wanted) {
+  if (wanted.empty()) return true;
+  const auto equals = wanted.find('=');
+  const std::string* const value = value_of(labels, wanted.substr(0, equals));
+  return value != nullptr && (equals == std::string::npos || *value == wanted.substr(equals + 1));
+}
+
+bool is_on(const docker::Container& container, const std::string& network) {
+  return network.empty() || std::ranges::any_of(container.networks, [&](const auto& membership) {
+           return membership.network == network;
+         });
+}
+
+bool matches(const config::ContainerRule& rule, const docker::Container& container,
+             const Labels& labels) {
+  return (rule.name.empty() || ::fnmatch(rule.name.c_str(), container.name.c_str(), 0) == 0) &&
+         has_value(labels, docker::kProjectLabel, rule.project) &&
+         has_value(labels, docker::kServiceLabel, rule.service) && has_label(labels, rule.label) &&
+         is_on(container, rule.network);
+}
+
+bool may_choose(const config::DockerSettings& settings, const std::string& policy) {
+  return std::ranges::any_of(settings.label_policies, [&](const config::Reference& allowed) {
+    return allowed.name == "*" || allowed.name == policy;
+  });
+}
+
+std::string names_of(const policy::PolicySet& policies) {
+  std::string names;
+  for (const auto& each : policies.all()) names += (names.empty() ? "" : ", ") + each->name;
+  return names;
+}
+
+/// What the label asks for, as far as it may.
+Choice choice_by_label(const std::string& policy, const config::DockerSettings& settings,
+                       const policy::PolicySet* known) {
+  if (known != nullptr && known->find(policy) == nullptr) {
+    return {
+        .allow = "",
+        .fault = fmt::format("label {}: there is no such policy; nothing is resolved or reached; "
+                             "there is {}",
+                             quoted(kPolicyLabel, policy), names_of(*known)),
+        .closed = true};
+  }
+  if (may_choose(settings, policy)) return {.policy = policy};
+  return {.allow = "",
+          .complaint = fmt::format("label {}: docker.label-policies doesn't let labels choose it; "
+                                   "nothing is resolved or reached",
+                                   quoted(kPolicyLabel, policy)),
+          .closed = true};
+}
+
+/// By these labels, whosever they are.
+std::optional<Choice> choose(const docker::Container& container, const Labels& labels,
+                             const config::DockerSettings& settings,
+                             const policy::PolicySet* known) {
+  const auto rule = std::ranges::find_if(
+      settings.containers,
+      [&](const config::ContainerRule& each) { return matches(each, container, labels); });
+  const bool ruled = rule != settings.containers.end();
+  const std::string* const policy = value_of(labels, kPolicyLabel);
+  const std::string* const allow = value_of(labels, kAllowLabel);
+  const bool labelled = allow != nullptr || policy != nullptr;
+  if (!ruled && !labelled && !settings.attach_all) return std::nullopt;
+
+  Choice choice;
+  if (ruled && !rule->policy.name.empty()) {
+    choice.policy = rule->policy.name;
+  } else if (policy != nullptr) {
+    choice = choice_by_label(*policy, settings, known);
+  }
+  if (allow != nullptr && !choice.allow) choice.allow = *allow;
+  choice.asked = ruled || labelled;
+  return choice;
+}
+
+/// What is said of labels that an image tries.
+std::string complaint_of(const docker::Container& container, const std::string& but, bool chosen) {
+  std::string tried;
+  for (const auto& [key, value] : container.image_labels) {
+    const bool ours = key == kPolicyLabel || key == kAllowLabel;
+    if (ours || (chosen && key.size() + value.size() <= kLongestQuote)) {
+      tried += (tried.empty() ? "" : ", ") + quoted(key, value);
+    }
+  }
+  const std::string whose =
+      container.image_fault.empty()
+          ? "its image's"
+          : fmt::format("taken for its image's, which can't be looked at ({})",
+                        container.image_fault);
+  return fmt::format("labels {} are {}: they choose no policy and match no rule{}", tried, whose,
+                     but);
+}
+
+std::string text_of(const std::string& policy, const std::optional<std::string>& allow) {
+  return policy + (allow ? " narrowed to " + quote(*allow, '"') : "");
+}
+
+}  // namespace
+
+docker::LabelKeys labels_that_count(const config::DockerSettings& settings) {
+  docker::LabelKeys keys{kPolicyLabel, kAllowLabel};
+  for (const config::ContainerRule& rule : settings.containers) {
+    keys.insert(rule.label.substr(0, rule.label.find('=')));
+  }
+  return keys;
+}
+
+std::optional<Choice> select_for_builds(const config::DockerSettings& settings) {
+  const std::string& policy = settings.builds.name;
+  if (policy == config::DockerSettings::kNoBuilds) return std::nullopt;
+  if (policy.empty() && !settings.attach_all) return std::nullopt;
+  Choice choice;
+  if (!policy.empty()) choice.policy = policy;
+  return choice;
+}
+
+std::optional<Choice> select(const docker::Container& container,
+                             const config::DockerSettings& settings,
+                             const policy::PolicySet* known) {
+  auto own = choose(container, container.labels, settings, known);
+  if (container.image_labels.empty()) return own;
+  Labels all = container.labels;
+  all.insert(container.image_labels.begin(), container.image_labels.end());
+  const auto tried = choose(container, all, settings, known);
+  const std::string* const allow = value_of(container.image_labels, kAllowLabel);
+  const bool ours = allow != nullptr || container.image_labels.contains(kPolicyLabel);
+  if (tried == own && !ours) return own;
+  Choice choice = own.value_or(Choice{.asked = true});
+  const bool narrowed = allow != nullptr && !choice.allow;
+  if (narrowed) choice.allow = *allow;
+  // Its operator may have asked for the same, which can't be told from what the image says.
+  const bool other =
+      tried && tried->policy != choice.policy && tried->complaint.empty() && tried->fault.empty();
+  if (other) choice.others.push_back({tried->policy, std::nullopt});
+  const std::string narrows = narrowed ? ", but nxgate.allow narrows" : "";
+  const std::string holds = other ? fmt::format(
+                                        ", but what resolves, the policy {} must allow as "
+                                        "well",
+                                        tried->policy)
+                                  : "";
+  choice.complaint += (choice.complaint.empty() ? "" : "; ") +
+                      complaint_of(container, narrows + holds, tried != own);
+  return choice;
+}
+
+void hold_to(Choice& choice, const Choice& guest, const std::string& name) {
+  const Choice::Other other{guest.policy, guest.allow};
+  const bool agrees = choice.policy == guest.policy && choice.allow == guest.allow;
+  if (guest.closed && !choice.closed) {
+    choice.closed = true;
+    choice.fault = fmt::format("{}: {}", name, guest.fault.empty() ? guest.complaint : guest.fault);
+  }
+  if (!guest.asked || agrees || std::ranges::find(choice.others, other) != choice.others.end()) {
+    return;
+  }
+  choice.complaint += fmt::format(
+      "{}{} shares its namespace, and its own policy would be {}: what both policies allow "
+      "resolves",
+      choice.complaint.empty() ? "" : "; ", name, text_of(guest.policy, guest.allow));
+  choice.others.push_back(other);
+}
+
+}  // namespace nxgate::attach

@@ -1,0 +1,61 @@
+// Which containers are attached to, and what is enforced for them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "docker/container.h"
+#include "policy/policy.h"
+
+namespace nxgate::attach {
+
+inline constexpr const char* kPolicyLabel = "nxgate.policy";
+inline constexpr const char* kAllowLabel = "nxgate.allow";
+
+/// A policy of the configuration, and what of it a label leaves.
+struct Choice {
+  std::string policy = "default";
+  std::optional<std::string> allow{};  ///< rules, separated by commas; empty text: nothing
+  std::string complaint{};             ///< what is wrong with the labels, if anything
+  std::string fault{};  ///< what can't be what was meant, such as a policy that there is not
+  bool closed = false;  ///< by a fault: nothing resolves, and nothing is reached by address either
+  bool asked = false;   ///< by a rule, a label or by name, not because all are
+  /// Of others in the same namespace, and by the labels of its image: what resolves, these must
+  /// allow as well.
+  struct Other {
+    std::string policy;
+    std::optional<std::string> allow;
+
+    bool operator==(const Other&) const = default;
+  };
+  std::vector<Other> others{};
+
+  bool operator==(const Choice&) const = default;
+};
+
+/// The labels that `select` looks at.
+[[nodiscard]] docker::LabelKeys labels_that_count(const config::DockerSettings& settings);
+
+/// What is enforced for the steps of builds by BuildKit, which are no containers. Empty: they are
+/// left alone.
+[[nodiscard]] std::optional<Choice> select_for_builds(const config::DockerSettings& settings);
+
+/// The first rule of the configuration that matches names the policy, else the container's label
+/// `nxgate.policy` if the configuration lets labels choose it; a label that may not, or that names
+/// none of `known`, gets nothing resolved and is closed. The label `nxgate.allow` narrows the
+/// policy, never widens it. Empty: left alone.
+///
+/// Labels of the image (docker/image.h) choose nothing and match no rule. What they leave is the
+/// stricter: `nxgate.allow` narrows, the policy that they would have got as the container's own
+/// must allow as well, and who would be left alone but for them gets `default`.
+[[nodiscard]] std::optional<Choice> select(const docker::Container& container,
+                                           const config::DockerSettings& settings,
+                                           const policy::PolicySet* known = nullptr);
+
+/// Holds `choice` to what a guest in the same namespace may resolve, if it was asked for another
+/// policy than that; says so in `complaint`. A guest that is closed closes the namespace.
+void hold_to(Choice& choice, const Choice& guest, const std::string& name);
+
+}  // namespace nxgate::attach

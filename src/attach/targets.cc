@@ -1,0 +1,104 @@
+#include "attach/targets.h"
+
+#include <exception>
+#include <expected>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <fmt/core.h>
+
+#include "attach/attachments.h"
+#include "attach/followed.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "docker/client.h"
+#include "docker/container.h"
+#include "sys/netns.h"
+
+namespace nxgate::attach {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Result<void> check_attachable(const docker::Container& container) {
+  if (!container.running || container.pid == 0) {
+    return fail(
+        fmt::format("container {} isn't running; start it first, or let `nxgate docker` "
+                    "wait for it",
+                    container.name));
+  }
+  if (container.network_mode == "host") {
+    return fail(
+        fmt::format("container {} uses the host's own network, which is never touched; "
+                    "let its programs ask nxgate by --dns instead",
+                    container.name));
+  }
+  if (!sys::NetnsRef::of_pid(container.pid).identity()) {
+    return fail(
+        fmt::format("container {}: there is no process {} here; run nxgate on the engine's "
+                    "host, in its pid namespace, as root",
+                    container.name, container.pid));
+  }
+  return {};
+}
+
+/// Runs one request to its end.
+template <class T>
+Result<T> wait_for(asio::io_context& loop, asio::awaitable<Result<T>> request) {
+  std::optional<Result<T>> outcome;
+  asio::co_spawn(loop, std::move(request),
+                 [&outcome](std::exception_ptr, Result<T> result) { outcome = std::move(result); });
+  loop.run();
+  loop.restart();
+  if (!outcome) return fail("the engine didn't answer");
+  return *std::move(outcome);
+}
+
+}  // namespace
+
+Result<docker::Container> find_container(const std::string& socket, const std::string& name) {
+  asio::io_context loop(1);
+  docker::Client client(loop, socket);
+  return wait_for(loop, client.inspect(name));
+}
+
+std::string engine_version(const std::string& socket) {
+  asio::io_context loop(1);
+  docker::Client client(loop, socket);
+  const auto version = wait_for(loop, client.version());
+  return version ? version->engine : "";
+}
+
+Result<Targets> find_targets(const TargetNames& named, const config::DockerSettings& settings) {
+  Targets targets{.policy = named.policy};
+  if (named.all || !named.containers.empty()) {
+    auto socket = docker::engine_socket(settings.socket);
+    if (!socket) return std::unexpected(socket.error());
+    targets.socket = *std::move(socket);
+  }
+  for (const std::string& name : named.containers) {
+    auto container = find_container(targets.socket, name);
+    if (!container) return std::unexpected(container.error());
+    if (auto checked = check_attachable(*container); !checked) {
+      return std::unexpected(checked.error());
+    }
+    targets.containers.emplace_back(name, *std::move(container));
+  }
+  for (const NamedNamespace& given : named.namespaces) {
+    Subject subject{.label = given.label,
+                    .id = given.label,
+                    .netns = sys::NetnsRef(given.netns),
+                    .choice = {.policy = named.policy, .asked = true},
+                    .warning = {}};
+    if (auto opened = subject.netns.open(); !opened) return std::unexpected(opened.error());
+    targets.namespaces.push_back(std::move(subject));
+  }
+  return targets;
+}
+
+}  // namespace nxgate::attach

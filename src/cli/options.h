@@ -1,0 +1,113 @@
+// The command line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "cli/command_tree.h"
+#include "config/overrides.h"
+
+namespace nxgate::cli {
+
+enum class Command : std::uint8_t {
+  kServe,
+  kForward,
+  kAttach,
+  kDetach,
+  kDocker,
+  kInstallHook,
+  kDoctor,
+  kCheck,
+  kExplain,
+  kStatus,
+  kWatch,
+  kTop,
+  kAllow,
+  kDeny,
+  kRules,
+  kReload,
+  kFlush,
+  kAttachments,
+  kHealth,
+  kMetrics,
+  kLearn,
+  kLearnStart,
+  kLearnStop,
+  kLearnForget,
+  kLearnPropose,
+  kRuntime,  ///< what the installed wrapper runs
+  kHook,     ///< what the runtime runs before a container starts
+  kCompletion,
+  kManual,
+};
+
+/// A namespace given by --pid or --netns.
+struct NamespaceOption {
+  std::string label;  ///< `pid 4711`, `/run/netns/app`
+  std::string netns;  ///< for sys::NetnsRef
+};
+
+inline constexpr int kSuccess = 0;
+inline constexpr int kFailure = 1;
+inline constexpr int kUsage = 2;
+
+/// Exit statuses, as --help and the manual tell them.
+struct ExitStatus {
+  int status;
+  std::string_view meaning;
+};
+inline constexpr ExitStatus kExitStatuses[] = {
+    {kSuccess, "done"},
+    {kFailure, "a fault of the configuration or a failure while running"},
+    {kUsage, "a mistake on the command line"},
+};
+
+/// What was asked for.
+struct Options : config::Overrides {
+  Command command = Command::kServe;
+  int verbosity = 0;
+
+  // attach, detach, doctor
+  std::vector<std::string> containers;
+  std::vector<NamespaceOption> namespaces;
+
+  // completion, man
+  std::string shell;
+  std::string page = "nxgate";
+
+  // install-hook, and what it installs
+  std::string runtime = "runc";
+  std::string directory = "/usr/local/libexec/nxgate";
+  std::string hook_socket = "/run/nxgate/hook.sock";
+  std::vector<std::string> runtime_arguments;
+
+  // explain, and what else asks a running server
+  std::string name;
+  std::string type;
+  std::string client;
+  bool json = false;
+  bool denied = false;
+  std::string watched_policy;
+  std::uint64_t count = 0;
+  std::string duration;
+  std::string why;
+  bool save = false;
+  bool remove = false;
+  bool diff = false;
+};
+
+/// Nothing is to be done but to print this and end.
+struct Farewell {
+  int status = kSuccess;
+  std::string text;  ///< for standard output, or for standard error if `status` isn't kSuccess
+};
+
+[[nodiscard]] std::variant<Options, Farewell> parse_command_line(int argc, const char* const* argv);
+
+/// Everything that can be asked for, as --help tells it.
+[[nodiscard]] CommandNode describe_commands();
+
+}  // namespace nxgate::cli

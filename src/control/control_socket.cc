@@ -1,0 +1,61 @@
+#include "control/control_socket.h"
+
+#include <expected>
+#include <string>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "control/panel.h"
+#include "http/server.h"
+#include "http/socket.h"
+
+namespace nxgate::control {
+
+Result<ControlSockets> open_control(const config::ControlSettings& settings) {
+  ControlSockets sockets;
+  if (!settings.socket.empty()) {
+    auto opened = http::listen_unix(settings.socket, settings.group);
+    if (opened) {
+      sockets.panel = *std::move(opened);
+    } else if (settings.implied) {
+      log::info("no control socket: {}; `--control PATH` names another", opened.error().message);
+    } else {
+      return fail("control: " + opened.error().message);
+    }
+  }
+  if (settings.metrics) {
+    auto opened = http::listen_tcp(*settings.metrics);
+    if (!opened) return fail("control.metrics: " + opened.error().message);
+    sockets.metrics = *std::move(opened);
+  }
+  return sockets;
+}
+
+ControlServers::ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
+                               const config::ControlSettings& settings, const ControlRoom& room)
+    : path_(settings.socket), page_(panel) {
+  if (struct stat ours{}; ::lstat(path_.c_str(), &ours) == 0) {
+    device_ = ours.st_dev;
+    inode_ = ours.st_ino;
+  }
+  if (sockets.panel)
+    panel_ = http::Server::at_unix(loop, panel, std::move(sockets.panel), room.panel);
+  if (sockets.metrics) {
+    metrics_ = http::Server::at_tcp(loop, page_, std::move(sockets.metrics),
+                                    !settings.metrics->address.is_v4(), room.metrics);
+  }
+}
+
+ControlServers::~ControlServers() {
+  struct stat there{};
+  const bool ours = panel_ && ::lstat(path_.c_str(), &there) == 0 && there.st_dev == device_ &&
+                    there.st_ino == inode_;
+  if (ours) (void)::unlink(path_.c_str());
+}
+
+}  // namespace nxgate::control

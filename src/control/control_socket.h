@@ -1,0 +1,54 @@
+// The sockets of the control panel, opened as root and served later.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <sys/types.h>
+
+#include "base/census.h"
+#include "base/error.h"
+#include "config/settings.h"
+#include "control/panel.h"
+#include "http/server.h"
+#include "sys/descriptor.h"
+
+namespace nxgate::control {
+
+/// As far as they are wanted.
+struct ControlSockets {
+  sys::Descriptor panel;
+  sys::Descriptor metrics;
+};
+
+/// The connections to each of them.
+struct ControlRoom {
+  std::shared_ptr<Census> panel = std::make_shared<Census>(http::Server::kLimits);
+  std::shared_ptr<Census> metrics = std::make_shared<Census>(http::Server::kLimits);
+};
+
+/// Opens them, before root is given up. A socket that nobody asked for is no error if it
+/// can't be had: other servers may run here.
+[[nodiscard]] Result<ControlSockets> open_control(const config::ControlSettings& settings);
+
+/// Serves at them. Main thread; loop and panel must outlive it.
+class ControlServers {
+ public:
+  ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
+                 const config::ControlSettings& settings, const ControlRoom& room);
+  /// Takes the unix socket away, where its directory lets us.
+  ~ControlServers();
+  ControlServers(const ControlServers&) = delete;
+  ControlServers& operator=(const ControlServers&) = delete;
+
+ private:
+  std::string path_;
+  dev_t device_ = 0;  ///< where our socket is, so that no other is taken away in its place
+  ino_t inode_ = 0;
+  MetricsPage page_;
+  std::unique_ptr<http::Server> panel_;
+  std::unique_ptr<http::Server> metrics_;
+};
+
+}  // namespace nxgate::control

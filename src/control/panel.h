@@ -1,0 +1,126 @@
+// What the control socket can be asked for.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "attach/attachments.h"
+#include "config/settings.h"
+#include "control/learner.h"
+#include "firewall/fence_reports.h"
+#include "firewall/host_fences.h"
+#include "http/control.h"
+#include "observe/hub.h"
+#include "serve/worker.h"
+#include "store/amendments.h"
+#include "store/reloader.h"
+#include "store/standing_fault.h"
+#include "wire/name.h"
+#include "workers/query_logs.h"
+#include "workers/rates.h"
+#include "workers/worker.h"
+#include "workers/workers.h"
+
+namespace nxgate::control {
+
+struct ControlRoom;
+
+/// What the panel has done elsewhere in the server. Main thread.
+class Operations {
+ public:
+  virtual ~Operations() = default;
+  /// Reloads as for SIGHUP; false if that was refused.
+  virtual bool reload() = 0;
+  /// Tells all that follow reloads that what is enforced has changed.
+  virtual void changed() = 0;
+};
+
+/// The parts of the running server that the panel asks and tells; they outlive it.
+struct Running {
+  boost::asio::io_context& loop;
+  Operations& operations;
+  store::Reloader& reloader;
+  workers::Workers& workers;
+  workers::Shared& shared;
+  observe::Hub& hub;
+  firewall::HostFences& fences;
+  firewall::FenceReports& reports;
+  const std::vector<serve::Listener>& listeners;
+  const config::ControlSettings& settings;
+  const workers::QueryLogs& logs;
+  const ControlRoom& room;
+};
+
+/// Answers each path of docs/openapi.json by one function. Main thread.
+class Panel final : public http::Control {
+ public:
+  explicit Panel(const Running& running);
+
+  [[nodiscard]] http::Reply handle(const http::Request& request) override;
+
+  /// What is attached, as long as there is somebody who attaches.
+  void show(attach::Attachments* attachments) noexcept { attachments_ = attachments; }
+
+ private:
+  using Handler = http::Reply (Panel::*)(const http::Request&);
+  struct Path {
+    const char* method;
+    const char* path;
+    Handler handler;
+  };
+  static const std::vector<Path>& paths();
+
+  http::Reply status(const http::Request& request);
+  http::Reply health(const http::Request& request);
+  http::Reply attachments(const http::Request& request);
+  http::Reply explain(const http::Request& request);
+  http::Reply watch(const http::Request& request);
+  http::Reply rules(const http::Request& request);
+  http::Reply add_rule(const http::Request& request);
+  http::Reply remove_rule(const http::Request& request);
+  http::Reply reload(const http::Request& request);
+  http::Reply flush(const http::Request& request);
+  http::Reply metrics(const http::Request& request);
+  http::Reply learning(const http::Request& request);
+  http::Reply learn(const http::Request& request);
+  http::Reply proposal(const http::Request& request);
+
+  /// By what it is called.
+  [[nodiscard]] std::optional<attach::Attachments::View> attached(const std::string& name) const;
+  [[nodiscard]] std::string others_of(const std::string& policy,
+                                      const wire::DomainName& name) const;
+  [[nodiscard]] bool knows(const std::string& policy) const;
+  [[nodiscard]] std::string contradiction(const std::string& policy,
+                                          const policy::Rule& added) const;
+  [[nodiscard]] std::vector<store::StandingFault> standing_faults() const;
+  void amended();
+  void take_reports();
+  void await_end();
+
+  Running running_;
+  attach::Attachments* attachments_ = nullptr;
+  workers::Rates rates_;
+  const store::Amendment::Time started_ = std::chrono::system_clock::now();
+  boost::asio::steady_timer ends_;
+  Learner learner_;
+};
+
+/// Metrics and nothing else, for those who read them over TCP.
+class MetricsPage final : public http::Control {
+ public:
+  explicit MetricsPage(Panel& panel) : panel_(panel) {}
+  [[nodiscard]] http::Reply handle(const http::Request& request) override;
+
+ private:
+  Panel& panel_;
+};
+
+}  // namespace nxgate::control

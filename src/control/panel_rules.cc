@@ -1,0 +1,253 @@
+// Rules of a running server: the part of the panel that changes what is enforced.
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/chrono.h>
+#include <fmt/core.h>
+#include <pwd.h>
+
+#include "base/address.h"
+#include "base/duration.h"
+#include "base/error.h"
+#include "base/escape.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "config/value.h"
+#include "control/panel.h"
+#include "control/panel_reply.h"
+#include "http/control.h"
+#include "policy/rule.h"
+#include "store/amendments.h"
+#include "store/explain.h"
+#include "store/saved_rules.h"
+#include "wire/query.h"
+#include "wire/types.h"
+
+namespace nxgate::control {
+
+namespace json = boost::json;
+using http::Reply;
+using http::Request;
+
+namespace {
+
+/// As a line of a list.
+std::string rule_text(const policy::Rule& rule) {
+  std::string text = policy::to_string(rule.scope, rule.name);
+  char separator = ':';
+  for (const Port& port : rule.ports) {
+    text += separator + port.to_string();
+    separator = ',';
+  }
+  return text;
+}
+
+json::object describe(const store::Amendment& amendment) {
+  const policy::Rule& rule = amendment.rule;
+  json::object object{
+      {"action", rule.action == policy::Action::kAllow ? "allow" : "deny"},
+      {"rule", rule_text(rule)},
+      {"policy", amendment.policy},
+      {"since", time_text(amendment.since)},
+      {"by", amendment.by},
+  };
+  if (amendment.until) object["until"] = time_text(*amendment.until);
+  if (!amendment.why.empty()) object["why"] = amendment.why;
+  return object;
+}
+
+/// What the body of a request says; empty texts are what it doesn't.
+struct Wish {
+  std::string action;
+  std::string rule;
+  std::string policy = "default";
+  std::string duration;
+  std::string why;
+  bool save = false;
+};
+
+Result<Wish> parse_wish(const std::string& body) {
+  const auto object = parse_object(body);
+  if (!object) return fail("the body is no JSON object");
+  Wish wish;
+  for (const auto& [key, member] : *object) {
+    const auto text = [&](std::string& into) {
+      if (member.is_string()) into = member.get_string().c_str();
+      return member.is_string();
+    };
+    const bool known =
+        (key == "action" && text(wish.action)) || (key == "rule" && text(wish.rule)) ||
+        (key == "policy" && text(wish.policy)) || (key == "for" && text(wish.duration)) ||
+        (key == "why" && text(wish.why)) || (key == "save" && member.is_bool());
+    if (!known) return fail(fmt::format("{}: not expected, or not of its type", quote(key)));
+    if (key == "save") wish.save = member.get_bool();
+  }
+  return wish;
+}
+
+/// One line of text, whatever it was.
+std::string one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, ' ');
+  return text;
+}
+
+Result<store::Amendment> amendment_of(const Wish& wish, const http::Peer& peer) {
+  if (wish.action != "allow" && wish.action != "deny") {
+    return fail(fmt::format("action: {}: expected allow or deny", quote(wish.action)));
+  }
+  const auto action = wish.action == "allow" ? policy::Action::kAllow : policy::Action::kDeny;
+  auto parsed = policy::parse_rule(wish.rule, action);
+  if (!parsed) return fail(parsed.error().message);
+  store::Amendment amendment{.policy = wish.policy,
+                             .since = std::chrono::system_clock::now(),
+                             .by = user_name(peer),
+                             .why = one_line(wish.why)};
+  if (!wish.duration.empty()) {
+    const auto time = parse_duration(wish.duration);
+    if (!time || *time <= Milliseconds(0)) {
+      return fail(fmt::format("for: {}: expected a time, such as 10m", quote(wish.duration)));
+    }
+    if (wish.save) return fail("what ends by itself isn't saved: either --for or --save");
+    amendment.until = amendment.since + *time;
+  }
+  amendment.rule = {.name = parsed->name,
+                    .scope = parsed->scope,
+                    .action = action,
+                    .at = {.file = fmt::format("`nxgate {}` by {}, {}", wish.action, amendment.by,
+                                               time_text(amendment.since))},
+                    .ports = std::move(parsed->ports)};
+  return amendment;
+}
+
+}  // namespace
+
+std::string time_text(std::chrono::system_clock::time_point at) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
+}
+
+std::string user_name(const http::Peer& peer) {
+  if (!peer.user) return "somebody";
+  std::vector<char> text(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(*peer.user, &entry, text.data(), text.size(), &found) == 0 && found != nullptr) {
+    return found->pw_name;
+  }
+  return fmt::format("user {}", *peer.user);
+}
+
+Reply Panel::rules(const Request&) {
+  json::array all;
+  for (const store::Amendment& each : running_.reloader.amendments().all())
+    all.push_back(describe(each));
+  return reply_with(json::object{{"rules", std::move(all)}});
+}
+
+Reply Panel::add_rule(const Request& request) {
+  const auto wish = parse_wish(request.body);
+  if (!wish) return refuse(400, wish.error().message);
+  auto amendment = amendment_of(*wish, request.peer);
+  if (!amendment) return refuse(400, amendment.error().message);
+  if (!knows(wish->policy)) return no_such_policy(wish->policy);
+  json::object answer = describe(*amendment);
+  if (wish->save) {
+    const auto saved =
+        store::save_rule(running_.settings.state, wish->policy, wish->rule, *amendment);
+    if (!saved) return refuse(409, saved.error().message);
+    answer["saved"] = *saved;
+  }
+  log::info("{} {} in the policy {}{}, by {}{}", wish->action, wish->rule, wish->policy,
+            wish->duration.empty() ? "" : " for " + wish->duration, amendment->by,
+            amendment->why.empty() ? "" : ": " + amendment->why);
+  const policy::Rule rule = amendment->rule;
+  running_.reloader.amendments().add(*std::move(amendment));
+  amended();
+  if (std::string note = contradiction(wish->policy, rule); !note.empty()) {
+    answer["note"] = std::move(note);
+  }
+  return reply_with(answer);
+}
+
+Reply Panel::remove_rule(const Request& request) {
+  const std::string text = parameter(request, "rule");
+  const std::string policy = parameter(request, "policy", "default");
+  const auto parsed = policy::parse_rule(text);
+  if (!parsed) return refuse(400, parsed.error().message);
+  const policy::Rule rule{.name = parsed->name, .scope = parsed->scope, .at = {}};
+  const auto saved = store::forget_rule(running_.settings.state, policy, rule);
+  if (!saved) return refuse(409, saved.error().message);
+  const bool added = running_.reloader.amendments().remove(policy, rule);
+  if (!added && !*saved) {
+    return refuse(404, fmt::format("no rule {} was added to the policy {}{}", quote(text),
+                                   quote(policy), others_of(policy, rule.name)));
+  }
+  log::info("the rule {} that was added to the policy {} is taken back, by {}", text, policy,
+            user_name(request.peer));
+  if (*saved) running_.operations.reload();
+  amended();
+  return reply_with(json::object{{"rule", text}, {"policy", policy}, {"saved", *saved}});
+}
+
+/// What else the policy says of these names; empty if nothing goes against the rule.
+std::string Panel::contradiction(const std::string& policy, const policy::Rule& added) const {
+  const auto snapshot = running_.reloader.snapshots().load();
+  const policy::Policy* const found = snapshot->policies.find(policy);
+  if (found == nullptr) return {};
+  const wire::SuffixHashes hashes(added.name, wire::process_hash_key());
+  const policy::Match match = found->matcher->match(hashes);
+  if (added.action == policy::Action::kAllow) {
+    return match.verdict == policy::Verdict::kLocal ? "local data goes before it at this very name"
+                                                    : "";
+  }
+  return match.verdict == policy::Verdict::kAncestor
+             ? "names below it are still allowed by rules of their own"
+             : "";
+}
+
+/// What was added for this name by a rule of another scope.
+std::string Panel::others_of(const std::string& policy, const wire::DomainName& name) const {
+  std::string text;
+  for (const store::Amendment& each : running_.reloader.amendments().all()) {
+    if (each.policy != policy || each.rule.name != name) continue;
+    text += (text.empty() ? "; there is " : ", ") + rule_text(each.rule);
+  }
+  return text;
+}
+
+void Panel::amended() {
+  running_.reloader.amended();
+  running_.operations.changed();
+  await_end();
+}
+
+/// Until the next rule ends by itself.
+void Panel::await_end() {
+  const auto next = running_.reloader.amendments().next_end();
+  ends_.cancel();
+  if (!next) return;
+  const auto left = *next - std::chrono::system_clock::now();
+  ends_.expires_after(std::max(std::chrono::duration_cast<Clock::duration>(left),
+                               Clock::duration(Milliseconds(1))));
+  ends_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    if (running_.reloader.amendments().expire(std::chrono::system_clock::now())) {
+      log::info("a rule that was added for a while has ended");
+      return amended();
+    }
+    await_end();
+  });
+}
+
+}  // namespace nxgate::control

@@ -1,0 +1,186 @@
+#include "firewall/host_fences.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "engine/egress.h"
+#include "engine/snapshot.h"
+#include "firewall/fence.h"
+#include "firewall/fence_reports.h"
+#include "netfilter/firewall.h"
+#include "netfilter/gate.h"
+#include "netfilter/links.h"
+#include "policy/egress.h"
+#include "sys/netns.h"
+
+namespace nxgate::firewall {
+namespace {
+
+constexpr Seconds kPause{1};
+
+std::string table_of(const std::string& policy) {
+  return fmt::format("{}_{}", netfilter::Firewall::kTable, policy);
+}
+
+}  // namespace
+
+std::shared_ptr<policy::EgressSets> HostFences::sets_of(const std::string& policy) {
+  auto& fence = fences_[policy];
+  if (!fence) {
+    fence = std::make_shared<Fence>(table_of(policy), netfilter::OnDeath::kStaysClosed);
+  }
+  return fence;
+}
+
+Result<void> HostFences::put_up(const policy::ClientFence& wanted,
+                                const engine::Snapshot& snapshot) {
+  (void)sets_of(wanted.policy);
+  Fence& fence = *fences_.at(wanted.policy);
+  const auto flows = reports_ == nullptr ? Flows::kIgnored : reports_->flows(wanted.policy);
+  auto done = fence.enforce(sys::NetnsRef(), &wanted.egress, flows, wanted.clients, wanted.others);
+  fence.review([&](const std::string& name, const netfilter::Destination& to) {
+    return engine::opens(snapshot, wanted.policy, name, to.address, to.port, Clock::now());
+  });
+  return done;
+}
+
+Result<void> HostFences::enforce(const std::vector<policy::ClientFence>& wanted,
+                                 const engine::Snapshot& snapshot) {
+  std::vector<std::string> tables;
+  for (const policy::ClientFence& each : wanted) {
+    const auto done = put_up(each, snapshot);
+    note(each.policy, done);
+    tables.push_back(table_of(each.policy));
+    if (done) tell_links(each.policy);
+  }
+  for (const auto& [policy, fence] : fences_) {
+    if (std::ranges::find(wanted, policy, &policy::ClientFence::policy) != wanted.end()) continue;
+    note(policy, fence->enforce(sys::NetnsRef(), nullptr));
+  }
+  enforced_ = wanted;
+  const auto removed = wanted.empty() ? Result<std::size_t>(0)
+                                      : netfilter::remove_firewalls(sys::NetnsRef(), tables);
+  note("", removed ? Result<void>() : std::unexpected(removed.error()));
+  if (failed_.empty()) return {};
+  return fail(fmt::format("{}", fmt::join(failed_firewalls(), "; ")));
+}
+
+void HostFences::note(const std::string& policy, const Result<void>& done) {
+  if (done) {
+    if (failed_.erase(policy) == 0 || policy.empty()) return;
+    return log::info("policy {}: its firewall is as the configuration says", policy);
+  }
+  const std::string& text = done.error().message;
+  const bool is_new = std::exchange(failed_[policy], text) != text;
+  // Before it watches, the start fails by it.
+  if (is_new && reports_ != nullptr) {
+    log::error("{}{}; it is tried again each second",
+               policy.empty() ? "" : fmt::format("policy {}: ", policy), text);
+  }
+}
+
+std::vector<std::string> HostFences::failed_firewalls() const {
+  std::vector<std::string> texts;
+  for (const auto& [policy, why] : failed_) {
+    texts.push_back(policy.empty() ? why : fmt::format("policy {}: {}", policy, why));
+  }
+  return texts;
+}
+
+void HostFences::watch(boost::asio::io_context& loop, FenceReports& reports,
+                       std::function<void()> again) {
+  reports_ = &reports;
+  again_ = std::move(again);
+  timer_.emplace(loop);
+  look_again();
+}
+
+void HostFences::look_again() {
+  if (!failed_.empty()) again_();
+  for (const policy::ClientFence& each : enforced_) {
+    Fence& fence = *fences_.at(each.policy);
+    if (const auto kept = fence.keep(); !kept) {
+      log::repeated("firewall " + each.policy, kept.error().message);
+    } else if (*kept) {
+      log::warning("policy {}: somebody took its firewall away; it is back", each.policy);
+    }
+  }
+  for (const policy::ClientFence& each : enforced_) tell_links(each.policy);
+  take_reports();
+  timer_->expires_after(kPause);
+  timer_->async_wait([this](const boost::system::error_code& error) {
+    if (!error) look_again();
+  });
+}
+
+void HostFences::tell_links(const std::string& policy) {
+  netfilter::ClientLinks links = fences_.at(policy)->client_links();
+  const auto [told, is_new] = told_.try_emplace(policy);
+  if (!is_new && told->second == links) return;
+  if (!links.theirs.empty()) {
+    log::info("policy {}: judges what comes in by {}, whatever its source", policy,
+              fmt::join(links.theirs, ", "));
+  }
+  if (!links.shared.empty()) {
+    log::warning(
+        "policy {}: its clients are behind {}, where the default route is too: of what comes in "
+        "there only the ranges of `from` are judged",
+        policy, fmt::join(links.shared, ", "));
+  }
+  if (links.theirs.empty() && links.shared.empty()) {
+    log::warning(
+        "policy {}: no route but the default one leads to its clients: only packets from the "
+        "ranges of `from` are judged",
+        policy);
+  }
+  told->second = std::move(links);
+}
+
+std::vector<HostFences::View> HostFences::view() const {
+  std::vector<View> views;
+  for (const policy::ClientFence& each : enforced_) {
+    netfilter::ClientLinks links = fences_.at(each.policy)->client_links();
+    const auto failed = failed_.find(each.policy);
+    views.push_back({each.policy, std::move(links.theirs), std::move(links.shared),
+                     failed == failed_.end() ? "" : failed->second});
+  }
+  return views;
+}
+
+void HostFences::take_reports() {
+  for (const policy::ClientFence& each : enforced_) {
+    reports_->take({"policy " + each.policy, each.policy, &each.egress, nullptr},
+                   *fences_.at(each.policy));
+  }
+}
+
+void HostFences::stop() {
+  timer_.reset();  // before its loop goes
+  for (const policy::ClientFence& each : enforced_) {
+    if (each.egress.stays_closed) {
+      log::warning(
+          "policy {}: its firewall on this host stays closed, until a next nxgate takes over or "
+          "`nxgate detach --pid 1` opens it",
+          each.policy);
+    } else if (auto done = fences_.at(each.policy)->enforce(sys::NetnsRef(), nullptr); !done) {
+      log::warning("{}", done.error().message);
+    }
+  }
+}
+
+}  // namespace nxgate::firewall

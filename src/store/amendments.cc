@@ -1,0 +1,68 @@
+#include "store/amendments.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/snapshot.h"
+#include "policy/policy.h"
+#include "policy/rule.h"
+
+namespace nxgate::store {
+namespace {
+
+bool same_names(const policy::Rule& one, const policy::Rule& other) {
+  return one.name == other.name && one.scope == other.scope;
+}
+
+}  // namespace
+
+void Amendments::add(Amendment amendment) {
+  remove(amendment.policy, amendment.rule);
+  all_.push_back(std::move(amendment));
+}
+
+bool Amendments::remove(const std::string& policy, const policy::Rule& rule) {
+  return std::erase_if(all_, [&](const Amendment& each) {
+           return each.policy == policy && same_names(each.rule, rule);
+         }) != 0;
+}
+
+bool Amendments::expire(Amendment::Time now) {
+  return std::erase_if(
+             all_, [now](const Amendment& each) { return each.until && *each.until <= now; }) != 0;
+}
+
+std::optional<Amendment::Time> Amendments::next_end() const {
+  std::optional<Amendment::Time> next;
+  for (const Amendment& each : all_) {
+    if (each.until && (!next || *each.until < *next)) next = each.until;
+  }
+  return next;
+}
+
+std::shared_ptr<const engine::Snapshot> Amendments::applied(
+    const std::shared_ptr<const engine::Snapshot>& bare) const {
+  if (all_.empty()) return bare;
+  policy::PolicySet::Policies policies = bare->policies.all();
+  for (auto& policy : policies) {
+    std::vector<policy::Rule> rules;
+    for (const Amendment& each : all_) {
+      if (each.policy == policy->name) rules.push_back(each.rule);
+    }
+    if (rules.empty()) continue;
+    auto amended = std::make_shared<policy::Policy>(*policy);
+    amended->matcher = policy->matcher->amended(rules, policy->local->names(), policy->routes);
+    policy = std::move(amended);
+  }
+  engine::Snapshot snapshot{.generation = bare->generation,
+                            .policies = bare->policies.replaced(std::move(policies)),
+                            .groups = bare->groups,
+                            .options = bare->options};
+  return std::make_shared<const engine::Snapshot>(std::move(snapshot));
+}
+
+}  // namespace nxgate::store

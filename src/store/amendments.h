@@ -1,0 +1,48 @@
+// Rules that the operator adds to a running server.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/snapshot.h"
+#include "policy/rule.h"
+
+namespace nxgate::store {
+
+/// One rule, over what the configuration says of the very names it is about. A longer rule of the
+/// configuration still goes before it.
+struct Amendment {
+  using Time = std::chrono::system_clock::time_point;
+
+  std::string policy;
+  policy::Rule rule;
+  Time since;
+  std::optional<Time> until;
+  std::string by;   ///< the user's name
+  std::string why;  ///< in the operator's words, may be empty
+};
+
+/// All of them; a reload keeps them. One thread.
+class Amendments {
+ public:
+  /// Stands instead of an earlier one for the same names.
+  void add(Amendment amendment);
+  /// False if there is none.
+  bool remove(const std::string& policy, const policy::Rule& rule);
+  /// Ends those whose time is over; whether there were any.
+  bool expire(Amendment::Time now);
+  [[nodiscard]] std::optional<Amendment::Time> next_end() const;
+  [[nodiscard]] const std::vector<Amendment>& all() const noexcept { return all_; }
+
+  /// `bare` as it is enforced with them; `bare` itself if there are none.
+  [[nodiscard]] std::shared_ptr<const engine::Snapshot> applied(
+      const std::shared_ptr<const engine::Snapshot>& bare) const;
+
+ private:
+  std::vector<Amendment> all_;
+};
+
+}  // namespace nxgate::store

@@ -1,0 +1,157 @@
+#include "store/attached_policy.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/address.h"
+#include "base/log.h"
+#include "docker/names.h"
+#include "engine/payer.h"
+#include "engine/snapshot.h"
+#include "policy/exfiltration.h"
+#include "policy/local_data.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+#include "policy/rule.h"
+#include "policy/rule_set.h"
+#include "wire/name.h"
+#include "wire/types.h"
+
+namespace nxgate::store {
+namespace {
+
+/// Containers come and go, and so do their addresses.
+constexpr std::uint32_t kNeighbourTtl = 5;
+
+std::string_view trimmed(std::string_view text) {
+  const auto begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+/// Zero is no end.
+std::uint32_t lower(std::uint32_t one, std::uint32_t other) {
+  return one == 0 || (other != 0 && other < one) ? other : one;
+}
+
+std::shared_ptr<const policy::Exfiltration> stricter(
+    const std::shared_ptr<const policy::Exfiltration>& one,
+    const std::shared_ptr<const policy::Exfiltration>& other) {
+  if (!one || !other) return one ? one : other;
+  policy::Exfiltration both = *one;
+  both.new_names = lower(one->new_names, other->new_names);
+  both.longest_label = std::min(one->longest_label, other->longest_label);
+  both.entropy = lower(one->entropy, other->entropy);
+  if (both.types.empty()) {
+    both.types = other->types;
+  } else if (!other->types.empty()) {
+    std::erase_if(both.types, [&](wire::Type type) {
+      return std::ranges::find(other->types, type) == other->types.end();
+    });
+    // Empty would be any.
+    if (both.types.empty()) both.types = {wire::Type::kA};
+  }
+  return std::make_shared<const policy::Exfiltration>(std::move(both));
+}
+
+/// Leaves of `policy` what `other` allows as well; its records, routes and kind of denial stay.
+void hold_to(policy::Policy& policy, const policy::Policy& other) {
+  if (!can_hold_both(policy, other)) policy.others.push_back(narrowing_of("", ""));
+  policy.others.push_back(other.matcher);
+  policy.others.insert(policy.others.end(), other.others.begin(), other.others.end());
+  policy.suppressed_types.insert(policy.suppressed_types.end(), other.suppressed_types.begin(),
+                                 other.suppressed_types.end());
+  policy.exfiltration = stricter(policy.exfiltration, other.exfiltration);
+  if (!policy.egress) policy.egress = other.egress;
+}
+
+}  // namespace
+
+std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
+                                                 const engine::Snapshot& bare) {
+  const policy::Policy* const base = bare.policies.find(attached.base);
+  if (base == nullptr) return nullptr;
+  auto policy = std::make_shared<policy::Policy>(*base);
+  policy->container = attached.label;
+  policy->payer = attached.payer;
+  if (policy->cache_by_address) {
+    policy->cache_part = engine::cache_part_named(attached.payer);
+    policy->cache_by_address = false;
+  }
+  policy->grants = attached.grants;
+  policy->narrowing = attached.narrowing;
+  for (const AttachedPolicy::Other& other : attached.others) {
+    const policy::Policy* const theirs = bare.policies.find(other.base);
+    if (theirs == nullptr) return nullptr;
+    if (other.base != attached.base) hold_to(*policy, *theirs);
+    if (other.narrowing) policy->others.push_back(other.narrowing);
+  }
+  policy->neighbours = attached.neighbours;
+  policy->sets = attached.sets;
+  return policy;
+}
+
+bool can_hold_both(const policy::Policy& one, const policy::Policy& other) {
+  return one.name == other.name || !one.egress || !other.egress;
+}
+
+std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
+                                                    std::string_view container) {
+  constexpr std::size_t kMostWarnings = 10;
+  policy::RuleSet set;
+  std::size_t wrong = 0;
+  while (!rules.empty()) {
+    const auto comma = rules.find(',');
+    const std::string_view text = trimmed(rules.substr(0, comma));
+    rules = comma == std::string_view::npos ? "" : rules.substr(comma + 1);
+    if (text.empty()) continue;
+    // The configuration's own rules decide what is open at all, public suffixes too.
+    const auto rule = policy::parse_rule(text);
+    if (rule) {
+      set.add({rule->name, rule->scope, policy::Action::kAllow, {"nxgate.allow", 0, 0}});
+    } else if (++wrong <= kMostWarnings) {
+      log::warning("{}: label nxgate.allow: {}", container, rule.error().message);
+    }
+  }
+  if (wrong > kMostWarnings) {
+    log::warning("{}: label nxgate.allow: {} more are no rules", container, wrong - kMostWarnings);
+  }
+  return std::make_shared<const policy::Matcher>(std::move(set),
+                                                 std::span<const policy::Matcher::LocalName>{},
+                                                 std::span<const policy::Route>{});
+}
+
+std::shared_ptr<const policy::Neighbours> neighbours_of(
+    const std::vector<docker::NamedAddresses>& names,
+    const std::vector<docker::AddressName>& reverse_names) {
+  policy::LocalData data(wire::process_hash_key());
+  for (const docker::NamedAddresses& named : names) {
+    const auto owner = wire::DomainName::from_text(named.name);
+    if (!owner) continue;
+    for (const IpAddress& address : named.addresses) {
+      const Bytes bytes = address.bytes();
+      data.add(*owner, false,
+               {.type = address.is_v4() ? wire::Type::kA : wire::Type::kAaaa,
+                .ttl = kNeighbourTtl,
+                .rdata = {bytes.begin(), bytes.end()}});
+    }
+  }
+  for (const docker::AddressName& reverse : reverse_names) {
+    const auto name = wire::DomainName::from_text(reverse.name);
+    if (!name) continue;
+    data.add(policy::reverse_name(reverse.address), false,
+             {.type = wire::Type::kPtr,
+              .ttl = kNeighbourTtl,
+              .rdata = {name->wire().begin(), name->wire().end()}});
+  }
+  if (data.size() == 0) return nullptr;
+  return std::make_shared<const policy::Neighbours>(std::move(data));
+}
+
+}  // namespace nxgate::store

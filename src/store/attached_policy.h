@@ -1,0 +1,57 @@
+// What an attached container may resolve.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "docker/names.h"
+#include "engine/snapshot.h"
+#include "policy/egress.h"
+#include "policy/grants.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+
+namespace nxgate::store {
+
+/// The policy of one attached container, apart from the configuration's part in it.
+struct AttachedPolicy {
+  std::string key;    ///< by which its listeners name it
+  std::string label;  ///< as the operator knows it
+  std::string base;   ///< the policy of the configuration
+  std::string payer;  ///< by what it is counted (Policy::payer)
+  std::shared_ptr<const policy::Matcher> narrowing;
+  /// Of others in the same namespace, which must allow as well.
+  struct Other {
+    std::string base;
+    std::shared_ptr<const policy::Matcher> narrowing;
+  };
+  std::vector<Other> others;
+  std::shared_ptr<const policy::Neighbours> neighbours;
+  std::shared_ptr<policy::Grants> grants;
+  std::shared_ptr<policy::EgressSets> sets;
+};
+
+/// Whether what both allow can be held. Of two policies with a firewall it can't: which ports and
+/// addresses both open isn't known.
+[[nodiscard]] bool can_hold_both(const policy::Policy& one, const policy::Policy& other);
+
+/// All put together; null if the configuration has no such policy, so that nothing resolves. Of
+/// policies that can't be held both nothing resolves either.
+[[nodiscard]] std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
+                                                               const engine::Snapshot& bare);
+
+/// Rules of a label `nxgate.allow`, separated by commas. What is no rule is left out, with a
+/// warning that names `container`.
+[[nodiscard]] std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
+                                                                  std::string_view container);
+
+/// Local data of the names of a container's networks; null if there are none.
+[[nodiscard]] std::shared_ptr<const policy::Neighbours> neighbours_of(
+    const std::vector<docker::NamedAddresses>& names,
+    const std::vector<docker::AddressName>& reverse_names);
+
+}  // namespace nxgate::store

@@ -1,0 +1,109 @@
+// Taking up a changed configuration while serving.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/snapshot.h"
+#include "config/context.h"
+#include "config/overrides.h"
+#include "config/settings.h"
+#include "engine/snapshot.h"
+#include "store/amendments.h"
+#include "store/attached_policy.h"
+#include "store/settings_source.h"
+#include "store/snapshot_builder.h"
+#include "store/standing_fault.h"
+#include "sys/privileges.h"
+
+namespace nxgate::store {
+
+/// What a configuration enforces, for the log: `policy default: 3 rules, upstream
+/// default: 1.1.1.1`.
+[[nodiscard]] std::string describe(const config::Settings& settings);
+
+/// Owns what is needed to build the next snapshot. Main thread.
+class Reloader {
+ public:
+  /// `first` are the settings at start, without fault. `kept` says what a later configuration may
+  /// ask for (Rights::later).
+  Reloader(const config::Overrides& given, config::FileReader& files, LoadedSettings first,
+           const sys::KeptCapabilities& kept, policy::EgressRegistry& fences);
+
+  /// Calls this whenever something was published: its readers shall look now, since as long as one
+  /// of them doesn't, the old tables stay in memory.
+  void on_publish(std::function<void()> action) { published_ = std::move(action); }
+
+  /// Reads everything anew and publishes it. Any fault is logged, keeps the old snapshot, and gives
+  /// false; so does a change of what is sealed at start.
+  bool reload();
+  /// Of the last reload; those of sealed keys have no place.
+  [[nodiscard]] const Faults& faults() const noexcept { return faults_; }
+  /// What is wrong with what is enforced and stays so: a last reload that was refused, and what
+  /// LoadedSettings::notices tells of the settings in force.
+  [[nodiscard]] std::vector<StandingFault> standing_faults() const;
+
+  /// Publishes the present configuration for these containers as well; a reload keeps them.
+  void set_attached(std::vector<AttachedPolicy> attached);
+  [[nodiscard]] const std::vector<AttachedPolicy>& attached() const noexcept { return attached_; }
+
+  /// What was decided while running. Call `amended` after a change.
+  [[nodiscard]] Amendments& amendments() noexcept { return amendments_; }
+  void amended() { publish(enforced()); }
+
+  /// What the configuration alone says.
+  [[nodiscard]] const std::shared_ptr<const engine::Snapshot>& configured() const noexcept {
+    return bare_;
+  }
+  [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
+  struct Reloads {
+    std::uint32_t taken = 0;
+    std::uint32_t refused = 0;
+  };
+  [[nodiscard]] const Reloads& reloads() const noexcept { return reloads_; }
+  [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
+
+  [[nodiscard]] const config::DockerSettings& docker() const noexcept { return docker_; }
+
+  [[nodiscard]] const std::vector<policy::ClientFence>& client_fences() const noexcept {
+    return client_fences_;
+  }
+
+  [[nodiscard]] SnapshotCell<engine::Snapshot>& snapshots() noexcept { return snapshots_; }
+  /// What should cause a reload when it changes, by the last configuration that was read.
+  [[nodiscard]] const std::vector<std::string>& watched() const noexcept { return watched_; }
+
+ private:
+  bool take_up();
+  void publish(std::shared_ptr<const engine::Snapshot> next);
+  [[nodiscard]] Faults refusals(const config::Settings& next) const;
+  [[nodiscard]] std::shared_ptr<const engine::Snapshot> enforced() const;
+
+  const config::Overrides overrides_;
+  config::FileReader& files_;
+  Registry registry_;
+  std::uint32_t generation_ = 1;
+  Reloads reloads_;
+  Faults faults_;
+  std::vector<std::string> notices_;
+  config::Settings sealed_;  ///< of the settings at start only what can't change
+  std::vector<std::string> watched_;
+  sys::KeptCapabilities kept_;
+  std::set<std::string> upstream_namespaces_;  ///< named at start
+  policy::EgressRegistry& fences_;
+  config::DockerSettings docker_;
+  std::vector<policy::ClientFence> client_fences_;
+  std::vector<AttachedPolicy> attached_;
+  Amendments amendments_;
+  std::shared_ptr<const engine::Snapshot> bare_;  ///< of the configuration alone
+  SnapshotCell<engine::Snapshot> snapshots_;
+  std::function<void()> published_ = [] {};
+};
+
+}  // namespace nxgate::store

@@ -1,0 +1,26 @@
+// From the command line and the file it names to settings; the same at start, at each reload, for
+// `check` and for `explain`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "config/context.h"
+#include "config/overrides.h"
+#include "config/settings.h"
+
+namespace nxgate::store {
+
+struct LoadedSettings {
+  config::Settings settings;  ///< to be used only if there is no fault
+  Faults faults;
+  Faults warnings;
+  std::vector<std::string> watched;  ///< whatever should cause a reload when it changes
+  std::vector<std::string> notices;  ///< what stays wrong while these settings are in force
+};
+
+[[nodiscard]] LoadedSettings load_settings(const config::Overrides& given,
+                                           config::FileReader& files);
+
+}  // namespace nxgate::store

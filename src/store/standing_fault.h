@@ -1,0 +1,28 @@
+// What is wrong with a running server and lasts.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace nxgate::store {
+
+/// Where such a fault comes from.
+enum class FaultSource : std::uint8_t { kReload, kSavedRules, kLearning, kAttachment, kFirewall };
+inline constexpr std::array<std::string_view, 5> kFaultSources{"reload", "saved rules", "learning",
+                                                               "attachment", "firewall"};
+
+/// A fault that stands until somebody puts it right. It is told in the log when it begins, and in
+/// `status`, `health` and metrics for as long as it stands.
+struct StandingFault {
+  FaultSource source{};
+  std::string text;
+
+  [[nodiscard]] std::string_view source_name() const noexcept {
+    return kFaultSources[static_cast<std::size_t>(source)];
+  }
+};
+
+}  // namespace nxgate::store
