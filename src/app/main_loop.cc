@@ -1,24 +1,48 @@
 #include "app/main_loop.h"
 
+#include <algorithm>
 #include <csignal>
 #include <expected>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/posix/descriptor_base.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "engine/snapshot.h"
 #include "store/reloader.h"
+#include "sys/background.h"
 #include "sys/file_watch.h"
 #include "sys/helper.h"
 #include "sys/service_manager.h"
 
 namespace nxgate::app {
 
+namespace asio = boost::asio;
 using boost::system::error_code;
+using Pending = store::Reloader::Pending;
+
+namespace {
+
+/// Freeing a million names takes some milliseconds, so this thread waits until it is the last that
+/// holds them; a query that is being answered may hold them longer, and lets them go then.
+void free(std::vector<std::shared_ptr<const engine::Snapshot>>& replaced) {
+  const Instant patience = Clock::now() + Milliseconds(100);
+  const auto held = [](const auto& each) { return each.use_count() > 1; };
+  while (std::ranges::any_of(replaced, held) && Clock::now() < patience) {
+    std::this_thread::sleep_for(Milliseconds(1));
+  }
+  replaced.clear();
+}
+
+}  // namespace
 
 Result<std::unique_ptr<MainLoop>> MainLoop::create(store::Reloader& reloader,
                                                    sys::ServiceManager& manager) {
@@ -43,6 +67,8 @@ MainLoop::MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys:
 }
 
 MainLoop::~MainLoop() {
+  // It posts to the loop.
+  if (background_) background_->join();
   changes_.release();
   if (helper_gone_.is_open()) helper_gone_.release();
 }
@@ -86,7 +112,7 @@ void MainLoop::await_signal() {
     }
     // This reload takes in whatever has changed up to now.
     (void)watch_.changed();
-    reload();
+    reload([](bool) {});
     await_signal();
   });
 }
@@ -97,15 +123,32 @@ void MainLoop::await_change() {
     settle_.expires_after(sys::FileWatch::kSettle);
     settle_.async_wait([this](const error_code& error) {
       if (error) return;
-      if (watch_.changed()) reload();
+      if (watch_.changed()) reload([](bool) {});
       await_change();
     });
   });
 }
 
-bool MainLoop::reload() {
+void MainLoop::reload(std::function<void(bool taken)> done) {
+  waiting_.push_back(std::move(done));
+  if (!reloading_) begin_reload();
+}
+
+void MainLoop::begin_reload() {
+  reloading_ = true;
+  served_ = std::exchange(waiting_, {});
   manager_.reloading();
-  const bool taken = reloader_.reload();
+  if (!background_) background_.emplace(1);
+  asio::post(*background_, [this, pending = std::make_shared<Pending>(reloader_.begin())] {
+    sys::lower_priority_of_thread();
+    reloader_.prepare(*pending);
+    asio::post(loop_, [this, pending] { finish_reload(*pending); });
+  });
+}
+
+void MainLoop::finish_reload(Pending& pending) {
+  const bool taken = reloader_.commit(pending);
+  asio::post(*background_, [replaced = std::move(pending.replaced)]() mutable { free(replaced); });
   if (taken) changed();
   // Looking anew would miss what changed since the reload read it, so only when there is need.
   if (watched_ != reloader_.watched()) {
@@ -115,7 +158,9 @@ bool MainLoop::reload() {
   manager_.reloaded(fmt::format("{}generation {}",
                                 taken ? "" : "the last reload was refused, see the log; serving ",
                                 reloader_.generation()));
-  return taken;
+  reloading_ = false;
+  for (const auto& done : std::exchange(served_, {})) done(taken);
+  if (!reloading_ && !waiting_.empty()) begin_reload();
 }
 
 }  // namespace nxgate::app

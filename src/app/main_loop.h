@@ -13,6 +13,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include "base/error.h"
 #include "control/panel.h"
@@ -53,7 +54,9 @@ class MainLoop final : public control::Operations {
 
   /// For what else there is to do on this thread. Comes to an end with `run`.
   [[nodiscard]] boost::asio::io_context& loop() noexcept { return loop_; }
-  bool reload() override;
+  /// One at a time: whoever asks during a reload is told of the next. It is prepared on a thread of
+  /// low priority, where what it replaces is freed, too.
+  void reload(std::function<void(bool taken)> done) override;
   void changed() override {
     for (const auto& action : after_reload_) action();
   }
@@ -65,6 +68,8 @@ class MainLoop final : public control::Operations {
  private:
   MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch);
 
+  void begin_reload();
+  void finish_reload(store::Reloader::Pending& pending);
   void await_signal();
   void await_change();
 
@@ -77,6 +82,10 @@ class MainLoop final : public control::Operations {
   boost::asio::posix::stream_descriptor changes_;      ///< the watch's; not owned
   boost::asio::posix::stream_descriptor helper_gone_;  ///< the helper's; not owned
   boost::asio::steady_timer settle_;
+  std::vector<std::function<void(bool)>> waiting_;  ///< for the next reload
+  std::vector<std::function<void(bool)>> served_;   ///< by this one
+  bool reloading_ = false;
+  std::optional<boost::asio::thread_pool> background_;  ///< from the first reload on
   std::string reason_;
   std::optional<Error> failure_;
   Ending ending_ = Ending::kStop;

@@ -9,8 +9,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -38,6 +42,7 @@
 
 namespace nxgate::control {
 
+namespace asio = boost::asio;
 namespace json = boost::json;
 using http::Reply;
 using http::Request;
@@ -137,16 +142,20 @@ const std::vector<Panel::Path>& Panel::paths() {
   return kPaths;
 }
 
-Reply Panel::handle(const Request& request) {
+asio::awaitable<Reply> Panel::handle(const Request& request) {
   bool known = false;
   for (const Path& each : paths()) {
     if (request.path != each.path) continue;
     known = true;
     const bool head = request.method == "HEAD" && std::string_view(each.method) == "GET";
-    if (request.method == each.method || head) return (this->*each.handler)(request);
+    if (request.method != each.method && !head) continue;
+    if (const Handler* const handler = std::get_if<Handler>(&each.handler)) {
+      co_return (this->**handler)(request);
+    }
+    co_return co_await (this->*std::get<SlowHandler>(each.handler))(request);
   }
-  return known ? refuse(405, "this method isn't for this path")
-               : refuse(404, quote(request.path) + ": there is no such thing");
+  co_return known ? refuse(405, "this method isn't for this path")
+                  : refuse(404, quote(request.path) + ": there is no such thing");
 }
 
 Reply Panel::status(const Request&) {
@@ -328,28 +337,39 @@ Reply Panel::watch(const Request& request) {
               running_.hub.open(observe::filter_of(std::move(selection))))};
 }
 
-Reply Panel::reload(const Request&) {
-  if (!running_.operations.reload()) {
-    Reply reply = reply_with(
-        json::object{{"error", fmt::format("the reload is refused; generation {} goes on",
-                                           running_.reloader.generation())},
-                     {"faults", to_json(running_.reloader.faults())}});
-    reply.status = 409;
-    return reply;
-  }
+/// Reloads and waits for it.
+asio::awaitable<bool> Panel::reloaded() {
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(
+      [this](auto handler) {
+        auto resume = std::make_shared<decltype(handler)>(std::move(handler));
+        running_.operations.reload([resume](bool taken) { std::move (*resume)(taken); });
+      },
+      asio::use_awaitable);
+}
+
+Reply Panel::refused_reload(std::string_view what) const {
+  Reply reply = reply_with(json::object{
+      {"error", fmt::format("{}; generation {} goes on", what, running_.reloader.generation())},
+      {"faults", to_json(running_.reloader.faults())}});
+  reply.status = 409;
+  return reply;
+}
+
+asio::awaitable<Reply> Panel::reload(const Request&) {
+  if (!co_await reloaded()) co_return refused_reload("the reload is refused");
   std::vector<std::string> failed = running_.fences.failed_firewalls();
   if (attachments_ != nullptr) {
     std::ranges::move(attachments_->failed_firewalls(), std::back_inserter(failed));
   }
   const std::uint32_t generation = running_.reloader.generation();
-  if (failed.empty()) return reply_with(json::object{{"generation", generation}});
+  if (failed.empty()) co_return reply_with(json::object{{"generation", generation}});
   Reply reply = reply_with(
       json::object{{"error", fmt::format("generation {} is in force, but not all firewalls are as "
                                          "it says; they are tried again each second",
                                          generation)},
                    {"firewalls", json::array(failed.begin(), failed.end())}});
   reply.status = 503;
-  return reply;
+  co_return reply;
 }
 
 Reply Panel::flush(const Request& request) {
@@ -367,9 +387,9 @@ Reply Panel::metrics(const Request& request) {
                              open ? Exposition::kOpenMetrics : Exposition::kPrometheus)};
 }
 
-Reply MetricsPage::handle(const Request& request) {
-  return request.path == "/metrics" ? panel_.handle(request)
-                                    : refuse(404, "there is nothing but /metrics here");
+asio::awaitable<Reply> MetricsPage::handle(const Request& request) {
+  if (request.path != "/metrics") co_return refuse(404, "there is nothing but /metrics here");
+  co_return co_await panel_.handle(request);
 }
 
 }  // namespace nxgate::control

@@ -7,8 +7,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -37,8 +40,8 @@ struct ControlRoom;
 class Operations {
  public:
   virtual ~Operations() = default;
-  /// Reloads as for SIGHUP; false if that was refused.
-  virtual bool reload() = 0;
+  /// Reloads as for SIGHUP, and then tells whether that was taken up.
+  virtual void reload(std::function<void(bool taken)> done) = 0;
   /// Tells all that follow reloads that what is enforced has changed.
   virtual void changed() = 0;
 };
@@ -64,17 +67,19 @@ class Panel final : public http::Control {
  public:
   explicit Panel(const Running& running);
 
-  [[nodiscard]] http::Reply handle(const http::Request& request) override;
+  [[nodiscard]] boost::asio::awaitable<http::Reply> handle(const http::Request& request) override;
 
   /// What is attached, as long as there is somebody who attaches.
   void show(attach::Attachments* attachments) noexcept { attachments_ = attachments; }
 
  private:
   using Handler = http::Reply (Panel::*)(const http::Request&);
+  /// Of what is waited for.
+  using SlowHandler = boost::asio::awaitable<http::Reply> (Panel::*)(const http::Request&);
   struct Path {
     const char* method;
     const char* path;
-    Handler handler;
+    std::variant<Handler, SlowHandler> handler;
   };
   static const std::vector<Path>& paths();
 
@@ -85,8 +90,8 @@ class Panel final : public http::Control {
   http::Reply watch(const http::Request& request);
   http::Reply rules(const http::Request& request);
   http::Reply add_rule(const http::Request& request);
-  http::Reply remove_rule(const http::Request& request);
-  http::Reply reload(const http::Request& request);
+  boost::asio::awaitable<http::Reply> remove_rule(const http::Request& request);
+  boost::asio::awaitable<http::Reply> reload(const http::Request& request);
   http::Reply flush(const http::Request& request);
   http::Reply metrics(const http::Request& request);
   http::Reply learning(const http::Request& request);
@@ -101,6 +106,8 @@ class Panel final : public http::Control {
   [[nodiscard]] std::string contradiction(const std::string& policy,
                                           const policy::Rule& added) const;
   [[nodiscard]] std::vector<store::StandingFault> standing_faults() const;
+  [[nodiscard]] boost::asio::awaitable<bool> reloaded();
+  [[nodiscard]] http::Reply refused_reload(std::string_view what) const;
   void amended();
   void take_reports();
   void await_end();
@@ -117,7 +124,7 @@ class Panel final : public http::Control {
 class MetricsPage final : public http::Control {
  public:
   explicit MetricsPage(Panel& panel) : panel_(panel) {}
-  [[nodiscard]] http::Reply handle(const http::Request& request) override;
+  [[nodiscard]] boost::asio::awaitable<http::Reply> handle(const http::Request& request) override;
 
  private:
   Panel& panel_;

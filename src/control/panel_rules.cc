@@ -180,24 +180,31 @@ Reply Panel::add_rule(const Request& request) {
   return reply_with(answer);
 }
 
-Reply Panel::remove_rule(const Request& request) {
+boost::asio::awaitable<Reply> Panel::remove_rule(const Request& request) {
   const std::string text = parameter(request, "rule");
   const std::string policy = parameter(request, "policy", "default");
   const auto parsed = policy::parse_rule(text);
-  if (!parsed) return refuse(400, parsed.error().message);
+  if (!parsed) co_return refuse(400, parsed.error().message);
   const policy::Rule rule{.name = parsed->name, .scope = parsed->scope, .at = {}};
   const auto saved = store::forget_rule(running_.settings.state, policy, rule);
-  if (!saved) return refuse(409, saved.error().message);
+  if (!saved) co_return refuse(409, saved.error().message);
   const bool added = running_.reloader.amendments().remove(policy, rule);
   if (!added && !*saved) {
-    return refuse(404, fmt::format("no rule {} was added to the policy {}{}", quote(text),
-                                   quote(policy), others_of(policy, rule.name)));
+    co_return refuse(404, fmt::format("no rule {} was added to the policy {}{}", quote(text),
+                                      quote(policy), others_of(policy, rule.name)));
+  }
+  // A reload publishes what else was taken back as well.
+  const bool taken = *saved && co_await reloaded();
+  if (!taken) amended();
+  if (*saved && !taken) {
+    co_return refused_reload(fmt::format(
+        "the rule {} is no longer saved, but it is enforced until a reload is taken up, and this "
+        "one was refused",
+        quote(text)));
   }
   log::info("the rule {} that was added to the policy {} is taken back, by {}", text, policy,
             user_name(request.peer));
-  if (*saved) running_.operations.reload();
-  amended();
-  return reply_with(json::object{{"rule", text}, {"policy", policy}, {"saved", *saved}});
+  co_return reply_with(json::object{{"rule", text}, {"policy", policy}, {"saved", *saved}});
 }
 
 /// What else the policy says of these names; empty if nothing goes against the rule.

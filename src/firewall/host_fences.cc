@@ -6,6 +6,7 @@
 #include <expected>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,7 @@ std::string table_of(const std::string& policy) {
 }  // namespace
 
 std::shared_ptr<policy::EgressSets> HostFences::sets_of(const std::string& policy) {
+  const std::lock_guard lock(mutex_);
   auto& fence = fences_[policy];
   if (!fence) {
     fence = std::make_shared<Fence>(table_of(policy), netfilter::OnDeath::kStaysClosed);
@@ -47,10 +49,15 @@ std::shared_ptr<policy::EgressSets> HostFences::sets_of(const std::string& polic
   return fence;
 }
 
+Fence& HostFences::of(const std::string& policy) const {
+  const std::lock_guard lock(mutex_);
+  return *fences_.at(policy);
+}
+
 Result<void> HostFences::put_up(const policy::ClientFence& wanted,
                                 const engine::Snapshot& snapshot) {
   (void)sets_of(wanted.policy);
-  Fence& fence = *fences_.at(wanted.policy);
+  Fence& fence = of(wanted.policy);
   const auto flows = reports_ == nullptr ? Flows::kIgnored : reports_->flows(wanted.policy);
   auto done = fence.enforce(sys::NetnsRef(), &wanted.egress, flows, wanted.clients, wanted.others);
   fence.review([&](const std::string& name, const netfilter::Destination& to) {
@@ -68,7 +75,11 @@ Result<void> HostFences::enforce(const std::vector<policy::ClientFence>& wanted,
     tables.push_back(table_of(each.policy));
     if (done) tell_links(each.policy);
   }
-  for (const auto& [policy, fence] : fences_) {
+  const auto known = [this] {
+    const std::lock_guard lock(mutex_);
+    return fences_;
+  }();
+  for (const auto& [policy, fence] : known) {
     if (std::ranges::find(wanted, policy, &policy::ClientFence::policy) != wanted.end()) continue;
     note(policy, fence->enforce(sys::NetnsRef(), nullptr));
   }
@@ -113,7 +124,7 @@ void HostFences::watch(boost::asio::io_context& loop, FenceReports& reports,
 void HostFences::look_again() {
   if (!failed_.empty()) again_();
   for (const policy::ClientFence& each : enforced_) {
-    Fence& fence = *fences_.at(each.policy);
+    Fence& fence = of(each.policy);
     if (const auto kept = fence.keep(); !kept) {
       log::repeated("firewall " + each.policy, kept.error().message);
     } else if (*kept) {
@@ -129,7 +140,7 @@ void HostFences::look_again() {
 }
 
 void HostFences::tell_links(const std::string& policy) {
-  netfilter::ClientLinks links = fences_.at(policy)->client_links();
+  netfilter::ClientLinks links = of(policy).client_links();
   const auto [told, is_new] = told_.try_emplace(policy);
   if (!is_new && told->second == links) return;
   if (!links.theirs.empty()) {
@@ -154,7 +165,7 @@ void HostFences::tell_links(const std::string& policy) {
 std::vector<HostFences::View> HostFences::view() const {
   std::vector<View> views;
   for (const policy::ClientFence& each : enforced_) {
-    netfilter::ClientLinks links = fences_.at(each.policy)->client_links();
+    netfilter::ClientLinks links = of(each.policy).client_links();
     const auto failed = failed_.find(each.policy);
     views.push_back({each.policy, std::move(links.theirs), std::move(links.shared),
                      failed == failed_.end() ? "" : failed->second});
@@ -164,8 +175,7 @@ std::vector<HostFences::View> HostFences::view() const {
 
 void HostFences::take_reports() {
   for (const policy::ClientFence& each : enforced_) {
-    reports_->take({"policy " + each.policy, each.policy, &each.egress, nullptr},
-                   *fences_.at(each.policy));
+    reports_->take({"policy " + each.policy, each.policy, &each.egress, nullptr}, of(each.policy));
   }
 }
 
@@ -177,7 +187,7 @@ void HostFences::stop() {
           "policy {}: its firewall on this host stays closed, until a next nxgate takes over or "
           "`nxgate detach --pid 1` opens it",
           each.policy);
-    } else if (auto done = fences_.at(each.policy)->enforce(sys::NetnsRef(), nullptr); !done) {
+    } else if (auto done = of(each.policy).enforce(sys::NetnsRef(), nullptr); !done) {
       log::warning("{}", done.error().message);
     }
   }

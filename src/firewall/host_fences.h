@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,6 +64,7 @@ class HostFences final : public policy::EgressRegistry {
   void hand_over() { timer_.reset(); }
 
  private:
+  [[nodiscard]] Fence& of(const std::string& policy) const;
   Result<void> put_up(const policy::ClientFence& wanted, const engine::Snapshot& snapshot);
   /// Remembers how it went with the firewall of a policy, and logs what is new.
   void note(const std::string& policy, const Result<void>& done);
@@ -70,6 +72,7 @@ class HostFences final : public policy::EgressRegistry {
   /// Logs which links a firewall covers, if that isn't known yet.
   void tell_links(const std::string& policy);
 
+  mutable std::mutex mutex_;  ///< of `fences_`, which a reload adds to on its thread
   std::map<std::string, std::shared_ptr<Fence>> fences_;
   std::vector<policy::ClientFence> enforced_;
   std::map<std::string, std::string> failed_;           ///< by policy, and why

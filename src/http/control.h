@@ -1,4 +1,4 @@
-// The port through which requests to the control socket are answered; `app` implements it.
+// The port through which requests to the control socket are answered; `control` implements it.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <boost/asio/awaitable.hpp>
 #include <sys/types.h>
 
 namespace nxgate::http {
@@ -44,8 +45,9 @@ struct Reply {
 class Control {
  public:
   virtual ~Control() = default;
-  /// On the thread of the server's loop; may throw, which is a 500.
-  [[nodiscard]] virtual Reply handle(const Request& request) = 0;
+  /// On the thread of the server's loop; may throw, which is a 500. The request stays until it is
+  /// answered.
+  [[nodiscard]] virtual boost::asio::awaitable<Reply> handle(const Request& request) = 0;
 };
 
 }  // namespace nxgate::http

@@ -93,10 +93,11 @@ Reply refusal(unsigned status, std::string_view text) {
   return {.status = status, .type = "text/plain", .body = fmt::format("{}\n", text)};
 }
 
-Reply answer(Control& control, const beast_http::request<beast_http::string_body>& message,
-             const Peer& peer) {
+asio::awaitable<Reply> answer(Control& control,
+                              const beast_http::request<beast_http::string_body>& message,
+                              const Peer& peer) {
   auto target = parse_target(message.target());
-  if (!target) return refusal(400, "the target is no path");
+  if (!target) co_return refusal(400, "the target is no path");
   const Request request{.method = std::string(message.method_string()),
                         .path = std::move(target->path),
                         .query = std::move(target->query),
@@ -104,9 +105,9 @@ Reply answer(Control& control, const beast_http::request<beast_http::string_body
                         .body = message.body(),
                         .peer = peer};
   try {
-    return control.handle(request);
+    co_return co_await control.handle(request);
   } catch (const std::exception& error) {
-    return refusal(500, error.what());
+    co_return refusal(500, error.what());
   }
 }
 
@@ -158,7 +159,7 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
       if (error) co_return;
       if (place_) place_->busy(Clock::now());
       const auto& message = parser.get();
-      Reply reply = answer(control_, message, peer_);
+      Reply reply = co_await answer(control_, message, peer_);
       const bool keep = message.keep_alive();
       const bool sent = reply.feed ? co_await stream(std::move(reply), message)
                                    : co_await send(std::move(reply), message, keep);

@@ -80,6 +80,7 @@ struct ClientFence {
 class EgressRegistry {
  public:
   virtual ~EgressRegistry() = default;
+  /// Those of the policy, always the same. Any thread.
   [[nodiscard]] virtual std::shared_ptr<EgressSets> sets_of(const std::string& policy) = 0;
 };
 

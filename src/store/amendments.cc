@@ -23,17 +23,23 @@ bool same_names(const policy::Rule& one, const policy::Rule& other) {
 void Amendments::add(Amendment amendment) {
   remove(amendment.policy, amendment.rule);
   all_.push_back(std::move(amendment));
+  ++version_;
 }
 
 bool Amendments::remove(const std::string& policy, const policy::Rule& rule) {
-  return std::erase_if(all_, [&](const Amendment& each) {
-           return each.policy == policy && same_names(each.rule, rule);
-         }) != 0;
+  const bool removed = std::erase_if(all_, [&](const Amendment& each) {
+                         return each.policy == policy && same_names(each.rule, rule);
+                       }) != 0;
+  if (removed) ++version_;
+  return removed;
 }
 
 bool Amendments::expire(Amendment::Time now) {
-  return std::erase_if(
-             all_, [now](const Amendment& each) { return each.until && *each.until <= now; }) != 0;
+  const bool ended = std::erase_if(all_, [now](const Amendment& each) {
+                       return each.until && *each.until <= now;
+                     }) != 0;
+  if (ended) ++version_;
+  return ended;
 }
 
 std::optional<Amendment::Time> Amendments::next_end() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ class Amendments {
   bool expire(Amendment::Time now);
   [[nodiscard]] std::optional<Amendment::Time> next_end() const;
   [[nodiscard]] const std::vector<Amendment>& all() const noexcept { return all_; }
+  /// Another number after each change.
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
 
   /// `bare` as it is enforced with them; `bare` itself if there are none.
   [[nodiscard]] std::shared_ptr<const engine::Snapshot> applied(
@@ -43,6 +46,7 @@ class Amendments {
 
  private:
   std::vector<Amendment> all_;
+  std::uint64_t version_ = 0;
 };
 
 }  // namespace nxgate::store

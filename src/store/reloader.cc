@@ -6,13 +6,11 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <fmt/core.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config/context.h"
@@ -24,7 +22,6 @@
 #include "store/attached_policy.h"
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
-#include "sys/background.h"
 #include "sys/privileges.h"
 
 namespace nxgate::store {
@@ -88,6 +85,7 @@ Reloader::Reloader(const config::Overrides& given, config::FileReader& files, Lo
       docker_(first.settings.docker),
       client_fences_(store::client_fences(first.settings)),
       bare_(build_snapshot(std::move(first.settings), registry_, fences_, generation_)),
+      amended_(bare_),
       snapshots_(enforced()) {}
 
 std::vector<StandingFault> Reloader::standing_faults() const {
@@ -132,17 +130,16 @@ void Reloader::set_attached(std::vector<AttachedPolicy> attached) {
 
 /// The configuration as it was read, what was decided since, and the containers.
 std::shared_ptr<const engine::Snapshot> Reloader::enforced() const {
-  const auto amended = amendments_.applied(bare_);
   policy::PolicySet::Attached policies;
   for (const AttachedPolicy& attached : attached_) {
-    if (auto policy = policy_for(attached, *amended)) {
+    if (auto policy = policy_for(attached, *amended_)) {
       policies.emplace(attached.key, std::move(policy));
     }
   }
-  engine::Snapshot snapshot{.generation = amended->generation,
-                            .policies = amended->policies.with(std::move(policies)),
-                            .groups = amended->groups,
-                            .options = amended->options};
+  engine::Snapshot snapshot{.generation = amended_->generation,
+                            .policies = amended_->policies.with(std::move(policies)),
+                            .groups = amended_->groups,
+                            .options = amended_->options};
   return std::make_shared<const engine::Snapshot>(std::move(snapshot));
 }
 
@@ -151,50 +148,60 @@ void Reloader::publish(std::shared_ptr<const engine::Snapshot> next) {
   published_();
 }
 
-bool Reloader::reload() {
-  bool taken = false;
-  try {
-    sys::at_low_priority([&] { taken = take_up(); });
-  } catch (const std::exception& error) {
-    faults_ = {{{}, error.what()}};
-    log::error("reload refused: {}; generation {} goes on", error.what(), generation_);
-  }
-  ++(taken ? reloads_.taken : reloads_.refused);
-  return taken;
+void Reloader::amended() {
+  amended_ = amendments_.applied(bare_);
+  publish(enforced());
 }
 
-bool Reloader::take_up() {
-  LoadedSettings next = load_settings(overrides_, files_);
-  watched_ = std::move(next.watched);
-  faults_ = std::move(next.faults);
-  if (faults_.empty()) faults_ = refusals(next.settings);
+Reloader::Pending Reloader::begin() const {
+  return {.registry = registry_, .amendments = amendments_, .generation = generation_ + 1};
+}
+
+void Reloader::prepare(Pending& pending) const noexcept {
+  try {
+    LoadedSettings next = load_settings(overrides_, files_);
+    pending.watched = std::move(next.watched);
+    pending.faults = std::move(next.faults);
+    if (pending.faults.empty()) pending.faults = refusals(next.settings);
+    if (!pending.faults.empty()) return;
+    pending.warnings = std::move(next.warnings);
+    pending.notices = std::move(next.notices);
+    pending.description = describe(next.settings);
+    pending.docker = next.settings.docker;
+    pending.client_fences = store::client_fences(next.settings);
+    pending.bare =
+        build_snapshot(std::move(next.settings), pending.registry, fences_, pending.generation);
+    pending.amended = pending.amendments.applied(pending.bare);
+  } catch (const std::exception& error) {  // for want of memory
+    pending.faults = {{{}, error.what()}};
+  }
+}
+
+bool Reloader::commit(Pending& pending) {
+  if (!pending.watched.empty()) watched_ = std::move(pending.watched);
+  faults_ = std::move(pending.faults);
   for (const Fault& fault : faults_) log::error("{}", to_string(fault));
   if (!faults_.empty()) {
+    ++reloads_.refused;
     log::error("reload refused by {}; generation {} goes on", counted(faults_.size(), "fault"),
                generation_);
     return false;
   }
-  for (const Fault& warning : next.warnings) log::warning("{}", to_string(warning));
-  const std::string description = describe(next.settings);
-  config::DockerSettings docker = next.settings.docker;
-  std::vector<policy::ClientFence> fences = store::client_fences(next.settings);
-  const auto old = snapshots_.load();
-  // What fails from here on, for want of memory, fails before anything has changed.
-  auto bare = build_snapshot(std::move(next.settings), registry_, fences_, generation_ + 1);
-  ++generation_;
-  for (const std::string& notice : next.notices) log::error("{}", notice);
-  notices_ = std::move(next.notices);
-  bare_ = std::move(bare);
-  docker_ = std::move(docker);
-  client_fences_ = std::move(fences);
+  for (const Fault& warning : pending.warnings) log::warning("{}", to_string(warning));
+  for (const std::string& notice : pending.notices) log::error("{}", notice);
+  // A rule that was added meanwhile isn't in what was built.
+  const bool same = pending.amendments.version() == amendments_.version();
+  auto amended = same ? std::move(pending.amended) : amendments_.applied(pending.bare);
+  pending.replaced = {snapshots_.load(), std::exchange(bare_, std::move(pending.bare)),
+                      std::exchange(amended_, std::move(amended))};
+  registry_ = std::move(pending.registry);
+  generation_ = pending.generation;
+  notices_ = std::move(pending.notices);
+  docker_ = std::move(pending.docker);
+  client_fences_ = std::move(pending.client_fences);
   publish(enforced());
-  // Freeing a million names takes some milliseconds, so this thread waits until it is the last that
-  // holds them; a query that is being answered may hold them longer, and lets them go then.
-  const Instant patience = Clock::now() + Milliseconds(100);
-  while (old.use_count() > 1 && Clock::now() < patience) {
-    std::this_thread::sleep_for(Milliseconds(1));
-  }
-  log::info("reloaded: generation {}, {}", generation_, description);
+  ++reloads_.taken;
+  log::info("reloaded: generation {}, {}", generation_, pending.description);
   return true;
 }
 

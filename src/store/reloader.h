@@ -28,9 +28,12 @@ namespace nxgate::store {
 /// default: 1.1.1.1`.
 [[nodiscard]] std::string describe(const config::Settings& settings);
 
-/// Owns what is needed to build the next snapshot. Main thread.
+/// Owns what is needed to build the next snapshot. Main thread, but for `prepare`.
 class Reloader {
  public:
+  /// A reload on its way from `begin` to `commit`.
+  struct Pending;
+
   /// `first` are the settings at start, without fault. `kept` says what a later configuration may
   /// ask for (Rights::later).
   Reloader(const config::Overrides& given, config::FileReader& files, LoadedSettings first,
@@ -40,9 +43,15 @@ class Reloader {
   /// of them doesn't, the old tables stay in memory.
   void on_publish(std::function<void()> action) { published_ = std::move(action); }
 
-  /// Reads everything anew and publishes it. Any fault is logged, keeps the old snapshot, and gives
-  /// false; so does a change of what is sealed at start.
-  bool reload();
+  /// A reload is of three steps, so that the slow one needn't be taken by the main thread. There
+  /// is one at a time. This takes along what the next needs.
+  [[nodiscard]] Pending begin() const;
+  /// Reads everything anew and builds a snapshot of it. Any thread.
+  void prepare(Pending& pending) const noexcept;
+  /// Publishes it. Any fault is logged, keeps the old snapshot, and gives false; so does a change
+  /// of what is sealed at start. `pending` has what was replaced then, for whoever has the time to
+  /// free it.
+  bool commit(Pending& pending);
   /// Of the last reload; those of sealed keys have no place.
   [[nodiscard]] const Faults& faults() const noexcept { return faults_; }
   /// What is wrong with what is enforced and stays so: a last reload that was refused, and what
@@ -55,7 +64,7 @@ class Reloader {
 
   /// What was decided while running. Call `amended` after a change.
   [[nodiscard]] Amendments& amendments() noexcept { return amendments_; }
-  void amended() { publish(enforced()); }
+  void amended();
 
   /// What the configuration alone says.
   [[nodiscard]] const std::shared_ptr<const engine::Snapshot>& configured() const noexcept {
@@ -80,7 +89,6 @@ class Reloader {
   [[nodiscard]] const std::vector<std::string>& watched() const noexcept { return watched_; }
 
  private:
-  bool take_up();
   void publish(std::shared_ptr<const engine::Snapshot> next);
   [[nodiscard]] Faults refusals(const config::Settings& next) const;
   [[nodiscard]] std::shared_ptr<const engine::Snapshot> enforced() const;
@@ -101,9 +109,31 @@ class Reloader {
   std::vector<policy::ClientFence> client_fences_;
   std::vector<AttachedPolicy> attached_;
   Amendments amendments_;
-  std::shared_ptr<const engine::Snapshot> bare_;  ///< of the configuration alone
+  std::shared_ptr<const engine::Snapshot> bare_;     ///< of the configuration alone
+  std::shared_ptr<const engine::Snapshot> amended_;  ///< with the amendments
   SnapshotCell<engine::Snapshot> snapshots_;
   std::function<void()> published_ = [] {};
+};
+
+struct Reloader::Pending {
+  // What it begins with.
+  Registry registry;
+  Amendments amendments;
+  std::uint32_t generation = 0;
+
+  // What it has found, and built if there is no fault.
+  Faults faults;
+  Faults warnings;
+  std::vector<std::string> watched;
+  std::vector<std::string> notices;
+  std::string description;
+  config::DockerSettings docker;
+  std::vector<policy::ClientFence> client_fences;
+  std::shared_ptr<const engine::Snapshot> bare;
+  std::shared_ptr<const engine::Snapshot> amended;
+
+  /// What `commit` replaced.
+  std::vector<std::shared_ptr<const engine::Snapshot>> replaced;
 };
 
 }  // namespace nxgate::store

@@ -59,6 +59,12 @@ class ReloaderTest : public testing::Test {
     return {options_, files_, load_settings(options_, files_), kept, fences_};
   }
 
+  static bool reload(Reloader& reloader) {
+    Reloader::Pending pending = reloader.begin();
+    reloader.prepare(pending);
+    return reloader.commit(pending);
+  }
+
   static std::string explained(Reloader& reloader, const char* name,
                                wire::Type type = wire::Type::kA, const char* client = "127.0.0.1") {
     const wire::Question question{wire::DomainName::from_text(name).value(), type,
@@ -113,7 +119,7 @@ TEST_F(ReloaderTest, AReloadPublishesTheNextGeneration) {
   Reloader reloader = start(kFirst);
   const auto before = reloader.snapshots().load();
   files_.files["/n.toml"] = std::string(kFirst) + "\n[upstreams.third]\nservers = [\"192.0.2.3\"]";
-  ASSERT_TRUE(reloader.reload());
+  ASSERT_TRUE(reload(reloader));
   const auto after = reloader.snapshots().load();
   EXPECT_EQ(before->generation, 1U);
   EXPECT_EQ(after->generation, 2U);
@@ -134,7 +140,7 @@ TEST_F(ReloaderTest, OnlyChangedGroupsGetANewIdentity) {
   std::string text = kFirst;
   text.replace(text.find("192.0.2.2"), 9, "192.0.2.9");
   files_.files["/n.toml"] = text;
-  ASSERT_TRUE(reloader.reload());
+  ASSERT_TRUE(reload(reloader));
   EXPECT_EQ(identity("default"), standard);
   EXPECT_NE(identity("app"), app);
   EXPECT_NE(identity("app"), standard);
@@ -144,9 +150,9 @@ TEST_F(ReloaderTest, AFaultKeepsWhatRuns) {
   Reloader reloader = start(kFirst);
   const auto before = reloader.snapshots().load();
   files_.files["/n.toml"] = "[policies.default]\nallow = [\"com\"]\n";
-  EXPECT_FALSE(reloader.reload());
+  EXPECT_FALSE(reload(reloader));
   files_.files.erase("/n.toml");
-  EXPECT_FALSE(reloader.reload());
+  EXPECT_FALSE(reload(reloader));
   EXPECT_EQ(reloader.snapshots().load(), before);
 }
 
@@ -156,9 +162,9 @@ TEST_F(ReloaderTest, WhatIsSealedAtStartIsRefused) {
   std::string text = kFirst;
   text.replace(text.find("5353"), 4, "5354");
   files_.files["/n.toml"] = text;
-  EXPECT_FALSE(reloader.reload());
+  EXPECT_FALSE(reload(reloader));
   files_.files["/n.toml"] = std::string(kFirst) + "[cache]\nsize = \"1MiB\"\n";
-  EXPECT_FALSE(reloader.reload());
+  EXPECT_FALSE(reload(reloader));
   EXPECT_EQ(reloader.snapshots().load(), before);
 }
 
@@ -166,9 +172,9 @@ TEST_F(ReloaderTest, ANamespaceIsRefusedOnceTheRightToEnterIsGone) {
   const std::string plain = "[upstreams.default]\nservers = [\"192.0.2.1\"]\n";
   Reloader reloader = start(plain, {});
   files_.files["/n.toml"] = plain + "netns = \"app\"\n";
-  EXPECT_FALSE(reloader.reload());
+  EXPECT_FALSE(reload(reloader));
   files_.files["/n.toml"] = plain + "timeout = \"2s\"\n";
-  EXPECT_TRUE(reloader.reload());
+  EXPECT_TRUE(reload(reloader));
 }
 
 TEST_F(ReloaderTest, ANamespaceThatWasNotNamedAtStartTakesARestart) {
@@ -177,12 +183,41 @@ TEST_F(ReloaderTest, ANamespaceThatWasNotNamedAtStartTakesARestart) {
   Reloader reloader = start(first, {.enter_namespaces = true, .find_by_process = true});
   for (const char* netns : {"pid:1", "/proc/1/ns/net", "/run/netns/app", "other"}) {
     files_.files["/n.toml"] = servers + "netns = \"" + netns + "\"\n";
-    EXPECT_FALSE(reloader.reload());
+    EXPECT_FALSE(reload(reloader));
   }
   files_.files["/n.toml"] = first + "timeout = \"2s\"\n";
-  EXPECT_TRUE(reloader.reload());
+  EXPECT_TRUE(reload(reloader));
   files_.files["/n.toml"] = servers;
-  EXPECT_TRUE(reloader.reload());
+  EXPECT_TRUE(reload(reloader));
+}
+
+TEST_F(ReloaderTest, ARuleThatWasAddedDuringAReloadStays) {
+  Reloader reloader = start(kFirst);
+  Reloader::Pending pending = reloader.begin();
+  reloader.prepare(pending);
+  reloader.amendments().add({.policy = "default",
+                             .rule = {.name = wire::DomainName::from_text("added.test").value(),
+                                      .scope = policy::Scope::kSubtree,
+                                      .action = policy::Action::kAllow,
+                                      .at = {}}});
+  reloader.amended();
+  ASSERT_TRUE(reloader.commit(pending));
+  EXPECT_EQ(reloader.snapshots().load()->generation, 2U);
+  EXPECT_THAT(explained(reloader, "www.added.test"), HasSubstr("allowed"));
+}
+
+TEST_F(ReloaderTest, WhatAttachesSharesTheAmendedTables) {
+  Reloader reloader = start(kFirst);
+  reloader.amendments().add({.policy = "default",
+                             .rule = {.name = wire::DomainName::from_text("added.test").value(),
+                                      .scope = policy::Scope::kSubtree,
+                                      .action = policy::Action::kAllow,
+                                      .at = {}}});
+  reloader.amended();
+  const auto table = [&] { return reloader.snapshots().load()->policies.find("default")->matcher; };
+  const auto before = table();
+  reloader.set_attached({});
+  EXPECT_EQ(table(), before);
 }
 
 }  // namespace

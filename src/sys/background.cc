@@ -1,8 +1,6 @@
 #include "sys/background.h"
 
 #include <cstdint>
-#include <functional>
-#include <future>
 
 #include <sched.h>
 #include <sys/syscall.h>
@@ -29,12 +27,8 @@ constexpr Scheduling kLow{.policy = SCHED_BATCH, .nice = 19, .slice = 100'000};
 
 }  // namespace
 
-void at_low_priority(const std::function<void()>& work) {
-  std::async(std::launch::async, [&work] {
-    // It is the thread's alone. Without it the work is done all the same.
-    static_cast<void>(::syscall(SYS_sched_setattr, 0, &kLow, 0));
-    work();
-  }).get();
+void lower_priority_of_thread() noexcept {
+  static_cast<void>(::syscall(SYS_sched_setattr, 0, &kLow, 0));
 }
 
 }  // namespace nxgate::sys
