@@ -1,4 +1,5 @@
 """A changed configuration: built completely, then swapped; any fault keeps the old one."""
+import json
 import signal
 import threading
 import time
@@ -210,6 +211,22 @@ def test_no_answer_is_lost_or_mixed_while_reloading_under_load(nxgate, up):
     assert outcomes <= {("a.test", "NOERROR", 1), ("a.test", "NXDOMAIN", 0), ("b.test", "NOERROR", 1),
                         ("b.test", "NXDOMAIN", 0), ("never.test", "NXDOMAIN", 0)}
     assert {("a.test", "NOERROR", 1), ("b.test", "NOERROR", 1)} <= outcomes
+
+
+def test_a_long_reload_holds_up_nobody_who_asks_the_server(nxgate, up, directory):
+    names = directory / "names"
+    names.write_text("a.test\n")
+    text = config(up, policy=f'allow-files = ["{names}"]') + f'[control]\nsocket = "{directory}/control.sock"\n'
+    server = nxgate(config=text)
+    server.control = directory / "control.sock"
+    names.write_text("".join(f"host{number}.test\n" for number in range(400_000)))
+    server.process.send_signal(signal.SIGHUP)
+    during = 0
+    while json.loads(server.operate("status", "--json").stdout)["generation"] == 1:
+        during += 1
+    assert during >= 3, "answers that came before the reload was done"
+    server.wait_for_log("reloaded: generation 2")
+    assert resolves(server, "host7.test")
 
 
 def test_a_hundred_reloads_leak_nothing(nxgate, up):

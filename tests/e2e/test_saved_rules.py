@@ -1,6 +1,7 @@
 """What was saved is never lost: whatever the disk, the directory and those who may write there do."""
 import contextlib
 import os
+import signal
 import subprocess
 import threading
 
@@ -284,3 +285,16 @@ def test_check_reads_saved_rules_and_leaves_the_lock_alone(start, place):
     server = start()
     assert run("check", server.config).returncode == 0
     wait_for(lambda: is_denied(server))
+
+
+def test_a_rule_that_a_refused_reload_keeps_is_said_to_be_enforced_still(start):
+    server = start()
+    server.operate("allow", "new.test", "--save")
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for_log("reloaded: generation")
+    server.config.write_text(server.config.read_text() + "[nonsense]\n")
+    removed = server.operate("allow", "--remove", "new.test", check=False)
+    assert removed.returncode == 1
+    assert "no longer saved, but it is enforced until a reload is taken up" in removed.stderr
+    assert "nonsense" in removed.stderr
+    assert addresses(server.query("new.test")) == ["192.0.2.1"]
