@@ -33,7 +33,8 @@ class FileWatch {
   /// Readable when it is time to look. Stays ours.
   [[nodiscard]] int descriptor() const noexcept { return inotify_.get(); }
 
-  /// Empties the descriptor, and says whether anything watched is different from the last look.
+  /// Takes events off the descriptor, so many at most that it ends while others write on, and says
+  /// whether anything watched is different from the last look.
   [[nodiscard]] bool changed();
 
  private:

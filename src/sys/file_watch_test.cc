@@ -1,12 +1,22 @@
 #include "sys/file_watch.h"
 
+#include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <stop_token>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "sys/descriptor.h"
 
 namespace nxgate::sys {
 namespace {
@@ -106,6 +116,40 @@ TEST_F(FileWatchTest, SeesFilesOfAGlobComeAndGo) {
   EXPECT_FALSE(noticed());
   fs::remove(dir_ / "allow.d/a.list");
   EXPECT_TRUE(noticed());
+}
+
+/// What the calling thread has used of a CPU.
+std::chrono::nanoseconds used() {
+  timespec time{};
+  EXPECT_EQ(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time), 0);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+/// Programs that write without end into the directory.
+TEST_F(FileWatchTest, IsNotKeptBusyByOthersInTheDirectory) {
+  constexpr std::chrono::seconds kFlood{1};
+  write("nxgate.toml", "a");
+  watch("nxgate.toml");
+  std::vector<std::jthread> writers;
+  for (int writer = 0; writer < 4; ++writer) {
+    writers.emplace_back(
+        [path = dir_ / ("log." + std::to_string(writer))](const std::stop_token& over) {
+          while (!over.stop_requested()) {
+            const Descriptor file(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+            if (::write(file.get(), "x", 1) != 1) break;
+          }
+        });
+  }
+  std::chrono::nanoseconds longest{};
+  for (const auto end = Clock::now() + kFlood; Clock::now() < end;) {
+    const auto before = used();
+    EXPECT_FALSE(watch_.changed());
+    longest = std::max(longest, used() - before);
+  }
+  writers.clear();
+  EXPECT_LT(longest, std::chrono::milliseconds(5));
+  write("nxgate.toml", "ab");
+  EXPECT_TRUE(watch_.changed());
 }
 
 }  // namespace
