@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "app/reloader.h"
+#include "app/standing_fault.h"
 #include "base/error.h"
 #include "sys/file_watch.h"
 #include "sys/helper.h"
@@ -33,8 +33,7 @@ enum class Ending : std::uint8_t {
 class MainLoop {
  public:
   /// From here on the signals are ours. `manager` is told of reloads and of the end.
-  [[nodiscard]] static Result<std::unique_ptr<MainLoop>> create(Reloader& reloader,
-                                                                sys::ServiceManager& manager);
+  MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch);
   ~MainLoop();
   MainLoop(const MainLoop&) = delete;
   MainLoop& operator=(const MainLoop&) = delete;
@@ -63,11 +62,13 @@ class MainLoop {
   /// Calls this as well after every reload that was taken up.
   void after_reload(std::function<void()> action) { after_reload_.push_back(std::move(action)); }
 
- private:
-  MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch);
+  /// That nothing tells of files that change.
+  [[nodiscard]] std::vector<StandingFault> standing_faults() const;
 
+ private:
   void await_signal();
   void await_change();
+  void follow_files();
 
   Reloader& reloader_;
   sys::ServiceManager& manager_;
@@ -78,6 +79,8 @@ class MainLoop {
   boost::asio::posix::stream_descriptor changes_;      ///< the watch's; not owned
   boost::asio::posix::stream_descriptor helper_gone_;  ///< the helper's; not owned
   boost::asio::steady_timer settle_;
+  boost::asio::steady_timer again_;  ///< runs while there is a fault
+  std::string fault_;                ///< of the watch, as it was told
   std::string reason_;
   std::optional<Error> failure_;
   Ending ending_ = Ending::kStop;

@@ -241,6 +241,7 @@ std::vector<StandingFault> Panel::standing_faults() const {
   std::vector<StandingFault> standing = running_.reloader.standing_faults();
   std::ranges::move(learner_.standing_faults(), std::back_inserter(standing));
   std::ranges::move(running_.fences.standing_faults(), std::back_inserter(standing));
+  std::ranges::move(running_.loop.standing_faults(), std::back_inserter(standing));
   if (attachments_ != nullptr) {
     std::ranges::move(attachments_->standing_faults(), std::back_inserter(standing));
   }

@@ -48,6 +48,7 @@
 #include "serve/worker.h"
 #include "sys/confinement.h"
 #include "sys/descriptor.h"
+#include "sys/file_watch.h"
 #include "sys/handed_sockets.h"
 #include "sys/helper.h"
 #include "sys/netns.h"
@@ -220,26 +221,27 @@ int serve(const Options& options) {
   if (!sockets) return failed(sockets.error());
   auto log_file = open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
+  // Root's part of what the kernel has, and not that of a user whom any container can run as.
+  sys::FileWatch watch;
   if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_shared_user();
   warn_of_unreadable(reloader.watched(), user);
   for (const StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
-  auto loop = MainLoop::create(reloader, manager);
-  if (!loop) return failed(loop.error());
+  MainLoop loop(reloader, manager, std::move(watch));
   if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
     return failed(up.error());
   }
   FenceReports reports;
-  fences.watch((*loop)->loop(), reloader, reports);
-  (*loop)->after_reload([&] { fences.follow(reloader); });
+  fences.watch(loop.loop(), reloader, reports);
+  loop.after_reload([&] { fences.follow(reloader); });
   QueryLogs logs(shared.hub, logged, *std::move(log_file));
-  if (logs.file) (*loop)->on_rotation([&logs] { logs.file->reopen(); });
+  if (logs.file) loop.on_rotation([&logs] { logs.file->reopen(); });
   workers.run(kept.calls);
   const ControlRoom room;
-  Panel panel({**loop, reloader, workers, shared, shared.hub, fences, reports, listeners, control,
+  Panel panel({loop, reloader, workers, shared, shared.hub, fences, reports, listeners, control,
                logs, room});
-  const ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control, room);
+  const ControlServers servers(loop.loop(), panel, *std::move(sockets), control, room);
   const std::string status = fmt::format(
       "{} worker{}{}, {}", count, count == 1 ? "" : "s",
       listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", describe(listeners)), description);
@@ -249,16 +251,16 @@ int serve(const Options& options) {
   };
   std::optional<Watchdog> watchdog;
   if (const auto within = manager.watchdog()) {
-    watchdog.emplace((*loop)->loop(), *within / 2, workers, [&] { manager.alive(); });
+    watchdog.emplace(loop.loop(), *within / 2, workers, [&] { manager.alive(); });
   }
-  if (*helper) (*loop)->depend_on(**helper);
+  if (*helper) loop.depend_on(**helper);
   if (!targets) ready();
   const Result<std::string> ended = targets
-                                        ? run_attaching(**loop, options, *std::move(targets),
+                                        ? run_attaching(loop, options, *std::move(targets),
                                                         reloader, workers, reports, panel, ready)
-                                        : (*loop)->run();
+                                        : loop.run();
   workers.stop();
-  fences.stop((*loop)->ending());
+  fences.stop(loop.ending());
   const std::string summary = workers.summary();
   log::flush_repeated();
   if (!ended) return failed(ended.error());

@@ -10,9 +10,16 @@
 namespace nxgate::app {
 
 /// Where such a fault comes from.
-enum class FaultSource : std::uint8_t { kReload, kSavedRules, kLearning, kAttachment, kFirewall };
-inline constexpr std::array<std::string_view, 5> kFaultSources{"reload", "saved rules", "learning",
-                                                               "attachment", "firewall"};
+enum class FaultSource : std::uint8_t {
+  kReload,
+  kSavedRules,
+  kLearning,
+  kAttachment,
+  kFirewall,
+  kFiles
+};
+inline constexpr std::array<std::string_view, 6> kFaultSources{
+    "reload", "saved rules", "learning", "attachment", "firewall", "files"};
 
 /// A fault that stands until somebody puts it right. It is told in the log when it begins, and in
 /// `status`, `health` and metrics for as long as it stands.

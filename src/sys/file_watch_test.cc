@@ -5,6 +5,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -13,6 +14,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -43,7 +47,7 @@ class FileWatchTest : public ::testing::Test {
   }
 
   fs::path dir_ = fs::path(::testing::TempDir()) / ("nxgate_watch_" + std::to_string(::getpid()));
-  FileWatch watch_ = std::move(*FileWatch::create());
+  FileWatch watch_;
 };
 
 TEST_F(FileWatchTest, SeesAWriteAndNothingElse) {
@@ -92,7 +96,7 @@ TEST_F(FileWatchTest, SeesASwapAnywhereOnTheWay) {
   fs::create_symlink(dir_ / "current/list", dir_ / "elsewhere/list");
   for (const char* path : {"current/list", "current/*", "elsewhere/list"}) {
     swap_to("1");
-    watch_ = std::move(*FileWatch::create());
+    watch_ = FileWatch();
     watch(path);
     swap_to("2");
     EXPECT_TRUE(noticed()) << path;
@@ -150,6 +154,46 @@ TEST_F(FileWatchTest, IsNotKeptBusyByOthersInTheDirectory) {
   EXPECT_LT(longest, std::chrono::milliseconds(5));
   write("nxgate.toml", "ab");
   EXPECT_TRUE(watch_.changed());
+}
+
+/// Runs this in a process whose user may have so much of what inotify gives, and no more.
+void with_inotify(const char* limit, int most, const std::function<bool()>& check) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const bool apart = ::unshare(CLONE_NEWUSER) == 0;
+    std::ofstream(std::string("/proc/sys/user/") + limit) << most << std::flush;
+    ::_exit(apart && check() ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(FileWatchTest, LooksWithoutInotifyAndTakesItOnceThereIsSome) {
+  write("nxgate.toml", "a");
+  with_inotify("max_inotify_instances", 0, [this] {
+    FileWatch watch;
+    watch.watch({dir_ / "nxgate.toml"});
+    const bool told =
+        watch.descriptor() < 0 && watch.fault().contains("fs.inotify.max_user_instances");
+    write("nxgate.toml", "ab");
+    const bool seen = watch.changed();
+    std::ofstream("/proc/sys/user/max_inotify_instances") << 1 << std::flush;
+    return told && seen && !watch.changed() && watch.descriptor() >= 0 && watch.fault().empty();
+  });
+}
+
+TEST_F(FileWatchTest, SaysThatNoWatchesAreLeft) {
+  write("nxgate.toml", "a");
+  with_inotify("max_inotify_watches", 0, [this] {
+    FileWatch watch;
+    watch.watch({dir_ / "nxgate.toml"});
+    const bool told = watch.fault().contains("fs.inotify.max_user_watches");
+    std::ofstream("/proc/sys/user/max_inotify_watches") << 9 << std::flush;
+    return told && !watch.changed() && watch.fault().empty();
+  });
+  EXPECT_EQ(watch_.fault(), "");
 }
 
 }  // namespace
