@@ -242,6 +242,7 @@ std::vector<StandingFault> Panel::standing_faults() const {
   std::ranges::move(learner_.standing_faults(), std::back_inserter(standing));
   std::ranges::move(running_.fences.standing_faults(), std::back_inserter(standing));
   std::ranges::move(running_.loop.standing_faults(), std::back_inserter(standing));
+  std::ranges::copy(running_.left_closed, std::back_inserter(standing));
   if (attachments_ != nullptr) {
     std::ranges::move(attachments_->standing_faults(), std::back_inserter(standing));
   }

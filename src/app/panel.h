@@ -46,6 +46,7 @@ struct Running {
   const config::ControlSettings& settings;
   const QueryLogs& logs;
   const ControlRoom& room;
+  const std::vector<StandingFault>& left_closed;  ///< as it was at start
 };
 
 /// Answers each path of docs/openapi.json by one function. Main thread.

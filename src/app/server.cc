@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,10 +18,13 @@
 #include <unistd.h>
 
 #include "app/attaching.h"
+#include "app/attachments.h"
 #include "app/control_socket.h"
 #include "app/disk_files.h"
 #include "app/fence_reports.h"
+#include "app/followed.h"
 #include "app/host_fences.h"
+#include "app/leftovers.h"
 #include "app/listeners.h"
 #include "app/main_loop.h"
 #include "app/openings.h"
@@ -163,6 +167,26 @@ Attaching attaching_by(const std::optional<Targets>& targets) {
   return targets->socket.empty() ? Attaching::kNamespaces : Attaching::kContainers;
 }
 
+/// What a former nxgate left closed and this one won't take over. One that watches an engine
+/// removes those of containers by itself, and a firewall for clients those of others on this host.
+std::vector<StandingFault> left_closed_by_others(const Options& options,
+                                                 const std::optional<Targets>& targets,
+                                                 bool has_client_fences) {
+  std::set<std::uint64_t> spared;
+  const auto spare = [&spared](const sys::NetnsRef& netns) {
+    if (const auto identity = netns.identity()) spared.insert(*identity);
+  };
+  if (has_client_fences) spare(sys::NetnsRef());
+  if (targets) {
+    for (const Subject& each : targets->namespaces) spare(each.netns);
+    for (const Followed& each : targets->containers) {
+      spare(sys::NetnsRef::of_pid(each.found().pid));
+    }
+  }
+  const Look look = options.command == Command::kDocker ? Look::kHost : Look::kEverywhere;
+  return find_left_closed(look, spared);
+}
+
 int failed(const Error& error) {
   log::error("{}", error.message);
   return kFailure;
@@ -221,6 +245,8 @@ int serve(const Options& options) {
   if (!sockets) return failed(sockets.error());
   auto log_file = open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
+  const auto left_closed =
+      left_closed_by_others(options, targets, !reloader.client_fences().empty());
   // Root's part of what the kernel has, and not that of a user whom any container can run as.
   sys::FileWatch watch;
   if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
@@ -228,6 +254,7 @@ int serve(const Options& options) {
   warn_of_shared_user();
   warn_of_unreadable(reloader.watched(), user);
   for (const StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
+  for (const StandingFault& each : left_closed) log::warning("{}", each.text);
   MainLoop loop(reloader, manager, std::move(watch));
   if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
     return failed(up.error());
@@ -240,7 +267,7 @@ int serve(const Options& options) {
   workers.run(kept.calls);
   const ControlRoom room;
   Panel panel({loop, reloader, workers, shared, shared.hub, fences, reports, listeners, control,
-               logs, room});
+               logs, room, left_closed});
   const ControlServers servers(loop.loop(), panel, *std::move(sockets), control, room);
   const std::string status = fmt::format(
       "{} worker{}{}, {}", count, count == 1 ? "" : "s",

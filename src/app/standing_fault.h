@@ -16,10 +16,11 @@ enum class FaultSource : std::uint8_t {
   kLearning,
   kAttachment,
   kFirewall,
-  kFiles
+  kFiles,
+  kLeftClosed
 };
-inline constexpr std::array<std::string_view, 6> kFaultSources{
-    "reload", "saved rules", "learning", "attachment", "firewall", "files"};
+inline constexpr std::array<std::string_view, 7> kFaultSources{
+    "reload", "saved rules", "learning", "attachment", "firewall", "files", "left closed"};
 
 /// A fault that stands until somebody puts it right. It is told in the log when it begins, and in
 /// `status`, `health` and metrics for as long as it stands.
