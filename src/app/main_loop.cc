@@ -28,6 +28,9 @@ namespace {
 /// While nothing tells of changes.
 constexpr Seconds kLookAgain{5};
 
+/// How often the helper is asked whether it lives.
+constexpr Seconds kPing{3};
+
 }  // namespace
 
 MainLoop::MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch)
@@ -38,6 +41,7 @@ MainLoop::MainLoop(Reloader& reloader, sys::ServiceManager& manager, sys::FileWa
       signals_(loop_),
       changes_(loop_),
       helper_gone_(loop_),
+      ping_(loop_),
       settle_(loop_),
       again_(loop_) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(signal);
@@ -62,6 +66,16 @@ void MainLoop::depend_on(const sys::Helper& helper) {
             helper.fate())};
         end("failure", Ending::kHandOver);
       });
+  await_ping(helper);
+}
+
+void MainLoop::await_ping(const sys::Helper& helper) {
+  ping_.expires_after(kPing);
+  ping_.async_wait([this, &helper](const error_code& error) {
+    if (error) return;
+    helper.ping();
+    await_ping(helper);
+  });
 }
 
 Result<std::string> MainLoop::run() {

@@ -38,8 +38,9 @@ class MainLoop {
   MainLoop(const MainLoop&) = delete;
   MainLoop& operator=(const MainLoop&) = delete;
 
-  /// Ends as for SIGUSR2, but with an error, once the helper process is gone: so every rule stays
-  /// as it is until a service manager has started the next nxgate.
+  /// Ends as for SIGUSR2, but with an error, once the helper process is gone, which is found out by
+  /// asking it every few seconds: so every rule stays as it is until a service manager has started
+  /// the next nxgate.
   void depend_on(const sys::Helper& helper);
 
   /// Until it is told to stop; returns the name of the signal that did, or the `reason` of `end`.
@@ -69,6 +70,7 @@ class MainLoop {
   void await_signal();
   void await_change();
   void follow_files();
+  void await_ping(const sys::Helper& helper);
 
   Reloader& reloader_;
   sys::ServiceManager& manager_;
@@ -78,6 +80,7 @@ class MainLoop {
   boost::asio::signal_set signals_;
   boost::asio::posix::stream_descriptor changes_;      ///< the watch's; not owned
   boost::asio::posix::stream_descriptor helper_gone_;  ///< the helper's; not owned
+  boost::asio::steady_timer ping_;
   boost::asio::steady_timer settle_;
   boost::asio::steady_timer again_;  ///< runs while there is a fault
   std::string fault_;                ///< of the watch, as it was told
