@@ -258,7 +258,7 @@ def test_a_program_of_its_user_cannot_keep_it_from_watching(nxgate, up):
         server = nxgate("--user", ALONE, config=config(up))
         server.write_config(config(up, '"y.test"'))
         wait_for(lambda: resolves(server, "y.test"), 3, what="the new rule")
-    assert "faults" not in json.loads(server.operate("status", "--json").stdout)
+    assert 'nxgate_faults{source="files"} 0' in server.operate("metrics").stdout
 
 
 def test_without_inotify_it_starts_tells_it_and_looks_by_itself(nxgate, up):
