@@ -2,16 +2,19 @@
 
 #include <csignal>
 #include <expected>
-#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/posix/descriptor_base.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "store/reloader.h"
+#include "store/standing_fault.h"
 #include "sys/file_watch.h"
 #include "sys/helper.h"
 #include "sys/service_manager.h"
@@ -20,12 +23,15 @@ namespace nxgate::app {
 
 using boost::system::error_code;
 
-Result<std::unique_ptr<MainLoop>> MainLoop::create(store::Reloader& reloader,
-                                                   sys::ServiceManager& manager) {
-  auto watch = sys::FileWatch::create();
-  if (!watch) return std::unexpected(watch.error());
-  return std::unique_ptr<MainLoop>(new MainLoop(reloader, manager, *std::move(watch)));
-}
+namespace {
+
+/// While nothing tells of changes.
+constexpr Seconds kLookAgain{5};
+
+/// How often the helper is asked whether it lives.
+constexpr Seconds kPing{3};
+
+}  // namespace
 
 MainLoop::MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch)
     : reloader_(reloader),
@@ -33,17 +39,19 @@ MainLoop::MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys:
       watch_(std::move(watch)),
       watched_(reloader.watched()),
       signals_(loop_),
-      changes_(loop_, watch_.descriptor()),
+      changes_(loop_),
       helper_gone_(loop_),
-      settle_(loop_) {
+      ping_(loop_),
+      settle_(loop_),
+      again_(loop_) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(signal);
   watch_.watch(watched_);
   await_signal();
-  await_change();
+  follow_files();
 }
 
 MainLoop::~MainLoop() {
-  changes_.release();
+  if (changes_.is_open()) changes_.release();
   if (helper_gone_.is_open()) helper_gone_.release();
 }
 
@@ -58,6 +66,16 @@ void MainLoop::depend_on(const sys::Helper& helper) {
             helper.fate())};
         end("failure", Ending::kHandOver);
       });
+  await_ping(helper);
+}
+
+void MainLoop::await_ping(const sys::Helper& helper) {
+  ping_.expires_after(kPing);
+  ping_.async_wait([this, &helper](const error_code& error) {
+    if (error) return;
+    helper.ping();
+    await_ping(helper);
+  });
 }
 
 Result<std::string> MainLoop::run() {
@@ -98,9 +116,44 @@ void MainLoop::await_change() {
     settle_.async_wait([this](const error_code& error) {
       if (error) return;
       if (watch_.changed()) reload();
+      follow_files();
       await_change();
     });
   });
+}
+
+/// Waits for what the watch tells, and looks by itself while it doesn't tell all.
+void MainLoop::follow_files() {
+  if (!changes_.is_open() && watch_.descriptor() >= 0) {
+    changes_.assign(watch_.descriptor());
+    await_change();
+  }
+  std::string fault = watch_.fault();
+  if (!fault.empty()) {
+    fault = fmt::format(
+        "files can't be watched for changes: {}; they are looked at every {} s, and SIGHUP reloads "
+        "at once",
+        fault, kLookAgain.count());
+  }
+  if (std::exchange(fault_, fault) != fault) {
+    if (fault.empty()) {
+      log::info("files are watched for changes again");
+    } else {
+      log::warning("{}", fault);
+    }
+  }
+  if (fault_.empty()) return;
+  again_.expires_after(kLookAgain);
+  again_.async_wait([this](const error_code& error) {
+    if (error) return;
+    if (watch_.changed()) reload();
+    follow_files();
+  });
+}
+
+std::vector<store::StandingFault> MainLoop::standing_faults() const {
+  if (fault_.empty()) return {};
+  return {{store::FaultSource::kFiles, fault_}};
 }
 
 bool MainLoop::reload() {
@@ -112,6 +165,7 @@ bool MainLoop::reload() {
     watched_ = reloader_.watched();
     watch_.watch(watched_);
   }
+  follow_files();
   manager_.reloaded(fmt::format("{}generation {}",
                                 taken ? "" : "the last reload was refused, see the log; serving ",
                                 reloader_.generation()));
