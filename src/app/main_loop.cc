@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <csignal>
 #include <expected>
-#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,8 +15,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "engine/snapshot.h"
 #include "store/reloader.h"
+#include "store/standing_fault.h"
 #include "sys/background.h"
 #include "sys/file_watch.h"
 #include "sys/helper.h"
@@ -42,14 +43,13 @@ void free(std::vector<std::shared_ptr<const engine::Snapshot>>& replaced) {
   replaced.clear();
 }
 
-}  // namespace
+/// While nothing tells of changes.
+constexpr Seconds kLookAgain{5};
 
-Result<std::unique_ptr<MainLoop>> MainLoop::create(store::Reloader& reloader,
-                                                   sys::ServiceManager& manager) {
-  auto watch = sys::FileWatch::create();
-  if (!watch) return std::unexpected(watch.error());
-  return std::unique_ptr<MainLoop>(new MainLoop(reloader, manager, *std::move(watch)));
-}
+/// How often the helper is asked whether it lives.
+constexpr Seconds kPing{3};
+
+}  // namespace
 
 MainLoop::MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch)
     : reloader_(reloader),
@@ -57,19 +57,21 @@ MainLoop::MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys:
       watch_(std::move(watch)),
       watched_(reloader.watched()),
       signals_(loop_),
-      changes_(loop_, watch_.descriptor()),
+      changes_(loop_),
       helper_gone_(loop_),
-      settle_(loop_) {
+      ping_(loop_),
+      settle_(loop_),
+      again_(loop_) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(signal);
   watch_.watch(watched_);
   await_signal();
-  await_change();
+  follow_files();
 }
 
 MainLoop::~MainLoop() {
   // It posts to the loop.
   if (background_) background_->join();
-  changes_.release();
+  if (changes_.is_open()) changes_.release();
   if (helper_gone_.is_open()) helper_gone_.release();
 }
 
@@ -84,6 +86,16 @@ void MainLoop::depend_on(const sys::Helper& helper) {
             helper.fate())};
         end("failure", Ending::kHandOver);
       });
+  await_ping(helper);
+}
+
+void MainLoop::await_ping(const sys::Helper& helper) {
+  ping_.expires_after(kPing);
+  ping_.async_wait([this, &helper](const error_code& error) {
+    if (error) return;
+    helper.ping();
+    await_ping(helper);
+  });
 }
 
 Result<std::string> MainLoop::run() {
@@ -124,9 +136,44 @@ void MainLoop::await_change() {
     settle_.async_wait([this](const error_code& error) {
       if (error) return;
       if (watch_.changed()) reload([](bool) {});
+      follow_files();
       await_change();
     });
   });
+}
+
+/// Waits for what the watch tells, and looks by itself while it doesn't tell all.
+void MainLoop::follow_files() {
+  if (!changes_.is_open() && watch_.descriptor() >= 0) {
+    changes_.assign(watch_.descriptor());
+    await_change();
+  }
+  std::string fault = watch_.fault();
+  if (!fault.empty()) {
+    fault = fmt::format(
+        "files can't be watched for changes: {}; they are looked at every {} s, and SIGHUP reloads "
+        "at once",
+        fault, kLookAgain.count());
+  }
+  if (std::exchange(fault_, fault) != fault) {
+    if (fault.empty()) {
+      log::info("files are watched for changes again");
+    } else {
+      log::warning("{}", fault);
+    }
+  }
+  if (fault_.empty()) return;
+  again_.expires_after(kLookAgain);
+  again_.async_wait([this](const error_code& error) {
+    if (error) return;
+    if (watch_.changed()) reload([](bool) {});
+    follow_files();
+  });
+}
+
+std::vector<store::StandingFault> MainLoop::standing_faults() const {
+  if (fault_.empty()) return {};
+  return {{store::FaultSource::kFiles, fault_}};
 }
 
 void MainLoop::reload(std::function<void(bool taken)> done) {
@@ -155,6 +202,7 @@ void MainLoop::finish_reload(Pending& pending) {
     watched_ = reloader_.watched();
     watch_.watch(watched_);
   }
+  follow_files();
   manager_.reloaded(fmt::format("{}generation {}",
                                 taken ? "" : "the last reload was refused, see the log; serving ",
                                 reloader_.generation()));

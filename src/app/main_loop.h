@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "base/error.h"
 #include "control/panel.h"
 #include "store/reloader.h"
+#include "store/standing_fault.h"
 #include "sys/file_watch.h"
 #include "sys/helper.h"
 #include "sys/service_manager.h"
@@ -35,14 +35,14 @@ enum class Ending : std::uint8_t {
 class MainLoop final : public control::Operations {
  public:
   /// From here on the signals are ours. `manager` is told of reloads and of the end.
-  [[nodiscard]] static Result<std::unique_ptr<MainLoop>> create(store::Reloader& reloader,
-                                                                sys::ServiceManager& manager);
+  MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch);
   ~MainLoop() override;
   MainLoop(const MainLoop&) = delete;
   MainLoop& operator=(const MainLoop&) = delete;
 
-  /// Ends as for SIGUSR2, but with an error, once the helper process is gone: so every rule stays
-  /// as it is until a service manager has started the next nxgate.
+  /// Ends as for SIGUSR2, but with an error, once the helper process is gone, which is found out by
+  /// asking it every few seconds: so every rule stays as it is until a service manager has started
+  /// the next nxgate.
   void depend_on(const sys::Helper& helper);
 
   /// Until it is told to stop; returns the name of the signal that did, or the `reason` of `end`.
@@ -65,13 +65,16 @@ class MainLoop final : public control::Operations {
   /// Calls this as well after every reload that was taken up.
   void after_reload(std::function<void()> action) { after_reload_.push_back(std::move(action)); }
 
- private:
-  MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch);
+  /// That nothing tells of files that change.
+  [[nodiscard]] std::vector<store::StandingFault> standing_faults() const override;
 
+ private:
   void begin_reload();
   void finish_reload(store::Reloader::Pending& pending);
   void await_signal();
   void await_change();
+  void follow_files();
+  void await_ping(const sys::Helper& helper);
 
   store::Reloader& reloader_;
   sys::ServiceManager& manager_;
@@ -81,11 +84,14 @@ class MainLoop final : public control::Operations {
   boost::asio::signal_set signals_;
   boost::asio::posix::stream_descriptor changes_;      ///< the watch's; not owned
   boost::asio::posix::stream_descriptor helper_gone_;  ///< the helper's; not owned
+  boost::asio::steady_timer ping_;
   boost::asio::steady_timer settle_;
   std::vector<std::function<void(bool)>> waiting_;  ///< for the next reload
   std::vector<std::function<void(bool)>> served_;   ///< by this one
   bool reloading_ = false;
   std::optional<boost::asio::thread_pool> background_;  ///< from the first reload on
+  boost::asio::steady_timer again_;                     ///< runs while there is a fault
+  std::string fault_;                                   ///< of the watch, as it was told
   std::string reason_;
   std::optional<Error> failure_;
   Ending ending_ = Ending::kStop;

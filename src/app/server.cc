@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "app/main_loop.h"
 #include "app/rights.h"
 #include "app/targeted.h"
+#include "attach/leftovers.h"
 #include "attach/targets.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -43,6 +45,7 @@
 #include "store/standing_fault.h"
 #include "sys/confinement.h"
 #include "sys/descriptor.h"
+#include "sys/file_watch.h"
 #include "sys/handed_sockets.h"
 #include "sys/helper.h"
 #include "sys/netns.h"
@@ -163,6 +166,27 @@ Attaching attaching_by(const std::optional<attach::Targets>& targets) {
   return targets->socket.empty() ? Attaching::kNamespaces : Attaching::kContainers;
 }
 
+/// What a former nxgate left closed and this one won't take over. One that watches an engine
+/// removes those of containers by itself, and a firewall for clients those of others on this host.
+std::vector<store::StandingFault> left_closed_by_others(
+    const cli::Options& options, const std::optional<attach::Targets>& targets,
+    bool has_client_fences) {
+  std::set<std::uint64_t> spared;
+  const auto spare = [&spared](const sys::NetnsRef& netns) {
+    if (const auto identity = netns.identity()) spared.insert(*identity);
+  };
+  if (has_client_fences) spare(sys::NetnsRef());
+  if (targets) {
+    for (const attach::Subject& each : targets->namespaces) spare(each.netns);
+    for (const attach::Followed& each : targets->containers) {
+      spare(sys::NetnsRef::of_pid(each.found().pid));
+    }
+  }
+  const attach::Look look =
+      options.command == cli::Command::kDocker ? attach::Look::kHost : attach::Look::kEverywhere;
+  return attach::find_left_closed(look, spared);
+}
+
 int failed(const Error& error) {
   log::error("{}", error.message);
   return cli::kFailure;
@@ -222,13 +246,17 @@ int serve(const cli::Options& options) {
   if (!sockets) return failed(sockets.error());
   auto log_file = workers::open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
+  const auto left_closed =
+      left_closed_by_others(options, targets, !reloader.client_fences().empty());
+  // Root's part of what the kernel has, and not that of a user whom any container can run as.
+  sys::FileWatch watch;
   if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_shared_user();
   warn_of_unreadable(reloader.watched(), user);
   for (const store::StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
-  auto loop = MainLoop::create(reloader, manager);
-  if (!loop) return failed(loop.error());
+  for (const store::StandingFault& each : left_closed) log::warning("{}", each.text);
+  MainLoop loop(reloader, manager, std::move(watch));
   if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
     return failed(up.error());
   }
@@ -237,15 +265,15 @@ int serve(const cli::Options& options) {
     // What fails is logged there, and tried again.
     (void)fences.enforce(reloader.client_fences(), *reloader.snapshots().load());
   };
-  fences.watch((*loop)->loop(), reports, enforce);
-  (*loop)->after_reload(enforce);
+  fences.watch(loop.loop(), reports, enforce);
+  loop.after_reload(enforce);
   workers::QueryLogs logs(shared.hub, logged, *std::move(log_file));
-  if (logs.file) (*loop)->on_rotation([&logs] { logs.file->reopen(); });
+  if (logs.file) loop.on_rotation([&logs] { logs.file->reopen(); });
   workers.run(kept.calls);
   const control::ControlRoom room;
-  control::Panel panel({(*loop)->loop(), **loop, reloader, workers, shared, shared.hub, fences,
-                        reports, listeners, control, logs, room});
-  const control::ControlServers servers((*loop)->loop(), panel, *std::move(sockets), control, room);
+  control::Panel panel({loop.loop(), loop, reloader, workers, shared, shared.hub, fences, reports,
+                        listeners, control, logs, room, left_closed});
+  const control::ControlServers servers(loop.loop(), panel, *std::move(sockets), control, room);
   const std::string status = fmt::format(
       "{} worker{}{}, {}", count, count == 1 ? "" : "s",
       listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", workers::describe(listeners)),
@@ -256,16 +284,16 @@ int serve(const cli::Options& options) {
   };
   std::optional<workers::Watchdog> watchdog;
   if (const auto within = manager.watchdog()) {
-    watchdog.emplace((*loop)->loop(), *within / 2, workers, [&] { manager.alive(); });
+    watchdog.emplace(loop.loop(), *within / 2, workers, [&] { manager.alive(); });
   }
-  if (*helper) (*loop)->depend_on(**helper);
+  if (*helper) loop.depend_on(**helper);
   if (!targets) ready();
   const Result<std::string> ended = targets
-                                        ? run_attaching(**loop, options, *std::move(targets),
+                                        ? run_attaching(loop, options, *std::move(targets),
                                                         reloader, workers, reports, panel, ready)
-                                        : (*loop)->run();
+                                        : loop.run();
   workers.stop();
-  if ((*loop)->ending() == Ending::kHandOver) {
+  if (loop.ending() == Ending::kHandOver) {
     fences.hand_over();
   } else {
     fences.stop();

@@ -1,10 +1,12 @@
-// Gates and firewalls that a nxgate left behind when it was killed.
+// Gates and firewalls that a nxgate left behind when it ended.
 #pragma once
 
 #include <cstdint>
 #include <set>
+#include <vector>
 
 #include "base/error.h"
+#include "store/standing_fault.h"
 #include "sys/netns.h"
 
 namespace nxgate::attach {
@@ -19,5 +21,14 @@ void remove_leftover(const sys::NetnsRef& netns);
 /// The same for the namespaces of all processes and those in /run/netns, but for `spared`
 /// (sys::NetnsRef::identity).
 void remove_leftovers(const std::set<std::uint64_t>& spared);
+
+enum class Look : std::uint8_t { kEverywhere = 0, kHost };
+
+/// What dead nxgates left closed in our own namespace and, if told to look everywhere, in those of
+/// all processes and those with a name in /run/netns or in Docker's directory, but for `spared`; it
+/// is for the operator to open. As much as can be read: it takes the rights of a start as root.
+/// Some hundred microseconds a namespace.
+[[nodiscard]] std::vector<store::StandingFault> find_left_closed(
+    Look look, const std::set<std::uint64_t>& spared);
 
 }  // namespace nxgate::attach

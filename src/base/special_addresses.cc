@@ -21,9 +21,10 @@ namespace {
 using enum GloballyReachable;
 
 /// https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry, row
-/// by row and in their order; then ranges of iana-ipv4-address-space, ipv6-address-space and of the
-/// registries of multicast addresses. What the registries leave open: a deprecated range serves
-/// nobody, so it is private, but 6to4 leads to the IPv4 address that it holds.
+/// by row and in their order, but for ::ffff:0:0/96, which is IPv4 here; then ranges of
+/// iana-ipv4-address-space, ipv6-address-space and of the registries of multicast addresses. What
+/// the registries leave open: a deprecated range serves nobody, so it is private, but 6to4 leads to
+/// the IPv4 address that it holds.
 constexpr auto kRanges = std::to_array<SpecialRange>({
     {"0.0.0.0/8", "This network", "RFC 791", kNo, true},
     {"0.0.0.0/32", "This host on this network", "RFC 1122", kNo, true},
@@ -42,7 +43,7 @@ constexpr auto kRanges = std::to_array<SpecialRange>({
     {"192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", kNo, true},
     {"192.31.196.0/24", "AS112-v4", "RFC 7535", kYes, false},
     {"192.52.193.0/24", "AMT", "RFC 7450", kYes, false},
-    {"192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", kNotApplicable, true},
+    {"192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", kEnded, true},
     {"192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", kNo, true},
     {"192.168.0.0/16", "Private-Use", "RFC 1918", kNo, true},
     {"192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", kYes, false},
@@ -59,16 +60,16 @@ constexpr auto kRanges = std::to_array<SpecialRange>({
     {"100::/64", "Discard-Only Address Block", "RFC 6666", kNo, true},
     {"100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", kNo, true},
     {"2001::/23", "IETF Protocol Assignments", "RFC 2928", kNo, true},
-    {"2001::/32", "Teredo", "RFC 4380", kNotApplicable, true},
+    {"2001::/32", "TEREDO", "RFC 4380", kNotApplicable, true},
     {"2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", kYes, false},
     {"2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", kYes, false},
     {"2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", kYes, false},
     {"2001:2::/48", "Benchmarking", "RFC 5180", kNo, true},
     {"2001:3::/32", "AMT", "RFC 7450", kYes, false},
     {"2001:4:112::/48", "AS112-v6", "RFC 7535", kYes, false},
-    {"2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", kNotApplicable, true},
+    {"2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", kEnded, true},
     {"2001:20::/28", "ORCHIDv2", "RFC 7343", kYes, false},
-    {"2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", kYes, false},
+    {"2001:30::/28", "Drone Remote ID Protocol Entity Tags (DETs) Prefix", "RFC 9374", kYes, false},
     {"2001:db8::/32", "Documentation", "RFC 3849", kNo, true},
     {"2002::/16", "6to4", "RFC 3056", kNotApplicable, false},
     {"2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", kYes, false},
@@ -189,6 +190,8 @@ std::string_view text_of(GloballyReachable reachable) noexcept {
       return "yes";
     case kNotApplicable:
       return "n/a";
+    case kEnded:
+      return "ended";
     case kNotListed:
       return "not listed";
   }

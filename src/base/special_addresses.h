@@ -18,6 +18,7 @@ enum class GloballyReachable : std::uint8_t {
   kNo = 0,
   kYes,
   kNotApplicable,
+  kEnded,      ///< empty: the allocation has ended
   kNotListed,  ///< a range of another registry
 };
 

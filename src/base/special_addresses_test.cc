@@ -9,6 +9,7 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -86,6 +87,69 @@ TEST(SpecialRanges, AreAsTheRegistryCallsThem) {
     if (row.reachable == GloballyReachable::kYes) EXPECT_FALSE(row.is_private) << row.range;
     EXPECT_THAT(std::string(row.source), testing::StartsWith("RFC ")) << row.range;
   }
+}
+
+/// The rows of both registries as IANA had them on 18 July 2026, but for ::ffff:0:0/96, whose
+/// addresses are IPv4 here.
+TEST(SpecialRanges, AreTheRowsOfTheRegistries) {
+  using enum GloballyReachable;
+  const std::vector<std::pair<std::string, GloballyReachable>> registries{
+      {"0.0.0.0/8", kNo},
+      {"0.0.0.0/32", kNo},
+      {"10.0.0.0/8", kNo},
+      {"100.64.0.0/10", kNo},
+      {"127.0.0.0/8", kNo},
+      {"169.254.0.0/16", kNo},
+      {"172.16.0.0/12", kNo},
+      {"192.0.0.0/24", kNo},
+      {"192.0.0.0/29", kNo},
+      {"192.0.0.8/32", kNo},
+      {"192.0.0.9/32", kYes},
+      {"192.0.0.10/32", kYes},
+      {"192.0.0.170/32", kNo},
+      {"192.0.0.171/32", kNo},
+      {"192.0.2.0/24", kNo},
+      {"192.31.196.0/24", kYes},
+      {"192.52.193.0/24", kYes},
+      {"192.88.99.0/24", kEnded},
+      {"192.88.99.2/32", kNo},
+      {"192.168.0.0/16", kNo},
+      {"192.175.48.0/24", kYes},
+      {"198.18.0.0/15", kNo},
+      {"198.51.100.0/24", kNo},
+      {"203.0.113.0/24", kNo},
+      {"240.0.0.0/4", kNo},
+      {"255.255.255.255/32", kNo},
+      {"::1/128", kNo},
+      {"::/128", kNo},
+      {"64:ff9b::/96", kYes},
+      {"64:ff9b:1::/48", kNo},
+      {"100::/64", kNo},
+      {"100:0:0:1::/64", kNo},
+      {"2001::/23", kNo},
+      {"2001::/32", kNotApplicable},
+      {"2001:1::1/128", kYes},
+      {"2001:1::2/128", kYes},
+      {"2001:1::3/128", kYes},
+      {"2001:2::/48", kNo},
+      {"2001:3::/32", kYes},
+      {"2001:4:112::/48", kYes},
+      {"2001:10::/28", kEnded},
+      {"2001:20::/28", kYes},
+      {"2001:30::/28", kYes},
+      {"2001:db8::/32", kNo},
+      {"2002::/16", kNotApplicable},
+      {"2620:4f:8000::/48", kYes},
+      {"3fff::/20", kNo},
+      {"5f00::/16", kNo},
+      {"fc00::/7", kNo},
+      {"fe80::/10", kNo},
+  };
+  std::vector<std::pair<std::string, GloballyReachable>> ours;
+  for (const SpecialRange& row : special_ranges()) {
+    if (row.reachable != kNotListed) ours.emplace_back(row.range, row.reachable);
+  }
+  EXPECT_EQ(ours, registries);
 }
 
 /// Pinned apart from the table.

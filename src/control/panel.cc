@@ -252,6 +252,8 @@ std::vector<store::StandingFault> Panel::standing_faults() const {
   for (std::string& text : running_.fences.failed_firewalls()) {
     standing.push_back({store::FaultSource::kFirewall, std::move(text)});
   }
+  std::ranges::move(running_.operations.standing_faults(), std::back_inserter(standing));
+  std::ranges::copy(running_.left_closed, std::back_inserter(standing));
   if (attachments_ != nullptr) {
     std::ranges::move(attachments_->standing_faults(), std::back_inserter(standing));
   }

@@ -44,6 +44,8 @@ class Operations {
   virtual void reload(std::function<void(bool taken)> done) = 0;
   /// Tells all that follow reloads that what is enforced has changed.
   virtual void changed() = 0;
+  /// What is wrong with it and stays so.
+  [[nodiscard]] virtual std::vector<store::StandingFault> standing_faults() const = 0;
 };
 
 /// The parts of the running server that the panel asks and tells; they outlive it.
@@ -60,6 +62,7 @@ struct Running {
   const config::ControlSettings& settings;
   const workers::QueryLogs& logs;
   const ControlRoom& room;
+  const std::vector<store::StandingFault>& left_closed;  ///< as it was at start
 };
 
 /// Answers each path of docs/openapi.json by one function. Main thread.

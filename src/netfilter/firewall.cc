@@ -84,6 +84,17 @@ Result<void> take_down(Socket& socket, std::string_view table, const sys::NetnsR
   return {};
 }
 
+Result<std::vector<DeadFirewall>> dead_firewalls(Socket& socket, const sys::NetnsRef& netns) {
+  std::vector<DeadFirewall> dead;
+  const std::error_code error = for_each_table(socket, [&](std::string_view name, Bytes record) {
+    const Owner owner = parse_record(record);
+    if (!name.starts_with(Firewall::kTable) || owner.alive()) return;
+    dead.push_back({std::string(name), owner});
+  });
+  if (error) return fail(advice(error, netns));
+  return dead;
+}
+
 }  // namespace
 
 Result<Firewall> Firewall::put_up(const sys::NetnsRef& netns, std::string table,
@@ -271,20 +282,27 @@ Result<void> Firewall::outlive() {
 
 Result<void> Firewall::take_down() { return netfilter::take_down(socket_, table_, netns_); }
 
+Result<std::vector<DeadFirewall>> find_dead_firewalls(const sys::NetnsRef& netns) {
+  auto socket = Socket::open(NETLINK_NETFILTER, netns);
+  if (!socket) return std::unexpected(socket.error());
+  return dead_firewalls(*socket, netns);
+}
+
 Result<std::size_t> remove_firewalls(const sys::NetnsRef& netns,
                                      std::span<const std::string> kept) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
-  std::vector<std::string> dead;
-  const std::error_code error = for_each_table(*socket, [&](std::string_view name, Bytes record) {
-    if (!name.starts_with(Firewall::kTable) || parse_record(record).alive()) return;
-    if (std::ranges::find(kept, name) == kept.end()) dead.emplace_back(name);
-  });
-  if (error) return fail(advice(error, netns));
-  for (const std::string& table : dead) {
-    if (auto done = take_down(*socket, table, netns); !done) return std::unexpected(done.error());
+  const auto dead = dead_firewalls(*socket, netns);
+  if (!dead) return std::unexpected(dead.error());
+  std::size_t removed = 0;
+  for (const DeadFirewall& each : *dead) {
+    if (std::ranges::find(kept, each.table) != kept.end()) continue;
+    if (auto done = take_down(*socket, each.table, netns); !done) {
+      return std::unexpected(done.error());
+    }
+    ++removed;
   }
-  return dead.size();
+  return removed;
 }
 
 }  // namespace nxgate::netfilter

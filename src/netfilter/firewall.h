@@ -123,6 +123,13 @@ class Firewall {
   std::string packet_error_;
 };
 
+/// A firewall whose nxgate is dead.
+struct DeadFirewall {
+  std::string table;
+  Owner owner;
+};
+[[nodiscard]] Result<std::vector<DeadFirewall>> find_dead_firewalls(const sys::NetnsRef& netns);
+
 /// Takes away every firewall of dead nxgates but those of the tables in `kept`, and says how many
 /// there were.
 [[nodiscard]] Result<std::size_t> remove_firewalls(const sys::NetnsRef& netns,

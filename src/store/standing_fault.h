@@ -10,9 +10,17 @@
 namespace nxgate::store {
 
 /// Where such a fault comes from.
-enum class FaultSource : std::uint8_t { kReload, kSavedRules, kLearning, kAttachment, kFirewall };
-inline constexpr std::array<std::string_view, 5> kFaultSources{"reload", "saved rules", "learning",
-                                                               "attachment", "firewall"};
+enum class FaultSource : std::uint8_t {
+  kReload,
+  kSavedRules,
+  kLearning,
+  kAttachment,
+  kFirewall,
+  kFiles,
+  kLeftClosed
+};
+inline constexpr std::array<std::string_view, 7> kFaultSources{
+    "reload", "saved rules", "learning", "attachment", "firewall", "files", "left closed"};
 
 /// A fault that stands until somebody puts it right. It is told in the log when it begins, and in
 /// `status`, `health` and metrics for as long as it stands.

@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
 #include <glob.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "sys/descriptor.h"
 #include "sys/file.h"
 
@@ -24,6 +24,9 @@ namespace {
 
 constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_TO |
                                   IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF;
+
+/// Of `changed` at a time, 4 kB each; a queue of Linux's usual length is empty after a few times.
+constexpr int kMostReads = 32;
 
 /// As many as Linux itself follows.
 constexpr int kMostLinks = 40;
@@ -48,13 +51,21 @@ bool FileWatch::Seen::operator==(const Seen& other) const noexcept {
          modified.tv_nsec == other.modified.tv_nsec;
 }
 
-Result<FileWatch> FileWatch::create() {
-  Descriptor inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!inotify) {
-    return fail("cannot watch files for changes: " + std::generic_category().message(errno) +
-                "; see fs.inotify.max_user_instances");
+void FileWatch::open() {
+  inotify_ = Descriptor(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  refused_ = inotify_ ? std::error_code() : std::error_code(errno, std::generic_category());
+}
+
+std::string FileWatch::fault() const {
+  const std::string whose = fmt::format("of user {} has all there is", ::geteuid());
+  if (refused_ == std::errc::too_many_files_open) {
+    return fmt::format("{}, and a program {}; see fs.inotify.max_user_instances",
+                       refused_.message(), whose);
   }
-  return FileWatch(std::move(inotify));
+  if (refused_) return refused_.message();
+  if (!short_of_watches_) return {};
+  return fmt::format("no watches are left, and a program {}; see fs.inotify.max_user_watches",
+                     whose);
 }
 
 void FileWatch::watch(std::vector<std::string> patterns) {
@@ -64,7 +75,9 @@ void FileWatch::watch(std::vector<std::string> patterns) {
 
 bool FileWatch::changed() {
   alignas(inotify_event) std::array<std::byte, 4096> events;
-  while (::read(inotify_.get(), events.data(), events.size()) > 0) {
+  // Somebody may write on and on.
+  for (int reads = 0; reads < kMostReads; ++reads) {
+    if (::read(inotify_.get(), events.data(), events.size()) <= 0) break;
   }
   std::vector<Seen> now = look();
   std::swap(now, last_);
@@ -73,6 +86,8 @@ bool FileWatch::changed() {
 
 /// Looks at all files, and watches what led to them; watching a place twice is one watch.
 std::vector<FileWatch::Seen> FileWatch::look() {
+  if (!inotify_) open();
+  short_of_watches_ = false;
   std::vector<Seen> seen;
   for (const std::string& pattern : patterns_) {
     add_way(pattern);
@@ -111,9 +126,11 @@ void FileWatch::add_way(const std::string& path) {
   add(nearest_directory(std::filesystem::path(way).parent_path()));
 }
 
-/// What can't be watched (missing, no permission, no watches left) is still seen by its directory.
+/// What can't be watched (missing, no permission) is still seen by its directory.
 void FileWatch::add(const std::string& path) {
-  (void)::inotify_add_watch(inotify_.get(), path.c_str(), kEvents);
+  if (!inotify_) return;
+  const int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), kEvents);
+  if (watch < 0 && errno == ENOSPC) short_of_watches_ = true;
 }
 
 }  // namespace nxgate::sys

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <ctime>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::sys {
@@ -20,21 +20,28 @@ namespace nxgate::sys {
 /// other traffic in the same directory is not. One thread.
 ///
 /// Use: wait until `descriptor` is readable, wait for kSettle more so that a burst of writes counts
-/// once, call `changed`, and begin again.
+/// once, call `changed`, and begin again. While there is a `fault`, nothing or not all of it wakes
+/// anybody: call `changed` from time to time, which asks for what was missing once more.
 class FileWatch {
  public:
   static constexpr Milliseconds kSettle{200};
 
-  [[nodiscard]] static Result<FileWatch> create();
+  /// Linux counts what inotify gives to a user, with all its processes in whatever container, to
+  /// the one who we are here. Nothing of it may be left, which `fault` tells.
+  FileWatch() { open(); }
 
   /// Watches these from now on, instead of those before; relative paths are taken as they are.
   void watch(std::vector<std::string> patterns);
 
-  /// Readable when it is time to look. Stays ours.
+  /// Readable when it is time to look; -1 without inotify. Stays ours.
   [[nodiscard]] int descriptor() const noexcept { return inotify_.get(); }
 
-  /// Empties the descriptor, and says whether anything watched is different from the last look.
+  /// Takes events off the descriptor, so many at most that it ends while others write on, and says
+  /// whether anything watched is different from the last look.
   [[nodiscard]] bool changed();
+
+  /// Why changes don't wake anybody, and what to do; empty if all is well.
+  [[nodiscard]] std::string fault() const;
 
  private:
   struct Seen {
@@ -47,13 +54,15 @@ class FileWatch {
     bool operator==(const Seen& other) const noexcept;
   };
 
-  explicit FileWatch(Descriptor inotify) : inotify_(std::move(inotify)) {}
-
   [[nodiscard]] std::vector<Seen> look();
   void add(const std::string& path);
   void add_way(const std::string& path);
 
+  void open();
+
   Descriptor inotify_;
+  std::error_code refused_;        ///< why there is no inotify
+  bool short_of_watches_ = false;  ///< of the last look
   std::vector<std::string> patterns_;
   std::vector<Seen> last_;
 };

@@ -1,12 +1,26 @@
 #include "sys/file_watch.h"
 
+#include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <stop_token>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "sys/descriptor.h"
 
 namespace nxgate::sys {
 namespace {
@@ -33,7 +47,7 @@ class FileWatchTest : public ::testing::Test {
   }
 
   fs::path dir_ = fs::path(::testing::TempDir()) / ("nxgate_watch_" + std::to_string(::getpid()));
-  FileWatch watch_ = std::move(*FileWatch::create());
+  FileWatch watch_;
 };
 
 TEST_F(FileWatchTest, SeesAWriteAndNothingElse) {
@@ -82,7 +96,7 @@ TEST_F(FileWatchTest, SeesASwapAnywhereOnTheWay) {
   fs::create_symlink(dir_ / "current/list", dir_ / "elsewhere/list");
   for (const char* path : {"current/list", "current/*", "elsewhere/list"}) {
     swap_to("1");
-    watch_ = std::move(*FileWatch::create());
+    watch_ = FileWatch();
     watch(path);
     swap_to("2");
     EXPECT_TRUE(noticed()) << path;
@@ -106,6 +120,80 @@ TEST_F(FileWatchTest, SeesFilesOfAGlobComeAndGo) {
   EXPECT_FALSE(noticed());
   fs::remove(dir_ / "allow.d/a.list");
   EXPECT_TRUE(noticed());
+}
+
+/// What the calling thread has used of a CPU.
+std::chrono::nanoseconds used() {
+  timespec time{};
+  EXPECT_EQ(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time), 0);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+/// Programs that write without end into the directory.
+TEST_F(FileWatchTest, IsNotKeptBusyByOthersInTheDirectory) {
+  constexpr std::chrono::seconds kFlood{1};
+  write("nxgate.toml", "a");
+  watch("nxgate.toml");
+  std::vector<std::jthread> writers;
+  for (int writer = 0; writer < 4; ++writer) {
+    writers.emplace_back(
+        [path = dir_ / ("log." + std::to_string(writer))](const std::stop_token& over) {
+          while (!over.stop_requested()) {
+            const Descriptor file(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+            if (::write(file.get(), "x", 1) != 1) break;
+          }
+        });
+  }
+  std::chrono::nanoseconds longest{};
+  for (const auto end = Clock::now() + kFlood; Clock::now() < end;) {
+    const auto before = used();
+    EXPECT_FALSE(watch_.changed());
+    longest = std::max(longest, used() - before);
+  }
+  writers.clear();
+  EXPECT_LT(longest, std::chrono::milliseconds(5));
+  write("nxgate.toml", "ab");
+  EXPECT_TRUE(watch_.changed());
+}
+
+/// Runs this in a process whose user may have so much of what inotify gives, and no more.
+void with_inotify(const char* limit, int most, const std::function<bool()>& check) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const bool apart = ::unshare(CLONE_NEWUSER) == 0;
+    std::ofstream(std::string("/proc/sys/user/") + limit) << most << std::flush;
+    ::_exit(apart && check() ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(FileWatchTest, LooksWithoutInotifyAndTakesItOnceThereIsSome) {
+  write("nxgate.toml", "a");
+  with_inotify("max_inotify_instances", 0, [this] {
+    FileWatch watch;
+    watch.watch({dir_ / "nxgate.toml"});
+    const bool told =
+        watch.descriptor() < 0 && watch.fault().contains("fs.inotify.max_user_instances");
+    write("nxgate.toml", "ab");
+    const bool seen = watch.changed();
+    std::ofstream("/proc/sys/user/max_inotify_instances") << 1 << std::flush;
+    return told && seen && !watch.changed() && watch.descriptor() >= 0 && watch.fault().empty();
+  });
+}
+
+TEST_F(FileWatchTest, SaysThatNoWatchesAreLeft) {
+  write("nxgate.toml", "a");
+  with_inotify("max_inotify_watches", 0, [this] {
+    FileWatch watch;
+    watch.watch({dir_ / "nxgate.toml"});
+    const bool told = watch.fault().contains("fs.inotify.max_user_watches");
+    std::ofstream("/proc/sys/user/max_inotify_watches") << 9 << std::flush;
+    return told && !watch.changed() && watch.fault().empty();
+  });
+  EXPECT_EQ(watch_.fault(), "");
 }
 
 }  // namespace

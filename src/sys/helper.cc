@@ -195,12 +195,17 @@ Helper::Answer Helper::ask(const Lane& lane, const Request& request, const Netns
   return exchange(lane, request, bytes_in(netns.text()), netns.held());
 }
 
-Helper::Answer Helper::exchange(const Lane& lane, Request request, Bytes behind,
+Helper::Answer Helper::exchange(const Lane& lane, const Request& request, Bytes behind,
                                 const Descriptor* with) const {
+  const std::scoped_lock lock(lane.turn);
+  return exchange_in_turn(lane, request, behind, with);
+}
+
+Helper::Answer Helper::exchange_in_turn(const Lane& lane, Request request, Bytes behind,
+                                        const Descriptor* with) const {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
   Descriptor came;
-  const std::scoped_lock lock(lane.turn);
   const auto reply = send_whole(lane.channel, request, behind, with)
                          ? lane.channel.receive<Reply>(&text, &came)
                          : std::nullopt;
@@ -290,6 +295,13 @@ std::expected<Descriptor, std::error_code> Helper::hold_queue(const NetnsRef& ne
     return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
   }
   return std::move(answer.descriptor);
+}
+
+void Helper::ping() const {
+  for (const Lane* const lane : {&quick_, &patient_}) {
+    const std::unique_lock turn(lane->turn, std::try_to_lock);
+    if (turn) (void)exchange_in_turn(*lane, {.task = Task::kPing}, {}, nullptr);
+  }
 }
 
 std::optional<ProcessSeen> Helper::find_by_peer(const NetnsRef& netns, std::uint8_t protocol,

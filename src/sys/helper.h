@@ -82,6 +82,11 @@ class Helper {
   [[nodiscard]] Result<void> attach(const NetnsRef& netns) const;
   void detach(const NetnsRef& netns) const;
 
+  /// Asks both of its threads for an answer, so that one which hangs is found gone although nothing
+  /// else is asked of it. Waits as any request does, for some 15 microseconds each if all is well;
+  /// a thread that is at work for somebody is passed over, who finds out by himself.
+  void ping() const;
+
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
   /// Readable, for poll and its like, once it is gone.
@@ -100,8 +105,11 @@ class Helper {
   Helper(pid_t pid, Channels channels, Descriptor gone) noexcept;
 
   [[nodiscard]] Answer ask(const Lane& lane, const Request& request, const NetnsRef& netns) const;
-  [[nodiscard]] Answer exchange(const Lane& lane, Request request, Bytes behind,
+  [[nodiscard]] Answer exchange(const Lane& lane, const Request& request, Bytes behind,
                                 const Descriptor* with) const;
+  /// To be called by whose turn it is.
+  [[nodiscard]] Answer exchange_in_turn(const Lane& lane, Request request, Bytes behind,
+                                        const Descriptor* with) const;
 
   pid_t pid_;
   Descriptor gone_;  ///< an epoll that watches for the end of both channels

@@ -98,6 +98,7 @@ enum class Task : std::uint8_t {
   kAttach,
   kDetach,
   kQueue,
+  kPing,  ///< nothing, but to answer
 };
 
 /// Whether a descriptor comes back, if all is well.

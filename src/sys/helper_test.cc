@@ -1,5 +1,6 @@
 #include "sys/helper.h"
 
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -277,6 +278,19 @@ TEST_F(HelperTest, OneThatHangsIsGoneForGood) {
   EXPECT_EQ(open_upstream_socket(SocketKind::kUdp, any_port_, own_).error(),
             std::errc::broken_pipe);
   EXPECT_EQ(helper_->identity(own_), std::nullopt);
+}
+
+TEST_F(HelperTest, IsAskedWhetherItLives) {
+  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  helper_->ping();
+  EXPECT_FALSE(readable(helper_->gone()));
+  EXPECT_TRUE(open_upstream_socket(SocketKind::kUdp, any_port_, own_)) << "no answer is left over";
+  EXPECT_NE(helper_->identity(own_), std::nullopt);
+  ASSERT_TRUE(stop(helper_->pid()));
+  const auto before = std::chrono::steady_clock::now();
+  helper_->ping();
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(8));
+  EXPECT_TRUE(readable(helper_->gone()));
 }
 
 TEST_F(HelperTest, OneThatHangsIsNotWaitedForAtTheEnd) {

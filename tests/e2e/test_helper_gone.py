@@ -1,9 +1,13 @@
 """The helper process ends or hangs: nxgate ends with an error, and what is closed stays closed."""
 import contextlib
 import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import dns.query
 import pytest
@@ -23,11 +27,23 @@ netns = "{netns}"
 [policies.default]
 allow = ["web.test", "*.web.test"]
 """
+HOLD = """
+import ctypes, os, sys
+SEIZE, INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
+libc = ctypes.CDLL(None)
+thread = ctypes.c_long(int(sys.argv[1]))
+done = libc.ptrace(SEIZE, thread, None, None) or libc.ptrace(INTERRUPT, thread, None, None)
+done or os.waitpid(thread.value, WALL)
+print(done, flush=True)
+sys.stdin.read()
+"""
 EGRESS = "[policies.default.egress]\n"
 #: What the kernel ends with us: tables with an owner.
 OWNED = '[docker]\nfail = "open"\n'
 #: How long a request may go unanswered: for what a client waits for, and for all else.
 QUICK, PATIENT = 4, 10
+#: How often it is asked whether it lives.
+PING = 3
 
 
 @pytest.fixture
@@ -93,6 +109,16 @@ def hanging(server):
         os.kill(helper, signal.SIGCONT)
 
 
+@contextlib.contextmanager
+def held(thread):
+    """One thread alone stands still. By a process of its own, which ptrace goes by."""
+    tracer = subprocess.Popen([sys.executable, "-c", HOLD, str(thread)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    assert tracer.stdout.readline() == "0\n"
+    yield
+    tracer.communicate()
+
+
 @pytest.mark.parametrize("tables", [(EGRESS,), (EGRESS, 'fail = "open"\n')], ids=["closed", "open"])
 def test_when_the_helper_ends_so_does_nxgate_and_all_stays_closed(attach, app, tables):
     server = attach(*tables)
@@ -122,10 +148,16 @@ def test_a_gate_alone_stays_too(attach, app):
     assert "table ip nxgate" in app.run("nft", "list", "ruleset").stdout.replace("inet", "ip")
 
 
-def test_a_plain_server_with_a_helper_ends_too(nxgate, upstream, namespace):
+@pytest.fixture
+def plain(nxgate, upstream, namespace):
+    """Its helper opens sockets for one upstream, and nothing else."""
     other = namespace("other")
-    server = nxgate(config='[server]\nlisten = ["127.0.0.1:PORT"]\n' + CONFIG.format(
+    return nxgate(config='[server]\nlisten = ["127.0.0.1:PORT"]\n' + CONFIG.format(
         port=upstream(namespace=other).port, netns=other.path))
+
+
+def test_a_plain_server_with_a_helper_ends_too(plain):
+    server = plain
     os.kill(server.helper, signal.SIGTERM)
     time.sleep(0.2)
     assert server.process.poll() is None, "the helper heeds no SIGTERM"
@@ -159,6 +191,37 @@ def test_one_that_hangs_is_given_up(attach, app):
     assert ask(app).answer
 
 
+def test_one_that_hangs_is_given_up_though_nobody_asks_anything(attach, app):
+    server = attach(EGRESS)
+    with hanging(server):
+        # The look at the firewalls each second may come first, which is patient.
+        ends_for_want_of_its_helper(server, PATIENT + 3, "did not answer in time")
+    assert not connects(app, DENIED)
+
+
+def test_so_it_is_by_a_server_without_a_firewall(plain):
+    with hanging(plain):
+        ends_for_want_of_its_helper(plain, PING + QUICK + 3, "did not answer in time")
+
+
+def test_one_of_which_one_thread_hangs_is_given_up_too(plain):
+    """Which no signal can do: a debugger holds the one that nobody waits for."""
+    patient = max(map(int, os.listdir(f"/proc/{plain.helper}/task")))
+    assert patient != plain.helper
+    with held(patient):
+        ends_for_want_of_its_helper(plain, PING + PATIENT + 3, "did not answer in time")
+
+
+def test_a_server_that_asks_whether_it_lives_does_so_cheaply(plain):
+    def switches():
+        text = Path(f"/proc/{plain.helper}/status").read_text()
+        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.M)[1])
+
+    before = switches()
+    time.sleep(2 * PING + 1)
+    assert 2 <= switches() - before <= 6
+
+
 def test_one_that_hangs_keeps_nobody_from_stopping_the_server(attach):
     server = attach(EGRESS)
     with hanging(server):
@@ -174,7 +237,7 @@ def test_one_that_hangs_keeps_status_waiting_for_no_longer_than_its_time(attach)
         server.process.send_signal(signal.SIGHUP)  # which looks at the firewalls anew
         server.operate("status", check=False)
     assert watch.seconds < within(PATIENT + 3)
-    server.process.wait(within(PATIENT))
+    server.process.wait(within(PATIENT + 3))
 
 
 def test_a_pause_that_is_short_enough_is_no_end(attach, app):

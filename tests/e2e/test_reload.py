@@ -1,6 +1,10 @@
 """A changed configuration: built completely, then swapped; any fault keeps the old one."""
+import contextlib
+import errno
 import json
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -239,3 +243,60 @@ def test_a_hundred_reloads_leak_nothing(nxgate, up):
         server.reload()
     assert server.descriptors() <= before
     assert server.rss_kib() - memory < 32 * 1024 * within(1)
+
+
+#: Nobody else's, so that no other test is short of what is taken here.
+ALONE = 60954
+TAKE_ALL = """
+import ctypes, time
+libc = ctypes.CDLL(None, use_errno=True)
+while libc.inotify_init1(0) >= 0: pass
+print(ctypes.get_errno(), flush=True)
+time.sleep(600)
+"""
+
+
+@contextlib.contextmanager
+def all_instances_taken(user):
+    """A process of this user, as in a container, that has whatever inotify gives to the user."""
+    holder = subprocess.Popen([sys.executable, "-c", TAKE_ALL], user=user, group=user, extra_groups=[],
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        assert int(holder.stdout.readline()) == errno.EMFILE
+        yield
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_a_program_of_its_user_cannot_keep_it_from_watching(nxgate, up):
+    with all_instances_taken(ALONE):
+        server = nxgate("--user", ALONE, config=config(up))
+        server.write_config(config(up, '"y.test"'))
+        wait_for(lambda: resolves(server, "y.test"), 3, what="the new rule")
+    assert 'nxgate_faults{source="files"} 0' in server.operate("metrics").stdout
+
+
+def test_without_inotify_it_starts_tells_it_and_looks_by_itself(nxgate, up):
+    def faults():
+        return [each["text"] for each in json.loads(server.operate("status", "--json").stdout).get("faults", [])
+                if each["source"] == "files"]
+
+    def counted():
+        return 'nxgate_faults{source="files"} 1' in server.operate("metrics").stdout
+
+    with all_instances_taken(ALONE):
+        server = nxgate(config=config(up), user=ALONE)
+        assert len([line for line in server.log if "fs.inotify.max_user_instances" in line]) == 1
+        assert "fs.inotify.max_user_instances" in faults()[0] and counted()
+        assert "fault" in server.operate("health").stdout
+        server.write_config(config(up, '"y.test"'))
+        server.reload()
+        assert resolves(server, "y.test")
+        server.write_config(config(up, '"z.test"'))
+        wait_for(lambda: resolves(server, "z.test"), 10, what="the new rule")
+        assert faults() and server.log_text().count("fs.inotify.max_user_instances") == 1
+    wait_for(lambda: not faults() and not counted(), 10, what="inotify again")
+    server.wait_for_log("files are watched for changes again")
+    server.write_config(config(up, '"x.test"'))
+    wait_for(lambda: resolves(server, "x.test"), 3, what="the new rule")

@@ -13,7 +13,7 @@ from harness import intruder
 from harness import netlink as netlink_messages
 from harness.intruder import Intruder, attempts, threads
 from harness.netlink import delete_table
-from harness.nxgate import SANITIZED, addresses, rcode
+from harness.nxgate import SANITIZED, addresses, rcode, run
 from harness.timing import wait_for
 from harness.upstream import answer
 
@@ -140,7 +140,14 @@ allow = ["allowed.test"]
 
 
 @pytest.fixture
-def fencing(nxgate, upstream):
+def opened_again():
+    """What is closed on this host doesn't stay so after a test."""
+    yield
+    run("detach", "--netns", "/proc/self/ns/net")
+
+
+@pytest.fixture
+def fencing(opened_again, nxgate, upstream):
     """A server with a firewall for clients whose packets this host forwards."""
     up = upstream({"*": answer("@ 60 A 192.0.2.1")})
     return nxgate(config=f"""
