@@ -195,13 +195,17 @@ void Attachments::follow_policies() {
   followed_ = std::move(current);
   for (const auto& [identity, attachment] : attached_) {
     if (!anew && attachment->unfenced.empty()) continue;
-    const bool failed = !attachment->unfenced.empty();
-    if (enforce(*attachment) && failed) {
-      log::info("{}: its firewall is as its policy says", attachment->subject.label);
-    }
-    review(*attachment);
-    tell_gaps(*attachment);
+    follow_policy(*attachment);
   }
+}
+
+void Attachments::follow_policy(Attachment& attachment) {
+  const bool failed = !attachment.unfenced.empty();
+  if (enforce(attachment) && failed) {
+    log::info("{}: its firewall is as its policy says", attachment.subject.label);
+  }
+  review(attachment);
+  tell_gaps(attachment);
 }
 
 /// The firewall of its policy, or none.
@@ -381,7 +385,7 @@ Result<void> Attachments::add(const Subject& subject) {
     if (!held->second->subject.unclaimed) hold_to_guest(both, subject);
     if (update(*held->second, both, false)) {
       publish();
-      follow_policies();
+      follow_policy(*held->second);
     }
     return {};
   }
@@ -398,11 +402,11 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
                     known.id == subject.id && known.names == subject.names &&
                     known.reverse_names == subject.reverse_names;
   known.label = subject.label;
-  // Other names may mean other networks, and so other links.
-  if (look || !same) look_after(attachment);
+  const bool claimed = known.unclaimed && !subject.unclaimed;
+  // Other names may mean other networks, and so other links. Who claims it is waiting.
+  if (look || (!same && !claimed)) look_after(attachment);
   if (same) return false;
   const Choice before = known.choice;
-  const bool claimed = known.unclaimed && !subject.unclaimed;
   known = subject;
   set_policy(attachment.policy, subject, attachment.fence);
   if (claimed) {

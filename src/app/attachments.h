@@ -122,6 +122,7 @@ class Attachments {
   void tell_attached(Attachment& attachment);
   void follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch);
   void follow_policies();
+  void follow_policy(Attachment& attachment);
   [[nodiscard]] std::shared_ptr<const policy::Egress> egress_of(const Subject& subject) const;
   void review(Attachment& attachment);
   [[nodiscard]] Result<void> enforce(Attachment& attachment);

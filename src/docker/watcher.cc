@@ -43,14 +43,6 @@ constexpr Milliseconds kLongestWait{5000};
 /// Events that can't be understood cause no more than one list in this time.
 constexpr Milliseconds kListsApart{5000};
 
-bool matters(const Event& event) {
-  static const std::set<std::string_view> kContainerActions{
-      "start", "restart", "die", "destroy", "rename", "pause", "unpause", "update", "stop", "kill"};
-  static const std::set<std::string_view> kNetworkActions{"connect", "disconnect", "destroy"};
-  if (event.type == "container") return kContainerActions.contains(event.action);
-  return event.type == "network" && kNetworkActions.contains(event.action);
-}
-
 }  // namespace
 
 /// Shared by the coroutines, which may outlive the Watcher until they notice.
@@ -180,7 +172,9 @@ void Watcher::State::subscribed(const EngineVersion& version) {
 }
 
 void Watcher::State::seen(const Event& event) {
-  if (stopped_ || !matters(event)) return;
+  if (stopped_) return;
+  if (event.concerns_next_start()) observer_.on_changed(event.container);
+  if (!event.concerns_what_runs()) return;
   if (!event.container.empty()) return refresh(event.container);
   for (const auto& [id, container] : view_) refresh(id);  // a network was removed from under them
 }

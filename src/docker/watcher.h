@@ -38,6 +38,9 @@ class Observer {
   virtual void on_engine(const EngineVersion& version) = 0;
   /// After something changed.
   virtual void on_containers(const View& view) = 0;
+  /// This container was made, changed, stopped or removed: how it starts the next time may be new.
+  /// It needn't be in any View. The answer to a list that is asked for now tells of it.
+  virtual void on_changed(const std::string& id) = 0;
   /// The engine can't be reached; what was reported last still holds as far as anybody knows.
   virtual void on_engine_lost(const Error& error) = 0;
 };

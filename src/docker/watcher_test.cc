@@ -40,12 +40,14 @@ class Notes : public Observer {
     last = view;
     if (on_report) on_report();
   }
+  void on_changed(const std::string& id) override { changed += id.front(); }
   void on_engine_lost(const Error& error) override {
     EXPECT_FALSE(error.message.empty());
     told.emplace_back("lost");
   }
 
   std::vector<std::string> told;
+  std::string changed;  ///< of each id the first letter
   View last;
   std::function<void()> on_report;
 };
