@@ -128,8 +128,12 @@ class Attacher final : public docker::Observer {
   /// What there is, running or not, as the engine's events and lists told of it, by id: what starts
   /// is chosen for without asking anybody.
   std::map<std::string, docker::Container> known_;
-  /// Of which the engine is being asked, and whether they changed meanwhile.
-  std::map<std::string, bool> learning_;
+  /// One of which the engine is being asked.
+  struct Learning {
+    bool again = false;  ///< it changed meanwhile
+    std::vector<std::function<void(const docker::Client::Listing&)>> waiting;
+  };
+  std::map<std::string, Learning> learning_;
   unsigned lists_ = 0;  ///< of all there is, asked for
   std::function<void(Result<void>)> ready_;
   bool listed_ = false;  ///< the engine has told what runs

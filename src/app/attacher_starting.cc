@@ -126,7 +126,6 @@ void Attacher::settle(std::uint64_t identity) {
 /// What there is. Events tell what changes from here on.
 void Attacher::learn_all() {
   known_.clear();
-  for (auto& [id, again] : learning_) again = true;  // by the labels that count now
   auto learn = [this, list = ++lists_](docker::Client::Listing listing) {
     if (listing.fault || list != lists_) return;
     // One that the list doesn't understand is no reason to forget another.
@@ -145,29 +144,34 @@ void Attacher::learn_all() {
 }
 
 void Attacher::on_changed(const std::string& id) {
-  const auto [asked, first] = learning_.try_emplace(id, false);
-  asked->second = !first;
+  const auto [asked, first] = learning_.try_emplace(id);
+  asked->second.again = !first;
   if (first) learn(id);
 }
 
 void Attacher::learn(const std::string& id) {
-  auto done = [this, id](const docker::Client::Listing& listing) { learned(id, listing); };
+  auto done = [this, id, list = lists_](const docker::Client::Listing& listing) {
+    if (list != lists_) return learn(id);  // other labels count now
+    learned(id, listing);
+  };
   asio::co_spawn(loop_, list_one(client_, id, std::move(done)), asio::detached);
 }
 
 void Attacher::learned(const std::string& id, const docker::Client::Listing& listing) {
   const auto asked = learning_.find(id);
-  if (std::exchange(asked->second, false)) return learn(id);
+  // What it was when it was asked about will do for who starts.
+  for (const auto& use : std::exchange(asked->second.waiting, {})) use(listing);
+  if (std::exchange(asked->second.again, false)) return learn(id);
   learning_.erase(asked);
   const auto& containers = listing.list.containers;
   const auto found = std::ranges::find(containers, id, &docker::Container::id);
-  known_.erase(id);
   if (found != containers.end()) {
-    known_.emplace(id, *found);
+    known_.insert_or_assign(id, *found);
     // So that its image needn't be asked for when it starts.
     asio::co_spawn(loop_, with_own_labels(client_, *found, [](const docker::Container&) {}),
                    asio::detached);
   } else if (!listing.fault && listing.list.odd.empty()) {
+    known_.erase(id);
     for (Followed& each : targets_.containers) each.forget(id);
   }
 }
@@ -191,7 +195,9 @@ void Attacher::attach_starting(const docker::Occupant& occupant, const sys::Netn
     done(std::unexpected(
         listing.fault.value_or(Error{"there is no container " + occupant.container})));
   };
-  asio::co_spawn(loop_, list_one(client_, occupant.container, std::move(ask)), asio::detached);
+  const auto [asked, first] = learning_.try_emplace(occupant.container);
+  asked->second.waiting.push_back(std::move(ask));
+  if (first) learn(occupant.container);
 }
 
 /// What the engine reports may be its last run still.

@@ -285,7 +285,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   publish();
   workers_.adopt(*std::move(v4));
   if (v6) workers_.adopt(*std::move(v6));
-  const auto flows = subject.starting ? netfilter::Flows::kNone : netfilter::Flows::kForget;
+  const auto inside = subject.starting ? netfilter::Inside::kStarting : netfilter::Inside::kRunning;
   const auto give_up = [&](Error error) {
     workers_.abandon(held->policy.key);
     attached_.erase(identity);
@@ -296,7 +296,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   if (auto fenced = enforce(*held); !fenced && !subject.choice.closed) {
     return give_up(fenced.error());
   }
-  auto gate = Gate::close(held->pinned, ports, on_death_, flows);
+  auto gate = Gate::close(held->pinned, ports, on_death_, inside);
   if (!gate) {
     (void)held->fence->enforce(held->pinned, nullptr);
     return give_up(gate.error());
@@ -403,8 +403,7 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
                     known.reverse_names == subject.reverse_names;
   known.label = subject.label;
   const bool claimed = known.unclaimed && !subject.unclaimed;
-  // Other names may mean other networks, and so other links. Who claims it is waiting.
-  if (look || (!same && !claimed)) look_after(attachment);
+  if (look) look_after(attachment);
   if (same) return false;
   const Choice before = known.choice;
   known = subject;
