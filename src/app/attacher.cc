@@ -83,7 +83,10 @@ void Attacher::start(std::function<void(Result<void>)> ready) {
 void Attacher::reconsider() {
   const docker::LabelKeys labels = labels_that_count(reloader_.docker());
   client_.keep_labels(labels);
-  if (watcher_) watcher_->keep_labels(labels);
+  if (watcher_ && watcher_->keep_labels(labels)) {
+    for (const docker::Container& each : running_) outdated_.insert(each.id);
+    for (const Starting& each : starting_) outdated_.insert(each.container.id);
+  }
   learn_all();
   reconcile(true);
 }
@@ -125,6 +128,17 @@ void Attacher::watch_namespaces() {
   }
 }
 
+/// Who starts stays so until the engine reports it running.
+void Attacher::note_outdated() {
+  std::erase_if(outdated_, [this](const std::string& id) {
+    if (std::ranges::find(running_, id, &docker::Container::id) != running_.end()) {
+      return !view_.outdated.contains(id);
+    }
+    const auto is_it = [&](const Starting& each) { return each.container.id == id; };
+    return std::ranges::none_of(starting_, is_it);
+  });
+}
+
 void Attacher::on_engine_lost(const Error& error) {
   if (!lost_) {
     log::warning("{}; what is attached stays so, and the engine is waited for", error.message);
@@ -140,6 +154,7 @@ void Attacher::on_containers(const docker::View& view) {
   running_ = view.running;
   view_ = view;
   view_.running.clear();
+  note_outdated();
   listed_ = view.trouble.empty();
   trouble_ = view.trouble;
   for (Followed& each : targets_.containers) each.remember(running_);
@@ -154,8 +169,12 @@ void Attacher::on_containers(const docker::View& view) {
   be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
 }
 
-std::optional<Choice> Attacher::choose(const docker::Container& container) const {
+/// For the namespace in which it is, if that is known.
+std::optional<Choice> Attacher::choose(const docker::Container& container,
+                                       std::optional<std::uint64_t> identity) const {
   if (targets_.watches_all()) {
+    const bool outdated = identity && outdated_.contains(container.id);
+    if (const Choice* last = outdated ? attachments_.choice(*identity) : nullptr) return *last;
     return select(container, reloader_.docker(), &reloader_.configured()->policies);
   }
   const auto is_it = [&](const Followed& each) { return each.is(container); };
@@ -166,10 +185,10 @@ std::optional<Choice> Attacher::choose(const docker::Container& container) const
 void Attacher::add_subject(const docker::Container& container, const sys::NetnsRef& netns,
                            std::vector<Subject>& wanted) const {
   const bool reachable = container.pid != 0 && container.network_mode != "host";
-  const auto choice = reachable ? choose(container) : std::nullopt;
+  const auto identity = netns.identity();
+  const auto choice = reachable ? choose(container, identity) : std::nullopt;
   if (!choice) return;
   // Of these `tell_unattached` tells; who was named is an error.
-  const auto identity = netns.identity();
   if (targets_.watches_all() && identity && attachments_.spares(*identity)) return;
   const std::string power = container.power_to_undo();
   wanted.push_back({.label = container.name,

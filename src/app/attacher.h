@@ -71,6 +71,7 @@ class Attacher final : public docker::Observer {
   void learn_all();
   void learn(const std::string& id);
   void learned(const std::string& id, const docker::Client::Listing& listing);
+  void note_outdated();
   Result<void> add_starting(docker::Container container, const docker::Occupant& occupant,
                             const sys::NetnsRef& netns);
   void clean_up();
@@ -84,7 +85,8 @@ class Attacher final : public docker::Observer {
   std::vector<Error> reconcile(bool look = false);
   void add_subject(const docker::Container& container, const sys::NetnsRef& netns,
                    std::vector<Subject>& wanted) const;
-  [[nodiscard]] std::optional<Choice> choose(const docker::Container& container) const;
+  [[nodiscard]] std::optional<Choice> choose(const docker::Container& container,
+                                             std::optional<std::uint64_t> identity) const;
   void tell_unattached();
   [[nodiscard]] std::optional<Unattached> why_unattached(const docker::Container& container) const;
   [[nodiscard]] bool runs(const Followed& followed) const;
@@ -100,6 +102,8 @@ class Attacher final : public docker::Observer {
   std::unique_ptr<docker::NetnsWatch> netns_watch_;
   boost::asio::steady_timer timer_;
   std::vector<docker::Container> running_;
+  /// By id, whose labels were read before others counted: what is enforced for them stays.
+  std::set<std::string> outdated_;
   /// What else the engine told of them last; `running` in it isn't kept.
   docker::View view_;
   Builds builds_;

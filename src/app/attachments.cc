@@ -325,6 +325,10 @@ bool Attachments::holds(std::uint64_t identity) const {
   return held != attached_.end() && !held->second->subject.unclaimed;
 }
 
+const Choice* Attachments::choice(std::uint64_t identity) const {
+  return holds(identity) ? &attached_.at(identity)->subject.choice : nullptr;
+}
+
 /// What a program in there can get past, as far as it is known.
 std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
   std::vector<std::string> gaps;

@@ -89,6 +89,9 @@ class Attachments {
   /// Whether it is attached for somebody.
   [[nodiscard]] bool holds(std::uint64_t identity) const;
 
+  /// What is enforced there; null if it isn't attached for somebody.
+  [[nodiscard]] const Choice* choice(std::uint64_t identity) const;
+
   /// Why attaching was in vain, as the log tells; empty if it wasn't tried or isn't any more.
   [[nodiscard]] std::string failure(std::uint64_t identity) const;
 
