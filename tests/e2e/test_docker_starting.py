@@ -91,39 +91,46 @@ def test_a_reload_by_a_new_label_lets_go_once_the_engine_tells(scripted, namespa
     assert unattached(server) == {"web": ("unmatched", False)}
 
 
-def appear(engine, container, namespace, name):
-    """The engine's file of another namespace, and a process of the container in it."""
-    file = engine.directory / name
-    file.touch()
-    subprocess.run(["mount", "--bind", namespace.path, file], check=True)
-    process = namespace.popen("sleep", "1000")
-    (container.cgroup / "cgroup.procs").write_text(str(process.pid))
-    return file, process
+@pytest.fixture
+def run_again(scripted):
+    """run_again(container, namespace): the engine's file of another namespace, and a process in it."""
+    files = []
+
+    def run(container, namespace):
+        files.append(scripted.directory / ("1" * 12))
+        files[-1].touch()
+        subprocess.run(["mount", "--bind", namespace.path, files[-1]], check=True)
+        process = namespace.popen("sleep", "1000")
+        (container.cgroup / "cgroup.procs").write_text(str(process.pid))
+        return process
+
+    yield run
+    for file in files:
+        subprocess.run(["umount", "-l", file], check=True)
+        file.unlink()
 
 
-def test_who_starts_again_is_not_given_up_for_its_last_run(scripted, namespace, watch):
+def test_who_starts_again_is_not_given_up_for_its_last_run(scripted, namespace, watch, run_again):
     """The engine tells of the old process until the new one runs."""
     web = scripted.add("a", "web", namespace("web"))
     server = watch('\n[[docker.containers]]\nname = "web"\npolicy = "ci"\n')
     server.wait_for_log("attached web")
     old, new = web.process, namespace("again")
     since = len(server.log)
-    file, web_process = appear(scripted, web, new, "1" * 12)
+    fresh = run_again(web, new)
     old.kill()
     old.wait()
     server.wait_for_log("attached web", since=since)
     for _ in range(int(within(2.5) / 0.1)):  # it looks again each second
         assert gated(new)
         time.sleep(0.1)
-    web.process = web_process
+    web.process = fresh
     scripted.event(web)
     asked = len(scripted.requests)
     wait_for(lambda: any(web.id in each for each in scripted.requests[asked:]))
     time.sleep(1.2)
     assert gated(new)
     assert server.log_text().count("attached web (") == 2
-    subprocess.run(["umount", "-l", file], check=True)
-    file.unlink()
 
 
 def test_under_all_nobody_waits_for_the_engine(scripted, namespace, watch):
