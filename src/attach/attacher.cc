@@ -40,34 +40,12 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr Milliseconds kLookAgain{1000};
-/// Between the runtime's first process and the container's own there are tens of milliseconds.
-constexpr Milliseconds kLookForOccupant{5};
-constexpr Milliseconds kLongestStart{10'000};
-/// Looks through /proc that came to no end, one after the other.
-constexpr int kMostUnfinishedLooks = 3;
-/// How long a container that starts waits for what its image says; it is held to less then.
-constexpr Seconds kLongestImage{1};
+
+std::string id_of(const docker::Container& container) { return "container " + container.id; }
 
 /// Shares another container's namespace.
 bool is_guest(const docker::Container& container) {
   return container.network_mode.starts_with("container:");
-}
-
-using Listed = std::function<void(docker::Client::Listing)>;
-
-asio::awaitable<void> list_all(docker::Client client, Listed listed) {
-  listed(co_await client.list(true));
-}
-
-asio::awaitable<void> list_one(docker::Client client, std::string container, Listed listed) {
-  listed(co_await client.list_one(std::move(container)));
-}
-
-/// A labelled container is attached by labels of its own, not by its image's.
-asio::awaitable<void> with_own_labels(docker::Client client, docker::Container container,
-                                      std::function<void(docker::Container)> use) {
-  co_await client.tell_labels_apart(container, kLongestImage);
-  use(std::move(container));
 }
 
 }  // namespace
@@ -105,7 +83,11 @@ void Attacher::start(std::function<void(Result<void>)> ready) {
 void Attacher::reconsider() {
   const docker::LabelKeys labels = labels_that_count(reloader_.docker());
   client_.keep_labels(labels);
-  if (watcher_) watcher_->keep_labels(labels);
+  if (watcher_ && watcher_->keep_labels(labels)) {
+    for (const docker::Container& each : running_) outdated_.insert(each.id);
+    for (const Starting& each : starting_) outdated_.insert(each.container.id);
+  }
+  learn_all();
   reconcile(true);
 }
 
@@ -132,6 +114,7 @@ void Attacher::on_engine(const docker::EngineVersion& version) {
   const auto engines_own = sys::NetnsRef::of_pid(docker::engine_process(targets_.socket));
   if (const auto identity = engines_own.identity()) attachments_.spare(*identity);
   watch_namespaces();
+  learn_all();
 }
 
 /// Where the engine keeps them is known once it answers; it may be another engine than before.
@@ -143,6 +126,17 @@ void Attacher::watch_namespaces() {
     log::warning("{}; a container's first questions may come before it is attached",
                  started.error().message);
   }
+}
+
+/// Who starts stays so until the engine reports it running.
+void Attacher::note_outdated() {
+  std::erase_if(outdated_, [this](const std::string& id) {
+    if (std::ranges::find(running_, id, &docker::Container::id) != running_.end()) {
+      return !view_.outdated.contains(id);
+    }
+    const auto is_it = [&](const Starting& each) { return each.container.id == id; };
+    return std::ranges::none_of(starting_, is_it);
+  });
 }
 
 void Attacher::on_engine_lost(const Error& error) {
@@ -160,13 +154,10 @@ void Attacher::on_containers(const docker::View& view) {
   running_ = view.running;
   view_ = view;
   view_.running.clear();
+  note_outdated();
   listed_ = view.trouble.empty();
   trouble_ = view.trouble;
   for (Followed& each : targets_.containers) each.remember(running_);
-  const auto runs = [&](const docker::Container& each) {
-    return std::ranges::find(running_, each.id, &docker::Container::id) != running_.end();
-  };
-  std::erase_if(created_, runs);  // it may be called something else when it starts the next time
   const std::vector<Error> errors = reconcile();
   // A gate that a dead nxgate left may be that of one which isn't known yet.
   if (view.whole) {
@@ -178,123 +169,12 @@ void Attacher::on_containers(const docker::View& view) {
   be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
 }
 
-/// A namespace came into being: if a container is about to start in it, its first question must
-/// find the gate up already. Some engines make the namespace before there is a process to put into
-/// it.
-void Attacher::appeared(const std::string& path) {
-  const sys::NetnsRef netns(path);
-  const auto identity = netns.identity();
-  if (!identity) return;
-  const bool looking = !empty_.empty();
-  learn_created();
-  empty_.insert_or_assign(*identity, Empty{netns, Clock::now() + kLongestStart});
-  if (!looking) await_occupants();
-}
-
-void Attacher::await_occupants() {
-  std::set<std::uint64_t> namespaces;
-  for (const auto& [identity, empty] : empty_) namespaces.insert(identity);
-  for (const auto& [identity, occupant] : occupants_.look(namespaces)) {
-    const Empty known = empty_.extract(identity).mapped();
-    if (occupant.container.empty()) {
-      if (targets_.watches_all()) builds_.begin(known.netns, reloader_.docker());
-      // Nor is it closed if builds are to be left alone.
-      if (unclaimed_.erase(identity) != 0 && !attachments_.holds(identity)) reconcile();
-      continue;
-    }
-    auto done = [this, identity, known](const Result<void>& attached) {
-      if (attached || !attachments_.failure(identity).empty()) return;
-      // The engine didn't list it yet.
-      empty_.emplace(identity, known);
-      await_occupants_later();
-    };
-    attach_starting(occupant, known.netns, std::move(done));
-  }
-  // With so many processes it would be known too late whose it is.
-  unfinished_looks_ = occupants_.is_round_over() ? 0 : unfinished_looks_ + 1;
-  if (unfinished_looks_ >= kMostUnfinishedLooks) {
-    for (const auto& [identity, empty] : empty_) close_unclaimed(identity, empty.netns, true);
-  }
-  std::erase_if(empty_, [&, now = Clock::now()](const auto& each) {
-    const bool over = each.second.until < now;
-    if (over && unclaimed_.contains(each.first)) {
-      log::warning("{} is of no container that is known; nothing resolves in there",
-                   each.second.netns.text());
-    }
-    return over;
-  });
-  if (!empty_.empty()) await_occupants_later();
-}
-
-void Attacher::await_occupants_later() {
-  occupied_.expires_after(kLookForOccupant);
-  occupied_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) await_occupants();
-  });
-}
-
-/// Before it is known whose namespace it is, so that then nothing need be waited for.
-void Attacher::learn_created() {
-  auto learn = [this](docker::Client::Listing listed) {
-    if (listed.fault) return;
-    created_ = std::move(listed.list.containers);
-    // One that the list doesn't understand is no reason to forget another.
-    if (!listed.list.odd.empty()) return;
-    for (Followed& each : targets_.containers) {
-      each.forget_removed(created_);
-      each.remember(running_);  // who came since the list was made
-    }
-  };
-  asio::co_spawn(loop_, list_all(client_, std::move(learn)), asio::detached);
-}
-
-void Attacher::attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
-                               std::function<void(Result<void>)> done) {
-  const auto attach = [this, occupant, netns, done](const std::vector<docker::Container>& all) {
-    const auto container = std::ranges::find(all, occupant.container, &docker::Container::id);
-    if (container == all.end()) return false;
-    auto add = [this, occupant, netns, done](docker::Container known) {
-      done(add_starting(std::move(known), occupant, netns));
-    };
-    asio::co_spawn(loop_, with_own_labels(client_, *container, std::move(add)), asio::detached);
-    return true;
-  };
-  if (attach(created_)) return;
-  auto again = [attach, occupant, done](const docker::Client::Listing& listed) {
-    if (listed.fault) return done(std::unexpected(*listed.fault));
-    if (!attach(listed.list.containers)) done(fail("there is no container " + occupant.container));
-  };
-  asio::co_spawn(loop_, list_one(client_, occupant.container, std::move(again)), asio::detached);
-}
-
-/// What the engine reports may be its last run still.
-void Attacher::forget_started() {
-  std::erase_if(starting_, [&, now = Clock::now()](const Starting& each) {
-    const auto identity = each.netns.identity();
-    if (!identity) return true;
-    const auto known = std::ranges::find(running_, each.container.id, &docker::Container::id);
-    if (known == running_.end()) return false;
-    const auto runs_in = sys::NetnsRef::of_pid(known->pid).identity();
-    return runs_in && (runs_in == identity || each.until < now);
-  });
-}
-
-/// In haste: the others are looked at when the engine reports it running.
-Result<void> Attacher::add_starting(docker::Container container, const docker::Occupant& occupant,
-                                    const sys::NetnsRef& netns) {
-  container.pid = occupant.pid;
-  container.running = true;
-  std::erase_if(starting_, [&](const Starting& each) { return each.container.id == container.id; });
-  std::vector<Subject> wanted;
-  add_subject(container, netns, wanted);
-  starting_.push_back({std::move(container), netns, Clock::now() + kLongestStart});
-  if (wanted.empty()) return {};
-  wanted.front().starting = true;
-  return attachments_.add(wanted.front());
-}
-
-std::optional<Choice> Attacher::choose(const docker::Container& container) const {
+/// For the namespace in which it is, if that is known.
+std::optional<Choice> Attacher::choose(const docker::Container& container,
+                                       std::optional<std::uint64_t> identity) const {
   if (targets_.watches_all()) {
+    const bool outdated = identity && outdated_.contains(container.id);
+    if (const Choice* last = outdated ? attachments_.choice(*identity) : nullptr) return *last;
     return select(container, reloader_.docker(), &reloader_.configured()->policies);
   }
   const auto is_it = [&](const Followed& each) { return each.is(container); };
@@ -305,14 +185,14 @@ std::optional<Choice> Attacher::choose(const docker::Container& container) const
 void Attacher::add_subject(const docker::Container& container, const sys::NetnsRef& netns,
                            std::vector<Subject>& wanted) const {
   const bool reachable = container.pid != 0 && container.network_mode != "host";
-  const auto choice = reachable ? choose(container) : std::nullopt;
+  const auto identity = netns.identity();
+  const auto choice = reachable ? choose(container, identity) : std::nullopt;
   if (!choice) return;
   // Of these `tell_unattached` tells; who was named is an error.
-  const auto identity = netns.identity();
   if (targets_.watches_all() && identity && attachments_.spares(*identity)) return;
   const std::string power = container.power_to_undo();
   wanted.push_back({.label = container.name,
-                    .id = "container " + container.id,
+                    .id = id_of(container),
                     .netns = netns,
                     .choice = *choice,
                     .warning = power.empty() ? "" : "it " + power + " and can undo the gate",
@@ -336,6 +216,19 @@ void Attacher::find_processes() {
   }
 }
 
+/// Whether it runs where it was attached, and is to be attached no more.
+bool Attacher::released(const Subject& subject, std::uint64_t identity) const {
+  if (subject.unclaimed) return true;
+  if (!targets_.watches_all()) return false;
+  if (is_build(subject)) return !select_for_builds(reloader_.docker());
+  const auto container = std::ranges::find_if(
+      running_, [&](const docker::Container& each) { return id_of(each) == subject.id; });
+  return container != running_.end() && container->inspected &&
+         !outdated_.contains(container->id) &&
+         sys::NetnsRef::of_pid(container->pid).identity() == identity &&
+         !choose(*container, identity);
+}
+
 /// The owner of a namespace goes before the guests in it.
 std::vector<Error> Attacher::reconcile(bool look) {
   find_processes();
@@ -350,7 +243,10 @@ std::vector<Error> Attacher::reconcile(bool look) {
   for (const Starting& each : starting_) add_subject(each.container, each.netns, wanted);
   if (targets_.watches_all()) builds_.add_subjects(reloader_.docker(), wanted);
   add_unclaimed(wanted);
-  std::vector<Error> errors = attachments_.reconcile(wanted, look);
+  const auto is_released = [this](const Subject& subject, std::uint64_t identity) {
+    return released(subject, identity);
+  };
+  std::vector<Error> errors = attachments_.reconcile(wanted, is_released, look);
   tell_unattached();
   return errors;
 }

@@ -52,6 +52,7 @@ class Attacher final : public docker::Observer {
  private:
   void on_engine(const docker::EngineVersion& version) override;
   void on_containers(const docker::View& view) override;
+  void on_changed(const std::string& id) override;
   void on_engine_lost(const Error& error) override;
 
   void watch_namespaces();
@@ -61,10 +62,15 @@ class Attacher final : public docker::Observer {
   void add_unclaimed(std::vector<Subject>& wanted);
   void await_occupants();
   void await_occupants_later();
+  void occupied(std::uint64_t identity, const docker::Occupant& occupant);
+  void settle(std::uint64_t identity);
   void look_for_builds();
   void find_processes();
   void add_undescribed(std::vector<Unattached>& all) const;
-  void learn_created();
+  void learn_all();
+  void learn(const std::string& id);
+  void learned(const std::string& id, const docker::Client::Listing& listing);
+  void note_outdated();
   Result<void> add_starting(docker::Container container, const docker::Occupant& occupant,
                             const sys::NetnsRef& netns);
   void clean_up();
@@ -76,9 +82,11 @@ class Attacher final : public docker::Observer {
   void add_unknown(std::vector<Unattached>& all) const;
   void forget_started();
   std::vector<Error> reconcile(bool look = false);
+  [[nodiscard]] bool released(const Subject& subject, std::uint64_t identity) const;
   void add_subject(const docker::Container& container, const sys::NetnsRef& netns,
                    std::vector<Subject>& wanted) const;
-  [[nodiscard]] std::optional<Choice> choose(const docker::Container& container) const;
+  [[nodiscard]] std::optional<Choice> choose(const docker::Container& container,
+                                             std::optional<std::uint64_t> identity) const;
   void tell_unattached();
   [[nodiscard]] std::optional<Unattached> why_unattached(const docker::Container& container) const;
   [[nodiscard]] bool runs(const Followed& followed) const;
@@ -93,6 +101,8 @@ class Attacher final : public docker::Observer {
   std::unique_ptr<docker::NetnsWatch> netns_watch_;
   boost::asio::steady_timer timer_;
   std::vector<docker::Container> running_;
+  /// By id, whose labels were read before others counted: what is enforced for them stays.
+  std::set<std::string> outdated_;
   /// What else the engine told of them last; `running` in it isn't kept.
   docker::View view_;
   Builds builds_;
@@ -105,20 +115,29 @@ class Attacher final : public docker::Observer {
     Instant until;  ///< then another namespace is believed of it
   };
   std::vector<Starting> starting_;
-  /// A namespace in which no process of a container has been seen yet, and until when one may be.
+  /// A namespace that came into being, until it is attached or known to be left alone.
   struct Empty {
     sys::NetnsRef netns;
-    Instant until;
+    Instant until;           ///< then nobody is looked for in it any more
+    bool looked_at = false;  ///< once, at least
+    bool occupied = false;   ///< it is known whose it is, and the engine is asked about it
   };
   std::map<std::uint64_t, Empty> empty_;
   docker::OccupantSearch occupants_;
-  int unfinished_looks_ = 0;
   docker::OccupantSearch missed_;  ///< for namespaces of which nobody has told
   /// Namespaces of the engine of which it isn't known yet whose they are.
   std::map<std::uint64_t, sys::NetnsRef> unclaimed_;
   boost::asio::steady_timer occupied_;
-  /// What was there, running or not, when the last of them appeared.
-  std::vector<docker::Container> created_;
+  /// What there is, running or not, as the engine's events and lists told of it, by id: what starts
+  /// is chosen for without asking anybody.
+  std::map<std::string, docker::Container> known_;
+  /// One of which the engine is being asked.
+  struct Learning {
+    bool again = false;  ///< it changed meanwhile
+    std::vector<std::function<void(const docker::Client::Listing&)>> waiting;
+  };
+  std::map<std::string, Learning> learning_;
+  unsigned lists_ = 0;  ///< of all there is, asked for
   std::function<void(Result<void>)> ready_;
   bool listed_ = false;  ///< the engine has told what runs
   bool lost_ = false;

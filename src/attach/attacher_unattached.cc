@@ -85,7 +85,7 @@ void Attacher::add_undescribed(std::vector<Unattached>& all) const {
 std::optional<Unattached> Attacher::why_unattached(const docker::Container& container) const {
   const auto identity = sys::NetnsRef::of_pid(container.pid).identity();
   if (identity && attachments_.holds(*identity)) return std::nullopt;
-  const auto choice = choose(container);
+  const auto choice = choose(container, identity);
   Unattached each{.label = container.name,
                   .netns = identity ? sys::netns_name(*identity) : "",
                   .why = WhyUnattached::kPending,
@@ -100,6 +100,9 @@ std::optional<Unattached> Attacher::why_unattached(const docker::Container& cont
     each.wanted = choice && choice->asked;
   } else if (!choice && !targets_.watches_all()) {
     because(WhyUnattached::kNotNamed, "the command line names others");
+  } else if (!choice && outdated_.contains(container.id)) {
+    each.reason = "the engine is asked for its labels again, of which others count now";
+    each.wanted = true;
   } else if (!choice) {
     because(WhyUnattached::kUnmatched, "neither a rule nor a label asks for it");
   } else if (!identity && !container.inspected) {

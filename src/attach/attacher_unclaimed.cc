@@ -157,7 +157,8 @@ std::set<std::uint64_t> Attacher::left_alone() const {
   for (const docker::Container& container : running_) {
     const auto identity = sys::NetnsRef::of_pid(container.pid).identity();
     if (!identity) continue;
-    const bool sure = container.inspected && !choose(container);
+    const bool sure =
+        container.inspected && !outdated_.contains(container.id) && !choose(container, identity);
     (sure ? alone : wanted).insert(*identity);
   }
   if (!select_for_builds(reloader_.docker())) alone.merge(builds_.namespaces());

@@ -122,7 +122,8 @@ Attachments::Attachments(boost::asio::io_context& loop, store::Reloader& reloade
 
 Attachments::~Attachments() = default;
 
-std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted, bool look) {
+std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
+                                          const Released& released, bool look) {
   std::map<std::uint64_t, const Subject*> present;
   std::map<std::uint64_t, Subject> shared;
   std::vector<Error> errors;
@@ -138,8 +139,11 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted, bo
   bool changed = false;
   std::erase_if(attached_, [&](auto& entry) {
     const bool gone = !present.contains(entry.first);
-    // Mostly the last process has ended.
-    if (gone) detach(*entry.second, netfilter::Flows::kNone);
+    if (gone && released(entry.second->subject, entry.first)) {
+      detach(*entry.second, netfilter::Flows::kNone);
+    } else if (gone) {
+      leave(*entry.second);
+    }
     changed = changed || gone;
     return gone;
   });
@@ -196,13 +200,17 @@ void Attachments::follow_policies() {
   followed_ = std::move(current);
   for (const auto& [identity, attachment] : attached_) {
     if (!anew && attachment->unfenced.empty()) continue;
-    const bool failed = !attachment->unfenced.empty();
-    if (enforce(*attachment) && failed) {
-      log::info("{}: its firewall is as its policy says", attachment->subject.label);
-    }
-    review(*attachment);
-    tell_gaps(*attachment);
+    follow_policy(*attachment);
   }
+}
+
+void Attachments::follow_policy(Attachment& attachment) {
+  const bool failed = !attachment.unfenced.empty();
+  if (enforce(attachment) && failed) {
+    log::info("{}: its firewall is as its policy says", attachment.subject.label);
+  }
+  review(attachment);
+  tell_gaps(attachment);
 }
 
 /// The firewall of its policy, or none.
@@ -282,7 +290,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   publish();
   workers_.adopt(*std::move(v4));
   if (v6) workers_.adopt(*std::move(v6));
-  const auto flows = subject.starting ? netfilter::Flows::kNone : netfilter::Flows::kForget;
+  const auto inside = subject.starting ? netfilter::Inside::kStarting : netfilter::Inside::kRunning;
   const auto give_up = [&](Error error) {
     workers_.abandon(held->policy.key);
     attached_.erase(identity);
@@ -293,7 +301,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   if (auto fenced = enforce(*held); !fenced && !subject.choice.closed) {
     return give_up(fenced.error());
   }
-  auto gate = Gate::close(held->pinned, ports, on_death_, flows);
+  auto gate = Gate::close(held->pinned, ports, on_death_, inside);
   if (!gate) {
     (void)held->fence->enforce(held->pinned, nullptr);
     return give_up(gate.error());
@@ -320,6 +328,10 @@ void Attachments::tell_attached(Attachment& attachment) {
 bool Attachments::holds(std::uint64_t identity) const {
   const auto held = attached_.find(identity);
   return held != attached_.end() && !held->second->subject.unclaimed;
+}
+
+const Choice* Attachments::choice(std::uint64_t identity) const {
+  return holds(identity) ? &attached_.at(identity)->subject.choice : nullptr;
 }
 
 /// What a program in there can get past, as far as it is known.
@@ -382,7 +394,7 @@ Result<void> Attachments::add(const Subject& subject) {
     if (!held->second->subject.unclaimed) hold_to_guest(both, subject);
     if (update(*held->second, both, false)) {
       publish();
-      follow_policies();
+      follow_policy(*held->second);
     }
     return {};
   }
@@ -399,11 +411,10 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
                     known.id == subject.id && known.names == subject.names &&
                     known.reverse_names == subject.reverse_names;
   known.label = subject.label;
-  // Other names may mean other networks, and so other links.
-  if (look || !same) look_after(attachment);
+  const bool claimed = known.unclaimed && !subject.unclaimed;
+  if (look) look_after(attachment);
   if (same) return false;
   const Choice before = known.choice;
-  const bool claimed = known.unclaimed && !subject.unclaimed;
   known = subject;
   set_policy(attachment.policy, subject, attachment.fence);
   if (claimed) {
@@ -481,6 +492,15 @@ void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
   }
   workers_.abandon(attachment.policy.key);
   if (!attachment.subject.unclaimed) log::info("detached {}", attachment.subject.label);
+}
+
+void Attachments::leave(Attachment& attachment) {
+  take_report(attachment);
+  leave_closed(attachment);
+  workers_.abandon(attachment.policy.key);
+  log::info(
+      "detached {}, which is gone; its network namespace stays closed for what still runs in it",
+      attachment.subject.label);
 }
 
 /// Also where the kernel would open them with our end, as `fail = "open"` has it do after a crash.

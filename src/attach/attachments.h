@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -56,11 +57,17 @@ class Attachments {
   Attachments(const Attachments&) = delete;
   Attachments& operator=(const Attachments&) = delete;
 
-  /// Attaches, updates and detaches. Two subjects in one namespace are one attachment, by the first
-  /// of them, held to what the other may resolve if it was asked for (hold_to). The errors are
-  /// those of subjects that could not be attached; each is logged once. `look` also puts right what
-  /// somebody changed in the namespaces.
-  std::vector<Error> reconcile(const std::vector<Subject>& wanted, bool look);
+  /// Whether a namespace is to be open again, though its subject is in there still.
+  using Released = std::function<bool(const Subject& subject, std::uint64_t identity)>;
+
+  /// Attaches, updates and detaches. What is no longer wanted is opened only if it is `released`:
+  /// that a process, a container or a name has gone says nothing of what else runs in there, so it
+  /// stays closed, and ends with the last process. Two subjects in one namespace are one
+  /// attachment, by the first of them, held to what the other may resolve if it was asked for
+  /// (hold_to). The errors are those of subjects that could not be attached; each is logged once.
+  /// `look` also puts right what somebody changed in the namespaces.
+  std::vector<Error> reconcile(const std::vector<Subject>& wanted, const Released& released,
+                               bool look);
 
   /// Attaches this one as well, if it isn't; a guest holds what is attached to its own choice.
   [[nodiscard]] Result<void> add(const Subject& subject);
@@ -88,6 +95,9 @@ class Attachments {
 
   /// Whether it is attached for somebody.
   [[nodiscard]] bool holds(std::uint64_t identity) const;
+
+  /// What is enforced there; null if it isn't attached for somebody.
+  [[nodiscard]] const Choice* choice(std::uint64_t identity) const;
 
   /// Why attaching was in vain, as the log tells; empty if it wasn't tried or isn't any more.
   [[nodiscard]] std::string failure(std::uint64_t identity) const;
@@ -122,11 +132,13 @@ class Attachments {
   void tell_attached(Attachment& attachment);
   void follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch);
   void follow_policies();
+  void follow_policy(Attachment& attachment);
   [[nodiscard]] std::shared_ptr<const policy::Egress> egress_of(const Subject& subject) const;
   void review(Attachment& attachment);
   [[nodiscard]] Result<void> enforce(Attachment& attachment);
   void take_report(Attachment& attachment);
   void detach(Attachment& attachment, netfilter::Flows flows);
+  void leave(Attachment& attachment);
   static void leave_closed(Attachment& attachment);
   void publish();
 

@@ -25,6 +25,8 @@ constexpr const char* kLeftAlone =
 constexpr const char* kOnHost =
     "it shares the host's network (`docker build --network host`), which is never touched";
 
+constexpr const char* kId = "builds";
+
 /// By the name of the engine's file.
 std::string label_of(const sys::NetnsRef& netns) {
   const std::string& path = netns.text();
@@ -33,14 +35,15 @@ std::string label_of(const sys::NetnsRef& netns) {
 
 /// All steps are one to what is counted by container, else each would begin with new names to ask.
 Subject to_subject(const sys::NetnsRef& netns, const Choice& choice) {
-  return {
-      .label = label_of(netns), .id = "builds", .netns = netns, .choice = choice, .warning = {}};
+  return {.label = label_of(netns), .id = kId, .netns = netns, .choice = choice, .warning = {}};
 }
 
 /// Whether nobody has decided about them: then it is told that they get past us.
 bool undecided(const config::DockerSettings& settings) { return settings.builds.name.empty(); }
 
 }  // namespace
+
+bool is_build(const Subject& subject) { return subject.id == kId; }
 
 void Builds::begin(const sys::NetnsRef& netns, const config::DockerSettings& settings) {
   if (std::ranges::find(running_, netns) == running_.end()) running_.push_back(netns);

@@ -13,6 +13,9 @@
 
 namespace nxgate::attach {
 
+/// Whether it is a step of a build.
+[[nodiscard]] bool is_build(const Subject& subject);
+
 /// Those that run, and what is to be done with them. Main thread.
 class Builds {
  public:

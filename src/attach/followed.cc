@@ -45,6 +45,10 @@ void Followed::forget_removed(const std::vector<docker::Container>& all) {
   });
 }
 
+void Followed::forget(const std::string& id) {
+  if (!by_id_) ids_.erase(id);
+}
+
 std::string Followed::label() const {
   if (by_id_) return text_;
   return project_.empty() || service_.empty() ? found_.name

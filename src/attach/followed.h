@@ -23,6 +23,8 @@ class Followed {
   void remember(const std::vector<docker::Container>& running);
   /// `all` is what there is, running or not: who isn't among them was removed.
   void forget_removed(const std::vector<docker::Container>& all);
+  /// This one was.
+  void forget(const std::string& id);
 
   [[nodiscard]] const docker::Container& found() const noexcept { return found_; }
   /// `web`, `service web of shop`, or an id.

@@ -41,6 +41,8 @@ TEST(Followed, OneThatIsRenamedStaysItUntilItIsRemoved) {
   web.forget_removed({made('b', "web")});
   EXPECT_FALSE(web.is(made('a', "old")));
   EXPECT_TRUE(web.is(made('b', "new")));
+  web.forget(made('b', "web").id);
+  EXPECT_FALSE(web.is(made('b', "new")));
 }
 
 TEST(Followed, ByItsIdItIsThatOneAlone) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,8 @@
 
 namespace nxgate::docker {
 namespace {
+
+using Actions = std::set<std::string_view>;
 
 const WantedFields& wanted_fields() {
   static const WantedFields kWanted = WantedFields()
@@ -43,6 +46,21 @@ Event read_event(const boost::json::value& document, std::string& fault) {
 }
 
 }  // namespace
+
+bool Event::concerns_what_runs() const {
+  static const Actions kOfContainers{"start", "restart", "die",    "destroy", "rename",
+                                     "pause", "unpause", "update", "stop",    "kill"};
+  static const Actions kOfNetworks{"connect", "disconnect", "destroy"};
+  if (type == "container") return kOfContainers.contains(action);
+  return type == "network" && kOfNetworks.contains(action);
+}
+
+bool Event::concerns_next_start() const {
+  static const Actions kOfContainers{"create", "die", "destroy", "rename"};
+  static const Actions kOfNetworks{"connect", "disconnect"};
+  const Actions& actions = type == "container" ? kOfContainers : kOfNetworks;
+  return !container.empty() && actions.contains(action);
+}
 
 class EventReader::Line {
  public:

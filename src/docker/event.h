@@ -16,6 +16,11 @@ struct Event {
   std::string type;       ///< `container` or `network`
   std::string action;     ///< `start`, `die`, `connect` ...
   std::string container;  ///< its id; empty for events of other things
+
+  /// Whether what runs, or how, may be another now.
+  [[nodiscard]] bool concerns_what_runs() const;
+  /// Whether its container may start otherwise than it would have before.
+  [[nodiscard]] bool concerns_next_start() const;
 };
 
 /// Reads events as they arrive, in pieces of any size. An event carries all labels of its

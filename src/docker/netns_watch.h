@@ -32,7 +32,8 @@ class OccupantSearch {
   static constexpr Milliseconds kLongestLook{10};
 
   /// Processes in these namespaces (sys::NetnsRef::identity) whose cgroup path holds a container
-  /// id, also while they are still the runtime's own `runc init`; once all of /proc was seen also
+  /// id or is that of a build step, also while they are still the runtime's own `runc init`; once
+  /// all of /proc was seen also
   /// those that are shut off from our processes (a pid namespace of their own), as all that a
   /// runtime starts. By namespace, the first that is seen: /proc lists them by pid. Mostly takes
   /// about 2 ms.

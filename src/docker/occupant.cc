@@ -102,9 +102,10 @@ std::map<std::uint64_t, Occupant> OccupantSearch::look(const std::set<std::uint6
     if (pid == 0) continue;
     const auto identity = sys::NetnsRef::of_pid(pid).identity();
     if (!identity || !namespaces.contains(*identity) || found.contains(*identity)) continue;
-    const std::optional<std::string> container = container_of_cgroup(process_file(pid, "cgroup"));
-    if (container) {
-      found.emplace(*identity, Occupant{.pid = pid, .container = *container});
+    const std::string cgroup = process_file(pid, "cgroup");
+    const std::optional<std::string> container = container_of_cgroup(cgroup);
+    if (container || cgroup.contains(kBuildCgroup)) {
+      found.emplace(*identity, Occupant{.pid = pid, .container = container.value_or("")});
     } else if (is_shut_off(pid)) {
       shut_off_.emplace(*identity, Occupant{.pid = pid, .container = {}});
     }

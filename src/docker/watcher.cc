@@ -43,14 +43,6 @@ constexpr Milliseconds kLongestWait{5000};
 /// Events that can't be understood cause no more than one list in this time.
 constexpr Milliseconds kListsApart{5000};
 
-bool matters(const Event& event) {
-  static const std::set<std::string_view> kContainerActions{
-      "start", "restart", "die", "destroy", "rename", "pause", "unpause", "update", "stop", "kill"};
-  static const std::set<std::string_view> kNetworkActions{"connect", "disconnect", "destroy"};
-  if (event.type == "container") return kContainerActions.contains(event.action);
-  return event.type == "network" && kNetworkActions.contains(event.action);
-}
-
 }  // namespace
 
 /// Shared by the coroutines, which may outlive the Watcher until they notice.
@@ -68,7 +60,7 @@ class Watcher::State : public std::enable_shared_from_this<Watcher::State> {
 
   void start();
   void stop();
-  void keep_labels(const LabelKeys& labels);
+  bool keep_labels(const LabelKeys& labels);
 
  private:
   static asio::awaitable<void> run(std::shared_ptr<State> self);
@@ -119,6 +111,7 @@ class Watcher::State : public std::enable_shared_from_this<Watcher::State> {
   std::vector<OddEntry> odd_;
 
   std::map<std::string, Container> view_;  ///< by id, as inspected
+  std::set<std::string> outdated_;         ///< see View
   Inspections inspections_;
   std::set<std::string> missing_;  ///< what the last list brought and isn't inspected yet
   Instant gather_until_ = Instant::max();
@@ -137,13 +130,16 @@ void Watcher::State::stop() {
   due_.cancel();
 }
 
-void Watcher::State::keep_labels(const LabelKeys& labels) {
+bool Watcher::State::keep_labels(const LabelKeys& labels) {
   const bool known = std::ranges::includes(labels_, labels);
   labels_ = labels;
   client_.keep_labels(labels);
-  if (known) return;
-  for (const auto& [id, container] : view_) refresh(id);
+  if (known) return false;
+  for (const auto& [id, container] : listed_) outdated_.insert(id);
+  for (const auto& [id, container] : view_) outdated_.insert(id);
+  for (const std::string& id : outdated_) refresh(id);
   if (connected_) begin_list();
+  return true;
 }
 
 asio::awaitable<void> Watcher::State::run(std::shared_ptr<State> self) {
@@ -180,7 +176,9 @@ void Watcher::State::subscribed(const EngineVersion& version) {
 }
 
 void Watcher::State::seen(const Event& event) {
-  if (stopped_ || !matters(event)) return;
+  if (stopped_) return;
+  if (event.concerns_next_start()) observer_.on_changed(event.container);
+  if (!event.concerns_what_runs()) return;
   if (!event.container.empty()) return refresh(event.container);
   for (const auto& [id, container] : view_) refresh(id);  // a network was removed from under them
 }
@@ -309,7 +307,10 @@ void Watcher::State::inspected(const std::string& id, Result<std::optional<Conta
     log::repeated("docker inspect", result.error().message);
     inspections_.failed(id, result.error().message, Clock::now());
   }
-  if (!again) missing_.erase(id);
+  if (!again) {
+    missing_.erase(id);
+    if (result) outdated_.erase(id);
+  }
   begin_inspections();
   if (missing_.empty() || gather_until_ == Instant::max()) {
     report();
@@ -372,7 +373,8 @@ View Watcher::State::view() const {
             .uninspected = inspections_.failures(),
             .odd = odd_,
             .trouble = trouble_,
-            .whole = trouble_.empty() && missing_.empty()};
+            .whole = trouble_.empty() && missing_.empty(),
+            .outdated = outdated_};
   std::map<std::string_view, const Container*> known;
   for (const auto& [id, container] : view_) known.emplace(id, &container);
   for (const auto& [id, container] : listed_) known.emplace(id, &container);
@@ -392,6 +394,6 @@ Watcher::~Watcher() { state_->stop(); }
 
 void Watcher::start() { state_->start(); }
 
-void Watcher::keep_labels(const LabelKeys& labels) { state_->keep_labels(labels); }
+bool Watcher::keep_labels(const LabelKeys& labels) { return state_->keep_labels(labels); }
 
 }  // namespace nxgate::docker

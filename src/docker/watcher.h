@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct View {
   std::vector<OddEntry> odd;  ///< of the list
   std::string trouble;  ///< why there is no whole list; it is asked for again. Empty: there is
   bool whole = false;   ///< there is one, and everyone in it was inspected or failed to be
+  /// By id, who was read before other labels counted (Watcher::keep_labels).
+  std::set<std::string> outdated;
 
   bool operator==(const View&) const = default;
 };
@@ -38,6 +41,9 @@ class Observer {
   virtual void on_engine(const EngineVersion& version) = 0;
   /// After something changed.
   virtual void on_containers(const View& view) = 0;
+  /// This container was made, changed, stopped or removed: how it starts the next time may be new.
+  /// It needn't be in any View. The answer to a list that is asked for now tells of it.
+  virtual void on_changed(const std::string& id) = 0;
   /// The engine can't be reached; what was reported last still holds as far as anybody knows.
   virtual void on_engine_lost(const Error& error) = 0;
 };
@@ -65,8 +71,9 @@ class Watcher {
   Watcher& operator=(const Watcher&) = delete;
 
   void start();
-  /// Other labels count from now on; if these are new ones, everything is read again.
-  void keep_labels(const LabelKeys& labels);
+  /// Other labels count from now on. True: some are new ones, so that everything is read again, and
+  /// until then is View::outdated.
+  bool keep_labels(const LabelKeys& labels);
 
  private:
   class State;

@@ -23,6 +23,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using namespace std::chrono_literals;
 
 /// Keeps what it is told: `engine 20.10.24`, `lost`, `a b` for two containers.
@@ -40,12 +41,14 @@ class Notes : public Observer {
     last = view;
     if (on_report) on_report();
   }
+  void on_changed(const std::string& id) override { changed += id.front(); }
   void on_engine_lost(const Error& error) override {
     EXPECT_FALSE(error.message.empty());
     told.emplace_back("lost");
   }
 
   std::vector<std::string> told;
+  std::string changed;  ///< of each id the first letter
   View last;
   std::function<void()> on_report;
 };
@@ -350,9 +353,42 @@ TEST_F(WatcherTest, OtherLabelsAreReadFromTheStart) {
   begin();
   told(2);
   EXPECT_TRUE(notes_.last.running.at(0).labels.empty());
-  watcher_->keep_labels({"tier"});
+  EXPECT_TRUE(watcher_->keep_labels({"tier"}));
   told(3);
   EXPECT_EQ(notes_.last.running.at(0).labels.at("tier"), "front");
+  EXPECT_THAT(notes_.last.outdated, IsEmpty());
+  EXPECT_FALSE(watcher_->keep_labels({"tier"})) << "they are known";
+}
+
+TEST_F(WatcherTest, WhoIsNotReadAgainStaysOutdated) {
+  begin_engine();
+  engine_->put('a', "web");
+  engine_->put('b', "db");
+  begin();
+  told(2);
+  engine_->hang_inspections('a');
+  EXPECT_TRUE(watcher_->keep_labels({"tier"}));
+  engine_->put('c', "new");
+  engine_->tell_container('c', "start");
+  for (int turn = 0; turn < 300 && notes_.last.running.size() < 3; ++turn) run_for(10ms);
+  EXPECT_THAT(notes_.last.outdated, ElementsAre(FakeEngine::id('a')));
+  engine_->release();
+  for (int turn = 0; turn < 300 && !notes_.last.outdated.empty(); ++turn) run_for(10ms);
+  EXPECT_THAT(notes_.last.outdated, IsEmpty());
+}
+
+TEST_F(WatcherTest, TellsWhoMayStartOtherwiseThanBefore) {
+  begin_engine();
+  begin();
+  told(2);
+  engine_->tell_container('a', "create");
+  engine_->tell_container('b', "start");
+  engine_->tell_container('c', "rename");
+  engine_->tell_container('d', "exec_start");
+  engine_->tell_container('e', "destroy");
+  for (int turn = 0; turn < 300 && notes_.changed.size() < 3; ++turn) run_for(10ms);
+  run_for(30ms);
+  EXPECT_EQ(notes_.changed, "ace");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <system_error>
 #include <vector>
 
@@ -36,6 +37,24 @@ struct Flow {
   std::uint8_t family;
   std::vector<std::uint8_t> tuple;
 };
+
+/// How many flows the namespace has: to list them is a walk over those of the whole machine.
+std::error_code count_flows(Socket& socket, std::uint32_t& count) {
+  Messages request;
+  {
+    const nfgenmsg header{.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = 0};
+    const auto message =
+        request.message(conntrack(IPCTNL_MSG_CT_GET_STATS), NLM_F_ACK, bytes_of(header));
+  }
+  return socket.dump(request, [&](std::uint16_t, Bytes body) {
+    if (body.size() < sizeof(nfgenmsg)) return;
+    for_each_attribute(body.subspan(sizeof(nfgenmsg)), [&](std::uint16_t type, Bytes value) {
+      if (type == CTA_STATS_GLOBAL_ENTRIES && value.size() == sizeof count) {
+        std::memcpy(&count, value.data(), sizeof count);
+      }
+    });
+  });
+}
 
 bool goes_to_dns(Bytes tuple) {
   bool dns = false;
@@ -99,6 +118,8 @@ std::error_code change_route(const sys::NetnsRef& netns, std::uint16_t type, std
 std::error_code forget_dns_flows(const sys::NetnsRef& netns) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return system_error(ENETUNREACH);
+  std::uint32_t count = 1;
+  if (!count_flows(*socket, count) && count == 0) return {};
   std::vector<Flow> flows;
   const std::error_code found = find_dns_flows(*socket, flows);
   if (found.value() == EOPNOTSUPP || found.value() == EINVAL) return {};  // no connection tracking

@@ -195,7 +195,7 @@ Result<void> take_down(Socket& socket, const sys::NetnsRef& netns, Flows flows) 
 }  // namespace
 
 Result<Gate> Gate::close(const sys::NetnsRef& netns, const GatePorts& ports, OnDeath on_death,
-                         Flows flows) {
+                         Inside inside) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
   std::optional<Owner> owner;
@@ -205,7 +205,7 @@ Result<Gate> Gate::close(const sys::NetnsRef& netns, const GatePorts& ports, OnD
                             netns.text(), owner->pid));
   }
   Gate gate(netns, ports, on_death, *std::move(socket));
-  if (auto done = gate.put_up(owner || flows == Flows::kNone, flows); !done) {
+  if (auto done = gate.put_up(owner || inside == Inside::kStarting, Flows::kForget); !done) {
     if (!owner) (void)gate.open(Flows::kNone);
     return std::unexpected(done.error());
   }

@@ -28,12 +28,16 @@ enum class OnDeath : std::uint8_t {
   kOpens,            ///< the kernel takes the rules away
 };
 
-/// Whether sockets in the namespace may have asked before. To make the kernel forget their flows
+/// Whether the kernel is to forget the flows of sockets that have asked. Where there are any, that
 /// takes a walk over the flows of the whole machine, some 20 ms.
 enum class Flows : std::uint8_t {
   kForget = 0,
-  kNone,  ///< nothing has run in there yet, or nothing will any more
+  kNone,  ///< nothing will run in there any more
 };
+
+/// Whether programs run in the namespace. Where none should yet, all is refused at once that isn't
+/// caught; if one has asked already, its next question is caught as any other.
+enum class Inside : std::uint8_t { kRunning = 0, kStarting };
 
 /// Tables of nxgate's own beside whatever else is there, and nothing of anybody else's is changed:
 ///
@@ -58,7 +62,7 @@ class Gate {
   /// Puts the gate up, replacing at once one that a dead nxgate left. Fails if a live one holds it.
   /// When it fails half-way nothing is left, unless there was a gate, which then stays closed.
   [[nodiscard]] static Result<Gate> close(const sys::NetnsRef& netns, const GatePorts& ports,
-                                          OnDeath on_death, Flows flows = Flows::kForget);
+                                          OnDeath on_death, Inside inside = Inside::kRunning);
 
   /// Puts right what changed: links that came or went, rules that somebody took away. The result
   /// says whether rules had to be put up anew.

@@ -151,12 +151,9 @@ std::vector<std::string> links_of(const sys::NetnsRef& netns) {
 }
 
 Result<bool> bring_up_lo(const sys::NetnsRef& netns) {
-  const auto links = all_links_of(netns);
-  if (!links) return std::unexpected(links.error());
-  const auto lo = std::ranges::find(*links, sys::kLoopbackLink, &Link::index);
-  if (lo == links->end() || lo->up) return false;
   auto socket = Socket::open(NETLINK_ROUTE, netns);
   if (!socket) return std::unexpected(socket.error());
+  if (!socket->is_down("lo")) return false;
   Messages request;
   {
     const auto message = request.message(RTM_NEWLINK, NLM_F_ACK, bytes_of(sys::loopback_up()));

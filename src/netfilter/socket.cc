@@ -8,11 +8,15 @@
 #include <cstring>
 #include <expected>
 #include <functional>
+#include <string>
 #include <system_error>
 #include <utility>
 
-#include <linux/netlink.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+// The kernel's headers after those of libc, which define the same.
+#include <linux/netlink.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -41,6 +45,13 @@ Result<Socket> Socket::open(int protocol, const sys::NetnsRef& netns) {
   auto socket = sys::open_netlink(protocol, netns);
   if (!socket) return std::unexpected(socket.error());
   return Socket(*std::move(socket));
+}
+
+bool Socket::is_down(const std::string& link) const {
+  ifreq request{};
+  link.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  if (::ioctl(socket_.get(), SIOCGIFFLAGS, &request) != 0) return false;
+  return (request.ifr_flags & IFF_UP) == 0;
 }
 
 /// Passes on type, sequence number and body of each message until `each` has had enough.

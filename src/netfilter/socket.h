@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <system_error>
 
 #include "base/bytes.h"
@@ -32,6 +33,10 @@ class Socket {
   /// comes back.
   [[nodiscard]] std::error_code dump(const Messages& request,
                                      const std::function<void(std::uint16_t, Bytes)>& each);
+
+  /// Whether a link of the namespace is down. Unlike a dump it doesn't wait for those who change
+  /// links, which may be many where many containers start.
+  [[nodiscard]] bool is_down(const std::string& link) const;
 
  private:
   explicit Socket(sys::Descriptor socket) : socket_(std::move(socket)) {}

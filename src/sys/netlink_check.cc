@@ -93,6 +93,7 @@ constexpr auto kNetfilter = std::to_array<Form>({
     {nft(NFT_MSG_DELSETELEM), 0, kNfHeader, kElements | types(NFTA_SET_ELEM_LIST_ELEMENTS)},
     {nft(NFT_MSG_GETSETELEM), kListing, kNfHeader, kElements},
     {conntrack(IPCTNL_MSG_CT_GET), kListing, kNfHeader},
+    {conntrack(IPCTNL_MSG_CT_GET_STATS), 0, kNfHeader},
     {conntrack(IPCTNL_MSG_CT_DELETE), 0, kNfHeader, types(CTA_TUPLE_ORIG)},
 });
 

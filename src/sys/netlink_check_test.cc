@@ -347,6 +347,7 @@ TEST(NetlinkCheck, ListingIsDumping) {
   EXPECT_TRUE(in_netfilter(nft(NFT_MSG_GETSETELEM, NLM_F_DUMP, set)));
   EXPECT_FALSE(in_netfilter(nft(NFT_MSG_GETSETELEM, 0, set)));
   EXPECT_TRUE(in_netfilter(conntrack(IPCTNL_MSG_CT_GET, NLM_F_DUMP, {})));
+  EXPECT_TRUE(in_netfilter(conntrack(IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, {})));
   EXPECT_TRUE(in_routing(message(RTM_GETLINK, NLM_F_DUMP, Octets(sizeof(ifinfomsg)))));
   EXPECT_TRUE(in_routing(message(RTM_GETADDR, NLM_F_DUMP, Octets(sizeof(ifaddrmsg)))));
   EXPECT_TRUE(in_routing(message(RTM_GETROUTE, NLM_F_DUMP, Octets(sizeof(rtmsg)))));

@@ -66,7 +66,10 @@ def test_a_burst_of_containers_each_with_its_own_list(engine, watch):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         containers = list(pool.map(begin, range(BURST)))
     for container in containers:
-        first, _, second = wait_for(lambda: two_lookups(container.logs()), timeout=30)
+        try:
+            first, _, second = wait_for(lambda: two_lookups(container.logs()), timeout=30)
+        except AssertionError as error:
+            raise AssertionError(f"{container.name}: {container.logs()}\n{server.log_text()}") from error
         assert ADDRESS in first, "the first question of the first program"
         assert "NXDOMAIN" in second and ADDRESS not in second
     assert server.descriptors() >= before[0] + BURST * 2

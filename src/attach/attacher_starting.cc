@@ -1,0 +1,229 @@
+// What is about to start, from its namespace to its attachment.
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/system/error_code.hpp>
+
+#include "attach/attacher.h"
+#include "attach/attachments.h"
+#include "attach/followed.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "docker/client.h"
+#include "docker/container.h"
+#include "docker/netns_watch.h"
+#include "sys/netns.h"
+
+namespace nxgate::attach {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Between the runtime's first process and the container's own there are tens of milliseconds.
+constexpr Milliseconds kLookForOccupant{5};
+constexpr Milliseconds kLongestStart{10'000};
+/// How long a container that starts waits for what its image says; it is held to less then.
+constexpr Seconds kLongestImage{1};
+
+using Listed = std::function<void(docker::Client::Listing)>;
+
+asio::awaitable<void> list_all(docker::Client client, Listed listed) {
+  listed(co_await client.list(true));
+}
+
+asio::awaitable<void> list_one(docker::Client client, std::string container, Listed listed) {
+  listed(co_await client.list_one(std::move(container)));
+}
+
+/// A labelled container is attached by labels of its own, not by its image's.
+asio::awaitable<void> with_own_labels(docker::Client client, docker::Container container,
+                                      std::function<void(docker::Container)> use) {
+  co_await client.tell_labels_apart(container, kLongestImage);
+  use(std::move(container));
+}
+
+}  // namespace
+
+/// A namespace came into being: if a container is about to start in it, its first question must
+/// find the gate up already. Some engines make the namespace before there is a process to put into
+/// it.
+void Attacher::appeared(const std::string& path) {
+  const sys::NetnsRef netns(path);
+  const auto identity = netns.identity();
+  if (!identity) return;
+  const bool looking = !empty_.empty();
+  empty_.insert_or_assign(*identity, Empty{netns, Clock::now() + kLongestStart});
+  if (!looking) await_occupants();
+}
+
+/// Mostly the first look finds who it is, and what the engine told before says what is to be
+/// enforced. Where all are attached, nobody waits longer for it than that.
+void Attacher::await_occupants() {
+  for (auto& [identity, empty] : empty_) {
+    if (empty.looked_at) close_unclaimed(identity, empty.netns, true);
+    empty.looked_at = true;
+  }
+  std::set<std::uint64_t> namespaces;
+  for (const auto& [identity, empty] : empty_) {
+    if (!empty.occupied) namespaces.insert(identity);
+  }
+  if (!namespaces.empty()) {
+    for (const auto& [identity, occupant] : occupants_.look(namespaces)) {
+      occupied(identity, occupant);
+    }
+  }
+  std::erase_if(empty_, [&, now = Clock::now()](const auto& each) {
+    const bool over = each.second.until < now;
+    if (over && unclaimed_.contains(each.first)) {
+      log::warning("{} is of no container that is known; nothing resolves in there",
+                   each.second.netns.text());
+    }
+    return over;
+  });
+  if (!empty_.empty()) await_occupants_later();
+}
+
+void Attacher::await_occupants_later() {
+  occupied_.expires_after(kLookForOccupant);
+  occupied_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) await_occupants();
+  });
+}
+
+void Attacher::occupied(std::uint64_t identity, const docker::Occupant& occupant) {
+  Empty& empty = empty_.at(identity);
+  if (occupant.container.empty()) {
+    if (targets_.watches_all()) builds_.begin(empty.netns, reloader_.docker());
+    return settle(identity);
+  }
+  empty.occupied = true;
+  attach_starting(occupant, empty.netns, [this, identity](const Result<void>& attached) {
+    if (attached || !attachments_.failure(identity).empty()) return settle(identity);
+    // The engine didn't list it yet.
+    if (const auto known = empty_.find(identity); known != empty_.end()) {
+      known->second.occupied = false;
+    }
+  });
+}
+
+/// What is to be left alone isn't closed any longer.
+void Attacher::settle(std::uint64_t identity) {
+  empty_.erase(identity);
+  if (unclaimed_.erase(identity) != 0 && !attachments_.holds(identity)) reconcile();
+}
+
+/// What there is. Events tell what changes from here on.
+void Attacher::learn_all() {
+  known_.clear();
+  auto learn = [this, list = ++lists_](docker::Client::Listing listing) {
+    if (listing.fault || list != lists_) return;
+    // One that the list doesn't understand is no reason to forget another.
+    if (listing.list.odd.empty()) {
+      for (Followed& each : targets_.containers) {
+        each.forget_removed(listing.list.containers);
+        each.remember(running_);  // who came since the list was made
+      }
+    }
+    for (docker::Container& container : listing.list.containers) {
+      std::string id = container.id;
+      known_.try_emplace(std::move(id), std::move(container));  // an event's answer is newer
+    }
+  };
+  asio::co_spawn(loop_, list_all(client_, std::move(learn)), asio::detached);
+}
+
+void Attacher::on_changed(const std::string& id) {
+  const auto [asked, first] = learning_.try_emplace(id);
+  asked->second.again = !first;
+  if (first) learn(id);
+}
+
+void Attacher::learn(const std::string& id) {
+  auto done = [this, id, list = lists_](const docker::Client::Listing& listing) {
+    if (list != lists_) return learn(id);  // other labels count now
+    learned(id, listing);
+  };
+  asio::co_spawn(loop_, list_one(client_, id, std::move(done)), asio::detached);
+}
+
+void Attacher::learned(const std::string& id, const docker::Client::Listing& listing) {
+  const auto asked = learning_.find(id);
+  // What it was when it was asked about will do for who starts.
+  for (const auto& use : std::exchange(asked->second.waiting, {})) use(listing);
+  if (std::exchange(asked->second.again, false)) return learn(id);
+  learning_.erase(asked);
+  const auto& containers = listing.list.containers;
+  const auto found = std::ranges::find(containers, id, &docker::Container::id);
+  if (found != containers.end()) {
+    known_.insert_or_assign(id, *found);
+    // So that its image needn't be asked for when it starts.
+    asio::co_spawn(loop_, with_own_labels(client_, *found, [](const docker::Container&) {}),
+                   asio::detached);
+  } else if (!listing.fault && listing.list.odd.empty()) {
+    known_.erase(id);
+    for (Followed& each : targets_.containers) each.forget(id);
+  }
+}
+
+void Attacher::attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
+                               std::function<void(Result<void>)> done) {
+  auto attach = [this, occupant, netns, done](docker::Container container) {
+    auto add = [this, occupant, netns, done](docker::Container known) {
+      done(add_starting(std::move(known), occupant, netns));
+    };
+    asio::co_spawn(loop_, with_own_labels(client_, std::move(container), std::move(add)),
+                   asio::detached);
+  };
+  if (const auto known = known_.find(occupant.container); known != known_.end()) {
+    return attach(known->second);
+  }
+  auto ask = [attach, occupant, done](const docker::Client::Listing& listing) {
+    const auto& all = listing.list.containers;
+    const auto found = std::ranges::find(all, occupant.container, &docker::Container::id);
+    if (found != all.end()) return attach(*found);
+    done(std::unexpected(
+        listing.fault.value_or(Error{"there is no container " + occupant.container})));
+  };
+  const auto [asked, first] = learning_.try_emplace(occupant.container);
+  asked->second.waiting.push_back(std::move(ask));
+  if (first) learn(occupant.container);
+}
+
+/// What the engine reports may be its last run still.
+void Attacher::forget_started() {
+  std::erase_if(starting_, [&, now = Clock::now()](const Starting& each) {
+    const auto identity = each.netns.identity();
+    if (!identity) return true;
+    const auto known = std::ranges::find(running_, each.container.id, &docker::Container::id);
+    if (known == running_.end()) return false;
+    const auto runs_in = sys::NetnsRef::of_pid(known->pid).identity();
+    return runs_in && (runs_in == identity || each.until < now);
+  });
+}
+
+/// In haste: the others are looked at when the engine reports it running.
+Result<void> Attacher::add_starting(docker::Container container, const docker::Occupant& occupant,
+                                    const sys::NetnsRef& netns) {
+  container.pid = occupant.pid;
+  container.running = true;
+  std::erase_if(starting_, [&](const Starting& each) { return each.container.id == container.id; });
+  std::vector<Subject> wanted;
+  add_subject(container, netns, wanted);
+  starting_.push_back({std::move(container), netns, Clock::now() + kLongestStart});
+  if (wanted.empty()) return {};
+  wanted.front().starting = true;
+  return attachments_.add(wanted.front());
+}
+
+}  // namespace nxgate::attach
