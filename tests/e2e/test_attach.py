@@ -264,13 +264,12 @@ def test_a_process_names_its_namespace_until_it_ends(nxgate, app):
 
 
 def test_a_process_that_moves_to_another_namespace_opens_none(nxgate, app):
-    process = app.popen("sh", "-c", "read go; exec unshare --net sleep 1000", stdin=subprocess.PIPE)
+    process = app.popen("sh", "-c", "trap 'exec unshare --net sleep 1000' USR1; while :; do sleep 0.1; done")
     try:
         wait_until(lambda: os.readlink(f"/proc/{process.pid}/ns/net") !=
                    os.readlink("/proc/self/ns/net"))
         server = nxgate("--pid", process.pid, command="attach", listen=[])
-        process.stdin.write(b"\n")
-        process.stdin.close()
+        process.send_signal(signal.SIGUSR1)
         server.wait_for_log(f"detached pid {process.pid}, which is gone")
         assert "table inet nxgate" in rules(app)
     finally:
