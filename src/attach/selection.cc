@@ -140,7 +140,7 @@ std::string text_of(const std::string& policy, const std::optional<std::string>&
 docker::LabelKeys labels_that_count(const config::DockerSettings& settings) {
   docker::LabelKeys keys{kPolicyLabel, kAllowLabel};
   for (const config::ContainerRule& rule : settings.containers) {
-    keys.insert(rule.label.substr(0, rule.label.find('=')));
+    if (!rule.label.empty()) keys.insert(rule.label.substr(0, rule.label.find('=')));
   }
   return keys;
 }

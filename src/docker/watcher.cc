@@ -138,6 +138,7 @@ bool Watcher::State::keep_labels(const LabelKeys& labels) {
   for (const auto& [id, container] : listed_) outdated_.insert(id);
   for (const auto& [id, container] : view_) outdated_.insert(id);
   for (const std::string& id : outdated_) refresh(id);
+  reported_.reset();  // that they were read is news, whatever it brings
   if (connected_) begin_list();
   return true;
 }

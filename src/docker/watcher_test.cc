@@ -377,6 +377,16 @@ TEST_F(WatcherTest, WhoIsNotReadAgainStaysOutdated) {
   EXPECT_THAT(notes_.last.outdated, IsEmpty());
 }
 
+TEST_F(WatcherTest, ThatAllWasReadAgainIsReportedThoughItBringsNothing) {
+  begin_engine();
+  engine_->put('a', "web");
+  begin();
+  told(2);
+  EXPECT_TRUE(watcher_->keep_labels({"tier"}));
+  EXPECT_GE(told(3).size(), 3U);
+  EXPECT_THAT(notes_.last.outdated, IsEmpty());
+}
+
 TEST_F(WatcherTest, TellsWhoMayStartOtherwiseThanBefore) {
   begin_engine();
   begin();
