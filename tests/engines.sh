@@ -12,14 +12,15 @@ cd "$(dirname "$0")/.."
 roots=${NXGATE_ENGINE_ROOTS:-$PWD/build/engines}
 releases=${NXGATE_RELEASES:-"trixie sid"}
 packages=docker.io,docker-cli,containerd,runc,iptables,nftables,ca-certificates,iproute2
+# All but those about the doctor, whose words depend on the engine.
+tests=$(ls tests/e2e/test_docker*.py tests/e2e/test_redteam_docker.py | grep -v doctor)
 mkdir -p "$roots" build/results
 
 run() { # NAME ROOT
     results=build/results/engine-$1.xml
     status=failed
     NXGATE_BINARY=$binary NXGATE_PRESET=release NXGATE_ENGINE_ROOT=$2 PYTHONDONTWRITEBYTECODE=1 \
-        /usr/bin/python3 -m pytest tests/e2e/test_docker.py tests/e2e/test_docker_watch.py \
-        -q -p no:cacheprovider --tb=short \
+        /usr/bin/python3 -m pytest $tests -q -p no:cacheprovider --tb=short \
         --junitxml "$results" >"build/engine-$1.log" 2>&1 && status=passed
     version=$(sed -n 's/.*name="engine" value="\([^"]*\)".*/\1/p' "$results" | head -n 1)
     printf '%-10s %-18s %s: %s\n' "$1" "${version:-?}" "$status" "$(tail -n 1 "build/engine-$1.log")"

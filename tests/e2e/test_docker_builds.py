@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from harness.engine import DOCKER, IMAGE, ROOT
+from harness.engine import DOCKER, IMAGE
 from harness.timing import wait_for
 from harness.upstream import answer
 
@@ -22,7 +22,6 @@ allow = ["a.test"]
 socket = "ENGINE"
 """
 STEPS = 20
-pytestmark = pytest.mark.skipif(bool(ROOT), reason="a client that builds without buildx is 20.10's")
 
 
 @pytest.fixture
