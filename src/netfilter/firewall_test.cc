@@ -242,6 +242,12 @@ TEST_F(FirewallTest, OfClientsJudgesTheirsAndWhatComesInByTheirLinks) {
   EXPECT_THAT(rules(),
               HasSubstr("ip saddr 10.5.7.0/24 accept\n\t\tip saddr 10.5.0.0/16 goto judge"
                         "\n\t\tip saddr 10.6.0.0/16 accept\n\t\tiifname \"eth1\" goto judge"));
+  for (const char* const rule :
+       {"hook prerouting priority -450",
+        "iifname \"eth1\" ip frag-off & 16383 != 0 fib saddr . iif oif 0 goto forged",
+        "iifname \"eth1\" exthdr frag exists fib saddr . iif oif 0 goto forged"}) {
+    EXPECT_THAT(rules(), HasSubstr(rule));
+  }
   EXPECT_EQ(firewall->client_links(), (ClientLinks{{"eth1"}, {}}));
   EXPECT_TRUE(remove_firewalls(netns));
   EXPECT_THAT(rules(), HasSubstr(table)) << "we live";

@@ -21,6 +21,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "netfilter/batch.h"
@@ -41,13 +42,17 @@ namespace {
 constexpr std::string_view kTable = sys::kOurTables;
 constexpr Table kInet{NFPROTO_INET, kTable};
 constexpr Table kNetdev{NFPROTO_NETDEV, kTable};
+constexpr std::string_view kLoopback = "lo";
 constexpr std::uint16_t kDns = 53;
 constexpr std::array<std::uint8_t, 4> kDockersResolver{127, 0, 0, 11};
 /// Docker's own rules stand at -100.
 constexpr std::int32_t kBeforeDocker = NF_IP_PRI_NAT_DST - 1;
+/// Behind all translation of addresses.
+constexpr std::int32_t kBehindNat = NF_IP_PRI_NAT_SRC + 1;
 constexpr Chain kRedirect{NFPROTO_INET, kTable, "redirect"};
 constexpr Chain kGuard{NFPROTO_INET, kTable, "guard"};
 constexpr Chain kForwarded{NFPROTO_INET, kTable, "forwarded"};
+constexpr Chain kOutbound{NFPROTO_INET, kTable, "outbound"};
 constexpr Chain kEgress{NFPROTO_NETDEV, kTable, "egress"};
 
 std::uint32_t flags_for(OnDeath on_death) {
@@ -88,6 +93,16 @@ void add_redirects(Messages& messages, const GatePorts& ports) {
   }
 }
 
+/// A socket that is bound to a link has its packet take the link also when it was redirected to
+/// ourselves. Only behind routing is it known which one: at output the kernel tells the link of
+/// before.
+void keep_our_own_inside(Messages& messages) {
+  Rule(messages, kOutbound).not_out_of(kLoopback).destination_is(RTN_LOCAL).drop();
+  for (const std::string_view range : {"127.0.0.0/8", "::1"}) {
+    Rule(messages, kOutbound).not_out_of(kLoopback).from(*Prefix::parse(range)).drop();
+  }
+}
+
 void add_guards(Batch& batch) {
   batch.add_chain(kGuard, {"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER});
   Messages& messages = batch.messages();
@@ -111,8 +126,15 @@ void add_guards(Batch& batch) {
         .reject(NFT_REJECT_ICMPX_PORT_UNREACH);
   }
   // An ICMP error would find the socket still busy with connect(), and be forgotten.
-  Rule(messages, kGuard).protocol(IPPROTO_TCP).out_of("lo").destination_is(RTN_UNICAST).reset();
-  Rule(messages, kGuard).out_of("lo").destination_is(RTN_UNICAST).reject(NFT_REJECT_ICMPX_NO_ROUTE);
+  Rule(messages, kGuard)
+      .protocol(IPPROTO_TCP)
+      .out_of(kLoopback)
+      .destination_is(RTN_UNICAST)
+      .reset();
+  Rule(messages, kGuard)
+      .out_of(kLoopback)
+      .destination_is(RTN_UNICAST)
+      .reject(NFT_REJECT_ICMPX_NO_ROUTE);
 }
 
 Batch redirect_rules(const GatePorts& ports, OnDeath on_death, bool guarded) {
@@ -120,6 +142,8 @@ Batch redirect_rules(const GatePorts& ports, OnDeath on_death, bool guarded) {
   batch.replace_table(kInet, flags_for(on_death), to_record(Owner::ourselves()));
   batch.add_chain(kRedirect, {"nat", NF_INET_LOCAL_OUT, kBeforeDocker});
   add_redirects(batch.messages(), ports);
+  batch.add_chain(kOutbound, {"filter", NF_INET_POST_ROUTING, kBehindNat});
+  keep_our_own_inside(batch.messages());
   if (guarded) add_guards(batch);
   return batch;
 }

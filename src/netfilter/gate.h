@@ -43,10 +43,12 @@ enum class Inside : std::uint8_t { kRunning = 0, kStarting };
 ///
 /// - `inet nxgate`, chain `redirect` (nat, output, just before Docker's): port 53 of 127.0.0.11 and
 ///   of every address that isn't the namespace's own goes to our listeners.
-/// - `inet nxgate`, chains `guard` (filter, output) and `forwarded`: 127.0.0.11 by another port
-/// (the
-///   engine's resolver itself), and port 53 of anybody else, are refused; what comes from behind is
-///   read here, where fragments are one packet again.
+/// - `inet nxgate`, chains `guard` (filter, output) and `forwarded`: 127.0.0.11 by another port,
+///   which is the engine's resolver itself, and port 53 of anybody else, are refused; what comes
+///   from behind is read here, where fragments are one packet again.
+/// - `inet nxgate`, chain `outbound` (filter, postrouting, behind all NAT): what is to the
+///   namespace itself, or from a loopback address, leaves by no link but lo. So a question by a
+///   socket that is bound to a link fails at once: the redirect can't take it off that link.
 /// - `netdev nxgate` (egress of each link): a packet socket, which walks past the rules above, may
 ///   send ARP (frames.h) and nothing else. Kernels before 5.16 have no such hook.
 /// - an IPv4 route by lo, after all others, so that without any route a server can be asked for at

@@ -34,7 +34,9 @@ TEST_F(GateTest, RedirectsAndGuardsAndIsGoneWithoutATrace) {
   for (const char* const rule :
        {"ip daddr 127.0.0.11 redirect to :4001", "ip daddr 127.0.0.11 redirect to :4002",
         "fib daddr type local return", "redirect to :4003", "redirect to :4004",
-        "ip daddr 127.0.0.11 reject", "fib daddr type unicast reject with icmpx no-route"}) {
+        "ip daddr 127.0.0.11 reject", "fib daddr type unicast reject with icmpx no-route",
+        "hook postrouting priority srcnat + 1", "oifname != \"lo\" fib daddr type local drop",
+        "oifname != \"lo\" ip saddr 127.0.0.0/8 drop", "oifname != \"lo\" ip6 saddr ::1 drop"}) {
     EXPECT_THAT(rules(), HasSubstr(rule));
   }
   EXPECT_THAT(routes(), HasSubstr("default dev lo table default"));

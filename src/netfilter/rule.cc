@@ -26,7 +26,6 @@ namespace {
 constexpr std::uint32_t kRegister = NFT_REG_1;
 constexpr std::uint32_t kEstablished = 1U << 1;  // of nf_conntrack_common.h, which hides them
 constexpr std::uint32_t kRelated = 1U << 2;
-constexpr std::uint32_t kUntracked = 1U << 6;
 
 std::uint32_t base_of(Part part) {
   switch (part) {
@@ -247,11 +246,6 @@ Rule& Rule::known() {
   return *this;
 }
 
-Rule& Rule::untracked() {
-  load_state(kUntracked);
-  return *this;
-}
-
 void Rule::load_state(std::uint32_t bits) {
   static constexpr std::uint32_t kNone = 0;
   expression("ct", [&] {
@@ -309,6 +303,13 @@ Rule& Rule::bits(Part part, std::uint32_t at, Bytes mask, Bytes value) {
   load_payload(base_of(part), at, static_cast<std::uint32_t>(value.size()));
   keep_bits(mask);
   compare(NFT_CMP_EQ, value);
+  return *this;
+}
+
+Rule& Rule::bits_are_not(Part part, std::uint32_t at, Bytes mask, Bytes value) {
+  load_payload(base_of(part), at, static_cast<std::uint32_t>(value.size()));
+  keep_bits(mask);
+  compare(NFT_CMP_NEQ, value);
   return *this;
 }
 

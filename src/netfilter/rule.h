@@ -61,7 +61,6 @@ class Rule {
   Rule& established();
   Rule& related();
   Rule& known();
-  Rule& untracked();  ///< conntrack looks away, as it does for neighbour discovery
   /// Who sends in the flow that conntrack knows, in one of its ways; false without a flow.
   Rule& flow_from(Way way, const Prefix& prefix);
   Rule& flow_not_from(Way way, const Prefix& prefix);
@@ -70,6 +69,7 @@ class Rule {
   Rule& octets_are_not(Part part, std::uint32_t at, Bytes value);
   Rule& octets_at_most(Part part, std::uint32_t at, Bytes value);
   Rule& bits(Part part, std::uint32_t at, Bytes mask, Bytes value);
+  Rule& bits_are_not(Part part, std::uint32_t at, Bytes mask, Bytes value);
   Rule& length(std::uint32_t octets);          ///< of all of it, on a link with its header
   Rule& has_extension(std::uint8_t protocol);  ///< of IPv6, IPPROTO_ROUTING ...
   Rule& has_socket();                          ///< sent by a process in here

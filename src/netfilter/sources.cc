@@ -29,6 +29,9 @@ constexpr std::array<std::uint8_t, 1> kNoOptions{0x45};
 constexpr std::array<std::uint8_t, 1> kOneOption{0x46};
 constexpr std::uint32_t kOptionsAt = 20;
 constexpr std::array<std::uint8_t, 4> kRouterAlert{IPOPT_RA, 4, 0, 0};  // RFC 2113
+constexpr std::uint32_t kFragmentAt = 6;
+constexpr std::array<std::uint8_t, 2> kMoreOrOffset{0x3f, 0xff};
+constexpr std::array<std::uint8_t, 2> kNoFragment{};
 /// What changes the routes of whoever believes it.
 constexpr std::array<std::uint8_t, 2> kRouterTypes{ND_ROUTER_ADVERT, ND_REDIRECT};
 
@@ -71,9 +74,30 @@ void refuse_own_routers(Messages& messages, const Chain& chain, std::string_view
   }
 }
 
+/// A host that has no address yet asks whether it may have one.
+void accept_search_for_address(Messages& messages, const Chain& chain) {
+  Rule(messages, chain).from(*Prefix::parse("::")).protocol(IPPROTO_ICMPV6).accept();
+}
+
 void refuse_without_way_back(Messages& messages, const Chain& chain, std::string_view forged) {
-  Rule(messages, chain).untracked().accept();
+  accept_search_for_address(messages, chain);
   Rule(messages, chain).no_way_back().go_to(forged);
+}
+
+/// Routing headers are left to `clients`: one may be in a later fragment.
+void refuse_fragments_without_way_back(Messages& messages, const SourceChains& chains,
+                                       std::string_view link) {
+  Rule(messages, chains.fragments)
+      .in_by(link)
+      .family(NFPROTO_IPV4)
+      .bits_are_not(Part::kHeader, kFragmentAt, kMoreOrOffset, kNoFragment)
+      .no_way_back()
+      .go_to(chains.forged);
+  Rule(messages, chains.fragments)
+      .in_by(link)
+      .has_extension(IPPROTO_FRAGMENT)
+      .no_way_back()
+      .go_to(chains.forged);
 }
 
 void add_arriving(Batch& batch, const SourceChains& chains) {
@@ -110,8 +134,7 @@ void add_source_rules(Batch& batch, const SourceChains& chains) {
   refuse_source_routes(messages, chains.leaving, chains.forged);
   Rule(messages, chains.leaving).known().accept();
   Rule(messages, chains.leaving).source_is(RTN_LOCAL).accept();
-  // A host that has no address yet asks whether it may have one.
-  Rule(messages, chains.leaving).from(*Prefix::parse("::")).protocol(IPPROTO_ICMPV6).accept();
+  accept_search_for_address(messages, chains.leaving);
   Rule(messages, chains.leaving).go_to(chains.forged);
 }
 
@@ -123,8 +146,11 @@ void add_source_rules(Batch& batch, const SourceChains& chains,
   refuse_source_routes(messages, chains.clients, chains.forged);
   // Of a known flow too: it may be another client's, whose source somebody claims here.
   refuse_without_way_back(messages, chains.clients, chains.forged);
+  batch.add_chain(chains.fragments, {"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW_BEFORE_DEFRAG});
+  batch.delete_rules(chains.fragments);
   add_arriving(batch, chains);
   for (const std::string& link : links) {
+    refuse_fragments_without_way_back(messages, chains, link);
     Rule(messages, chains.arriving).in_by(link).go_to(chains.clients.name);
   }
 }

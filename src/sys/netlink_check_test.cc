@@ -222,6 +222,8 @@ Octets hooked(std::string_view type, std::uint32_t hook, std::int32_t priority,
 TEST(NetlinkCheck, ChainsStandWhereOursDo) {
   EXPECT_TRUE(in_netfilter(chain("nxgate", "guard", hooked("filter", NF_INET_LOCAL_OUT, 0))));
   EXPECT_TRUE(in_netfilter(chain("nxgate", "redirect", hooked("nat", NF_INET_LOCAL_OUT, -101))));
+  EXPECT_TRUE(
+      in_netfilter(chain("nxgate", "outbound", hooked("filter", NF_INET_POST_ROUTING, 101))));
   EXPECT_TRUE(in_netfilter(chain("nxgate_egress", "judge")));
   const Octets link = attribute(NFTA_HOOK_DEVS, text(NFTA_DEVICE_NAME, "eth0"));
   EXPECT_TRUE(in_netfilter(
@@ -300,6 +302,9 @@ TEST(NetlinkCheck, OnTheHostOnlyFirewallsForClientsAreChanged) {
   EXPECT_TRUE(in_netfilter(made("nxgate")));
   const Octets forward = chain("nxgate_egress_ci", "forward", hooked("filter", NF_INET_FORWARD, 1));
   EXPECT_TRUE(in_netfilter(forward, Place::kHost));
+  EXPECT_TRUE(in_netfilter(
+      chain("nxgate_egress_ci", "fragments", hooked("filter", NF_INET_PRE_ROUTING, -450)),
+      Place::kHost));
   const Octets output = chain("nxgate_egress_ci", "output", hooked("filter", NF_INET_LOCAL_OUT, 1));
   EXPECT_FALSE(in_netfilter(output, Place::kHost)) << "what the host itself sends";
 }

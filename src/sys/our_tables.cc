@@ -32,12 +32,16 @@ struct OurChain {
 /// Just before Docker's rules.
 constexpr std::int32_t kBeforeDocker = NF_IP_PRI_NAT_DST - 1;
 constexpr std::int32_t kBehindGate = NF_IP_PRI_FILTER + 1;
+constexpr std::int32_t kBehindNat = NF_IP_PRI_NAT_SRC + 1;
 
 constexpr auto kChains = std::to_array<OurChain>({
     {true, NFPROTO_INET, "redirect", OurHook{"nat", NF_INET_LOCAL_OUT, kBeforeDocker}},
     {true, NFPROTO_INET, "guard", OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER}},
     {true, NFPROTO_INET, "forwarded", OurHook{"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER}},
+    {true, NFPROTO_INET, "outbound", OurHook{"filter", NF_INET_POST_ROUTING, kBehindNat}},
     {true, NFPROTO_NETDEV, "egress", OurHook{"filter", NF_NETDEV_EGRESS, NF_IP_PRI_FILTER}},
+    {false, NFPROTO_INET, "fragments",
+     OurHook{"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW_BEFORE_DEFRAG}, true},
     {false, NFPROTO_INET, "arriving", OurHook{"filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE},
      true},
     {false, NFPROTO_INET, "leaving", OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_MANGLE}},

@@ -4,9 +4,10 @@ import struct
 
 import pytest
 
-from harness.packets import ARP, DENIED, IPV4, IPV6, MARKER, UNKNOWN, VLAN, ipv4, ipv6, tcp, udp
+from harness.packets import (ARP, DENIED, DENIED6, IPV4, IPV6, MARKER, UNKNOWN, VLAN, ipv4, ipv6, own, own6,
+                             tcp, udp)
 from harness.redteam import app, behind, drain, outside, seen  # noqa: F401
-from harness.senders import arp, checksummed, frame, packet, raw, raw6
+from harness.senders import arp, bound_question, bound_syn, checksummed, frame, packet, raw, raw6
 
 QUESTION = udp(53)
 #: An IPv6 datagram in two pieces: the first is an extension header alone, the port is in the second.
@@ -58,6 +59,39 @@ def test_no_frame_carries_a_question(attach, app, seen, how):
     with pytest.raises(OSError):
         app.call(how)
     assert not seen(0.5)
+
+
+#: What the gate takes for the namespace's own, but the route leads to somebody else.
+TO_OURSELVES = {
+    "redirected, bound to the link": bound_question,
+    "redirected by IPv6, bound to the link": lambda: bound_question(DENIED6, socket.AF_INET6),
+    "redirected, in fragments, bound to the link": lambda: bound_question(data=MARKER * 4000),
+    "a redirected SYN with data, bound to the link": bound_syn,
+    "a header that names ourselves": lambda: raw(ipv4(QUESTION, destination=own()), to=DENIED),
+    "a header that names ourselves by IPv6": lambda: raw6(ipv6(QUESTION, destination=own6()), to=DENIED6),
+}
+
+
+@pytest.mark.parametrize("how", TO_OURSELVES.values(), ids=TO_OURSELVES.keys())
+def test_no_question_to_ourselves_leaves_by_a_link(attach, app, seen, how):
+    def go():
+        try:
+            app.call(how)
+        except (PermissionError, BlockingIOError):
+            pass
+
+    go()
+    assert seen(5), "it shows nothing if it doesn't work without nxgate"
+    attach(app)
+    drain(seen)
+    go()
+    assert not seen(0.5)
+
+
+def test_a_question_bound_to_the_link_fails_at_once(attach, app):
+    attach(app)
+    with pytest.raises(PermissionError):
+        app.call(bound_question)
 
 
 def test_a_question_in_fragments_is_put_together(attach, app, seen):

@@ -8,15 +8,16 @@ from harness.packets import (ACK, ARP, COLLECTOR_PORT, DENIED, DENIED6, IPV4, IP
                              icmp, icmp6, ipv4, ipv6, own, own6, tcp, udp)
 
 SO_MARK, MSG_FASTOPEN, IPV6_FREEBIND, IP_TRANSPARENT = 36, 0x20000000, 78, 19
+TCP_FASTOPEN_NO_COOKIE = 34
 HOP, HOP6 = "198.51.100.7", "2001:db8:5::7"
 SOL_PACKET, PACKET_VNET_HDR, PACKET_QDISC_BYPASS = 263, 15, 20
 
 
-def datagram(address=DENIED, port=COLLECTOR_PORT, family=socket.AF_INET, options=()):
+def datagram(address=DENIED, port=COLLECTOR_PORT, family=socket.AF_INET, options=(), data=MARKER):
     with socket.socket(family, socket.SOCK_DGRAM) as s:
         for level, name, value in options:
             s.setsockopt(level, name, value)
-        s.sendto(MARKER, (address, port))
+        s.sendto(data, (address, port))
 
 
 def raw(*packets, to=None):
@@ -261,6 +262,24 @@ def to_link(kind, body, destination="ff02::1", hops=255, extension=b""):
     with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.encode() + b"\0")
         s.sendto(whole, (destination, 0, 0, index))
+
+
+def bound_to_link():
+    """The option of a socket that keeps its packets on the link, also where their destination is changed."""
+    return socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link_local()[1].encode() + b"\0"
+
+
+def bound_question(address=DENIED, family=socket.AF_INET, data=MARKER):
+    datagram(address, 53, family, [bound_to_link()], data)
+
+
+def bound_syn():
+    """To a resolver, with data, for which no cookie is needed."""
+    with socket.socket() as s:
+        s.setsockopt(*bound_to_link())
+        s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1)
+        s.setblocking(False)
+        s.sendto(MARKER, MSG_FASTOPEN, (DENIED, 53))
 
 
 def a_network_of_ones_own():

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from harness.packets import (ARP, DENIED, DENIED6, IPV6, MARKER, UNKNOWN, VLAN, icmp, ipv4, ipv6, own, own6,
                              udp)
 from harness.senders import (ALERT, FLOWS, HOP, HOP6, SO_MARK, a_network_of_ones_own, answer,
-                             answer6, arp, by_lo, datagram, forged, forged6, fragments, frame,
-                             freebind_connection, freebind_flow, freebind_refusal, icmpv6, in_pieces, join,
-                             link_local, many_sources, packet, protocol, raw, raw6, redirected_error,
+                             answer6, arp, bound_question, bound_syn, bound_to_link, by_lo, datagram, forged,
+                             forged6, fragments, frame, freebind_connection, freebind_flow,
+                             freebind_refusal, icmpv6, in_pieces, join, many_sources, packet, protocol, raw, raw6, redirected_error,
                              redirected_error6, report, routing_header, solicitation, source_route,
                              source_route_of_anybody, then, to_link, transparent)
 
@@ -59,8 +59,13 @@ PLAIN = [
             lambda: datagram("::ffff:" + DENIED, family=socket.AF_INET6)),
     Attempt("UDP with a mark", R, REFUSED,
             lambda: datagram(options=[(socket.SOL_SOCKET, SO_MARK, 1)])),
-    Attempt("UDP bound to the link", N, REFUSED, lambda: datagram(
-        options=[(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link_local()[1].encode() + b"\0")])),
+    Attempt("UDP bound to the link", N, REFUSED, lambda: datagram(options=[bound_to_link()])),
+    Attempt("UDP bound to the link, to port 53", N, REFUSED, bound_question),
+    Attempt("UDP bound to the link, to port 53 by IPv6", N, REFUSED,
+            lambda: bound_question(DENIED6, socket.AF_INET6)),
+    Attempt("UDP bound to the link, to port 53, of 57 kB", N, REFUSED,
+            lambda: bound_question(data=MARKER * 4000)),
+    Attempt("data in a SYN bound to the link, to port 53", N, DROP, bound_syn),
     Attempt("multicast", N, REFUSED, lambda: datagram("224.0.0.251", 5353)),
     Attempt("broadcast", N, REFUSED, lambda: datagram(
         "255.255.255.255", options=[(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)])),
@@ -134,6 +139,10 @@ FORGED = [
     Attempt("error about a redirected question", R, DROP, redirected_error),
     Attempt("error about a redirected question by IPv6", R, DROP, redirected_error6),
     Attempt("raw UDP with another's source", R, DROP, lambda: raw(ipv4(udp(), source="10.77.0.99"))),
+    Attempt("raw UDP with a source of loopback to an open address", R, DROP,
+            lambda: raw(ipv4(udp(), source="127.0.0.1", destination=HOP)), OPEN_HOPS),
+    Attempt("raw UDP with a source of loopback by IPv6", R, DROP,
+            lambda: raw6(ipv6(udp(), source="::1", destination=HOP6)), OPEN_HOPS),
     Attempt("a header that names ourselves, on the route to somebody else", R, DROP,
             lambda: raw(ipv4(udp(), destination=own()), to=DENIED)),
     Attempt("the same header by IPv6", R, DROP, lambda: raw6(ipv6(udp(), destination=own6()), to=DENIED6)),
