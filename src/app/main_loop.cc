@@ -125,10 +125,14 @@ void MainLoop::await_change() {
 /// Waits for what the watch tells, and looks by itself while it doesn't tell all.
 void MainLoop::follow_files() {
   if (!changes_.is_open() && watch_.descriptor() >= 0) {
-    changes_.assign(watch_.descriptor());
-    await_change();
+    error_code full;
+    changes_.assign(watch_.descriptor(), full);
+    if (!full) await_change();
   }
   std::string fault = watch_.fault();
+  if (fault.empty() && !changes_.is_open()) {
+    fault = "epoll has no room for more; see fs.epoll.max_user_watches";
+  }
   if (!fault.empty()) {
     fault = fmt::format(
         "files can't be watched for changes: {}; they are looked at every {} s, and SIGHUP reloads "

@@ -154,7 +154,11 @@ void Reloader::publish(std::shared_ptr<const engine::Snapshot> next) {
 bool Reloader::reload() {
   bool taken = false;
   try {
-    sys::at_low_priority([&] { taken = take_up(); });
+    if (!sys::at_low_priority([&] { taken = take_up(); })) {
+      log::warning(
+          "no thread was to be had for the reload, which kept the main thread busy: programs of "
+          "nxgate's user have as many as it may have; see `ulimit -u`");
+    }
   } catch (const std::exception& error) {
     faults_ = {{{}, error.what()}};
     log::error("reload refused: {}; generation {} goes on", error.what(), generation_);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <future>
+#include <system_error>
 
 #include <sched.h>
 #include <sys/syscall.h>
@@ -29,12 +30,20 @@ constexpr Scheduling kLow{.policy = SCHED_BATCH, .nice = 19, .slice = 100'000};
 
 }  // namespace
 
-void at_low_priority(const std::function<void()>& work) {
-  std::async(std::launch::async, [&work] {
-    // It is the thread's alone. Without it the work is done all the same.
-    static_cast<void>(::syscall(SYS_sched_setattr, 0, &kLow, 0));
+bool at_low_priority(const std::function<void()>& work) {
+  std::future<void> done;
+  try {
+    done = std::async(std::launch::async, [&work] {
+      // It is the thread's alone. Without it the work is done all the same.
+      static_cast<void>(::syscall(SYS_sched_setattr, 0, &kLow, 0));
+      work();
+    });
+  } catch (const std::system_error&) {
     work();
-  }).get();
+    return false;
+  }
+  done.get();
+  return true;
 }
 
 }  // namespace nxgate::sys

@@ -78,7 +78,10 @@ Result<Descriptor> watch_for_end(const MessageChannel& quick, const MessageChann
   for (const MessageChannel* const each : {&quick, &patient}) {
     epoll_event end{.events = EPOLLRDHUP, .data = {}};
     if (::epoll_ctl(watch.get(), EPOLL_CTL_ADD, each->descriptor().get(), &end) != 0) {
-      return fail("cannot watch the helper process: " + std::generic_category().message(errno));
+      const bool full = errno == ENOSPC;
+      return fail(fmt::format("cannot watch the helper process: {}{}",
+                              std::generic_category().message(errno),
+                              full ? "; see fs.epoll.max_user_watches" : ""));
     }
   }
   return watch;

@@ -329,11 +329,15 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
   };
   std::thread patient;
   if (ready) {
-    patient = std::thread([&] {
-      if (!confine()) ::_exit(0);
-      serve(channels.patient, desk);
-    });
-    ready = confine();
+    try {
+      patient = std::thread([&] {
+        if (!confine()) ::_exit(0);
+        serve(channels.patient, desk);
+      });
+      ready = confine();
+    } catch (const std::system_error& error) {
+      ready = fail(fmt::format("cannot start a thread: {}; see `ulimit -u`", error.what()));
+    }
   }
   Answer first;
   if (!ready) first = {.reply = {.error = EPERM}, .text = ready.error().message};

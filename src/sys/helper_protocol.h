@@ -94,12 +94,12 @@ enum class Task : std::uint8_t {
   kNamespace,
   kNetlink,
   kSend,
-  kClose,
   kProcess,
   kAttach,
   kDetach,
   kQueue,
-  kPing,  ///< nothing, but to answer
+  kPing,   ///< nothing, but to answer
+  kClose,  ///< a socket of netlink
 };
 
 /// Whether a descriptor comes back, if all is well.
