@@ -77,8 +77,8 @@ std::size_t raise_descriptor_limit() {
   return before.rlim_cur;
 }
 
-/// Whoever runs as our user, in any container, can have as many threads as we may. Without the right
-/// to it the bound stays where root was told to have it.
+/// Whoever runs as our user, in any container, can have as many threads as we may. Without the
+/// right to it the bound stays where root was told to have it.
 void raise_thread_limit() {
   const rlimit without_bound{RLIM_INFINITY, RLIM_INFINITY};
   if (::setrlimit(RLIMIT_NPROC, &without_bound) == 0) return;
@@ -302,11 +302,10 @@ int serve(const cli::Options& options) {
   }
   if (*helper) loop.depend_on(**helper);
   if (!targets) ready();
-  const Result<std::string> ended = targets
-                                        ? run_attaching(loop, options, *std::move(targets),
-                                                        reloader, workers, reports, panel,
-                                                        std::move(inotify), ready)
-                                        : loop.run();
+  const Result<std::string> ended =
+      targets ? run_attaching(loop, options, *std::move(targets), reloader, workers, reports, panel,
+                              std::move(inotify), ready)
+              : loop.run();
   workers.stop();
   if (loop.ending() == Ending::kHandOver) {
     fences.hand_over();

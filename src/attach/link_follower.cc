@@ -23,10 +23,7 @@ constexpr Seconds kMostOwed{1};
 
 LinkFollower::LinkFollower(boost::asio::io_context& loop, netfilter::LinkWatch watch,
                            std::function<void()> changed)
-    : watch_(std::move(watch)),
-      changed_(std::move(changed)),
-      readable_(loop),
-      pause_(loop) {
+    : watch_(std::move(watch)), changed_(std::move(changed)), readable_(loop), pause_(loop) {
   wait();
 }
 

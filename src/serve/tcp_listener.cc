@@ -73,13 +73,13 @@ void TcpListener::wait() {
   });
 }
 
-/// Accepts what is there and there is room for; false if the process is out of descriptors or memory.
+/// Accepts what is there and there is room for; false if the process is out of descriptors or
+/// memory.
 bool TcpListener::accept_waiting() {
   for (int i = 0; i < kMostAtATime && worker_.tcp.census.closing() < kMostClosing; ++i) {
     sockaddr_storage from{};
     socklen_t length = sizeof from;
-    sys::Descriptor connection(::accept4(socket_.get(),
-                                         reinterpret_cast<sockaddr*>(&from), &length,
+    sys::Descriptor connection(::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&from), &length,
                                          SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) {
       begin_session(std::move(connection), sys::to_endpoint(from));

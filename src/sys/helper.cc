@@ -296,8 +296,7 @@ Result<NetlinkSocket> Helper::open_netlink(int protocol, const NetnsRef& netns) 
   return NetlinkSocket(std::move(answer.descriptor), answer.reply.number);
 }
 
-std::error_code Helper::send_netlink(std::uint64_t socket, Bytes messages,
-                                     Waiting waiting) const {
+std::error_code Helper::send_netlink(std::uint64_t socket, Bytes messages, Waiting waiting) const {
   const Lane& lane = waiting == Waiting::kClient ? quick_ : patient_;
   const Request request{.task = Task::kSend, .socket = socket};
   return {exchange(lane, request, messages).reply.error, std::system_category()};

@@ -6,11 +6,11 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <expected>
 #include <optional>
 #include <string>
 #include <system_error>
-#include <ctime>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -253,8 +253,8 @@ bool reply(const MessageChannel& channel, const Answer& answer) {
                                       "way to others (SCM_RIGHTS)",
                                       ::geteuid())
                         : "");
-    unsent = channel.send(Reply{.error = unsent.value(), .number = answer.reply.number},
-                          bytes_in(why));
+    unsent =
+        channel.send(Reply{.error = unsent.value(), .number = answer.reply.number}, bytes_in(why));
   }
   return !unsent;
 }

@@ -125,12 +125,12 @@ struct Request {
   LinkQueue queue;
   std::uint64_t netns = 0;   ///< the identity of one to attach, or that is attached
   std::uint64_t socket = 0;  ///< of netlink, as the reply to kNetlink numbered it
-  std::uint32_t more = 0;  ///< octets that stand behind it in further messages
+  std::uint32_t more = 0;    ///< octets that stand behind it in further messages
 };
 
 /// Behind it stands a text: what went wrong, or a name.
 struct Reply {
-  int error = 0;  ///< errno
+  int error = 0;             ///< errno
   std::uint64_t number = 0;  ///< of an interface, a process, a namespace (its identity), a socket
 };
 

@@ -17,8 +17,8 @@ namespace nxgate::sys {
 constexpr std::size_t kLargestBatch = 32UL << 20;
 
 /// A socket of NETLINK_NETFILTER or NETLINK_ROUTE that belongs to a namespace, whatever the process
-/// that uses it. Reading from it takes no right. Where there is a helper, it has the socket as well,
-/// until this is destroyed. Any thread.
+/// that uses it. Reading from it takes no right. Where there is a helper, it has the socket as
+/// well, until this is destroyed. Any thread.
 class NetlinkSocket {
  public:
   NetlinkSocket() = default;

@@ -30,8 +30,8 @@ struct Reach {
 /// The directory in which the engine at a socket keeps the namespaces of its containers.
 using EngineDirectory = std::string (*)(const std::string& engine);
 
-/// Holds each request against what was agreed. A namespace is attached by its identity: it is looked
-/// for where the agreement says, and kept open, so that no other gets the same. Any thread.
+/// Holds each request against what was agreed. A namespace is attached by its identity: it is
+/// looked for where the agreement says, and kept open, so that no other gets the same. Any thread.
 class ReachCheck {
  public:
   /// Namespaces that are attached at a time. Far beyond what a host can have.

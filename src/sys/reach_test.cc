@@ -156,7 +156,8 @@ TEST_F(ReachTest, UpstreamsAreAskedWhereTheConfigurationSays) {
   EXPECT_FALSE(check.may_ask_upstreams_in(NetnsRef(other_)));
   EXPECT_FALSE(check.may_ask_upstreams_in(NetnsRef()));
   ASSERT_TRUE(check.attach(identity(other_)));
-  EXPECT_FALSE(check.may_ask_upstreams_in(check.attached(identity(other_)).value())) << "nothing is sent from a container";
+  EXPECT_FALSE(check.may_ask_upstreams_in(check.attached(identity(other_)).value()))
+      << "nothing is sent from a container";
   EXPECT_TRUE(check.may_look_at(NetnsRef(mine_)));
   EXPECT_FALSE(check.may_look_at(NetnsRef("pid:1")));
 }

@@ -24,6 +24,7 @@ pytestmark = [
 
 NOTHING = "0" * 16
 DAC_OVERRIDE, NET_ADMIN, NET_RAW, SYS_PTRACE, SYS_ADMIN = 1 << 1, 1 << 12, 1 << 13, 1 << 19, 1 << 21
+SYS_RESOURCE = 1 << 24
 #: What the main thread goes on doing: reading its configuration, being asked for the state of things.
 MAIN_THREAD = {"open a file", "open it by the old call", "reach a unix socket", "change the firewall",
                "have code in fresh memory", "start a process", "start a thread"}
@@ -185,7 +186,8 @@ def test_a_server_that_attaches_holds_nothing(attaching):
 
 
 def test_a_server_with_a_firewall_for_clients_holds_nothing(fencing):
-    assert_held(fencing, NET_ADMIN)
+    ours = int(status(os.getpid(), os.getpid())["CapPrm"], 16)
+    assert_held(fencing, NET_ADMIN | SYS_RESOURCE & ours)
 
 
 def test_an_intruder_where_it_attaches_gets_no_further(attaching, fencing):
