@@ -18,6 +18,7 @@
 #include "firewall/fence_reports.h"
 #include "netfilter/gate.h"
 #include "store/reloader.h"
+#include "sys/descriptor.h"
 #include "workers/workers.h"
 
 namespace nxgate::app {
@@ -25,13 +26,15 @@ namespace nxgate::app {
 Result<std::string> run_attaching(MainLoop& loop, const cli::Options& options,
                                   attach::Targets targets, store::Reloader& reloader,
                                   workers::Workers& workers, firewall::FenceReports& reports,
-                                  control::Panel& panel, const std::function<void()>& ready) {
+                                  control::Panel& panel, sys::Descriptor inotify,
+                                  const std::function<void()>& ready) {
   const auto on_death = reloader.docker().opens_on_death ? netfilter::OnDeath::kOpens
                                                          : netfilter::OnDeath::kStaysClosed;
   const bool watches_all = targets.watches_all();
   attach::Attachments attachments(loop.loop(), reloader, workers, reports, on_death);
   panel.show(&attachments);
-  attach::Attacher attacher(loop.loop(), std::move(targets), reloader, attachments);
+  attach::Attacher attacher(loop.loop(), std::move(targets), reloader, attachments,
+                            std::move(inotify));
   std::unique_ptr<attach::HookListener> hook;
   if (watches_all) {
     auto opened = attach::HookListener::open(loop.loop(), options.hook_socket, attacher);

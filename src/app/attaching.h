@@ -11,17 +11,19 @@
 #include "control/panel.h"
 #include "firewall/fence_reports.h"
 #include "store/reloader.h"
+#include "sys/descriptor.h"
 #include "workers/workers.h"
 
 namespace nxgate::app {
 
-/// Attaches, calls `ready`, runs the loop until it is told to stop, and detaches everything. The
-/// result is as MainLoop::run gives it; the error is why `attach` could not begin.
+/// `inotify` is for docker::NetnsWatch. Attaches, calls `ready`, runs the loop until it is told to
+/// stop, and detaches everything. The result is as MainLoop::run gives it; the error is why
+/// `attach` could not begin.
 [[nodiscard]] Result<std::string> run_attaching(MainLoop& loop, const cli::Options& options,
                                                 attach::Targets targets, store::Reloader& reloader,
                                                 workers::Workers& workers,
                                                 firewall::FenceReports& reports,
-                                                control::Panel& panel,
+                                                control::Panel& panel, sys::Descriptor inotify,
                                                 const std::function<void()>& ready);
 
 }  // namespace nxgate::app

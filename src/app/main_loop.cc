@@ -70,7 +70,7 @@ MainLoop::MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys:
 
 MainLoop::~MainLoop() {
   // It posts to the loop.
-  if (background_) background_->join();
+  background_.join();
   if (changes_.is_open()) changes_.release();
   if (helper_gone_.is_open()) helper_gone_.release();
 }
@@ -145,10 +145,14 @@ void MainLoop::await_change() {
 /// Waits for what the watch tells, and looks by itself while it doesn't tell all.
 void MainLoop::follow_files() {
   if (!changes_.is_open() && watch_.descriptor() >= 0) {
-    changes_.assign(watch_.descriptor());
-    await_change();
+    error_code full;
+    changes_.assign(watch_.descriptor(), full);
+    if (!full) await_change();
   }
   std::string fault = watch_.fault();
+  if (fault.empty() && !changes_.is_open()) {
+    fault = "epoll has no room for more; see fs.epoll.max_user_watches";
+  }
   if (!fault.empty()) {
     fault = fmt::format(
         "files can't be watched for changes: {}; they are looked at every {} s, and SIGHUP reloads "
@@ -185,8 +189,7 @@ void MainLoop::begin_reload() {
   reloading_ = true;
   served_ = std::exchange(waiting_, {});
   manager_.reloading();
-  if (!background_) background_.emplace(1);
-  asio::post(*background_, [this, pending = std::make_shared<Pending>(reloader_.begin())] {
+  asio::post(background_, [this, pending = std::make_shared<Pending>(reloader_.begin())] {
     sys::lower_priority_of_thread();
     reloader_.prepare(*pending);
     asio::post(loop_, [this, pending] { finish_reload(*pending); });
@@ -195,7 +198,7 @@ void MainLoop::begin_reload() {
 
 void MainLoop::finish_reload(Pending& pending) {
   const bool taken = reloader_.commit(pending);
-  asio::post(*background_, [replaced = std::move(pending.replaced)]() mutable { free(replaced); });
+  asio::post(background_, [replaced = std::move(pending.replaced)]() mutable { free(replaced); });
   if (taken) changed();
   // Looking anew would miss what changed since the reload read it, so only when there is need.
   if (watched_ != reloader_.watched()) {

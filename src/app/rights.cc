@@ -46,6 +46,7 @@ Rights rights(const config::Settings& settings, Attaching attaching) {
     result.helper.change_rules = result.helper.pass_permissions = true;
     result.helper.hold_queues = true;
   }
+  if (result.helper.any() && !result.helper.enter_namespaces) result.helper.send_descriptors = true;
   if (attaching == Attaching::kContainers) {
     result.server.find_by_process = result.server.pass_permissions = true;
   }

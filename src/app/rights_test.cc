@@ -54,12 +54,12 @@ TEST(Rights, WhatAttachesIsTheHelpersToDo) {
 }
 
 TEST(Rights, AFirewallForClientsIsTheHelpersToChange) {
-  const Rights kept = rights(
-      settings_of("[policies.default.egress]\n"
-                  "[[clients]]\nfrom = [\"10.0.0.0/8\"]\npolicy = \"default\"\n"),
-      Attaching::kNo);
+  const Rights kept =
+      rights(settings_of("[policies.default.egress]\n"
+                         "[[clients]]\nfrom = [\"10.0.0.0/8\"]\npolicy = \"default\"\n"),
+             Attaching::kNo);
   EXPECT_FALSE(kept.server.any());
-  const sys::KeptCapabilities changing{.change_rules = true};
+  const sys::KeptCapabilities changing{.change_rules = true, .send_descriptors = true};
   EXPECT_EQ(kept.helper, changing);
 }
 

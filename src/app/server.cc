@@ -77,6 +77,17 @@ std::size_t raise_descriptor_limit() {
   return before.rlim_cur;
 }
 
+/// Whoever runs as our user, in any container, can have as many threads as we may. Without the
+/// right to it the bound stays where root was told to have it.
+void raise_thread_limit() {
+  const rlimit without_bound{RLIM_INFINITY, RLIM_INFINITY};
+  if (::setrlimit(RLIMIT_NPROC, &without_bound) == 0) return;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NPROC, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NPROC, &limit);
+}
+
 /// Half of the descriptors are kept for listeners, upstreams and attached containers.
 void keep_descriptors(std::size_t descriptors, serve::TcpLimits& limits) {
   std::size_t& most = limits.connections.connections;
@@ -200,6 +211,7 @@ int serve(const cli::Options& options) {
   // First of all: what we open ourselves must not be taken for a socket that was handed over.
   auto handed = sys::take_handed_sockets(sys::ListenEnvironment::take());
   if (!handed) return failed(handed.error());
+  raise_thread_limit();
   auto helper = sys::Helper::start(docker::netns_directory);
   if (!helper) return failed(helper.error());
   sys::ServiceManager manager(sys::ServiceEnvironment::take());
@@ -248,15 +260,17 @@ int serve(const cli::Options& options) {
   if (!log_file) return failed(log_file.error());
   const auto left_closed =
       left_closed_by_others(options, targets, !reloader.client_fences().empty());
-  // Root's part of what the kernel has, and not that of a user whom any container can run as.
-  sys::FileWatch watch;
+  // Root's part of what the kernel has, and not that of a user whom any container can run as: what
+  // inotify gives, and places in epoll, which count for the user who opened it.
+  MainLoop loop(reloader, manager, sys::FileWatch());
+  sys::Descriptor inotify;
+  if (attaches) inotify = docker::NetnsWatch::open_inotify();
   if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
   reloader.on_publish([&workers] { workers.refresh(); });
   warn_of_shared_user();
   warn_of_unreadable(reloader.watched(), user);
   for (const store::StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
   for (const store::StandingFault& each : left_closed) log::warning("{}", each.text);
-  MainLoop loop(reloader, manager, std::move(watch));
   if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
     return failed(up.error());
   }
@@ -269,7 +283,7 @@ int serve(const cli::Options& options) {
   loop.after_reload(enforce);
   workers::QueryLogs logs(shared.hub, logged, *std::move(log_file));
   if (logs.file) loop.on_rotation([&logs] { logs.file->reopen(); });
-  workers.run(kept.calls);
+  if (auto running = workers.run(kept.calls); !running) return failed(running.error());
   const control::ControlRoom room;
   control::Panel panel({loop.loop(), loop, reloader, workers, shared, shared.hub, fences, reports,
                         listeners, control, logs, room, left_closed});
@@ -288,10 +302,10 @@ int serve(const cli::Options& options) {
   }
   if (*helper) loop.depend_on(**helper);
   if (!targets) ready();
-  const Result<std::string> ended = targets
-                                        ? run_attaching(loop, options, *std::move(targets),
-                                                        reloader, workers, reports, panel, ready)
-                                        : loop.run();
+  const Result<std::string> ended =
+      targets ? run_attaching(loop, options, *std::move(targets), reloader, workers, reports, panel,
+                              std::move(inotify), ready)
+              : loop.run();
   workers.stop();
   if (loop.ending() == Ending::kHandOver) {
     fences.hand_over();

@@ -16,6 +16,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/system/error_code.hpp>
+#include <fcntl.h>
 
 #include "attach/attachments.h"
 #include "attach/followed.h"
@@ -31,6 +32,7 @@
 #include "docker/netns_watch.h"
 #include "docker/watcher.h"
 #include "store/reloader.h"
+#include "sys/descriptor.h"
 #include "sys/netns.h"
 
 namespace nxgate::attach {
@@ -51,12 +53,13 @@ bool is_guest(const docker::Container& container) {
 }  // namespace
 
 Attacher::Attacher(asio::io_context& loop, Targets targets, store::Reloader& reloader,
-                   Attachments& attachments)
+                   Attachments& attachments, sys::Descriptor inotify)
     : loop_(loop),
       targets_(std::move(targets)),
       reloader_(reloader),
       attachments_(attachments),
       client_(loop, targets_.socket, labels_that_count(reloader.docker())),
+      inotify_(std::move(inotify)),
       timer_(loop),
       builds_(attachments),
       occupied_(loop) {
@@ -99,6 +102,7 @@ void Attacher::look_again() {
   timer_.expires_after(kLookAgain);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
+    if (!watch_fault_.empty()) begin_watch();
     look_for_builds();
     reconcile(true);
     clean_up_later();
@@ -119,13 +123,28 @@ void Attacher::on_engine(const docker::EngineVersion& version) {
 
 /// Where the engine keeps them is known once it answers; it may be another engine than before.
 void Attacher::watch_namespaces() {
-  netns_watch_ =
-      std::make_unique<docker::NetnsWatch>(loop_, docker::netns_directory(targets_.socket),
-                                           [this](const std::string& path) { appeared(path); });
-  if (auto started = netns_watch_->start(); !started) {
-    log::warning("{}; a container's first questions may come before it is attached",
-                 started.error().message);
+  // Another number of the same one: each would count for our user.
+  netns_watch_ = std::make_unique<docker::NetnsWatch>(
+      loop_, docker::netns_directory(targets_.socket),
+      [this](const std::string& path) { appeared(path); },
+      sys::Descriptor(::fcntl(inotify_.get(), F_DUPFD_CLOEXEC, 0)));
+  begin_watch();
+}
+
+void Attacher::begin_watch() {
+  const auto started = netns_watch_->start();
+  std::string fault;
+  if (!started) {
+    fault = started.error().message +
+            "; what a container sends first may come before it is attached, which takes up to 1 s";
   }
+  if (std::exchange(watch_fault_, fault) == fault) return;
+  if (fault.empty()) {
+    log::info("namespaces of containers are watched for again");
+  } else {
+    log::warning("{}", fault);
+  }
+  attachments_.set_watch_fault(fault);
 }
 
 /// Who starts stays so until the engine reports it running.

@@ -26,6 +26,7 @@
 #include "docker/netns_watch.h"
 #include "docker/watcher.h"
 #include "store/reloader.h"
+#include "sys/descriptor.h"
 #include "sys/netns.h"
 
 namespace nxgate::attach {
@@ -34,8 +35,9 @@ namespace nxgate::attach {
 /// second, since a process or a namespace file goes away without a word. Main thread.
 class Attacher final : public docker::Observer {
  public:
+  /// `inotify` is for namespaces that appear, opened while we were root; may be empty.
   Attacher(boost::asio::io_context& loop, Targets targets, store::Reloader& reloader,
-           Attachments& attachments);
+           Attachments& attachments, sys::Descriptor inotify);
   ~Attacher() override;
 
   /// `ready` is called once, when everything that is there is attached or when it is certain that
@@ -56,6 +58,7 @@ class Attacher final : public docker::Observer {
   void on_engine_lost(const Error& error) override;
 
   void watch_namespaces();
+  void begin_watch();
   void look_again();
   void appeared(const std::string& path);
   void close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns, bool starting);
@@ -98,7 +101,9 @@ class Attacher final : public docker::Observer {
   Attachments& attachments_;
   docker::Client client_;
   std::unique_ptr<docker::Watcher> watcher_;
+  sys::Descriptor inotify_;
   std::unique_ptr<docker::NetnsWatch> netns_watch_;
+  std::string watch_fault_;  ///< why it isn't told of namespaces, as logged
   boost::asio::steady_timer timer_;
   std::vector<docker::Container> running_;
   /// By id, whose labels were read before others counted: what is enforced for them stays.

@@ -372,6 +372,7 @@ void Attachments::tell_gaps(Attachment& attachment) {
 
 std::vector<store::StandingFault> Attachments::standing_faults() const {
   std::vector<store::StandingFault> standing;
+  if (!watch_fault_.empty()) standing.push_back({store::FaultSource::kAttachment, watch_fault_});
   for (const auto& [identity, attachment] : attached_) {
     const Subject& subject = attachment->subject;
     if (const Choice& choice = subject.choice; choice.closed && !subject.unclaimed) {

@@ -111,6 +111,9 @@ class Attachments {
   /// Those of firewalls alone, which are tried again each second.
   [[nodiscard]] std::vector<std::string> failed_firewalls() const;
 
+  /// Why nobody tells of namespaces as they appear; empty if all is well.
+  void set_watch_fault(std::string fault) { watch_fault_ = std::move(fault); }
+
   /// What isn't attached, as whoever finds out what should be tells it.
   void set_unattached(std::vector<Unattached> all) { unattached_.set(std::move(all)); }
   [[nodiscard]] const std::vector<Unattached>& unattached() const noexcept {
@@ -152,6 +155,7 @@ class Attachments {
   std::shared_ptr<const engine::Snapshot> followed_;  ///< by the firewalls
   std::map<std::uint64_t, std::string> failed_;       ///< and why, as logged
   UnattachedList unattached_;
+  std::string watch_fault_;
 };
 
 }  // namespace nxgate::attach

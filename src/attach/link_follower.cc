@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/system/error_code.hpp>
 
 #include "base/clock.h"
@@ -24,20 +23,17 @@ constexpr Seconds kMostOwed{1};
 
 LinkFollower::LinkFollower(boost::asio::io_context& loop, netfilter::LinkWatch watch,
                            std::function<void()> changed)
-    : watch_(std::move(watch)),
-      changed_(std::move(changed)),
-      readable_(loop, watch_.descriptor()),
-      pause_(loop) {
+    : watch_(std::move(watch)), changed_(std::move(changed)), readable_(loop), pause_(loop) {
   wait();
 }
 
-LinkFollower::~LinkFollower() { (void)readable_.release(); }
+LinkFollower::~LinkFollower() = default;
 
 void LinkFollower::wait() {
-  readable_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                       [this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
-                         if (!error && !alive.expired()) look();
-                       });
+  readable_.wait(watch_.descriptor(),
+                 [this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
+                   if (!error && !alive.expired()) look();
+                 });
 }
 
 void LinkFollower::look() {

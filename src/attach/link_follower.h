@@ -5,11 +5,11 @@
 #include <memory>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/clock.h"
 #include "netfilter/link_watch.h"
+#include "serve/readiness.h"
 
 namespace nxgate::attach {
 
@@ -30,7 +30,7 @@ class LinkFollower {
 
   netfilter::LinkWatch watch_;
   std::function<void()> changed_;
-  boost::asio::posix::stream_descriptor readable_;  ///< the watch's; not owned
+  serve::Readiness readable_;
   boost::asio::steady_timer pause_;
   Instant rested_;  ///< when there has been a rest for all that was done
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);

@@ -60,10 +60,12 @@ class PartsAhead {
 
   void read(std::string_view text, policy::ListPart part, policy::Action action) {
     const bool alone = threads_ < 2 || text.size() < kWorthAThread;
-    parts_.push_back(std::async(alone ? std::launch::deferred : std::launch::async,
-                                [text = std::string(text), part = std::move(part), action] {
-                                  return policy::parse_list(text, part, action);
-                                }));
+    // Where no thread is to be had it is read by this one.
+    parts_.push_back(
+        std::async(alone ? std::launch::deferred : std::launch::async | std::launch::deferred,
+                   [text = std::string(text), part = std::move(part), action] {
+                     return policy::parse_list(text, part, action);
+                   }));
     if (parts_.size() == threads_) add_first();
   }
   void finish() {

@@ -67,10 +67,11 @@ std::set<std::string> names_in(const std::string& directory) {
 class NetnsWatch::State : public std::enable_shared_from_this<NetnsWatch::State> {
  public:
   State(asio::io_context& loop, std::string directory,
-        std::function<void(const std::string& path)> appeared)
+        std::function<void(const std::string& path)> appeared, sys::Descriptor inotify)
       : loop_(loop),
         directory_(std::move(directory)),
         appeared_(std::move(appeared)),
+        given_(std::move(inotify)),
         inotify_(loop) {}
 
   Result<void> start();
@@ -91,6 +92,7 @@ class NetnsWatch::State : public std::enable_shared_from_this<NetnsWatch::State>
   asio::io_context& loop_;
   std::string directory_;
   std::function<void(const std::string& path)> appeared_;
+  sys::Descriptor given_;  ///< until it is `inotify_`
   asio::posix::stream_descriptor inotify_;
   bool stopped_ = false;
 
@@ -100,15 +102,20 @@ class NetnsWatch::State : public std::enable_shared_from_this<NetnsWatch::State>
 };
 
 Result<void> NetnsWatch::State::start() {
-  sys::Descriptor inotify(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!inotify) {
-    return fail("cannot watch for namespaces of containers: " +
-                std::generic_category().message(errno) + "; see fs.inotify.max_user_instances");
+  if (!inotify_.is_open()) {
+    if (!given_) given_ = open_inotify();
+    if (!given_) {
+      return fail("cannot watch for namespaces of containers: " +
+                  std::generic_category().message(errno) + "; see fs.inotify.max_user_instances");
+    }
+    boost::system::error_code error;
+    inotify_.assign(given_.get(), error);
+    if (error) {
+      return fail("cannot watch for namespaces of containers: " + error.message() +
+                  "; see fs.epoll.max_user_watches");
+    }
+    (void)given_.release();
   }
-  boost::system::error_code error;
-  inotify_.assign(inotify.get(), error);
-  if (error) return fail("cannot watch for namespaces of containers: " + error.message());
-  (void)inotify.release();
   known_ = names_in(directory_);
   attach();
   if (watch_ < 0) {
@@ -216,10 +223,16 @@ asio::awaitable<void> NetnsWatch::State::await_mount(std::shared_ptr<State> self
 }
 
 NetnsWatch::NetnsWatch(asio::io_context& loop, std::string directory,
-                       std::function<void(const std::string& path)> appeared)
-    : state_(std::make_shared<State>(loop, std::move(directory), std::move(appeared))) {}
+                       std::function<void(const std::string& path)> appeared,
+                       sys::Descriptor inotify)
+    : state_(std::make_shared<State>(loop, std::move(directory), std::move(appeared),
+                                     std::move(inotify))) {}
 
 NetnsWatch::~NetnsWatch() { state_->stop(); }
+
+sys::Descriptor NetnsWatch::open_inotify() noexcept {
+  return sys::Descriptor(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+}
 
 Result<void> NetnsWatch::start() { return state_->start(); }
 

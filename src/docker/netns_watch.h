@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "sys/descriptor.h"
 
 namespace nxgate::docker {
 
@@ -72,12 +73,17 @@ class OccupantSearch {
 /// later). One thread.
 class NetnsWatch {
  public:
+  /// `inotify` is used if there is one, else `start` opens it. Linux counts them by user, so one
+  /// that was opened before root is given up is out of reach for those of the later user.
   NetnsWatch(boost::asio::io_context& loop, std::string directory,
-             std::function<void(const std::string& path)> appeared);
+             std::function<void(const std::string& path)> appeared, sys::Descriptor inotify = {});
   ~NetnsWatch();
   NetnsWatch(const NetnsWatch&) = delete;
   NetnsWatch& operator=(const NetnsWatch&) = delete;
 
+  [[nodiscard]] static sys::Descriptor open_inotify() noexcept;
+
+  /// After an error it can be tried again.
   [[nodiscard]] Result<void> start();
   /// Those that are there, of containers and build steps: not the engine's own, nor Swarm's.
   [[nodiscard]] std::vector<std::string> present() const;

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,6 +158,35 @@ TEST_F(NetnsWatchTest, FollowsADirectoryThatIsMadeAnew) {
   run_for(10ms);
   make_directory();
   run_for(10ms);
+  const std::string path = make_file("1a2b3c");
+  mount(path);
+  run_until(1);
+  EXPECT_THAT(appeared_, ElementsAre(path));
+}
+
+TEST_F(NetnsWatchTest, CanBeTriedAgain) {
+  NEED_NAMESPACES;
+  make_directory();
+  NetnsWatch watch(loop_, directory_, note_);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto refused = watch.start();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(refused);
+  ASSERT_TRUE(watch.start());
+  const std::string path = make_file("1a2b3c");
+  mount(path);
+  run_until(1);
+  EXPECT_THAT(appeared_, ElementsAre(path));
+}
+
+TEST_F(NetnsWatchTest, TakesWhatWasOpenedBefore) {
+  NEED_NAMESPACES;
+  make_directory();
+  NetnsWatch watch(loop_, directory_, note_, NetnsWatch::open_inotify());
+  ASSERT_TRUE(watch.start());
   const std::string path = make_file("1a2b3c");
   mount(path);
   run_until(1);

@@ -15,7 +15,6 @@
 #include <linux/rtnetlink.h>
 
 #include "base/error.h"
-#include "sys/descriptor.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "sys/descriptor.h"
+#include "sys/netlink.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
@@ -22,9 +22,9 @@ class LinkWatch {
   [[nodiscard]] bool changed() noexcept;
 
  private:
-  explicit LinkWatch(sys::Descriptor socket) : socket_(std::move(socket)) {}
+  explicit LinkWatch(sys::NetlinkSocket socket) : socket_(std::move(socket)) {}
 
-  sys::Descriptor socket_;
+  sys::NetlinkSocket socket_;
 };
 
 }  // namespace nxgate::netfilter

@@ -21,7 +21,6 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "netfilter/messages.h"
-#include "sys/descriptor.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
 

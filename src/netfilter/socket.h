@@ -9,7 +9,6 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "netfilter/messages.h"
-#include "sys/descriptor.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
 
@@ -39,11 +38,11 @@ class Socket {
   [[nodiscard]] bool is_down(const std::string& link) const;
 
  private:
-  explicit Socket(sys::Descriptor socket) : socket_(std::move(socket)) {}
+  explicit Socket(sys::NetlinkSocket socket) : socket_(std::move(socket)) {}
   [[nodiscard]] std::error_code receive(
       const std::function<bool(std::uint16_t, std::uint32_t, Bytes)>& each);
 
-  sys::Descriptor socket_;
+  sys::NetlinkSocket socket_;
 };
 
 /// The attributes of a message body or of a nested attribute, in order: type without flags, value.

@@ -6,13 +6,8 @@
 #include <memory>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 #include <sys/socket.h>
@@ -32,7 +27,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr Milliseconds kPause{100};
 /// Then the loop's other work has its turn.
 constexpr int kMostAtATime = 64;
@@ -47,45 +41,45 @@ constexpr int kReceiveBuffer = 16 << 10;
 
 TcpListener::TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
                          Worker& worker)
-    : socket_(worker.loop, socket.release()),
+    : socket_(std::move(socket)),
+      readable_(worker.loop),
       listener_(std::move(listener)),
       worker_(worker),
       pause_(worker.loop) {
   // Connections have these from it: what the kernel holds for one is bounded as well.
   for (const auto& [option, size] :
        {std::pair(SO_SNDBUF, kSendBuffer), std::pair(SO_RCVBUF, kReceiveBuffer)}) {
-    (void)::setsockopt(socket_.native_handle(), SOL_SOCKET, option, &size, sizeof size);
+    (void)::setsockopt(socket_.get(), SOL_SOCKET, option, &size, sizeof size);
   }
 }
 
-void TcpListener::start() {
-  asio::co_spawn(socket_.get_executor(), run(shared_from_this()), asio::detached);
-}
+void TcpListener::start() { wait(); }
 
 void TcpListener::close() {
-  error_code ignored;
-  socket_.close(ignored);
+  readable_.cancel();
+  readable_.let_go();
   pause_.cancel();
+  socket_ = {};
 }
 
-asio::awaitable<void> TcpListener::run(std::shared_ptr<TcpListener> self) {
-  while (self->socket_.is_open()) {
-    const auto [error] =
-        co_await self->socket_.async_wait(asio::posix::stream_descriptor::wait_read, kNoThrow);
-    if (error || !self->socket_.is_open()) co_return;
-    if (self->accept_waiting()) continue;
+void TcpListener::wait() {
+  readable_.wait(socket_.get(), [self = shared_from_this()](const error_code& error) {
+    if (error || !self->socket_) return;
+    if (self->accept_waiting()) return self->wait();
     self->pause_.expires_after(kPause);
-    co_await self->pause_.async_wait(kNoThrow);
-  }
+    self->pause_.async_wait([self](const error_code& cancelled) {
+      if (!cancelled && self->socket_) self->wait();
+    });
+  });
 }
 
-/// Accepts what is there and there is room for; false if the process is out of descriptors or memory.
+/// Accepts what is there and there is room for; false if the process is out of descriptors or
+/// memory.
 bool TcpListener::accept_waiting() {
   for (int i = 0; i < kMostAtATime && worker_.tcp.census.closing() < kMostClosing; ++i) {
     sockaddr_storage from{};
     socklen_t length = sizeof from;
-    sys::Descriptor connection(::accept4(socket_.native_handle(),
-                                         reinterpret_cast<sockaddr*>(&from), &length,
+    sys::Descriptor connection(::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&from), &length,
                                          SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) {
       begin_session(std::move(connection), sys::to_endpoint(from));
@@ -105,7 +99,12 @@ void TcpListener::begin_session(sys::Descriptor connection, const Endpoint& clie
   error_code error;
   const auto protocol = client.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
   socket.assign(protocol, connection.get(), error);
-  if (error) return;
+  if (error) {
+    log::repeated("tcp accept", fmt::format("cannot serve a TCP connection: {}; see "
+                                            "fs.epoll.max_user_watches",
+                                            error.message()));
+    return;
+  }
   (void)connection.release();
 
   const auto session = std::make_shared<TcpSession>(std::move(socket), client, listener_, worker_);
@@ -115,7 +114,7 @@ void TcpListener::begin_session(sys::Descriptor connection, const Endpoint& clie
   };
   auto place = worker_.tcp.census.admit(
       session->client(),
-      [close, executor = socket_.get_executor()] { asio::post(executor, close); });
+      [close, executor = worker_.loop.get_executor()] { asio::post(executor, close); });
   if (!place) {
     log::repeated("tcp refused",
                   fmt::format("{}: no more TCP connections for {} now; see tcp-clients and "

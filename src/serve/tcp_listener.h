@@ -3,11 +3,10 @@
 
 #include <memory>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/address.h"
+#include "serve/readiness.h"
 #include "serve/worker.h"
 #include "sys/descriptor.h"
 
@@ -25,11 +24,12 @@ class TcpListener : public std::enable_shared_from_this<TcpListener> {
   void close();
 
  private:
-  static boost::asio::awaitable<void> run(std::shared_ptr<TcpListener> self);
+  void wait();
   bool accept_waiting();
   void begin_session(sys::Descriptor connection, const Endpoint& client);
 
-  boost::asio::posix::stream_descriptor socket_;
+  sys::Descriptor socket_;
+  Readiness readable_;
   std::shared_ptr<const Listener> listener_;
   Worker& worker_;
   boost::asio::steady_timer pause_;

@@ -78,7 +78,10 @@ Result<Descriptor> watch_for_end(const MessageChannel& quick, const MessageChann
   for (const MessageChannel* const each : {&quick, &patient}) {
     epoll_event end{.events = EPOLLRDHUP, .data = {}};
     if (::epoll_ctl(watch.get(), EPOLL_CTL_ADD, each->descriptor().get(), &end) != 0) {
-      return fail("cannot watch the helper process: " + std::generic_category().message(errno));
+      const bool full = errno == ENOSPC;
+      return fail(fmt::format("cannot watch the helper process: {}{}",
+                              std::generic_category().message(errno),
+                              full ? "; see fs.epoll.max_user_watches" : ""));
     }
   }
   return watch;
@@ -98,9 +101,21 @@ std::optional<siginfo_t> end_of(pid_t child) noexcept {
   return std::nullopt;
 }
 
-/// One message, or as many as the bytes take.
-bool send_whole(const MessageChannel& channel, Request& request, Bytes behind,
-                const Descriptor* with) {
+/// Sends the rest of a request that was begun, also if the kernel is short of memory for a while:
+/// the next request would be taken for it.
+std::error_code send_rest(const MessageChannel& channel, Bytes piece) {
+  constexpr int kTries = 100;
+  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 10'000'000};
+  std::error_code error = channel.send(Continuation(), piece);
+  for (int tries = 1; tries < kTries && is_local_lack(error.value()); ++tries) {
+    (void)::nanosleep(&kPause, nullptr);
+    error = channel.send(Continuation(), piece);
+  }
+  return is_local_lack(error.value()) ? std::make_error_code(std::errc::timed_out) : error;
+}
+
+/// One message, or as many as the bytes take. With an error of `is_local_lack` nothing was sent.
+std::error_code send_whole(const MessageChannel& channel, Request& request, Bytes behind) {
   const auto next_piece = [&behind] {
     const Bytes piece = behind.first(std::min(behind.size(), kLargestPiece));
     behind = behind.subspan(piece.size());
@@ -108,11 +123,9 @@ bool send_whole(const MessageChannel& channel, Request& request, Bytes behind,
   };
   const Bytes first = next_piece();
   request.more = static_cast<std::uint32_t>(behind.size());
-  if (!channel.send(request, first, with)) return false;
-  while (!behind.empty()) {
-    if (!channel.send(Continuation(), next_piece())) return false;
-  }
-  return true;
+  std::error_code error = channel.send(request, first);
+  while (!error && !behind.empty()) error = send_rest(channel, next_piece());
+  return error;
 }
 
 }  // namespace
@@ -170,10 +183,10 @@ Result<void> Helper::employ(const std::string& user, const KeptCapabilities& kee
   const std::vector<Clause> clauses = clauses_of(reach);
   const Employment employment{UserName(user), keep, confinement, reach.host_rules,
                               static_cast<std::uint32_t>(clauses.size())};
-  bool sent = quick_.channel.send(employment);
+  bool sent = !quick_.channel.send(employment);
   for (const auto& [term, name] : clauses) {
     if (name.size() > kLongestName) return fail("no network namespace has such a long name");
-    sent = sent && quick_.channel.send(term, bytes_in(name));
+    sent = sent && !quick_.channel.send(term, bytes_in(name));
   }
   const auto reply = sent ? quick_.channel.receive<Reply>(&text) : std::nullopt;
   if (!reply) return fail("the helper process ended before it began; see above for why");
@@ -187,33 +200,41 @@ Result<void> Helper::employ(const std::string& user, const KeptCapabilities& kee
 const Helper* Helper::employed() noexcept { return in_charge; }
 
 Helper::Answer Helper::ask(const Lane& lane, const Request& request, const NetnsRef& netns) const {
+  if (netns.held() != nullptr) {
+    Request pinned = request;
+    pinned.netns = netns.identity().value_or(0);
+    return exchange(lane, pinned, {});
+  }
   if (netns.text().size() > kLongestName) {
     return {.reply = {.error = ENAMETOOLONG},
             .text = "no network namespace has such a long name",
             .descriptor = {}};
   }
-  return exchange(lane, request, bytes_in(netns.text()), netns.held());
+  return exchange(lane, request, bytes_in(netns.text()));
 }
 
-Helper::Answer Helper::exchange(const Lane& lane, const Request& request, Bytes behind,
-                                const Descriptor* with) const {
+Helper::Answer Helper::exchange(const Lane& lane, const Request& request, Bytes behind) const {
   const std::scoped_lock lock(lane.turn);
-  return exchange_in_turn(lane, request, behind, with);
+  return exchange_in_turn(lane, request, behind);
 }
 
-Helper::Answer Helper::exchange_in_turn(const Lane& lane, Request request, Bytes behind,
-                                        const Descriptor* with) const {
+Helper::Answer Helper::exchange_in_turn(const Lane& lane, Request request, Bytes behind) const {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
   Descriptor came;
-  const auto reply = send_whole(lane.channel, request, behind, with)
-                         ? lane.channel.receive<Reply>(&text, &came)
-                         : std::nullopt;
+  const std::error_code unsent = send_whole(lane.channel, request, behind);
+  if (is_local_lack(unsent.value())) {
+    std::string why = "the helper process can't be asked now: " + unsent.message();
+    log::repeated("helper asked", why);
+    return {.reply = {.error = unsent.value()}, .text = std::move(why), .descriptor = {}};
+  }
+  const auto reply = unsent ? std::nullopt : lane.channel.receive<Reply>(&text, &came);
   if (reply && reply->error == 0 && !came && gives_descriptor(request.task)) {
-    return {.reply = {.error = EMFILE},
+    return {.reply = {.error = EMFILE, .number = reply->number},
             .text = "too many files are open here; see the limit of open files (ulimit -n)",
             .descriptor = {}};
   }
+  if (reply && reply->error == ETOOMANYREFS) log::repeated("helper answered", text_in(text));
   if (reply) return {*reply, text_in(text), std::move(came)};
   // A late answer must not be taken for that to the next request.
   quick_.channel.shut();
@@ -265,18 +286,24 @@ Result<Descriptor> Helper::open_namespace(const NetnsRef& netns) const {
   return std::move(answer.descriptor);
 }
 
-Result<Descriptor> Helper::open_netlink(int protocol, const NetnsRef& netns) const {
+Result<NetlinkSocket> Helper::open_netlink(int protocol, const NetnsRef& netns) const {
   Answer answer = ask(
       patient_, {.task = Task::kNetlink, .protocol = static_cast<std::uint8_t>(protocol)}, netns);
-  if (!answer.descriptor) return fail(answer.text);
-  return std::move(answer.descriptor);
+  if (!answer.descriptor) {
+    close_netlink(answer.reply.number);
+    return fail(answer.text);
+  }
+  return NetlinkSocket(std::move(answer.descriptor), answer.reply.number);
 }
 
-std::error_code Helper::send_netlink(const Descriptor& socket, Bytes messages,
-                                     Waiting waiting) const {
+std::error_code Helper::send_netlink(std::uint64_t socket, Bytes messages, Waiting waiting) const {
   const Lane& lane = waiting == Waiting::kClient ? quick_ : patient_;
-  const Request request{.task = Task::kSend};
-  return {exchange(lane, request, messages, &socket).reply.error, std::system_category()};
+  const Request request{.task = Task::kSend, .socket = socket};
+  return {exchange(lane, request, messages).reply.error, std::system_category()};
+}
+
+void Helper::close_netlink(std::uint64_t socket) const {
+  if (socket != 0) (void)exchange(patient_, {.task = Task::kClose, .socket = socket}, {});
 }
 
 Result<void> Helper::attach(const NetnsRef& netns) const {
@@ -300,7 +327,7 @@ std::expected<Descriptor, std::error_code> Helper::hold_queue(const NetnsRef& ne
 void Helper::ping() const {
   for (const Lane* const lane : {&quick_, &patient_}) {
     const std::unique_lock turn(lane->turn, std::try_to_lock);
-    if (turn) (void)exchange_in_turn(*lane, {.task = Task::kPing}, {}, nullptr);
+    if (turn) (void)exchange_in_turn(*lane, {.task = Task::kPing}, {});
   }
 }
 

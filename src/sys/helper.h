@@ -35,6 +35,10 @@ struct Request;
 /// that change what is nxgate's own, within the bounds that `employ` sets for good. It reads no
 /// packet and no configuration, and what it gives back are sockets, namespaces and numbers.
 ///
+/// No descriptor is ever sent to it: Linux bounds by user how many may be on their way, and whoever
+/// runs as ours, in any container, can use that up. A pinned namespace is named by its identity,
+/// and is to be attached before anything else is asked for in it.
+///
 /// From `employ` on open_listener, open_upstream_socket, interface_index, open_netlink,
 /// send_netlink, hold_queue, find_by_peer and NetnsRef ask it by themselves. It ends when we do, or
 /// when this is destroyed.
@@ -69,9 +73,10 @@ class Helper {
   [[nodiscard]] unsigned interface_index(const std::string& name, const NetnsRef& netns) const;
   [[nodiscard]] std::optional<std::uint64_t> identity(const NetnsRef& netns) const;
   [[nodiscard]] Result<Descriptor> open_namespace(const NetnsRef& netns) const;
-  [[nodiscard]] Result<Descriptor> open_netlink(int protocol, const NetnsRef& netns) const;
-  [[nodiscard]] std::error_code send_netlink(const Descriptor& socket, Bytes messages,
+  [[nodiscard]] Result<NetlinkSocket> open_netlink(int protocol, const NetnsRef& netns) const;
+  [[nodiscard]] std::error_code send_netlink(std::uint64_t socket, Bytes messages,
                                              Waiting waiting) const;
+  void close_netlink(std::uint64_t socket) const;
   [[nodiscard]] std::expected<Descriptor, std::error_code> hold_queue(const NetnsRef& netns,
                                                                       const LinkQueue& which) const;
   [[nodiscard]] std::optional<ProcessSeen> find_by_peer(const NetnsRef& netns,
@@ -105,11 +110,9 @@ class Helper {
   Helper(pid_t pid, Channels channels, Descriptor gone) noexcept;
 
   [[nodiscard]] Answer ask(const Lane& lane, const Request& request, const NetnsRef& netns) const;
-  [[nodiscard]] Answer exchange(const Lane& lane, const Request& request, Bytes behind,
-                                const Descriptor* with) const;
+  [[nodiscard]] Answer exchange(const Lane& lane, const Request& request, Bytes behind) const;
   /// To be called by whose turn it is.
-  [[nodiscard]] Answer exchange_in_turn(const Lane& lane, Request request, Bytes behind,
-                                        const Descriptor* with) const;
+  [[nodiscard]] Answer exchange_in_turn(const Lane& lane, Request request, Bytes behind) const;
 
   pid_t pid_;
   Descriptor gone_;  ///< an epoll that watches for the end of both channels

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <expected>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -29,6 +31,8 @@
 #include "sys/netlink.h"
 #include "sys/netlink_check.h"
 #include "sys/netns.h"
+#include "sys/numbered_sockets.h"
+#include "sys/our_tables.h"
 #include "sys/privileges.h"
 #include "sys/reach.h"
 #include "sys/socket.h"
@@ -48,7 +52,12 @@ struct Answer {
 struct Question {
   Request request;
   std::vector<std::uint8_t> behind;
-  Descriptor with;
+};
+
+/// What both threads work with.
+struct Desk {
+  ReachCheck bounds;
+  NumberedSockets sockets{};
 };
 
 /// All but standard error, where a crash is reported.
@@ -88,17 +97,30 @@ Answer find_process(const Request& request, const NetnsRef& netns) {
           .text = std::move(seen->name)};
 }
 
-Answer send(const ReachCheck& bounds, const Descriptor& socket, Bytes messages) {
-  const std::optional<int> protocol = protocol_of_netlink(socket);
-  const Place place = bounds.is_of_own_namespace(socket) ? Place::kHost : Place::kAttached;
-  if (!protocol || !changes_only_ours(*protocol, place, messages)) {
-    return {.reply = {.error = EPERM}};
+Answer open(NumberedSockets& sockets, int protocol, const NetnsRef& netns) {
+  auto opened = open_netlink(protocol, netns);
+  if (!opened) return {.reply = {.error = EINVAL}, .text = opened.error().message};
+  Descriptor theirs(::fcntl(opened->get(), F_DUPFD_CLOEXEC, 0));
+  if (!theirs) {
+    const int error = errno;
+    return {.reply = {.error = error}, .text = std::generic_category().message(error)};
   }
-  return {.reply = {.error = send_netlink(socket, messages).value()}};
+  const Place place = netns.own() ? Place::kHost : Place::kAttached;
+  const std::uint64_t number =
+      sockets.add({.socket = *std::move(opened), .protocol = protocol, .place = place});
+  return {.reply = {.number = number}, .text = {}, .descriptor = std::move(theirs)};
 }
 
-Answer attach(ReachCheck& bounds, const NetnsRef& netns) {
-  auto done = bounds.attach(netns);
+Answer send(const NumberedSockets& sockets, std::uint64_t number, Bytes messages) {
+  const auto known = sockets.find(number);
+  if (!known || !changes_only_ours(known->protocol, known->place, messages)) {
+    return {.reply = {.error = EPERM}};
+  }
+  return {.reply = {.error = send_netlink(known->socket, messages).value()}};
+}
+
+Answer attach(ReachCheck& bounds, std::uint64_t identity) {
+  auto done = bounds.attach(identity);
   if (!done) return {.reply = {.error = EPERM}, .text = done.error().message};
   return {};
 }
@@ -113,6 +135,7 @@ bool is_agreed(const ReachCheck& bounds, const Request& request, const NetnsRef&
     case Task::kNone:
       return false;
     case Task::kSend:  // for its socket and its messages speak for themselves
+    case Task::kClose:
     case Task::kAttach:
     case Task::kDetach:
     case Task::kPing:
@@ -134,12 +157,22 @@ bool is_agreed(const ReachCheck& bounds, const Request& request, const NetnsRef&
   return false;
 }
 
-Answer perform(ReachCheck& bounds, Question question) {
+/// By its identity if it has to be attached, else by its name.
+std::optional<NetnsRef> namespace_of(const ReachCheck& bounds, const Question& question) {
   const Request& request = question.request;
-  if (request.task == Task::kSend) return send(bounds, question.with, question.behind);
-  const std::string name = text_in(question.behind);
-  const NetnsRef netns =
-      question.with ? NetnsRef::of_descriptor(name, std::move(question.with)) : NetnsRef(name);
+  if (request.netns == 0 || request.task == Task::kAttach || request.task == Task::kDetach) {
+    return NetnsRef(text_in(question.behind));
+  }
+  return bounds.attached(request.netns);
+}
+
+Answer perform(Desk& desk, const Question& question) {
+  ReachCheck& bounds = desk.bounds;
+  const Request& request = question.request;
+  if (request.task == Task::kSend) return send(desk.sockets, request.socket, question.behind);
+  const std::optional<NetnsRef> found = namespace_of(bounds, question);
+  if (!found) return {.reply = {.error = EPERM}, .text = "the namespace isn't attached"};
+  const NetnsRef& netns = *found;
   if (!is_agreed(bounds, request, netns)) {
     return {.reply = {.error = EPERM},
             .text = fmt::format("{}: the helper process was not told of this at start; restart "
@@ -161,13 +194,16 @@ Answer perform(ReachCheck& bounds, Question question) {
     case Task::kNamespace:
       return answer_with(netns.open());
     case Task::kNetlink:
-      return answer_with(open_netlink(request.protocol, netns));
+      return open(desk.sockets, request.protocol, netns);
+    case Task::kClose:
+      desk.sockets.remove(request.socket);
+      return {};
     case Task::kProcess:
       return find_process(request, netns);
     case Task::kAttach:
-      return attach(bounds, netns);
+      return attach(bounds, request.netns);
     case Task::kDetach:
-      bounds.detach(netns);
+      bounds.detach(request.netns);
       return {};
     case Task::kQueue:
       return answer_with(hold_queue(netns, request.queue));
@@ -182,7 +218,7 @@ std::optional<Question> next_question(const MessageChannel& channel) {
   std::array<std::uint8_t, kLargestPiece> room;
   MutableBytes piece = room;
   Question question;
-  const auto request = channel.receive<Request>(&piece, &question.with);
+  const auto request = channel.receive<Request>(&piece);
   const std::size_t most = request && request->task == Task::kSend ? kLargestBatch : kLongestName;
   if (!request || piece.size() > most || request->more > most - piece.size()) return std::nullopt;
   question.request = *request;
@@ -200,15 +236,32 @@ std::optional<Question> next_question(const MessageChannel& channel) {
   return question;
 }
 
+/// False if the server is gone. What can't be sent now, as a descriptor while too many are on their
+/// way, is told as an error.
 bool reply(const MessageChannel& channel, const Answer& answer) {
   const Bytes text = bytes_in(answer.text);
-  return channel.send(answer.reply, text.first(std::min(text.size(), kLongestText)),
-                      &answer.descriptor);
+  std::error_code unsent = channel.send(
+      answer.reply, text.first(std::min(text.size(), kLongestText)), &answer.descriptor);
+  constexpr int kTries = 100;
+  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 10'000'000};
+  for (int tries = 0; tries < kTries && is_local_lack(unsent.value()); ++tries) {
+    if (tries > 0) (void)::nanosleep(&kPause, nullptr);
+    const std::string why =
+        fmt::format("the helper process cannot hand over what it opened: {}{}", unsent.message(),
+                    unsent.value() == ETOOMANYREFS
+                        ? fmt::format("; a program of user {} has too many descriptors on their "
+                                      "way to others (SCM_RIGHTS)",
+                                      ::geteuid())
+                        : "");
+    unsent =
+        channel.send(Reply{.error = unsent.value(), .number = answer.reply.number}, bytes_in(why));
+  }
+  return !unsent;
 }
 
-[[noreturn]] void serve(const MessageChannel& channel, ReachCheck& bounds) {
-  while (auto question = next_question(channel)) {
-    if (!reply(channel, perform(bounds, *std::move(question)))) break;
+[[noreturn]] void serve(const MessageChannel& channel, Desk& desk) {
+  while (const auto question = next_question(channel)) {
+    if (!reply(channel, perform(desk, *question))) break;
   }
   ::_exit(0);
 }
@@ -266,26 +319,30 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
   if (!employment) ::_exit(0);
   auto reach = hear_terms(channels.quick, *employment);
   if (!reach) ::_exit(0);
-  ReachCheck bounds(engine_directory);
-  bounds.agree(*std::move(reach));
+  Desk desk{.bounds = ReachCheck(engine_directory)};
+  desk.bounds.agree(*std::move(reach));
   Result<void> ready = drop_privileges(employment->user.get(), employment->keep);
   // Each thread is confined for itself, since a confined one starts no other.
   const auto confine = [&] {
     return confine_helper(employment->confinement, employment->keep,
-                          !bounds.reach().engine.empty());
+                          !desk.bounds.reach().engine.empty());
   };
   std::thread patient;
   if (ready) {
-    patient = std::thread([&] {
-      if (!confine()) ::_exit(0);
-      serve(channels.patient, bounds);
-    });
-    ready = confine();
+    try {
+      patient = std::thread([&] {
+        if (!confine()) ::_exit(0);
+        serve(channels.patient, desk);
+      });
+      ready = confine();
+    } catch (const std::system_error& error) {
+      ready = fail(fmt::format("cannot start a thread: {}; see `ulimit -u`", error.what()));
+    }
   }
   Answer first;
   if (!ready) first = {.reply = {.error = EPERM}, .text = ready.error().message};
   if (!reply(channels.quick, first) || !ready) ::_exit(0);
-  serve(channels.quick, bounds);
+  serve(channels.quick, desk);
 }
 
 }  // namespace nxgate::sys

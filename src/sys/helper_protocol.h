@@ -98,7 +98,8 @@ enum class Task : std::uint8_t {
   kAttach,
   kDetach,
   kQueue,
-  kPing,  ///< nothing, but to answer
+  kPing,   ///< nothing, but to answer
+  kClose,  ///< a socket of netlink
 };
 
 /// Whether a descriptor comes back, if all is well.
@@ -108,8 +109,11 @@ enum class Task : std::uint8_t {
 }
 
 /// What a task doesn't need is empty. Of types whose every value is one, since an intruder may send
-/// anything. Behind it stand the messages of kSend; of all others the name of the namespace, which
-/// comes as a descriptor as well if it is pinned.
+/// anything. Behind it stand the messages of kSend; of all others the name of the namespace, unless
+/// `netns` says which one it is.
+///
+/// No descriptor comes with it: what the helper opened is known by a number. Linux counts those on
+/// their way by user, also what a container sends as the server's, and refuses more than some.
 struct Request {
   Task task = Task::kNone;
   SocketKind kind = SocketKind::kUdp;
@@ -119,13 +123,15 @@ struct Request {
   PlainEndpoint endpoint;
   InterfaceName interface;
   LinkQueue queue;
-  std::uint32_t more = 0;  ///< octets that stand behind it in further messages
+  std::uint64_t netns = 0;   ///< the identity of one to attach, or that is attached
+  std::uint64_t socket = 0;  ///< of netlink, as the reply to kNetlink numbered it
+  std::uint32_t more = 0;    ///< octets that stand behind it in further messages
 };
 
 /// Behind it stands a text: what went wrong, or a name.
 struct Reply {
-  int error = 0;  ///< errno
-  std::uint64_t number = 0;
+  int error = 0;             ///< errno
+  std::uint64_t number = 0;  ///< of an interface, a process, a namespace (its identity), a socket
 };
 
 /// A message like this has what one alone can't hold.

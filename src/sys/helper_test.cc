@@ -174,9 +174,22 @@ TEST_F(HelperTest, DoesNotSendWhatIsNotOurs) {
   ASSERT_TRUE(socket);
   EXPECT_EQ(send_netlink(*socket, list_of_links(4)), std::errc::operation_not_permitted);
   EXPECT_FALSE(open_netlink(NETLINK_XFRM, NetnsRef()));
-  const Descriptor other(::socket(AF_INET, SOCK_DGRAM, 0));
-  EXPECT_EQ(send_netlink(other, list_of_links()), std::errc::operation_not_permitted);
-  EXPECT_EQ(send_netlink(Descriptor(), list_of_links()), std::errc::operation_not_permitted);
+  EXPECT_EQ(send_netlink(NetlinkSocket(), list_of_links()), std::errc::operation_not_permitted);
+  EXPECT_EQ(helper_->send_netlink(socket->number() + 1, list_of_links(), Waiting::kClient),
+            std::errc::operation_not_permitted);
+}
+
+TEST_F(HelperTest, HasASocketForAsLongAsWeHave) {
+  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
+  std::uint64_t number = 0;
+  {
+    const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
+    ASSERT_TRUE(socket);
+    number = socket->number();
+    EXPECT_FALSE(helper_->send_netlink(number, list_of_links(), Waiting::kNobody));
+  }
+  EXPECT_EQ(helper_->send_netlink(number, list_of_links(), Waiting::kNobody),
+            std::errc::operation_not_permitted);
 }
 
 TEST_F(HelperTest, TakesALongBatchInPieces) {

@@ -56,7 +56,8 @@ bool MessageChannel::wait_for(short events) const noexcept {
   return false;
 }
 
-bool MessageChannel::send(Bytes message, Bytes behind, const Descriptor* with) const noexcept {
+std::error_code MessageChannel::send(Bytes message, Bytes behind,
+                                     const Descriptor* with) const noexcept {
   std::array<iovec, 2> parts{{{const_cast<std::uint8_t*>(message.data()), message.size()},
                               {const_cast<std::uint8_t*>(behind.data()), behind.size()}}};
   msghdr header = header_of(parts);
@@ -73,10 +74,10 @@ bool MessageChannel::send(Bytes message, Bytes behind, const Descriptor* with) c
   }
   ssize_t sent = 0;
   do {
-    if (!wait_for(POLLOUT)) return false;
+    if (!wait_for(POLLOUT)) return std::make_error_code(std::errc::timed_out);
     sent = ::sendmsg(end_.get(), &header, MSG_NOSIGNAL | flags());
   } while (sent < 0 && is_passing(errno));
-  return sent >= 0;
+  return sent < 0 ? std::error_code(errno, std::system_category()) : std::error_code();
 }
 
 bool MessageChannel::receive(MutableBytes message, MutableBytes& behind,

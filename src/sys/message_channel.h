@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -24,11 +25,14 @@ class MessageChannel {
   /// Both ends.
   [[nodiscard]] static Result<std::pair<MessageChannel, MessageChannel>> pair();
 
-  /// False if the other end is gone, or takes nothing for too long.
+  /// ETIMEDOUT if the other end takes nothing for too long. Of `is_local_lack` (sys/socket.h): the
+  /// kernel can't send this message now, of which nothing was sent, and the channel is as before;
+  /// so with a descriptor while the user of this process has too many on their way (ETOOMANYREFS),
+  /// unless it has CAP_SYS_ADMIN or CAP_SYS_RESOURCE. All else: the other end is gone.
   template <class Message>
     requires std::is_trivially_copyable_v<Message>
-  [[nodiscard]] bool send(const Message& message, Bytes behind = {},
-                          const Descriptor* with = nullptr) const noexcept {
+  [[nodiscard]] std::error_code send(const Message& message, Bytes behind = {},
+                                     const Descriptor* with = nullptr) const noexcept {
     return send(Bytes(reinterpret_cast<const std::uint8_t*>(&message), sizeof message), behind,
                 with);
   }
@@ -63,7 +67,8 @@ class MessageChannel {
  private:
   explicit MessageChannel(Descriptor end) noexcept : end_(std::move(end)) {}
 
-  [[nodiscard]] bool send(Bytes message, Bytes behind, const Descriptor* with) const noexcept;
+  [[nodiscard]] std::error_code send(Bytes message, Bytes behind,
+                                     const Descriptor* with) const noexcept;
   [[nodiscard]] bool receive(MutableBytes message, MutableBytes& behind,
                              Descriptor* with) const noexcept;
 

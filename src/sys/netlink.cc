@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <expected>
 #include <system_error>
+#include <utility>
 
 #include <fmt/core.h>
 #include <linux/netlink.h>
@@ -27,7 +28,12 @@ std::error_code system_error(int error) { return {error, std::system_category()}
 
 }  // namespace
 
-Result<Descriptor> open_netlink(int protocol, const NetnsRef& netns) {
+NetlinkSocket::~NetlinkSocket() {
+  if (number_ == 0) return;
+  if (const Helper* const helper = Helper::employed()) helper->close_netlink(number_);
+}
+
+Result<NetlinkSocket> open_netlink(int protocol, const NetnsRef& netns) {
   if (const Helper* const helper = Helper::employed()) return helper->open_netlink(protocol, netns);
   Descriptor socket;
   int error = 0;
@@ -45,13 +51,13 @@ Result<Descriptor> open_netlink(int protocol, const NetnsRef& netns) {
   (void)::setsockopt(socket.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  return socket;
+  return NetlinkSocket(std::move(socket));
 }
 
-std::error_code send_netlink(const Descriptor& socket, Bytes messages, Waiting waiting) {
+std::error_code send_netlink(const NetlinkSocket& socket, Bytes messages, Waiting waiting) {
   if (messages.size() > kLargestBatch) return system_error(EMSGSIZE);
   if (const Helper* const helper = Helper::employed()) {
-    return helper->send_netlink(socket, messages, waiting);
+    return helper->send_netlink(socket.number(), messages, waiting);
   }
   const ssize_t sent = ::send(socket.get(), messages.data(), messages.size(), 0);
   return sent < 0 ? system_error(errno) : std::error_code();

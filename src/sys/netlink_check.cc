@@ -21,7 +21,6 @@
 #include <linux/rtnetlink.h>
 
 #include "base/bytes.h"
-#include "sys/descriptor.h"
 #include "sys/our_tables.h"
 
 namespace nxgate::sys {
@@ -340,19 +339,6 @@ const ::ifinfomsg& loopback_up() noexcept {
 
 bool is_netlink_of_ours(int protocol) noexcept {
   return protocol == NETLINK_NETFILTER || protocol == NETLINK_ROUTE;
-}
-
-std::optional<int> protocol_of_netlink(const Descriptor& socket) noexcept {
-  int domain = 0;
-  int protocol = 0;
-  socklen_t size = sizeof domain;
-  if (::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) return std::nullopt;
-  size = sizeof protocol;
-  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0 ||
-      domain != AF_NETLINK) {
-    return std::nullopt;
-  }
-  return protocol;
 }
 
 bool changes_only_ours(int protocol, Place place, Bytes messages) noexcept {

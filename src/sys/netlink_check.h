@@ -3,11 +3,9 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "base/bytes.h"
-#include "sys/descriptor.h"
 #include "sys/our_tables.h"
 
 struct ifinfomsg;
@@ -31,9 +29,6 @@ inline constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
 
 /// Whether it is one of those that nxgate uses: NETLINK_NETFILTER, NETLINK_ROUTE.
 [[nodiscard]] bool is_netlink_of_ours(int protocol) noexcept;
-
-/// The protocol of a netlink socket; nothing if it is no such socket.
-[[nodiscard]] std::optional<int> protocol_of_netlink(const Descriptor& socket) noexcept;
 
 /// Whether these messages to this netlink protocol do nothing but
 ///

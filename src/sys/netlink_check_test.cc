@@ -20,7 +20,6 @@
 #include <linux/rtnetlink.h>
 
 #include "base/bytes.h"
-#include "sys/descriptor.h"
 #include "sys/our_tables.h"
 
 namespace nxgate::sys {
@@ -423,13 +422,6 @@ TEST(NetlinkCheck, LengthsThatDontFitAreRefused) {
     }
   }
   EXPECT_FALSE(in_netfilter(good + Octets(4))) << "left over";
-}
-
-TEST(NetlinkCheck, KnowsANetlinkSocket) {
-  EXPECT_EQ(protocol_of_netlink(Descriptor(::socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE))),
-            NETLINK_ROUTE);
-  EXPECT_EQ(protocol_of_netlink(Descriptor(::socket(AF_INET, SOCK_DGRAM, 0))), std::nullopt);
-  EXPECT_EQ(protocol_of_netlink(Descriptor()), std::nullopt);
 }
 
 }  // namespace

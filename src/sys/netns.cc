@@ -77,6 +77,7 @@ NetnsRef NetnsRef::of_pid(pid_t pid) { return NetnsRef(fmt::format("{}{}", kPidP
 NetnsRef NetnsRef::of_descriptor(std::string text, Descriptor held) {
   NetnsRef pinned(std::move(text));
   pinned.held_ = std::make_shared<const Descriptor>(std::move(held));
+  pinned.pinned_ = pinned.look();
   return pinned;
 }
 
@@ -95,7 +96,9 @@ Result<NetnsRef> NetnsRef::pin() const {
   return of_descriptor(text_, *std::move(opened));
 }
 
-std::optional<std::uint64_t> NetnsRef::identity() const {
+std::optional<std::uint64_t> NetnsRef::identity() const { return held_ ? pinned_ : look(); }
+
+std::optional<std::uint64_t> NetnsRef::look() const {
   const std::string file = own() ? "/proc/thread-self/ns/net" : path();
   struct statfs filesystem{};
   struct stat status{};

@@ -54,8 +54,11 @@ class NetnsRef {
   bool operator==(const NetnsRef&) const = default;
 
  private:
+  [[nodiscard]] std::optional<std::uint64_t> look() const;
+
   std::string text_;
   std::shared_ptr<const Descriptor> held_;
+  std::optional<std::uint64_t> pinned_;  ///< its identity, for a pinned one keeps it
 };
 
 /// How /proc and lsns name the namespace of that identity: `net:[4026532008]`.

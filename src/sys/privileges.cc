@@ -38,7 +38,8 @@ constexpr std::array kNeeds{Need{&KeptCapabilities::enter_namespaces, CAP_SYS_AD
                             Need{&KeptCapabilities::bind_interfaces, CAP_NET_RAW},
                             Need{&KeptCapabilities::hold_queues, CAP_NET_RAW, true},
                             Need{&KeptCapabilities::change_rules, CAP_NET_ADMIN},
-                            Need{&KeptCapabilities::pass_permissions, CAP_DAC_OVERRIDE}};
+                            Need{&KeptCapabilities::pass_permissions, CAP_DAC_OVERRIDE},
+                            Need{&KeptCapabilities::send_descriptors, CAP_SYS_RESOURCE, true}};
 
 /// Tells libcap-ng what stays. Root lacks nothing, or is told so; others keep what they have.
 void select(const KeptCapabilities& wanted, bool root) {

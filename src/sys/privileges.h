@@ -20,6 +20,9 @@ struct KeptCapabilities {
   bool change_rules = false;      ///< CAP_NET_ADMIN, for nf_tables, routes and lo
   /// CAP_DAC_OVERRIDE, for the engine's socket and directories, and for what processes have open.
   bool pass_permissions = false;
+  /// CAP_SYS_RESOURCE, to send a descriptor although others of the same user have as many on their
+  /// way as Linux lets a user have. CAP_SYS_ADMIN does as well.
+  bool send_descriptors = false;
 
   [[nodiscard]] bool any() const noexcept { return *this != KeptCapabilities(); }
   bool operator==(const KeptCapabilities&) const = default;

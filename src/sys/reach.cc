@@ -1,7 +1,6 @@
 #include "sys/reach.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -13,14 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 
 #include "base/address.h"
 #include "base/error.h"
-#include "sys/descriptor.h"
 #include "sys/helper.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
@@ -41,15 +36,25 @@ bool names(const std::vector<std::string>& texts, const NetnsRef& netns) {
   return netns.held() == nullptr && std::ranges::find(texts, netns.text()) != texts.end();
 }
 
-/// Whether the namespace is that of a file in the directory, other than the engine's own.
-bool stands_in(const std::string& directory, std::uint64_t identity) {
+/// The namespace of that name if it has this identity, pinned.
+std::optional<NetnsRef> pinned_if(const std::string& text, std::uint64_t identity) {
+  const NetnsRef named(text);
+  if (named.own() || named.identity() != identity) return std::nullopt;
+  auto pinned = named.pin();
+  if (!pinned || pinned->identity() != identity) return std::nullopt;
+  return *std::move(pinned);
+}
+
+/// By a file in the directory, other than the engine's own.
+std::optional<NetnsRef> find_in(const std::string& directory, std::uint64_t identity) {
   std::error_code error;
-  bool found = false;
+  std::optional<NetnsRef> found;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (NetnsRef(entry->path().string()).identity() != identity) continue;
-    if (entry->path().filename() == kEnginesOwn) return false;
-    found = true;
+    auto one = pinned_if(entry->path().string(), identity);
+    if (!one) continue;
+    if (entry->path().filename() == kEnginesOwn) return std::nullopt;
+    found = std::move(one);
   }
   return found;
 }
@@ -65,45 +70,55 @@ bool ReachCheck::is_of_host(std::uint64_t identity) const {
   return identity == own_ || identity == first_;
 }
 
-/// Where the engine keeps its namespaces changes only with the engine's own process.
-bool ReachCheck::is_engines(std::uint64_t identity) {
-  if (reach_.engine.empty() || find_directory_ == nullptr) return false;
-  if (!directory_.empty() && stands_in(directory_, identity)) return true;
-  directory_ = find_directory_(reach_.engine);
-  return stands_in(directory_, identity);
+std::optional<NetnsRef> ReachCheck::find_named(std::uint64_t identity) const {
+  for (const std::string& text : reach_.attachable) {
+    if (auto found = pinned_if(text, identity)) return found;
+  }
+  return std::nullopt;
 }
 
-Result<void> ReachCheck::attach(const NetnsRef& netns) {
-  const auto identity = netns.held() == nullptr ? std::nullopt : netns.identity();
-  if (!identity) return fail("there is no such network namespace");
-  if (is_of_host(*identity)) return fail("it is the host's own network namespace");
-  const auto is_it = [&](const std::string& text) { return NetnsRef(text).identity() == identity; };
+/// Where the engine keeps its namespaces changes only with the engine's own process.
+std::optional<NetnsRef> ReachCheck::find_engines(std::uint64_t identity) {
+  if (reach_.engine.empty() || find_directory_ == nullptr) return std::nullopt;
+  if (!directory_.empty()) {
+    if (auto found = find_in(directory_, identity)) return found;
+  }
+  directory_ = find_directory_(reach_.engine);
+  return find_in(directory_, identity);
+}
+
+Result<void> ReachCheck::attach(std::uint64_t identity) {
+  if (is_of_host(identity)) return fail("it is the host's own network namespace");
   const std::scoped_lock lock(mutex_);
-  if (const auto held = attached_.find(*identity); held != attached_.end()) {
+  if (const auto held = attached_.find(identity); held != attached_.end()) {
     ++held->second.times;
     return {};
   }
-  if (std::ranges::none_of(reach_.attachable, is_it) && !is_engines(*identity)) {
+  auto found = find_named(identity);
+  if (!found) found = find_engines(identity);
+  if (!found) {
     return fail(reach_.engine.empty()
-                    ? std::string("the helper process was not told of it at start")
+                    ? std::string("the helper process was not told of it at start, or can't open "
+                                  "it by the name it had then")
                     : fmt::format("the helper process doesn't find it among those of the engine at "
                                   "{} ({})",
                                   reach_.engine, directory_));
   }
   if (attached_.size() >= kMostAttached) return fail("too many network namespaces are attached");
-  Descriptor kept(::fcntl(netns.held()->get(), F_DUPFD_CLOEXEC, 0));
-  if (!kept) {
-    return fail("the helper process can't keep it open: " + std::generic_category().message(errno));
-  }
-  attached_.emplace(*identity, Held{.kept = std::move(kept)});
+  attached_.emplace(identity, Held{.kept = *std::move(found)});
   return {};
 }
 
-void ReachCheck::detach(const NetnsRef& netns) {
-  const auto identity = netns.identity();
+void ReachCheck::detach(std::uint64_t identity) {
   const std::scoped_lock lock(mutex_);
-  const auto held = identity ? attached_.find(*identity) : attached_.end();
+  const auto held = attached_.find(identity);
   if (held != attached_.end() && --held->second.times == 0) attached_.erase(held);
+}
+
+std::optional<NetnsRef> ReachCheck::attached(std::uint64_t identity) const {
+  const std::scoped_lock lock(mutex_);
+  const auto held = attached_.find(identity);
+  return held == attached_.end() ? std::nullopt : std::optional(held->second.kept);
 }
 
 bool ReachCheck::is_attached(const NetnsRef& netns) const {
@@ -133,15 +148,6 @@ bool ReachCheck::may_look_at(const NetnsRef& netns) const {
   return netns.held() != nullptr || !reach_.engine.empty() || names(reach_.attachable, netns) ||
          names(reach_.upstream_namespaces, netns) ||
          std::ranges::any_of(reach_.listeners, listens_there);
-}
-
-/// For the kernel a change takes the right to it of whoever opened the socket, and the helper opens
-/// none here without `host_rules`; so an admission in a container doesn't pay for asking.
-bool ReachCheck::is_of_own_namespace(const Descriptor& socket) const {
-  if (!reach_.host_rules) return false;
-  if (reach_.attachable.empty() && reach_.engine.empty()) return true;
-  Descriptor there(::ioctl(socket.get(), SIOCGSKNS));
-  return !there || NetnsRef::of_descriptor("a socket's", std::move(there)).identity() == own_;
 }
 
 Result<Attached> Attached::at(const NetnsRef& netns) {

@@ -30,8 +30,8 @@ struct Reach {
 /// The directory in which the engine at a socket keeps the namespaces of its containers.
 using EngineDirectory = std::string (*)(const std::string& engine);
 
-/// Holds each request against what was agreed. A namespace is attached by a descriptor of it; from
-/// then on it is known by its identity, and kept open, so that no other gets the same. Any thread.
+/// Holds each request against what was agreed. A namespace is attached by its identity: it is
+/// looked for where the agreement says, and kept open, so that no other gets the same. Any thread.
 class ReachCheck {
  public:
   /// Namespaces that are attached at a time. Far beyond what a host can have.
@@ -43,10 +43,12 @@ class ReachCheck {
   void agree(Reach reach) { reach_ = std::move(reach); }
   [[nodiscard]] const Reach& reach() const noexcept { return reach_; }
 
-  /// Whether this descriptor's namespace may be attached, which it then is. The error is for the
+  /// Whether the namespace of this identity may be attached, which it then is. The error is for the
   /// operator.
-  [[nodiscard]] Result<void> attach(const NetnsRef& netns);
-  void detach(const NetnsRef& netns);  ///< once for each time it was attached
+  [[nodiscard]] Result<void> attach(std::uint64_t identity);
+  void detach(std::uint64_t identity);  ///< once for each time it was attached
+  /// Pinned; nothing if it isn't attached.
+  [[nodiscard]] std::optional<NetnsRef> attached(std::uint64_t identity) const;
 
   /// One of the configuration's, or one on a loopback address of an attached namespace.
   [[nodiscard]] bool may_listen(const ListenAddress& at) const;
@@ -55,13 +57,12 @@ class ReachCheck {
   [[nodiscard]] bool may_change(const NetnsRef& netns) const;
   /// Whether it may be opened and identified, which changes nothing in it.
   [[nodiscard]] bool may_look_at(const NetnsRef& netns) const;
-  /// Whether a netlink socket belongs to the helper's own namespace.
-  [[nodiscard]] bool is_of_own_namespace(const Descriptor& socket) const;
 
  private:
   [[nodiscard]] bool is_attached(const NetnsRef& netns) const;
   [[nodiscard]] bool is_of_host(std::uint64_t identity) const;
-  [[nodiscard]] bool is_engines(std::uint64_t identity);
+  [[nodiscard]] std::optional<NetnsRef> find_named(std::uint64_t identity) const;
+  [[nodiscard]] std::optional<NetnsRef> find_engines(std::uint64_t identity);
 
   Reach reach_;
   EngineDirectory find_directory_;
@@ -71,7 +72,7 @@ class ReachCheck {
   std::string directory_;
   /// What is kept open, and by how many it is attached.
   struct Held {
-    Descriptor kept;
+    NetnsRef kept;
     std::size_t times = 1;
   };
   std::map<std::uint64_t, Held> attached_;

@@ -1,5 +1,6 @@
 #include "sys/reach.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -31,51 +32,56 @@ class ReachTest : public testing::Test {
     }
   }
   static void run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0); }
-  static NetnsRef pinned(const std::string& name) { return NetnsRef(name).pin().value(); }
+  static std::uint64_t identity(const std::string& name) {
+    return NetnsRef(name).identity().value();
+  }
 
   const std::string mine_ = fmt::format("nxt{}-mine", ::getpid());
   const std::string other_ = fmt::format("nxt{}-other", ::getpid());
   const ListenAddress at_{{*IpAddress::parse("127.0.0.1"), 0}, "", {}, false};
 };
 
-TEST_F(ReachTest, WhatWasNamedIsAttachedByADescriptor) {
+TEST_F(ReachTest, WhatWasNamedIsAttachedByItsIdentity) {
   ReachCheck check(nullptr);
   check.agree({.attachable = {mine_}});
-  const NetnsRef netns = pinned(mine_);
-  EXPECT_FALSE(check.may_change(netns)) << "not yet";
-  ASSERT_TRUE(check.attach(netns));
-  EXPECT_TRUE(check.may_change(netns));
+  EXPECT_FALSE(check.attached(identity(mine_))) << "not yet";
+  ASSERT_TRUE(check.attach(identity(mine_)));
+  const auto netns = check.attached(identity(mine_));
+  ASSERT_TRUE(netns);
+  EXPECT_EQ(netns->identity(), identity(mine_));
+  EXPECT_NE(netns->held(), nullptr);
+  EXPECT_TRUE(check.may_change(*netns));
   EXPECT_FALSE(check.may_change(NetnsRef(mine_))) << "by its name it may be another by now";
-  check.detach(netns);
-  EXPECT_FALSE(check.may_change(netns));
+  check.detach(identity(mine_));
+  EXPECT_FALSE(check.may_change(*netns));
+  EXPECT_FALSE(check.attached(identity(mine_)));
 }
 
 TEST_F(ReachTest, WhatWasAttachedTwiceIsDetachedTwice) {
   ReachCheck check(nullptr);
   check.agree({.attachable = {mine_}});
-  const NetnsRef netns = pinned(mine_);
+  const std::uint64_t netns = identity(mine_);
   ASSERT_TRUE(check.attach(netns) && check.attach(netns));
   check.detach(netns);
-  EXPECT_TRUE(check.may_change(netns));
+  EXPECT_TRUE(check.attached(netns));
   check.detach(netns);
-  EXPECT_FALSE(check.may_change(netns));
+  EXPECT_FALSE(check.attached(netns));
 }
 
 TEST_F(ReachTest, OthersAreNotAttached) {
   ReachCheck check(nullptr);
   check.agree({.attachable = {mine_}, .engine = "/run/engine.sock"});
-  const auto refused = check.attach(pinned(other_));
+  const auto refused = check.attach(identity(other_));
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().message.contains("/run/engine.sock")) << refused.error().message;
-  EXPECT_FALSE(check.attach(NetnsRef(mine_))) << "a name is no namespace";
-  EXPECT_FALSE(check.attach(NetnsRef()));
+  EXPECT_FALSE(check.attach(0));
 }
 
 TEST_F(ReachTest, TheHostsIsNeverAttached) {
   ReachCheck check(nullptr);
   check.agree({.attachable = {"pid:1", "/proc/self/ns/net"}});
   for (const char* name : {"pid:1", "/proc/self/ns/net"}) {
-    const auto host = NetnsRef(name).pin();
+    const auto host = NetnsRef(name).identity();
     if (!host) continue;  // the first process may be out of reach, as in a sandbox
     const auto refused = check.attach(*host);
     ASSERT_FALSE(refused) << name;
@@ -97,10 +103,10 @@ TEST_F(ReachTest, AnEnginesNamespacesAreThoseInItsDirectory) {
   put(mine_, "0123456789ab");
   ReachCheck check([](const std::string&) { return engines(); });
   check.agree({.engine = "/run/engine.sock"});
-  EXPECT_TRUE(check.attach(pinned(mine_)));
-  EXPECT_FALSE(check.attach(pinned(other_)));
+  EXPECT_TRUE(check.attach(identity(mine_)));
+  EXPECT_FALSE(check.attach(identity(other_)));
   put(other_, "default");
-  EXPECT_FALSE(check.attach(pinned(other_))) << "that is the engine's own";
+  EXPECT_FALSE(check.attach(identity(other_))) << "that is the engine's own";
   for (const char* each : {"/0123456789ab", "/default"}) run("umount " + engines() + each);
   std::filesystem::remove_all(engines());
 }
@@ -127,18 +133,20 @@ TEST_F(ReachTest, WhereItIsAttachedItListensOnLoopbackAlone) {
   ReachCheck check(nullptr);
   check.agree({.attachable = {mine_}});
   ListenAddress at = at_;
-  at.netns = pinned(mine_);
-  EXPECT_FALSE(check.may_listen(at)) << "not attached";
-  ASSERT_TRUE(check.attach(at.netns));
+  ASSERT_TRUE(check.attach(identity(mine_)));
+  at.netns = check.attached(identity(mine_)).value();
   EXPECT_TRUE(check.may_listen(at));
   at.endpoint = {*IpAddress::parse("::1"), 0};
   EXPECT_TRUE(check.may_listen(at));
   at.endpoint = {*IpAddress::parse("0.0.0.0"), 0};
   EXPECT_FALSE(check.may_listen(at)) << "others could ask there";
-  at = at_;
-  at.netns = pinned(mine_);
+  at.endpoint = at_.endpoint;
+  EXPECT_TRUE(check.may_listen(at));
   at.interface = "lo";
   EXPECT_FALSE(check.may_listen(at));
+  at.interface = "";
+  check.detach(identity(mine_));
+  EXPECT_FALSE(check.may_listen(at)) << "not attached";
 }
 
 TEST_F(ReachTest, UpstreamsAreAskedWhereTheConfigurationSays) {
@@ -147,9 +155,9 @@ TEST_F(ReachTest, UpstreamsAreAskedWhereTheConfigurationSays) {
   EXPECT_TRUE(check.may_ask_upstreams_in(NetnsRef(mine_)));
   EXPECT_FALSE(check.may_ask_upstreams_in(NetnsRef(other_)));
   EXPECT_FALSE(check.may_ask_upstreams_in(NetnsRef()));
-  const NetnsRef attached = pinned(other_);
-  ASSERT_TRUE(check.attach(attached));
-  EXPECT_FALSE(check.may_ask_upstreams_in(attached)) << "nothing is sent from a container";
+  ASSERT_TRUE(check.attach(identity(other_)));
+  EXPECT_FALSE(check.may_ask_upstreams_in(check.attached(identity(other_)).value()))
+      << "nothing is sent from a container";
   EXPECT_TRUE(check.may_look_at(NetnsRef(mine_)));
   EXPECT_FALSE(check.may_look_at(NetnsRef("pid:1")));
 }

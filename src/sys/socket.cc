@@ -283,6 +283,7 @@ bool is_local_lack(int error) noexcept {
     case ENOBUFS:
     case ENOMEM:
     case ENOSPC:
+    case ETOOMANYREFS:
       return true;
     default:
       return false;

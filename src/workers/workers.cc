@@ -6,8 +6,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -40,8 +43,17 @@ Result<void> Workers::open(std::vector<serve::OpenListener> given) {
   return {};
 }
 
-void Workers::run(sys::Confinement confinement) {
-  for (const auto& worker : workers_) worker->run(confinement);
+Result<void> Workers::run(sys::Confinement confinement) {
+  try {
+    for (const auto& worker : workers_) worker->run(confinement);
+  } catch (const std::system_error& error) {
+    stop();
+    return fail(fmt::format(
+        "cannot start a worker's thread: {}; programs of the same user may have as many as there "
+        "may be, see `ulimit -u`",
+        error.what()));
+  }
+  return {};
 }
 
 void Workers::stop() {

@@ -24,7 +24,7 @@ class Workers {
 
   /// The first worker takes what is open already.
   [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given);
-  void run(sys::Confinement confinement);
+  [[nodiscard]] Result<void> run(sys::Confinement confinement);
   void stop();
 
   /// All take up what was published.

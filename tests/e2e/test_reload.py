@@ -1,10 +1,6 @@
 """A changed configuration: built completely, then swapped; any fault keeps the old one."""
-import contextlib
-import errno
 import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -12,6 +8,7 @@ import pytest
 from harness.nxgate import addresses, make_query, rcode
 from harness.timing import wait_for, within
 from harness.upstream import after, answer
+from harness.user_limits import all_instances_taken
 
 ANY_NAME = {"*": answer("@ 60 A 192.0.2.1")}
 
@@ -247,26 +244,6 @@ def test_a_hundred_reloads_leak_nothing(nxgate, up):
 
 #: Nobody else's, so that no other test is short of what is taken here.
 ALONE = 60954
-TAKE_ALL = """
-import ctypes, time
-libc = ctypes.CDLL(None, use_errno=True)
-while libc.inotify_init1(0) >= 0: pass
-print(ctypes.get_errno(), flush=True)
-time.sleep(600)
-"""
-
-
-@contextlib.contextmanager
-def all_instances_taken(user):
-    """A process of this user, as in a container, that has whatever inotify gives to the user."""
-    holder = subprocess.Popen([sys.executable, "-c", TAKE_ALL], user=user, group=user, extra_groups=[],
-                              stdout=subprocess.PIPE, text=True)
-    try:
-        assert int(holder.stdout.readline()) == errno.EMFILE
-        yield
-    finally:
-        holder.kill()
-        holder.wait()
 
 
 def test_a_program_of_its_user_cannot_keep_it_from_watching(nxgate, up):

@@ -24,6 +24,7 @@ pytestmark = [
 
 NOTHING = "0" * 16
 DAC_OVERRIDE, NET_ADMIN, NET_RAW, SYS_PTRACE, SYS_ADMIN = 1 << 1, 1 << 12, 1 << 13, 1 << 19, 1 << 21
+SYS_RESOURCE = 1 << 24
 #: What the main thread goes on doing: reading its configuration, being asked for the state of things.
 MAIN_THREAD = {"open a file", "open it by the old call", "reach a unix socket", "change the firewall",
                "have code in fresh memory", "start a process", "start a thread"}
@@ -185,7 +186,8 @@ def test_a_server_that_attaches_holds_nothing(attaching):
 
 
 def test_a_server_with_a_firewall_for_clients_holds_nothing(fencing):
-    assert_held(fencing, NET_ADMIN)
+    ours = int(status(os.getpid(), os.getpid())["CapPrm"], 16)
+    assert_held(fencing, NET_ADMIN | SYS_RESOURCE & ours)
 
 
 def test_an_intruder_where_it_attaches_gets_no_further(attaching, fencing):
@@ -234,28 +236,23 @@ def test_an_intruder_changes_no_firewall_by_the_sockets_that_are_open(attaching)
     assert not has_table(inside, "victim"), "it is not the batch that was wrong"
 
 
-REQUEST_SIZE = 56  # of sys/helper_protocol.h
+REQUEST_HEAD = 56  # of sys/helper_protocol.h, up to `netns`
 LISTENER, UPSTREAM, NAMESPACE, NETLINK, SEND, ATTACH = 1, 2, 5, 6, 7, 9
 ROUTE, NETFILTER = 0, 12
 
 
-def ask_helper(taken, channel, task, behind=b"", descriptor=None, protocol=0, more=()):
-    """What the helper answers to a request (sys/helper_protocol.h) that a thread makes by itself; `more`
-    are pieces that follow in messages of their own."""
-    scm_rights = 1
+def ask_helper(taken, channel, task, behind=b"", number=0, netns=0, protocol=0, more=()):
+    """What the helper answers to a request (sys/helper_protocol.h) that a thread makes by itself; `number`
+    is that of a socket, `more` are pieces that follow in messages of their own."""
     left = sum(len(piece) for piece in more)
-    head = bytes([task, 0, 0, 0, protocol]).ljust(REQUEST_SIZE - 4, b"\0") + struct.pack("=I", left)
-    control, control_size = 0, 0
-    if descriptor is not None:
-        control_size = 24
-        control = taken.put(struct.pack("=QiiiI", 20, socket.SOL_SOCKET, scm_rights, descriptor, 0), slot=1)
+    head = bytes([task, 0, 0, 0, protocol]).ljust(REQUEST_HEAD, b"\0")
+    head += struct.pack("=QQI4x", netns, number, left)
     for data in (head + behind, *(b"\0" + piece for piece in more)):
         assert len(data) <= 4096
         at = taken.put(data, slot=8)
         parts = taken.put(struct.pack("=QQ", at, len(data)), slot=2)
-        header = taken.put(struct.pack("=QQQQQQQ", 0, 0, parts, 1, control, control_size, 0), slot=3)
+        header = taken.put(struct.pack("=QQQQQQQ", 0, 0, parts, 1, 0, 0, 0), slot=3)
         assert taken.call("sendmsg", channel, header, 0) == len(data)
-        control = control_size = 0
     room = taken.put(b"\0" * 512, slot=4)
     parts = taken.put(struct.pack("=QQ", room, 512), slot=2)
     header = taken.put(struct.pack("=QQQQQQQ", 0, 0, parts, 1, 0, 0, 0), slot=3)
@@ -273,6 +270,14 @@ def channels_of(server):
     return found
 
 
+def numbers_of(server):
+    """By which the helper knows the sockets of gate and firewall."""
+    taken_from = threads(server.pid)[1]
+    with Intruder(server.pid, taken_from) as taken:
+        return [number for number in range(1, 100) if ask_helper(
+            taken, channels_of(server)[0], SEND, netlink_messages.LIST_TABLES, number=number) == "Success"]
+
+
 def put_to_helper(server, *arguments, thread=1, **options):
     """The same by a worker over each of the two channels; the answers, which are alike."""
     answers = set()
@@ -286,14 +291,14 @@ def put_to_helper(server, *arguments, thread=1, **options):
 def test_the_helper_changes_only_tables_of_nxgates_for_an_intruder(attaching):
     server, inside = attaching
     inside.run("nft", "add table inet victim; add table inet nxgate_victim", check=True)
-    netlink = firewall_sockets(server, inside)[0]
+    netlink = numbers_of(server)[0]
     for name in ("victim", "nxgate_victim"):
-        assert put_to_helper(server, SEND, delete_table(name), descriptor=netlink) == REFUSED
+        assert put_to_helper(server, SEND, delete_table(name), number=netlink) == REFUSED
         assert has_table(inside, name)
     assert has_table(inside, "nxgate")
     channel = channels_of(server)[0]
     with Intruder(server.pid, threads(server.pid)[1]) as taken:
-        done = ask_helper(taken, channel, SEND, delete_table("nxgate"), descriptor=netlink)
+        done = ask_helper(taken, channel, SEND, delete_table("nxgate"), number=netlink)
     assert done == "Success", "so it is asked rightly"
     server.wait_for_log("took nxgate's rules away; they are back")
 
@@ -303,9 +308,9 @@ def test_the_helper_changes_only_tables_of_nxgates_for_an_intruder(attaching):
 def test_the_helper_hooks_in_no_chain_but_ours_for_an_intruder(attaching, chain, hook, priority):
     server, inside = attaching
     before = inside.run("nft", "list", "ruleset").stdout
-    netlink = firewall_sockets(server, inside)[0]
+    netlink = numbers_of(server)[0]
     batch = netlink_messages.add_chain("nxgate", chain, "filter", hook, priority)
-    assert put_to_helper(server, SEND, batch, descriptor=netlink) == REFUSED
+    assert put_to_helper(server, SEND, batch, number=netlink) == REFUSED
     assert inside.run("nft", "list", "ruleset").stdout == before
     root = inside.call(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETFILTER))
     with root:
@@ -315,19 +320,19 @@ def test_the_helper_hooks_in_no_chain_but_ours_for_an_intruder(attaching, chain,
 
 def test_the_helper_adds_no_rules_without_end_for_an_intruder(attaching):
     server, inside = attaching
-    netlink = firewall_sockets(server, inside)[0]
+    netlink = numbers_of(server)[0]
     rule = netlink_messages.add_rule("nxgate", "guard")
-    assert put_to_helper(server, SEND, netlink_messages.batch(rule), descriptor=netlink) == REFUSED, \
+    assert put_to_helper(server, SEND, netlink_messages.batch(rule), number=netlink) == REFUSED, \
         "more and more of them"
     many = netlink_messages.batch(netlink_messages.delete_rules("nxgate", "guard") + rule * 100_000)
     pieces = [many[at:at + 4000] for at in range(0, len(many), 4000)]
     channel = channels_of(server)[1]
     with Intruder(server.pid, threads(server.pid)[1]) as taken:
-        done = ask_helper(taken, channel, SEND, pieces[0], descriptor=netlink, more=pieces[1:])
+        done = ask_helper(taken, channel, SEND, pieces[0], number=netlink, more=pieces[1:])
     assert done == REFUSED
     few = netlink_messages.batch(netlink_messages.delete_rules("nxgate", "guard") + rule * 3)
     with Intruder(server.pid, threads(server.pid)[1]) as taken:
-        assert ask_helper(taken, channel, SEND, few, descriptor=netlink) == "Success", "so it is no wrong batch"
+        assert ask_helper(taken, channel, SEND, few, number=netlink) == "Success", "so it is no wrong batch"
 
 
 def test_the_helper_reaches_no_other_namespace_for_an_intruder(attaching, namespace):
@@ -342,17 +347,17 @@ def test_the_helper_reaches_no_other_namespace_for_an_intruder(attaching, namesp
 
 
 def test_the_helper_attaches_no_other_namespace_for_an_intruder(attaching, namespace):
-    """Also one that the intruder has got a descriptor of; the main thread may open files."""
+    """By its identity, which is for everybody to see."""
     server, inside = attaching
     victim = namespace("victim")
     answers = {}
-    for name in (victim.path, inside.path, "/proc/self/ns/net"):
+    for name in (victim.path, inside.path, f"/proc/{server.pid}/ns/net"):
+        found = os.stat(name)
+        identity = found.st_ino ^ (found.st_dev << 48) & (1 << 64) - 1
         with Intruder(server.pid, threads(server.pid)[0]) as taken:
-            opened = taken.call("openat", -100, taken.text(name), 0, 0)
-            assert isinstance(opened, int), opened
             channel = channels_of(server)[1]
             answers[name] = [
-                ask_helper(taken, channel, task, b"x", descriptor=opened, protocol=NETFILTER)
+                ask_helper(taken, channel, task, b"x", netns=identity, protocol=NETFILTER)
                 for task in (ATTACH, NETLINK)]
     assert answers.pop(inside.path) == ["Success", "Success"], "so it is asked rightly"
     assert set(map(tuple, answers.values())) == {(REFUSED, REFUSED)}
@@ -360,11 +365,10 @@ def test_the_helper_attaches_no_other_namespace_for_an_intruder(attaching, names
 
 def test_the_helper_leaves_the_host_alone_where_it_has_a_firewall_there(fencing):
     channel = channels_of(fencing)[1]
-    table = Path("/proc/net/netlink").read_text()
-    netlink = open_sockets(fencing.pid, table, (1, "12", 9))[0]
+    netlink = numbers_of(fencing)[0]
     with Intruder(fencing.pid, threads(fencing.pid)[1]) as taken:
         for name in ("nxgate", "filter", "victim"):
-            assert ask_helper(taken, channel, SEND, delete_table(name), descriptor=netlink) == REFUSED
+            assert ask_helper(taken, channel, SEND, delete_table(name), number=netlink) == REFUSED
 
 
 def test_what_a_terminal_sends_to_both_leaves_nothing_behind(nxgate, namespace):

@@ -2,7 +2,8 @@
 import struct
 
 _BEGIN, _END = 16, 17
-_NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _DELETE_RULE = (10 << 8 | kind for kind in (0, 2, 3, 6, 8))
+_NEW_TABLE, _GET_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _DELETE_RULE = (
+    10 << 8 | kind for kind in (0, 1, 2, 3, 6, 8))
 _REQUEST, _CREATE, _APPEND, _NESTED = 1, 0x400, 0x800, 0x8000
 _NFTABLES, _INET = 10, 1
 
@@ -19,6 +20,10 @@ def _attribute(kind, value):
 
 def _text(kind, text):
     return _attribute(kind, text.encode() + b"\0")
+
+
+#: A request for the list of tables, as nxgate makes it.
+LIST_TABLES = _message(_GET_TABLE, 0, 0, flags=0x300)
 
 
 def batch(messages):

@@ -1,0 +1,122 @@
+"""What Linux counts by user, a process of nxgate's user can use up, in whatever container it is."""
+import socket
+from pathlib import Path
+
+import dns.query
+import pytest
+
+from harness.nxgate import addresses, make_query
+from harness.sites import Sites
+from harness.timing import wait_for
+from harness.upstream import answer
+from harness.user_limits import all_instances_taken, in_flight, threads_taken
+
+#: Nobody else's, so that no other test is short of what is taken here.
+ALONE = 60955
+#: The server's limit of open files, by which Linux bounds what its user may have in flight.
+FILES = 4096
+#: The server's limit of threads of its user.
+THREADS = 60
+NAMES = "web.test", "new.web.test", "newer.web.test"
+WEB, DENIED, GATEWAY = "203.0.113.7", "203.0.113.66", "10.77.0.1"
+CONFIG = f"""
+[server]
+user = "{ALONE}"
+[upstreams.default]
+servers = ["127.0.0.1:{{port}}"]
+netns = "{{netns}}"
+[policies.default]
+allow = ["web.test", "*.web.test"]
+[policies.default.egress]
+"""
+
+
+@pytest.fixture
+def outside(namespace):
+    world = namespace("outside")
+    for address in (WEB, DENIED):
+        world.add_address(f"{address}/32")
+    sites = Sites(world, (80,))
+    yield world
+    sites.close()
+
+
+@pytest.fixture
+def app(namespace, outside):
+    inside = namespace("app")
+    inside.join(outside, "10.77.0.2/24", f"{GATEWAY}/24")
+    inside.run("ip", "route", "add", "default", "via", GATEWAY, check=True)
+    return inside
+
+
+@pytest.fixture
+def attach(nxgate, upstream, app, outside):
+    server = upstream({name: answer(f"@ 60 A {WEB}") for name in NAMES}, namespace=outside)
+
+    def start(limit=f"--nofile={FILES}:{FILES}", **options):
+        return nxgate("--netns", app.path, command="attach", wrapper=("prlimit", limit),
+                      config=CONFIG.format(port=server.port, netns=outside.path), **options)
+
+    return start
+
+
+def connects(app, address):
+    def go():
+        with socket.create_connection((address, 80), timeout=1) as connection:
+            return connection.recv(100) == b"hello"
+
+    try:
+        return app.call(go)
+    except OSError:
+        return False
+
+
+def ask(app, name):
+    return app.call(lambda: dns.query.udp(make_query(name), "198.51.100.53", timeout=5))
+
+
+def test_descriptors_in_flight_neither_end_it_nor_open_anything(attach, app):
+    server = attach()
+    with in_flight(ALONE, FILES):
+        assert addresses(ask(app, "new.web.test")) == [WEB]
+        assert connects(app, WEB) and not connects(app, DENIED)
+        server.reload()
+        app.run("ip", "link", "add", "more0", "type", "veth", "peer", "name", "more1", check=True)
+        wait_for(lambda: "more0" in app.run("nft", "list", "ruleset").stdout, 5, what="the link's rules")
+        server.stop()
+        server = attach()
+        assert addresses(ask(app, "newer.web.test")) == [WEB]
+        assert connects(app, WEB) and not connects(app, DENIED)
+
+
+def test_threads_of_its_user_keep_no_rule_from_being_taken_up(attach, app):
+    server = attach(f"--nproc={THREADS}:{THREADS}")
+    with threads_taken(ALONE, THREADS + 10):
+        server.write_config(server.config.read_text().replace("*.web.test", "more.test"))
+        assert "reloaded: generation 2" in server.reload()
+        assert ask(app, "more.test").rcode() != 3 and ask(app, "new.web.test").rcode() == 3
+        assert not connects(app, DENIED)
+        bounded = f"{THREADS}" in Path(f"/proc/{server.pid}/limits").read_text().split("Max processes")[1].split()[:2]
+        assert ("no thread was to be had" in server.log_text()) == bounded
+
+
+def test_without_threads_to_start_with_it_says_so_and_ends(attach, app):
+    """Where root hasn't the right to raise the limit; elsewhere it starts."""
+    attach().process.kill()
+    with threads_taken(ALONE, THREADS + 10):
+        server = attach(f"--nproc={THREADS}:{THREADS}", wait=False)
+        server.good_ends.add(1)
+        server.wait_for_log("ready:|cannot start a worker's thread: .*ulimit -u")
+        assert not connects(app, DENIED)
+        if not any("ready:" in line for line in server.log):
+            assert server.process.wait(10) == 1
+
+
+def test_all_of_inotify_taken_by_its_user_keeps_no_container_waiting(nxgate, upstream, engine):
+    server = upstream({"*": answer(f"@ 60 A {WEB}")}, namespace=engine.outside, address="10.99.0.1")
+    with all_instances_taken(ALONE):
+        gate = nxgate(command="docker", config=CONFIG.format(port=server.port, netns=engine.outside.path)
+                      .replace("127.0.0.1", "10.99.0.1") + f'[docker]\nsocket = "{engine.socket}"\nattach = "all"\n')
+        engine.run("app", network=engine.network("app_net"))
+        gate.wait_for_log("attached app")
+        assert "cannot watch for namespaces" not in gate.log_text()
