@@ -11,6 +11,7 @@
 #include <boost/asio/posix/descriptor_base.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/core.h>
 
 #include "base/clock.h"
@@ -70,7 +71,7 @@ MainLoop::MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys:
 
 MainLoop::~MainLoop() {
   // It posts to the loop.
-  background_.join();
+  if (background_) background_->join();
   if (changes_.is_open()) changes_.release();
   if (helper_gone_.is_open()) helper_gone_.release();
 }
@@ -189,16 +190,36 @@ void MainLoop::begin_reload() {
   reloading_ = true;
   served_ = std::exchange(waiting_, {});
   manager_.reloading();
-  asio::post(background_, [this, pending = std::make_shared<Pending>(reloader_.begin())] {
+  const auto pending = std::make_shared<Pending>(reloader_.begin());
+  if (!has_background()) {
+    reloader_.prepare(*pending);
+    return finish_reload(*pending);
+  }
+  asio::post(*background_, [this, pending] {
     sys::lower_priority_of_thread();
     reloader_.prepare(*pending);
     asio::post(loop_, [this, pending] { finish_reload(*pending); });
   });
 }
 
+/// Makes the thread, unless programs of our user have as many as there may be.
+bool MainLoop::has_background() {
+  try {
+    if (!background_) background_.emplace(1);
+  } catch (const boost::system::system_error&) {
+    log::warning(
+        "no thread was to be had for the reload, which keeps the main thread busy: programs of "
+        "nxgate's user have as many as it may have; see `ulimit -u`");
+  }
+  return background_.has_value();
+}
+
 void MainLoop::finish_reload(Pending& pending) {
   const bool taken = reloader_.commit(pending);
-  asio::post(background_, [replaced = std::move(pending.replaced)]() mutable { free(replaced); });
+  if (background_) {
+    asio::post(*background_,
+               [replaced = std::move(pending.replaced)]() mutable { free(replaced); });
+  }
   if (taken) changed();
   // Looking anew would miss what changed since the reload read it, so only when there is need.
   if (watched_ != reloader_.watched()) {

@@ -70,6 +70,7 @@ class MainLoop final : public control::Operations {
 
  private:
   void begin_reload();
+  [[nodiscard]] bool has_background();
   void finish_reload(store::Reloader::Pending& pending);
   void await_signal();
   void await_change();
@@ -89,9 +90,9 @@ class MainLoop final : public control::Operations {
   std::vector<std::function<void(bool)>> waiting_;  ///< for the next reload
   std::vector<std::function<void(bool)>> served_;   ///< by this one
   bool reloading_ = false;
-  boost::asio::thread_pool background_{1};  ///< there from the start, for Linux bounds them by user
-  boost::asio::steady_timer again_;         ///< runs while there is a fault
-  std::string fault_;                       ///< of the watch, as it was told
+  std::optional<boost::asio::thread_pool> background_;  ///< from the first reload on
+  boost::asio::steady_timer again_;                     ///< runs while there is a fault
+  std::string fault_;                                   ///< of the watch, as it was told
   std::string reason_;
   std::optional<Error> failure_;
   Ending ending_ = Ending::kStop;
