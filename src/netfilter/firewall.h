@@ -52,7 +52,8 @@ struct Noted {
 /// 5. closed: all else, by TCP reset or ICMP at once, and noted in a set with a counter.
 ///
 /// For clients step 0 is about what comes in by links that lead to them and not everywhere: there a
-/// source must have its route back, and one of nobody's range is judged like a client's.
+/// source must have its route back, and one of nobody's range is judged like a client's. Of what
+/// the host itself sends only errors about options are dropped, which it makes before any rule.
 ///
 /// A table of family netdev (kernels from 5.16) drops what packet sockets send past these rules,
 /// but for ARP (frames.h), unless it is for clients. Neither keeps IP fragments apart: conntrack

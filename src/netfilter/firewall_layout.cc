@@ -42,6 +42,7 @@ Layout::Layout(std::string_view name)
     : inet{NFPROTO_INET, name},
       netdev{NFPROTO_NETDEV, name},
       output{NFPROTO_INET, name, "output"},
+      errors{NFPROTO_INET, name, "errors"},
       forward{NFPROTO_INET, name, "forward"},
       judge{NFPROTO_INET, name, "judge"},
       neighbours{NFPROTO_INET, name, "neighbours"},

@@ -35,6 +35,7 @@ struct Layout {
   Table inet;
   Table netdev;
   Chain output;
+  Chain errors;
   Chain forward;
   Chain judge;
   Chain neighbours;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 // The kernel's headers after those of libc, which define the same.
 #include <linux/netfilter.h>
@@ -40,6 +41,8 @@ constexpr std::array<std::uint8_t, 2> kErrors{IPPROTO_ICMP, IPPROTO_ICMPV6};
 constexpr std::array<std::uint16_t, 2> kDnsPorts{53, 853};
 constexpr std::uint32_t kTcpFlagsAt = 13;
 constexpr std::array<std::uint8_t, 1> kReset{4};
+constexpr std::uint32_t kCodeAt = 1;
+constexpr std::array<std::uint8_t, 1> kUnknownProtocol{ICMP6_PARAMPROB_NEXTHEADER};
 
 void close_dns(Messages& messages, const Layout& layout) {
   for (const std::uint8_t protocol : kTcpAndUdp) {
@@ -151,6 +154,19 @@ void add_forged(Messages& messages, const Layout& layout, bool audit) {
   audit ? verdict.accept() : verdict.drop();
 }
 
+/// The kernel reads options for each hop before any rule has seen the packet, and tells of those it
+/// doesn't know to a source that may be forged. An unknown protocol it finds only behind the rules.
+void add_errors(Batch& batch, const Layout& layout, bool audit) {
+  batch.add_chain(layout.errors, {"filter", NF_INET_LOCAL_OUT, kPriority});
+  batch.delete_rules(layout.errors);
+  if (audit) return;
+  Rule(batch.messages(), layout.errors)
+      .protocol(IPPROTO_ICMPV6)
+      .icmp_type(ICMP6_PARAM_PROB)
+      .octets_are_not(Part::kMessage, kCodeAt, kUnknownProtocol)
+      .drop();
+}
+
 /// Of whom clients and others claim ranges, the longest decides; what comes in by a link of clients
 /// and is of nobody is judged as well.
 void add_clients(Batch& batch, const Layout& layout, const FirewallRules& rules,
@@ -171,6 +187,7 @@ void add_clients(Batch& batch, const Layout& layout, const FirewallRules& rules,
     Rule(messages, layout.forward).in_by(link).go_to(layout.judge.name);
   }
   add_source_rules(batch, layout.sources, links);
+  add_errors(batch, layout, rules.audit);
 }
 
 /// Whose first packets may begin a flow, and what of it all is judged.

@@ -245,7 +245,9 @@ TEST_F(FirewallTest, OfClientsJudgesTheirsAndWhatComesInByTheirLinks) {
   for (const char* const rule :
        {"hook prerouting priority -450",
         "iifname \"eth1\" ip frag-off & 16383 != 0 fib saddr . iif oif 0 goto forged",
-        "iifname \"eth1\" exthdr frag exists fib saddr . iif oif 0 goto forged"}) {
+        "iifname \"eth1\" exthdr frag exists fib saddr . iif oif 0 goto forged",
+        // As nft shows code 1 of any type.
+        "icmpv6 type parameter-problem icmpv6 code != admin-prohibited drop"}) {
     EXPECT_THAT(rules(), HasSubstr(rule));
   }
   EXPECT_EQ(firewall->client_links(), (ClientLinks{{"eth1"}, {}}));

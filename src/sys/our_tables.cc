@@ -26,7 +26,7 @@ struct OurChain {
   std::uint8_t family;
   std::string_view name;
   std::optional<OurHook> hook{};
-  bool host = false;  ///< also in a firewall for clients, which judges nothing that the host sends
+  bool host = false;  ///< also in a firewall for clients, which judges only errors that it sends
 };
 
 /// Just before Docker's rules.
@@ -46,6 +46,7 @@ constexpr auto kChains = std::to_array<OurChain>({
      true},
     {false, NFPROTO_INET, "leaving", OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_MANGLE}},
     {false, NFPROTO_INET, "output", OurHook{"filter", NF_INET_LOCAL_OUT, kBehindGate}},
+    {false, NFPROTO_INET, "errors", OurHook{"filter", NF_INET_LOCAL_OUT, kBehindGate}, true},
     {false, NFPROTO_INET, "forward", OurHook{"filter", NF_INET_FORWARD, kBehindGate}, true},
     {false, NFPROTO_INET, "clients", {}, true},
     {false, NFPROTO_INET, "judge", {}, true},

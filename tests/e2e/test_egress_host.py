@@ -345,6 +345,10 @@ ERRORS = {
        for kind in UNTRACKED},
     "ICMPv6 135 to the host, behind an option that it doesn't know": lambda: ipv6(
         UNKNOWN_OPTION + icmp6(135, bytes(4) + BIG, WEB6, GATEWAY6), 60, WEB6, GATEWAY6),
+    "an option of each hop that the host doesn't know": lambda: ipv6(
+        bytes([17, 0, 0x80, 4, 0, 0, 0, 0]) + udp(data=BIG), 0, WEB6, "2001:db8:99::1"),
+    "the same in a first fragment": lambda: ipv6(
+        struct.pack("!BBBBIBBHI", 44, 0, 0x80, 4, 0, 17, 0, 1, 7) + udp(data=BIG), 0, WEB6, "2001:db8:99::1"),
     "a first fragment to the host": lambda: ipv4(udp(data=BIG), 17, WEB, "10.5.0.1", 0x2000),
     "a first fragment to the host's address on another link": lambda: ipv4(
         udp(data=BIG), 17, WEB, "10.99.0.2", 0x2000),

@@ -4,11 +4,13 @@ import struct
 
 import pytest
 
+from harness.nxgate import make_query
 from harness.packets import (ARP, DENIED, DENIED6, IPV4, IPV6, MARKER, UNKNOWN, VLAN, ipv4, ipv6, own, own6,
                              tcp, udp)
 from harness.redteam import app, behind, drain, outside, seen  # noqa: F401
 from harness.senders import arp, bound_question, bound_syn, checksummed, frame, packet, raw, raw6
 
+IP_UNICAST_IF = 50
 QUESTION = udp(53)
 #: An IPv6 datagram in two pieces: the first is an extension header alone, the port is in the second.
 LONG = bytes([17, 0, 1, 4, 0, 0, 0, 0])
@@ -92,6 +94,24 @@ def test_a_question_bound_to_the_link_fails_at_once(attach, app):
     attach(app)
     with pytest.raises(PermissionError):
         app.call(bound_question)
+
+
+@pytest.mark.parametrize("way", ["the link of each packet", "an address"])
+def test_a_question_that_chooses_its_way_otherwise_is_answered(attach, app, way):
+    """By IP_UNICAST_IF, as systemd-resolved does, and from an address, as `dig -b` does."""
+    attach(app)
+
+    def ask():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(5)
+            if way == "an address":
+                s.bind((own(), 0))
+            else:
+                s.setsockopt(socket.IPPROTO_IP, IP_UNICAST_IF, struct.pack("!I", socket.if_nametoindex("eth0")))
+            s.sendto(make_query("tunnel.evil.test").to_wire(), (DENIED, 53))
+            return s.recvfrom(1000)[1]
+
+    assert app.call(ask) == (DENIED, 53)
 
 
 def test_a_question_in_fragments_is_put_together(attach, app, seen):
