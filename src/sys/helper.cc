@@ -201,8 +201,12 @@ const Helper* Helper::employed() noexcept { return in_charge; }
 
 Helper::Answer Helper::ask(const Lane& lane, const Request& request, const NetnsRef& netns) const {
   if (netns.held() != nullptr) {
+    const auto identity = netns.identity();
+    if (!identity) {
+      return {.reply = {.error = ENOENT}, .text = "it is no network namespace", .descriptor = {}};
+    }
     Request pinned = request;
-    pinned.netns = netns.identity().value_or(0);
+    pinned.netns = *identity;
     return exchange(lane, pinned, {});
   }
   if (netns.text().size() > kLongestName) {
