@@ -208,8 +208,9 @@ bool MainLoop::has_background() {
     if (!background_) background_.emplace(1);
   } catch (const boost::system::system_error&) {
     log::warning(
-        "no thread was to be had for the reload, which keeps the main thread busy: programs of "
-        "nxgate's user have as many as it may have; see `ulimit -u`");
+        "no thread was to be had to read the configuration on, so the main thread does it: "
+        "programs "
+        "of nxgate's user have as many as they may have; see `ulimit -u`");
   }
   return background_.has_value();
 }

@@ -61,6 +61,7 @@ class Attacher final : public docker::Observer {
   void begin_watch();
   void look_again();
   void appeared(const std::string& path);
+  [[nodiscard]] bool attaches_all() const;
   void close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns, bool starting);
   void add_unclaimed(std::vector<Subject>& wanted);
   void await_occupants();

@@ -71,7 +71,7 @@ void Attacher::appeared(const std::string& path) {
 /// enforced. Where all are attached, nobody waits longer for it than that.
 void Attacher::await_occupants() {
   for (auto& [identity, empty] : empty_) {
-    if (empty.looked_at) close_unclaimed(identity, empty.netns, true);
+    if (empty.looked_at && attaches_all()) close_unclaimed(identity, empty.netns, true);
     empty.looked_at = true;
   }
   std::set<std::uint64_t> namespaces;
@@ -182,6 +182,13 @@ void Attacher::attach_starting(const docker::Occupant& occupant, const sys::Netn
     auto add = [this, occupant, netns, done](docker::Container known) {
       done(add_starting(std::move(known), occupant, netns));
     };
+    // Who is attached by name is so whatever its labels say.
+    if (!targets_.watches_all()) return add(std::move(container));
+    // An image can be made to take its time; nothing gets out until its labels are known.
+    const auto identity = netns.identity();
+    if (identity && !client_.tells_labels_apart(container) && choose(container, identity)) {
+      close_unclaimed(*identity, netns, true);
+    }
     asio::co_spawn(loop_, with_own_labels(client_, std::move(container), std::move(add)),
                    asio::detached);
   };

@@ -37,11 +37,14 @@ Subject unclaimed_subject(const sys::NetnsRef& netns, bool starting) {
 
 }  // namespace
 
+bool Attacher::attaches_all() const {
+  return targets_.watches_all() && reloader_.docker().attach_all;
+}
+
 /// Where all containers are attached, nothing waits long for it to be known whose namespace it is:
 /// a container with thousands of processes can make that last.
 void Attacher::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns, bool starting) {
-  const bool all = targets_.watches_all() && reloader_.docker().attach_all;
-  if (!all || attachments_.spares(identity) || attachments_.holds(identity) ||
+  if (attachments_.spares(identity) || attachments_.holds(identity) ||
       unclaimed_.contains(identity)) {
     return;
   }
@@ -68,7 +71,8 @@ void Attacher::look_for_builds() {
   const std::set<std::uint64_t> known = known_namespaces();
   for (const auto& [identity, netns] : unheld) {
     const bool closed = known.contains(identity) || unclaimed_.contains(identity);
-    if (listed_ && !closed) close_unclaimed(identity, netns, false);  // it was there before us
+    if (listed_ && !closed && attaches_all())
+      close_unclaimed(identity, netns, false);  // it was there before us
   }
   if (Clock::now() < next_look_for_builds_) return;
   std::set<std::uint64_t> identities;

@@ -140,6 +140,10 @@ asio::awaitable<Result<std::optional<Container>>> Client::find(std::string conta
   co_return std::move(*parsed);
 }
 
+bool Client::tells_labels_apart(const Container& container) const {
+  return container.labels.empty() || images_->find(container.image) != nullptr;
+}
+
 asio::awaitable<void> Client::tell_labels_apart(Container& container, std::chrono::seconds limit) {
   if (container.labels.empty()) co_return;
   const std::shared_ptr<ImageLabels> images = images_;

@@ -62,6 +62,8 @@ class Client {
   /// The same, but nothing is no error when there is no such container.
   [[nodiscard]] boost::asio::awaitable<Result<std::optional<Container>>> find(
       std::string container);
+  /// Whether `tell_labels_apart` needs to ask nobody.
+  [[nodiscard]] bool tells_labels_apart(const Container& container) const;
   /// Tells the labels of a listed container from those of its image (image.h); `inspect` and
   /// `find` have done it. Asks for an image once.
   [[nodiscard]] boost::asio::awaitable<void> tell_labels_apart(

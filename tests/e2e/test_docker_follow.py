@@ -109,6 +109,19 @@ def test_through_a_restart_of_the_engine(engine, attach):
     assert_held_from_the_first(engine.run("web", network=network, command=FIRST))
 
 
+def test_its_end_opens_nothing_for_who_shares_its_network(engine, attach):
+    network = engine.network("app_net")
+    engine.run("web", network=network)
+    guest = engine.run("guest", network="container:web")
+    server = attach("web")
+    assert "nxgate" in guest.rules()
+    engine.docker("kill", "web")
+    server.wait_for_log("detached web, which is gone")
+    assert "table inet nxgate" in guest.rules()
+    looked_up = guest.run("nslookup", "a.test")
+    assert ADDRESS not in looked_up.stdout
+
+
 def test_one_given_by_its_id_is_followed_by_its_id(engine, attach):
     web = engine.run("web")
     server = attach(web.id[:12])
