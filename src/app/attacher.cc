@@ -262,6 +262,8 @@ void Attacher::attach_starting(const docker::Occupant& occupant, const sys::Netn
     return true;
   };
   if (attach(created_)) return;
+  // A busy engine can be long about it, and the container doesn't wait.
+  if (const auto identity = netns.identity()) close_unclaimed(*identity, netns, true);
   auto again = [attach, occupant, done](const docker::Client::Listing& listed) {
     if (listed.fault) return done(std::unexpected(*listed.fault));
     if (!attach(listed.list.containers)) done(fail("there is no container " + occupant.container));
