@@ -1,6 +1,6 @@
 # What is linked, and nothing else. docs/dependencies.md says why each one.
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 REQUIRED)
+find_package(Boost 1.81 REQUIRED CONFIG)
 find_package(CLI11 REQUIRED)
 find_package(GTest REQUIRED)
 find_package(PkgConfig REQUIRED)
@@ -26,3 +26,13 @@ nxgate_library(seccomp libseccomp)
 nxgate_library(ncursesw ncursesw)
 nxgate_library(fstrm libfstrm)
 nxgate_library(protobufc libprotobuf-c)
+
+# Boost.URL: up to 1.81 src/base/libraries.cc compiles it from its headers, later ones have a library alone.
+add_library(lib::boost_url INTERFACE IMPORTED GLOBAL)
+target_link_libraries(lib::boost_url INTERFACE Boost::headers)
+if(Boost_VERSION VERSION_GREATER_EQUAL 1.82)
+  find_package(Boost REQUIRED CONFIG COMPONENTS url)
+  target_link_libraries(lib::boost_url INTERFACE boost_url)
+  # The libstdc++ beside it marks std::aligned_storage as deprecated, which Beast uses.
+  target_compile_options(nxgate_options INTERFACE -U__DEPRECATED)
+endif()

@@ -7,7 +7,7 @@ set -eu
 
 # A|B: whichever of them this release of Debian has.
 build="clang-19 lld-19 libclang-rt-19-dev cmake ninja-build pkg-config git
-    libboost1.81-dev|libboost-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev libpsl-dev
+    libboost1.81-dev|libboost-url-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev libpsl-dev
     libsodium-dev libcap-ng-dev libseccomp-dev libidn2-dev libunistring-dev libncurses-dev
     libfstrm-dev libprotobuf-c-dev protobuf-c-compiler libgtest-dev libgmock-dev"
 package="build-essential debhelper dpkg-dev python3"

@@ -173,7 +173,9 @@ std::string Helper::fate() const {
   const auto end = end_of(pid_);
   if (!end) return "did not answer in time";
   if (end->si_code == CLD_EXITED) return fmt::format("ended with status {}", end->si_status);
-  return fmt::format("was ended by signal {} ({})", end->si_status, ::strsignal(end->si_status));
+  const char* const signal = ::sigdescr_np(end->si_status);
+  return fmt::format("was ended by signal {} ({})", end->si_status,
+                     signal == nullptr ? "of no name" : signal);
 }
 
 Result<void> Helper::employ(const std::string& user, const KeptCapabilities& keep,

@@ -42,9 +42,13 @@ constexpr std::array kNeeds{Need{&KeptCapabilities::enter_namespaces, CAP_SYS_AD
                             Need{&KeptCapabilities::send_descriptors, CAP_SYS_RESOURCE, true}};
 
 /// Tells libcap-ng what stays. Root lacks nothing, or is told so; others keep what they have.
-void select(const KeptCapabilities& wanted, bool root) {
+Result<void> select(const KeptCapabilities& wanted, bool root) {
   std::array<bool, kNeeds.size()> stays{};
-  capng_get_caps_process();
+  if (capng_get_caps_process() != 0) {
+    return fail(
+        "cannot tell which capabilities this process has (libcap-ng reads them with capget(2) "
+        "and from /proc): is /proc mounted?");
+  }
   for (std::size_t i = 0; i < kNeeds.size(); ++i) {
     stays[i] = wanted.*kNeeds[i].wanted &&
                ((root && !kNeeds[i].optional) ||
@@ -56,6 +60,7 @@ void select(const KeptCapabilities& wanted, bool root) {
     capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
                  kNeeds[i].capability);
   }
+  return {};
 }
 
 Result<void> become(const std::string& user) {
@@ -104,7 +109,7 @@ bool is_shared(const std::string& user) {
 
 Result<void> drop_privileges(const std::string& user, const KeptCapabilities& keep_these) {
   const bool root = ::geteuid() == 0;
-  select(keep_these, root);
+  if (auto selected = select(keep_these, root); !selected) return selected;
   if (auto done = root ? become(user) : stay_who_we_are(); !done) return done;
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail("cannot set no_new_privs: " + std::generic_category().message(errno));

@@ -119,6 +119,19 @@ def test_one_that_starts_and_is_not_described_is_told(scripted, namespace, watch
     wait_for(lambda: health(server)[0] == 0, 10)
 
 
+def test_those_that_start_are_closed_before_the_engine_says_who_they_are(scripted, namespace, watch):
+    server = watch(scripted.path)
+    scripted.list = "hang"
+    for digit in "abcde":
+        web = scripted.add(digit, digit, namespace(digit))
+        wait_for(lambda: gated(web), 0.5, "a gate")
+    assert "attached" not in server.log_text()
+    scripted.list = None
+    for web in scripted.containers:
+        scripted.event(web)
+        server.wait_for_log(f"attached {web.name} ")
+
+
 @pytest.mark.parametrize("how", [(500, {"message": "no"}), (200, b"[nonsense]"), (200, {})],
                          ids=["500", "nonsense", "object"])
 def test_a_list_that_does_not_come_is_told(scripted, namespace, watch, how):
