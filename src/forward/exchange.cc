@@ -19,8 +19,8 @@
 #include "cache/cache.h"
 #include "engine/snapshot.h"
 #include "forward/group.h"
-#include "forward/port.h"
 #include "forward/tcp_query.h"
+#include "forward/udp_channel.h"
 #include "sys/socket.h"
 #include "wire/answer.h"
 #include "wire/types.h"
@@ -62,10 +62,10 @@ void Exchange::ask_by_udp(Instant now) {
 void Exchange::ask_by_tcp() {
   leave_port();
   std::uint16_t id = 0;
-  bench_.entropy.fill({reinterpret_cast<std::uint8_t*>(&id), sizeof id});
+  resources_.entropy.fill({reinterpret_cast<std::uint8_t*>(&id), sizeof id});
   compose(id, false);
   TcpClient& client = *this;
-  tcp_ = std::make_shared<TcpQuery>(bench_.loop, client, query());
+  tcp_ = std::make_shared<TcpQuery>(resources_.loop, client, query());
   const std::shared_ptr<TcpQuery> starting = tcp_;
   starting->start(group_->server(server_).endpoint, group_->netns);
 }
@@ -111,16 +111,16 @@ void Exchange::compose(std::uint16_t id, bool mixed_case) {
   query.checking_disabled = key_->checking_disabled;
   if (mixed_case) {
     const std::size_t name_size = key_->question.name.wire().size();
-    bench_.entropy.fill(MutableBytes(query.case_bits).first((name_size + 7) / 8));
+    resources_.entropy.fill(MutableBytes(query.case_bits).first((name_size + 7) / 8));
   }
   query_size_ = static_cast<std::uint16_t>(wire::write_upstream_query(query, query_));
 }
 
 /// Looks at what came: kDone with the outcome noted, or what to do instead.
 Exchange::Next Exchange::judge(Bytes message, Instant now) {
-  const auto scrubbed = wire::scrub_answer(message, query(), bench_.scrubbed);
+  const auto scrubbed = wire::scrub_answer(message, query(), resources_.scrubbed);
   if (scrubbed) {
-    answer_ = cache::make_answer(*key_, bench_.scrubbed, bench_.limits, now);
+    answer_ = cache::make_answer(*key_, resources_.scrubbed, resources_.limits, now);
     note(Outcome::kAnswered, "answer", now);
     return Next::kDone;
   }
@@ -137,7 +137,7 @@ Exchange::Next Exchange::judge(Bytes message, Instant now) {
       note(Outcome::kBadAnswer, to_string(scrubbed.error()), now);
       return Next::kDone;
     case wire::AnswerFault::kRcode:
-      note(Outcome::kBadAnswer, to_string(bench_.scrubbed.rcode), now);
+      note(Outcome::kBadAnswer, to_string(resources_.scrubbed.rcode), now);
       return Next::kDone;
   }
   return Next::kWait;

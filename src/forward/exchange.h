@@ -11,17 +11,17 @@
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "forward/group.h"
-#include "forward/port.h"
 #include "forward/tcp_query.h"
+#include "forward/udp_channel.h"
 #include "wire/answer.h"
 #include "wire/upstream_query.h"
 
 namespace nxgate::forward {
 
-/// What all exchanges of one worker share.
-struct Bench : PortYard {
-  Bench(boost::asio::io_context& io_context, const cache::Limits& cache_limits)
-      : PortYard(io_context), limits(cache_limits) {}
+/// What the races of one worker share.
+struct WorkerResources : SocketResources {
+  WorkerResources(boost::asio::io_context& io_context, const cache::Limits& cache_limits)
+      : SocketResources(io_context), limits(cache_limits) {}
 
   const cache::Limits& limits;
   wire::ScrubbedAnswer scrubbed;  ///< used between two turns of the loop only
@@ -33,8 +33,8 @@ struct Bench : PortYard {
 /// what comes from the asked address to that very port counts.
 ///
 /// It has no timeout of its own; whoever started it cancels it, or destroys it. It can be used
-/// again when it has ended. One thread; the bench must outlive its use, not its destruction.
-class Exchange final : private PortGuest, private TcpClient {
+/// again when it has ended. One thread; the resources must outlive its use, not its destruction.
+class Exchange final : private WaitingQuery, private TcpClient {
  public:
   /// Who hears how an exchange ended, once for each start, as the last thing the exchange does.
   class Owner {
@@ -45,7 +45,7 @@ class Exchange final : private PortGuest, private TcpClient {
     ~Owner() = default;
   };
 
-  Exchange(Bench& bench, Owner& owner) : bench_(bench), owner_(owner) {}
+  Exchange(WorkerResources& resources, Owner& owner) : resources_(resources), owner_(owner) {}
   ~Exchange() { cancel(); }
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -90,12 +90,12 @@ class Exchange final : private PortGuest, private TcpClient {
   void note(Outcome outcome, std::string_view words, Instant now);
   void finish(Instant now);
 
-  Bench& bench_;
+  WorkerResources& resources_;
   Owner& owner_;
   std::shared_ptr<Group> group_;
   std::size_t server_ = 0;
   const cache::Key* key_ = nullptr;
-  std::shared_ptr<Port> port_;
+  std::shared_ptr<UdpPort> port_;
   std::shared_ptr<TcpQuery> tcp_;
   Instant started_;
   Outcome outcome_{};

@@ -7,7 +7,7 @@
 
 #include "engine/snapshot.h"
 #include "forward/health.h"
-#include "forward/port.h"
+#include "forward/udp_channel.h"
 #include "sys/netns.h"
 
 namespace nxgate::forward {
@@ -16,10 +16,10 @@ namespace nxgate::forward {
 /// thread, and held as long as a question is with it, whatever a reload does.
 struct Group {
   Group(const engine::UpstreamGroup& group, std::shared_ptr<GroupHealth> shared_health,
-        PortYard& yard)
+        SocketResources& resources)
       : settings(group), netns(group.netns), health(std::move(shared_health)) {
     for (const engine::UpstreamServer& server : group.servers) {
-      channels.push_back(std::make_unique<Channel>(yard, server.endpoint, netns));
+      channels.push_back(std::make_unique<UdpChannel>(resources, server.endpoint, netns));
     }
   }
 
@@ -30,7 +30,7 @@ struct Group {
   engine::UpstreamGroup settings;
   sys::NetnsRef netns;
   std::shared_ptr<GroupHealth> health;
-  std::vector<std::unique_ptr<Channel>> channels;  ///< one a server
+  std::vector<std::unique_ptr<UdpChannel>> channels;  ///< one a server
 };
 
 }  // namespace nxgate::forward

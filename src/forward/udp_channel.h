@@ -1,4 +1,4 @@
-// The sockets from which one server is asked.
+// The UDP sockets from which one server is asked.
 #pragma once
 
 #include <cstddef>
@@ -23,24 +23,25 @@
 
 namespace nxgate::forward {
 
-/// Somebody whose query waits at a port for its answer. It leaves the port when it has what it
-/// wants, which it may do in any of these calls.
-class PortGuest {
+/// A query that waits at a port for its answer. It leaves the port when it has what it wants, which
+/// it may do in any of these calls.
+class WaitingQuery {
  public:
-  /// The bytes to send; they stay what and where they are while the guest is there.
+  /// The bytes to send; they stay what and where they are while it waits.
   [[nodiscard]] virtual Bytes query() const noexcept = 0;
-  /// A message came with the guest's id, or with one that is nobody's. False if it is junk to it.
+  /// A message came with its id, or with one that is nobody's. False if it is junk to it.
   virtual bool receive(Bytes message, bool own_id, Instant now) = 0;
   /// The network can't deliver, by errno; or, with 0, too much junk comes to trust this port.
   virtual void fail(int error, Instant now) = 0;
 
  protected:
-  ~PortGuest() = default;
+  ~WaitingQuery() = default;
 };
 
-/// What all ports of one worker share; the buffers are used between two turns of the loop only.
-struct PortYard {
-  explicit PortYard(boost::asio::io_context& io_context) : loop(io_context), alarms(io_context) {}
+/// What all sockets of one worker share; the buffers are used between two turns of the loop only.
+struct SocketResources {
+  explicit SocketResources(boost::asio::io_context& io_context)
+      : loop(io_context), alarms(io_context) {}
 
   boost::asio::io_context& loop;
   Alarms alarms;
@@ -49,31 +50,31 @@ struct PortYard {
 };
 
 /// A UDP socket connected to one server from a random port (RFC 5452 section 9.2), and the queries
-/// that wait there. It lives as long as somebody holds it: its guests do. What guests send in one
+/// that wait there. It lives as long as somebody holds it: its queries do. What queries send in one
 /// turn of the loop leaves by one system call, and so it comes back. One thread.
-class Port : public std::enable_shared_from_this<Port> {
+class UdpPort : public std::enable_shared_from_this<UdpPort> {
  public:
   /// The most queries that share a port in its life.
   static constexpr std::size_t kMostQueries = 256;
 
   /// Over a connected socket. The error is the loop's, when it can't take one more.
-  [[nodiscard]] static std::expected<std::shared_ptr<Port>, std::error_code> open(
-      PortYard& yard, sys::Descriptor socket);
-  Port(const Port&) = delete;
-  Port& operator=(const Port&) = delete;
+  [[nodiscard]] static std::expected<std::shared_ptr<UdpPort>, std::error_code> open(
+      SocketResources& resources, sys::Descriptor socket);
+  UdpPort(const UdpPort&) = delete;
+  UdpPort& operator=(const UdpPort&) = delete;
 
-  [[nodiscard]] bool full() const noexcept { return closed_ || guests_.size() >= kMostQueries; }
+  [[nodiscard]] bool full() const noexcept { return closed_ || queries_.size() >= kMostQueries; }
 
   /// A random id that no query of this port has had. The port must not be full.
   [[nodiscard]] std::uint16_t draw_id();
-  /// Takes in a guest, whose query goes out soon.
-  void enter(std::uint16_t id, PortGuest& guest);
+  /// Takes a query, which is sent soon.
+  void enter(std::uint16_t id, WaitingQuery& query);
   void leave(std::uint16_t id) noexcept;
 
  private:
-  explicit Port(PortYard& yard);
+  explicit UdpPort(SocketResources& resources);
 
-  /// After so many messages that were nobody's answer the guests are told not to wait here.
+  /// After so many messages that were nobody's answer the queries fail: they should not wait here.
   static constexpr int kMostJunk = 64;
 
   void wait();
@@ -84,10 +85,10 @@ class Port : public std::enable_shared_from_this<Port> {
   void fail_unsent(int error);
   void fail_all(int error);
 
-  PortYard& yard_;
+  SocketResources& resources_;
   boost::asio::posix::stream_descriptor socket_;
   /// By id, without those that left: a late answer is known by its id, and is no junk.
-  boost::unordered_flat_map<std::uint16_t, PortGuest*> guests_;
+  boost::unordered_flat_map<std::uint16_t, WaitingQuery*> queries_;
   std::vector<std::uint16_t> unsent_;
   int junk_ = 0;
   bool closed_ = false;
@@ -96,24 +97,24 @@ class Port : public std::enable_shared_from_this<Port> {
 /// The ports to one server. Opening one costs as much as an answer, so the questions of a burst
 /// share it; a port takes new questions for 10 ms only, so that nobody has the time to find it
 /// (CVE-2020-25705). One thread.
-class Channel final : private Alarm {
+class UdpChannel final : private Alarm {
  public:
   /// Everything must outlive it.
-  Channel(PortYard& yard, const Endpoint& server, sys::NetnsRef netns)
-      : yard_(yard), server_(server), netns_(std::move(netns)) {}
+  UdpChannel(SocketResources& resources, const Endpoint& server, sys::NetnsRef netns)
+      : resources_(resources), server_(server), netns_(std::move(netns)) {}
 
   /// A port that has room.
-  [[nodiscard]] std::expected<std::shared_ptr<Port>, std::error_code> port();
+  [[nodiscard]] std::expected<std::shared_ptr<UdpPort>, std::error_code> port();
 
  private:
   static constexpr Milliseconds kOpenFor{10};
 
   void ring() override { port_.reset(); }
 
-  PortYard& yard_;
+  SocketResources& resources_;
   Endpoint server_;
   sys::NetnsRef netns_;
-  std::shared_ptr<Port> port_;
+  std::shared_ptr<UdpPort> port_;
 };
 
 }  // namespace nxgate::forward

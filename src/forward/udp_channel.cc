@@ -1,4 +1,4 @@
-#include "forward/port.h"
+#include "forward/udp_channel.h"
 
 #include <algorithm>
 #include <array>
@@ -33,11 +33,13 @@ std::uint16_t id_of(Bytes message) noexcept {
 
 }  // namespace
 
-Port::Port(PortYard& yard) : yard_(yard), socket_(yard.loop) { guests_.reserve(kMostQueries); }
+UdpPort::UdpPort(SocketResources& resources) : resources_(resources), socket_(resources.loop) {
+  queries_.reserve(kMostQueries);
+}
 
-std::expected<std::shared_ptr<Port>, std::error_code> Port::open(PortYard& yard,
-                                                                 sys::Descriptor socket) {
-  const std::shared_ptr<Port> port(new Port(yard));
+std::expected<std::shared_ptr<UdpPort>, std::error_code> UdpPort::open(SocketResources& resources,
+                                                                       sys::Descriptor socket) {
+  const std::shared_ptr<UdpPort> port(new UdpPort(resources));
   error_code error;
   port->socket_.assign(socket.get(), error);
   if (error) return std::unexpected(error);
@@ -45,57 +47,57 @@ std::expected<std::shared_ptr<Port>, std::error_code> Port::open(PortYard& yard,
   return port;
 }
 
-std::uint16_t Port::draw_id() {
+std::uint16_t UdpPort::draw_id() {
   std::array<std::uint8_t, 2> bytes;
   while (true) {
-    yard_.entropy.fill(bytes);
+    resources_.entropy.fill(bytes);
     const std::uint16_t id = id_of(bytes);
-    if (!guests_.contains(id)) return id;
+    if (!queries_.contains(id)) return id;
   }
 }
 
-void Port::enter(std::uint16_t id, PortGuest& guest) {
-  if (guests_.empty()) wait();
+void UdpPort::enter(std::uint16_t id, WaitingQuery& query) {
+  if (queries_.empty()) wait();
   if (unsent_.empty()) {
-    boost::asio::post(yard_.loop, [weak = weak_from_this()] {
+    boost::asio::post(resources_.loop, [weak = weak_from_this()] {
       if (const auto port = weak.lock()) port->flush();
     });
   }
-  guests_.emplace(id, &guest);
+  queries_.emplace(id, &query);
   unsent_.push_back(id);
 }
 
-void Port::leave(std::uint16_t id) noexcept { guests_.find(id)->second = nullptr; }
+void UdpPort::leave(std::uint16_t id) noexcept { queries_.find(id)->second = nullptr; }
 
-void Port::wait() {
+void UdpPort::wait() {
   socket_.async_wait(Socket::wait_read, [weak = weak_from_this()](const error_code& error) {
     if (const auto port = weak.lock(); port && !error) port->read();
   });
 }
 
-void Port::read() {
-  const auto count = yard_.received.receive(socket_.native_handle());
+void UdpPort::read() {
+  const auto count = resources_.received.receive(socket_.native_handle());
   if (!count) return fail_all(count.error());
   const Instant now = Clock::now();
-  for (std::size_t i = 0; i < *count; ++i) deliver(yard_.received.message(i), now);
+  for (std::size_t i = 0; i < *count; ++i) deliver(resources_.received.message(i), now);
   if (!closed_) wait();
 }
 
 /// A message with an id that was never used may still be an attempt to guess somebody's.
-void Port::deliver(Bytes message, Instant now) {
-  const auto known = message.size() < 2 ? guests_.end() : guests_.find(id_of(message));
-  if (known != guests_.end()) {
+void UdpPort::deliver(Bytes message, Instant now) {
+  const auto known = message.size() < 2 ? queries_.end() : queries_.find(id_of(message));
+  if (known != queries_.end()) {
     if (known->second == nullptr || known->second->receive(message, true, now)) return;
   } else {
-    for (const auto& [other, guest] : guests_) {
-      if (guest != nullptr) guest->receive(message, false, now);
+    for (const auto& [other, query] : queries_) {
+      if (query != nullptr) query->receive(message, false, now);
     }
   }
   if (++junk_ == kMostJunk) fail_all(0);
 }
 
-void Port::flush() {
-  std::erase_if(unsent_, [this](std::uint16_t id) { return guests_.find(id)->second == nullptr; });
+void UdpPort::flush() {
+  std::erase_if(unsent_, [this](std::uint16_t id) { return queries_.find(id)->second == nullptr; });
   const int error = send_unsent();
   if (error == 0) return;
   if (!sys::is_local_lack(error)) return fail_all(error);
@@ -103,14 +105,14 @@ void Port::flush() {
 }
 
 /// Returns the errno at which it stopped; what is not sent is still in `unsent_` then.
-int Port::send_unsent() {
+int UdpPort::send_unsent() {
   std::array<Bytes, sys::Datagrams::kMessages> queries;
   std::size_t done = 0;
   int error = 0;
   while (done < unsent_.size() && error == 0) {
     const std::size_t count = std::min(unsent_.size() - done, queries.size());
     for (std::size_t i = 0; i < count; ++i) {
-      queries[i] = guests_.find(unsent_[done + i])->second->query();
+      queries[i] = queries_.find(unsent_[done + i])->second->query();
     }
     const auto sent = sys::send_datagrams(socket_.native_handle(), std::span(queries).first(count));
     if (sent)
@@ -123,30 +125,30 @@ int Port::send_unsent() {
 }
 
 /// The others of this port may still have their answers.
-void Port::fail_unsent(int error) {
+void UdpPort::fail_unsent(int error) {
   const Instant now = Clock::now();
   for (const std::uint16_t id : std::exchange(unsent_, {})) {
-    if (PortGuest* const guest = guests_.find(id)->second) guest->fail(error, now);
+    if (WaitingQuery* const query = queries_.find(id)->second) query->fail(error, now);
   }
 }
 
-/// The guests ask elsewhere. What failed them all is one failure, at one instant.
-void Port::fail_all(int error) {
+/// What failed them all is one failure, at one instant.
+void UdpPort::fail_all(int error) {
   closed_ = true;
   const Instant now = Clock::now();
-  for (const auto& [id, guest] : guests_) {
-    if (guest != nullptr) guest->fail(error, now);
+  for (const auto& [id, query] : queries_) {
+    if (query != nullptr) query->fail(error, now);
   }
 }
 
-std::expected<std::shared_ptr<Port>, std::error_code> Channel::port() {
+std::expected<std::shared_ptr<UdpPort>, std::error_code> UdpChannel::port() {
   if (port_ && !port_->full()) return port_;
   auto opened = sys::open_upstream_socket(sys::SocketKind::kUdp, server_, netns_);
   if (!opened) return std::unexpected(opened.error());
-  auto port = Port::open(yard_, *std::move(opened));
+  auto port = UdpPort::open(resources_, *std::move(opened));
   if (!port) return port;
   port_ = *std::move(port);
-  yard_.alarms.set(*this, Clock::now() + kOpenFor);
+  resources_.alarms.set(*this, Clock::now() + kOpenFor);
   return port_;
 }
 
