@@ -16,6 +16,8 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "forward/channel.h"
+#include "forward/socket_resources.h"
 #include "sys/datagrams.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
@@ -56,7 +58,9 @@ std::uint16_t UdpPort::draw_id() {
   }
 }
 
-void UdpPort::enter(std::uint16_t id, WaitingQuery& query) {
+void UdpPort::enter(WaitingQuery& query) {
+  const std::uint16_t id = draw_id();
+  query.compose(id, true);
   if (queries_.empty()) wait();
   if (unsent_.empty()) {
     boost::asio::post(resources_.loop, [weak = weak_from_this()] {
@@ -65,9 +69,8 @@ void UdpPort::enter(std::uint16_t id, WaitingQuery& query) {
   }
   queries_.emplace(id, &query);
   unsent_.push_back(id);
+  query.wait_at(shared_from_this(), id);
 }
-
-void UdpPort::leave(std::uint16_t id) noexcept { queries_.find(id)->second = nullptr; }
 
 void UdpPort::wait() {
   socket_.async_wait(Socket::wait_read, [weak = weak_from_this()](const error_code& error) {
@@ -77,7 +80,7 @@ void UdpPort::wait() {
 
 void UdpPort::read() {
   const auto count = resources_.received.receive(socket_.native_handle());
-  if (!count) return fail_all(count.error());
+  if (!count) return fail_all({ChannelFailure::Kind::kNetwork, count.error()});
   const Instant now = Clock::now();
   for (std::size_t i = 0; i < *count; ++i) deliver(resources_.received.message(i), now);
   if (!closed_) wait();
@@ -93,14 +96,14 @@ void UdpPort::deliver(Bytes message, Instant now) {
       if (query != nullptr) query->receive(message, false, now);
     }
   }
-  if (++junk_ == kMostJunk) fail_all(0);
+  if (++junk_ == kMostJunk) fail_all({ChannelFailure::Kind::kJunk});
 }
 
 void UdpPort::flush() {
   std::erase_if(unsent_, [this](std::uint16_t id) { return queries_.find(id)->second == nullptr; });
   const int error = send_unsent();
   if (error == 0) return;
-  if (!sys::is_local_lack(error)) return fail_all(error);
+  if (!sys::is_local_lack(error)) return fail_all({ChannelFailure::Kind::kNetwork, error});
   fail_unsent(error);
 }
 
@@ -112,7 +115,7 @@ int UdpPort::send_unsent() {
   while (done < unsent_.size() && error == 0) {
     const std::size_t count = std::min(unsent_.size() - done, queries.size());
     for (std::size_t i = 0; i < count; ++i) {
-      queries[i] = queries_.find(unsent_[done + i])->second->query();
+      queries[i] = queries_.find(unsent_[done + i])->second->bytes();
     }
     const auto sent = sys::send_datagrams(socket_.native_handle(), std::span(queries).first(count));
     if (sent)
@@ -128,28 +131,37 @@ int UdpPort::send_unsent() {
 void UdpPort::fail_unsent(int error) {
   const Instant now = Clock::now();
   for (const std::uint16_t id : std::exchange(unsent_, {})) {
-    if (WaitingQuery* const query = queries_.find(id)->second) query->fail(error, now);
+    if (WaitingQuery* const query = queries_.find(id)->second) {
+      query->fail({ChannelFailure::Kind::kNetwork, error}, now);
+    }
   }
 }
 
 /// What failed them all is one failure, at one instant.
-void UdpPort::fail_all(int error) {
+void UdpPort::fail_all(const ChannelFailure& failure) {
   closed_ = true;
   const Instant now = Clock::now();
   for (const auto& [id, query] : queries_) {
-    if (query != nullptr) query->fail(error, now);
+    if (query != nullptr) query->fail(failure, now);
   }
 }
 
-std::expected<std::shared_ptr<UdpPort>, std::error_code> UdpChannel::port() {
-  if (port_ && !port_->full()) return port_;
-  auto opened = sys::open_upstream_socket(sys::SocketKind::kUdp, server_, netns_);
-  if (!opened) return std::unexpected(opened.error());
-  auto port = UdpPort::open(resources_, *std::move(opened));
-  if (!port) return port;
-  port_ = *std::move(port);
-  resources_.alarms.set(*this, Clock::now() + kOpenFor);
-  return port_;
+void UdpChannel::submit(WaitingQuery& query, Instant now) {
+  if (!port_ || port_->full()) {
+    auto opened = open();
+    if (!opened) {
+      return query.fail({ChannelFailure::Kind::kNetwork, opened.error().value()}, now);
+    }
+    port_ = *std::move(opened);
+    resources_.alarms.set(*this, Clock::now() + kOpenFor);
+  }
+  port_->enter(query);
+}
+
+std::expected<std::shared_ptr<UdpPort>, std::error_code> UdpChannel::open() {
+  auto socket = sys::open_upstream_socket(sys::SocketKind::kUdp, server_, netns_);
+  if (!socket) return std::unexpected(socket.error());
+  return UdpPort::open(resources_, *std::move(socket));
 }
 
 }  // namespace nxgate::forward

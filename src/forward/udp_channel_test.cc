@@ -18,9 +18,10 @@ namespace {
 
 class Query final : public WaitingQuery {
  public:
-  [[nodiscard]] Bytes query() const noexcept override { return query_; }
+  void compose(std::uint16_t, bool) override {}
+  [[nodiscard]] Bytes bytes() const noexcept override { return query_; }
   bool receive(Bytes, bool, Instant) override { return true; }
-  void fail(int error, Instant) override { failure = error; }
+  void fail(const ChannelFailure& why, Instant) override { failure = why.error; }
 
   int failure = 0;
 
@@ -55,7 +56,7 @@ TEST(UdpPort, FailsWhatHasNoRoomAndKeepsWhatIsSent) {
   ASSERT_EQ(::setsockopt(pair.ours.get(), SOL_SOCKET, SO_SNDBUF, &least, sizeof least), 0);
   const auto port = *UdpPort::open(resources, std::move(pair.ours));
   std::vector<Query> queries(UdpPort::kMostQueries - 1);
-  for (Query& query : queries) port->enter(port->draw_id(), query);
+  for (Query& query : queries) port->enter(query);
   loop.poll();
 
   const auto failed = static_cast<std::size_t>(
@@ -66,7 +67,7 @@ TEST(UdpPort, FailsWhatHasNoRoomAndKeepsWhatIsSent) {
   EXPECT_FALSE(port->full());
 
   Query late;
-  port->enter(port->draw_id(), late);
+  port->enter(late);
   loop.poll();
   EXPECT_EQ(late.failure, 0);
   EXPECT_EQ(pair.received(), 1U);
