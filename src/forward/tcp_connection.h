@@ -42,7 +42,7 @@ class TcpConnection final : public QuerySocket,
   };
 
   /// The most queries that may lack their answer, those included that nobody waits for any more.
-  static constexpr std::size_t kMostQueries = 128;
+  static constexpr std::size_t kMostQueries = 512;
   /// How long it is kept when no query waits. Servers keep theirs for longer mostly, and one that
   /// doesn't costs a query that is sent again.
   static constexpr Seconds kKeptIdle{10};

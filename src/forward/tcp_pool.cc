@@ -58,7 +58,8 @@ void TcpPool::ended(TcpConnection& connection, const ChannelFailure& failure, In
 /// A path may lead to another namespace by now, and what was opened in the old one must not be
 /// used.
 void TcpPool::retire_other_namespaces(Instant now) {
-  if (netns_.own()) return;
+  if (netns_.own() || now < next_look_) return;
+  next_look_ = now + kBetweenLooks;
   const auto identity = netns_.identity();
   if (identity == std::exchange(namespace_, identity)) return;
   const auto old = connections_;

@@ -48,6 +48,9 @@ class TcpPool final : public Channel,
   [[nodiscard]] std::size_t connections() const noexcept { return connections_.size(); }
 
  private:
+  /// How often it looks whether its namespace is still the same; a UDP port lives as long.
+  static constexpr Milliseconds kBetweenLooks{10};
+
   void answered(TcpConnection& connection) override;
   void ended(TcpConnection& connection, const ChannelFailure& failure, Instant now) override;
 
@@ -63,11 +66,12 @@ class TcpPool final : public Channel,
   Endpoint server_;
   sys::NetnsRef netns_;
   std::optional<std::uint64_t> namespace_;  ///< in which the connections are
+  Instant next_look_;
   std::vector<std::shared_ptr<TcpConnection>> connections_;
   QueryList queue_;
   /// How many queries the server gets at once by one connection: more, as it shows that it answers
   /// them.
-  std::size_t depth_ = 8;
+  std::size_t depth_ = kBusy;
   bool refilling_ = false;
 };
 
