@@ -1,6 +1,7 @@
 """Upstreams over TCP, in good and in bad shape."""
 import socket
 import struct
+import subprocess
 import time
 
 import dns.flags
@@ -123,6 +124,7 @@ def ask_at_once(server, qnames):
     """The answers' addresses, of all that came within some seconds."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(within(3))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         client.connect(("127.0.0.1", server.port))
         for i, qname in enumerate(qnames):
             client.send(make_query(qname).to_wire())
@@ -145,12 +147,12 @@ def test_a_burst_shares_a_few_connections(nxgate, upstream):
     up = upstream({"*": GOOD})
     server = nxgate("--allow", "x.test", "--workers", 1, "--upstream", f"tcp://{up.endpoint}")
     before = server.descriptors()
-    names = [f"n{i}.x.test" for i in range(500)]
+    names = [f"n{i}.x.test" for i in range(300)]
     assert ask_at_once(server, names) == [["192.0.2.1"]] * len(names)
     assert len(connections(up)) <= 8
     assert server.descriptors() <= before + 8
     ids = [(received.peer, received.message.id) for received in up.received]
-    assert len(set(ids)) > 490  # an id may come again once its question is answered
+    assert len(set(ids)) > 290  # an id may come again once its question is answered
 
 
 def test_answers_may_come_in_any_order(nxgate, upstream):
@@ -234,28 +236,27 @@ def test_silent_connections_leave_no_descriptor(nxgate, upstream):
     wait_for(lambda: server.descriptors() <= before + 1, what="closing them")
 
 
-def test_a_connection_stays_in_no_namespace_that_was_replaced(nxgate, upstream, namespace,
-                                                              tmp_path):
-    inside = [namespace("old"), namespace("new")]
-    for number, each in enumerate(inside):
+def test_a_connection_stays_in_no_namespace_that_was_replaced(nxgate, upstream, namespace):
+    old, new = namespace("old"), namespace("new")
+    for number, each in enumerate((old, new), 1):
         upstream({"*": answer(f"@ 60 A 192.0.2.{number}")}, port=53, namespace=each)
-    link = tmp_path / "netns"
-    link.symlink_to(inside[0].path)
-    server = nxgate("--allow", "x.test", "--workers", 1, "--upstream", f"tcp://127.0.0.1@{link}")
-    assert addresses(server.query("a.x.test")) == ["192.0.2.0"]
-    link.unlink()
-    link.symlink_to(inside[1].path)
-    assert addresses(server.query("b.x.test")) == ["192.0.2.1"]
+    server = nxgate("--allow", "x.test", "--workers", 1, "--upstream", f"tcp://127.0.0.1@{old.path}")
+    assert addresses(server.query("a.x.test")) == ["192.0.2.1"]
+    subprocess.run(["umount", old.path], check=True)
+    subprocess.run(["mount", "--bind", new.path, old.path], check=True)
+    time.sleep(0.1)
+    assert addresses(server.query("b.x.test")) == ["192.0.2.2"]
 
 
 def test_names_that_nobody_answers_do_not_hold_up_others(nxgate, upstream):
-    up = upstream({"*": lambda received: (silent() if ".dead." in received.qname else GOOD)(received)})
+    up = upstream({"*": lambda received:
+                   (silent() if ".dead." in received.qname else GOOD)(received)})
     server = nxgate("--allow", "x.test", "--workers", 1, "--upstream", f"tcp://{up.endpoint}")
     for i in range(50):
         server.query(f"n{i}.x.test")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as greedy:
         greedy.bind(("127.0.0.2", 0))
-        for i in range(800):
+        for i in range(300):
             greedy.sendto(make_query(f"n{i}.dead.x.test").to_wire(), ("127.0.0.1", server.port))
             if i % 50 == 49:
                 time.sleep(0.01)
