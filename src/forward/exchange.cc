@@ -18,9 +18,8 @@
 #include "base/log.h"
 #include "cache/cache.h"
 #include "engine/snapshot.h"
+#include "forward/channel.h"
 #include "forward/group.h"
-#include "forward/port.h"
-#include "forward/tcp_query.h"
 #include "sys/socket.h"
 #include "wire/answer.h"
 #include "wire/types.h"
@@ -29,7 +28,7 @@
 namespace nxgate::forward {
 
 void Exchange::start(std::shared_ptr<Group> group, std::size_t server, const cache::Key& key,
-                     bool by_tcp_only, Instant now) {
+                     bool by_fallback, Instant now) {
   group_ = std::move(group);
   server_ = server;
   key_ = &key;
@@ -37,37 +36,26 @@ void Exchange::start(std::shared_ptr<Group> group, std::size_t server, const cac
   outcome_ = Outcome::kSilent;
   saw_junk_ = false;
   replied_ = false;
-  if (by_tcp_only || group_->server(server_).protocol == engine::UpstreamProtocol::kTcp) {
-    ask_by_tcp();
-  } else {
-    ask_by_udp(now);
-  }
+  const ServerChannels& channels = group_->channels[server_];
+  ask(by_fallback && channels.fallback ? *channels.fallback : *channels.first, now);
 }
 
 void Exchange::cancel() noexcept {
-  leave_port();
-  if (tcp_) std::exchange(tcp_, nullptr)->cancel();
+  WaitingQuery::cancel();
   group_.reset();
 }
 
-void Exchange::ask_by_udp(Instant now) {
-  auto port = group_->channels[server_]->port();
-  if (!port) return network_failed(port.error().value(), now);
-  port_ = *std::move(port);
-  id_ = port_->draw_id();
-  compose(id_, true);
-  port_->enter(id_, *this);
+void Exchange::ask(Channel& channel, Instant now) {
+  WaitingQuery::cancel();
+  channel_ = &channel;
+  channel.submit(*this, now);
 }
 
-void Exchange::ask_by_tcp() {
-  leave_port();
-  std::uint16_t id = 0;
-  bench_.entropy.fill({reinterpret_cast<std::uint8_t*>(&id), sizeof id});
-  compose(id, false);
-  TcpClient& client = *this;
-  tcp_ = std::make_shared<TcpQuery>(bench_.loop, client, query());
-  const std::shared_ptr<TcpQuery> starting = tcp_;
-  starting->start(group_->server(server_).endpoint, group_->netns);
+void Exchange::use_fallback(Instant now) {
+  Channel* const fallback = group_->channels[server_].fallback.get();
+  if (fallback != nullptr && channel_ != fallback) return ask(*fallback, now);
+  note(Outcome::kBadAnswer, "not an answer", now);
+  finish(now);
 }
 
 bool Exchange::receive(Bytes message, bool own_id, Instant now) {
@@ -75,8 +63,8 @@ bool Exchange::receive(Bytes message, bool own_id, Instant now) {
     case Next::kDone:
       finish(now);
       return true;
-    case Next::kTcp:
-      ask_by_tcp();
+    case Next::kFallback:
+      use_fallback(now);
       return true;
     case Next::kWait:
       break;
@@ -85,22 +73,17 @@ bool Exchange::receive(Bytes message, bool own_id, Instant now) {
   return false;
 }
 
-void Exchange::fail(int error, Instant now) {
-  if (error != 0) return network_failed(error, now);
-  saw_junk_ = true;
-  ask_by_tcp();
-}
-
-void Exchange::answered_by_tcp(Bytes message) {
-  const Instant now = Clock::now();
-  if (judge(message, now) != Next::kDone) note(Outcome::kBadAnswer, "not an answer", now);
-  finish(now);
-}
-
-void Exchange::closed_by_tcp() {
-  const Instant now = Clock::now();
-  note(Outcome::kBadAnswer, "connection closed", now);
-  finish(now);
+void Exchange::fail(const ChannelFailure& failure, Instant now) {
+  switch (failure.kind) {
+    case ChannelFailure::Kind::kNetwork:
+      return network_failed(failure.error, now);
+    case ChannelFailure::Kind::kClosed:
+      note(Outcome::kBadAnswer, "connection closed", now);
+      return finish(now);
+    case ChannelFailure::Kind::kJunk:
+      saw_junk_ = true;
+      return use_fallback(now);
+  }
 }
 
 void Exchange::compose(std::uint16_t id, bool mixed_case) {
@@ -111,16 +94,16 @@ void Exchange::compose(std::uint16_t id, bool mixed_case) {
   query.checking_disabled = key_->checking_disabled;
   if (mixed_case) {
     const std::size_t name_size = key_->question.name.wire().size();
-    bench_.entropy.fill(MutableBytes(query.case_bits).first((name_size + 7) / 8));
+    resources_.entropy.fill(MutableBytes(query.case_bits).first((name_size + 7) / 8));
   }
   query_size_ = static_cast<std::uint16_t>(wire::write_upstream_query(query, query_));
 }
 
 /// Looks at what came: kDone with the outcome noted, or what to do instead.
 Exchange::Next Exchange::judge(Bytes message, Instant now) {
-  const auto scrubbed = wire::scrub_answer(message, query(), bench_.scrubbed);
+  const auto scrubbed = wire::scrub_answer(message, bytes(), resources_.scrubbed);
   if (scrubbed) {
-    answer_ = cache::make_answer(*key_, bench_.scrubbed, bench_.limits, now);
+    answer_ = cache::make_answer(*key_, resources_.scrubbed, resources_.limits, now);
     note(Outcome::kAnswered, "answer", now);
     return Next::kDone;
   }
@@ -132,12 +115,12 @@ Exchange::Next Exchange::judge(Bytes message, Instant now) {
       [[fallthrough]];
     case wire::AnswerFault::kWrongId:
       note(Outcome::kSilent, to_string(scrubbed.error()), now);
-      return Next::kTcp;
+      return Next::kFallback;
     case wire::AnswerFault::kMalformed:
       note(Outcome::kBadAnswer, to_string(scrubbed.error()), now);
       return Next::kDone;
     case wire::AnswerFault::kRcode:
-      note(Outcome::kBadAnswer, to_string(bench_.scrubbed.rcode), now);
+      note(Outcome::kBadAnswer, to_string(resources_.scrubbed.rcode), now);
       return Next::kDone;
   }
   return Next::kWait;
@@ -156,12 +139,6 @@ void Exchange::network_failed(int error, Instant now) {
   finish(now);
 }
 
-void Exchange::leave_port() noexcept {
-  if (!port_) return;
-  port_->leave(id_);
-  port_.reset();
-}
-
 void Exchange::note(Outcome outcome, std::string_view words, Instant now) {
   outcome_ = outcome;
   if (!log::enabled(log::Level::kExchange)) return;
@@ -169,14 +146,12 @@ void Exchange::note(Outcome outcome, std::string_view words, Instant now) {
   log::write(
       log::Level::kExchange,
       fmt::format("{} {} {} {}: {} in {:.1f} ms", group_->server(server_).endpoint.to_string(),
-                  tcp_ ? "tcp" : "udp", key_->question.name.to_text(),
-                  to_string(key_->question.type), words, time.count()));
+                  channel_->name(), key_->question.name.to_text(), to_string(key_->question.type),
+                  words, time.count()));
 }
 
 void Exchange::finish(Instant now) {
-  leave_port();
-  tcp_.reset();
-  group_.reset();
+  cancel();
   owner_.ended(*this, now);
 }
 

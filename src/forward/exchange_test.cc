@@ -14,8 +14,8 @@
 #include <sys/socket.h>
 
 #include "forward/forward_fixture.h"
-#include "forward/port.h"
 #include "forward/scripted_upstream.h"
+#include "forward/udp_channel.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
 #include "wire/name.h"
@@ -186,7 +186,7 @@ TEST_F(Forward, ABurstSharesAPortAndTheNextHasAnother) {
   const auto seen = upstream.seen();
   for (std::size_t i = 40; i < seen.size(); ++i) ++of_port[seen[i].client_port];
   EXPECT_GE(of_port.size(), 2U);
-  for (const auto& [port, queries] : of_port) EXPECT_LE(queries, Port::kMostQueries) << port;
+  for (const auto& [port, queries] : of_port) EXPECT_LE(queries, UdpPort::kMostQueries) << port;
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ Forwarder::Forwarder(boost::asio::io_context& loop, Shared& shared,
       shared_(shared),
       snapshots_(snapshots),
       cache_(cache),
-      bench_(std::make_unique<Bench>(loop, cache.limits())) {}
+      resources_(std::make_unique<WorkerResources>(loop, cache.limits())) {}
 
 Forwarder::~Forwarder() { shared_.in_flight.leave(loop_); }
 
@@ -78,7 +78,7 @@ std::shared_ptr<Group> Forwarder::find_group(std::uint32_t identity) {
   for (const engine::UpstreamGroup& settings : snapshots_.held()->groups) {
     if (settings.identity != identity) continue;
     return groups_.emplace_back(
-        std::make_shared<Group>(settings, shared_.health.of(settings), *bench_));
+        std::make_shared<Group>(settings, shared_.health.of(settings), *resources_));
   }
   return nullptr;
 }
@@ -87,7 +87,7 @@ std::shared_ptr<Group> Forwarder::find_group(std::uint32_t identity) {
 Race& Forwarder::idle_race() {
   if (idle_.empty()) {
     Race::Owner& owner = *this;
-    races_.push_back(std::make_unique<Race>(*bench_, owner));
+    races_.push_back(std::make_unique<Race>(*resources_, owner));
     return *races_.back();
   }
   Race& race = *idle_.back();
@@ -110,7 +110,7 @@ void Forwarder::ended(Race& race, const engine::UpstreamResult& result) {
 void Forwarder::start_probes(const cache::Key& key, const std::shared_ptr<Group>& group) {
   for (std::size_t i = 0; i < group->health->size(); ++i) {
     if (!group->health->server(i).claim_probe(Clock::now())) continue;
-    boost::asio::co_spawn(loop_, probe_until_back(*bench_, Probe{group, i, key}),
+    boost::asio::co_spawn(loop_, probe_until_back(*resources_, Probe{group, i, key}),
                           boost::asio::detached);
   }
 }

@@ -62,7 +62,7 @@ class Forwarder final : public engine::Upstream, private Race::Owner {
   Shared& shared_;
   SnapshotCell<engine::Snapshot>::Reader snapshots_;
   cache::Cache& cache_;
-  std::unique_ptr<Bench> bench_;
+  std::unique_ptr<WorkerResources> resources_;
   std::vector<std::shared_ptr<Group>> groups_;
   std::vector<std::unique_ptr<Race>> races_;
   std::vector<Race*> idle_;

@@ -7,19 +7,20 @@
 
 #include "engine/snapshot.h"
 #include "forward/health.h"
-#include "forward/port.h"
+#include "forward/socket_resources.h"
+#include "forward/transports.h"
 #include "sys/netns.h"
 
 namespace nxgate::forward {
 
-/// Its settings, the health that all workers share, and the ports of this one. Used by the worker's
-/// thread, and held as long as a question is with it, whatever a reload does.
+/// Its settings, the health that all workers share, and the channels of this one. Used by the
+/// worker's thread, and held as long as a question is with it, whatever a reload does.
 struct Group {
   Group(const engine::UpstreamGroup& group, std::shared_ptr<GroupHealth> shared_health,
-        PortYard& yard)
+        SocketResources& resources)
       : settings(group), netns(group.netns), health(std::move(shared_health)) {
     for (const engine::UpstreamServer& server : group.servers) {
-      channels.push_back(std::make_unique<Channel>(yard, server.endpoint, netns));
+      channels.push_back(make_channels(resources, server, netns));
     }
   }
 
@@ -30,7 +31,7 @@ struct Group {
   engine::UpstreamGroup settings;
   sys::NetnsRef netns;
   std::shared_ptr<GroupHealth> health;
-  std::vector<std::unique_ptr<Channel>> channels;  ///< one a server
+  std::vector<ServerChannels> channels;  ///< of each server
 };
 
 }  // namespace nxgate::forward

@@ -104,7 +104,8 @@ class ServerHealth {
 };
 
 /// The most servers that one question is put to; each may cost a UDP and a TCP query, so a client
-/// can make us send six packets at most (CAMP, NXNSAttack), and a check of each silent server.
+/// can make us send six queries at most (CAMP, NXNSAttack), a TCP query again where the server
+/// closed its connection, and a check of each silent server.
 inline constexpr std::size_t kMostAttempts = 3;
 
 /// Servers, by their index in the group, in the order in which they are asked.

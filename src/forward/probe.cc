@@ -29,7 +29,7 @@ using boost::asio::use_awaitable;
 constexpr Milliseconds kFirstDelay{100};
 constexpr Milliseconds kLeastDelay{1000};
 constexpr Milliseconds kMostDelay{30000};
-constexpr Milliseconds kPatience{1000};
+constexpr Milliseconds kTimeout{1000};
 constexpr Milliseconds kMargin{1000};
 constexpr Seconds kInterest{60};
 
@@ -39,18 +39,18 @@ cache::Key root_ns(const cache::Key& missed) {
   return key;
 }
 
-/// Puts `key` to the server and waits, but not longer than kPatience.
+/// Puts `key` to the server and waits, but not longer than kTimeout.
 class Asking final : private Exchange::Owner {
  public:
-  Asking(Bench& bench, const Probe& probe, const cache::Key& key)
-      : exchange_(bench, *this), patience_(bench.loop, kPatience) {
+  Asking(WorkerResources& resources, const Probe& probe, const cache::Key& key)
+      : exchange_(resources, *this), timeout_(resources.loop, kTimeout) {
     exchange_.start(probe.group, probe.server, key, false, Clock::now());
   }
 
   /// Whether it replied at all.
   awaitable<bool> replied() {
     boost::system::error_code cancelled;
-    if (!over_) co_await patience_.async_wait(redirect_error(use_awaitable, cancelled));
+    if (!over_) co_await timeout_.async_wait(redirect_error(use_awaitable, cancelled));
     exchange_.cancel();
     co_return exchange_.replied() || exchange_.outcome() == Outcome::kAnswered ||
         exchange_.outcome() == Outcome::kBadAnswer;
@@ -59,17 +59,17 @@ class Asking final : private Exchange::Owner {
  private:
   void ended(Exchange&, Instant) override {
     over_ = true;
-    patience_.cancel();
+    timeout_.cancel();
   }
 
   Exchange exchange_;
-  boost::asio::steady_timer patience_;
+  boost::asio::steady_timer timeout_;
   bool over_ = false;
 };
 
 /// Whether the server replies to `key` with anything, which its health then knows too.
-awaitable<bool> replies(Bench& bench, const Probe& probe, const cache::Key& key) {
-  Asking asking(bench, probe, key);
+awaitable<bool> replies(WorkerResources& resources, const Probe& probe, const cache::Key& key) {
+  Asking asking(resources, probe, key);
   if (!co_await asking.replied()) co_return false;
   probe.group->health->server(probe.server).reached(Clock::now());
   co_return true;
@@ -77,28 +77,28 @@ awaitable<bool> replies(Bench& bench, const Probe& probe, const cache::Key& key)
 
 }  // namespace
 
-awaitable<void> check_silent_server(Bench& bench, Probe probe) {
-  co_await replies(bench, probe, root_ns(probe.missed));
+awaitable<void> check_silent_server(WorkerResources& resources, Probe probe) {
+  co_await replies(resources, probe, root_ns(probe.missed));
   probe.group->health->server(probe.server).release_check();
 }
 
-awaitable<void> probe_until_back(Bench& bench, Probe probe) {
+awaitable<void> probe_until_back(WorkerResources& resources, Probe probe) {
   ServerHealth& server = probe.group->health->server(probe.server);
   const Instant began = Clock::now();
   Milliseconds delay = kFirstDelay;
   const std::string address = probe.group->server(probe.server).endpoint.to_string();
   log::repeated("down " + address,
                 "upstream " + address + " doesn't answer; it is passed over until it does");
-  boost::asio::steady_timer timer(bench.loop);
+  boost::asio::steady_timer timer(resources.loop);
   for (bool ask_root = true;; ask_root = !ask_root) {
-    server.stay_down(Clock::now() + delay + kPatience + kMargin);
+    server.stay_down(Clock::now() + delay + kTimeout + kMargin);
     timer.expires_after(delay);
     boost::system::error_code error;
     co_await timer.async_wait(redirect_error(use_awaitable, error));
     const Instant now = Clock::now();
     if (!server.down(now) || now - probe.group->health->last_interest() > kInterest) break;
     const cache::Key key = ask_root ? root_ns(probe.missed) : probe.missed;
-    if (co_await replies(bench, probe, key)) log::info("upstream {} answers again", address);
+    if (co_await replies(resources, probe, key)) log::info("upstream {} answers again", address);
     if (!server.down(Clock::now())) break;
     const auto down_for = std::chrono::duration_cast<Milliseconds>(Clock::now() - began);
     delay = std::clamp(down_for / 4, kLeastDelay, kMostDelay);

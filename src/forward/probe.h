@@ -25,10 +25,12 @@ struct Probe {
 /// first and then at a quarter of the time it has been down, at most 30 s. The server stays down
 /// meanwhile. Gives up when no client has asked the group for a minute. The caller has claimed the
 /// probe; it's released at the end.
-[[nodiscard]] boost::asio::awaitable<void> probe_until_back(Bench& bench, Probe probe);
+[[nodiscard]] boost::asio::awaitable<void> probe_until_back(WorkerResources& resources,
+                                                            Probe probe);
 
 /// Asks a server that is silent so far for the root's NS, once, to learn whether it is dead or only
 /// the name that it was asked for. The caller has claimed the check; it's released at the end.
-[[nodiscard]] boost::asio::awaitable<void> check_silent_server(Bench& bench, Probe probe);
+[[nodiscard]] boost::asio::awaitable<void> check_silent_server(WorkerResources& resources,
+                                                               Probe probe);
 
 }  // namespace nxgate::forward

@@ -30,11 +30,12 @@ Microseconds since(Instant start, Instant now) {
 
 }  // namespace
 
-Race::Race(Bench& bench, Owner& owner)
-    : bench_(bench),
+Race::Race(WorkerResources& resources, Owner& owner)
+    : resources_(resources),
       owner_(owner),
-      attempts_{{{.exchange{bench, *this}}, {.exchange{bench, *this}}, {.exchange{bench, *this}}}} {
-}
+      attempts_{{{.exchange{resources, *this}},
+                 {.exchange{resources, *this}},
+                 {.exchange{resources, *this}}}} {}
 
 void Race::start(std::shared_ptr<Group> group, const cache::Key& key, ClientKey client,
                  Instant now) {
@@ -62,7 +63,7 @@ void Race::advance(Instant now) {
       check_silent();
     } else {
       advancing_ = false;
-      bench_.alarms.set(*this, can_start() ? std::min(next_start_, check_) : check_);
+      resources_.alarms.set(*this, can_start() ? std::min(next_start_, check_) : check_);
       return;
     }
   }
@@ -165,8 +166,8 @@ void Race::check_silent() {
     if (!attempt.running || server.replied_since(attempt.started) || !server.claim_check()) {
       continue;
     }
-    boost::asio::co_spawn(bench_.loop,
-                          check_silent_server(bench_, Probe{group_, attempt.server, key_}),
+    boost::asio::co_spawn(resources_.loop,
+                          check_silent_server(resources_, Probe{group_, attempt.server, key_}),
                           boost::asio::detached);
   }
 }

@@ -25,7 +25,7 @@ namespace nxgate::forward {
 /// server that fails is followed by the next at once. The first good answer wins, and what the
 /// servers did is noted in their health.
 ///
-/// It can be run again when it has ended. One thread; the bench must outlive its use.
+/// It can be run again when it has ended. One thread; the resources must outlive its use.
 class Race final : private Alarm, private Exchange::Owner {
  public:
   /// Who hears how it ended, as the last thing it does, within the group's timeout.
@@ -37,7 +37,7 @@ class Race final : private Alarm, private Exchange::Owner {
     ~Owner() = default;
   };
 
-  Race(Bench& bench, Owner& owner);
+  Race(WorkerResources& resources, Owner& owner);
   Race(const Race&) = delete;
   Race& operator=(const Race&) = delete;
 
@@ -77,7 +77,7 @@ class Race final : private Alarm, private Exchange::Owner {
   void note_miss(std::size_t server, Instant now, Microseconds waited);
   [[nodiscard]] engine::UpstreamResult result();
 
-  Bench& bench_;
+  WorkerResources& resources_;
   Owner& owner_;
   std::shared_ptr<Group> group_;
   cache::Key key_;

@@ -1,4 +1,4 @@
-#include "forward/port.h"
+#include "forward/udp_channel.h"
 
 #include <array>
 #include <cerrno>
@@ -16,11 +16,12 @@
 namespace nxgate::forward {
 namespace {
 
-class Guest final : public PortGuest {
+class Query final : public WaitingQuery {
  public:
-  [[nodiscard]] Bytes query() const noexcept override { return query_; }
+  void compose(std::uint16_t, bool) override {}
+  [[nodiscard]] Bytes bytes() const noexcept override { return query_; }
   bool receive(Bytes, bool, Instant) override { return true; }
-  void fail(int error, Instant) override { failure = error; }
+  void fail(const ChannelFailure& why, Instant) override { failure = why.error; }
 
   int failure = 0;
 
@@ -47,37 +48,37 @@ struct Pair {
   sys::Descriptor theirs;
 };
 
-TEST(Port, FailsWhatHasNoRoomAndKeepsWhatIsSent) {
+TEST(UdpPort, FailsWhatHasNoRoomAndKeepsWhatIsSent) {
   boost::asio::io_context loop;
-  PortYard yard(loop);
+  SocketResources resources(loop);
   Pair pair;
   const int least = 1;  // the kernel makes it a few messages
   ASSERT_EQ(::setsockopt(pair.ours.get(), SOL_SOCKET, SO_SNDBUF, &least, sizeof least), 0);
-  const auto port = *Port::open(yard, std::move(pair.ours));
-  std::vector<Guest> guests(Port::kMostQueries - 1);
-  for (Guest& guest : guests) port->enter(port->draw_id(), guest);
+  const auto port = *UdpPort::open(resources, std::move(pair.ours));
+  std::vector<Query> queries(UdpPort::kMostQueries - 1);
+  for (Query& query : queries) port->enter(query);
   loop.poll();
 
   const auto failed = static_cast<std::size_t>(
-      std::ranges::count_if(guests, [](const Guest& guest) { return guest.failure == EAGAIN; }));
+      std::ranges::count_if(queries, [](const Query& query) { return query.failure == EAGAIN; }));
   EXPECT_GT(failed, 0U);
-  EXPECT_LT(failed, guests.size());
-  EXPECT_EQ(pair.received(), guests.size() - failed);
+  EXPECT_LT(failed, queries.size());
+  EXPECT_EQ(pair.received(), queries.size() - failed);
   EXPECT_FALSE(port->full());
 
-  Guest late;
-  port->enter(port->draw_id(), late);
+  Query late;
+  port->enter(late);
   loop.poll();
   EXPECT_EQ(late.failure, 0);
   EXPECT_EQ(pair.received(), 1U);
 }
 
-TEST(Port, TheLoopsRefusalIsAnError) {
+TEST(UdpPort, TheLoopsRefusalIsAnError) {
   boost::asio::io_context loop;
-  PortYard yard(loop);
+  SocketResources resources(loop);
   Pair pair;
   boost::asio::posix::stream_descriptor taken(loop, pair.ours.get());
-  const auto port = Port::open(yard, std::move(pair.ours));
+  const auto port = UdpPort::open(resources, std::move(pair.ours));
   ASSERT_FALSE(port);
   EXPECT_EQ(port.error().value(), EEXIST);
   taken.release();
