@@ -259,7 +259,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
 /// Denies the one new name too many.
 void Engine::charge(const Request& request, const wire::Question& question, Decision& decision) {
   const std::uint32_t most = decision.policy->exfiltration->new_names;
-  if (most == 0 || !(decision.granted || !chosen_labels(question, decision).empty())) return;
+  if (most == 0 || !(decision.granted || !chosen_labels(question.name, decision).empty())) return;
   // A name tells its owner something even if no answer comes back to a forged address.
   const ClientKey client =
       payer_of(*decision.policy, request.client.address, request.listener_policy);
@@ -343,7 +343,7 @@ void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes repl
   const bool answered = size != 0;
   const wire::Rcode rcode = answered ? rcode_of(reply) : wire::Rcode{};
   const std::uint8_t policy = decision.policy == nullptr ? 0 : decision.policy->slot;
-  counters_.answered({policy, verdict_of(decision, source), transport == Transport::kTcp});
+  counters_.answered({policy, verdict_of(decision.outcome, source), transport == Transport::kTcp});
   if (answered) counters_.replied(static_cast<std::uint8_t>(rcode), transport == Transport::kTcp);
   if (log::enabled(log::Level::kQuery)) {
     log_query(client, query, decision, source, failure, received);
@@ -354,7 +354,8 @@ void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes repl
                   .client = client,
                   .transport = transport,
                   .question = query.question,
-                  .decision = decision,
+                  .judgement = decision,
+                  .outcome = decision.outcome,
                   .source = source,
                   .failure = failure,
                   .answered = answered,

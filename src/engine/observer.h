@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "engine/decision.h"
+#include "engine/reason.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
 #include "telemetry/counters.h"
@@ -38,7 +39,8 @@ struct Event {
   Endpoint client;
   Transport transport{};
   wire::Question question;
-  Decision decision;  ///< holds as long as `snapshot` does
+  Judgement judgement;  ///< holds as long as `snapshot` does
+  Outcome outcome{};
   Source source{};
   UpstreamFailure failure{};
   bool answered = false;  ///< false if nothing was sent
@@ -52,8 +54,7 @@ struct Event {
 };
 
 /// The word for what became of a question, as metrics have it.
-[[nodiscard]] constexpr telemetry::Verdict verdict_of(const Decision& decision,
-                                                      Source source) noexcept {
+[[nodiscard]] constexpr telemetry::Verdict verdict_of(Outcome outcome, Source source) noexcept {
   using telemetry::Verdict;
   constexpr std::array kOfOutcome{Verdict::kProhibited, Verdict::kDenied, Verdict::kNoData,
                                   Verdict::kNoData,     Verdict::kLocal,  Verdict::kLocal,
@@ -62,8 +63,15 @@ struct Event {
                                  Verdict::kStale, Verdict::kFailed};
   static_assert(kOfOutcome.size() == static_cast<std::size_t>(Outcome::kForward) + 1);
   static_assert(kOfSource.size() == static_cast<std::size_t>(Source::kFailure) + 1);
-  return source == Source::kOwn ? kOfOutcome[static_cast<std::size_t>(decision.outcome)]
+  return source == Source::kOwn ? kOfOutcome[static_cast<std::size_t>(outcome)]
                                 : kOfSource[static_cast<std::size_t>(source)];
+}
+
+[[nodiscard]] constexpr telemetry::Verdict verdict_of(const Event& event) noexcept {
+  return verdict_of(event.outcome, event.source);
+}
+[[nodiscard]] inline Reason reason_of(const Event& event) noexcept {
+  return reason_of(event.judgement, event.outcome);
 }
 
 class Observer {
