@@ -153,6 +153,7 @@ Engine::~Engine() = default;
 void Engine::refresh() {
   const auto& current = reader_.refresh();
   if (current != snapshot_) snapshot_ = current;
+  if (observer_ != nullptr) observer_->refresh();
 }
 
 Handled Engine::answer_now(const Request& request, MutableBytes out) {
@@ -322,6 +323,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
         write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);
   }
   counters_.waits.add(now - pending.received);
+  if (observer_ != nullptr) observer_->refresh();
   conclude({.client = pending.client,
             .transport = pending.transport,
             .message = pending.message,
@@ -349,8 +351,10 @@ void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes repl
     log_query(client, query, decision, source, failure, received);
   }
   if (observer_ == nullptr || !observer_->interested()) return;
+  const Instant now = Clock::now();
   observer_->saw({.at = std::chrono::system_clock::now(),
-                  .taken = Clock::now() - received,
+                  .concluded = now,
+                  .taken = now - received,
                   .client = client,
                   .transport = transport,
                   .question = query.question,

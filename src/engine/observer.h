@@ -35,6 +35,7 @@ enum class Source : std::uint8_t {
 /// A question and what became of it.
 struct Event {
   std::chrono::system_clock::time_point at;  ///< when it was answered
+  Instant concluded{};                       ///< the same, by the clock that never goes back
   Clock::duration taken{};                   ///< since it came
   Endpoint client;
   Transport transport{};
@@ -74,16 +75,19 @@ struct Event {
   return reason_of(event.judgement, event.outcome);
 }
 
+/// That of one worker, called on its thread alone.
 class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// False as long as nobody looks; then no event is made. Any thread, and on every answer.
+  /// Takes up who looks now: once a batch, and before an answer that comes late.
+  virtual void refresh() noexcept = 0;
+  /// False as long as nobody looks; then no event is made.
   [[nodiscard]] virtual bool interested() const noexcept = 0;
-  /// Whether a query that waits for an upstream must be kept for its event. Any thread.
+  /// Whether a query that waits for an upstream must be kept for its event.
   [[nodiscard]] virtual bool wants_messages() const noexcept = 0;
-  /// On the worker's thread: must neither wait nor throw.
-  virtual void saw(Event event) noexcept = 0;
+  /// Must neither wait nor throw.
+  virtual void saw(const Event& event) noexcept = 0;
 };
 
 }  // namespace nxgate::engine
