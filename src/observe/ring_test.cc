@@ -33,6 +33,7 @@ TEST(Ring, LetsGoOfWhatWasTakenAndOfWhatWasNot) {
     Ring<std::shared_ptr<int>> ring(3);
     for (int i = 0; i < 3; ++i) ring.put(value);
     EXPECT_EQ(value.use_count(), 4);
+    ASSERT_NE(ring.front(), nullptr);
     (void)ring.pop();
     EXPECT_EQ(value.use_count(), 3);
   }
