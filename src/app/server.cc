@@ -246,7 +246,7 @@ int serve(const cli::Options& options) {
   firewall::HostFences fences;
   store::Reloader reloader(options, files, std::move(loaded), kept.helper, fences);
 
-  workers::Shared shared(reloader.snapshots(), limits, tcp, rate);
+  workers::Shared shared(reloader.snapshots(), limits, tcp, rate, count);
   auto openings = workers::match(listeners, *std::move(handed), count);
   if (!openings) return failed(openings.error());
   if (auto free = serve::probe_free(listeners, openings->open); !free) return failed(free.error());

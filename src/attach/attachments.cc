@@ -234,10 +234,10 @@ std::vector<std::string> Attachments::failed_firewalls() const {
 /// Closes what was opened for names that are no longer allowed, or by other ports.
 void Attachments::review(Attachment& attachment) {
   const auto snapshot = reloader_.snapshots().load();
-  const std::string& key = attachment.policy.key;
+  const policy::Policy* const policy = snapshot->policies.find(attachment.policy.key);
   attachment.fence->review([&](const std::string& name, const netfilter::Destination& to) {
     return !attachment.subject.choice.closed &&
-           engine::opens(*snapshot, key, name, to.address, to.port, Clock::now());
+           engine::opens(policy, name, to.address, to.port, Clock::now());
   });
 }
 

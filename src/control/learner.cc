@@ -65,7 +65,7 @@ std::int64_t now() {
 
 /// Local names need no rule, and what an allowed name led to is let through with that.
 bool counts(const engine::Event& event) {
-  return event.decision.outcome != engine::Outcome::kLocal && !event.decision.granted;
+  return event.outcome != engine::Outcome::kLocal && !event.judgement.granted;
 }
 
 /// What is denied meanwhile is taken to exist: nobody was asked.
@@ -77,7 +77,7 @@ learn::Outcome outcome_of(const engine::Event& event) {
 }
 
 void note(const engine::Event& event, learn::Record& record) {
-  const policy::Policy* const policy = event.decision.policy;
+  const policy::Policy* const policy = event.judgement.policy;
   const bool inside = policy != nullptr && !policy->container.empty();
   const std::string client = inside ? policy->container : event.client.address.to_string();
   record.add({.name = event.question.name,

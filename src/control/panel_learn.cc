@@ -7,11 +7,13 @@
 #include <boost/json/object.hpp>
 #include <fmt/core.h>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/json.h"
 #include "control/learner.h"
 #include "control/panel.h"
 #include "control/panel_reply.h"
+#include "engine/decision.h"
 #include "http/control.h"
 #include "learn/diff_text.h"
 #include "learn/list_text.h"
@@ -103,7 +105,7 @@ Reply Panel::proposal(const Request& request) {
   std::vector<policy::Rule> rules;
   if (now != nullptr) rules = now->matcher->rules().standing();
   const auto match = [now](const wire::DomainName& name) {
-    return now->matcher->match(wire::SuffixHashes(name, wire::process_hash_key()));
+    return engine::judge(*now, name, Clock::now()).match;
   };
   const auto allowed = [now, &match](const wire::DomainName& name) {
     return now != nullptr && match(name).verdict == policy::Verdict::kAllow;

@@ -17,6 +17,7 @@
 #include <pwd.h>
 
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/error.h"
 #include "base/escape.h"
@@ -25,6 +26,7 @@
 #include "config/value.h"
 #include "control/panel.h"
 #include "control/panel_reply.h"
+#include "engine/decision.h"
 #include "http/control.h"
 #include "policy/rule.h"
 #include "store/amendments.h"
@@ -212,8 +214,7 @@ std::string Panel::contradiction(const std::string& policy, const policy::Rule& 
   const auto snapshot = running_.reloader.snapshots().load();
   const policy::Policy* const found = snapshot->policies.find(policy);
   if (found == nullptr) return {};
-  const wire::SuffixHashes hashes(added.name, wire::process_hash_key());
-  const policy::Match match = found->matcher->match(hashes);
+  const policy::Match match = engine::judge(*found, added.name, Clock::now()).match;
   if (added.action == policy::Action::kAllow) {
     return match.verdict == policy::Verdict::kLocal ? "local data goes before it at this very name"
                                                     : "";

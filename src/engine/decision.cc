@@ -30,16 +30,16 @@ const policy::Policy* policy_for(const Snapshot& snapshot, const IpAddress& clie
 }
 
 /// Leaves of `match` what `matcher` allows as well.
-void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Decision& decision,
+void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Judgement& judgement,
             policy::Match& match) noexcept {
   if (match.verdict == Verdict::kDeny) return;
   const policy::Match theirs = matcher.match(hashes);
   Verdict narrower = theirs.verdict;
   if (narrower == Verdict::kAllow) return;
-  decision.forbidden = decision.forbidden || (narrower == Verdict::kDeny && theirs.by_rule());
+  judgement.forbidden = judgement.forbidden || (narrower == Verdict::kDeny && theirs.by_rule());
   // It answers the name by itself and asks nobody for it.
   if (narrower == Verdict::kLocal) narrower = Verdict::kDeny;
-  decision.narrowed = true;
+  judgement.narrowed = true;
   // A rule that denied stays the one that did, so that no grant lifts it.
   if (match.verdict == Verdict::kAllow) {
     match = {.verdict = narrower};
@@ -49,15 +49,15 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, De
 }
 
 /// The verdict on a name: that of the rules, of what narrows them, and of the neighbours.
-policy::Match judge(const wire::SuffixHashes& hashes, Decision& decision) noexcept {
-  const policy::Policy& policy = *decision.policy;
+policy::Match match_by(const policy::Policy& policy, const wire::SuffixHashes& hashes,
+                       Judgement& judgement) noexcept {
   policy::Match match = policy.matcher->match(hashes);
-  decision.local = policy.local.get();
+  judgement.local = policy.local.get();
   if (match.verdict == Verdict::kLocal) return match;
   if (policy.neighbours) {
     const policy::Match neighbour = policy.neighbours->matcher.match(hashes);
     if (neighbour.verdict == Verdict::kLocal) {
-      decision.local = &policy.neighbours->data;
+      judgement.local = &policy.neighbours->data;
       return neighbour;
     }
     if (neighbour.verdict == Verdict::kAncestor && match.verdict == Verdict::kDeny) {
@@ -65,9 +65,19 @@ policy::Match judge(const wire::SuffixHashes& hashes, Decision& decision) noexce
       return match;
     }
   }
-  if (policy.narrowing) narrow(*policy.narrowing, hashes, decision, match);
-  for (const auto& other : policy.others) narrow(*other, hashes, decision, match);
+  if (policy.narrowing) narrow(*policy.narrowing, hashes, judgement, match);
+  for (const auto& other : policy.others) narrow(*other, hashes, judgement, match);
   return match;
+}
+
+/// All of a judgement but limits.
+void judge_by(const policy::Policy& policy, const wire::DomainName& name,
+              const wire::SuffixHashes& hashes, Instant now, Judgement& judgement) noexcept {
+  judgement.policy = &policy;
+  judgement.match = match_by(policy, hashes, judgement);
+  // A grant lifts the default only; an explicit deny rule stays.
+  judgement.granted = !judgement.allowed() && !judgement.match.by_rule() && !judgement.forbidden &&
+                      policy.grants->granted(name, hashes, now);
 }
 
 std::uint16_t upstream_for(const policy::Policy& policy, const policy::Match& match) noexcept {
@@ -125,51 +135,45 @@ const policy::LocalRecord* cname_to_follow(std::span<const policy::LocalRecord> 
   return cname;
 }
 
+Judgement judge(const policy::Policy& policy, const wire::DomainName& name, Instant now) noexcept {
+  Judgement judgement;
+  judge_by(policy, name, wire::SuffixHashes(name, wire::process_hash_key()), now, judgement);
+  if (policy.exfiltration) {
+    judgement.excess = excess_of(*policy.exfiltration, chosen_labels(name, judgement));
+  }
+  return judgement;
+}
+
 Decision decide(const Snapshot& snapshot, const wire::Question& question, const IpAddress& client,
                 std::string_view listener_policy, Instant now) noexcept {
   Decision decision;
-  decision.policy = policy_for(snapshot, client, listener_policy);
-  if (decision.policy == nullptr) return decision;
-  const policy::Policy& policy = *decision.policy;
+  const policy::Policy* const covers = policy_for(snapshot, client, listener_policy);
+  if (covers == nullptr) return decision;
+  const policy::Policy& policy = *covers;
 
   const wire::SuffixHashes hashes(question.name, wire::process_hash_key());
-  decision.match = judge(hashes, decision);
-  switch (decision.match.verdict) {
-    case Verdict::kDeny:
-    case Verdict::kAncestor:
-      // A grant lifts the default only; an explicit deny rule stays.
-      decision.granted = !decision.match.by_rule() && !decision.forbidden &&
-                         policy.grants->granted(question.name, hashes, now);
-      if (!decision.granted) {
-        decision.outcome =
-            decision.match.verdict == Verdict::kDeny ? Outcome::kDeny : Outcome::kAncestor;
-        return decision;
-      }
-      decision.outcome = outcome_for_existing(policy, question.type, false);
-      break;
-    case Verdict::kLocal:
-      decision.outcome = outcome_for_existing(policy, question.type, true);
-      break;
-    case Verdict::kAllow:
-      decision.outcome = outcome_for_existing(policy, question.type, false);
-      break;
+  judge_by(policy, question.name, hashes, now, decision);
+  const Verdict verdict = decision.match.verdict;
+  if (!decision.allowed()) {
+    decision.outcome = verdict == Verdict::kDeny ? Outcome::kDeny : Outcome::kAncestor;
+    return decision;
   }
+  decision.outcome = outcome_for_existing(policy, question.type, verdict == Verdict::kLocal);
   if (decision.outcome != Outcome::kLocal && decision.outcome != Outcome::kForward) return decision;
   decision.asked = question.name;
   decision.asked_hash = hashes.whole();
   decision.upstream = upstream_for(policy, decision.match);
   if (decision.outcome == Outcome::kLocal) follow_local(question, decision);
   if (decision.outcome == Outcome::kForward && policy.exfiltration) {
-    deny_for(excess_of(*policy.exfiltration, question.type, chosen_labels(question, decision)),
+    deny_for(excess_of(*policy.exfiltration, question.type, chosen_labels(question.name, decision)),
              decision);
   }
   return decision;
 }
 
-Bytes chosen_labels(const wire::Question& question, const Decision& decision) noexcept {
-  if (decision.match.verdict != Verdict::kAllow || !decision.match.by_rule()) return {};
-  return labels_below(question.name.wire(),
-                      decision.policy->matcher->rule_name(decision.match).wire());
+Bytes chosen_labels(const wire::DomainName& name, const Judgement& judgement) noexcept {
+  if (judgement.match.verdict != Verdict::kAllow || !judgement.match.by_rule()) return {};
+  return labels_below(name.wire(), judgement.policy->matcher->rule_name(judgement.match).wire());
 }
 
 void deny_for(Excess excess, Decision& decision) noexcept {

@@ -1,4 +1,4 @@
-// What is to be done with a question: the one function that serving and `explain` share.
+// What a policy says of a name, and what is to be done with a question.
 #pragma once
 
 #include <cstdint>
@@ -28,15 +28,27 @@ enum class Outcome : std::uint8_t {
   kForward,         ///< cache, else upstream
 };
 
-struct Decision {
-  Outcome outcome = Outcome::kProhibited;
-  const policy::Policy* policy = nullptr;    ///< null for kProhibited only
-  policy::Match match;                       ///< of the qname
+/// What a policy says of a name, whoever asks and for whatever type. It holds as long as the
+/// policy.
+struct Judgement {
+  const policy::Policy* policy = nullptr;  ///< null if none covers the client
+  policy::Match match;
   bool granted = false;                      ///< allowed only as the target of an allowed name
   bool narrowed = false;                     ///< denied only by what narrows the policy here
   bool forbidden = false;                    ///< by a rule of `others`, so that no grant lifts it
   Excess excess = Excess::kNone;             ///< the limit by which an allowed name was denied
-  const policy::LocalData* local = nullptr;  ///< for kLocal: where the records are
+  const policy::LocalData* local = nullptr;  ///< for a local name: where the records are
+
+  /// Whether the name exists for the policy's clients.
+  [[nodiscard]] bool allowed() const noexcept {
+    return excess == Excess::kNone && (granted || match.verdict == policy::Verdict::kAllow ||
+                                       match.verdict == policy::Verdict::kLocal);
+  }
+};
+
+/// What is to be done with a question. Only kProhibited has no policy.
+struct Decision : Judgement {
+  Outcome outcome = Outcome::kProhibited;
   /// For kForward: what is asked, the qname or where local CNAMEs lead from it.
   wire::DomainName asked;
   std::uint64_t asked_hash = 0;  ///< of `asked`, by wire::process_hash_key
@@ -46,17 +58,23 @@ struct Decision {
 /// The most local CNAMEs that are followed one after another.
 inline constexpr int kLongestLocalChain = 8;
 
-/// Decides by one snapshot. `listener_policy`, if not empty, names the policy whatever the client;
-/// one that isn't there (any more) covers nobody.
+/// Judges a bare name, for callers that have no question: by the rules, what narrows them, grants,
+/// and those limits that can be told from the name alone.
 /// No allocation; never throws; any thread.
+[[nodiscard]] Judgement judge(const policy::Policy& policy, const wire::DomainName& name,
+                              Instant now) noexcept;
+
+/// Decides by one snapshot what is done with a question; serving and `explain` share it.
+/// `listener_policy`, if not empty, names the policy whatever the client; one that isn't there (any
+/// more) covers nobody. No allocation; never throws; any thread.
 [[nodiscard]] Decision decide(const Snapshot& snapshot, const wire::Question& question,
                               const IpAddress& client, std::string_view listener_policy,
                               Instant now) noexcept;
 
-/// The labels of the qname that the client chose, below the rule that allows it; empty if another
+/// The labels of the name that the client chose, below the rule that allows it; empty if another
 /// name led to it.
-[[nodiscard]] Bytes chosen_labels(const wire::Question& question,
-                                  const Decision& decision) noexcept;
+[[nodiscard]] Bytes chosen_labels(const wire::DomainName& name,
+                                  const Judgement& judgement) noexcept;
 
 /// Denies for that excess what would be forwarded: NODATA for a type, else the policy's denial.
 void deny_for(Excess excess, Decision& decision) noexcept;

@@ -9,7 +9,6 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "engine/decision.h"
-#include "engine/snapshot.h"
 #include "policy/egress.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
@@ -26,24 +25,22 @@ bool leads_somewhere(wire::Type type) noexcept {
          type == wire::Type::kHttps;
 }
 
-bool is_neighbour(const Decision& decision) noexcept {
-  const policy::Policy& policy = *decision.policy;
-  return policy.neighbours && decision.local == &policy.neighbours->data &&
-         decision.match.verdict == policy::Verdict::kLocal;
+bool is_neighbour(const Judgement& judgement) noexcept {
+  const policy::Policy& policy = *judgement.policy;
+  return policy.neighbours && judgement.local == &policy.neighbours->data &&
+         judgement.match.verdict == policy::Verdict::kLocal;
 }
 
 /// Those of its rule or of the rule that led to it, else the policy's; other containers have all.
-Ports ports_for(const wire::Question& question, const Decision& decision) {
-  if (is_neighbour(decision)) return {};
-  const policy::Policy& policy = *decision.policy;
-  if (decision.granted) {
-    return policy.grants->ports_of(question.name).value_or(policy.egress->ports);
-  }
-  return policy.ports_of(decision.match);
+Ports ports_for(const wire::DomainName& name, const Judgement& judgement) {
+  if (is_neighbour(judgement)) return {};
+  const policy::Policy& policy = *judgement.policy;
+  if (judgement.granted) return policy.grants->ports_of(name).value_or(policy.egress->ports);
+  return policy.ports_of(judgement.match);
 }
 
 /// An audit changes no answer. Other containers have private addresses.
-wire::AddressEdit edit_for(const policy::Egress& egress, const Decision& decision) noexcept {
+wire::AddressEdit edit_for(const policy::Egress& egress, const Judgement& judgement) noexcept {
   wire::AddressEdit edit{.never = {},
                          .never_private = false,
                          .strip_hints = egress.strip_hints,
@@ -51,7 +48,7 @@ wire::AddressEdit edit_for(const policy::Egress& egress, const Decision& decisio
                          .largest_ttl = egress.most_ttl};
   if (egress.mode == policy::EgressMode::kAudit) return edit;
   edit.never = egress.never;
-  edit.never_private = egress.never_private && !is_neighbour(decision);
+  edit.never_private = egress.never_private && !is_neighbour(judgement);
   return edit;
 }
 
@@ -69,29 +66,22 @@ Led lead_out(const wire::Query& query, const Decision& decision, MutableBytes re
   if (found.empty()) {
     return {edited.cut == 0 ? Passage::kOpen : Passage::kFiltered, edited.size, edited.cut};
   }
-  const Ports ports = ports_for(query.question, decision);
+  const Ports ports = ports_for(query.question.name, decision);
   const bool open = policy->sets->admit(
       {.name = query.question.name, .addresses = found, .ports = ports, .grace = egress.grace},
       now);
   return {open ? Passage::kOpen : Passage::kShut, edited.size, edited.cut};
 }
 
-bool opens(const Snapshot& snapshot, std::string_view listener_policy, std::string_view name,
-           const IpAddress& address, const Port& port, Instant now) {
+bool opens(const policy::Policy* policy, std::string_view name, const IpAddress& address,
+           const Port& port, Instant now) {
   const auto parsed = wire::DomainName::from_text(name);
-  if (!parsed) return false;
-  const wire::Question question{
-      .name = *parsed, .type = wire::Type::kA, .qclass = wire::Class::kIn};
-  const Decision decision = decide(snapshot, question, {}, listener_policy, now);
-  if (decision.outcome != Outcome::kForward && decision.outcome != Outcome::kLocal &&
-      decision.outcome != Outcome::kSuppressed) {
+  if (!parsed || policy == nullptr || !policy->egress) return false;
+  const Judgement judgement = judge(*policy, *parsed, now);
+  if (!judgement.allowed() || wire::is_never(address, edit_for(*policy->egress, judgement))) {
     return false;
   }
-  if (!decision.policy->egress ||
-      wire::is_never(address, edit_for(*decision.policy->egress, decision))) {
-    return false;
-  }
-  const Ports ports = ports_for(question, decision);
+  const Ports ports = ports_for(*parsed, judgement);
   return ports.empty() ? port == Port{} : std::ranges::find(ports, port) != ports.end();
 }
 

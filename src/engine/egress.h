@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "engine/decision.h"
-#include "engine/snapshot.h"
+#include "policy/policy.h"
 #include "wire/address_edit.h"
 #include "wire/query.h"
 
@@ -39,9 +39,8 @@ struct Led {
 [[nodiscard]] Led lead_out(const wire::Query& query, const Decision& decision, MutableBytes reply,
                            Instant now, std::vector<wire::FoundAddress>& found);
 
-/// Whether what was opened for a name would be opened now as well.
-[[nodiscard]] bool opens(const Snapshot& snapshot, std::string_view listener_policy,
-                         std::string_view name, const IpAddress& address, const Port& port,
-                         Instant now);
+/// Whether the policy, if there still is one, would open now what was opened for a name.
+[[nodiscard]] bool opens(const policy::Policy* policy, std::string_view name,
+                         const IpAddress& address, const Port& port, Instant now);
 
 }  // namespace nxgate::engine

@@ -132,7 +132,7 @@ TEST_F(EgressTest, OtherTypesAndOtherPoliciesPass) {
 TEST_F(EgressTest, WhatWasOpenedIsJudgedByTodaysPolicy) {
   const IpAddress address = *IpAddress::parse("192.0.2.1");
   const auto opens_now = [&](const char* qname, const Port& port) {
-    return opens(*snapshot_, {}, qname, address, port, Instant{});
+    return opens(policy_.get(), qname, address, port, Instant{});
   };
   EXPECT_TRUE(opens_now("plain.test", {}));
   EXPECT_FALSE(opens_now("other.test", {}));
@@ -140,6 +140,7 @@ TEST_F(EgressTest, WhatWasOpenedIsJudgedByTodaysPolicy) {
   EXPECT_TRUE(opens_now("ssh.test", {6, 22}));
   EXPECT_FALSE(opens_now("ssh.test", {6, 23}));
   EXPECT_FALSE(opens_now("ssh.test", {}));
+  EXPECT_FALSE(opens(nullptr, "plain.test", address, {}, Instant{})) << "the policy is gone";
   egress_->never = {*Prefix::parse("192.0.2.0/24")};
   EXPECT_FALSE(opens_now("plain.test", {}));
 }

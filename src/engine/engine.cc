@@ -153,6 +153,7 @@ Engine::~Engine() = default;
 void Engine::refresh() {
   const auto& current = reader_.refresh();
   if (current != snapshot_) snapshot_ = current;
+  if (observer_ != nullptr) observer_->refresh();
 }
 
 Handled Engine::answer_now(const Request& request, MutableBytes out) {
@@ -259,7 +260,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
 /// Denies the one new name too many.
 void Engine::charge(const Request& request, const wire::Question& question, Decision& decision) {
   const std::uint32_t most = decision.policy->exfiltration->new_names;
-  if (most == 0 || !(decision.granted || !chosen_labels(question, decision).empty())) return;
+  if (most == 0 || !(decision.granted || !chosen_labels(question.name, decision).empty())) return;
   // A name tells its owner something even if no answer comes back to a forged address.
   const ClientKey client =
       payer_of(*decision.policy, request.client.address, request.listener_policy);
@@ -322,6 +323,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
         write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);
   }
   counters_.waits.add(now - pending.received);
+  if (observer_ != nullptr) observer_->refresh();
   conclude({.client = pending.client,
             .transport = pending.transport,
             .message = pending.message,
@@ -343,18 +345,21 @@ void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes repl
   const bool answered = size != 0;
   const wire::Rcode rcode = answered ? rcode_of(reply) : wire::Rcode{};
   const std::uint8_t policy = decision.policy == nullptr ? 0 : decision.policy->slot;
-  counters_.answered({policy, verdict_of(decision, source), transport == Transport::kTcp});
+  counters_.answered({policy, verdict_of(decision.outcome, source), transport == Transport::kTcp});
   if (answered) counters_.replied(static_cast<std::uint8_t>(rcode), transport == Transport::kTcp);
   if (log::enabled(log::Level::kQuery)) {
     log_query(client, query, decision, source, failure, received);
   }
   if (observer_ == nullptr || !observer_->interested()) return;
+  const Instant now = Clock::now();
   observer_->saw({.at = std::chrono::system_clock::now(),
-                  .taken = Clock::now() - received,
+                  .concluded = now,
+                  .taken = now - received,
                   .client = client,
                   .transport = transport,
                   .question = query.question,
-                  .decision = decision,
+                  .judgement = decision,
+                  .outcome = decision.outcome,
                   .source = source,
                   .failure = failure,
                   .answered = answered,

@@ -70,6 +70,10 @@ Excess excess_of(const policy::Exfiltration& limits, wire::Type type, Bytes labe
   if (!limits.types.empty() && std::ranges::find(limits.types, type) == limits.types.end()) {
     return Excess::kType;
   }
+  return excess_of(limits, labels);
+}
+
+Excess excess_of(const policy::Exfiltration& limits, Bytes labels) noexcept {
   if (has_long_label(labels, limits.longest_label)) return Excess::kLongLabel;
   const bool judged = limits.entropy != 0 && may_exceed(labels, limits.entropy);
   return judged && entropy_of(labels) > limits.entropy ? Excess::kEntropy : Excess::kNone;

@@ -23,6 +23,9 @@ enum class Excess : std::uint8_t { kNone = 0, kType, kLongLabel, kEntropy, kNewN
 /// Shannon's entropy of the octets of labels in wire form, their lengths left out, in bits.
 [[nodiscard]] double entropy_of(Bytes labels) noexcept;
 
+/// What can be told from the labels alone: every limit but those of types and of new names.
+[[nodiscard]] Excess excess_of(const policy::Exfiltration& limits, Bytes labels) noexcept;
+
 /// What can be told from one question alone: every limit but that of new names.
 [[nodiscard]] Excess excess_of(const policy::Exfiltration& limits, wire::Type type,
                                Bytes labels) noexcept;

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "engine/decision.h"
+#include "engine/reason.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
 #include "telemetry/counters.h"
@@ -34,11 +35,13 @@ enum class Source : std::uint8_t {
 /// A question and what became of it.
 struct Event {
   std::chrono::system_clock::time_point at;  ///< when it was answered
+  Instant concluded{};                       ///< the same, by the clock that never goes back
   Clock::duration taken{};                   ///< since it came
   Endpoint client;
   Transport transport{};
   wire::Question question;
-  Decision decision;  ///< holds as long as `snapshot` does
+  Judgement judgement;  ///< holds as long as `snapshot` does
+  Outcome outcome{};
   Source source{};
   UpstreamFailure failure{};
   bool answered = false;  ///< false if nothing was sent
@@ -52,8 +55,7 @@ struct Event {
 };
 
 /// The word for what became of a question, as metrics have it.
-[[nodiscard]] constexpr telemetry::Verdict verdict_of(const Decision& decision,
-                                                      Source source) noexcept {
+[[nodiscard]] constexpr telemetry::Verdict verdict_of(Outcome outcome, Source source) noexcept {
   using telemetry::Verdict;
   constexpr std::array kOfOutcome{Verdict::kProhibited, Verdict::kDenied, Verdict::kNoData,
                                   Verdict::kNoData,     Verdict::kLocal,  Verdict::kLocal,
@@ -62,20 +64,30 @@ struct Event {
                                  Verdict::kStale, Verdict::kFailed};
   static_assert(kOfOutcome.size() == static_cast<std::size_t>(Outcome::kForward) + 1);
   static_assert(kOfSource.size() == static_cast<std::size_t>(Source::kFailure) + 1);
-  return source == Source::kOwn ? kOfOutcome[static_cast<std::size_t>(decision.outcome)]
+  return source == Source::kOwn ? kOfOutcome[static_cast<std::size_t>(outcome)]
                                 : kOfSource[static_cast<std::size_t>(source)];
 }
 
+[[nodiscard]] constexpr telemetry::Verdict verdict_of(const Event& event) noexcept {
+  return verdict_of(event.outcome, event.source);
+}
+[[nodiscard]] inline Reason reason_of(const Event& event) noexcept {
+  return reason_of(event.judgement, event.outcome);
+}
+
+/// That of one worker, called on its thread alone.
 class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// False as long as nobody looks; then no event is made. Any thread, and on every answer.
+  /// Takes up who looks now: once a batch, and before an answer that comes late.
+  virtual void refresh() noexcept = 0;
+  /// False as long as nobody looks; then no event is made.
   [[nodiscard]] virtual bool interested() const noexcept = 0;
-  /// Whether a query that waits for an upstream must be kept for its event. Any thread.
+  /// Whether a query that waits for an upstream must be kept for its event.
   [[nodiscard]] virtual bool wants_messages() const noexcept = 0;
-  /// On the worker's thread: must neither wait nor throw.
-  virtual void saw(Event event) noexcept = 0;
+  /// Must neither wait nor throw.
+  virtual void saw(const Event& event) noexcept = 0;
 };
 
 }  // namespace nxgate::engine

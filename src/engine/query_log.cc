@@ -10,28 +10,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/decision.h"
-#include "engine/excess.h"
 #include "engine/failure.h"
-#include "policy/matcher.h"
-#include "policy/rule.h"
+#include "engine/reason.h"
 #include "wire/query.h"
 #include "wire/types.h"
 
 namespace nxgate::engine {
 namespace {
-
-std::string rule_of(const Decision& decision) {
-  if (decision.policy == nullptr) return "no policy covers this client";
-  std::string text = "policy " + decision.policy->name;
-  if (decision.excess != Excess::kNone) {
-    text += fmt::format(", exfiltration.{}", to_string(decision.excess));
-  }
-  if (decision.granted) return text + ", target of an allowed name";
-  if (decision.narrowed) return text + ", narrowed by a label";
-  if (!decision.match.by_rule()) return text + ", no rule";
-  const auto rule = decision.policy->matcher->rule(decision.match);
-  return text + ", rule " + policy::to_string(rule.scope, rule.name);
-}
 
 std::string_view to_string(wire::Parsed parsed) noexcept {
   switch (parsed) {
@@ -75,11 +60,10 @@ std::string_view to_string(Outcome outcome) noexcept {
   return {};
 }
 
-std::string_view to_string(const Decision& decision, Source source,
-                           UpstreamFailure failure) noexcept {
+std::string_view to_string(Outcome outcome, Source source, UpstreamFailure failure) noexcept {
   switch (source) {
     case Source::kOwn:
-      return to_string(decision.outcome);
+      return to_string(outcome);
     case Source::kCache:
       return "cached";
     case Source::kUpstream:
@@ -98,7 +82,8 @@ void log_query(const Endpoint& client, const wire::Query& query, const Decision&
   log::write(log::Level::kQuery,
              fmt::format("{} {} {} {} ({}) {:.3f} ms", client.to_string(),
                          query.question.name.to_text(), wire::to_string(query.question.type),
-                         to_string(decision, source, failure), rule_of(decision), taken.count()));
+                         to_string(decision.outcome, source, failure),
+                         to_string(reason_of(decision)), taken.count()));
 }
 
 void log_rejection(const Endpoint& client, const wire::Query& query) {

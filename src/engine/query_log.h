@@ -17,11 +17,11 @@ namespace nxgate::engine {
 
 /// What became of a question, in words: that of the outcome, or `cached`, `forwarded`, `stale`,
 /// `timeout`.
-[[nodiscard]] std::string_view to_string(const Decision& decision, Source source,
+[[nodiscard]] std::string_view to_string(Outcome outcome, Source source,
                                          UpstreamFailure failure) noexcept;
 
-/// Writes client, qname, qtype, what became of it, rule and the time taken since `received`. Only
-/// if -v asked for it.
+/// Writes client, qname, qtype, what became of it, the reason and the time taken since `received`.
+/// Only if -v asked for it.
 void log_query(const Endpoint& client, const wire::Query& query, const Decision& decision,
                Source source, UpstreamFailure failure, Instant received);
 

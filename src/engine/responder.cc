@@ -15,14 +15,12 @@
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "engine/decision.h"
-#include "engine/excess.h"
 #include "engine/failure.h"
+#include "engine/reason.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
 #include "policy/local_data.h"
-#include "policy/matcher.h"
 #include "policy/policy.h"
-#include "policy/rule.h"
 #include "wire/name.h"
 #include "wire/query.h"
 #include "wire/rebase.h"
@@ -38,35 +36,17 @@ using wire::ReplyWriter;
 class ExtraText {
  public:
   ExtraText(std::initializer_list<std::string_view> parts) noexcept {
-    for (const std::string_view part : parts) append(part);
+    for (const std::string_view part : parts) {
+      size_ += part.copy(text_.data() + size_, text_.size() - size_);
+    }
   }
-  void append(std::string_view text) noexcept {
-    size_ += text.copy(text_.data() + size_, text_.size() - size_);
-  }
-  /// Appends a rule as it stands in a list.
-  void append(const policy::Matcher& matcher, const policy::Match& match) noexcept {
-    size_ += policy::write_text(policy::Matcher::rule_scope(match), matcher.rule_name(match).wire(),
-                                std::span(text_).subspan(size_));
-  }
+  explicit ExtraText(const Reason& reason) noexcept : size_(write_text(reason, text_)) {}
   [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
 
  private:
   std::array<char, 160> text_;
   std::size_t size_ = 0;
 };
-
-/// Appends which rule it was.
-void append_rule(ExtraText& text, const Decision& decision) noexcept {
-  if (decision.excess != Excess::kNone) {
-    text.append("exfiltration.");
-    return text.append(to_string(decision.excess));
-  }
-  if (decision.outcome == Outcome::kAncestor) return text.append("ancestor-of-allowed");
-  if (decision.outcome == Outcome::kSuppressed) return text.append("suppress-types");
-  if (decision.narrowed) return text.append("narrowed");
-  if (!decision.match.by_rule()) return text.append("default");
-  text.append(*decision.policy->matcher, decision.match);
-}
 
 std::size_t write_negative(const wire::Query& query, const Snapshot& snapshot, wire::Rcode rcode,
                            std::uint32_t ttl, ReplyContext& context) noexcept {
@@ -223,8 +203,9 @@ std::size_t write_decided(const wire::Query& query, const Snapshot& snapshot,
   constexpr std::uint32_t kProhibitedTtl = 10;
   const bool root = query.question.name.is_root();
   if (decision.outcome == Outcome::kProhibited) {
+    const ExtraText text(reason_of(decision));
     context.edns.ede = wire::Ede::kProhibited;
-    context.edns.extra_text = "no policy covers this client";
+    context.edns.extra_text = text.view();
     const wire::Rcode rcode = root ? wire::Rcode::kNoError : wire::Rcode::kNxDomain;
     return write_negative(query, snapshot, rcode, kProhibitedTtl, context);
   }
@@ -240,8 +221,7 @@ std::size_t write_decided(const wire::Query& query, const Snapshot& snapshot,
                : write_negative(query, snapshot, wire::Rcode::kNoError, policy.negative_ttl,
                                 context);
   }
-  ExtraText text{"policy=", policy.name, " rule="};
-  append_rule(text, decision);
+  const ExtraText text(reason_of(decision));
   context.edns.ede = wire::Ede::kBlocked;
   context.edns.extra_text = text.view();
   if (decision.outcome == Outcome::kDeny) return write_denied(query, snapshot, policy, context);

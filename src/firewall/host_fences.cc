@@ -60,8 +60,9 @@ Result<void> HostFences::put_up(const policy::ClientFence& wanted,
   Fence& fence = of(wanted.policy);
   const auto flows = reports_ == nullptr ? Flows::kIgnored : reports_->flows(wanted.policy);
   auto done = fence.enforce(sys::NetnsRef(), &wanted.egress, flows, wanted.clients, wanted.others);
+  const policy::Policy* const policy = snapshot.policies.find(wanted.policy);
   fence.review([&](const std::string& name, const netfilter::Destination& to) {
-    return engine::opens(snapshot, wanted.policy, name, to.address, to.port, Clock::now());
+    return engine::opens(policy, name, to.address, to.port, Clock::now());
   });
   return done;
 }

@@ -53,10 +53,9 @@ void Dnstap::run(const std::stop_token& stop) {
     last = stop.stop_requested();
     keep_connected(stop);
     std::vector<engine::Event> events = tap_->take();
-    const std::size_t came = events.size();
     std::erase_if(events, [this](const engine::Event& event) { return !choice_.takes(event); });
     send(events);
-    if (!last && came < kMostWaiting / 2) std::this_thread::sleep_for(kBeat);
+    if (!last && !tap_->crowded()) std::this_thread::sleep_for(kBeat);
   }
   disconnect();
 }

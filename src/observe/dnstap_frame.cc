@@ -9,11 +9,10 @@
 #include <vector>
 
 #include <dnstap.pb-c.h>
-#include <fmt/core.h>
 
 #include "base/bytes.h"
 #include "engine/observer.h"
-#include "observe/event_json.h"
+#include "engine/reason.h"
 #include "telemetry/counters.h"
 #include "wire/reader.h"
 #include "wire/types.h"
@@ -57,7 +56,7 @@ std::optional<Dnstap__Policy__Action> denial_of(const engine::Event& event) {
 }
 
 std::optional<Dnstap__Policy__Action> action_of(const engine::Event& event) {
-  switch (engine::verdict_of(event.decision, event.source)) {
+  switch (engine::verdict_of(event)) {
     case telemetry::Verdict::kProhibited:
     case telemetry::Verdict::kDenied:
       return denial_of(event);
@@ -72,13 +71,6 @@ std::optional<Dnstap__Policy__Action> action_of(const engine::Event& event) {
       break;
   }
   return DNSTAP__POLICY__ACTION__PASS;
-}
-
-/// In the words of an answer's extended error.
-std::string rule_text(const engine::Decision& decision) {
-  return fmt::format("policy={} rule={}",
-                     decision.policy == nullptr ? "none" : decision.policy->name,
-                     rule_of(decision));
 }
 
 void add_client(const engine::Event& event, Dnstap__Message& message) {
@@ -111,8 +103,8 @@ void add_reply(const engine::Event& event, Dnstap__Message& message) {
 std::size_t append_frame(const engine::Event& event, DnstapMessage which,
                          const DnstapLabels& labels, std::vector<std::uint8_t>& frames) {
   const bool response = which == DnstapMessage::kClientResponse;
-  const policy::Policy* const decided = event.decision.policy;
-  const std::string rule = rule_text(event.decision);
+  const policy::Policy* const decided = event.judgement.policy;
+  const std::string rule = to_string(engine::reason_of(event));
   std::string kind = "nxgate";
   Dnstap__Policy policy = DNSTAP__POLICY__INIT;
   policy.type = kind.data();

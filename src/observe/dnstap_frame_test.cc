@@ -36,8 +36,8 @@ class DnstapFrameTest : public testing::Test {
     event_.at = std::chrono::system_clock::time_point(std::chrono::milliseconds(5'000'250));
     event_.taken = std::chrono::milliseconds(500);
     event_.client = {IpAddress::parse("192.0.2.7").value(), 4711};
-    event_.decision.policy = &policy_;
-    event_.decision.outcome = engine::Outcome::kDeny;
+    event_.judgement.policy = &policy_;
+    event_.outcome = engine::Outcome::kDeny;
     event_.answered = true;
     event_.rcode = wire::Rcode::kNxDomain;
     event_.query = query_;
@@ -106,10 +106,11 @@ TEST_F(DnstapFrameTest, NamesWhatThePolicyDid) {
   EXPECT_FALSE(frame()->message->policy->has_action);
   event_.answered = false;
   EXPECT_EQ(action(), DNSTAP__POLICY__ACTION__DROP);
-  event_.decision.outcome = engine::Outcome::kForward;
+  event_.outcome = engine::Outcome::kForward;
   event_.source = engine::Source::kCache;
   EXPECT_EQ(action(), DNSTAP__POLICY__ACTION__PASS);
-  event_.decision = {};
+  event_.judgement = {};
+  event_.outcome = {};
   EXPECT_EQ(frame()->message->policy->match, DNSTAP__POLICY__MATCH__CLIENT_IP);
 }
 

@@ -8,15 +8,8 @@
 
 namespace nxgate::observe {
 
-/// What became of a question in one word: `denied`, `nodata`, `local`, `cached`, `forwarded`,
-/// `stale`, `failed`, `prohibited`. The words of the metrics.
-[[nodiscard]] std::string_view verdict_of(const engine::Event& event) noexcept;
-
-/// The rule as it stands in a list, or what else decided: `default`, `granted`, `narrowed`,
-/// `exfiltration.NAME`, `local data`, `ancestor`.
-[[nodiscard]] std::string rule_of(const engine::Decision& decision);
-
-/// An object on one line, without the line's end. `client`, if it isn't empty, stands for its
+/// An object on one line, without the line's end: its verdict in the words of the metrics, its rule
+/// as engine::rule_of says it. `client`, if it isn't empty, stands for its
 /// address and the container's name.
 [[nodiscard]] std::string to_json(const engine::Event& event, std::string_view client = {});
 

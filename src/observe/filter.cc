@@ -12,7 +12,7 @@ namespace nxgate::observe {
 namespace {
 
 bool is_denial(const engine::Event& event) noexcept {
-  switch (engine::verdict_of(event.decision, event.source)) {
+  switch (engine::verdict_of(event)) {
     case telemetry::Verdict::kProhibited:
     case telemetry::Verdict::kDenied:
     case telemetry::Verdict::kNoData:
@@ -39,7 +39,7 @@ void select_client(Selection& selection, const std::string& text) {
 
 Filter filter_of(Selection selection) {
   return [wanted = std::move(selection)](const engine::Event& event) {
-    const policy::Policy* const policy = event.decision.policy;
+    const policy::Policy* const policy = event.judgement.policy;
     return (!wanted.denied || is_denial(event)) &&
            (!wanted.clients || wanted.clients->contains(event.client.address)) &&
            (wanted.container.empty() ||

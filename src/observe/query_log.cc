@@ -89,7 +89,7 @@ void QueryLog::run(const std::stop_token& stop) {
       text += fmt::format("{{\"dropped\":{}}}\n", dropped);
     }
     if (!text.empty()) write(text, stop);
-    if (!last && events.size() < kMostWaiting / 2) std::this_thread::sleep_for(kBeat);
+    if (!last && !tap_->crowded()) std::this_thread::sleep_for(kBeat);
   }
 }
 

@@ -12,11 +12,11 @@
 #include "base/error.h"
 #include "engine/decision.h"
 #include "engine/excess.h"
+#include "engine/reason.h"
 #include "engine/snapshot.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
-#include "policy/rule.h"
 #include "wire/name.h"
 #include "wire/query.h"
 #include "wire/types.h"
@@ -26,22 +26,6 @@ namespace {
 
 using engine::Decision;
 using engine::Outcome;
-
-std::string rule_of(const Decision& decision) {
-  if (decision.policy == nullptr) return "none";
-  if (decision.excess != engine::Excess::kNone) {
-    return fmt::format("exfiltration.{}", engine::to_string(decision.excess));
-  }
-  if (decision.granted) return "none: a name that is allowed led to this one";
-  if (decision.narrowed) return "none of those that a label narrows the policy to";
-  if (decision.match.by_rule()) {
-    const policy::Rule rule = decision.policy->matcher->rule(decision.match);
-    return fmt::format("{} \"{}\" ({})", rule.action == policy::Action::kAllow ? "allow" : "deny",
-                       policy::to_string(rule.scope, rule.name), to_string(rule.at));
-  }
-  if (decision.match.verdict == policy::Verdict::kLocal) return "local data";
-  return "default: no rule is about this name";
-}
 
 std::string upstream_of(const engine::Snapshot& snapshot, const Decision& decision) {
   const engine::UpstreamGroup& group = snapshot.groups[decision.upstream];
@@ -130,7 +114,7 @@ Facts explain(const engine::Snapshot& snapshot, const wire::Question& question,
       {"type", std::string(to_string(question.type))},
       {"client", client.to_string()},
       {"policy", decision.policy == nullptr ? "none" : decision.policy->name},
-      {"rule", rule_of(decision)},
+      {"rule", in_full(engine::reason_of(decision))},
       {"verdict", verdict_of(snapshot, decision, question)},
   };
   if (decision.outcome == Outcome::kForward) {

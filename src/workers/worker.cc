@@ -1,5 +1,6 @@
 #include "workers/worker.h"
 
+#include <cstddef>
 #include <functional>
 #include <latch>
 #include <string>
@@ -26,11 +27,12 @@ constexpr Milliseconds kDrainCheck{5};
 }  // namespace
 
 Worker::Worker(Shared& shared, std::vector<serve::Listener> listeners,
-               telemetry::Counters& counters, bool reports)
+               telemetry::Counters& counters, std::size_t number)
     : forwarder_(loop_, shared.forwarding, shared.snapshots, shared.cache),
-      engine_(shared.snapshots, shared.cache, forwarder_, counters, shared.budget, &shared.hub),
+      engine_(shared.snapshots, shared.cache, forwarder_, counters, shared.budget,
+              &shared.hub.observer(number)),
       handler_(engine_),
-      server_(loop_, handler_, std::move(listeners), shared.tcp_limits, shared.tcp, reports,
+      server_(loop_, handler_, std::move(listeners), shared.tcp_limits, shared.tcp, number == 0,
               shared.rate_limit ? &*shared.rate_limit : nullptr),
       drained_(loop_) {}
 

@@ -1,6 +1,7 @@
 // One thread that answers.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -33,8 +34,8 @@ namespace nxgate::workers {
 /// What all workers share; it outlives them.
 struct Shared {
   Shared(const SnapshotCell<engine::Snapshot>& published, const cache::Limits& cache_limits,
-         const serve::TcpLimits& limits, const serve::RateLimits& rate_limits)
-      : snapshots(published), cache(cache_limits), tcp_limits(limits), tcp(limits) {
+         const serve::TcpLimits& limits, const serve::RateLimits& rate_limits, std::size_t workers)
+      : snapshots(published), cache(cache_limits), hub(workers), tcp_limits(limits), tcp(limits) {
     if (rate_limits.queries_per_second != 0) rate_limit.emplace(rate_limits);
   }
 
@@ -52,8 +53,9 @@ struct Shared {
 /// main thread; everything in between happens on its own.
 class Worker {
  public:
+  /// The first, of number 0, reports for all.
   Worker(Shared& shared, std::vector<serve::Listener> listeners, telemetry::Counters& counters,
-         bool reports);
+         std::size_t number);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -32,7 +32,7 @@ Workers::Workers(Shared& shared, const Openings& openings, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     counters_.push_back(std::make_unique<telemetry::Counters>());
     const auto& listeners = i == 0 ? openings.all : openings.shared;
-    workers_.push_back(std::make_unique<Worker>(shared, listeners, *counters_.back(), i == 0));
+    workers_.push_back(std::make_unique<Worker>(shared, listeners, *counters_.back(), i));
   }
 }
 

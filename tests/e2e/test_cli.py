@@ -226,7 +226,7 @@ def test_v_shows_each_query_in_one_line(nxgate):
     server = nxgate("--allow", "x.test", "--upstream", "127.0.0.1:1", "-v")
     server.query("denied.example", "AAAA")
     line = server.wait_for_log("denied.example")
-    assert re.search(r"127\.0\.0\.1:\d+ denied\.example AAAA denied .*no rule.* ms$", line)
+    assert re.search(r"127\.0\.0\.1:\d+ denied\.example AAAA denied \(policy=default rule=default\) .* ms$", line)
 
 
 def test_vv_shows_the_upstream_exchanges(nxgate, upstream):
@@ -265,11 +265,11 @@ suppress-types = ["TXT"]
 
 
 @pytest.mark.parametrize("qname, qtype, words", [
-    ("b.a.x.test", "A", r"forwarded \(policy default, rule a\.x\.test\)"),
-    ("no.a.x.test", "A", r"denied \(policy default, rule no\.a\.x\.test\)"),
-    ("x.test", "A", r"nodata, .*\(policy default, no rule\)"),
-    ("a.x.test", "TXT", r"nodata, type suppressed \(policy default, rule a\.x\.test\)"),
-    ("l.test", "A", r"local \(policy default, no rule\)"),
+    ("b.a.x.test", "A", r"forwarded \(policy=default rule=a\.x\.test\)"),
+    ("no.a.x.test", "A", r"denied \(policy=default rule=no\.a\.x\.test\)"),
+    ("x.test", "A", r"nodata, .*\(policy=default rule=ancestor\)"),
+    ("a.x.test", "TXT", r"nodata, type suppressed \(policy=default rule=a\.x\.test suppress-types\)"),
+    ("l.test", "A", r"local \(policy=default rule=local data\)"),
 ])
 @pytest.mark.parametrize("tcp", [False, True])
 def test_v_tells_verdict_and_rule(nxgate, upstream, qname, qtype, words, tcp):

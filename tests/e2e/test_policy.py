@@ -175,7 +175,7 @@ def test_suppressed_types_are_nodata_and_never_asked_for(nxgate, up):
     for qtype in ("AAAA", "HTTPS", "TXT"):
         response = server.query("x.test", qtype, edns=True)
         assert rcode(response) == "NOERROR" and not response.answer and response.authority
-        assert ede(response) == [(15, "policy=default rule=suppress-types")]
+        assert ede(response) == [(15, "policy=default rule=x.test suppress-types")]
     assert up.count() == 0
     assert allowed(server, "x.test") == ["x.test"]
 

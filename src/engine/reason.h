@@ -1,0 +1,56 @@
+// Why a question was decided as it was, and the one wording of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "engine/decision.h"
+#include "engine/excess.h"
+#include "policy/matcher.h"
+#include "policy/policy.h"
+
+namespace nxgate::engine {
+
+enum class DecidedBy : std::uint8_t {
+  kNoPolicy = 0,  ///< none covers the client
+  kDefault,       ///< no rule is about the name
+  kRule,
+  kLocalData,
+  kAncestor,   ///< no rule is about the name, but an allowed or local name lies below it
+  kGrant,      ///< an allowed name led to it
+  kNarrowing,  ///< what narrows the policy for this container
+  kLimit,      ///< a limit of `[policies.NAME.exfiltration]`
+};
+
+/// What decided. Extended errors, the log, `explain`, events and dnstap all put it into words by
+/// the functions below. It holds as long as the policy.
+struct Reason {
+  DecidedBy by = DecidedBy::kNoPolicy;
+  const policy::Policy* policy = nullptr;  ///< null for kNoPolicy only
+  policy::Match match{};                   ///< for kRule: which
+  Excess limit = Excess::kNone;            ///< for kLimit: which
+  bool suppressed = false;                 ///< the name exists, but the policy suppresses this type
+};
+
+[[nodiscard]] Reason reason_of(const Judgement& judgement, Outcome outcome) noexcept;
+[[nodiscard]] inline Reason reason_of(const Decision& decision) noexcept {
+  return reason_of(decision, decision.outcome);
+}
+
+/// What decided in a word: the rule as it stands in a list, else `default`, `local data`,
+/// `ancestor`, `granted`, `narrowed`, `exfiltration.LIMIT`, `no policy`.
+[[nodiscard]] std::string rule_of(const Reason& reason);
+
+/// Writes `policy=NAME rule=WORD`, and ` suppress-types` for a suppressed type, to the front of
+/// `out`; returns the size. What doesn't fit is left out. No allocation; never throws.
+std::size_t write_text(const Reason& reason, std::span<char> out) noexcept;
+/// The same, whole.
+[[nodiscard]] std::string to_string(const Reason& reason);
+
+/// The word with what it means, or with the rule's action and place: `allow "a.test" (list:3:1)`,
+/// `default: no rule is about this name`.
+[[nodiscard]] std::string in_full(const Reason& reason);
+
+}  // namespace nxgate::engine
