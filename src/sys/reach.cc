@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -16,6 +17,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "sys/descriptor.h"
 #include "sys/helper.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
@@ -57,6 +59,16 @@ std::optional<NetnsRef> find_in(const std::string& directory, std::uint64_t iden
     found = std::move(one);
   }
   return found;
+}
+
+/// The same, but held by no file: one that is held can't be unmounted.
+Result<NetnsRef> without_file(const NetnsRef& pinned) {
+  Result<Descriptor> inside = fail("it can't be opened");
+  if (auto entered = in_netns(pinned, [&] { inside = NetnsRef().open(); }); !entered) {
+    return std::unexpected(entered.error());
+  }
+  if (!inside) return std::unexpected(inside.error());
+  return NetnsRef::of_descriptor(pinned.text(), *std::move(inside));
 }
 
 }  // namespace
@@ -105,7 +117,9 @@ Result<void> ReachCheck::attach(std::uint64_t identity) {
                                   reach_.engine, directory_));
   }
   if (attached_.size() >= kMostAttached) return fail("too many network namespaces are attached");
-  attached_.emplace(identity, Held{.kept = *std::move(found)});
+  auto kept = without_file(*found);
+  if (!kept) return std::unexpected(kept.error());
+  attached_.emplace(identity, Held{.kept = *std::move(kept)});
   return {};
 }
 

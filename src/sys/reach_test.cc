@@ -107,7 +107,7 @@ TEST_F(ReachTest, AnEnginesNamespacesAreThoseInItsDirectory) {
   EXPECT_FALSE(check.attach(identity(other_)));
   put(other_, "default");
   EXPECT_FALSE(check.attach(identity(other_))) << "that is the engine's own";
-  for (const char* each : {"/0123456789ab", "/default"}) run("umount --lazy " + engines() + each);
+  for (const char* each : {"/0123456789ab", "/default"}) run("umount " + engines() + each);
   std::filesystem::remove_all(engines());
 }
 
