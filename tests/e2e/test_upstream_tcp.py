@@ -120,10 +120,23 @@ def connections(up):
     return {received.peer for received in up.received if received.tcp}
 
 
+def one_worker(nxgate, up):
+    """With time enough for a slow machine."""
+    return nxgate(config=f"""[server]
+listen = ["127.0.0.1:PORT"]
+workers = 1
+[upstreams.default]
+servers = ["tcp://{up.endpoint}"]
+timeout = "5s"
+[policies.default]
+allow = ["x.test"]
+""")
+
+
 def ask_at_once(server, qnames):
     """The answers' addresses, of all that came within some seconds."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(within(3))
+        client.settimeout(within(6))
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         client.connect(("127.0.0.1", server.port))
         for i, qname in enumerate(qnames):
@@ -145,7 +158,7 @@ def test_one_connection_serves_question_after_question(nxgate, upstream, truncat
 
 def test_a_burst_shares_a_few_connections(nxgate, upstream):
     up = upstream({"*": GOOD})
-    server = nxgate("--allow", "x.test", "--workers", 1, "--upstream", f"tcp://{up.endpoint}")
+    server = one_worker(nxgate, up)
     before = server.descriptors()
     names = [f"n{i}.x.test" for i in range(300)]
     assert ask_at_once(server, names) == [["192.0.2.1"]] * len(names)
@@ -180,7 +193,7 @@ def test_answers_may_come_in_any_order(nxgate, upstream):
 @pytest.mark.parametrize("at_once", [False, True])
 def test_a_server_that_closes_after_each_answer_is_as_good(nxgate, upstream, at_once):
     up = upstream({"*": closing_after(lambda good: good)})
-    server = nxgate("--allow", "x.test", "--workers", 1, "--upstream", f"tcp://{up.endpoint}")
+    server = one_worker(nxgate, up)
     names = [f"n{i}.x.test" for i in range(60)]
     if at_once:
         assert ask_at_once(server, names) == [["192.0.2.1"]] * len(names)
