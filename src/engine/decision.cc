@@ -49,8 +49,9 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
 }
 
 /// The verdict on a name: that of the rules, of what narrows them, and of the neighbours.
-policy::Match match_by(const policy::Policy& policy, const wire::SuffixHashes& hashes,
-                       Judgement& judgement) noexcept {
+[[gnu::always_inline]] inline policy::Match match_by(const policy::Policy& policy,
+                                                     const wire::SuffixHashes& hashes,
+                                                     Judgement& judgement) noexcept {
   policy::Match match = policy.matcher->match(hashes);
   judgement.local = policy.local.get();
   if (match.verdict == Verdict::kLocal) return match;
@@ -70,13 +71,16 @@ policy::Match match_by(const policy::Policy& policy, const wire::SuffixHashes& h
   return match;
 }
 
-/// All of a judgement but limits.
-void judge_by(const policy::Policy& policy, const wire::DomainName& name,
-              const wire::SuffixHashes& hashes, Instant now, Judgement& judgement) noexcept {
+/// All of a judgement but limits. Inlined, since every query goes through it.
+[[gnu::always_inline]] inline void judge_by(const policy::Policy& policy,
+                                            const wire::DomainName& name,
+                                            const wire::SuffixHashes& hashes, Instant now,
+                                            Judgement& judgement) noexcept {
   judgement.policy = &policy;
   judgement.match = match_by(policy, hashes, judgement);
+  if (judgement.allowed()) return;
   // A grant lifts the default only; an explicit deny rule stays.
-  judgement.granted = !judgement.allowed() && !judgement.match.by_rule() && !judgement.forbidden &&
+  judgement.granted = !judgement.match.by_rule() && !judgement.forbidden &&
                       policy.grants->granted(name, hashes, now);
 }
 

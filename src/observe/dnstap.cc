@@ -25,6 +25,8 @@ namespace nxgate::observe {
 namespace {
 
 constexpr Milliseconds kBeat{50};
+/// As long as something comes.
+constexpr Milliseconds kShortBeat{10};
 /// A second of a busy server.
 constexpr std::size_t kMostWaiting = 32768;
 constexpr std::size_t kMostBytesWaiting = 16U << 20;
@@ -52,10 +54,12 @@ void Dnstap::run(const std::stop_token& stop) {
   for (bool last = false; !last;) {
     last = stop.stop_requested();
     keep_connected(stop);
-    std::vector<engine::Event> events = tap_->take();
+    std::vector<engine::Event> events = tap_->take(last ? SIZE_MAX : kBatch);
+    const std::size_t came = events.size();
     std::erase_if(events, [this](const engine::Event& event) { return !choice_.takes(event); });
     send(events);
-    if (!last && !tap_->crowded()) std::this_thread::sleep_for(kBeat);
+    if (last || came == kBatch) continue;
+    std::this_thread::sleep_for(came == 0 ? kBeat : kShortBeat);
   }
   disconnect();
 }

@@ -66,7 +66,7 @@ Tap::~Tap() {
   (void)take();
 }
 
-std::vector<engine::Event> Tap::take() {
+std::vector<engine::Event> Tap::take(std::size_t most) {
   // What is answered from now on is for the next call, so that a question which followed an answer
   // never stands before it, whichever workers they went to.
   const Instant until = Clock::now();
@@ -82,14 +82,13 @@ std::vector<engine::Event> Tap::take() {
   std::size_t waiting = 0;
   for (const auto& queue : queues_->of_worker) waiting += queue->size();
   std::vector<engine::Event> taken;
-  taken.reserve(waiting);
-  while (Queue* const queue = earliest()) taken.push_back(queue->pop());
+  taken.reserve(std::min(waiting, most));
+  while (taken.size() < most) {
+    Queue* const queue = earliest();
+    if (queue == nullptr) break;
+    taken.push_back(queue->pop());
+  }
   return taken;
-}
-
-bool Tap::crowded() const noexcept {
-  return std::ranges::any_of(queues_->of_worker,
-                             [](const auto& queue) { return queue->crowded(); });
 }
 
 std::uint64_t Tap::take_dropped() noexcept {

@@ -42,11 +42,9 @@ class Tap {
   Tap(const Tap&) = delete;
   Tap& operator=(const Tap&) = delete;
 
-  /// All that came since the last call, in the order in which it was answered.
-  [[nodiscard]] std::vector<engine::Event> take();
-  /// Whether what waits for the next `take` fills a quarter of a worker's share, so that it should
-  /// be soon.
-  [[nodiscard]] bool crowded() const noexcept;
+  /// What came since the last call, in the order in which it was answered; no more than `most` of
+  /// it, the rest waits. Fewer are all.
+  [[nodiscard]] std::vector<engine::Event> take(std::size_t most = SIZE_MAX);
   /// How many were dropped since the last call of this.
   [[nodiscard]] std::uint64_t take_dropped() noexcept;
   /// How many were dropped so far. Any thread.
@@ -66,7 +64,7 @@ class Hub {
  public:
   static constexpr std::size_t kMostWaiting = 4096;
   /// The least share of a worker, unless its tap holds less in all.
-  static constexpr std::size_t kLeastWaiting = 2048;
+  static constexpr std::size_t kLeastWaiting = 4096;
   static constexpr std::size_t kLeastBytes = 1U << 20;
 
   explicit Hub(std::size_t workers = 1);

@@ -33,6 +33,10 @@ namespace nxgate::observe {
 namespace {
 
 constexpr Milliseconds kBeat{50};
+/// As long as something comes.
+constexpr Milliseconds kShortBeat{10};
+/// Lines that are written together.
+constexpr std::size_t kBatch = 256;
 /// A second of a busy server.
 constexpr std::size_t kMostWaiting = 32768;
 
@@ -83,13 +87,14 @@ void QueryLog::run(const std::stop_token& stop) {
       }
     }
     std::string text;
-    const std::vector<engine::Event> events = tap_->take();
+    const std::vector<engine::Event> events = tap_->take(last ? SIZE_MAX : kBatch);
     for (const engine::Event& event : events) append(event, text);
     if (const auto dropped = tap_->take_dropped(); dropped != 0) {
       text += fmt::format("{{\"dropped\":{}}}\n", dropped);
     }
     if (!text.empty()) write(text, stop);
-    if (!last && !tap_->crowded()) std::this_thread::sleep_for(kBeat);
+    if (last || events.size() == kBatch) continue;
+    std::this_thread::sleep_for(events.empty() ? kBeat : kShortBeat);
   }
 }
 

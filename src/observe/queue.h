@@ -23,8 +23,6 @@ class Queue {
   /// Only if `front` gave one.
   [[nodiscard]] engine::Event pop() noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
-  /// Whether a quarter of the room is taken.
-  [[nodiscard]] bool crowded() const noexcept { return events_.size() * 4 >= events_.most(); }
 
   /// So far. Any thread.
   [[nodiscard]] std::uint64_t dropped() const noexcept {

@@ -64,7 +64,6 @@ class Ring {
   [[nodiscard]] std::size_t size() const noexcept {
     return written_.load(std::memory_order_acquire) - read_.load(std::memory_order_relaxed);
   }
-  [[nodiscard]] std::size_t most() const noexcept { return most_; }
 
  private:
   [[nodiscard]] T* place(std::size_t number) noexcept { return values_ + (number & (places_ - 1)); }
