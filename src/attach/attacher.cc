@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -203,7 +204,8 @@ std::optional<Choice> Attacher::choose(const docker::Container& container,
 
 void Attacher::add_subject(const docker::Container& container, const sys::NetnsRef& netns,
                            std::vector<Subject>& wanted) const {
-  const bool reachable = container.pid != 0 && container.network_mode != "host";
+  const bool located = container.pid != 0 || places_.contains(container.id);
+  const bool reachable = located && container.network_mode != "host";
   const auto identity = netns.identity();
   const auto choice = reachable ? choose(container, identity) : std::nullopt;
   if (!choice) return;
@@ -235,27 +237,65 @@ void Attacher::find_processes() {
   }
 }
 
+/// Of those that run. Who starts has been given its place already.
+void Attacher::note_places() {
+  std::set<std::string> starting;
+  for (const Starting& each : starting_) starting.insert(each.container.id);
+  std::erase_if(places_, [&](const auto& place) {
+    return !starting.contains(place.first) &&
+           std::ranges::find(running_, place.first, &docker::Container::id) == running_.end();
+  });
+  for (const docker::Container& container : running_) {
+    if (container.pid == 0 || container.network_mode == "host") continue;
+    if (starting.contains(container.id)) continue;
+    const auto known = places_.find(container.id);
+    // A process that the engine didn't name is any of its own.
+    const pid_t pid = container.inspected ? container.pid : 0;
+    const bool same =
+        known != places_.end() && (pid == 0 || known->second.pid == 0 || known->second.pid == pid);
+    if (same) {
+      if (pid != 0) known->second.pid = pid;
+    } else if (!choose(container, std::nullopt)) {
+      continue;  // nobody holds it to anything
+    } else if (auto pinned = sys::NetnsRef::of_pid(container.pid).pin()) {
+      places_.insert_or_assign(container.id, Place{pid, *std::move(pinned)});
+    }
+  }
+}
+
+/// A guest is where its owner is, also if its own process was gone before it was looked at.
+sys::NetnsRef Attacher::netns_of(const docker::Container& container) const {
+  constexpr std::string_view kOwner = "container:";
+  if (const auto known = places_.find(container.id); known != places_.end()) {
+    return known->second.netns;
+  }
+  if (container.network_mode.starts_with(kOwner)) {
+    const auto owner = places_.find(container.network_mode.substr(kOwner.size()));
+    if (owner != places_.end()) return owner->second.netns;
+  }
+  return sys::NetnsRef::of_pid(container.pid);
+}
+
 /// Whether it runs where it was attached, and is to be attached no more.
 bool Attacher::released(const Subject& subject, std::uint64_t identity) const {
-  if (subject.unclaimed) return true;
+  if (subject.unclaimed) return let_go_.contains(identity);
   if (!targets_.watches_all()) return false;
   if (is_build(subject)) return !select_for_builds(reloader_.docker());
   const auto container = std::ranges::find_if(
       running_, [&](const docker::Container& each) { return id_of(each) == subject.id; });
   return container != running_.end() && container->inspected &&
-         !outdated_.contains(container->id) &&
-         sys::NetnsRef::of_pid(container->pid).identity() == identity &&
+         !outdated_.contains(container->id) && netns_of(*container).identity() == identity &&
          !choose(*container, identity);
 }
 
 /// The owner of a namespace goes before the guests in it.
 std::vector<Error> Attacher::reconcile(bool look) {
   find_processes();
+  note_places();
   std::vector<Subject> wanted = targets_.namespaces;
   for (const bool guests : {false, true}) {
     for (const docker::Container& container : running_) {
-      if (is_guest(container) == guests)
-        add_subject(container, sys::NetnsRef::of_pid(container.pid), wanted);
+      if (is_guest(container) == guests) add_subject(container, netns_of(container), wanted);
     }
   }
   forget_started();
@@ -266,6 +306,7 @@ std::vector<Error> Attacher::reconcile(bool look) {
     return released(subject, identity);
   };
   std::vector<Error> errors = attachments_.reconcile(wanted, is_released, look);
+  let_go_.clear();
   tell_unattached();
   return errors;
 }

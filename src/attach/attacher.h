@@ -70,6 +70,8 @@ class Attacher final : public docker::Observer {
   void settle(std::uint64_t identity);
   void look_for_builds();
   void find_processes();
+  void note_places();
+  [[nodiscard]] sys::NetnsRef netns_of(const docker::Container& container) const;
   void add_undescribed(std::vector<Unattached>& all) const;
   void learn_all();
   void learn(const std::string& id);
@@ -121,6 +123,13 @@ class Attacher final : public docker::Observer {
     Instant until;  ///< then another namespace is believed of it
   };
   std::vector<Starting> starting_;
+  /// Where a container runs, found once a run and held: its first process can end or move, and
+  /// says nothing then of what runs in there still.
+  struct Place {
+    pid_t pid = 0;  ///< as the engine tells it; 0 until it does
+    sys::NetnsRef netns;
+  };
+  std::map<std::string, Place> places_;
   /// A namespace that came into being, until it is attached or known to be left alone.
   struct Empty {
     sys::NetnsRef netns;
@@ -133,6 +142,8 @@ class Attacher final : public docker::Observer {
   docker::OccupantSearch missed_;  ///< for namespaces of which nobody has told
   /// Namespaces of the engine of which it isn't known yet whose they are.
   std::map<std::uint64_t, sys::NetnsRef> unclaimed_;
+  /// Of these, whom nobody asks to attach: to be opened by the next `reconcile`.
+  std::set<std::uint64_t> let_go_;
   boost::asio::steady_timer occupied_;
   /// What there is, running or not, as the engine's events and lists told of it, by id: what starts
   /// is chosen for without asking anybody.

@@ -120,7 +120,9 @@ void Attacher::occupied(std::uint64_t identity, const docker::Occupant& occupant
 /// What is to be left alone isn't closed any longer.
 void Attacher::settle(std::uint64_t identity) {
   empty_.erase(identity);
-  if (unclaimed_.erase(identity) != 0 && !attachments_.holds(identity)) reconcile();
+  if (unclaimed_.erase(identity) == 0 || attachments_.holds(identity)) return;
+  let_go_.insert(identity);
+  reconcile();
 }
 
 /// What there is. Events tell what changes from here on.
@@ -225,6 +227,9 @@ Result<void> Attacher::add_starting(docker::Container container, const docker::O
   container.pid = occupant.pid;
   container.running = true;
   std::erase_if(starting_, [&](const Starting& each) { return each.container.id == container.id; });
+  if (auto pinned = netns.pin()) {
+    places_.insert_or_assign(container.id, Place{.netns = *std::move(pinned)});
+  }
   std::vector<Subject> wanted;
   add_subject(container, netns, wanted);
   starting_.push_back({std::move(container), netns, Clock::now() + kLongestStart});

@@ -83,7 +83,7 @@ void Attacher::add_undescribed(std::vector<Unattached>& all) const {
 
 /// Empty if it is attached, be it by another's name.
 std::optional<Unattached> Attacher::why_unattached(const docker::Container& container) const {
-  const auto identity = sys::NetnsRef::of_pid(container.pid).identity();
+  const auto identity = netns_of(container).identity();
   if (identity && attachments_.holds(*identity)) return std::nullopt;
   const auto choice = choose(container, identity);
   Unattached each{.label = container.name,

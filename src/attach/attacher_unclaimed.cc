@@ -48,8 +48,10 @@ void Attacher::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netn
       unclaimed_.contains(identity)) {
     return;
   }
-  unclaimed_.insert_or_assign(identity, netns);
-  (void)attachments_.add(unclaimed_subject(netns, starting));  // which reports what went wrong
+  const auto pinned = netns.pin();
+  if (!pinned || pinned->identity() != identity) return;
+  unclaimed_.insert_or_assign(identity, *pinned);
+  (void)attachments_.add(unclaimed_subject(*pinned, starting));  // which reports what went wrong
 }
 
 /// Those that nobody has claimed yet.
@@ -58,7 +60,9 @@ void Attacher::add_unclaimed(std::vector<Subject>& wanted) {
   for (const Subject& subject : wanted) {
     if (const auto identity = subject.netns.identity()) unclaimed_.erase(*identity);
   }
-  std::erase_if(unclaimed_, [](const auto& each) { return each.second.identity() != each.first; });
+  // What the engine has given up stays closed for whoever is in there still.
+  const auto there = present();
+  std::erase_if(unclaimed_, [&](const auto& each) { return !there.contains(each.first); });
   for (const auto& [identity, netns] : unclaimed_) wanted.push_back(unclaimed_subject(netns, true));
 }
 
@@ -83,7 +87,7 @@ void Attacher::look_for_builds() {
     for (const auto& [identity, occupant] : missed_.look(identities)) {
       if (!occupant.container.empty()) continue;
       builds_.begin(unheld.at(identity), reloader_.docker());
-      unclaimed_.erase(identity);
+      if (unclaimed_.erase(identity) != 0) let_go_.insert(identity);
     }
   }
   builds_.look_at_host(sys::NetnsRef::of_pid(docker::engine_process(targets_.socket)),
@@ -104,7 +108,7 @@ void Attacher::note_unknown(const std::map<std::uint64_t, sys::NetnsRef>& unheld
 std::set<std::uint64_t> Attacher::known_namespaces() const {
   std::set<std::uint64_t> known = builds_.namespaces();
   for (const docker::Container& container : running_) {
-    if (const auto identity = sys::NetnsRef::of_pid(container.pid).identity()) {
+    if (const auto identity = netns_of(container).identity()) {
       known.insert(*identity);
     }
   }
@@ -154,13 +158,15 @@ void Attacher::clean_up_later() {
   });
 }
 
-/// The namespaces of containers and build steps for which nothing is asked.
+/// The namespaces of containers and build steps for which nothing is asked; none, while there is a
+/// container of which it isn't known where it runs.
 std::set<std::uint64_t> Attacher::left_alone() const {
   std::set<std::uint64_t> alone;
   std::set<std::uint64_t> wanted;
   for (const docker::Container& container : running_) {
-    const auto identity = sys::NetnsRef::of_pid(container.pid).identity();
-    if (!identity) continue;
+    if (container.network_mode == "host") continue;
+    const auto identity = netns_of(container).identity();
+    if (!identity) return {};
     const bool sure =
         container.inspected && !outdated_.contains(container.id) && !choose(container, identity);
     (sure ? alone : wanted).insert(*identity);

@@ -181,15 +181,18 @@ std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subj
 void Attachments::hold_to_guest(Subject& subject, const Subject& guest) const {
   hold_to(subject.choice, guest.choice, guest.label);
   const auto snapshot = reloader_.snapshots().load();
-  const auto* const own = snapshot->policies.find(subject.choice.policy);
+  std::vector<const policy::Policy*> held{snapshot->policies.find(subject.choice.policy)};
   for (const Choice::Other& other : subject.choice.others) {
     const auto* const theirs = snapshot->policies.find(other.policy);
-    if (own == nullptr || theirs == nullptr || store::can_hold_both(*own, *theirs)) continue;
-    subject.choice.closed = true;
-    subject.choice.fault = fmt::format(
-        "the policies {} and {} in one namespace have a firewall each, so that nothing is "
-        "resolved or reached; give its containers the same policy",
-        own->name, theirs->name);
+    for (const policy::Policy* const own : held) {
+      if (own == nullptr || theirs == nullptr || store::can_hold_both(*own, *theirs)) continue;
+      subject.choice.closed = true;
+      subject.choice.fault = fmt::format(
+          "the policies {} and {} in one namespace have a firewall each, so that nothing is "
+          "resolved or reached; give its containers the same policy",
+          own->name, theirs->name);
+    }
+    held.push_back(theirs);
   }
 }
 

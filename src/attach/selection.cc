@@ -190,9 +190,13 @@ void hold_to(Choice& choice, const Choice& guest, const std::string& name) {
     choice.closed = true;
     choice.fault = fmt::format("{}: {}", name, guest.fault.empty() ? guest.complaint : guest.fault);
   }
-  if (!guest.asked || agrees || std::ranges::find(choice.others, other) != choice.others.end()) {
-    return;
+  const auto held = [&choice](const Choice::Other& each) {
+    return std::ranges::find(choice.others, each) != choice.others.end();
+  };
+  for (const Choice::Other& each : guest.others) {
+    if (!held(each)) choice.others.push_back(each);
   }
+  if (!guest.asked || agrees || held(other)) return;
   choice.complaint += fmt::format(
       "{}{} shares its namespace, and its own policy would be {}: what both policies allow "
       "resolves",
