@@ -125,8 +125,8 @@ def test_who_starts_again_is_not_given_up_for_its_last_run(scripted, namespace, 
         assert gated(new)
         time.sleep(0.1)
     web.process = fresh
-    scripted.event(web)
     asked = len(scripted.requests)
+    scripted.event(web)
     wait_for(lambda: any(web.id in each for each in scripted.requests[asked:]))
     time.sleep(1.2)
     assert gated(new)
