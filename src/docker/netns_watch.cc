@@ -106,8 +106,8 @@ Result<void> NetnsWatch::State::start() {
   if (!inotify_.is_open()) {
     if (!given_) given_ = open_inotify();
     if (!given_) {
-      return fail("cannot watch for namespaces of containers: " + ::strerrordesc_np(errno) +
-                  "; see fs.inotify.max_user_instances");
+      return fail(std::string("cannot watch for namespaces of containers: ") +
+                  ::strerrordesc_np(errno) + "; see fs.inotify.max_user_instances");
     }
     boost::system::error_code error;
     inotify_.assign(given_.get(), error);
