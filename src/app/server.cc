@@ -279,11 +279,11 @@ int serve(const cli::Options& options) {
     // What fails is logged there, and tried again.
     (void)fences.enforce(reloader.client_fences(), *reloader.snapshots().load());
   };
-  fences.watch(loop.loop(), reports, enforce);
   loop.after_reload(enforce);
   workers::QueryLogs logs(shared.hub, logged, *std::move(log_file));
   if (logs.file) loop.on_rotation([&logs] { logs.file->reopen(); });
   if (auto running = workers.run(kept.calls); !running) return failed(running.error());
+  fences.watch(loop.loop(), reports, enforce);
   const control::ControlRoom room;
   control::Panel panel({loop.loop(), loop, reloader, workers, shared, shared.hub, fences, reports,
                         listeners, control, logs, room, left_closed});
