@@ -214,7 +214,7 @@ def test_killed_it_opens_if_told_so(attach, app):
     assert rcode(ask(app, "tired.com", SILENT)) == "NXDOMAIN"
     server.process.kill()
     server.process.wait()
-    assert "nxgate" not in rules(app)
+    wait_until(lambda: "nxgate" not in rules(app))
 
 
 def test_the_next_start_replaces_what_was_left_there_and_nothing_else(attach, app, namespace):

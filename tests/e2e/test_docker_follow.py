@@ -9,6 +9,7 @@ import pytest
 
 from harness.engine import IMAGE, ROOT
 from harness.timing import wait_for
+from harness.told import health
 from harness.upstream import answer
 
 ALLOWED, ADDRESS = "allowed.test", "203.0.113.7"
@@ -39,11 +40,6 @@ def attach(nxgate, upstream, engine, directory):
         return started
 
     return start
-
-
-def health(server):
-    done = server.operate("health", check=False)
-    return done.returncode, done.stdout + done.stderr
 
 
 def assert_held_from_the_first(container):

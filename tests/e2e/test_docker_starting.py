@@ -1,5 +1,4 @@
 """What is about to start is attached first, whatever the engine does; who runs stays so at a reload."""
-import json
 import socket
 import subprocess
 import time
@@ -8,8 +7,9 @@ import dns.message
 import dns.rcode
 import pytest
 
-from harness.scripted_engine import ScriptedEngine
+from harness.scripted_engine import scripted  # noqa: F401
 from harness.timing import wait_for, within
+from harness.told import unattached
 
 CONFIG = """
 [policies.default]
@@ -25,13 +25,6 @@ BY_TEAM = '\n[[docker.containers]]\nlabel = "team=blue"\npolicy = "ci"\n'
 
 
 @pytest.fixture
-def scripted(directory):
-    engine = ScriptedEngine(directory / "docker.sock")
-    yield engine
-    engine.stop()
-
-
-@pytest.fixture
 def watch(nxgate, scripted, directory):
     """watch(more configuration): `nxgate docker` with that engine."""
 
@@ -43,12 +36,6 @@ def watch(nxgate, scripted, directory):
         return server
 
     return start
-
-
-def unattached(server):
-    """By name: why, and whether it should be attached."""
-    listed = json.loads(server.operate("status", "--json").stdout)["unattached"]
-    return {each["name"]: (each["why"], each["wanted"]) for each in listed}
 
 
 def gated(namespace):

@@ -1,5 +1,4 @@
 """What runs and isn't attached is named, with the reason: log, `status`, `health`, `attachments`, metric."""
-import json
 import os
 import re
 import subprocess
@@ -9,6 +8,7 @@ import pytest
 
 from harness.control import Control
 from harness.timing import wait_for
+from harness.told import health, unattached
 from test_control import valid
 
 CONFIG = """
@@ -39,21 +39,10 @@ def watch(nxgate, engine, directory):
     return start
 
 
-def unattached(server):
-    """By name: why, and whether it should be attached."""
-    listed = json.loads(server.operate("status", "--json").stdout)["unattached"]
-    return {each["name"]: (each["why"], each["wanted"]) for each in listed}
-
-
 def metric(server, why, wanted):
     text = server.operate("metrics").stdout
     word = "true" if wanted else "false"
     return int(re.search(rf'^nxgate_unattached{{reason="{why}",wanted="{word}"}} (\d+)', text, re.M)[1])
-
-
-def health(server):
-    done = server.operate("health", check=False)
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_who_is_left_alone_is_named_and_no_failure(engine, watch):

@@ -9,8 +9,9 @@ import pytest
 
 from harness.engine import IMAGE
 from harness.nxgate import SANITIZED
-from harness.scripted_engine import ScriptedEngine
+from harness.scripted_engine import scripted  # noqa: F401
 from harness.timing import wait_for
+from harness.told import health
 
 CONFIG = """
 [policies.default]
@@ -20,13 +21,6 @@ socket = "ENGINE"
 [control]
 socket = "CONTROL"
 """
-
-
-@pytest.fixture
-def scripted(directory):
-    engine = ScriptedEngine(directory / "docker.sock")
-    yield engine
-    engine.stop()
 
 
 @pytest.fixture
@@ -46,11 +40,6 @@ def unattached(server):
     """By name: why, and the reason."""
     listed = json.loads(server.operate("status", "--json").stdout)["unattached"]
     return {each["name"]: (each["why"], each["reason"]) for each in listed}
-
-
-def health(server):
-    done = server.operate("health", check=False)
-    return done.returncode, done.stdout + done.stderr
 
 
 def gated(container):
@@ -152,7 +141,7 @@ def test_garbage_among_events_hides_none(scripted, namespace, watch):
     scripted.tell("garbage\n{\"Type\": 7}\n" + "[" * 100_000 + "\n")
     scripted.event(web)
     wait_for(lambda: gated(web), 10)
-    assert "cannot understand the Docker engine's event" in server.log_text()
+    server.wait_for_log("cannot understand the Docker engine's event")
     assert len([each for each in scripted.requests if "/events" in each]) == 1
 
 

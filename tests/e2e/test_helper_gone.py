@@ -3,23 +3,20 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import dns.query
+import dns.exception
 import pytest
 
 from harness.manager import Manager
-from harness.nxgate import make_query
-from harness.sites import Sites
+from harness.routed import DENIED, WEB, app, ask, connects, outside  # noqa: F401
 from harness.timing import Stopwatch, wait_for, within
 from harness.upstream import answer
 
 NAMES = "web.test", "new.web.test", "newer.web.test"
-WEB, DENIED, GATEWAY = "203.0.113.7", "203.0.113.66", "10.77.0.1"
 CONFIG = """
 [upstreams.default]
 servers = ["127.0.0.1:{port}"]
@@ -47,24 +44,6 @@ PING = 3
 
 
 @pytest.fixture
-def outside(namespace):
-    world = namespace("outside")
-    for address in (WEB, DENIED):
-        world.add_address(f"{address}/32")
-    sites = Sites(world, (80,))
-    yield world
-    sites.close()
-
-
-@pytest.fixture
-def app(namespace, outside):
-    inside = namespace("app")
-    inside.join(outside, "10.77.0.2/24", f"{GATEWAY}/24")
-    inside.run("ip", "route", "add", "default", "via", GATEWAY, check=True)
-    return inside
-
-
-@pytest.fixture
 def attach(nxgate, upstream, app, outside):
     server = upstream({name: answer(f"@ 60 A {WEB}") for name in NAMES}, namespace=outside)
 
@@ -73,21 +52,6 @@ def attach(nxgate, upstream, app, outside):
             port=server.port, netns=outside.path) + "".join(tables), **options)
 
     return start
-
-
-def connects(app, address):
-    def go():
-        with socket.create_connection((address, 80), timeout=1) as connection:
-            return connection.recv(100) == b"hello"
-
-    try:
-        return app.call(go)
-    except OSError:
-        return False
-
-
-def ask(app, name="web.test", timeout=5):
-    return app.call(lambda: dns.query.udp(make_query(name), "198.51.100.53", timeout=timeout))
 
 
 def ends_for_want_of_its_helper(server, seconds, how):

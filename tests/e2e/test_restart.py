@@ -3,19 +3,15 @@ import contextlib
 import select
 import signal
 import socket
-import subprocess
 import threading
 import time
 
-import dns.query
 import pytest
 
-from harness.nxgate import make_query
-from harness.sites import Sites
+from harness.routed import DENIED, WEB, app, ask, outside  # noqa: F401
 from harness.timing import wait_for
 from harness.upstream import answer
 
-WEB, DENIED, GATEWAY = "203.0.113.7", "203.0.113.66", "10.77.0.1"
 MARKER = b"nxgate-restart-marker"
 PAUSE = 0.0005  # seconds between two datagrams of a flood
 CONFIG = """
@@ -28,24 +24,6 @@ allow = ["web.test"]
 EGRESS = "[policies.default.egress]\n"
 #: What the kernel would end with us: tables with an owner.
 OWNED = '[docker]\nfail = "open"\n'
-
-
-@pytest.fixture
-def outside(namespace):
-    world = namespace("outside")
-    for address in (WEB, DENIED):
-        world.add_address(f"{address}/32")
-    sites = Sites(world, (80,))
-    yield world
-    sites.close()
-
-
-@pytest.fixture
-def app(namespace, outside):
-    inside = namespace("app")
-    inside.join(outside, "10.77.0.2/24", f"{GATEWAY}/24")
-    subprocess.run(["ip", "-n", inside.name, "route", "add", "default", "via", GATEWAY], check=True)
-    return inside
 
 
 class Flood:
@@ -130,10 +108,6 @@ def connects(app):
         return app.call(go)
     except OSError as error:
         return type(error).__name__
-
-
-def ask(app):
-    return app.call(lambda: dns.query.udp(make_query("web.test"), "198.51.100.53", timeout=5))
 
 
 def test_the_flood_is_seen_where_nothing_holds_it(flood):

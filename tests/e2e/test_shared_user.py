@@ -1,12 +1,10 @@
 """What Linux counts by user, a process of nxgate's user can use up, in whatever container it is."""
-import socket
 from pathlib import Path
 
-import dns.query
 import pytest
 
-from harness.nxgate import SANITIZED, addresses, make_query
-from harness.sites import Sites
+from harness.nxgate import SANITIZED, addresses
+from harness.routed import DENIED, WEB, app, ask, connects, outside  # noqa: F401
 from harness.timing import wait_for
 from harness.upstream import answer
 from harness.user_limits import all_instances_taken, in_flight, threads_taken
@@ -18,7 +16,6 @@ FILES = 4096
 #: The server's limit of threads of its user.
 THREADS = 60
 NAMES = "web.test", "new.web.test", "newer.web.test"
-WEB, DENIED, GATEWAY = "203.0.113.7", "203.0.113.66", "10.77.0.1"
 CONFIG = f"""
 [server]
 user = "{ALONE}"
@@ -32,24 +29,6 @@ allow = ["web.test", "*.web.test"]
 
 
 @pytest.fixture
-def outside(namespace):
-    world = namespace("outside")
-    for address in (WEB, DENIED):
-        world.add_address(f"{address}/32")
-    sites = Sites(world, (80,))
-    yield world
-    sites.close()
-
-
-@pytest.fixture
-def app(namespace, outside):
-    inside = namespace("app")
-    inside.join(outside, "10.77.0.2/24", f"{GATEWAY}/24")
-    inside.run("ip", "route", "add", "default", "via", GATEWAY, check=True)
-    return inside
-
-
-@pytest.fixture
 def attach(nxgate, upstream, app, outside):
     server = upstream({name: answer(f"@ 60 A {WEB}") for name in NAMES}, namespace=outside)
 
@@ -58,21 +37,6 @@ def attach(nxgate, upstream, app, outside):
                       config=CONFIG.format(port=server.port, netns=outside.path), **options)
 
     return start
-
-
-def connects(app, address):
-    def go():
-        with socket.create_connection((address, 80), timeout=1) as connection:
-            return connection.recv(100) == b"hello"
-
-    try:
-        return app.call(go)
-    except OSError:
-        return False
-
-
-def ask(app, name):
-    return app.call(lambda: dns.query.udp(make_query(name), "198.51.100.53", timeout=5))
 
 
 def test_descriptors_in_flight_neither_end_it_nor_open_anything(attach, app):

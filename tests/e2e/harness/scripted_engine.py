@@ -9,6 +9,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}
 STATUS = {200: "OK", 404: "Not Found", 500: "Internal Server Error"}
 #: Where cgroups of version 2 are.
@@ -157,3 +159,10 @@ class ScriptedEngine:
             if each.id in target:
                 return self.inspect.get(each.id) or (200, each.inspected())
         return 404, {"message": "No such container"}
+
+
+@pytest.fixture
+def scripted(directory):
+    engine = ScriptedEngine(directory / "docker.sock")
+    yield engine
+    engine.stop()
