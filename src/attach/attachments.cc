@@ -13,13 +13,11 @@
 #include <boost/asio/io_context.hpp>
 #include <fmt/core.h>
 
+#include "attach/attachment.h"
 #include "attach/link_follower.h"
 #include "base/address.h"
-#include "base/clock.h"
 #include "base/error.h"
-#include "base/escape.h"
 #include "base/log.h"
-#include "engine/egress.h"
 #include "firewall/fence.h"
 #include "firewall/fence_reports.h"
 #include "netfilter/firewall.h"
@@ -27,7 +25,6 @@
 #include "netfilter/link_watch.h"
 #include "netfilter/links.h"
 #include "netfilter/queue_hold.h"
-#include "policy/egress.h"
 #include "policy/grants.h"
 #include "serve/worker.h"
 #include "store/attached_policy.h"
@@ -43,20 +40,6 @@ namespace nxgate::attach {
 
 using netfilter::Gate;
 using netfilter::GatePorts;
-
-struct Attachments::Attachment {
-  Subject subject;
-  sys::NetnsRef pinned;
-  sys::Attached right;  ///< to change it, up to the end
-  store::AttachedPolicy policy;
-  std::shared_ptr<firewall::Fence> fence;
-  std::optional<Gate> gate;
-  netfilter::QueueHold queues;
-  std::string unfenced{};           ///< why its firewall isn't as its policy says; empty if it is
-  std::string trouble{};            ///< in putting right what changed; empty if there is none
-  std::vector<std::string> told{};  ///< gaps, in the log
-  std::unique_ptr<LinkFollower> links;
-};
 
 namespace {
 
@@ -89,24 +72,6 @@ void set_policy(store::AttachedPolicy& policy, const Subject& subject,
   }
   policy.neighbours =
       subject.choice.closed ? nullptr : store::neighbours_of(subject.names, subject.reverse_names);
-}
-
-std::string described(const Subject& subject) {
-  std::string text = "policy " + subject.choice.policy;
-  if (subject.choice.allow) text += " narrowed to " + quote(*subject.choice.allow, '"');
-  for (const Choice::Other& other : subject.choice.others) text += ", held to " + other.policy;
-  return text;
-}
-
-/// What is wrong with the choice, as far as it is news.
-void complain(const Subject& subject, const Choice& known) {
-  const Choice& choice = subject.choice;
-  if (!choice.fault.empty() && choice.fault != known.fault) {
-    log::error("{}: {}", subject.label, choice.fault);
-  }
-  if (!choice.complaint.empty() && choice.complaint != known.complaint) {
-    log::warning("{}: {}", subject.label, choice.complaint);
-  }
 }
 
 }  // namespace
@@ -159,97 +124,6 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
   if (changed) publish();
   if (look || changed) follow_policies();
   return errors;
-}
-
-/// Where nothing resolves by a fault, one that opens nothing: what it was meant to be isn't known.
-std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subject) const {
-  static const auto closed = std::make_shared<const policy::Egress>();
-  if (subject.choice.closed) return closed;
-  const auto snapshot = reloader_.snapshots().load();
-  const auto* const policy = snapshot->policies.find(subject.choice.policy);
-  if (policy == nullptr) return closed;
-  auto found = policy->egress;
-  for (const Choice::Other& other : subject.choice.others) {
-    const auto* const theirs = snapshot->policies.find(other.policy);
-    if (theirs == nullptr) return closed;
-    if (!found) found = theirs->egress;
-  }
-  return found;
-}
-
-/// Says so in `fault` where not both can be held, and nothing resolves or is reached.
-void Attachments::hold_to_guest(Subject& subject, const Subject& guest) const {
-  hold_to(subject.choice, guest.choice, guest.label);
-  const auto snapshot = reloader_.snapshots().load();
-  std::vector<const policy::Policy*> held{snapshot->policies.find(subject.choice.policy)};
-  for (const Choice::Other& other : subject.choice.others) {
-    const auto* const theirs = snapshot->policies.find(other.policy);
-    for (const policy::Policy* const own : held) {
-      if (own == nullptr || theirs == nullptr || store::can_hold_both(*own, *theirs)) continue;
-      subject.choice.closed = true;
-      subject.choice.fault = fmt::format(
-          "the policies {} and {} in one namespace have a firewall each, so that nothing is "
-          "resolved or reached; give its containers the same policy",
-          own->name, theirs->name);
-    }
-    held.push_back(theirs);
-  }
-}
-
-/// Brings every firewall in line with its policy as it is now, and tries those again that failed.
-void Attachments::follow_policies() {
-  auto current = reloader_.snapshots().load();
-  const bool anew = current != followed_;
-  followed_ = std::move(current);
-  for (const auto& [identity, attachment] : attached_) {
-    if (!anew && attachment->unfenced.empty()) continue;
-    follow_policy(*attachment);
-  }
-}
-
-void Attachments::follow_policy(Attachment& attachment) {
-  const bool failed = !attachment.unfenced.empty();
-  if (enforce(attachment) && failed) {
-    log::info("{}: its firewall is as its policy says", attachment.subject.label);
-  }
-  review(attachment);
-  tell_gaps(attachment);
-}
-
-/// The firewall of its policy, or none.
-Result<void> Attachments::enforce(Attachment& attachment) {
-  const Subject& subject = attachment.subject;
-  auto done = attachment.fence->enforce(attachment.pinned, egress_of(subject).get(),
-                                        reports_.flows(subject.choice.policy));
-  attachment.unfenced = done ? "" : done.error().message;
-  return done;
-}
-
-std::vector<std::string> Attachments::failed_firewalls() const {
-  std::vector<std::string> failed;
-  for (const auto& [identity, attachment] : attached_) {
-    if (attachment->unfenced.empty()) continue;
-    failed.push_back(attachment->subject.label + ": " + attachment->unfenced);
-  }
-  return failed;
-}
-
-/// Closes what was opened for names that are no longer allowed, or by other ports.
-void Attachments::review(Attachment& attachment) {
-  const auto snapshot = reloader_.snapshots().load();
-  const policy::Policy* const policy = snapshot->policies.find(attachment.policy.key);
-  attachment.fence->review([&](const std::string& name, const netfilter::Destination& to) {
-    return !attachment.subject.choice.closed &&
-           engine::opens(policy, name, to.address, to.port, Clock::now());
-  });
-}
-
-void Attachments::report(std::uint64_t identity, const std::string& label,
-                         const std::string& error) {
-  std::string& known = failed_[identity];
-  if (known == error) return;
-  known = error;
-  log::error("cannot attach {}: {}", label, error);
 }
 
 /// The policy is in force before anybody listens, and somebody listens before questions are
@@ -321,13 +195,6 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   return {};
 }
 
-void Attachments::tell_attached(Attachment& attachment) {
-  const Subject& subject = attachment.subject;
-  log::info("attached {} ({})", subject.label, described(subject));
-  complain(subject, {});
-  tell_gaps(attachment);
-}
-
 bool Attachments::holds(std::uint64_t identity) const {
   const auto held = attached_.find(identity);
   return held != attached_.end() && !held->second->subject.unclaimed;
@@ -335,59 +202,6 @@ bool Attachments::holds(std::uint64_t identity) const {
 
 const Choice* Attachments::choice(std::uint64_t identity) const {
   return holds(identity) ? &attached_.at(identity)->subject.choice : nullptr;
-}
-
-/// What a program in there can get past, as far as it is known.
-std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
-  std::vector<std::string> gaps;
-  if (!attachment.unfenced.empty()) {
-    gaps.push_back("its firewall is not as its policy says, and is tried again each second: " +
-                   attachment.unfenced);
-  }
-  if (attachment.subject.unclaimed) return gaps;
-  if (!attachment.subject.warning.empty()) gaps.push_back(attachment.subject.warning);
-  if (!attachment.gate->stops_packet_sockets()) {
-    gaps.push_back(
-        fmt::format("a program with NET_RAW can send DNS past the gate by a packet socket ({}); "
-                    "run it with --cap-drop NET_RAW",
-                    attachment.gate->egress_error()));
-  }
-  if (const std::string error = attachment.fence->packet_error(); !error.empty()) {
-    gaps.push_back(fmt::format(
-        "a program with NET_RAW can get past the firewall by a packet socket ({})", error));
-  }
-  if (const std::string& error = attachment.queues.error(); !error.empty()) {
-    gaps.push_back(error + ", by which it can send past all rules; run it with --cap-drop NET_RAW");
-  }
-  if (!attachment.trouble.empty()) gaps.push_back(attachment.trouble);
-  return gaps;
-}
-
-void Attachments::tell_gaps(Attachment& attachment) {
-  std::vector<std::string> gaps = gaps_of(attachment);
-  for (const std::string& gap : gaps) {
-    if (std::ranges::find(attachment.told, gap) == attachment.told.end()) {
-      log::warning("{}: {}", attachment.subject.label, gap);
-    }
-  }
-  attachment.told = std::move(gaps);
-}
-
-std::vector<store::StandingFault> Attachments::standing_faults() const {
-  std::vector<store::StandingFault> standing;
-  if (!watch_fault_.empty()) standing.push_back({store::FaultSource::kAttachment, watch_fault_});
-  for (const auto& [identity, attachment] : attached_) {
-    const Subject& subject = attachment->subject;
-    if (const Choice& choice = subject.choice; choice.closed && !subject.unclaimed) {
-      standing.push_back({store::FaultSource::kAttachment,
-                          fmt::format("{}: {}", subject.label,
-                                      choice.fault.empty() ? choice.complaint : choice.fault)});
-    }
-    for (const std::string& gap : attachment->told) {
-      standing.push_back({store::FaultSource::kAttachment, subject.label + ": " + gap});
-    }
-  }
-  return standing;
 }
 
 Result<void> Attachments::add(const Subject& subject) {
@@ -470,22 +284,6 @@ void Attachments::keep_rules(Attachment& attachment) {
   }
 }
 
-std::string Attachments::failure(std::uint64_t identity) const {
-  const auto failed = failed_.find(identity);
-  return failed == failed_.end() ? std::string() : failed->second;
-}
-
-void Attachments::take_reports() {
-  for (const auto& [identity, attachment] : attached_) take_report(*attachment);
-}
-
-void Attachments::take_report(Attachment& attachment) {
-  const Subject& subject = attachment.subject;
-  const auto egress = egress_of(subject);
-  reports_.take({subject.label, subject.choice.policy, egress.get(), &attachment.pinned},
-                *attachment.fence);
-}
-
 void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
   take_report(attachment);
   if (auto fenced = attachment.fence->enforce(attachment.pinned, nullptr); !fenced) {
@@ -544,24 +342,6 @@ void Attachments::detach_all() {
     }
   }
   attached_.clear();
-}
-
-std::vector<Attachments::View> Attachments::view() const {
-  std::vector<View> views;
-  for (const auto& [identity, attachment] : attached_) {
-    const Subject& subject = attachment->subject;
-    std::vector<std::string> others;
-    for (const Choice::Other& other : subject.choice.others) others.push_back(other.policy);
-    views.push_back({.label = subject.label,
-                     .policy = subject.choice.policy,
-                     .narrowed = subject.choice.allow.value_or(""),
-                     .others = std::move(others),
-                     .netns = sys::netns_name(identity),
-                     .key = attachment->policy.key,
-                     .fenced = attachment->fence->stands(),
-                     .unfenced = attachment->unfenced});
-  }
-  return views;
 }
 
 void Attachments::publish() {
