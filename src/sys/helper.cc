@@ -104,13 +104,8 @@ std::optional<siginfo_t> end_of(pid_t child) noexcept {
 /// Sends the rest of a request that was begun, also if the kernel is short of memory for a while:
 /// the next request would be taken for it.
 std::error_code send_rest(const MessageChannel& channel, Bytes piece) {
-  constexpr int kTries = 100;
-  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 10'000'000};
-  std::error_code error = channel.send(Continuation(), piece);
-  for (int tries = 1; tries < kTries && is_local_lack(error.value()); ++tries) {
-    (void)::nanosleep(&kPause, nullptr);
-    error = channel.send(Continuation(), piece);
-  }
+  const std::error_code error =
+      send_once_there_is_room([&] { return channel.send(Continuation(), piece); });
   return is_local_lack(error.value()) ? std::make_error_code(std::errc::timed_out) : error;
 }
 

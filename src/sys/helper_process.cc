@@ -240,23 +240,18 @@ std::optional<Question> next_question(const MessageChannel& channel) {
 /// way, is told as an error.
 bool reply(const MessageChannel& channel, const Answer& answer) {
   const Bytes text = bytes_in(answer.text);
-  std::error_code unsent = channel.send(
+  const std::error_code unsent = channel.send(
       answer.reply, text.first(std::min(text.size(), kLongestText)), &answer.descriptor);
-  constexpr int kTries = 100;
-  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 10'000'000};
-  for (int tries = 0; tries < kTries && is_local_lack(unsent.value()); ++tries) {
-    if (tries > 0) (void)::nanosleep(&kPause, nullptr);
-    const std::string why =
-        fmt::format("the helper process cannot hand over what it opened: {}{}", unsent.message(),
-                    unsent.value() == ETOOMANYREFS
-                        ? fmt::format("; a program of user {} has too many descriptors on their "
-                                      "way to others (SCM_RIGHTS)",
-                                      ::geteuid())
-                        : "");
-    unsent =
-        channel.send(Reply{.error = unsent.value(), .number = answer.reply.number}, bytes_in(why));
-  }
-  return !unsent;
+  if (!is_local_lack(unsent.value())) return !unsent;
+  const std::string why =
+      fmt::format("the helper process cannot hand over what it opened: {}{}", unsent.message(),
+                  unsent.value() == ETOOMANYREFS
+                      ? fmt::format("; a program of user {} has too many descriptors on their "
+                                    "way to others (SCM_RIGHTS)",
+                                    ::geteuid())
+                      : "");
+  const Reply refusal{.error = unsent.value(), .number = answer.reply.number};
+  return !send_once_there_is_room([&] { return channel.send(refusal, bytes_in(why)); });
 }
 
 [[noreturn]] void serve(const MessageChannel& channel, Desk& desk) {

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "sys/descriptor.h"
+#include "sys/socket.h"
 
 namespace nxgate::sys {
 namespace {
@@ -103,6 +104,17 @@ bool MessageChannel::receive(MutableBytes message, MutableBytes& behind,
   if (std::cmp_less(size, message.size()) || (header.msg_flags & MSG_TRUNC) != 0) return false;
   behind = behind.first(static_cast<std::size_t>(size) - message.size());
   return true;
+}
+
+std::error_code send_once_there_is_room(const std::function<std::error_code()>& send) {
+  constexpr int kTries = 100;
+  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 10'000'000};
+  std::error_code error = send();
+  for (int tries = 1; tries < kTries && is_local_lack(error.value()); ++tries) {
+    (void)::nanosleep(&kPause, nullptr);
+    error = send();
+  }
+  return error;
 }
 
 }  // namespace nxgate::sys

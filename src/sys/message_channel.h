@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <system_error>
 #include <type_traits>
@@ -79,5 +80,8 @@ class MessageChannel {
   Descriptor end_;
   int waits_ = 0;  ///< 0 is without a bound
 };
+
+/// Calls `send` until it gives no error of `is_local_lack`, for a second at most; the last error.
+[[nodiscard]] std::error_code send_once_there_is_room(const std::function<std::error_code()>& send);
 
 }  // namespace nxgate::sys
