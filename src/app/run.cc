@@ -89,18 +89,13 @@ int explain_question(const cli::Options& options) {
   return cli::kSuccess;
 }
 
-int failed(const Error& error) {
-  fmt::print(stderr, "nxgate: {}\n", error.message);
-  return cli::kFailure;
-}
-
 attach::RuntimeHook hook_of(const cli::Options& options) {
   return {.runtime = options.runtime, .socket = options.hook_socket};
 }
 
 int install_hook(const cli::Options& options) {
   const auto wrapper = attach::install_hook(hook_of(options), options.directory);
-  if (!wrapper) return failed(wrapper.error());
+  if (!wrapper) return cli::failed(wrapper.error().message);
   fmt::print(
       "wrote {0}\n\n"
       "Tell the engine about it in /etc/docker/daemon.json,\n\n"
@@ -117,7 +112,7 @@ int install_hook(const cli::Options& options) {
 
 int run_hook(const cli::Options& options) {
   const auto done = attach::run_hook(hook_of(options));
-  return done ? cli::kSuccess : failed(done.error());
+  return done ? cli::kSuccess : cli::failed(done.error().message);
 }
 
 int run(const cli::Options& options) {
@@ -134,7 +129,7 @@ int run(const cli::Options& options) {
     case cli::Command::kDoctor:
       return examine(options);
     case cli::Command::kRuntime:
-      return failed(attach::run_runtime(hook_of(options), options.runtime_arguments));
+      return cli::failed(attach::run_runtime(hook_of(options), options.runtime_arguments).message);
     case cli::Command::kHook:
       return run_hook(options);
     case cli::Command::kCompletion:

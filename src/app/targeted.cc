@@ -13,8 +13,8 @@
 #include "attach/leftovers.h"
 #include "attach/targets.h"
 #include "base/error.h"
-#include "base/escape.h"
 #include "cli/options.h"
+#include "cli/report.h"
 #include "config/settings.h"
 #include "docker/client.h"
 #include "docker/container.h"
@@ -29,11 +29,6 @@ config::DockerSettings engine_settings(const cli::Options& options) {
   config::DockerSettings settings;
   if (options.engine) settings.socket = options.engine->value;
   return settings;
-}
-
-int failed(const Error& error) {
-  fmt::print(stderr, "nxgate: {}\n", escaped(error.message));
-  return cli::kFailure;
 }
 
 Result<void> detach_one(const std::string& label, const sys::NetnsRef& netns) {
@@ -105,23 +100,25 @@ attach::TargetNames named_by(const cli::Options& options) {
 
 int detach(const cli::Options& options) {
   auto targets = attach::find_targets(named_by(options), engine_settings(options));
-  if (!targets) return failed(targets.error());
+  if (!targets) return cli::failed(targets.error().message);
   for (const attach::Followed& followed : targets->containers) {
     const docker::Container& container = followed.found();
     const auto netns = sys::NetnsRef::of_pid(container.pid);
-    if (auto done = detach_one(container.name, netns); !done) return failed(done.error());
+    if (auto done = detach_one(container.name, netns); !done)
+      return cli::failed(done.error().message);
   }
   for (const attach::Subject& subject : targets->namespaces) {
-    if (auto done = detach_one(subject.label, subject.netns); !done) return failed(done.error());
+    if (auto done = detach_one(subject.label, subject.netns); !done)
+      return cli::failed(done.error().message);
   }
   return cli::kSuccess;
 }
 
 int examine(const cli::Options& options) {
   const auto patient = patient_of(options);
-  if (!patient) return failed(patient.error());
+  if (!patient) return cli::failed(patient.error().message);
   const auto text = doctor::examine(*patient, {});
-  if (!text) return failed(text.error());
+  if (!text) return cli::failed(text.error().message);
   fmt::print("{}", *text);
   return cli::kSuccess;
 }

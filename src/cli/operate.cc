@@ -19,6 +19,7 @@
 #include "cli/console.h"
 #include "cli/metrics_json.h"
 #include "cli/options.h"
+#include "cli/report.h"
 #include "config/settings.h"
 #include "http/client.h"
 #include "http/target.h"
@@ -44,11 +45,6 @@ std::string socket_of(const Options& options) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   const char* const named = std::getenv("NXGATE_CONTROL");
   return named != nullptr ? named : config::ControlSettings::kUsualSocket;
-}
-
-int failed(std::string_view text) {
-  fmt::print(stderr, "nxgate: {}\n", escaped(text));
-  return kFailure;
 }
 
 std::string rule_body(const Options& options, std::string_view action) {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/log.h"
+#include "cli/options.h"
 
 namespace nxgate::cli {
 
@@ -20,6 +21,11 @@ bool report(const Faults& faults, const Faults& warnings) {
                escaped(to_string(warning.at)), shortened(warning.text, kLongestLine));
   }
   return !faults.empty();
+}
+
+int failed(std::string_view text) {
+  fmt::print(stderr, "nxgate: {}\n", escaped(text));
+  return kFailure;
 }
 
 }  // namespace nxgate::cli
