@@ -34,10 +34,9 @@ class OccupantSearch {
 
   /// Processes in these namespaces (sys::NetnsRef::identity) whose cgroup path holds a container
   /// id or is that of a build step, also while they are still the runtime's own `runc init`; once
-  /// all of /proc was seen also
-  /// those that are shut off from our processes (a pid namespace of their own), as all that a
-  /// runtime starts. By namespace, the first that is seen: /proc lists them by pid. Mostly takes
-  /// about 2 ms.
+  /// all of /proc was seen also those that are shut off from our processes (a pid namespace of
+  /// their own), as all that a runtime starts. By namespace, the first that is seen: /proc lists
+  /// them by pid. Mostly takes about 2 ms.
   [[nodiscard]] std::map<std::uint64_t, Occupant> look(const std::set<std::uint64_t>& namespaces,
                                                        Milliseconds longest = kLongestLook);
 

@@ -65,6 +65,16 @@ class ReloaderTest : public testing::Test {
     return reloader.commit(pending);
   }
 
+  /// Allows added.test, as `nxgate allow` does.
+  static void add_rule(Reloader& reloader) {
+    reloader.amendments().add({.policy = "default",
+                               .rule = {.name = wire::DomainName::from_text("added.test").value(),
+                                        .scope = policy::Scope::kSubtree,
+                                        .action = policy::Action::kAllow,
+                                        .at = {}}});
+    reloader.amended();
+  }
+
   static std::string explained(Reloader& reloader, const char* name,
                                wire::Type type = wire::Type::kA, const char* client = "127.0.0.1") {
     const wire::Question question{wire::DomainName::from_text(name).value(), type,
@@ -195,12 +205,7 @@ TEST_F(ReloaderTest, ARuleThatWasAddedDuringAReloadStays) {
   Reloader reloader = start(kFirst);
   Reloader::Pending pending = reloader.begin();
   reloader.prepare(pending);
-  reloader.amendments().add({.policy = "default",
-                             .rule = {.name = wire::DomainName::from_text("added.test").value(),
-                                      .scope = policy::Scope::kSubtree,
-                                      .action = policy::Action::kAllow,
-                                      .at = {}}});
-  reloader.amended();
+  add_rule(reloader);
   ASSERT_TRUE(reloader.commit(pending));
   EXPECT_EQ(reloader.snapshots().load()->generation, 2U);
   EXPECT_THAT(explained(reloader, "www.added.test"), HasSubstr("allowed"));
@@ -208,12 +213,7 @@ TEST_F(ReloaderTest, ARuleThatWasAddedDuringAReloadStays) {
 
 TEST_F(ReloaderTest, WhatAttachesSharesTheAmendedTables) {
   Reloader reloader = start(kFirst);
-  reloader.amendments().add({.policy = "default",
-                             .rule = {.name = wire::DomainName::from_text("added.test").value(),
-                                      .scope = policy::Scope::kSubtree,
-                                      .action = policy::Action::kAllow,
-                                      .at = {}}});
-  reloader.amended();
+  add_rule(reloader);
   const auto table = [&] { return reloader.snapshots().load()->policies.find("default")->matcher; };
   const auto before = table();
   reloader.set_attached({});
