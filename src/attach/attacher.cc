@@ -44,11 +44,14 @@ namespace {
 
 constexpr Milliseconds kLookAgain{1000};
 
+/// Of the network mode, before the id of the container whose namespace it shares.
+constexpr std::string_view kGuest = "container:";
+
 std::string id_of(const docker::Container& container) { return "container " + container.id; }
 
 /// Shares another container's namespace.
 bool is_guest(const docker::Container& container) {
-  return container.network_mode.starts_with("container:");
+  return container.network_mode.starts_with(kGuest);
 }
 
 }  // namespace
@@ -255,23 +258,25 @@ void Attacher::note_places() {
         known != places_.end() && (pid == 0 || known->second.pid == 0 || known->second.pid == pid);
     if (same) {
       if (pid != 0) known->second.pid = pid;
-    } else if (!choose(container, std::nullopt)) {
-      continue;  // nobody holds it to anything
-    } else if (auto pinned = sys::NetnsRef::of_pid(container.pid).pin()) {
-      places_.insert_or_assign(container.id, Place{pid, *std::move(pinned)});
+      continue;
+    }
+    places_.erase(container.id);                     // that was another run
+    if (!choose(container, std::nullopt)) continue;  // nobody holds it to anything
+    if (auto pinned = sys::NetnsRef::of_pid(container.pid).pin()) {
+      places_.emplace(container.id, Place{pid, *std::move(pinned)});
     }
   }
 }
 
 /// A guest is where its owner is, also if its own process was gone before it was looked at.
 sys::NetnsRef Attacher::netns_of(const docker::Container& container) const {
-  constexpr std::string_view kOwner = "container:";
   if (const auto known = places_.find(container.id); known != places_.end()) {
     return known->second.netns;
   }
-  if (container.network_mode.starts_with(kOwner)) {
-    const auto owner = places_.find(container.network_mode.substr(kOwner.size()));
-    if (owner != places_.end()) return owner->second.netns;
+  if (is_guest(container)) {
+    const std::string id = container.network_mode.substr(kGuest.size());
+    const auto owner = std::ranges::find(running_, id, &docker::Container::id);
+    if (owner != running_.end()) return netns_of(*owner);
   }
   return sys::NetnsRef::of_pid(container.pid);
 }

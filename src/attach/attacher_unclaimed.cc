@@ -75,8 +75,8 @@ void Attacher::look_for_builds() {
   const std::set<std::uint64_t> known = known_namespaces();
   for (const auto& [identity, netns] : unheld) {
     const bool closed = known.contains(identity) || unclaimed_.contains(identity);
-    if (listed_ && !closed && attaches_all())
-      close_unclaimed(identity, netns, false);  // it was there before us
+    // It was there before us.
+    if (listed_ && !closed && attaches_all()) close_unclaimed(identity, netns, false);
   }
   if (Clock::now() < next_look_for_builds_) return;
   std::set<std::uint64_t> identities;

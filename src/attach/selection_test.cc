@@ -180,6 +180,15 @@ TEST(Selection, AGuestHoldsItsNamespaceToItsOwnChoiceIfItAskedForOne) {
   EXPECT_EQ(held.fault, "bad: no such policy");
 }
 
+TEST(Selection, WhatHoldsAGuestHoldsItsNamespace) {
+  Choice held{.policy = "default"};
+  hold_to(held, {.policy = "default", .others = {{"strict", {}}}}, "guest");
+  const std::vector<Choice::Other> others{{"strict", {}}};
+  EXPECT_EQ(held.others, others);
+  hold_to(held, {.policy = "default", .others = {{"strict", {}}}}, "another");
+  EXPECT_EQ(held.others, others) << "once";
+}
+
 TEST(Selection, AllMeansThoseToo) {
   config::DockerSettings settings;
   settings.attach_all = true;

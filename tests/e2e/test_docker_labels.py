@@ -228,3 +228,13 @@ def test_two_firewalls_cannot_both_be_held_so_nothing_resolves(engine, watch):
     engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=fenced")
     server.wait_for_log("error owner: the policies walled and fenced in one namespace have a firewall each")
     assert resolves(owner) == set()
+
+
+def test_nor_can_those_of_two_guests(engine, watch):
+    server = watch(ANY)
+    owner = engine.run("owner", "--label", "nxgate.policy=ci")
+    engine.run("one", "--network", "container:owner", "--label", "nxgate.policy=walled")
+    engine.run("two", "--network", "container:owner", "--label", "nxgate.policy=fenced")
+    server.wait_for_log("error owner: the policies (walled and fenced|fenced and walled) in one namespace")
+    assert resolves(owner) == set()
+    assert "fault" in server.operate("status").stdout
