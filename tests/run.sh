@@ -37,10 +37,8 @@ run() {
         --output-on-failure --timeout 600 >"build/$1-ctest.log" 2>&1 ||
         tail -n 60 "build/$1-ctest.log"
     echo "== $1: end to end"
-    $root env NXGATE_BINARY="$PWD/build/$1/nxgate" NXGATE_PRESET="$1" \
-        PYTHONDONTWRITEBYTECODE=1 ASAN_OPTIONS="$ASAN_OPTIONS" UBSAN_OPTIONS="$UBSAN_OPTIONS" \
-        TSAN_OPTIONS="$TSAN_OPTIONS" $plain /usr/bin/python3 -m pytest tests/e2e -q \
-        -p no:cacheprovider --junitxml "$results/$1-e2e.xml" --tb=short
+    $root env ASAN_OPTIONS="$ASAN_OPTIONS" UBSAN_OPTIONS="$UBSAN_OPTIONS" TSAN_OPTIONS="$TSAN_OPTIONS" \
+        $plain sh tests/e2e.sh "$PWD/build/$1/nxgate" "$1" "$results"
 }
 
 # While the tests of one preset wait for this and that, the next is built with what they leave of the

@@ -36,17 +36,18 @@ def pytest_counts(case):
 
 def main():
     results, presets = Path(sys.argv[1]), sys.argv[2:]
+    files = sorted(path.stem for path in (Path(__file__).parent / "e2e").glob("test_*.py"))
     passed, failed, skips = 0, 0, []
     for preset in presets:
-        for suite, counts in (("ctest", ctest_counts), ("e2e", pytest_counts)):
-            path = results / f"{preset}-{suite}.xml"
-            cases = ElementTree.parse(path).iter("testcase") if path.exists() else ()
-            totals = [counts(case) for case in cases]
-            if not totals:
-                print(f"{preset} {suite}: no result")
-                failed += 1
-                continue
-            ok, bad = sum(t[0] for t in totals), sum(t[1] for t in totals)
+        for suite, counts, reports in (("ctest", ctest_counts, [f"{preset}-ctest"]),
+                                       ("e2e", pytest_counts, [f"{preset}-e2e-{file}" for file in files])):
+            paths = [results / f"{report}.xml" for report in reports]
+            missing = [path.stem for path in paths if not path.exists()]
+            for each in missing:
+                print(f"{each}: no result")
+            totals = [counts(case) for path in paths if path.exists()
+                      for case in ElementTree.parse(path).iter("testcase")]
+            ok, bad = sum(t[0] for t in totals), sum(t[1] for t in totals) + len(missing)
             skipped = [skip for t in totals for skip in t[2]]
             print(f"{preset} {suite}: {ok} ok, {bad} bad, {len(skipped)} left out")
             passed, failed, skips = passed + ok, failed + bad, skips + skipped

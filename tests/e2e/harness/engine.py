@@ -163,12 +163,15 @@ class Engine:
         return self._docker("run", *arguments)
 
     def clear(self):
-        names = self._docker("ps", "-aq").stdout.split()
-        if names:
-            self._docker("rm", "-f", *names)
+        wait_for(self._is_empty, 60, "the end of all containers")
         for network in self._networks:
             wait_for(lambda: self._is_removed(network), 30, f"the end of {network}")
         self._networks.clear()
+
+    def _is_empty(self):
+        """An engine may fail to remove one whose first thread ended before its others."""
+        names = self._docker("ps", "-aq").stdout.split()
+        return not names or self._docker("rm", "-f", *names).returncode == 0
 
     def _is_removed(self, network):
         """An engine with much to do holds it a moment longer than its last container."""
