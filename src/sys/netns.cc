@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <expected>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,6 +28,9 @@
 #include "sys/helper.h"
 
 namespace nxgate::sys {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 constexpr std::string_view kPidPrefix = "pid:";
@@ -47,6 +51,20 @@ Descriptor open_namespace(const std::string& file) {
   }
   errno = EINVAL;
   return {};
+}
+
+/// A process whose first thread has ended shows its namespaces by those that live.
+std::string file_of(std::string_view pid) {
+  struct stat status{};
+  std::string file = fmt::format("/proc/{}/ns/net", pid);
+  if (::stat(file.c_str(), &status) == 0 || errno != ENOENT) return file;
+  std::error_code none;
+  for (fs::directory_iterator thread(fmt::format("/proc/{}/task", pid), none), end;
+       !none && thread != end; thread.increment(none)) {
+    std::string its = thread->path() / "ns/net";
+    if (::stat(its.c_str(), &status) == 0) return its;
+  }
+  return file;
 }
 
 /// Who may see a file that we can't, if anybody.
@@ -83,9 +101,7 @@ NetnsRef NetnsRef::of_descriptor(std::string text, Descriptor held) {
 
 std::string NetnsRef::path() const {
   if (held_) return fmt::format("/proc/self/fd/{}", held_->get());
-  if (text_.starts_with(kPidPrefix)) {
-    return "/proc/" + text_.substr(kPidPrefix.size()) + "/ns/net";
-  }
+  if (text_.starts_with(kPidPrefix)) return file_of(text_.substr(kPidPrefix.size()));
   if (text_.contains('/')) return text_;
   return "/run/netns/" + text_;
 }

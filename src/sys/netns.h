@@ -30,7 +30,8 @@ class NetnsRef {
 
   [[nodiscard]] bool own() const noexcept { return text_.empty(); }
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
-  /// The file behind it: `/run/netns/NAME`, `/proc/N/ns/net`, or our descriptor if it is pinned.
+  /// The file behind it: `/run/netns/NAME`, `/proc/N/ns/net` (that of another thread once the first
+  /// has ended), or our descriptor if it is pinned.
   [[nodiscard]] std::string path() const;
 
   /// Whether it is named by a process, as `pid:N` or below /proc: to reach another user's takes

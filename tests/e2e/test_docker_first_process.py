@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness import frames
+from harness.nxgate import run
 from harness.timing import wait_for, within
 from harness.upstream import answer
 
@@ -64,7 +65,7 @@ def program(tmp_path_factory):
 def leaderless(engine, program):
     """leaderless(name, options, command=...): a container whose leading thread ends; `wait()` waits for that."""
 
-    def run(name, *options, command=("/bin/sleep", "1000"), **more):
+    def start(name, *options, command=("/bin/sleep", "1000"), **more):
         container = engine.run(name, "-v", f"{program}:/leader:ro", *options,
                                command=["/leader", *command], **more)
         namespace = Path(f"/proc/{container.pid}/ns/net")
@@ -78,7 +79,7 @@ def leaderless(engine, program):
         container.wait = lambda: wait_for(gone, LIFE + 10, what="the end of the leading thread")
         return container
 
-    return run
+    return start
 
 
 @pytest.fixture
@@ -129,13 +130,31 @@ def test_a_next_nxgate_removes_nothing_of_who_has_lost_its_first_thread(engine, 
         time.sleep(0.1)
     assert not resolved(guest, "other.test")
     assert "removed what" not in following.log_text()
+    following.wait_for_log("attached owner")
+    assert resolved(guest, "both.test")
+
+
+@pytest.mark.parametrize("command", ["attach", "docker"])
+def test_one_that_has_lost_it_already_is_attached(engine, watch, leaderless, command):
+    owner = leaderless("owner", network=engine.network("app_net"))
+    guest = engine.run("guest", "--network", "container:owner")
+    owner.wait()
+    server = watch('[[docker.containers]]\nname = "owner"\npolicy = "narrow"\n') if command == "docker" \
+        else watch("", "attach", "owner", "--policy", "narrow")
+    server.wait_for_log("attached owner")
+    assert resolved(guest, "both.test")
+    assert not resolved(guest, "other.test")
+    server.stop()
+    done = run("detach", "owner", "--engine", engine.socket)
+    assert done.returncode == 0, done.stderr
+    assert "nxgate" not in guest.rules()
 
 
 @pytest.mark.parametrize("command", ["attach", "docker"])
 def test_its_links_queues_stay_held(engine, watch, leaderless, tmp_path, command):
     tool = frames.build(tmp_path)
-    run = ["/bin/sh", "-c", f"sleep {LIFE + 3}; exec /frames hold eth0"]
-    web = leaderless("web", "-v", f"{tool}:/frames:ro", network=engine.network("app_net"), command=run)
+    hold = ["/bin/sh", "-c", f"sleep {LIFE + 3}; exec /frames hold eth0"]
+    web = leaderless("web", "-v", f"{tool}:/frames:ro", network=engine.network("app_net"), command=hold)
     server = watch('attach = "all"\n', "docker") if command == "docker" else watch("", "attach", "web")
     server.wait_for_log("attached web")
     web.wait()
