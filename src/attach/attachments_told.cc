@@ -136,6 +136,7 @@ std::vector<Attachments::View> Attachments::view() const {
   std::vector<View> views;
   for (const auto& [identity, attachment] : attached_) {
     const Subject& subject = attachment->subject;
+    if (subject.unclaimed) continue;
     std::vector<std::string> others;
     for (const Choice::Other& other : subject.choice.others) others.push_back(other.policy);
     views.push_back({.label = subject.label,
