@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "cli/options.h"
 #include "control/panel.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
 #include "store/reloader.h"
 #include "sys/descriptor.h"
@@ -25,7 +25,7 @@ namespace nxgate::app {
 
 Result<std::string> run_attaching(MainLoop& loop, const cli::Options& options,
                                   attach::Targets targets, store::Reloader& reloader,
-                                  workers::Workers& workers, firewall::FenceReports& reports,
+                                  workers::Workers& workers, firewall::FirewallReports& reports,
                                   control::Panel& panel, sys::Descriptor inotify,
                                   const std::function<void()>& ready) {
   const auto on_death = reloader.docker().opens_on_death ? netfilter::OnDeath::kOpens

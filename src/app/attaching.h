@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "cli/options.h"
 #include "control/panel.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
 #include "store/reloader.h"
 #include "sys/descriptor.h"
 #include "workers/workers.h"
@@ -22,7 +22,7 @@ namespace nxgate::app {
 [[nodiscard]] Result<std::string> run_attaching(MainLoop& loop, const cli::Options& options,
                                                 attach::Targets targets, store::Reloader& reloader,
                                                 workers::Workers& workers,
-                                                firewall::FenceReports& reports,
+                                                firewall::FirewallReports& reports,
                                                 control::Panel& panel, sys::Descriptor inotify,
                                                 const std::function<void()>& ready);
 

@@ -40,7 +40,7 @@ sys::KeptCapabilities to_open_again(const config::Settings& settings) {
 Rights rights(const config::Settings& settings, Attaching attaching) {
   Rights result;
   result.helper = to_open_again(settings);
-  if (!store::client_fences(settings).empty()) result.helper.change_rules = true;
+  if (!store::client_firewalls(settings).empty()) result.helper.change_rules = true;
   if (attaching != Attaching::kNo) {
     result.helper.enter_namespaces = result.helper.find_by_process = true;
     result.helper.change_rules = result.helper.pass_permissions = true;
@@ -56,7 +56,8 @@ Rights rights(const config::Settings& settings, Attaching attaching) {
 
 sys::Reach reach(const config::Settings& settings, const std::vector<sys::ListenAddress>& listeners,
                  const attach::Targets* targets) {
-  sys::Reach result{.listeners = listeners, .host_rules = !store::client_fences(settings).empty()};
+  sys::Reach result{.listeners = listeners,
+                    .host_rules = !store::client_firewalls(settings).empty()};
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
     if (!upstream.netns.empty()) result.upstream_namespaces.push_back(upstream.netns);
   }

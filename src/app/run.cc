@@ -21,7 +21,7 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "config/value.h"
-#include "firewall/host_fences.h"
+#include "firewall/host_firewalls.h"
 #include "store/disk_files.h"
 #include "store/explain.h"
 #include "store/reloader.h"
@@ -75,8 +75,8 @@ int explain_question(const cli::Options& options) {
   store::LoadedSettings loaded = store::load_settings(options, files);
   if (cli::report(loaded.faults, loaded.warnings)) return cli::kFailure;
   store::Registry registry;
-  firewall::HostFences fences;  // of which none is put up
-  const auto snapshot = store::build_snapshot(std::move(loaded.settings), registry, fences, 1);
+  firewall::HostFirewalls firewalls;  // of which none is put up
+  const auto snapshot = store::build_snapshot(std::move(loaded.settings), registry, firewalls, 1);
   const wire::Question question{*name, *type, wire::Class::kIn};
   const store::Facts facts = store::explain(*snapshot, question, *client);
   if (options.json) {

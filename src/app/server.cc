@@ -32,8 +32,8 @@
 #include "control/control_socket.h"
 #include "control/panel.h"
 #include "docker/netns_watch.h"
-#include "firewall/fence_reports.h"
-#include "firewall/host_fences.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/host_firewalls.h"
 #include "serve/limits.h"
 #include "serve/server.h"
 #include "serve/worker.h"
@@ -181,12 +181,12 @@ Attaching attaching_by(const std::optional<attach::Targets>& targets) {
 /// removes those of containers by itself, and a firewall for clients those of others on this host.
 std::vector<store::StandingFault> left_closed_by_others(
     const cli::Options& options, const std::optional<attach::Targets>& targets,
-    bool has_client_fences) {
+    bool has_client_firewalls) {
   std::set<std::uint64_t> spared;
   const auto spare = [&spared](const sys::NetnsRef& netns) {
     if (const auto identity = netns.identity()) spared.insert(*identity);
   };
-  if (has_client_fences) spare(sys::NetnsRef());
+  if (has_client_firewalls) spare(sys::NetnsRef());
   if (targets) {
     for (const attach::Subject& each : targets->namespaces) spare(each.netns);
     for (const attach::Followed& each : targets->containers) {
@@ -243,8 +243,8 @@ int serve(const cli::Options& options) {
       reach(loaded.settings, addresses_of(listeners), targets ? &*targets : nullptr);
   const config::ControlSettings control = loaded.settings.control;
   const config::QueryLogSettings logged = loaded.settings.query_log;
-  firewall::HostFences fences;
-  store::Reloader reloader(options, files, std::move(loaded), kept.helper, fences);
+  firewall::HostFirewalls firewalls;
+  store::Reloader reloader(options, files, std::move(loaded), kept.helper, firewalls);
 
   workers::Shared shared(reloader.snapshots(), limits, tcp, rate, count);
   auto openings = workers::match(listeners, *std::move(handed), count);
@@ -259,7 +259,7 @@ int serve(const cli::Options& options) {
   auto log_file = workers::open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
   const auto left_closed =
-      left_closed_by_others(options, targets, !reloader.client_fences().empty());
+      left_closed_by_others(options, targets, !reloader.client_firewalls().empty());
   // Root's part of what the kernel has, and not that of a user whom any container can run as: what
   // inotify gives, and places in epoll, which count for the user who opened it.
   MainLoop loop(reloader, manager, sys::FileWatch());
@@ -271,22 +271,22 @@ int serve(const cli::Options& options) {
   warn_of_unreadable(reloader.watched(), user);
   for (const store::StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
   for (const store::StandingFault& each : left_closed) log::warning("{}", each.text);
-  if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
+  if (auto up = firewalls.enforce(reloader.client_firewalls(), *reloader.snapshots().load()); !up) {
     return failed(up.error());
   }
-  firewall::FenceReports reports;
+  firewall::FirewallReports reports;
   const auto enforce = [&] {
     // What fails is logged there, and tried again.
-    (void)fences.enforce(reloader.client_fences(), *reloader.snapshots().load());
+    (void)firewalls.enforce(reloader.client_firewalls(), *reloader.snapshots().load());
   };
-  fences.watch(loop.loop(), reports, enforce);
+  firewalls.watch(loop.loop(), reports, enforce);
   loop.after_reload(enforce);
   workers::QueryLogs logs(shared.hub, logged, *std::move(log_file));
   if (logs.file) loop.on_rotation([&logs] { logs.file->reopen(); });
   if (auto running = workers.run(kept.calls); !running) return failed(running.error());
   const control::ControlRoom room;
-  control::Panel panel({loop.loop(), loop, reloader, workers, shared, shared.hub, fences, reports,
-                        listeners, control, logs, room, left_closed});
+  control::Panel panel({loop.loop(), loop, reloader, workers, shared, shared.hub, firewalls,
+                        reports, listeners, control, logs, room, left_closed});
   const control::ControlServers servers(loop.loop(), panel, *std::move(sockets), control, room);
   const std::string status = fmt::format(
       "{} worker{}{}, {}", count, count == 1 ? "" : "s",
@@ -308,9 +308,9 @@ int serve(const cli::Options& options) {
               : loop.run();
   workers.stop();
   if (loop.ending() == Ending::kHandOver) {
-    fences.hand_over();
+    firewalls.hand_over();
   } else {
-    fences.stop();
+    firewalls.stop();
   }
   const std::string summary = workers.summary();
   log::flush_repeated();

@@ -20,8 +20,8 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "engine/egress.h"
-#include "firewall/fence.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/name_firewall.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
 #include "netfilter/link_watch.h"
@@ -49,10 +49,10 @@ struct Attachments::Attachment {
   sys::NetnsRef pinned;
   sys::Attached right;  ///< to change it, up to the end
   store::AttachedPolicy policy;
-  std::shared_ptr<firewall::Fence> fence;
+  std::shared_ptr<firewall::NameFirewall> firewall;
   std::optional<Gate> gate;
   netfilter::QueueHold queues;
-  std::string unfenced{};           ///< why its firewall isn't as its policy says; empty if it is
+  std::string firewall_error{};     ///< why its firewall isn't as its policy says; empty if it is
   std::string trouble{};            ///< in putting right what changed; empty if there is none
   std::vector<std::string> told{};  ///< gaps, in the log
   std::unique_ptr<LinkFollower> links;
@@ -76,8 +76,8 @@ Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& ne
 
 /// Where it is closed by a fault, not even local names open the firewall.
 void set_policy(store::AttachedPolicy& policy, const Subject& subject,
-                const std::shared_ptr<firewall::Fence>& fence) {
-  policy.sets = subject.choice.closed ? nullptr : fence;
+                const std::shared_ptr<firewall::NameFirewall>& firewall) {
+  policy.sets = subject.choice.closed ? nullptr : firewall;
   policy.base = subject.choice.policy;
   policy.payer = subject.id;
   policy.narrowing =
@@ -112,7 +112,7 @@ void complain(const Subject& subject, const Choice& known) {
 }  // namespace
 
 Attachments::Attachments(boost::asio::io_context& loop, store::Reloader& reloader,
-                         workers::Workers& workers, firewall::FenceReports& reports,
+                         workers::Workers& workers, firewall::FirewallReports& reports,
                          netfilter::OnDeath on_death)
     : loop_(loop), reloader_(reloader), workers_(workers), reports_(reports), on_death_(on_death) {
   for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
@@ -199,13 +199,13 @@ void Attachments::follow_policies() {
   const bool anew = current != followed_;
   followed_ = std::move(current);
   for (const auto& [identity, attachment] : attached_) {
-    if (!anew && attachment->unfenced.empty()) continue;
+    if (!anew && attachment->firewall_error.empty()) continue;
     follow_policy(*attachment);
   }
 }
 
 void Attachments::follow_policy(Attachment& attachment) {
-  const bool failed = !attachment.unfenced.empty();
+  const bool failed = !attachment.firewall_error.empty();
   if (enforce(attachment) && failed) {
     log::info("{}: its firewall is as its policy says", attachment.subject.label);
   }
@@ -216,17 +216,17 @@ void Attachments::follow_policy(Attachment& attachment) {
 /// The firewall of its policy, or none.
 Result<void> Attachments::enforce(Attachment& attachment) {
   const Subject& subject = attachment.subject;
-  auto done = attachment.fence->enforce(attachment.pinned, egress_of(subject).get(),
-                                        reports_.flows(subject.choice.policy));
-  attachment.unfenced = done ? "" : done.error().message;
+  auto done = attachment.firewall->enforce(attachment.pinned, egress_of(subject).get(),
+                                           reports_.flows(subject.choice.policy));
+  attachment.firewall_error = done ? "" : done.error().message;
   return done;
 }
 
 std::vector<std::string> Attachments::failed_firewalls() const {
   std::vector<std::string> failed;
   for (const auto& [identity, attachment] : attached_) {
-    if (attachment->unfenced.empty()) continue;
-    failed.push_back(attachment->subject.label + ": " + attachment->unfenced);
+    if (attachment->firewall_error.empty()) continue;
+    failed.push_back(attachment->subject.label + ": " + attachment->firewall_error);
   }
   return failed;
 }
@@ -235,7 +235,7 @@ std::vector<std::string> Attachments::failed_firewalls() const {
 void Attachments::review(Attachment& attachment) {
   const auto snapshot = reloader_.snapshots().load();
   const policy::Policy* const policy = snapshot->policies.find(attachment.policy.key);
-  attachment.fence->review([&](const std::string& name, const netfilter::Destination& to) {
+  attachment.firewall->review([&](const std::string& name, const netfilter::Destination& to) {
     return !attachment.subject.choice.closed &&
            engine::opens(policy, name, to.address, to.port, Clock::now());
   });
@@ -273,9 +273,9 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   attachment->policy.key = fmt::format("attached/{}", identity);
   attachment->policy.label = subject.label;
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
-  attachment->fence =
-      std::make_shared<firewall::Fence>(std::string(netfilter::Firewall::kTable), on_death_);
-  set_policy(attachment->policy, subject, attachment->fence);
+  attachment->firewall =
+      std::make_shared<firewall::NameFirewall>(std::string(netfilter::Firewall::kTable), on_death_);
+  set_policy(attachment->policy, subject, attachment->firewall);
 
   auto v4 = open_at("127.0.0.1", attachment->pinned, attachment->policy.key);
   if (!v4) return std::unexpected(v4.error());
@@ -298,12 +298,12 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     return std::unexpected(std::move(error));
   };
   // A gate alone is better than nothing where it was for a fault that it should be closed.
-  if (auto fenced = enforce(*held); !fenced && !subject.choice.closed) {
-    return give_up(fenced.error());
+  if (auto enforced = enforce(*held); !enforced && !subject.choice.closed) {
+    return give_up(enforced.error());
   }
   auto gate = Gate::close(held->pinned, ports, on_death_, inside);
   if (!gate) {
-    (void)held->fence->enforce(held->pinned, nullptr);
+    (void)held->firewall->enforce(held->pinned, nullptr);
     return give_up(gate.error());
   }
   held->gate = *std::move(gate);
@@ -337,9 +337,9 @@ const Choice* Attachments::choice(std::uint64_t identity) const {
 /// What a program in there can get past, as far as it is known.
 std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
   std::vector<std::string> gaps;
-  if (!attachment.unfenced.empty()) {
+  if (!attachment.firewall_error.empty()) {
     gaps.push_back("its firewall is not as its policy says, and is tried again each second: " +
-                   attachment.unfenced);
+                   attachment.firewall_error);
   }
   if (attachment.subject.unclaimed) return gaps;
   if (!attachment.subject.warning.empty()) gaps.push_back(attachment.subject.warning);
@@ -349,7 +349,7 @@ std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
                     "run it with --cap-drop NET_RAW",
                     attachment.gate->egress_error()));
   }
-  if (const std::string error = attachment.fence->packet_error(); !error.empty()) {
+  if (const std::string error = attachment.firewall->packet_error(); !error.empty()) {
     gaps.push_back(fmt::format(
         "a program with NET_RAW can get past the firewall by a packet socket ({})", error));
   }
@@ -417,7 +417,7 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
   if (same) return false;
   const Choice before = known.choice;
   known = subject;
-  set_policy(attachment.policy, subject, attachment.fence);
+  set_policy(attachment.policy, subject, attachment.firewall);
   if (claimed) {
     attachment.policy.label = subject.label;
     tell_attached(attachment);
@@ -460,7 +460,7 @@ void Attachments::keep_rules(Attachment& attachment) {
   } else if (*kept) {
     log::warning("{}: somebody took nxgate's rules away; they are back", label);
   }
-  if (const auto kept = attachment.fence->keep(); !kept) {
+  if (const auto kept = attachment.firewall->keep(); !kept) {
     attachment.trouble = kept.error().message;
   } else if (*kept) {
     log::warning("{}: somebody took nxgate's firewall away; it is back", label);
@@ -480,13 +480,13 @@ void Attachments::take_report(Attachment& attachment) {
   const Subject& subject = attachment.subject;
   const auto egress = egress_of(subject);
   reports_.take({subject.label, subject.choice.policy, egress.get(), &attachment.pinned},
-                *attachment.fence);
+                *attachment.firewall);
 }
 
 void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
   take_report(attachment);
-  if (auto fenced = attachment.fence->enforce(attachment.pinned, nullptr); !fenced) {
-    log::warning("{}: {}", attachment.subject.label, fenced.error().message);
+  if (auto removed = attachment.firewall->enforce(attachment.pinned, nullptr); !removed) {
+    log::warning("{}: {}", attachment.subject.label, removed.error().message);
   }
   if (auto opened = attachment.gate->open(flows); !opened) {
     log::warning("{}: {}", attachment.subject.label, opened.error().message);
@@ -506,7 +506,7 @@ void Attachments::leave(Attachment& attachment) {
 
 /// Also where the kernel would open them with our end, as `fail = "open"` has it do after a crash.
 void Attachments::leave_closed(Attachment& attachment) {
-  for (const auto& done : {attachment.fence->outlive(), attachment.gate->outlive()}) {
+  for (const auto& done : {attachment.firewall->outlive(), attachment.gate->outlive()}) {
     if (!done) log::error("{}: {}", attachment.subject.label, done.error().message);
   }
 }
@@ -555,8 +555,8 @@ std::vector<Attachments::View> Attachments::view() const {
                      .others = std::move(others),
                      .netns = sys::netns_name(identity),
                      .key = attachment->policy.key,
-                     .fenced = attachment->fence->stands(),
-                     .unfenced = attachment->unfenced});
+                     .has_firewall = attachment->firewall->stands(),
+                     .firewall_error = attachment->firewall_error});
   }
   return views;
 }

@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "docker/names.h"
 #include "engine/snapshot.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
 #include "netfilter/link_watch.h"
 #include "policy/egress.h"
@@ -52,7 +52,7 @@ class Attachments {
  public:
   /// Our own namespace and that of the first process are never attached.
   Attachments(boost::asio::io_context& loop, store::Reloader& reloader, workers::Workers& workers,
-              firewall::FenceReports& reports, netfilter::OnDeath on_death);
+              firewall::FirewallReports& reports, netfilter::OnDeath on_death);
   ~Attachments();
   Attachments(const Attachments&) = delete;
   Attachments& operator=(const Attachments&) = delete;
@@ -78,9 +78,9 @@ class Attachments {
     std::string narrowed;             ///< the rules of a label; empty for none
     std::vector<std::string> others;  ///< policies that must allow as well
     std::string netns;
-    std::string key;         ///< by which its listeners name its policy
-    bool fenced = false;     ///< a firewall stands
-    std::string unfenced{};  ///< why it isn't as the policy says; empty if it is
+    std::string key;               ///< by which its listeners name its policy
+    bool has_firewall = false;     ///< a firewall stands
+    std::string firewall_error{};  ///< why it isn't as the policy says; empty if it is
   };
   /// What is attached, for the operator.
   [[nodiscard]] std::vector<View> view() const;
@@ -148,7 +148,7 @@ class Attachments {
   boost::asio::io_context& loop_;
   store::Reloader& reloader_;
   workers::Workers& workers_;
-  firewall::FenceReports& reports_;
+  firewall::FirewallReports& reports_;
   netfilter::OnDeath on_death_;
   std::set<std::uint64_t> spared_;
   Attached attached_;

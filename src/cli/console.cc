@@ -216,7 +216,7 @@ std::string attachments_text(const json::object& answer) {
   std::string text;
   for (const json::value& value : list_of(answer, "attachments")) {
     const json::object& each = value.get_object();
-    const bool fenced =
+    const bool has_firewall =
         each.contains("egress") && each.at("egress").is_bool() && each.at("egress").get_bool();
     std::string others;
     for (const json::value& other : list_of(each, "held_to")) {
@@ -229,8 +229,8 @@ std::string attachments_text(const json::object& answer) {
                         others,
                         each.contains("egress_error")
                             ? ", firewall FAILED: " + text_of(each, "egress_error")
-                        : fenced ? ", with a firewall"
-                                 : "");
+                        : has_firewall ? ", with a firewall"
+                                       : "");
   }
   if (text.empty()) text = "nothing is attached\n";
   for (const json::value& value : list_of(answer, "unattached")) {

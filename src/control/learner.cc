@@ -21,8 +21,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "engine/observer.h"
-#include "firewall/fence.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/name_firewall.h"
 #include "learn/record.h"
 #include "learn/record_json.h"
 #include "observe/filter.h"
@@ -113,7 +113,7 @@ Result<Learnt> learnt_of(const std::string& text) {
 }  // namespace
 
 Learner::Learner(boost::asio::io_context& loop, store::Reloader& reloader, observe::Hub& hub,
-                 firewall::FenceReports& reports, const std::string& state,
+                 firewall::FirewallReports& reports, const std::string& state,
                  std::function<void()> amended, std::function<void()> look)
     : reloader_(reloader),
       hub_(hub),

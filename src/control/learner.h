@@ -13,8 +13,8 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/error.h"
-#include "firewall/fence.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/name_firewall.h"
 #include "learn/record.h"
 #include "observe/hub.h"
 #include "store/reloader.h"
@@ -40,8 +40,8 @@ class Learner {
   /// `amended` is called after a change of the reloader's amendments or of what firewalls shall
   /// note, `look` to have `reports` brought up to date.
   Learner(boost::asio::io_context& loop, store::Reloader& reloader, observe::Hub& hub,
-          firewall::FenceReports& reports, const std::string& state, std::function<void()> amended,
-          std::function<void()> look);
+          firewall::FirewallReports& reports, const std::string& state,
+          std::function<void()> amended, std::function<void()> look);
   ~Learner();
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
@@ -73,7 +73,7 @@ class Learner {
 
   store::Reloader& reloader_;
   observe::Hub& hub_;
-  firewall::FenceReports& reports_;
+  firewall::FirewallReports& reports_;
   const sys::StateDirectory state_;
   std::function<void()> amended_;
   std::function<void()> look_;

@@ -21,7 +21,7 @@
 #include "control/learner.h"
 #include "control/panel.h"
 #include "engine/snapshot.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
 #include "forward/health.h"
 #include "forward/in_flight.h"
 #include "serve/worker.h"
@@ -158,11 +158,11 @@ void write_upstreams(MetricsWriter& out, const Running& running) {
 
 /// By policy, named and put together as in nxgate_answers.
 void write_firewalls(MetricsWriter& out, const Running& running) {
-  std::map<std::string, firewall::FenceReports::Counts> by_slot;
+  std::map<std::string, firewall::FirewallReports::Counts> by_slot;
   for (const auto& policy : running.reloader.configured()->policies.all()) {
     if (!policy->egress) continue;
-    const firewall::FenceReports::Counts counts = running.reports.of(policy->name);
-    firewall::FenceReports::Counts& sum =
+    const firewall::FirewallReports::Counts counts = running.reports.of(policy->name);
+    firewall::FirewallReports::Counts& sum =
         by_slot[running.reloader.registry().slots()[policy->slot]];
     sum.admissions += counts.admissions;
     for (std::size_t i = 0; i < kModes.size(); ++i) sum.refusals[i] += counts.refusals[i];

@@ -98,9 +98,9 @@ Reply not_attached(const std::string& client) {
                                  quote(client)));
 }
 
-json::array describe_firewalls(const std::vector<firewall::HostFences::View>& views) {
+json::array describe_firewalls(const std::vector<firewall::HostFirewalls::View>& views) {
   json::array all;
-  for (const firewall::HostFences::View& each : views) {
+  for (const firewall::HostFirewalls::View& each : views) {
     all.push_back(
         json::object{{"policy", each.policy},
                      {"links", json::array(each.links.begin(), each.links.end())},
@@ -217,7 +217,7 @@ Reply Panel::status(const Request&) {
       {"totals", std::move(totals)},
       {"amendments", running_.reloader.amendments().all().size()},
   };
-  if (auto firewalls = describe_firewalls(running_.fences.view()); !firewalls.empty()) {
+  if (auto firewalls = describe_firewalls(running_.firewalls.view()); !firewalls.empty()) {
     status["client_firewalls"] = std::move(firewalls);
   }
   if (json::array faults = describe(standing_faults()); !faults.empty()) {
@@ -249,7 +249,7 @@ Reply Panel::health(const Request&) {
 std::vector<store::StandingFault> Panel::standing_faults() const {
   std::vector<store::StandingFault> standing = running_.reloader.standing_faults();
   std::ranges::move(learner_.standing_faults(), std::back_inserter(standing));
-  for (std::string& text : running_.fences.failed_firewalls()) {
+  for (std::string& text : running_.firewalls.failed_firewalls()) {
     standing.push_back({store::FaultSource::kFirewall, std::move(text)});
   }
   std::ranges::move(running_.operations.standing_faults(), std::back_inserter(standing));
@@ -279,8 +279,8 @@ Reply Panel::attachments(const Request&) {
       json::object object{{"name", each.label},
                           {"policy", each.policy},
                           {"netns", each.netns},
-                          {"egress", each.fenced}};
-      if (!each.unfenced.empty()) object["egress_error"] = each.unfenced;
+                          {"egress", each.has_firewall}};
+      if (!each.firewall_error.empty()) object["egress_error"] = each.firewall_error;
       if (!each.narrowed.empty()) object["narrowed_to"] = each.narrowed;
       if (!each.others.empty())
         object["held_to"] = json::array(each.others.begin(), each.others.end());
@@ -359,7 +359,7 @@ Reply Panel::refused_reload(std::string_view what) const {
 
 asio::awaitable<Reply> Panel::reload(const Request&) {
   if (!co_await reloaded()) co_return refused_reload("the reload is refused");
-  std::vector<std::string> failed = running_.fences.failed_firewalls();
+  std::vector<std::string> failed = running_.firewalls.failed_firewalls();
   if (attachments_ != nullptr) {
     std::ranges::move(attachments_->failed_firewalls(), std::back_inserter(failed));
   }

@@ -18,8 +18,8 @@
 #include "attach/attachments.h"
 #include "config/settings.h"
 #include "control/learner.h"
-#include "firewall/fence_reports.h"
-#include "firewall/host_fences.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/host_firewalls.h"
 #include "http/control.h"
 #include "observe/hub.h"
 #include "serve/worker.h"
@@ -56,8 +56,8 @@ struct Running {
   workers::Workers& workers;
   workers::Shared& shared;
   observe::Hub& hub;
-  firewall::HostFences& fences;
-  firewall::FenceReports& reports;
+  firewall::HostFirewalls& firewalls;
+  firewall::FirewallReports& reports;
   const std::vector<serve::Listener>& listeners;
   const config::ControlSettings& settings;
   const workers::QueryLogs& logs;

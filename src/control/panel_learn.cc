@@ -48,7 +48,7 @@ std::string member(const json::object& object, const char* key, std::string fall
 
 /// What firewalls have noted up to now, and not only when their next turn comes.
 void Panel::take_reports() {
-  running_.fences.take_reports();
+  running_.firewalls.take_reports();
   if (attachments_ != nullptr) attachments_->take_reports();
 }
 

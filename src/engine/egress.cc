@@ -56,7 +56,7 @@ wire::AddressEdit edit_for(const policy::Egress& egress, const Judgement& judgem
 
 Led lead_out(const wire::Query& query, const Decision& decision, MutableBytes reply, Instant now,
              std::vector<wire::FoundAddress>& found) {
-  if (!is_fenced(decision) || reply.empty() || !leads_somewhere(query.question.type)) {
+  if (!has_firewall(decision) || reply.empty() || !leads_somewhere(query.question.type)) {
     return {Passage::kOpen, reply.size()};
   }
   const policy::Policy* const policy = decision.policy;

@@ -29,7 +29,7 @@ struct Led {
 };
 
 /// Whether what a client is told must be open in a firewall.
-[[nodiscard]] inline bool is_fenced(const Decision& decision) noexcept {
+[[nodiscard]] inline bool has_firewall(const Decision& decision) noexcept {
   return decision.policy != nullptr && decision.policy->sets && decision.policy->egress;
 }
 

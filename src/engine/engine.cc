@@ -273,7 +273,7 @@ void Engine::charge(const Request& request, const wire::Question& question, Deci
 std::size_t Engine::lead_out(const wire::Query& query, const Snapshot& snapshot,
                              const Decision& decision, std::size_t size, Instant now,
                              ReplyContext& context) {
-  if (!is_fenced(decision)) return size;
+  if (!has_firewall(decision)) return size;
   const Led led = engine::lead_out(query, decision, context.out.first(size), now, found_);
   counters_.add(Counter::kFilteredAddresses, led.cut);
   switch (led.passage) {

@@ -73,7 +73,7 @@ std::string describe(const config::Settings& settings) {
 }
 
 Reloader::Reloader(const config::Overrides& given, config::FileReader& files, LoadedSettings first,
-                   const sys::KeptCapabilities& kept, policy::EgressRegistry& fences)
+                   const sys::KeptCapabilities& kept, policy::EgressRegistry& firewalls)
     : overrides_(given),
       files_(files),
       notices_(std::move(first.notices)),
@@ -81,10 +81,10 @@ Reloader::Reloader(const config::Overrides& given, config::FileReader& files, Lo
       watched_(std::move(first.watched)),
       kept_(kept),
       upstream_namespaces_(namespaces_of(first.settings)),
-      fences_(fences),
+      firewalls_(firewalls),
       docker_(first.settings.docker),
-      client_fences_(store::client_fences(first.settings)),
-      bare_(build_snapshot(std::move(first.settings), registry_, fences_, generation_)),
+      client_firewalls_(store::client_firewalls(first.settings)),
+      bare_(build_snapshot(std::move(first.settings), registry_, firewalls_, generation_)),
       amended_(bare_),
       snapshots_(enforced()) {}
 
@@ -106,7 +106,7 @@ Faults Reloader::refusals(const config::Settings& next) const {
   for (const std::string& key : config::sealed_changes(sealed_, next)) {
     refused.push_back({{}, key + " can't change while running; restart to change it"});
   }
-  if (!kept_.change_rules && !store::client_fences(next).empty()) {
+  if (!kept_.change_rules && !store::client_firewalls(next).empty()) {
     refused.push_back(
         {{},
          "an egress table for clients: the right to set up a firewall was given up at start, when "
@@ -168,9 +168,9 @@ void Reloader::prepare(Pending& pending) const noexcept {
     pending.notices = std::move(next.notices);
     pending.description = describe(next.settings);
     pending.docker = next.settings.docker;
-    pending.client_fences = store::client_fences(next.settings);
+    pending.client_firewalls = store::client_firewalls(next.settings);
     pending.bare =
-        build_snapshot(std::move(next.settings), pending.registry, fences_, pending.generation);
+        build_snapshot(std::move(next.settings), pending.registry, firewalls_, pending.generation);
     pending.amended = pending.amendments.applied(pending.bare);
   } catch (const std::exception& error) {  // for want of memory
     pending.faults = {{{}, error.what()}};
@@ -198,7 +198,7 @@ bool Reloader::commit(Pending& pending) {
   generation_ = pending.generation;
   notices_ = std::move(pending.notices);
   docker_ = std::move(pending.docker);
-  client_fences_ = std::move(pending.client_fences);
+  client_firewalls_ = std::move(pending.client_firewalls);
   publish(enforced());
   ++reloads_.taken;
   log::info("reloaded: generation {}, {}", generation_, pending.description);

@@ -37,7 +37,7 @@ class Reloader {
   /// `first` are the settings at start, without fault. `kept` says what a later configuration may
   /// ask for (Rights::later).
   Reloader(const config::Overrides& given, config::FileReader& files, LoadedSettings first,
-           const sys::KeptCapabilities& kept, policy::EgressRegistry& fences);
+           const sys::KeptCapabilities& kept, policy::EgressRegistry& firewalls);
 
   /// Calls this whenever something was published: its readers shall look now, since as long as one
   /// of them doesn't, the old tables stay in memory.
@@ -80,8 +80,8 @@ class Reloader {
 
   [[nodiscard]] const config::DockerSettings& docker() const noexcept { return docker_; }
 
-  [[nodiscard]] const std::vector<policy::ClientFence>& client_fences() const noexcept {
-    return client_fences_;
+  [[nodiscard]] const std::vector<policy::ClientFirewall>& client_firewalls() const noexcept {
+    return client_firewalls_;
   }
 
   [[nodiscard]] SnapshotCell<engine::Snapshot>& snapshots() noexcept { return snapshots_; }
@@ -104,9 +104,9 @@ class Reloader {
   std::vector<std::string> watched_;
   sys::KeptCapabilities kept_;
   std::set<std::string> upstream_namespaces_;  ///< named at start
-  policy::EgressRegistry& fences_;
+  policy::EgressRegistry& firewalls_;
   config::DockerSettings docker_;
-  std::vector<policy::ClientFence> client_fences_;
+  std::vector<policy::ClientFirewall> client_firewalls_;
   std::vector<AttachedPolicy> attached_;
   Amendments amendments_;
   std::shared_ptr<const engine::Snapshot> bare_;     ///< of the configuration alone
@@ -128,7 +128,7 @@ struct Reloader::Pending {
   std::vector<std::string> notices;
   std::string description;
   config::DockerSettings docker;
-  std::vector<policy::ClientFence> client_fences;
+  std::vector<policy::ClientFirewall> client_firewalls;
   std::shared_ptr<const engine::Snapshot> bare;
   std::shared_ptr<const engine::Snapshot> amended;
 

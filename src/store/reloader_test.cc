@@ -56,7 +56,7 @@ class ReloaderTest : public testing::Test {
   Reloader start(const std::string& text,
                  const sys::KeptCapabilities& kept = {.enter_namespaces = true}) {
     files_.files["/n.toml"] = text;
-    return {options_, files_, load_settings(options_, files_), kept, fences_};
+    return {options_, files_, load_settings(options_, files_), kept, firewalls_};
   }
 
   static bool reload(Reloader& reloader) {
@@ -73,7 +73,7 @@ class ReloaderTest : public testing::Test {
         explain(*reloader.snapshots().load(), question, IpAddress::parse(client).value()));
   }
 
-  NoFirewalls fences_;
+  NoFirewalls firewalls_;
   config::Overrides options_;
   config::MemoryFiles files_;
 };

@@ -28,14 +28,14 @@ class Registry {
   std::vector<engine::UpstreamGroup> known_;
 };
 
-[[nodiscard]] std::vector<policy::ClientFence> client_fences(const config::Settings& settings);
+[[nodiscard]] std::vector<policy::ClientFirewall> client_firewalls(
+    const config::Settings& settings);
 
 /// Builds all of a snapshot. `settings` must be free of faults and completed; its rules and local
 /// data are taken out, so that they are never there twice.
-[[nodiscard]] std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings,
-                                                                     Registry& registry,
-                                                                     policy::EgressRegistry& fences,
-                                                                     std::uint32_t generation);
+[[nodiscard]] std::shared_ptr<const engine::Snapshot> build_snapshot(
+    config::Settings settings, Registry& registry, policy::EgressRegistry& firewalls,
+    std::uint32_t generation);
 
 [[nodiscard]] cache::Limits cache_limits(const config::CacheSettings& settings);
 

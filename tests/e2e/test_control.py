@@ -36,7 +36,7 @@ allow = ["ci.test"]
 [[clients]]
 from = ["127.0.2.0/24"]
 policy = "ci"
-[policies.fenced.egress]
+[policies.firewalled.egress]
 """
 
 
@@ -410,7 +410,7 @@ def test_a_second_server_leaves_the_socket_to_the_first(nxgate, server):
 
 def test_all_text_fits_80_columns(server):
     server.query("good.test")
-    server.operate("allow", "=registry.packages.example.test:tcp/443", "--for", "10m", "--policy", "fenced",
+    server.operate("allow", "=registry.packages.example.test:tcp/443", "--for", "10m", "--policy", "firewalled",
                    "--why", "the build of the release needs it until its own registry is there again, says Anna")
     for command in (["status"], ["rules"], ["attachments"], ["explain", "good.test"], ["reload"], ["flush"]):
         for line in server.operate(*command).stdout.splitlines():

@@ -26,9 +26,9 @@ suppress-types = ["TXT"]
 [policies.walled]
 allow = ["both.test"]
 [policies.walled.egress]
-[policies.fenced]
+[policies.firewalled]
 allow = ["both.test"]
-[policies.fenced.egress]
+[policies.firewalled.egress]
 [docker]
 socket = "ENGINE"
 [control]
@@ -225,6 +225,6 @@ def test_a_guests_firewall_holds_where_the_owner_has_none(engine, watch):
 def test_two_firewalls_cannot_both_be_held_so_nothing_resolves(engine, watch):
     server = watch(ANY)
     owner = engine.run("owner", "--label", "nxgate.policy=walled")
-    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=fenced")
-    server.wait_for_log("error owner: the policies walled and fenced in one namespace have a firewall each")
+    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=firewalled")
+    server.wait_for_log("error owner: the policies walled and firewalled in one namespace have a firewall each")
     assert resolves(owner) == set()

@@ -157,12 +157,12 @@ listen = ["127.0.0.1:PORT"]
 [upstreams.default]
 servers = ["{up.endpoint}"]
 [policies.default]
-[policies.fenced]
+[policies.firewalled]
 allow = ["allowed.test"]
-[policies.fenced.egress]
+[policies.firewalled.egress]
 [[clients]]
 from = ["127.0.0.9"]
-policy = "fenced"
+policy = "firewalled"
 """)
 
 

@@ -15,32 +15,32 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "engine/snapshot.h"
-#include "firewall/fence.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/name_firewall.h"
 #include "netfilter/links.h"
 #include "policy/egress.h"
 
 namespace nxgate::firewall {
 
 /// One firewall for each policy that has both a table `egress` and ranges in `[[clients]]`: what
-/// is forwarded for a client is judged by the policy of its longest range. Main thread; the fences
-/// are filled by the workers.
-class HostFences final : public policy::EgressRegistry {
+/// is forwarded for a client is judged by the policy of its longest range. Main thread; the
+/// firewalls are filled by the workers.
+class HostFirewalls final : public policy::EgressRegistry {
  public:
-  HostFences() = default;
+  HostFirewalls() = default;
 
   /// That of a policy, there from now on.
   [[nodiscard]] std::shared_ptr<policy::EgressSets> sets_of(const std::string& policy) override;
 
   /// Puts up what the configuration asks for, and takes away what it no longer asks for, also what
   /// a dead nxgate left. Every firewall is tried; the error tells all that failed.
-  [[nodiscard]] Result<void> enforce(const std::vector<policy::ClientFence>& wanted,
+  [[nodiscard]] Result<void> enforce(const std::vector<policy::ClientFirewall>& wanted,
                                      const engine::Snapshot& snapshot);
 
   /// From now on looks after the firewalls once a second, and takes their reports. What fails is
   /// logged from here on, and `again`, which must call `enforce`, is called once a second until it
   /// doesn't.
-  void watch(boost::asio::io_context& loop, FenceReports& reports, std::function<void()> again);
+  void watch(boost::asio::io_context& loop, FirewallReports& reports, std::function<void()> again);
 
   /// What failed and is tried again.
   [[nodiscard]] std::vector<std::string> failed_firewalls() const;
@@ -64,22 +64,22 @@ class HostFences final : public policy::EgressRegistry {
   void hand_over() { timer_.reset(); }
 
  private:
-  [[nodiscard]] Fence& of(const std::string& policy) const;
-  Result<void> put_up(const policy::ClientFence& wanted, const engine::Snapshot& snapshot);
+  [[nodiscard]] NameFirewall& of(const std::string& policy) const;
+  Result<void> put_up(const policy::ClientFirewall& wanted, const engine::Snapshot& snapshot);
   /// Remembers how it went with the firewall of a policy, and logs what is new.
   void note(const std::string& policy, const Result<void>& done);
   void look_again();
   /// Logs which links a firewall covers, if that isn't known yet.
   void tell_links(const std::string& policy);
 
-  mutable std::mutex mutex_;  ///< of `fences_`, which a reload adds to on its thread
-  std::map<std::string, std::shared_ptr<Fence>> fences_;
-  std::vector<policy::ClientFence> enforced_;
+  mutable std::mutex mutex_;  ///< of `firewalls_`, which a reload adds to on its thread
+  std::map<std::string, std::shared_ptr<NameFirewall>> firewalls_;
+  std::vector<policy::ClientFirewall> enforced_;
   std::map<std::string, std::string> failed_;           ///< by policy, and why
   std::map<std::string, netfilter::ClientLinks> told_;  ///< by policy, what the log says
   std::optional<boost::asio::steady_timer> timer_;
   std::function<void()> again_;
-  FenceReports* reports_ = nullptr;  ///< there once it watches
+  FirewallReports* reports_ = nullptr;  ///< there once it watches
 };
 
 }  // namespace nxgate::firewall

@@ -1,4 +1,4 @@
-#include "firewall/fence.h"
+#include "firewall/name_firewall.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -30,13 +30,13 @@ using testing::SizeIs;
 
 const wire::DomainName kName = *wire::DomainName::from_text("web.test");
 
-class FenceTest : public netfilter::NamespaceTest {
+class NameFirewallTest : public netfilter::NamespaceTest {
  protected:
   bool admit(const char* address, std::uint32_t ttl, const Ports& ports = {},
              Instant now = Clock::now()) {
     const std::vector<wire::FoundAddress> found{{*IpAddress::parse(address), ttl}};
-    return fence.admit({.name = kName, .addresses = found, .ports = ports, .grace = egress.grace},
-                       now);
+    return firewall.admit(
+        {.name = kName, .addresses = found, .ports = ports, .grace = egress.grace}, now);
   }
 
   /// A datagram from inside.
@@ -48,23 +48,23 @@ class FenceTest : public netfilter::NamespaceTest {
   }
 
   policy::Egress egress;
-  Fence fence{std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed};
+  NameFirewall firewall{std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed};
 };
 
-TEST_F(FenceTest, WithoutAFirewallEverythingIsAdmitted) {
+TEST_F(NameFirewallTest, WithoutAFirewallEverythingIsAdmitted) {
   EXPECT_TRUE(admit("192.0.2.1", 60));
   EXPECT_THAT(rules(), IsEmpty());
 }
 
-TEST_F(FenceTest, AnOpeningLastsForTtlAndGraceAndHasItsName) {
-  ASSERT_TRUE(fence.enforce(netns, &egress));
+TEST_F(NameFirewallTest, AnOpeningLastsForTtlAndGraceAndHasItsName) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
   ASSERT_TRUE(admit("192.0.2.1", 60, {{IPPROTO_TCP, 443}}));
   EXPECT_THAT(rules(), AllOf(HasSubstr("192.0.2.1 . tcp . 443 timeout 2m"),
                              HasSubstr("comment \"web.test\"")));
 }
 
-TEST_F(FenceTest, WhatIsOpenForLongEnoughCostsNothing) {
-  ASSERT_TRUE(fence.enforce(netns, &egress));
+TEST_F(NameFirewallTest, WhatIsOpenForLongEnoughCostsNothing) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
   const Instant now = Clock::now();
   ASSERT_TRUE(admit("192.0.2.1", 60, {}, now));
   run("ip netns exec " + name + " nft flush set inet nxgate_egress open4");
@@ -74,28 +74,28 @@ TEST_F(FenceTest, WhatIsOpenForLongEnoughCostsNothing) {
   EXPECT_THAT(rules(), HasSubstr("192.0.2.1")) << "for a longer time";
 }
 
-TEST_F(FenceTest, WhatTheKernelRefusesIsNotAdmitted) {
-  ASSERT_TRUE(fence.enforce(netns, &egress));
+TEST_F(NameFirewallTest, WhatTheKernelRefusesIsNotAdmitted) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
   run("ip netns exec " + name + " nft flush ruleset");
   EXPECT_FALSE(admit("192.0.2.1", 60));
-  EXPECT_TRUE(fence.keep().value()) << "it was gone";
+  EXPECT_TRUE(firewall.keep().value()) << "it was gone";
   EXPECT_TRUE(admit("192.0.2.1", 60));
 }
 
-TEST_F(FenceTest, AReviewClosesByName) {
-  ASSERT_TRUE(fence.enforce(netns, &egress));
+TEST_F(NameFirewallTest, AReviewClosesByName) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
   ASSERT_TRUE(admit("192.0.2.1", 60));
   ASSERT_TRUE(admit("192.0.2.2", 60));
-  fence.review([](const std::string& opened_for, const netfilter::Destination& to) {
+  firewall.review([](const std::string& opened_for, const netfilter::Destination& to) {
     return opened_for == "web.test" && to.address == *IpAddress::parse("192.0.2.2");
   });
   EXPECT_THAT(rules(), AllOf(Not(HasSubstr("192.0.2.1")), HasSubstr("192.0.2.2")));
 }
 
-TEST_F(FenceTest, TheNextOneKnowsWhatIsOpen) {
-  ASSERT_TRUE(fence.enforce(netns, &egress));
+TEST_F(NameFirewallTest, TheNextOneKnowsWhatIsOpen) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
   ASSERT_TRUE(admit("192.0.2.1", 60));
-  Fence next(std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed);
+  NameFirewall next(std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed);
   ASSERT_TRUE(next.enforce(netns, &egress));
   std::vector<std::string> names;
   next.review([&](const std::string& opened_for, const netfilter::Destination&) {
@@ -105,15 +105,15 @@ TEST_F(FenceTest, TheNextOneKnowsWhatIsOpen) {
   EXPECT_THAT(names, testing::ElementsAre("web.test"));
 }
 
-TEST_F(FenceTest, RefusalsAreToldOnceWithTheNameBehindThem) {
+TEST_F(NameFirewallTest, RefusalsAreToldOnceWithTheNameBehindThem) {
   run("ip -n " + name + " address add 10.9.0.2/24 dev eth0");
   run("ip -n " + name + " link set eth0 up");
   run("ip -n " + name + " link set eth1 up");
-  ASSERT_TRUE(fence.enforce(netns, &egress));
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
   ASSERT_TRUE(admit("10.9.0.7", 60, {{IPPROTO_UDP, 443}}));
   send_to("10.9.0.7");
   send_to("10.9.0.8");
-  const auto [refusals, packets, admissions, flows] = fence.report();
+  const auto [refusals, packets, admissions, flows] = firewall.report();
   ASSERT_THAT(refusals, SizeIs(2));
   EXPECT_EQ(refusals[0].name, "web.test");
   EXPECT_EQ(refusals[0].to.port, (Port{IPPROTO_UDP, 5000}));
@@ -122,49 +122,49 @@ TEST_F(FenceTest, RefusalsAreToldOnceWithTheNameBehindThem) {
   EXPECT_EQ(packets, 2U);
   EXPECT_EQ(admissions, 1U);
   send_to("10.9.0.8");
-  const Report later = fence.report();
+  const Report later = firewall.report();
   EXPECT_THAT(later.refusals, IsEmpty());
   EXPECT_EQ(later.refused_packets, 1U);
   EXPECT_EQ(later.admissions, 0U);
 }
 
-TEST_F(FenceTest, FlowsAreToldWithAllNamesThatLedThere) {
+TEST_F(NameFirewallTest, FlowsAreToldWithAllNamesThatLedThere) {
   run("ip -n " + name + " address add 10.9.0.2/24 dev eth0");
   run("ip -n " + name + " link set eth0 up");
   run("ip -n " + name + " link set eth1 up");
-  ASSERT_TRUE(fence.enforce(netns, &egress, Flows::kNoted));
+  ASSERT_TRUE(firewall.enforce(netns, &egress, Flows::kNoted));
   ASSERT_TRUE(admit("10.9.0.7", 60));
   const std::vector<wire::FoundAddress> same{{*IpAddress::parse("10.9.0.7"), 30}};
   const wire::DomainName other = *wire::DomainName::from_text("other.test");
-  ASSERT_TRUE(fence.admit({.name = other, .addresses = same, .ports = {}, .grace = egress.grace},
-                          Clock::now()));
+  ASSERT_TRUE(firewall.admit({.name = other, .addresses = same, .ports = {}, .grace = egress.grace},
+                             Clock::now()));
   send_to("10.9.0.7");
   send_to("10.9.0.8");
-  const Report report = fence.report();
+  const Report report = firewall.report();
   EXPECT_EQ(report.admissions, 1U) << "the other name found it open";
   ASSERT_THAT(report.flows, SizeIs(1));
   EXPECT_EQ(report.flows[0].to.port, (Port{IPPROTO_UDP, 5000}));
   EXPECT_THAT(report.flows[0].names, testing::ElementsAre("web.test", "other.test"));
 }
 
-TEST_F(FenceTest, TooManyOpeningsAreNotAdmitted) {
-  ASSERT_TRUE(fence.enforce(netns, &egress));
+TEST_F(NameFirewallTest, TooManyOpeningsAreNotAdmitted) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
   std::vector<wire::FoundAddress> found;
-  for (std::size_t i = 0; i < Fence::kMostOpenings + 1; ++i) {
+  for (std::size_t i = 0; i < NameFirewall::kMostOpenings + 1; ++i) {
     found.push_back(
         {IpAddress::v4({10, static_cast<std::uint8_t>(i >> 16), static_cast<std::uint8_t>(i >> 8),
                         static_cast<std::uint8_t>(i)}),
          60});
   }
   const auto all = std::span(std::as_const(found));
-  EXPECT_FALSE(fence.admit({.name = kName, .addresses = all, .ports = {}}, Clock::now()));
+  EXPECT_FALSE(firewall.admit({.name = kName, .addresses = all, .ports = {}}, Clock::now()));
   EXPECT_TRUE(
-      fence.admit({.name = kName, .addresses = all.first(1000), .ports = {}}, Clock::now()));
+      firewall.admit({.name = kName, .addresses = all.first(1000), .ports = {}}, Clock::now()));
 }
 
-TEST_F(FenceTest, NoFirewallAnyMoreIsNoTrace) {
-  ASSERT_TRUE(fence.enforce(netns, &egress));
-  ASSERT_TRUE(fence.enforce(netns, nullptr));
+TEST_F(NameFirewallTest, NoFirewallAnyMoreIsNoTrace) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  ASSERT_TRUE(firewall.enforce(netns, nullptr));
   EXPECT_THAT(rules(), IsEmpty());
 }
 

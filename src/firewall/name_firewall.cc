@@ -1,4 +1,4 @@
-#include "firewall/fence.h"
+#include "firewall/name_firewall.h"
 
 #include <algorithm>
 #include <array>
@@ -57,8 +57,9 @@ Milliseconds until(Instant end, Instant now) {
 
 }  // namespace
 
-Result<void> Fence::enforce(const sys::NetnsRef& netns, const policy::Egress* egress, Flows flows,
-                            const std::vector<Prefix>& clients, const std::vector<Prefix>& others) {
+Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
+                                   Flows flows, const std::vector<Prefix>& clients,
+                                   const std::vector<Prefix>& others) {
   const std::lock_guard lock(mutex_);
   if (egress == nullptr) {
     failed_ = false;
@@ -77,7 +78,7 @@ Result<void> Fence::enforce(const sys::NetnsRef& netns, const policy::Egress* eg
   return done;
 }
 
-Result<void> Fence::put_up(const sys::NetnsRef& netns, const FirewallRules& rules) {
+Result<void> NameFirewall::put_up(const sys::NetnsRef& netns, const FirewallRules& rules) {
   if (firewall_) return firewall_->rules() == rules ? Result<void>() : firewall_->set_rules(rules);
   auto firewall = Firewall::put_up(netns, table_, rules, on_death_);
   if (!firewall) return std::unexpected(firewall.error());
@@ -87,12 +88,12 @@ Result<void> Fence::put_up(const sys::NetnsRef& netns, const FirewallRules& rule
   return {};
 }
 
-bool Fence::stands() {
+bool NameFirewall::stands() {
   const std::lock_guard lock(mutex_);
   return firewall_.has_value();
 }
 
-void Fence::adopt() {
+void NameFirewall::adopt() {
   const auto opened = firewall_->opened();
   if (!opened) return;
   const Instant now = Clock::now();
@@ -102,7 +103,7 @@ void Fence::adopt() {
   }
 }
 
-void Fence::remember(const IpAddress& address, const std::string& name) {
+void NameFirewall::remember(const IpAddress& address, const std::string& name) {
   std::vector<std::string>& names = names_[address];
   if (!names.empty() && names.back() == name) return;
   std::erase(names, name);
@@ -110,7 +111,7 @@ void Fence::remember(const IpAddress& address, const std::string& name) {
   names.push_back(name);
 }
 
-bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try {
+bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexcept try {
   const std::lock_guard lock(mutex_);
   if (failed_) return false;
   if (!firewall_) return true;
@@ -145,7 +146,7 @@ bool Fence::admit(const policy::Admission& admission, Instant now) noexcept try 
   return false;  // out of memory: the client is told of a failure
 }
 
-bool Fence::make_room(Instant now) {
+bool NameFirewall::make_room(Instant now) {
   if (openings_.size() + asked_for_.size() > forget_at_) forget_ended(now);
   if (openings_.size() + asked_for_.size() <= kMostOpenings) return true;
   log::repeated("egress " + label_,
@@ -154,7 +155,7 @@ bool Fence::make_room(Instant now) {
   return false;
 }
 
-void Fence::forget_ended(Instant now) {
+void NameFirewall::forget_ended(Instant now) {
   std::erase_if(openings_, [now](const auto& entry) { return entry.second.until < now; });
   forget_at_ = std::max<std::size_t>(1024, 2 * openings_.size());
   if (names_.size() <= kMostAddresses) return;
@@ -164,7 +165,7 @@ void Fence::forget_ended(Instant now) {
   });
 }
 
-void Fence::review(
+void NameFirewall::review(
     const std::function<bool(const std::string& name, const Destination& to)>& allows) {
   const std::lock_guard lock(mutex_);
   if (!firewall_) return;
@@ -179,13 +180,13 @@ void Fence::review(
   for (const Destination& to : closing) openings_.erase(to);
 }
 
-Result<void> Fence::outlive() {
+Result<void> NameFirewall::outlive() {
   const std::lock_guard lock(mutex_);
   on_death_ = netfilter::OnDeath::kStaysClosed;
   return firewall_ ? firewall_->outlive() : Result<void>();
 }
 
-Result<bool> Fence::keep() {
+Result<bool> NameFirewall::keep() {
   const std::lock_guard lock(mutex_);
   if (!firewall_) return false;
   auto kept = firewall_->keep();
@@ -193,7 +194,7 @@ Result<bool> Fence::keep() {
   return kept;
 }
 
-Report Fence::report() {
+Report NameFirewall::report() {
   const std::lock_guard lock(mutex_);
   Report report{.admissions = std::exchange(admissions_, 0)};
   if (!firewall_) return report;
@@ -202,7 +203,7 @@ Report Fence::report() {
   return report;
 }
 
-void Fence::add_flows(Report& report) {
+void NameFirewall::add_flows(Report& report) {
   const auto noted = firewall_->flows();
   if (!noted) return;
   for (const netfilter::Noted& each : *noted) {
@@ -211,7 +212,7 @@ void Fence::add_flows(Report& report) {
   }
 }
 
-void Fence::add_refusals(Report& report) {
+void NameFirewall::add_refusals(Report& report) {
   const auto seen = firewall_->refused();
   if (!seen) return;
   std::map<Destination, std::uint64_t> now;
@@ -229,12 +230,12 @@ void Fence::add_refusals(Report& report) {
   refused_ = std::move(now);
 }
 
-netfilter::ClientLinks Fence::client_links() {
+netfilter::ClientLinks NameFirewall::client_links() {
   const std::lock_guard lock(mutex_);
   return firewall_ ? firewall_->client_links() : netfilter::ClientLinks();
 }
 
-std::string Fence::packet_error() {
+std::string NameFirewall::packet_error() {
   const std::lock_guard lock(mutex_);
   return firewall_ ? firewall_->packet_error() : "";
 }

@@ -1,4 +1,4 @@
-#include "firewall/host_fences.h"
+#include "firewall/host_firewalls.h"
 
 #include <algorithm>
 #include <chrono>
@@ -21,8 +21,8 @@
 #include "base/log.h"
 #include "engine/egress.h"
 #include "engine/snapshot.h"
-#include "firewall/fence.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/name_firewall.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
 #include "netfilter/links.h"
@@ -40,37 +40,38 @@ std::string table_of(const std::string& policy) {
 
 }  // namespace
 
-std::shared_ptr<policy::EgressSets> HostFences::sets_of(const std::string& policy) {
+std::shared_ptr<policy::EgressSets> HostFirewalls::sets_of(const std::string& policy) {
   const std::lock_guard lock(mutex_);
-  auto& fence = fences_[policy];
-  if (!fence) {
-    fence = std::make_shared<Fence>(table_of(policy), netfilter::OnDeath::kStaysClosed);
+  auto& firewall = firewalls_[policy];
+  if (!firewall) {
+    firewall = std::make_shared<NameFirewall>(table_of(policy), netfilter::OnDeath::kStaysClosed);
   }
-  return fence;
+  return firewall;
 }
 
-Fence& HostFences::of(const std::string& policy) const {
+NameFirewall& HostFirewalls::of(const std::string& policy) const {
   const std::lock_guard lock(mutex_);
-  return *fences_.at(policy);
+  return *firewalls_.at(policy);
 }
 
-Result<void> HostFences::put_up(const policy::ClientFence& wanted,
-                                const engine::Snapshot& snapshot) {
+Result<void> HostFirewalls::put_up(const policy::ClientFirewall& wanted,
+                                   const engine::Snapshot& snapshot) {
   (void)sets_of(wanted.policy);
-  Fence& fence = of(wanted.policy);
+  NameFirewall& firewall = of(wanted.policy);
   const auto flows = reports_ == nullptr ? Flows::kIgnored : reports_->flows(wanted.policy);
-  auto done = fence.enforce(sys::NetnsRef(), &wanted.egress, flows, wanted.clients, wanted.others);
+  auto done =
+      firewall.enforce(sys::NetnsRef(), &wanted.egress, flows, wanted.clients, wanted.others);
   const policy::Policy* const policy = snapshot.policies.find(wanted.policy);
-  fence.review([&](const std::string& name, const netfilter::Destination& to) {
+  firewall.review([&](const std::string& name, const netfilter::Destination& to) {
     return engine::opens(policy, name, to.address, to.port, Clock::now());
   });
   return done;
 }
 
-Result<void> HostFences::enforce(const std::vector<policy::ClientFence>& wanted,
-                                 const engine::Snapshot& snapshot) {
+Result<void> HostFirewalls::enforce(const std::vector<policy::ClientFirewall>& wanted,
+                                    const engine::Snapshot& snapshot) {
   std::vector<std::string> tables;
-  for (const policy::ClientFence& each : wanted) {
+  for (const policy::ClientFirewall& each : wanted) {
     const auto done = put_up(each, snapshot);
     note(each.policy, done);
     tables.push_back(table_of(each.policy));
@@ -78,11 +79,11 @@ Result<void> HostFences::enforce(const std::vector<policy::ClientFence>& wanted,
   }
   const auto known = [this] {
     const std::lock_guard lock(mutex_);
-    return fences_;
+    return firewalls_;
   }();
-  for (const auto& [policy, fence] : known) {
-    if (std::ranges::find(wanted, policy, &policy::ClientFence::policy) != wanted.end()) continue;
-    note(policy, fence->enforce(sys::NetnsRef(), nullptr));
+  for (const auto& [policy, firewall] : known) {
+    if (std::ranges::count(wanted, policy, &policy::ClientFirewall::policy) != 0) continue;
+    note(policy, firewall->enforce(sys::NetnsRef(), nullptr));
   }
   enforced_ = wanted;
   const auto removed = wanted.empty() ? Result<std::size_t>(0)
@@ -92,7 +93,7 @@ Result<void> HostFences::enforce(const std::vector<policy::ClientFence>& wanted,
   return fail(fmt::format("{}", fmt::join(failed_firewalls(), "; ")));
 }
 
-void HostFences::note(const std::string& policy, const Result<void>& done) {
+void HostFirewalls::note(const std::string& policy, const Result<void>& done) {
   if (done) {
     if (failed_.erase(policy) == 0 || policy.empty()) return;
     return log::info("policy {}: its firewall is as the configuration says", policy);
@@ -106,7 +107,7 @@ void HostFences::note(const std::string& policy, const Result<void>& done) {
   }
 }
 
-std::vector<std::string> HostFences::failed_firewalls() const {
+std::vector<std::string> HostFirewalls::failed_firewalls() const {
   std::vector<std::string> texts;
   for (const auto& [policy, why] : failed_) {
     texts.push_back(policy.empty() ? why : fmt::format("policy {}: {}", policy, why));
@@ -114,25 +115,25 @@ std::vector<std::string> HostFences::failed_firewalls() const {
   return texts;
 }
 
-void HostFences::watch(boost::asio::io_context& loop, FenceReports& reports,
-                       std::function<void()> again) {
+void HostFirewalls::watch(boost::asio::io_context& loop, FirewallReports& reports,
+                          std::function<void()> again) {
   reports_ = &reports;
   again_ = std::move(again);
   timer_.emplace(loop);
   look_again();
 }
 
-void HostFences::look_again() {
+void HostFirewalls::look_again() {
   if (!failed_.empty()) again_();
-  for (const policy::ClientFence& each : enforced_) {
-    Fence& fence = of(each.policy);
-    if (const auto kept = fence.keep(); !kept) {
+  for (const policy::ClientFirewall& each : enforced_) {
+    NameFirewall& firewall = of(each.policy);
+    if (const auto kept = firewall.keep(); !kept) {
       log::repeated("firewall " + each.policy, kept.error().message);
     } else if (*kept) {
       log::warning("policy {}: somebody took its firewall away; it is back", each.policy);
     }
   }
-  for (const policy::ClientFence& each : enforced_) tell_links(each.policy);
+  for (const policy::ClientFirewall& each : enforced_) tell_links(each.policy);
   take_reports();
   timer_->expires_after(kPause);
   timer_->async_wait([this](const boost::system::error_code& error) {
@@ -140,7 +141,7 @@ void HostFences::look_again() {
   });
 }
 
-void HostFences::tell_links(const std::string& policy) {
+void HostFirewalls::tell_links(const std::string& policy) {
   netfilter::ClientLinks links = of(policy).client_links();
   const auto [told, is_new] = told_.try_emplace(policy);
   if (!is_new && told->second == links) return;
@@ -163,9 +164,9 @@ void HostFences::tell_links(const std::string& policy) {
   told->second = std::move(links);
 }
 
-std::vector<HostFences::View> HostFences::view() const {
+std::vector<HostFirewalls::View> HostFirewalls::view() const {
   std::vector<View> views;
-  for (const policy::ClientFence& each : enforced_) {
+  for (const policy::ClientFirewall& each : enforced_) {
     netfilter::ClientLinks links = of(each.policy).client_links();
     const auto failed = failed_.find(each.policy);
     views.push_back({each.policy, std::move(links.theirs), std::move(links.shared),
@@ -174,15 +175,15 @@ std::vector<HostFences::View> HostFences::view() const {
   return views;
 }
 
-void HostFences::take_reports() {
-  for (const policy::ClientFence& each : enforced_) {
+void HostFirewalls::take_reports() {
+  for (const policy::ClientFirewall& each : enforced_) {
     reports_->take({"policy " + each.policy, each.policy, &each.egress, nullptr}, of(each.policy));
   }
 }
 
-void HostFences::stop() {
+void HostFirewalls::stop() {
   timer_.reset();  // before its loop goes
-  for (const policy::ClientFence& each : enforced_) {
+  for (const policy::ClientFirewall& each : enforced_) {
     if (each.egress.stays_closed) {
       log::warning(
           "policy {}: its firewall on this host stays closed, until a next nxgate takes over or "

@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "firewall/fence.h"
+#include "firewall/name_firewall.h"
 #include "policy/egress.h"
 #include "sys/netns.h"
 
 namespace nxgate::firewall {
 
 /// Where a firewall stands, and what for.
-struct FencedPlace {
+struct FirewallPlace {
   const std::string& label;  ///< as the operator knows it
   const std::string& policy;
   const policy::Egress* egress;  ///< null if the policy has no firewall any more
@@ -27,7 +27,7 @@ struct FencedPlace {
 
 /// Counts by policy what all firewalls did, also those that are gone, and passes on the flows under
 /// policies that are learnt. Main thread.
-class FenceReports {
+class FirewallReports {
  public:
   struct Counts {
     std::uint64_t admissions = 0;             ///< openings, made or prolonged
@@ -37,7 +37,7 @@ class FenceReports {
   /// Takes what this firewall did since the last time. Refusals, in an audit what would have been
   /// refused, are logged: each destination once a minute, and not more at a time than can be read;
   /// with the process where it still has a socket to there, as mostly in an audit.
-  void take(const FencedPlace& place, Fence& fence);
+  void take(const FirewallPlace& place, NameFirewall& firewall);
 
   [[nodiscard]] Counts of(const std::string& policy) const;
 

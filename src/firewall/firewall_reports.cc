@@ -1,4 +1,4 @@
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
 
 #include <cstddef>
 #include <ranges>
@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/log.h"
-#include "firewall/fence.h"
+#include "firewall/name_firewall.h"
 #include "policy/egress.h"
 #include "sys/netns.h"
 #include "sys/socket_owner.h"
@@ -30,7 +30,7 @@ std::string described(const Refusal& refusal) {
 
 }  // namespace
 
-std::string FenceReports::process_behind(const Refusal& refusal, const sys::NetnsRef* netns) {
+std::string FirewallReports::process_behind(const Refusal& refusal, const sys::NetnsRef* netns) {
   constexpr std::string_view kNotFound = ", by a process that was not found in time";
   const Port& port = refusal.to.port;
   if (netns == nullptr || port.number == 0) return {};
@@ -47,9 +47,9 @@ std::string FenceReports::process_behind(const Refusal& refusal, const sys::Netn
                         : fmt::format(", by {} (pid {})", escaped(seen->name), seen->pid);
 }
 
-void FenceReports::take(const FencedPlace& place, Fence& fence) {
+void FirewallReports::take(const FirewallPlace& place, NameFirewall& firewall) {
   constexpr std::size_t kMostLines = 10;
-  const Report report = fence.report();
+  const Report report = firewall.report();
   const auto mode = place.egress == nullptr ? policy::EgressMode::kEnforce : place.egress->mode;
   Counts& counts = counts_[place.policy];
   counts.admissions += report.admissions;
@@ -67,12 +67,12 @@ void FenceReports::take(const FencedPlace& place, Fence& fence) {
   }
 }
 
-FenceReports::Counts FenceReports::of(const std::string& policy) const {
+FirewallReports::Counts FirewallReports::of(const std::string& policy) const {
   const auto found = counts_.find(policy);
   return found == counts_.end() ? Counts() : found->second;
 }
 
-void FenceReports::learn(const std::string& policy, bool on) {
+void FirewallReports::learn(const std::string& policy, bool on) {
   if (on) {
     learnt_.insert(policy);
   } else {
@@ -80,7 +80,7 @@ void FenceReports::learn(const std::string& policy, bool on) {
   }
 }
 
-Flows FenceReports::flows(const std::string& policy) const {
+Flows FirewallReports::flows(const std::string& policy) const {
   return learnt_.contains(policy) ? Flows::kNoted : Flows::kIgnored;
 }
 

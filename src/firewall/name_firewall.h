@@ -55,12 +55,12 @@ struct Report {
 /// What the kernel holds is remembered here, so that an answer from the cache costs no system call
 /// as long as its addresses are open for longer than it may be kept. The kernel ends each opening
 /// by itself; nothing depends on this process going on.
-class Fence final : public policy::EgressSets {
+class NameFirewall final : public policy::EgressSets {
  public:
   /// As many openings as a namespace can have at a time. Past that nothing more is admitted.
   static constexpr std::size_t kMostOpenings = 65536;
 
-  Fence(std::string table, netfilter::OnDeath on_death)
+  NameFirewall(std::string table, netfilter::OnDeath on_death)
       : table_(std::move(table)), on_death_(on_death) {}
 
   /// Puts the firewall up, or changes its rules; null takes it away. What is open stays open, and
