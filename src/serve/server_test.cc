@@ -40,7 +40,7 @@ TEST(Server, AnswersOverUdp) {
 
 /// Asks as fast as answers come, 32 at a time, until it is stopped; returns how many weren't
 /// answered.
-std::size_t rush(const Running& running, const std::stop_token& end) {
+std::size_t flood(const Running& running, const std::stop_token& end) {
   const Client client = running.udp();
   std::size_t missing = 0;
   while (!end.stop_requested()) {
@@ -50,10 +50,10 @@ std::size_t rush(const Running& running, const std::stop_token& end) {
   return missing;
 }
 
-TEST(Server, ARushOverUdpKeepsNobodyFromTheLoop) {
+TEST(Server, AFloodOverUdpKeepsNobodyFromTheLoop) {
   Running running;
   std::size_t missing = 0;
-  std::jthread rushing([&](const std::stop_token& end) { missing = rush(running, end); });
+  std::jthread flooding([&](const std::stop_token& end) { missing = flood(running, end); });
   const Client udp = running.udp();
   const Client tcp = running.tcp();
   for (int i = 0; i < 50; ++i) {
@@ -67,8 +67,8 @@ TEST(Server, ARushOverUdpKeepsNobodyFromTheLoop) {
     ASSERT_EQ(udp.receive(), "l");
     EXPECT_LT(Clock::now() - began, Seconds(1));
   }
-  rushing.request_stop();
-  rushing.join();
+  flooding.request_stop();
+  flooding.join();
   EXPECT_EQ(missing, 0U);
   const Instant ended = Clock::now();
   running.on_loop([] {});

@@ -104,12 +104,12 @@ void UdpListener::answer_waiting() {
   });
 }
 
-/// In a rush the worker waits at the socket itself, out of the loop's reach for some milliseconds
-/// at most; but only while this socket is all that it has served.
+/// While it polls busily the worker waits at the socket itself, out of the loop's reach for some
+/// milliseconds at most; but only while this socket is all that it has served.
 void UdpListener::stay_or_go(std::size_t count, Instant now) {
   const bool alone = std::exchange(worker_.served_last, this) == this && worker_.owes_nothing();
-  if (!alone) rush_ = {};
-  const bool stayed = std::exchange(stays_, rush_.on(count, now));
+  if (!alone) busy_poll_ = {};
+  const bool stayed = std::exchange(stays_, busy_poll_.on(count, now));
   if (!stays_ || stayed) return;
   readable_.let_go();
   sys::let_receives_wait(socket_.get());

@@ -8,9 +8,9 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "serve/busy_poll.h"
 #include "serve/pressure.h"
 #include "serve/readiness.h"
-#include "serve/rush.h"
 #include "serve/worker.h"
 #include "sys/descriptor.h"
 #include "sys/udp_batch.h"
@@ -47,8 +47,8 @@ class UdpListener : public std::enable_shared_from_this<UdpListener> {
   std::shared_ptr<const Listener> listener_;
   Worker& worker_;
   bool receiving_ = true;
-  bool stays_ = false;  ///< at the socket, out of the loop's epoll: a rush is on
-  Rush rush_;
+  bool stays_ = false;  ///< at the socket, out of the loop's epoll: busy polling is on
+  BusyPoll busy_poll_;
   Pressure pressure_;
   std::uint32_t too_many_ = 0;  ///< queries beyond the rate limit
 };

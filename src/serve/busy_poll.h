@@ -8,17 +8,17 @@
 
 namespace nxgate::serve {
 
-/// The rate at one UDP socket. A rush is on once 64 messages have come within a millisecond for 16
-/// times in a row, so that no burst is taken for one, until 64 take more than two, or none is
-/// there. One thread.
-class Rush {
+/// Measures the rate at one UDP socket. Busy polling is on once 64 messages have come within a
+/// millisecond for 16 times in a row, so that no burst is taken for one, until 64 take more than
+/// two, or none is there. One thread.
+class BusyPoll {
  public:
   static constexpr std::size_t kMessages = 64;
   static constexpr Milliseconds kSoon{1};
   static constexpr Milliseconds kLate{2};
   static constexpr int kInARow = 16;
 
-  /// Called for each batch; whether a rush is on.
+  /// Called for each batch; whether to poll busily.
   bool on(std::size_t count, Instant now) noexcept {
     if (count == 0) *this = {};
     counted_ += count;
