@@ -159,7 +159,7 @@ void Engine::refresh() {
 Handled Engine::answer_now(const Request& request, MutableBytes out) {
   const bool stream = request.transport == Transport::kTcp;
   counters_.add(stream ? Counter::kTcpQueries : Counter::kUdpQueries);
-  if (request.ration == Ration::kNothing) {
+  if (request.allowance == ReplyAllowance::kNothing) {
     counters_.add(Counter::kRateLimited);
     return {};
   }
@@ -186,7 +186,7 @@ Handled Engine::answer_now(const Request& request, MutableBytes out) {
     broken.parsed = wire::Parsed::kFormErr;
     return sent(write_rejection(broken, context));
   }
-  if (request.ration == Ration::kTruncated) {
+  if (request.allowance == ReplyAllowance::kTruncated) {
     counters_.add(Counter::kRateLimited);
     return sent(write_truncated(query, context));
   }
@@ -209,7 +209,8 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
                         .snapshot = snapshot_,
                         .received = request.received};
   if (decision.outcome != Outcome::kForward) {
-    if (request.ration == Ration::kNoDenial && counter_of(decision.outcome) != Counter::kLocal) {
+    if (request.allowance == ReplyAllowance::kNoDenial &&
+        counter_of(decision.outcome) != Counter::kLocal) {
       counters_.add(Counter::kShed);
       return {};
     }

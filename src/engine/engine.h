@@ -27,7 +27,7 @@
 namespace nxgate::engine {
 
 /// How much of an answer a request gets. What is cut short here is counted by the engine.
-enum class Ration : std::uint8_t {
+enum class ReplyAllowance : std::uint8_t {
   kWhole = 0,
   kNoDenial,   ///< nothing if it is denied: the worker can't answer all that comes
   kTruncated,  ///< TC=1 and no record, so that an honest client comes back by TCP
@@ -45,7 +45,7 @@ struct Request {
   /// All that ask by its listener, if they are one client; else who asks is told by the address.
   ClientKey listener_client{};
   Instant received;
-  Ration ration = Ration::kWhole;
+  ReplyAllowance allowance = ReplyAllowance::kWhole;
 };
 
 /// Who counts for it.

@@ -148,9 +148,9 @@ TEST_F(EngineTest, AboveANeighbourIsNoNxdomain) {
   EXPECT_EQ(ask("other_net").rcode(), Rcode::kNxDomain);
 }
 
-TEST_F(EngineTest, UnderPressureOnlyDenialsGoUnanswered) {
+TEST_F(EngineTest, UnderOverloadOnlyDenialsGoUnanswered) {
   use({.allow = {"api.good.test"}, .deny = {"bad.good.test"}, .records = {"db.test A 10.0.0.5"}});
-  ration = Ration::kNoDenial;
+  allowance = ReplyAllowance::kNoDenial;
   for (const auto* const denied : {"evil.test", "bad.good.test", "good.test"}) {
     EXPECT_TRUE(ask(denied).bytes.empty()) << denied;
     EXPECT_EQ(disposition, Disposition::kDrop);
@@ -164,14 +164,14 @@ TEST_F(EngineTest, UnderPressureOnlyDenialsGoUnanswered) {
 
 TEST_F(EngineTest, AClientThatAsksTooMuchGetsNothingOrIsSentToTcp) {
   use({.allow = {"good.test"}});
-  ration = Ration::kTruncated;
+  allowance = ReplyAllowance::kTruncated;
   for (const auto* const any : {"good.test", "evil.test"}) {
     const Reply reply = ask(any, Type::kA, true);
     EXPECT_EQ(reply.word(2) & 0x0200, 0x0200) << any;
     EXPECT_EQ(reply.rcode(), Rcode::kNoError);
     EXPECT_EQ(reply.answers() + reply.authorities(), 0);
   }
-  ration = Ration::kNothing;
+  allowance = ReplyAllowance::kNothing;
   EXPECT_TRUE(ask("good.test").bytes.empty());
   EXPECT_EQ(disposition, Disposition::kDrop);
   EXPECT_EQ(counters.get(Counter::kRateLimited), 3U);

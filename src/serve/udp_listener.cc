@@ -123,13 +123,13 @@ std::size_t UdpListener::answer_batch() {
       batch.receive(socket_.get(), listener_->at.wildcard(), stays_ ? Waits::kForOne : Waits::kNot);
   const Instant now = Clock::now();
   if (count == 0) {
-    pressure_.caught_up();
+    overload_.caught_up();
     stay_or_go(0, now);
     return 0;
   }
   if (count >= kWorthAnotherTry) readable_.let_go();
   worker_.handler.refresh();
-  const bool shed = pressure_.sheds(count == sys::UdpBatch::kMessages, now,
+  const bool shed = overload_.sheds(count == sys::UdpBatch::kMessages, now,
                                     [this] { return sys::dropped_messages(socket_.get()); });
   engine::Request request{.message = {},
                           .client = {},
@@ -140,7 +140,7 @@ std::size_t UdpListener::answer_batch() {
   for (std::size_t i = 0; i < count; ++i) {
     request.message = batch.message(i);
     request.client = sys::to_endpoint(batch.client(i));
-    request.ration = shed ? engine::Ration::kNoDenial : engine::Ration::kWhole;
+    request.allowance = shed ? engine::ReplyAllowance::kNoDenial : engine::ReplyAllowance::kWhole;
     if (worker_.rate_limit != nullptr) limit(request);
     answer(i, request);
   }
@@ -157,7 +157,8 @@ void UdpListener::limit(engine::Request& request) {
   if (worker_.rate_limit->admits(address, listener_->policy, request.received)) return;
   const std::uint32_t most = worker_.rate_limit->limits().truncate;
   const bool truncate = most != 0 && ++too_many_ % most == 0;
-  request.ration = truncate ? engine::Ration::kTruncated : engine::Ration::kNothing;
+  request.allowance =
+      truncate ? engine::ReplyAllowance::kTruncated : engine::ReplyAllowance::kNothing;
 }
 
 void UdpListener::answer(std::size_t index, const engine::Request& request) {

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "serve/busy_poll.h"
-#include "serve/pressure.h"
+#include "serve/overload_detector.h"
 #include "serve/readiness.h"
 #include "serve/worker.h"
 #include "sys/descriptor.h"
@@ -49,7 +49,7 @@ class UdpListener : public std::enable_shared_from_this<UdpListener> {
   bool receiving_ = true;
   bool stays_ = false;  ///< at the socket, out of the loop's epoll: busy polling is on
   BusyPoll busy_poll_;
-  Pressure pressure_;
+  OverloadDetector overload_;
   std::uint32_t too_many_ = 0;  ///< queries beyond the rate limit
 };
 

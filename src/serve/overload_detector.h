@@ -7,13 +7,13 @@
 
 namespace nxgate::serve {
 
-/// The overload of one UDP socket.
+/// Detects the overload of one UDP socket.
 ///
 /// It is overloaded when batch after batch was full for kPatience and the kernel had to drop
 /// queries meanwhile: a burst that fits into the socket's buffer is never taken for one. From then
 /// on full batches are to be answered in part only, while one that isn't full shows that the worker
 /// keeps up. That ends when there was no full batch for kLinger. One thread.
-class Pressure {
+class OverloadDetector {
  public:
   static constexpr Milliseconds kPatience{100};
   static constexpr Milliseconds kLinger{500};

@@ -1,4 +1,4 @@
-#include "serve/pressure.h"
+#include "serve/overload_detector.h"
 
 #include <cstdint>
 
@@ -7,12 +7,12 @@
 namespace nxgate::serve {
 namespace {
 
-class PressureTest : public testing::Test {
+class OverloadDetectorTest : public testing::Test {
  protected:
   /// A batch so long after the last one.
   bool sheds(bool full, Milliseconds later = Milliseconds(1)) {
     now_ += later;
-    return pressure_.sheds(full, now_, [this] { return dropped_; });
+    return overload_.sheds(full, now_, [this] { return dropped_; });
   }
   /// Full batches for so long; whether any was shed.
   bool sheds_for(Milliseconds time) {
@@ -21,36 +21,38 @@ class PressureTest : public testing::Test {
     return any;
   }
 
-  Pressure pressure_;
+  OverloadDetector overload_;
   Instant now_ = Clock::now();
   std::uint32_t dropped_ = 7;
 };
 
-TEST_F(PressureTest, ABurstThatFitsIsNoOverload) { EXPECT_FALSE(sheds_for(Milliseconds(5000))); }
+TEST_F(OverloadDetectorTest, ABurstThatFitsIsNoOverload) {
+  EXPECT_FALSE(sheds_for(Milliseconds(5000)));
+}
 
-TEST_F(PressureTest, WhatTheKernelDroppedBeforeIsNoOverload) {
+TEST_F(OverloadDetectorTest, WhatTheKernelDroppedBeforeIsNoOverload) {
   EXPECT_FALSE(sheds_for(Milliseconds(50)));
   EXPECT_FALSE(sheds(false));
   ++dropped_;
   EXPECT_FALSE(sheds_for(Milliseconds(500)));
 }
 
-TEST_F(PressureTest, AnEmptySocketEndsALag) {
+TEST_F(OverloadDetectorTest, AnEmptySocketEndsALag) {
   EXPECT_FALSE(sheds(true));
   ++dropped_;
-  pressure_.caught_up();
+  overload_.caught_up();
   EXPECT_FALSE(sheds(true, Seconds(3600)));
 }
 
-TEST_F(PressureTest, ShedsOnceItLagsBehindAndTheKernelDrops) {
+TEST_F(OverloadDetectorTest, ShedsOnceItLagsBehindAndTheKernelDrops) {
   EXPECT_FALSE(sheds(true));
   ++dropped_;
-  EXPECT_FALSE(sheds_for(Pressure::kPatience - Milliseconds(1)));
+  EXPECT_FALSE(sheds_for(OverloadDetector::kPatience - Milliseconds(1)));
   EXPECT_TRUE(sheds(true));
   EXPECT_TRUE(sheds(true));
 }
 
-TEST_F(PressureTest, ABatchThatIsNotFullIsAnsweredWhole) {
+TEST_F(OverloadDetectorTest, ABatchThatIsNotFullIsAnsweredWhole) {
   (void)sheds(true);
   ++dropped_;
   EXPECT_TRUE(sheds_for(Milliseconds(200)));
@@ -58,11 +60,11 @@ TEST_F(PressureTest, ABatchThatIsNotFullIsAnsweredWhole) {
   EXPECT_TRUE(sheds(true));
 }
 
-TEST_F(PressureTest, EndsWhenNoBatchWasFullForAWhile) {
+TEST_F(OverloadDetectorTest, EndsWhenNoBatchWasFullForAWhile) {
   (void)sheds(true);
   ++dropped_;
   EXPECT_TRUE(sheds_for(Milliseconds(200)));
-  EXPECT_FALSE(sheds(false, Pressure::kLinger));
+  EXPECT_FALSE(sheds(false, OverloadDetector::kLinger));
   EXPECT_FALSE(sheds_for(Milliseconds(1000)));
 }
 
