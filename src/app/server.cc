@@ -54,8 +54,8 @@
 #include "sys/service_manager.h"
 #include "sys/socket.h"
 #include "telemetry/counters.h"
+#include "workers/inherited_listeners.h"
 #include "workers/listeners.h"
-#include "workers/openings.h"
 #include "workers/query_logs.h"
 #include "workers/watchdog.h"
 #include "workers/worker.h"
@@ -247,11 +247,13 @@ int serve(const cli::Options& options) {
   store::Reloader reloader(options, files, std::move(loaded), kept.helper, firewalls);
 
   workers::Shared shared(reloader.snapshots(), limits, tcp, rate, count);
-  auto openings = workers::match(listeners, *std::move(handed), count);
-  if (!openings) return failed(openings.error());
-  if (auto free = serve::probe_free(listeners, openings->open); !free) return failed(free.error());
-  workers::Workers workers(shared, *openings, count);
-  if (auto opened = workers.open(std::move(openings->open)); !opened) return failed(opened.error());
+  auto inherited = workers::match_inherited(listeners, *std::move(handed), count);
+  if (!inherited) return failed(inherited.error());
+  if (auto free = serve::probe_free(listeners, inherited->open); !free) return failed(free.error());
+  workers::Workers workers(shared, *inherited, count);
+  if (auto opened = workers.open(std::move(inherited->open)); !opened) {
+    return failed(opened.error());
+  }
   const auto state = store::prepare_state(control.state, user);
   if (!state) return failed(state.error());
   auto sockets = control::open_control(control);

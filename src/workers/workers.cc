@@ -17,7 +17,7 @@
 #include "serve/worker.h"
 #include "sys/confinement.h"
 #include "telemetry/counters.h"
-#include "workers/openings.h"
+#include "workers/inherited_listeners.h"
 #include "workers/worker.h"
 
 namespace nxgate::workers {
@@ -28,10 +28,10 @@ constexpr Milliseconds kGrace{1500};
 
 }  // namespace
 
-Workers::Workers(Shared& shared, const Openings& openings, std::size_t count) {
+Workers::Workers(Shared& shared, const InheritedListeners& inherited, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     counters_.push_back(std::make_unique<telemetry::Counters>());
-    const auto& listeners = i == 0 ? openings.all : openings.shared;
+    const auto& listeners = i == 0 ? inherited.all : inherited.shared;
     workers_.push_back(std::make_unique<Worker>(shared, listeners, *counters_.back(), i));
   }
 }

@@ -12,7 +12,7 @@
 #include "serve/worker.h"
 #include "sys/confinement.h"
 #include "telemetry/counters.h"
-#include "workers/openings.h"
+#include "workers/inherited_listeners.h"
 #include "workers/worker.h"
 
 namespace nxgate::workers {
@@ -20,7 +20,7 @@ namespace nxgate::workers {
 /// The threads and their counters, from opening the sockets to the last answer. Main thread.
 class Workers {
  public:
-  Workers(Shared& shared, const Openings& openings, std::size_t count);
+  Workers(Shared& shared, const InheritedListeners& inherited, std::size_t count);
 
   /// The first worker takes what is open already.
   [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given);

@@ -11,7 +11,7 @@
 namespace nxgate::workers {
 
 /// The listeners of the workers.
-struct Openings {
+struct InheritedListeners {
   std::vector<serve::Listener> all;       ///< of the first worker
   std::vector<serve::Listener> shared;    ///< of every other worker
   std::vector<serve::OpenListener> open;  ///< handed over; one of the two sockets may be missing
@@ -22,7 +22,8 @@ struct Openings {
 /// socket can't be shared is the first worker's alone, which is logged if there are more. A socket
 /// that no listener is for is an error, for queries would wait there in vain; so is a second one
 /// for the same.
-[[nodiscard]] Result<Openings> match(const std::vector<serve::Listener>& listeners,
-                                     std::vector<sys::HandedSocket> handed, std::size_t workers);
+[[nodiscard]] Result<InheritedListeners> match_inherited(
+    const std::vector<serve::Listener>& listeners, std::vector<sys::HandedSocket> handed,
+    std::size_t workers);
 
 }  // namespace nxgate::workers

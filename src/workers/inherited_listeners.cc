@@ -1,4 +1,4 @@
-#include "workers/openings.h"
+#include "workers/inherited_listeners.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -33,9 +33,10 @@ serve::OpenListener& entry_of(const serve::Listener& listener,
 
 }  // namespace
 
-Result<Openings> match(const std::vector<serve::Listener>& listeners,
-                       std::vector<sys::HandedSocket> handed, std::size_t workers) {
-  Openings openings{.all = listeners, .shared = listeners, .open = {}};
+Result<InheritedListeners> match_inherited(const std::vector<serve::Listener>& listeners,
+                                           std::vector<sys::HandedSocket> handed,
+                                           std::size_t workers) {
+  InheritedListeners inherited{.all = listeners, .shared = listeners, .open = {}};
   for (sys::HandedSocket& socket : handed) {
     const auto listener = std::ranges::find_if(
         listeners, [&](const serve::Listener& each) { return is_for(socket, each); });
@@ -44,7 +45,7 @@ Result<Openings> match(const std::vector<serve::Listener>& listeners,
           fmt::format("{}, handed over by the service manager, is for no listener; there are: {}",
                       socket.name, listeners.empty() ? "none" : describe(listeners)));
     }
-    serve::OpenListener& entry = entry_of(*listener, openings.open);
+    serve::OpenListener& entry = entry_of(*listener, inherited.open);
     sys::Descriptor& place = socket.kind == sys::SocketKind::kUdp ? entry.udp : entry.tcp;
     if (place) {
       return fail(fmt::format("{} was handed over by the service manager twice", socket.name));
@@ -54,12 +55,12 @@ Result<Openings> match(const std::vector<serve::Listener>& listeners,
     place = std::move(socket.socket);
     if (socket.shareable) continue;
     const auto alone = std::erase_if(
-        openings.shared, [&](const serve::Listener& each) { return each.at == listener->at; });
+        inherited.shared, [&](const serve::Listener& each) { return each.at == listener->at; });
     if (alone == 0 || workers == 1) continue;
     log::info("{} has one worker: its socket was handed over, and not to be shared (ReusePort=)",
               listener->at.to_string());
   }
-  return openings;
+  return inherited;
 }
 
 }  // namespace nxgate::workers

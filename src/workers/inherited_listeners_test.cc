@@ -1,4 +1,4 @@
-#include "workers/openings.h"
+#include "workers/inherited_listeners.h"
 
 #include <string>
 #include <utility>
@@ -38,39 +38,40 @@ sys::HandedSocket socket(sys::SocketKind kind, bool shareable = false) {
           .shareable = shareable};
 }
 
-Result<Openings> match_one(const serve::Listener& place, sys::HandedSocket handed) {
+Result<InheritedListeners> match_one(const serve::Listener& place, sys::HandedSocket handed) {
   std::vector<sys::HandedSocket> sockets;
   sockets.push_back(std::move(handed));
-  return match({place, listener(*Endpoint::parse("192.0.2.1:53", 0))}, std::move(sockets), 2);
+  return match_inherited({place, listener(*Endpoint::parse("192.0.2.1:53", 0))}, std::move(sockets),
+                         2);
 }
 
 TEST(Match, LeavesEverythingToTheWorkersIfNothingIsHandedOver) {
-  const auto openings = match({listener(*Endpoint::parse("127.0.0.1:53", 0))}, {}, 2);
-  ASSERT_TRUE(openings);
-  EXPECT_EQ(openings->all.size(), 1U);
-  EXPECT_EQ(openings->shared.size(), 1U);
-  EXPECT_TRUE(openings->open.empty());
+  const auto inherited = match_inherited({listener(*Endpoint::parse("127.0.0.1:53", 0))}, {}, 2);
+  ASSERT_TRUE(inherited);
+  EXPECT_EQ(inherited->all.size(), 1U);
+  EXPECT_EQ(inherited->shared.size(), 1U);
+  EXPECT_TRUE(inherited->open.empty());
 }
 
 TEST(Match, GivesASocketToItsListener) {
   for (const bool shareable : {true, false}) {
     sys::HandedSocket udp = socket(sys::SocketKind::kUdp, shareable);
     const serve::Listener place = listener(udp.endpoint);
-    const auto openings = match_one(place, std::move(udp));
-    ASSERT_TRUE(openings) << openings.error().message;
-    ASSERT_EQ(openings->open.size(), 1U);
-    EXPECT_EQ(openings->open[0].listener.at, place.at);
-    EXPECT_TRUE(openings->open[0].udp);
-    EXPECT_FALSE(openings->open[0].tcp);
-    EXPECT_EQ(openings->all.size(), 2U);
-    EXPECT_EQ(openings->shared.size(), shareable ? 2U : 1U);
+    const auto inherited = match_one(place, std::move(udp));
+    ASSERT_TRUE(inherited) << inherited.error().message;
+    ASSERT_EQ(inherited->open.size(), 1U);
+    EXPECT_EQ(inherited->open[0].listener.at, place.at);
+    EXPECT_TRUE(inherited->open[0].udp);
+    EXPECT_FALSE(inherited->open[0].tcp);
+    EXPECT_EQ(inherited->all.size(), 2U);
+    EXPECT_EQ(inherited->shared.size(), shareable ? 2U : 1U);
   }
 }
 
 TEST(Match, RefusesASocketThatNoListenerIsFor) {
   const auto refusal = [](const serve::Listener& place, sys::HandedSocket handed) {
-    const auto openings = match_one(place, std::move(handed));
-    return openings ? "(none)" : openings.error().message;
+    const auto inherited = match_one(place, std::move(handed));
+    return inherited ? "(none)" : inherited.error().message;
   };
   sys::HandedSocket other = socket(sys::SocketKind::kTcp);
   const Endpoint wrong_port{other.endpoint.address,
@@ -94,9 +95,9 @@ TEST(Match, RefusesASecondSocketForTheSame) {
   sockets.push_back(socket(sys::SocketKind::kUdp));
   sockets[1].endpoint = sockets[0].endpoint;
   const serve::Listener place = listener(sockets[0].endpoint);
-  const auto openings = match({place}, std::move(sockets), 1);
-  ASSERT_FALSE(openings);
-  EXPECT_THAT(openings.error().message, HasSubstr("twice"));
+  const auto inherited = match_inherited({place}, std::move(sockets), 1);
+  ASSERT_FALSE(inherited);
+  EXPECT_THAT(inherited.error().message, HasSubstr("twice"));
 }
 
 }  // namespace
