@@ -21,7 +21,7 @@
 #include "app/main_loop.h"
 #include "app/rights.h"
 #include "app/targeted.h"
-#include "attach/leftovers.h"
+#include "attach/stale_tables.h"
 #include "attach/targets.h"
 #include "base/clock.h"
 #include "base/error.h"

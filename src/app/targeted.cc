@@ -10,7 +10,7 @@
 #include <fmt/core.h>
 
 #include "attach/followed.h"
-#include "attach/leftovers.h"
+#include "attach/stale_tables.h"
 #include "attach/targets.h"
 #include "base/error.h"
 #include "base/escape.h"
@@ -45,7 +45,7 @@ Result<void> detach_one(const std::string& label, const sys::NetnsRef& netns) {
                     "(kill {})",
                     label, (*owner)->pid, (*owner)->pid));
   }
-  const auto removed = attach::remove_all(netns);
+  const auto removed = attach::remove_gate_and_firewalls(netns);
   if (!removed) return std::unexpected(removed.error());
   fmt::print("{}: {}\n", label, *owner || *removed ? "detached" : "was not attached");
   return {};

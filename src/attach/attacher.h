@@ -151,7 +151,7 @@ class Attacher final : public docker::Observer {
   bool cleaned_up_ = false;
   /// What a dead nxgate may have left in namespaces of the engine stays until it is known that they
   /// are to be left alone.
-  std::map<std::uint64_t, sys::NetnsRef> maybe_leftover_;
+  std::map<std::uint64_t, sys::NetnsRef> maybe_stale_;
   /// Namespaces of the engine that nothing holds, and since when.
   struct Unknown {
     sys::NetnsRef netns;

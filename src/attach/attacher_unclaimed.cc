@@ -8,8 +8,8 @@
 
 #include "attach/attacher.h"
 #include "attach/attachments.h"
-#include "attach/leftovers.h"
 #include "attach/selection.h"
+#include "attach/stale_tables.h"
 #include "attach/unattached.h"
 #include "base/clock.h"
 #include "docker/container.h"
@@ -134,22 +134,22 @@ void Attacher::add_unknown(std::vector<Unattached>& all) const {
 /// asked for one namespace by name leaves those of others closed.
 void Attacher::clean_up() {
   if (!targets_.watches_all() || std::exchange(cleaned_up_, true)) return;
-  maybe_leftover_ = present();
+  maybe_stale_ = present();
   std::set<std::uint64_t> spared;
-  for (const auto& [identity, netns] : maybe_leftover_) spared.insert(identity);
-  remove_leftovers(spared);
+  for (const auto& [identity, netns] : maybe_stale_) spared.insert(identity);
+  remove_all_stale_tables(spared);
   clean_up_later();
 }
 
 /// Of those whose owner wasn't known in time.
 void Attacher::clean_up_later() {
-  if (maybe_leftover_.empty()) return;
+  if (maybe_stale_.empty()) return;
   const std::set<std::uint64_t> alone = left_alone();
-  std::erase_if(maybe_leftover_, [&](const auto& each) {
+  std::erase_if(maybe_stale_, [&](const auto& each) {
     const auto& [identity, netns] = each;
     if (netns.identity() != identity || attachments_.holds(identity)) return true;
     if (!alone.contains(identity)) return false;
-    remove_leftover(netns);
+    remove_stale_tables(netns);
     return true;
   });
 }

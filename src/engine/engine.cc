@@ -216,7 +216,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     }
     counters_.add(counter_of(decision.outcome));
     std::size_t size = write_decided(query, *snapshot_, decision, context);
-    size = lead_out(query, *snapshot_, decision, size, request.received, context);
+    size = apply_egress(query, *snapshot_, decision, size, request.received, context);
     conclude(conclusion, size, context.out);
     return sent(size);
   }
@@ -234,7 +234,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     grant_targets(decision, *cached, request.received);
     if (snapshot_->options.prefetch) prefetch(request, key, *cached);
     std::size_t size = write_answer(query, decision, *cached, request.received, context);
-    size = lead_out(query, *snapshot_, decision, size, request.received, context);
+    size = apply_egress(query, *snapshot_, decision, size, request.received, context);
     conclusion.source = Source::kCache;
     conclude(conclusion, size, context.out);
     return sent(size);
@@ -271,18 +271,19 @@ void Engine::charge(const Request& request, const wire::Question& question, Deci
 }
 
 /// What leaves in place of a whole reply of `size` bytes, once the firewall is open for it.
-std::size_t Engine::lead_out(const wire::Query& query, const Snapshot& snapshot,
-                             const Decision& decision, std::size_t size, Instant now,
-                             ReplyContext& context) {
+std::size_t Engine::apply_egress(const wire::Query& query, const Snapshot& snapshot,
+                                 const Decision& decision, std::size_t size, Instant now,
+                                 ReplyContext& context) {
   if (!has_firewall(decision)) return size;
-  const Led led = engine::lead_out(query, decision, context.out.first(size), now, found_);
-  counters_.add(Counter::kFilteredAddresses, led.cut);
-  switch (led.passage) {
-    case Passage::kOpen:
-      return led.size;
-    case Passage::kFiltered:
+  const EgressResult result =
+      engine::apply_egress(query, decision, context.out.first(size), now, found_);
+  counters_.add(Counter::kFilteredAddresses, result.cut);
+  switch (result.status) {
+    case EgressStatus::kOpen:
+      return result.size;
+    case EgressStatus::kFiltered:
       return write_filtered(query, snapshot, decision, context);
-    case Passage::kShut:
+    case EgressStatus::kShut:
       break;
   }
   counters_.add(Counter::kFirewallFailures);
@@ -318,7 +319,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
     if (!result.answer) counters_.add(Counter::kStaleAnswers);
     grant_targets(pending.decision, *answer, now);
     size = write_answer(pending.query, pending.decision, *answer, now, context);
-    size = lead_out(pending.query, *pending.snapshot, pending.decision, size, now, context);
+    size = apply_egress(pending.query, *pending.snapshot, pending.decision, size, now, context);
   } else {
     size =
         write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);

@@ -1,4 +1,4 @@
-#include "attach/leftovers.h"
+#include "attach/stale_tables.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -57,18 +57,18 @@ Namespaces all_namespaces() {
 constexpr std::size_t kMostTold = 10;
 
 /// What is in a namespace, and whose it was.
-struct Leftover {
+struct StaleTables {
   netfilter::Owner owner;
   std::string tables;  ///< of its firewalls
 };
 
 /// Nothing if there is nothing, if its nxgate lives, or if it can't be read.
-std::optional<Leftover> leftover_in(const sys::NetnsRef& netns) {
+std::optional<StaleTables> stale_tables_in(const sys::NetnsRef& netns) {
   const auto gate = netfilter::find_gate(netns);
   const auto firewalls = netfilter::find_dead_firewalls(netns);
   if (!gate || !firewalls || (*gate && (*gate)->alive())) return std::nullopt;
   if (!*gate && firewalls->empty()) return std::nullopt;
-  Leftover left{*gate ? **gate : firewalls->front().owner, {}};
+  StaleTables left{*gate ? **gate : firewalls->front().owner, {}};
   for (const netfilter::DeadFirewall& each : *firewalls) {
     left.tables += (left.tables.empty() ? "" : ", ") + each.table;
   }
@@ -92,7 +92,7 @@ Named name_of(const sys::NetnsRef& netns) {
   return {fmt::format("the network namespace of pid {} ({})", pid, escaped(name)), "--pid " + pid};
 }
 
-std::string described(const sys::NetnsRef& netns, bool own, const Leftover& left) {
+std::string described(const sys::NetnsRef& netns, bool own, const StaleTables& left) {
   const Named named = name_of(netns);
   if (own) {
     return fmt::format(
@@ -108,8 +108,8 @@ std::string described(const sys::NetnsRef& netns, bool own, const Leftover& left
 
 }  // namespace
 
-/// The gate last: it is what leftovers are known by.
-Result<bool> remove_all(const sys::NetnsRef& netns) {
+/// The gate last: it is what stale tables are known by.
+Result<bool> remove_gate_and_firewalls(const sys::NetnsRef& netns) {
   const auto firewalls = netfilter::remove_firewalls(netns);
   if (!firewalls) return std::unexpected(firewalls.error());
   if (auto removed = netfilter::remove_gate(netns); !removed) {
@@ -118,7 +118,7 @@ Result<bool> remove_all(const sys::NetnsRef& netns) {
   return *firewalls != 0;
 }
 
-void remove_leftover(const sys::NetnsRef& named) {
+void remove_stale_tables(const sys::NetnsRef& named) {
   const auto pinned = named.pin();
   if (!pinned) return;
   const sys::NetnsRef& netns = *pinned;
@@ -126,16 +126,16 @@ void remove_leftover(const sys::NetnsRef& named) {
   const auto owner =
       right ? netfilter::find_gate(netns) : Result<std::optional<netfilter::Owner>>();
   if (!owner || !*owner || (*owner)->alive()) return;
-  if (auto removed = remove_all(netns)) {
+  if (auto removed = remove_gate_and_firewalls(netns)) {
     log::info("removed what the nxgate of pid {} left in {}", (*owner)->pid, netns.text());
   } else {
     log::warning("{}", removed.error().message);
   }
 }
 
-void remove_leftovers(const std::set<std::uint64_t>& spared) {
+void remove_all_stale_tables(const std::set<std::uint64_t>& spared) {
   for (const auto& [identity, netns] : all_namespaces()) {
-    if (!spared.contains(identity)) remove_leftover(netns);
+    if (!spared.contains(identity)) remove_stale_tables(netns);
   }
 }
 
@@ -148,7 +148,7 @@ std::vector<store::StandingFault> find_left_closed(Look look,
   std::size_t more = 0;
   for (const auto& [identity, netns] : found) {
     if (spared.contains(identity) || (look == Look::kHost && identity != own)) continue;
-    const auto left = leftover_in(netns);
+    const auto left = stale_tables_in(netns);
     if (!left) continue;
     if (faults.size() == kMostTold) {
       ++more;

@@ -12,15 +12,15 @@
 namespace nxgate::attach {
 
 /// Takes gate and firewall of dead nxgates away, and says whether there was a firewall.
-[[nodiscard]] Result<bool> remove_all(const sys::NetnsRef& netns);
+[[nodiscard]] Result<bool> remove_gate_and_firewalls(const sys::NetnsRef& netns);
 
 /// Takes away gate and firewall of a namespace that may be attached (sys/reach.h) and whose nxgate
 /// is dead, and logs it. Needs what attaching needs.
-void remove_leftover(const sys::NetnsRef& netns);
+void remove_stale_tables(const sys::NetnsRef& netns);
 
 /// The same for the namespaces of all processes and those in /run/netns, but for `spared`
 /// (sys::NetnsRef::identity).
-void remove_leftovers(const std::set<std::uint64_t>& spared);
+void remove_all_stale_tables(const std::set<std::uint64_t>& spared);
 
 enum class Look : std::uint8_t { kEverywhere = 0, kHost };
 
