@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "attach/targets.h"
+#include "attach/subjects.h"
 #include "config/settings.h"
 #include "sys/confinement.h"
 #include "sys/privileges.h"
@@ -14,7 +14,7 @@
 namespace nxgate::app {
 
 /// Whether a server serves in namespaces of others, and who tells it of them.
-enum class Attaching : std::uint8_t {
+enum class AttachSource : std::uint8_t {
   kNo = 0,
   kNamespaces,  ///< the command line
   kContainers,  ///< the Docker engine as well
@@ -28,13 +28,13 @@ struct Rights {
   sys::Confinement calls = sys::Confinement::kStrict;
 };
 
-/// What the helper is to be asked for by these settings, and for these targets if there are any.
+/// What the helper is to be asked for by these settings, and for these subjects if there are any.
 [[nodiscard]] sys::Reach reach(const config::Settings& settings,
                                const std::vector<sys::ListenAddress>& listeners,
-                               const attach::Targets* targets);
+                               const attach::Subjects* subjects);
 
 /// Of a server by these settings once everything is bound: a namespace or an interface can come
 /// back, and must then be bound anew.
-[[nodiscard]] Rights rights(const config::Settings& settings, Attaching attaching);
+[[nodiscard]] Rights rights(const config::Settings& settings, AttachSource source);
 
 }  // namespace nxgate::app

@@ -9,8 +9,8 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/core.h>
 
+#include "app/container_commands.h"
 #include "app/server.h"
-#include "app/targeted.h"
 #include "attach/runtime_hook.h"
 #include "base/error.h"
 #include "base/escape.h"

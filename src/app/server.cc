@@ -17,12 +17,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "app/attaching.h"
+#include "app/attach_service.h"
+#include "app/container_commands.h"
 #include "app/main_loop.h"
 #include "app/rights.h"
-#include "app/targeted.h"
 #include "attach/stale_tables.h"
-#include "attach/targets.h"
+#include "attach/subjects.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -172,24 +172,24 @@ Result<void> find_namespaces(const config::Settings& settings) {
   return {};
 }
 
-Attaching attaching_by(const std::optional<attach::Targets>& targets) {
-  if (!targets) return Attaching::kNo;
-  return targets->socket.empty() ? Attaching::kNamespaces : Attaching::kContainers;
+AttachSource attach_source(const std::optional<attach::Subjects>& subjects) {
+  if (!subjects) return AttachSource::kNo;
+  return subjects->socket.empty() ? AttachSource::kNamespaces : AttachSource::kContainers;
 }
 
 /// What a former nxgate left closed and this one won't take over. One that watches an engine
 /// removes those of containers by itself, and a firewall for clients those of others on this host.
 std::vector<store::StandingFault> left_closed_by_others(
-    const cli::Options& options, const std::optional<attach::Targets>& targets,
+    const cli::Options& options, const std::optional<attach::Subjects>& subjects,
     bool has_client_firewalls) {
   std::set<std::uint64_t> spared;
   const auto spare = [&spared](const sys::NetnsRef& netns) {
     if (const auto identity = netns.identity()) spared.insert(*identity);
   };
   if (has_client_firewalls) spare(sys::NetnsRef());
-  if (targets) {
-    for (const attach::Subject& each : targets->namespaces) spare(each.netns);
-    for (const attach::Followed& each : targets->containers) {
+  if (subjects) {
+    for (const attach::Subject& each : subjects->namespaces) spare(each.netns);
+    for (const attach::Followed& each : subjects->containers) {
       spare(sys::NetnsRef::of_pid(each.found().pid));
     }
   }
@@ -232,15 +232,15 @@ int serve(const cli::Options& options) {
   serve::TcpLimits tcp = tcp_limits(loaded.settings.server);
   keep_descriptors(descriptors, tcp);
   const serve::RateLimits rate = rate_limits(loaded.settings.server.rate_limit);
-  std::optional<attach::Targets> targets;
+  std::optional<attach::Subjects> subjects;
   if (attaches) {
-    auto found = attach::find_targets(named_by(options), loaded.settings.docker);
+    auto found = attach::find_subjects(named_by(options), loaded.settings.docker);
     if (!found) return failed(found.error());
-    targets = *std::move(found);
+    subjects = *std::move(found);
   }
-  const Rights kept = rights(loaded.settings, attaching_by(targets));
+  const Rights kept = rights(loaded.settings, attach_source(subjects));
   const sys::Reach bounds =
-      reach(loaded.settings, addresses_of(listeners), targets ? &*targets : nullptr);
+      reach(loaded.settings, addresses_of(listeners), subjects ? &*subjects : nullptr);
   const config::ControlSettings control = loaded.settings.control;
   const config::QueryLogSettings logged = loaded.settings.query_log;
   firewall::HostFirewalls firewalls;
@@ -261,7 +261,7 @@ int serve(const cli::Options& options) {
   auto log_file = workers::open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
   const auto left_closed =
-      left_closed_by_others(options, targets, !reloader.client_firewalls().empty());
+      left_closed_by_others(options, subjects, !reloader.client_firewalls().empty());
   // Root's part of what the kernel has, and not that of a user whom any container can run as: what
   // inotify gives, and places in epoll, which count for the user who opened it.
   MainLoop loop(reloader, manager, sys::FileWatch());
@@ -303,11 +303,11 @@ int serve(const cli::Options& options) {
     watchdog.emplace(loop.loop(), *within / 2, workers, [&] { manager.alive(); });
   }
   if (*helper) loop.depend_on(**helper);
-  if (!targets) ready();
+  if (!subjects) ready();
   const Result<std::string> ended =
-      targets ? run_attaching(loop, options, *std::move(targets), reloader, workers, reports, panel,
-                              std::move(inotify), ready)
-              : loop.run();
+      subjects ? run_attach_service(loop, options, *std::move(subjects), reloader, workers, reports,
+                                    panel, std::move(inotify), ready)
+               : loop.run();
   workers.stop();
   if (loop.ending() == Ending::kHandOver) {
     firewalls.hand_over();

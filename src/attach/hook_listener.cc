@@ -24,7 +24,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "attach/attacher.h"
+#include "attach/controller.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -71,7 +71,7 @@ void reply(const std::shared_ptr<stream_protocol::socket>& socket, const Result<
 }
 
 asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
-                                Attacher& attacher) {
+                                Controller& controller) {
   // Before anything is awaited: others may not even keep a connection.
   if (!is_root(*socket)) {
     reply(socket, fail("only root may ask"));
@@ -86,15 +86,15 @@ asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
     reply(socket, fail("expected PID and CONTAINER-ID"));
     co_return;
   }
-  attacher.attach_starting(*occupant, sys::NetnsRef::of_pid(occupant->pid),
-                           [socket](const Result<void>& outcome) { reply(socket, outcome); });
+  controller.attach_starting(*occupant, sys::NetnsRef::of_pid(occupant->pid),
+                             [socket](const Result<void>& outcome) { reply(socket, outcome); });
 }
 
 }  // namespace
 
 Result<std::unique_ptr<HookListener>> HookListener::open(asio::io_context& loop,
                                                          const std::string& path,
-                                                         Attacher& attacher) {
+                                                         Controller& controller) {
   auto socket = sys::listen_unix(path, 0600);
   if (!socket && socket.error() == std::errc::address_in_use) {
     return fail(
@@ -104,14 +104,14 @@ Result<std::unique_ptr<HookListener>> HookListener::open(asio::io_context& loop,
     return fail(fmt::format("cannot listen on {}: {}", path, socket.error().message()));
   }
   stream_protocol::acceptor acceptor(loop, stream_protocol(), socket->release());
-  return std::unique_ptr<HookListener>(new HookListener(std::move(acceptor), path, attacher));
+  return std::unique_ptr<HookListener>(new HookListener(std::move(acceptor), path, controller));
 }
 
-HookListener::HookListener(Acceptor acceptor, std::string path, Attacher& attacher)
+HookListener::HookListener(Acceptor acceptor, std::string path, Controller& controller)
     : acceptor_(std::move(acceptor)),
       pause_(acceptor_.get_executor()),
       path_(std::move(path)),
-      attacher_(attacher) {
+      controller_(controller) {
   asio::co_spawn(acceptor_.get_executor(), accept(), asio::detached);
 }
 
@@ -133,7 +133,7 @@ asio::awaitable<void> HookListener::accept() {
       if (const auto [ended] = co_await pause_.async_wait(kNoThrow); ended) co_return;
       continue;
     }
-    asio::co_spawn(acceptor_.get_executor(), serve_one(std::move(socket), attacher_),
+    asio::co_spawn(acceptor_.get_executor(), serve_one(std::move(socket), controller_),
                    asio::detached);
   }
 }

@@ -161,7 +161,7 @@ void add_engine_option(CLI::App& command, Options& options) {
            "The engine's unix socket (default: DOCKER_HOST, else /var/run/docker.sock)");
 }
 
-void add_attaching_options(CLI::App& command, Options& options) {
+void add_attach_options(CLI::App& command, Options& options) {
   add_engine_option(command, options);
   add_text(command, "--fail", "closed|open", options.fail,
            "What an attached container can resolve when nxgate was killed: closed (nothing) or "
@@ -176,7 +176,7 @@ void add_attach(CLI::App& command, Options& options) {
   command.add_option("--policy", options.policy, "The policy to enforce")
       ->type_name("NAME")
       ->capture_default_str();
-  add_attaching_options(command, options);
+  add_attach_options(command, options);
 }
 
 void add_detach(CLI::App& command, Options& options) {
@@ -208,7 +208,7 @@ void add_docker(CLI::App& command, Options& options) {
   command.add_option("--hook-socket", options.hook_socket, "Where the hook of `install-hook` asks")
       ->type_name("PATH")
       ->capture_default_str();
-  add_attaching_options(command, options);
+  add_attach_options(command, options);
 }
 
 void add_doctor(CLI::App& command, Options& options) {

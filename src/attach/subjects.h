@@ -19,7 +19,7 @@ struct NamedNamespace {
 };
 
 /// Whom a command is about, as it was written. Nobody: whoever runs.
-struct TargetNames {
+struct SubjectNames {
   bool all = false;  ///< all containers of the engine
   std::vector<std::string> containers;
   std::vector<NamedNamespace> namespaces;
@@ -27,7 +27,7 @@ struct TargetNames {
 };
 
 /// Whom `attach` was asked to attach, found at start.
-struct Targets {
+struct Subjects {
   std::vector<Followed> containers;
   std::vector<Subject> namespaces;  ///< of --pid and --netns
   std::string policy;               ///< for those containers
@@ -37,8 +37,8 @@ struct Targets {
 };
 
 /// Looks for them, asking the engine if need be. The error says which can't be attached and why.
-[[nodiscard]] Result<Targets> find_targets(const TargetNames& named,
-                                           const config::DockerSettings& settings);
+[[nodiscard]] Result<Subjects> find_subjects(const SubjectNames& named,
+                                             const config::DockerSettings& settings);
 
 /// One container, asked of the engine now.
 [[nodiscard]] Result<docker::Container> find_container(const std::string& socket,

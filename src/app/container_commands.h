@@ -1,13 +1,13 @@
 // Commands about one container or namespace that end at once.
 #pragma once
 
-#include "attach/targets.h"
+#include "attach/subjects.h"
 #include "cli/options.h"
 
 namespace nxgate::app {
 
 /// Whom the command is about.
-[[nodiscard]] attach::TargetNames named_by(const cli::Options& options);
+[[nodiscard]] attach::SubjectNames named_by(const cli::Options& options);
 
 /// `nxgate detach`. Returns an exit status, as does the other.
 [[nodiscard]] int detach(const cli::Options& options);

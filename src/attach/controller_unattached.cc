@@ -1,4 +1,4 @@
-// What the attacher tells of that isn't attached.
+// What the controller tells of that isn't attached.
 #include <algorithm>
 #include <cstddef>
 #include <optional>
@@ -8,8 +8,8 @@
 
 #include <fmt/core.h>
 
-#include "attach/attacher.h"
 #include "attach/attachments.h"
+#include "attach/controller.h"
 #include "attach/followed.h"
 #include "attach/unattached.h"
 #include "docker/container.h"
@@ -23,9 +23,9 @@ constexpr std::size_t kShortId = 12;
 }  // namespace
 
 /// Whatever runs and has no attachment: a state that nobody is told of is none that is safe.
-void Attacher::tell_unattached() {
+void Controller::tell_unattached() {
   std::vector<Unattached> all;
-  for (const Subject& subject : targets_.namespaces) {
+  for (const Subject& subject : subjects_.namespaces) {
     const auto identity = subject.netns.identity();
     if (identity && attachments_.holds(*identity)) continue;
     all.push_back({.label = subject.label,
@@ -37,7 +37,7 @@ void Attacher::tell_unattached() {
   for (const docker::Container& container : running_) {
     if (auto each = why_unattached(container)) all.push_back(*std::move(each));
   }
-  for (const Followed& each : targets_.containers) {
+  for (const Followed& each : subjects_.containers) {
     if (listed_ && !runs(each)) {
       all.push_back({.label = each.label(),
                      .netns = {},
@@ -51,25 +51,25 @@ void Attacher::tell_unattached() {
   }
   add_undescribed(all);
   add_unknown(all);
-  if (targets_.watches_all()) builds_.add_unattached(reloader_.docker(), all);
+  if (subjects_.watches_all()) builds_.add_unattached(reloader_.docker(), all);
   attachments_.set_unattached(std::move(all));
 }
 
 /// One of them, at least.
-bool Attacher::runs(const Followed& followed) const {
+bool Controller::runs(const Followed& followed) const {
   const auto is_it = [&](const docker::Container& each) { return followed.is(each); };
   return std::ranges::any_of(running_, is_it) ||
          std::ranges::any_of(starting_, is_it, &Starting::container);
 }
 
 /// What the engine tells too little of to be attached.
-void Attacher::add_undescribed(std::vector<Unattached>& all) const {
+void Controller::add_undescribed(std::vector<Unattached>& all) const {
   const auto add = [&](std::string label, const std::string& reason) {
     all.push_back({.label = label.empty() ? "a container" : std::move(label),
                    .netns = {},
                    .why = WhyUnattached::kUndescribed,
                    .reason = reason,
-                   .wanted = targets_.watches_all()});
+                   .wanted = subjects_.watches_all()});
   };
   for (const docker::OddEntry& odd : view_.odd) {
     add(odd.name.empty() ? odd.id : odd.name,
@@ -82,7 +82,7 @@ void Attacher::add_undescribed(std::vector<Unattached>& all) const {
 }
 
 /// Empty if it is attached, be it by another's name.
-std::optional<Unattached> Attacher::why_unattached(const docker::Container& container) const {
+std::optional<Unattached> Controller::why_unattached(const docker::Container& container) const {
   const auto identity = sys::NetnsRef::of_pid(container.pid).identity();
   if (identity && attachments_.holds(*identity)) return std::nullopt;
   const auto choice = choose(container, identity);
@@ -98,7 +98,7 @@ std::optional<Unattached> Attacher::why_unattached(const docker::Container& cont
   if (container.network_mode == "host" || (identity && attachments_.spares(*identity))) {
     because(WhyUnattached::kHostNetwork, "it shares the host's network, which is never touched");
     each.wanted = choice && choice->asked;
-  } else if (!choice && !targets_.watches_all()) {
+  } else if (!choice && !subjects_.watches_all()) {
     because(WhyUnattached::kNotNamed, "the command line names others");
   } else if (!choice && outdated_.contains(container.id)) {
     each.reason = "the engine is asked for its labels again, of which others count now";

@@ -1,4 +1,4 @@
-#include "attach/attacher.h"
+#include "attach/controller.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -21,7 +21,7 @@
 #include "attach/attachments.h"
 #include "attach/followed.h"
 #include "attach/selection.h"
-#include "attach/targets.h"
+#include "attach/subjects.h"
 #include "attach/unattached.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -52,26 +52,26 @@ bool is_guest(const docker::Container& container) {
 
 }  // namespace
 
-Attacher::Attacher(asio::io_context& loop, Targets targets, store::Reloader& reloader,
-                   Attachments& attachments, sys::Descriptor inotify)
+Controller::Controller(asio::io_context& loop, Subjects subjects, store::Reloader& reloader,
+                       Attachments& attachments, sys::Descriptor inotify)
     : loop_(loop),
-      targets_(std::move(targets)),
+      subjects_(std::move(subjects)),
       reloader_(reloader),
       attachments_(attachments),
-      client_(loop, targets_.socket, labels_that_count(reloader.docker())),
+      client_(loop, subjects_.socket, labels_that_count(reloader.docker())),
       inotify_(std::move(inotify)),
       timer_(loop),
       builds_(attachments),
       occupied_(loop) {
-  if (!targets_.socket.empty()) {
-    watcher_ = std::make_unique<docker::Watcher>(loop, targets_.socket, *this,
+  if (!subjects_.socket.empty()) {
+    watcher_ = std::make_unique<docker::Watcher>(loop, subjects_.socket, *this,
                                                  labels_that_count(reloader.docker()));
   }
 }
 
-Attacher::~Attacher() = default;
+Controller::~Controller() = default;
 
-void Attacher::start(std::function<void(Result<void>)> ready) {
+void Controller::start(std::function<void(Result<void>)> ready) {
   ready_ = std::move(ready);
   if (watcher_) {
     watcher_->start();
@@ -83,7 +83,7 @@ void Attacher::start(std::function<void(Result<void>)> ready) {
   look_again();
 }
 
-void Attacher::reconsider() {
+void Controller::reconsider() {
   const docker::LabelKeys labels = labels_that_count(reloader_.docker());
   client_.keep_labels(labels);
   if (watcher_ && watcher_->keep_labels(labels)) {
@@ -94,11 +94,11 @@ void Attacher::reconsider() {
   reconcile(true);
 }
 
-void Attacher::be_ready(Result<void> how) {
+void Controller::be_ready(Result<void> how) {
   if (ready_) std::exchange(ready_, nullptr)(std::move(how));
 }
 
-void Attacher::look_again() {
+void Controller::look_again() {
   timer_.expires_after(kLookAgain);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
@@ -110,28 +110,28 @@ void Attacher::look_again() {
   });
 }
 
-void Attacher::on_engine(const docker::EngineVersion& version) {
+void Controller::on_engine(const docker::EngineVersion& version) {
   if (lost_) log::info("the engine is back: Docker {}", version.engine);
-  if (!lost_) log::info("watching Docker {} at {}", version.engine, targets_.socket);
+  if (!lost_) log::info("watching Docker {} at {}", version.engine, subjects_.socket);
   lost_ = false;
   trouble_ = "it hasn't told yet which containers run";
-  const auto engines_own = sys::NetnsRef::of_pid(docker::engine_process(targets_.socket));
+  const auto engines_own = sys::NetnsRef::of_pid(docker::engine_process(subjects_.socket));
   if (const auto identity = engines_own.identity()) attachments_.spare(*identity);
   watch_namespaces();
   learn_all();
 }
 
 /// Where the engine keeps them is known once it answers; it may be another engine than before.
-void Attacher::watch_namespaces() {
+void Controller::watch_namespaces() {
   // Another number of the same one: each would count for our user.
   netns_watch_ = std::make_unique<docker::NetnsWatch>(
-      loop_, docker::netns_directory(targets_.socket),
+      loop_, docker::netns_directory(subjects_.socket),
       [this](const std::string& path) { appeared(path); },
       sys::Descriptor(::fcntl(inotify_.get(), F_DUPFD_CLOEXEC, 0)));
   begin_watch();
 }
 
-void Attacher::begin_watch() {
+void Controller::begin_watch() {
   const auto started = netns_watch_->start();
   std::string fault;
   if (!started) {
@@ -148,7 +148,7 @@ void Attacher::begin_watch() {
 }
 
 /// Who starts stays so until the engine reports it running.
-void Attacher::note_outdated() {
+void Controller::note_outdated() {
   std::erase_if(outdated_, [this](const std::string& id) {
     if (std::ranges::find(running_, id, &docker::Container::id) != running_.end()) {
       return !view_.outdated.contains(id);
@@ -158,7 +158,7 @@ void Attacher::note_outdated() {
   });
 }
 
-void Attacher::on_engine_lost(const Error& error) {
+void Controller::on_engine_lost(const Error& error) {
   if (!lost_) {
     log::warning("{}; what is attached stays so, and the engine is waited for", error.message);
   }
@@ -166,17 +166,17 @@ void Attacher::on_engine_lost(const Error& error) {
   trouble_ = error.message;
   tell_unattached();
   if (!ready_) return;
-  be_ready(targets_.watches_all() ? Result<void>() : std::unexpected(error));
+  be_ready(subjects_.watches_all() ? Result<void>() : std::unexpected(error));
 }
 
-void Attacher::on_containers(const docker::View& view) {
+void Controller::on_containers(const docker::View& view) {
   running_ = view.running;
   view_ = view;
   view_.running.clear();
   note_outdated();
   listed_ = view.trouble.empty();
   trouble_ = view.trouble;
-  for (Followed& each : targets_.containers) each.remember(running_);
+  for (Followed& each : subjects_.containers) each.remember(running_);
   const std::vector<Error> errors = reconcile();
   // A gate that a dead nxgate left may be that of one which isn't known yet.
   if (view.whole) {
@@ -184,31 +184,31 @@ void Attacher::on_containers(const docker::View& view) {
     clean_up();
   }
   if (!ready_) return;
-  const bool fatal = !targets_.watches_all() && !errors.empty();
+  const bool fatal = !subjects_.watches_all() && !errors.empty();
   be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
 }
 
 /// For the namespace in which it is, if that is known.
-std::optional<Choice> Attacher::choose(const docker::Container& container,
-                                       std::optional<std::uint64_t> identity) const {
-  if (targets_.watches_all()) {
+std::optional<Choice> Controller::choose(const docker::Container& container,
+                                         std::optional<std::uint64_t> identity) const {
+  if (subjects_.watches_all()) {
     const bool outdated = identity && outdated_.contains(container.id);
     if (const Choice* last = outdated ? attachments_.choice(*identity) : nullptr) return *last;
     return select(container, reloader_.docker(), &reloader_.configured()->policies);
   }
   const auto is_it = [&](const Followed& each) { return each.is(container); };
-  if (std::ranges::none_of(targets_.containers, is_it)) return std::nullopt;
-  return Choice{.policy = targets_.policy, .asked = true};
+  if (std::ranges::none_of(subjects_.containers, is_it)) return std::nullopt;
+  return Choice{.policy = subjects_.policy, .asked = true};
 }
 
-void Attacher::add_subject(const docker::Container& container, const sys::NetnsRef& netns,
-                           std::vector<Subject>& wanted) const {
+void Controller::add_subject(const docker::Container& container, const sys::NetnsRef& netns,
+                             std::vector<Subject>& wanted) const {
   const bool reachable = container.pid != 0 && container.network_mode != "host";
   const auto identity = netns.identity();
   const auto choice = reachable ? choose(container, identity) : std::nullopt;
   if (!choice) return;
   // Of these `tell_unattached` tells; who was named is an error.
-  if (targets_.watches_all() && identity && attachments_.spares(*identity)) return;
+  if (subjects_.watches_all() && identity && attachments_.spares(*identity)) return;
   const std::string power = container.power_to_undo();
   wanted.push_back({.label = container.name,
                     .id = id_of(container),
@@ -221,7 +221,7 @@ void Attacher::add_subject(const docker::Container& container, const sys::NetnsR
 
 /// Of those that the engine doesn't describe. It may be busy, or be kept busy; that they are closed
 /// doesn't wait for it.
-void Attacher::find_processes() {
+void Controller::find_processes() {
   std::set<std::string> wanted;
   for (const docker::Container& container : running_) {
     if (!container.inspected) wanted.insert(container.id);
@@ -236,9 +236,9 @@ void Attacher::find_processes() {
 }
 
 /// Whether it runs where it was attached, and is to be attached no more.
-bool Attacher::released(const Subject& subject, std::uint64_t identity) const {
+bool Controller::released(const Subject& subject, std::uint64_t identity) const {
   if (subject.unclaimed) return true;
-  if (!targets_.watches_all()) return false;
+  if (!subjects_.watches_all()) return false;
   if (is_build(subject)) return !select_for_builds(reloader_.docker());
   const auto container = std::ranges::find_if(
       running_, [&](const docker::Container& each) { return id_of(each) == subject.id; });
@@ -249,9 +249,9 @@ bool Attacher::released(const Subject& subject, std::uint64_t identity) const {
 }
 
 /// The owner of a namespace goes before the guests in it.
-std::vector<Error> Attacher::reconcile(bool look) {
+std::vector<Error> Controller::reconcile(bool look) {
   find_processes();
-  std::vector<Subject> wanted = targets_.namespaces;
+  std::vector<Subject> wanted = subjects_.namespaces;
   for (const bool guests : {false, true}) {
     for (const docker::Container& container : running_) {
       if (is_guest(container) == guests)
@@ -260,7 +260,7 @@ std::vector<Error> Attacher::reconcile(bool look) {
   }
   forget_started();
   for (const Starting& each : starting_) add_subject(each.container, each.netns, wanted);
-  if (targets_.watches_all()) builds_.add_subjects(reloader_.docker(), wanted);
+  if (subjects_.watches_all()) builds_.add_subjects(reloader_.docker(), wanted);
   add_unclaimed(wanted);
   const auto is_released = [this](const Subject& subject, std::uint64_t identity) {
     return released(subject, identity);

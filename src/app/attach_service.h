@@ -5,7 +5,7 @@
 #include <string>
 
 #include "app/main_loop.h"
-#include "attach/targets.h"
+#include "attach/subjects.h"
 #include "base/error.h"
 #include "cli/options.h"
 #include "control/panel.h"
@@ -19,11 +19,9 @@ namespace nxgate::app {
 /// `inotify` is for docker::NetnsWatch. Attaches, calls `ready`, runs the loop until it is told to
 /// stop, and detaches everything. The result is as MainLoop::run gives it; the error is why
 /// `attach` could not begin.
-[[nodiscard]] Result<std::string> run_attaching(MainLoop& loop, const cli::Options& options,
-                                                attach::Targets targets, store::Reloader& reloader,
-                                                workers::Workers& workers,
-                                                firewall::FirewallReports& reports,
-                                                control::Panel& panel, sys::Descriptor inotify,
-                                                const std::function<void()>& ready);
+[[nodiscard]] Result<std::string> run_attach_service(
+    MainLoop& loop, const cli::Options& options, attach::Subjects subjects,
+    store::Reloader& reloader, workers::Workers& workers, firewall::FirewallReports& reports,
+    control::Panel& panel, sys::Descriptor inotify, const std::function<void()>& ready);
 
 }  // namespace nxgate::app

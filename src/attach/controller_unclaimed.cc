@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "attach/attacher.h"
 #include "attach/attachments.h"
+#include "attach/controller.h"
 #include "attach/selection.h"
 #include "attach/stale_tables.h"
 #include "attach/unattached.h"
@@ -37,13 +37,14 @@ Subject unclaimed_subject(const sys::NetnsRef& netns, bool starting) {
 
 }  // namespace
 
-bool Attacher::attaches_all() const {
-  return targets_.watches_all() && reloader_.docker().attach_all;
+bool Controller::attaches_all() const {
+  return subjects_.watches_all() && reloader_.docker().attach_all;
 }
 
 /// Where all containers are attached, nothing waits long for it to be known whose namespace it is:
 /// a container with thousands of processes can make that last.
-void Attacher::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns, bool starting) {
+void Controller::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns,
+                                 bool starting) {
   if (attachments_.spares(identity) || attachments_.holds(identity) ||
       unclaimed_.contains(identity)) {
     return;
@@ -53,7 +54,7 @@ void Attacher::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netn
 }
 
 /// Those that nobody has claimed yet.
-void Attacher::add_unclaimed(std::vector<Subject>& wanted) {
+void Controller::add_unclaimed(std::vector<Subject>& wanted) {
   if (unclaimed_.empty()) return;
   for (const Subject& subject : wanted) {
     if (const auto identity = subject.netns.identity()) unclaimed_.erase(*identity);
@@ -63,8 +64,8 @@ void Attacher::add_unclaimed(std::vector<Subject>& wanted) {
 }
 
 /// Steps of builds that were there before us, or which were missed.
-void Attacher::look_for_builds() {
-  if (!netns_watch_ || !targets_.watches_all()) return;
+void Controller::look_for_builds() {
+  if (!netns_watch_ || !subjects_.watches_all()) return;
   std::map<std::uint64_t, sys::NetnsRef> unheld = present();
   std::erase_if(unheld, [&](const auto& each) { return attachments_.holds(each.first); });
   note_unknown(unheld);
@@ -86,14 +87,14 @@ void Attacher::look_for_builds() {
       unclaimed_.erase(identity);
     }
   }
-  builds_.look_at_host(sys::NetnsRef::of_pid(docker::engine_process(targets_.socket)),
+  builds_.look_at_host(sys::NetnsRef::of_pid(docker::engine_process(subjects_.socket)),
                        reloader_.docker());
   // Where there are many processes one look isn't enough.
   next_look_for_builds_ = Clock::now() + (missed_.is_round_over() ? kLookForBuilds : Seconds(0));
 }
 
 /// Since when, for who comes into being isn't known at once.
-void Attacher::note_unknown(const std::map<std::uint64_t, sys::NetnsRef>& unheld) {
+void Controller::note_unknown(const std::map<std::uint64_t, sys::NetnsRef>& unheld) {
   std::erase_if(unknown_, [&](const auto& each) { return !unheld.contains(each.first); });
   for (const auto& [identity, netns] : unheld) {
     unknown_.try_emplace(identity, Unknown{netns, Clock::now()});
@@ -101,7 +102,7 @@ void Attacher::note_unknown(const std::map<std::uint64_t, sys::NetnsRef>& unheld
 }
 
 /// Of running containers and build steps.
-std::set<std::uint64_t> Attacher::known_namespaces() const {
+std::set<std::uint64_t> Controller::known_namespaces() const {
   std::set<std::uint64_t> known = builds_.namespaces();
   for (const docker::Container& container : running_) {
     if (const auto identity = sys::NetnsRef::of_pid(container.pid).identity()) {
@@ -113,7 +114,7 @@ std::set<std::uint64_t> Attacher::known_namespaces() const {
 
 /// Those of which neither the engine nor a process tells whose they are: what runs in there may be
 /// something that nobody thought of.
-void Attacher::add_unknown(std::vector<Unattached>& all) const {
+void Controller::add_unknown(std::vector<Unattached>& all) const {
   if (unknown_.empty()) return;
   const std::set<std::uint64_t> known = known_namespaces();
   for (const auto& [identity, unknown] : unknown_) {
@@ -132,8 +133,8 @@ void Attacher::add_unknown(std::vector<Unattached>& all) const {
 
 /// Once what should be attached is: a gate that a dead nxgate left is no gap until then. What was
 /// asked for one namespace by name leaves those of others closed.
-void Attacher::clean_up() {
-  if (!targets_.watches_all() || std::exchange(cleaned_up_, true)) return;
+void Controller::clean_up() {
+  if (!subjects_.watches_all() || std::exchange(cleaned_up_, true)) return;
   maybe_stale_ = present();
   std::set<std::uint64_t> spared;
   for (const auto& [identity, netns] : maybe_stale_) spared.insert(identity);
@@ -142,7 +143,7 @@ void Attacher::clean_up() {
 }
 
 /// Of those whose owner wasn't known in time.
-void Attacher::clean_up_later() {
+void Controller::clean_up_later() {
   if (maybe_stale_.empty()) return;
   const std::set<std::uint64_t> alone = left_alone();
   std::erase_if(maybe_stale_, [&](const auto& each) {
@@ -155,7 +156,7 @@ void Attacher::clean_up_later() {
 }
 
 /// The namespaces of containers and build steps for which nothing is asked.
-std::set<std::uint64_t> Attacher::left_alone() const {
+std::set<std::uint64_t> Controller::left_alone() const {
   std::set<std::uint64_t> alone;
   std::set<std::uint64_t> wanted;
   for (const docker::Container& container : running_) {
@@ -170,7 +171,7 @@ std::set<std::uint64_t> Attacher::left_alone() const {
   return alone;
 }
 
-std::map<std::uint64_t, sys::NetnsRef> Attacher::present() const {
+std::map<std::uint64_t, sys::NetnsRef> Controller::present() const {
   std::map<std::uint64_t, sys::NetnsRef> found;
   if (!netns_watch_) return found;
   for (const std::string& path : netns_watch_->present()) {

@@ -1,4 +1,4 @@
-#include "attach/targets.h"
+#include "attach/subjects.h"
 
 #include <exception>
 #include <expected>
@@ -74,20 +74,20 @@ std::string engine_version(const std::string& socket) {
   return version ? version->engine : "";
 }
 
-Result<Targets> find_targets(const TargetNames& named, const config::DockerSettings& settings) {
-  Targets targets{.policy = named.policy};
+Result<Subjects> find_subjects(const SubjectNames& named, const config::DockerSettings& settings) {
+  Subjects subjects{.policy = named.policy};
   if (named.all || !named.containers.empty()) {
     auto socket = docker::engine_socket(settings.socket);
     if (!socket) return std::unexpected(socket.error());
-    targets.socket = *std::move(socket);
+    subjects.socket = *std::move(socket);
   }
   for (const std::string& name : named.containers) {
-    auto container = find_container(targets.socket, name);
+    auto container = find_container(subjects.socket, name);
     if (!container) return std::unexpected(container.error());
     if (auto checked = check_attachable(*container); !checked) {
       return std::unexpected(checked.error());
     }
-    targets.containers.emplace_back(name, *std::move(container));
+    subjects.containers.emplace_back(name, *std::move(container));
   }
   for (const NamedNamespace& given : named.namespaces) {
     Subject subject{.label = given.label,
@@ -96,9 +96,9 @@ Result<Targets> find_targets(const TargetNames& named, const config::DockerSetti
                     .choice = {.policy = named.policy, .asked = true},
                     .warning = {}};
     if (auto opened = subject.netns.open(); !opened) return std::unexpected(opened.error());
-    targets.namespaces.push_back(std::move(subject));
+    subjects.namespaces.push_back(std::move(subject));
   }
-  return targets;
+  return subjects;
 }
 
 }  // namespace nxgate::attach

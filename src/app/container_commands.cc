@@ -1,4 +1,4 @@
-#include "app/targeted.h"
+#include "app/container_commands.h"
 
 #include <charconv>
 #include <expected>
@@ -11,7 +11,7 @@
 
 #include "attach/followed.h"
 #include "attach/stale_tables.h"
-#include "attach/targets.h"
+#include "attach/subjects.h"
 #include "base/error.h"
 #include "base/escape.h"
 #include "cli/options.h"
@@ -93,10 +93,10 @@ Result<doctor::Patient> patient_of(const cli::Options& options) {
 
 }  // namespace
 
-attach::TargetNames named_by(const cli::Options& options) {
-  attach::TargetNames named{.all = options.command == cli::Command::kDocker,
-                            .containers = options.containers,
-                            .policy = options.policy};
+attach::SubjectNames named_by(const cli::Options& options) {
+  attach::SubjectNames named{.all = options.command == cli::Command::kDocker,
+                             .containers = options.containers,
+                             .policy = options.policy};
   for (const cli::NamespaceOption& each : options.namespaces) {
     named.namespaces.push_back({.label = each.label, .netns = each.netns});
   }
@@ -104,14 +104,14 @@ attach::TargetNames named_by(const cli::Options& options) {
 }
 
 int detach(const cli::Options& options) {
-  auto targets = attach::find_targets(named_by(options), engine_settings(options));
-  if (!targets) return failed(targets.error());
-  for (const attach::Followed& followed : targets->containers) {
+  auto subjects = attach::find_subjects(named_by(options), engine_settings(options));
+  if (!subjects) return failed(subjects.error());
+  for (const attach::Followed& followed : subjects->containers) {
     const docker::Container& container = followed.found();
     const auto netns = sys::NetnsRef::of_pid(container.pid);
     if (auto done = detach_one(container.name, netns); !done) return failed(done.error());
   }
-  for (const attach::Subject& subject : targets->namespaces) {
+  for (const attach::Subject& subject : subjects->namespaces) {
     if (auto done = detach_one(subject.label, subject.netns); !done) return failed(done.error());
   }
   return cli::kSuccess;

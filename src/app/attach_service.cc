@@ -1,4 +1,4 @@
-#include "app/attaching.h"
+#include "app/attach_service.h"
 
 #include <expected>
 #include <functional>
@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "app/main_loop.h"
-#include "attach/attacher.h"
 #include "attach/attachments.h"
+#include "attach/controller.h"
 #include "attach/hook_listener.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -23,21 +23,22 @@
 
 namespace nxgate::app {
 
-Result<std::string> run_attaching(MainLoop& loop, const cli::Options& options,
-                                  attach::Targets targets, store::Reloader& reloader,
-                                  workers::Workers& workers, firewall::FirewallReports& reports,
-                                  control::Panel& panel, sys::Descriptor inotify,
-                                  const std::function<void()>& ready) {
+Result<std::string> run_attach_service(MainLoop& loop, const cli::Options& options,
+                                       attach::Subjects subjects, store::Reloader& reloader,
+                                       workers::Workers& workers,
+                                       firewall::FirewallReports& reports, control::Panel& panel,
+                                       sys::Descriptor inotify,
+                                       const std::function<void()>& ready) {
   const auto on_death = reloader.docker().opens_on_death ? netfilter::OnDeath::kOpens
                                                          : netfilter::OnDeath::kStaysClosed;
-  const bool watches_all = targets.watches_all();
+  const bool watches_all = subjects.watches_all();
   attach::Attachments attachments(loop.loop(), reloader, workers, reports, on_death);
   panel.show(&attachments);
-  attach::Attacher attacher(loop.loop(), std::move(targets), reloader, attachments,
-                            std::move(inotify));
+  attach::Controller controller(loop.loop(), std::move(subjects), reloader, attachments,
+                                std::move(inotify));
   std::unique_ptr<attach::HookListener> hook;
   if (watches_all) {
-    auto opened = attach::HookListener::open(loop.loop(), options.hook_socket, attacher);
+    auto opened = attach::HookListener::open(loop.loop(), options.hook_socket, controller);
     if (opened) {
       hook = *std::move(opened);
     } else {
@@ -45,9 +46,9 @@ Result<std::string> run_attaching(MainLoop& loop, const cli::Options& options,
                    opened.error().message);
     }
   }
-  loop.after_reload([&attacher] { attacher.reconsider(); });
+  loop.after_reload([&controller] { controller.reconsider(); });
   std::optional<Error> failure;
-  attacher.start([&](const Result<void>& begun) {
+  controller.start([&](const Result<void>& begun) {
     if (begun) return ready();
     failure = begun.error();
     loop.end("failure");

@@ -17,7 +17,7 @@
 #include "attach/builds.h"
 #include "attach/followed.h"
 #include "attach/selection.h"
-#include "attach/targets.h"
+#include "attach/subjects.h"
 #include "attach/unattached.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -33,12 +33,12 @@ namespace nxgate::attach {
 
 /// Turns what the engine tells, and namespaces given outright, into attachments; looks again once a
 /// second, since a process or a namespace file goes away without a word. Main thread.
-class Attacher final : public docker::Observer {
+class Controller final : public docker::Observer {
  public:
   /// `inotify` is for namespaces that appear, opened while we were root; may be empty.
-  Attacher(boost::asio::io_context& loop, Targets targets, store::Reloader& reloader,
-           Attachments& attachments, sys::Descriptor inotify);
-  ~Attacher() override;
+  Controller(boost::asio::io_context& loop, Subjects subjects, store::Reloader& reloader,
+             Attachments& attachments, sys::Descriptor inotify);
+  ~Controller() override;
 
   /// `ready` is called once, when everything that is there is attached or when it is certain that
   /// the engine must be waited for; an error is fatal for `attach`.
@@ -97,7 +97,7 @@ class Attacher final : public docker::Observer {
   void be_ready(Result<void> how);
 
   boost::asio::io_context& loop_;
-  Targets targets_;
+  Subjects subjects_;
   store::Reloader& reloader_;
   Attachments& attachments_;
   docker::Client client_;

@@ -13,8 +13,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/system/error_code.hpp>
 
-#include "attach/attacher.h"
 #include "attach/attachments.h"
+#include "attach/controller.h"
 #include "attach/followed.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -58,7 +58,7 @@ asio::awaitable<void> with_own_labels(docker::Client client, docker::Container c
 /// A namespace came into being: if a container is about to start in it, its first question must
 /// find the gate up already. Some engines make the namespace before there is a process to put into
 /// it.
-void Attacher::appeared(const std::string& path) {
+void Controller::appeared(const std::string& path) {
   const sys::NetnsRef netns(path);
   const auto identity = netns.identity();
   if (!identity) return;
@@ -69,7 +69,7 @@ void Attacher::appeared(const std::string& path) {
 
 /// Mostly the first look finds who it is, and what the engine told before says what is to be
 /// enforced. Where all are attached, nobody waits longer for it than that.
-void Attacher::await_occupants() {
+void Controller::await_occupants() {
   for (auto& [identity, empty] : empty_) {
     if (empty.looked_at && attaches_all()) close_unclaimed(identity, empty.netns, true);
     empty.looked_at = true;
@@ -94,17 +94,17 @@ void Attacher::await_occupants() {
   if (!empty_.empty()) await_occupants_later();
 }
 
-void Attacher::await_occupants_later() {
+void Controller::await_occupants_later() {
   occupied_.expires_after(kLookForOccupant);
   occupied_.async_wait([this](const boost::system::error_code& error) {
     if (!error) await_occupants();
   });
 }
 
-void Attacher::occupied(std::uint64_t identity, const docker::Occupant& occupant) {
+void Controller::occupied(std::uint64_t identity, const docker::Occupant& occupant) {
   Empty& empty = empty_.at(identity);
   if (occupant.container.empty()) {
-    if (targets_.watches_all()) builds_.begin(empty.netns, reloader_.docker());
+    if (subjects_.watches_all()) builds_.begin(empty.netns, reloader_.docker());
     return settle(identity);
   }
   empty.occupied = true;
@@ -118,19 +118,19 @@ void Attacher::occupied(std::uint64_t identity, const docker::Occupant& occupant
 }
 
 /// What is to be left alone isn't closed any longer.
-void Attacher::settle(std::uint64_t identity) {
+void Controller::settle(std::uint64_t identity) {
   empty_.erase(identity);
   if (unclaimed_.erase(identity) != 0 && !attachments_.holds(identity)) reconcile();
 }
 
 /// What there is. Events tell what changes from here on.
-void Attacher::learn_all() {
+void Controller::learn_all() {
   known_.clear();
   auto learn = [this, list = ++lists_](docker::Client::Listing listing) {
     if (listing.fault || list != lists_) return;
     // One that the list doesn't understand is no reason to forget another.
     if (listing.list.odd.empty()) {
-      for (Followed& each : targets_.containers) {
+      for (Followed& each : subjects_.containers) {
         each.forget_removed(listing.list.containers);
         each.remember(running_);  // who came since the list was made
       }
@@ -143,13 +143,13 @@ void Attacher::learn_all() {
   asio::co_spawn(loop_, list_all(client_, std::move(learn)), asio::detached);
 }
 
-void Attacher::on_changed(const std::string& id) {
+void Controller::on_changed(const std::string& id) {
   const auto [asked, first] = learning_.try_emplace(id);
   asked->second.again = !first;
   if (first) learn(id);
 }
 
-void Attacher::learn(const std::string& id) {
+void Controller::learn(const std::string& id) {
   auto done = [this, id, list = lists_](const docker::Client::Listing& listing) {
     if (list != lists_) return learn(id);  // other labels count now
     learned(id, listing);
@@ -157,7 +157,7 @@ void Attacher::learn(const std::string& id) {
   asio::co_spawn(loop_, list_one(client_, id, std::move(done)), asio::detached);
 }
 
-void Attacher::learned(const std::string& id, const docker::Client::Listing& listing) {
+void Controller::learned(const std::string& id, const docker::Client::Listing& listing) {
   const auto asked = learning_.find(id);
   // What it was when it was asked about will do for who starts.
   for (const auto& use : std::exchange(asked->second.waiting, {})) use(listing);
@@ -172,18 +172,18 @@ void Attacher::learned(const std::string& id, const docker::Client::Listing& lis
                    asio::detached);
   } else if (!listing.fault && listing.list.odd.empty()) {
     known_.erase(id);
-    for (Followed& each : targets_.containers) each.forget(id);
+    for (Followed& each : subjects_.containers) each.forget(id);
   }
 }
 
-void Attacher::attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
-                               std::function<void(Result<void>)> done) {
+void Controller::attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
+                                 std::function<void(Result<void>)> done) {
   auto attach = [this, occupant, netns, done](docker::Container container) {
     auto add = [this, occupant, netns, done](docker::Container known) {
       done(add_starting(std::move(known), occupant, netns));
     };
     // Who is attached by name is so whatever its labels say.
-    if (!targets_.watches_all()) return add(std::move(container));
+    if (!subjects_.watches_all()) return add(std::move(container));
     // An image can be made to take its time; nothing gets out until its labels are known.
     const auto identity = netns.identity();
     if (identity && !client_.tells_labels_apart(container) && choose(container, identity)) {
@@ -208,7 +208,7 @@ void Attacher::attach_starting(const docker::Occupant& occupant, const sys::Netn
 }
 
 /// What the engine reports may be its last run still.
-void Attacher::forget_started() {
+void Controller::forget_started() {
   std::erase_if(starting_, [&, now = Clock::now()](const Starting& each) {
     const auto identity = each.netns.identity();
     if (!identity) return true;
@@ -220,8 +220,8 @@ void Attacher::forget_started() {
 }
 
 /// In haste: the others are looked at when the engine reports it running.
-Result<void> Attacher::add_starting(docker::Container container, const docker::Occupant& occupant,
-                                    const sys::NetnsRef& netns) {
+Result<void> Controller::add_starting(docker::Container container, const docker::Occupant& occupant,
+                                      const sys::NetnsRef& netns) {
   container.pid = occupant.pid;
   container.running = true;
   std::erase_if(starting_, [&](const Starting& each) { return each.container.id == container.id; });
