@@ -62,7 +62,7 @@ Controller::Controller(asio::io_context& loop, Subjects subjects, store::Reloade
       inotify_(std::move(inotify)),
       timer_(loop),
       builds_(attachments),
-      occupied_(loop) {
+      search_timer_(loop) {
   if (!subjects_.socket.empty()) {
     watcher_ = std::make_unique<docker::Watcher>(loop, subjects_.socket, *this,
                                                  labels_that_count(reloader.docker()));

@@ -48,7 +48,7 @@ class Controller final : public docker::Observer {
   void reconsider();
 
   /// Attaches a container that the runtime is about to start, and says how that went.
-  void attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
+  void attach_starting(const docker::ContainerProcess& process, const sys::NetnsRef& netns,
                        std::function<void(Result<void>)> done);
 
  private:
@@ -64,9 +64,9 @@ class Controller final : public docker::Observer {
   [[nodiscard]] bool attaches_all() const;
   void close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns, bool starting);
   void add_unclaimed(std::vector<Subject>& wanted);
-  void await_occupants();
-  void await_occupants_later();
-  void occupied(std::uint64_t identity, const docker::Occupant& occupant);
+  void await_processes();
+  void await_processes_later();
+  void found_process(std::uint64_t identity, const docker::ContainerProcess& process);
   void settle(std::uint64_t identity);
   void look_for_builds();
   void find_processes();
@@ -75,7 +75,7 @@ class Controller final : public docker::Observer {
   void learn(const std::string& id);
   void learned(const std::string& id, const docker::Client::Listing& listing);
   void note_outdated();
-  Result<void> add_starting(docker::Container container, const docker::Occupant& occupant,
+  Result<void> add_starting(docker::Container container, const docker::ContainerProcess& process,
                             const sys::NetnsRef& netns);
   void clean_up();
   void clean_up_later();
@@ -124,16 +124,16 @@ class Controller final : public docker::Observer {
   /// A namespace that came into being, until it is attached or known to be left alone.
   struct Empty {
     sys::NetnsRef netns;
-    Instant until;           ///< then nobody is looked for in it any more
-    bool looked_at = false;  ///< once, at least
-    bool occupied = false;   ///< it is known whose it is, and the engine is asked about it
+    Instant until;             ///< then nobody is looked for in it any more
+    bool looked_at = false;    ///< once, at least
+    bool owner_known = false;  ///< it is known whose it is, and the engine is asked about it
   };
   std::map<std::uint64_t, Empty> empty_;
-  docker::OccupantSearch occupants_;
-  docker::OccupantSearch missed_;  ///< for namespaces of which nobody has told
+  docker::ProcessSearch search_;
+  docker::ProcessSearch missed_;  ///< for namespaces of which nobody has told
   /// Namespaces of the engine of which it isn't known yet whose they are.
   std::map<std::uint64_t, sys::NetnsRef> unclaimed_;
-  boost::asio::steady_timer occupied_;
+  boost::asio::steady_timer search_timer_;
   /// What there is, running or not, as the engine's events and lists told of it, by id: what starts
   /// is chosen for without asking anybody.
   std::map<std::string, docker::Container> known_;

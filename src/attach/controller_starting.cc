@@ -31,7 +31,7 @@ namespace asio = boost::asio;
 namespace {
 
 /// Between the runtime's first process and the container's own there are tens of milliseconds.
-constexpr Milliseconds kLookForOccupant{5};
+constexpr Milliseconds kLookForProcess{5};
 constexpr Milliseconds kLongestStart{10'000};
 /// How long a container that starts waits for what its image says; it is held to less then.
 constexpr Seconds kLongestImage{1};
@@ -64,23 +64,23 @@ void Controller::appeared(const std::string& path) {
   if (!identity) return;
   const bool looking = !empty_.empty();
   empty_.insert_or_assign(*identity, Empty{netns, Clock::now() + kLongestStart});
-  if (!looking) await_occupants();
+  if (!looking) await_processes();
 }
 
 /// Mostly the first look finds who it is, and what the engine told before says what is to be
 /// enforced. Where all are attached, nobody waits longer for it than that.
-void Controller::await_occupants() {
+void Controller::await_processes() {
   for (auto& [identity, empty] : empty_) {
     if (empty.looked_at && attaches_all()) close_unclaimed(identity, empty.netns, true);
     empty.looked_at = true;
   }
   std::set<std::uint64_t> namespaces;
   for (const auto& [identity, empty] : empty_) {
-    if (!empty.occupied) namespaces.insert(identity);
+    if (!empty.owner_known) namespaces.insert(identity);
   }
   if (!namespaces.empty()) {
-    for (const auto& [identity, occupant] : occupants_.look(namespaces)) {
-      occupied(identity, occupant);
+    for (const auto& [identity, process] : search_.look(namespaces)) {
+      found_process(identity, process);
     }
   }
   std::erase_if(empty_, [&, now = Clock::now()](const auto& each) {
@@ -91,28 +91,28 @@ void Controller::await_occupants() {
     }
     return over;
   });
-  if (!empty_.empty()) await_occupants_later();
+  if (!empty_.empty()) await_processes_later();
 }
 
-void Controller::await_occupants_later() {
-  occupied_.expires_after(kLookForOccupant);
-  occupied_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) await_occupants();
+void Controller::await_processes_later() {
+  search_timer_.expires_after(kLookForProcess);
+  search_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) await_processes();
   });
 }
 
-void Controller::occupied(std::uint64_t identity, const docker::Occupant& occupant) {
+void Controller::found_process(std::uint64_t identity, const docker::ContainerProcess& process) {
   Empty& empty = empty_.at(identity);
-  if (occupant.container.empty()) {
+  if (process.container.empty()) {
     if (subjects_.watches_all()) builds_.begin(empty.netns, reloader_.docker());
     return settle(identity);
   }
-  empty.occupied = true;
-  attach_starting(occupant, empty.netns, [this, identity](const Result<void>& attached) {
+  empty.owner_known = true;
+  attach_starting(process, empty.netns, [this, identity](const Result<void>& attached) {
     if (attached || !attachments_.failure(identity).empty()) return settle(identity);
     // The engine didn't list it yet.
     if (const auto known = empty_.find(identity); known != empty_.end()) {
-      known->second.occupied = false;
+      known->second.owner_known = false;
     }
   });
 }
@@ -176,11 +176,12 @@ void Controller::learned(const std::string& id, const docker::Client::Listing& l
   }
 }
 
-void Controller::attach_starting(const docker::Occupant& occupant, const sys::NetnsRef& netns,
+void Controller::attach_starting(const docker::ContainerProcess& process,
+                                 const sys::NetnsRef& netns,
                                  std::function<void(Result<void>)> done) {
-  auto attach = [this, occupant, netns, done](docker::Container container) {
-    auto add = [this, occupant, netns, done](docker::Container known) {
-      done(add_starting(std::move(known), occupant, netns));
+  auto attach = [this, process, netns, done](docker::Container container) {
+    auto add = [this, process, netns, done](docker::Container known) {
+      done(add_starting(std::move(known), process, netns));
     };
     // Who is attached by name is so whatever its labels say.
     if (!subjects_.watches_all()) return add(std::move(container));
@@ -192,19 +193,19 @@ void Controller::attach_starting(const docker::Occupant& occupant, const sys::Ne
     asio::co_spawn(loop_, with_own_labels(client_, std::move(container), std::move(add)),
                    asio::detached);
   };
-  if (const auto known = known_.find(occupant.container); known != known_.end()) {
+  if (const auto known = known_.find(process.container); known != known_.end()) {
     return attach(known->second);
   }
-  auto ask = [attach, occupant, done](const docker::Client::Listing& listing) {
+  auto ask = [attach, process, done](const docker::Client::Listing& listing) {
     const auto& all = listing.list.containers;
-    const auto found = std::ranges::find(all, occupant.container, &docker::Container::id);
+    const auto found = std::ranges::find(all, process.container, &docker::Container::id);
     if (found != all.end()) return attach(*found);
     done(std::unexpected(
-        listing.fault.value_or(Error{"there is no container " + occupant.container})));
+        listing.fault.value_or(Error{"there is no container " + process.container})));
   };
-  const auto [asked, first] = learning_.try_emplace(occupant.container);
+  const auto [asked, first] = learning_.try_emplace(process.container);
   asked->second.waiting.push_back(std::move(ask));
-  if (first) learn(occupant.container);
+  if (first) learn(process.container);
 }
 
 /// What the engine reports may be its last run still.
@@ -220,9 +221,10 @@ void Controller::forget_started() {
 }
 
 /// In haste: the others are looked at when the engine reports it running.
-Result<void> Controller::add_starting(docker::Container container, const docker::Occupant& occupant,
+Result<void> Controller::add_starting(docker::Container container,
+                                      const docker::ContainerProcess& process,
                                       const sys::NetnsRef& netns) {
-  container.pid = occupant.pid;
+  container.pid = process.pid;
   container.running = true;
   std::erase_if(starting_, [&](const Starting& each) { return each.container.id == container.id; });
   std::vector<Subject> wanted;

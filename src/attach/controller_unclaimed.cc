@@ -81,8 +81,8 @@ void Controller::look_for_builds() {
     if (!empty_.contains(identity)) identities.insert(identity);
   }
   if (!identities.empty()) {
-    for (const auto& [identity, occupant] : missed_.look(identities)) {
-      if (!occupant.container.empty()) continue;
+    for (const auto& [identity, process] : missed_.look(identities)) {
+      if (!process.container.empty()) continue;
       builds_.begin(unheld.at(identity), reloader_.docker());
       unclaimed_.erase(identity);
     }

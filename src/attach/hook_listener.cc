@@ -47,13 +47,13 @@ constexpr Milliseconds kPause{250};
 /// The runtime waits for its hook; the engine gives up later than this.
 constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
 
-std::optional<docker::Occupant> parse_line(std::string_view line) {
-  docker::Occupant occupant;
+std::optional<docker::ContainerProcess> parse_line(std::string_view line) {
+  docker::ContainerProcess process;
   const char* const end = line.data() + line.size();
-  const auto [after, error] = std::from_chars(line.data(), end, occupant.pid);
+  const auto [after, error] = std::from_chars(line.data(), end, process.pid);
   if (error != std::errc{} || after == end || *after != ' ') return std::nullopt;
-  occupant.container.assign(after + 1, end);
-  return occupant;
+  process.container.assign(after + 1, end);
+  return process;
 }
 
 /// Whether root asks, as engine and runtime do. The socket is ours, and so is open to all that runs
@@ -81,12 +81,12 @@ asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
   auto buffer = asio::dynamic_buffer(line, kLongestLine);
   const auto [error, size] = co_await asio::async_read_until(*socket, buffer, '\n', kNoThrow);
   if (error) co_return;
-  const auto occupant = parse_line(std::string_view(line).substr(0, size - 1));
-  if (!occupant) {
+  const auto process = parse_line(std::string_view(line).substr(0, size - 1));
+  if (!process) {
     reply(socket, fail("expected PID and CONTAINER-ID"));
     co_return;
   }
-  controller.attach_starting(*occupant, sys::NetnsRef::of_pid(occupant->pid),
+  controller.attach_starting(*process, sys::NetnsRef::of_pid(process->pid),
                              [socket](const Result<void>& outcome) { reply(socket, outcome); });
 }
 

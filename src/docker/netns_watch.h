@@ -20,7 +20,7 @@
 namespace nxgate::docker {
 
 /// The container that a process of some network namespace belongs to.
-struct Occupant {
+struct ContainerProcess {
   pid_t pid = 0;
   /// Id of 64 hexadecimal digits. Empty: none, as of a step of a build by BuildKit.
   std::string container;
@@ -28,7 +28,7 @@ struct Occupant {
 
 /// Looks through /proc for processes of containers. Where there are so many that it takes longer
 /// than kLongestLook of the processor, the next look goes on where the last one ended. One thread.
-class OccupantSearch {
+class ProcessSearch {
  public:
   static constexpr Milliseconds kLongestLook{10};
 
@@ -38,8 +38,8 @@ class OccupantSearch {
   /// those that are shut off from our processes (a pid namespace of their own), as all that a
   /// runtime starts. By namespace, the first that is seen: /proc lists them by pid. Mostly takes
   /// about 2 ms.
-  [[nodiscard]] std::map<std::uint64_t, Occupant> look(const std::set<std::uint64_t>& namespaces,
-                                                       Milliseconds longest = kLongestLook);
+  [[nodiscard]] std::map<std::uint64_t, ContainerProcess> look(
+      const std::set<std::uint64_t>& namespaces, Milliseconds longest = kLongestLook);
 
   /// Whether the last look saw the end of /proc: the next one begins a new round.
   [[nodiscard]] bool is_round_over() const {
@@ -47,8 +47,8 @@ class OccupantSearch {
   }
 
  private:
-  std::filesystem::directory_iterator next_;    ///< in /proc; at the end between two rounds
-  std::map<std::uint64_t, Occupant> shut_off_;  ///< of this round, and of no container
+  std::filesystem::directory_iterator next_;            ///< in /proc; at the end between two rounds
+  std::map<std::uint64_t, ContainerProcess> shut_off_;  ///< of this round, and of no container
 };
 
 /// By container id, a process of it: the lowest pid. Takes as long, and ends after 50 ms of the

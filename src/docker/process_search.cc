@@ -87,9 +87,9 @@ std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
   return std::nullopt;
 }
 
-std::map<std::uint64_t, Occupant> OccupantSearch::look(const std::set<std::uint64_t>& namespaces,
-                                                       Milliseconds longest) {
-  std::map<std::uint64_t, Occupant> found;
+std::map<std::uint64_t, ContainerProcess> ProcessSearch::look(
+    const std::set<std::uint64_t>& namespaces, Milliseconds longest) {
+  std::map<std::uint64_t, ContainerProcess> found;
   sys::CpuBudget budget(longest);
   std::error_code error;
   const std::filesystem::directory_iterator none;
@@ -105,9 +105,9 @@ std::map<std::uint64_t, Occupant> OccupantSearch::look(const std::set<std::uint6
     const std::string cgroup = process_file(pid, "cgroup");
     const std::optional<std::string> container = container_of_cgroup(cgroup);
     if (container || cgroup.contains(kBuildCgroup)) {
-      found.emplace(*identity, Occupant{.pid = pid, .container = container.value_or("")});
+      found.emplace(*identity, ContainerProcess{.pid = pid, .container = container.value_or("")});
     } else if (is_shut_off(pid)) {
-      shut_off_.emplace(*identity, Occupant{.pid = pid, .container = {}});
+      shut_off_.emplace(*identity, ContainerProcess{.pid = pid, .container = {}});
     }
   }
   if (error) next_ = none;
