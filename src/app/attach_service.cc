@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/options.h"
-#include "control/panel.h"
+#include "control/control_api.h"
 #include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
 #include "store/reloader.h"
@@ -26,14 +26,14 @@ namespace nxgate::app {
 Result<std::string> run_attach_service(MainLoop& loop, const cli::Options& options,
                                        attach::Subjects subjects, store::Reloader& reloader,
                                        workers::Workers& workers,
-                                       firewall::FirewallReports& reports, control::Panel& panel,
+                                       firewall::FirewallReports& reports, control::ControlApi& api,
                                        sys::Descriptor inotify,
                                        const std::function<void()>& ready) {
   const auto on_death = reloader.docker().opens_on_death ? netfilter::OnDeath::kOpens
                                                          : netfilter::OnDeath::kStaysClosed;
   const bool watches_all = subjects.watches_all();
   attach::Attachments attachments(loop.loop(), reloader, workers, reports, on_death);
-  panel.show(&attachments);
+  api.show(&attachments);
   attach::Controller controller(loop.loop(), std::move(subjects), reloader, attachments,
                                 std::move(inotify));
   std::unique_ptr<attach::HookListener> hook;
@@ -54,7 +54,7 @@ Result<std::string> run_attach_service(MainLoop& loop, const cli::Options& optio
     loop.end("failure");
   });
   Result<std::string> reason = failure ? std::unexpected(*failure) : loop.run();
-  panel.show(nullptr);
+  api.show(nullptr);
   if (loop.ending() == Ending::kHandOver) {
     attachments.hand_over();
   } else {

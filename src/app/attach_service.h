@@ -8,7 +8,7 @@
 #include "attach/subjects.h"
 #include "base/error.h"
 #include "cli/options.h"
-#include "control/panel.h"
+#include "control/control_api.h"
 #include "firewall/firewall_reports.h"
 #include "store/reloader.h"
 #include "sys/descriptor.h"
@@ -22,6 +22,6 @@ namespace nxgate::app {
 [[nodiscard]] Result<std::string> run_attach_service(
     MainLoop& loop, const cli::Options& options, attach::Subjects subjects,
     store::Reloader& reloader, workers::Workers& workers, firewall::FirewallReports& reports,
-    control::Panel& panel, sys::Descriptor inotify, const std::function<void()>& ready);
+    control::ControlApi& api, sys::Descriptor inotify, const std::function<void()>& ready);
 
 }  // namespace nxgate::app

@@ -15,7 +15,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "base/error.h"
-#include "control/panel.h"
+#include "control/control_api.h"
 #include "store/reloader.h"
 #include "store/standing_fault.h"
 #include "sys/file_watch.h"

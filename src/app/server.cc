@@ -29,8 +29,8 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "config/settings.h"
+#include "control/control_api.h"
 #include "control/control_socket.h"
-#include "control/panel.h"
 #include "docker/netns_watch.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/host_firewalls.h"
@@ -287,9 +287,9 @@ int serve(const cli::Options& options) {
   if (logs.file) loop.on_rotation([&logs] { logs.file->reopen(); });
   if (auto running = workers.run(kept.calls); !running) return failed(running.error());
   const control::ControlRoom room;
-  control::Panel panel({loop.loop(), loop, reloader, workers, shared, shared.hub, firewalls,
-                        reports, listeners, control, logs, room, left_closed});
-  const control::ControlServers servers(loop.loop(), panel, *std::move(sockets), control, room);
+  control::ControlApi api({loop.loop(), loop, reloader, workers, shared, shared.hub, firewalls,
+                           reports, listeners, control, logs, room, left_closed});
+  const control::ControlServers servers(loop.loop(), api, *std::move(sockets), control, room);
   const std::string status = fmt::format(
       "{} worker{}{}, {}", count, count == 1 ? "" : "s",
       listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", workers::describe(listeners)),
@@ -306,7 +306,7 @@ int serve(const cli::Options& options) {
   if (!subjects) ready();
   const Result<std::string> ended =
       subjects ? run_attach_service(loop, options, *std::move(subjects), reloader, workers, reports,
-                                    panel, std::move(inotify), ready)
+                                    api, std::move(inotify), ready)
                : loop.run();
   workers.stop();
   if (loop.ending() == Ending::kHandOver) {

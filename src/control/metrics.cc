@@ -17,9 +17,9 @@
 #include "attach/unattached.h"
 #include "base/census.h"
 #include "base/clock.h"
+#include "control/control_api.h"
 #include "control/control_socket.h"
 #include "control/learner.h"
-#include "control/panel.h"
 #include "engine/snapshot.h"
 #include "firewall/firewall_reports.h"
 #include "forward/health.h"
@@ -220,7 +220,7 @@ void write_shares(MetricsWriter& out, const Running& running) {
       {"tcp-clients", tcp.census.turned_away(Bound::kAll)},
       {"tcp-per-client", tcp.census.turned_away(Bound::kClient)},
       {"tcp-memory", tcp.bytes.refusals()},
-      {"control connections", control.panel->turned_away(Bound::kAll)},
+      {"control connections", control.api->turned_away(Bound::kAll)},
       {"metrics connections", control.metrics->turned_away(Bound::kAll)},
   }};
   out.counter("nxgate_limits_reached",

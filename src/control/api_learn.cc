@@ -1,4 +1,4 @@
-// Learning a policy: the part of the panel that records and proposes.
+// Learning a policy: the part of the API that records and proposes.
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/json.h"
+#include "control/api_reply.h"
+#include "control/control_api.h"
 #include "control/learner.h"
-#include "control/panel.h"
-#include "control/panel_reply.h"
 #include "engine/decision.h"
 #include "http/control.h"
 #include "learn/diff_text.h"
@@ -47,18 +47,18 @@ std::string member(const json::object& object, const char* key, std::string fall
 }  // namespace
 
 /// What firewalls have noted up to now, and not only when their next turn comes.
-void Panel::take_reports() {
+void ControlApi::take_reports() {
   running_.firewalls.take_reports();
   if (attachments_ != nullptr) attachments_->take_reports();
 }
 
-Reply Panel::learning(const Request&) {
+Reply ControlApi::learning(const Request&) {
   json::array all;
   for (const auto& [policy, learnt] : learner_.all()) all.push_back(describe(policy, learnt));
   return reply_with(json::object{{"policies", std::move(all)}});
 }
 
-Reply Panel::learn(const Request& request) {
+Reply ControlApi::learn(const Request& request) {
   const auto wish = parse_object(request.body);
   if (!wish) return refuse(400, "the body is no JSON object");
   const std::string action = member(*wish, "action", "");
@@ -89,7 +89,7 @@ Reply Panel::learn(const Request& request) {
   return reply_with(answer);
 }
 
-Reply Panel::proposal(const Request& request) {
+Reply ControlApi::proposal(const Request& request) {
   const std::string policy = parameter(request, "policy", "default");
   const auto& all = learner_.all();
   const auto found = all.find(policy);

@@ -36,7 +36,7 @@ namespace nxgate::control {
 
 struct ControlRoom;
 
-/// What the panel has done elsewhere in the server. Main thread.
+/// What the API has done elsewhere in the server. Main thread.
 class Operations {
  public:
   virtual ~Operations() = default;
@@ -48,7 +48,7 @@ class Operations {
   [[nodiscard]] virtual std::vector<store::StandingFault> standing_faults() const = 0;
 };
 
-/// The parts of the running server that the panel asks and tells; they outlive it.
+/// The parts of the running server that the API asks and tells; they outlive it.
 struct Running {
   boost::asio::io_context& loop;
   Operations& operations;
@@ -66,9 +66,9 @@ struct Running {
 };
 
 /// Answers each path of docs/openapi.json by one function. Main thread.
-class Panel final : public http::Control {
+class ControlApi final : public http::Control {
  public:
-  explicit Panel(const Running& running);
+  explicit ControlApi(const Running& running);
 
   [[nodiscard]] boost::asio::awaitable<http::Reply> handle(const http::Request& request) override;
 
@@ -76,9 +76,9 @@ class Panel final : public http::Control {
   void show(attach::Attachments* attachments) noexcept { attachments_ = attachments; }
 
  private:
-  using Handler = http::Reply (Panel::*)(const http::Request&);
+  using Handler = http::Reply (ControlApi::*)(const http::Request&);
   /// Of what is waited for.
-  using SlowHandler = boost::asio::awaitable<http::Reply> (Panel::*)(const http::Request&);
+  using SlowHandler = boost::asio::awaitable<http::Reply> (ControlApi::*)(const http::Request&);
   struct Path {
     const char* method;
     const char* path;
@@ -126,11 +126,11 @@ class Panel final : public http::Control {
 /// Metrics and nothing else, for those who read them over TCP.
 class MetricsPage final : public http::Control {
  public:
-  explicit MetricsPage(Panel& panel) : panel_(panel) {}
+  explicit MetricsPage(ControlApi& api) : api_(api) {}
   [[nodiscard]] boost::asio::awaitable<http::Reply> handle(const http::Request& request) override;
 
  private:
-  Panel& panel_;
+  ControlApi& api_;
 };
 
 }  // namespace nxgate::control

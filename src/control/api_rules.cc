@@ -1,4 +1,4 @@
-// Rules of a running server: the part of the panel that changes what is enforced.
+// Rules of a running server: the part of the API that changes what is enforced.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -24,8 +24,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "config/value.h"
-#include "control/panel.h"
-#include "control/panel_reply.h"
+#include "control/api_reply.h"
+#include "control/control_api.h"
 #include "engine/decision.h"
 #include "http/control.h"
 #include "policy/rule.h"
@@ -150,14 +150,14 @@ std::string user_name(const http::Peer& peer) {
   return fmt::format("user {}", *peer.user);
 }
 
-Reply Panel::rules(const Request&) {
+Reply ControlApi::rules(const Request&) {
   json::array all;
   for (const store::Amendment& each : running_.reloader.amendments().all())
     all.push_back(describe(each));
   return reply_with(json::object{{"rules", std::move(all)}});
 }
 
-Reply Panel::add_rule(const Request& request) {
+Reply ControlApi::add_rule(const Request& request) {
   const auto wish = parse_wish(request.body);
   if (!wish) return refuse(400, wish.error().message);
   auto amendment = amendment_of(*wish, request.peer);
@@ -182,7 +182,7 @@ Reply Panel::add_rule(const Request& request) {
   return reply_with(answer);
 }
 
-boost::asio::awaitable<Reply> Panel::remove_rule(const Request& request) {
+boost::asio::awaitable<Reply> ControlApi::remove_rule(const Request& request) {
   const std::string text = parameter(request, "rule");
   const std::string policy = parameter(request, "policy", "default");
   const auto parsed = policy::parse_rule(text);
@@ -210,7 +210,7 @@ boost::asio::awaitable<Reply> Panel::remove_rule(const Request& request) {
 }
 
 /// What else the policy says of these names; empty if nothing goes against the rule.
-std::string Panel::contradiction(const std::string& policy, const policy::Rule& added) const {
+std::string ControlApi::contradiction(const std::string& policy, const policy::Rule& added) const {
   const auto snapshot = running_.reloader.snapshots().load();
   const policy::Policy* const found = snapshot->policies.find(policy);
   if (found == nullptr) return {};
@@ -225,7 +225,7 @@ std::string Panel::contradiction(const std::string& policy, const policy::Rule& 
 }
 
 /// What was added for this name by a rule of another scope.
-std::string Panel::others_of(const std::string& policy, const wire::DomainName& name) const {
+std::string ControlApi::others_of(const std::string& policy, const wire::DomainName& name) const {
   std::string text;
   for (const store::Amendment& each : running_.reloader.amendments().all()) {
     if (each.policy != policy || each.rule.name != name) continue;
@@ -234,14 +234,14 @@ std::string Panel::others_of(const std::string& policy, const wire::DomainName& 
   return text;
 }
 
-void Panel::amended() {
+void ControlApi::amended() {
   running_.reloader.amended();
   running_.operations.changed();
   await_end();
 }
 
 /// Until the next rule ends by itself.
-void Panel::await_end() {
+void ControlApi::await_end() {
   const auto next = running_.reloader.amendments().next_end();
   ends_.cancel();
   if (!next) return;

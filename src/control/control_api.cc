@@ -1,4 +1,4 @@
-#include "control/panel.h"
+#include "control/control_api.h"
 
 #include <algorithm>
 #include <chrono>
@@ -27,8 +27,8 @@
 #include "base/escape.h"
 #include "base/json.h"
 #include "config/value.h"
+#include "control/api_reply.h"
 #include "control/metrics.h"
-#include "control/panel_reply.h"
 #include "control/watching.h"
 #include "engine/snapshot.h"
 #include "forward/health.h"
@@ -112,7 +112,7 @@ json::array describe_firewalls(const std::vector<firewall::HostFirewalls::View>&
 
 }  // namespace
 
-Panel::Panel(const Running& running)
+ControlApi::ControlApi(const Running& running)
     : running_(running),
       rates_(running.loop, running.workers),
       ends_(running.loop),
@@ -122,27 +122,27 @@ Panel::Panel(const Running& running)
   learner_.resume();
 }
 
-const std::vector<Panel::Path>& Panel::paths() {
+const std::vector<ControlApi::Path>& ControlApi::paths() {
   static const std::vector<Path> kPaths{
-      {"GET", "/v1/status", &Panel::status},
-      {"GET", "/v1/health", &Panel::health},
-      {"GET", "/v1/attachments", &Panel::attachments},
-      {"GET", "/v1/explain", &Panel::explain},
-      {"GET", "/v1/watch", &Panel::watch},
-      {"GET", "/v1/rules", &Panel::rules},
-      {"POST", "/v1/rules", &Panel::add_rule},
-      {"DELETE", "/v1/rules", &Panel::remove_rule},
-      {"POST", "/v1/reload", &Panel::reload},
-      {"POST", "/v1/flush", &Panel::flush},
-      {"GET", "/v1/learn", &Panel::learning},
-      {"POST", "/v1/learn", &Panel::learn},
-      {"GET", "/v1/learn/proposal", &Panel::proposal},
-      {"GET", "/metrics", &Panel::metrics},
+      {"GET", "/v1/status", &ControlApi::status},
+      {"GET", "/v1/health", &ControlApi::health},
+      {"GET", "/v1/attachments", &ControlApi::attachments},
+      {"GET", "/v1/explain", &ControlApi::explain},
+      {"GET", "/v1/watch", &ControlApi::watch},
+      {"GET", "/v1/rules", &ControlApi::rules},
+      {"POST", "/v1/rules", &ControlApi::add_rule},
+      {"DELETE", "/v1/rules", &ControlApi::remove_rule},
+      {"POST", "/v1/reload", &ControlApi::reload},
+      {"POST", "/v1/flush", &ControlApi::flush},
+      {"GET", "/v1/learn", &ControlApi::learning},
+      {"POST", "/v1/learn", &ControlApi::learn},
+      {"GET", "/v1/learn/proposal", &ControlApi::proposal},
+      {"GET", "/metrics", &ControlApi::metrics},
   };
   return kPaths;
 }
 
-asio::awaitable<Reply> Panel::handle(const Request& request) {
+asio::awaitable<Reply> ControlApi::handle(const Request& request) {
   bool known = false;
   for (const Path& each : paths()) {
     if (request.path != each.path) continue;
@@ -158,7 +158,7 @@ asio::awaitable<Reply> Panel::handle(const Request& request) {
                   : refuse(404, quote(request.path) + ": there is no such thing");
 }
 
-Reply Panel::status(const Request&) {
+Reply ControlApi::status(const Request&) {
   const auto snapshot = running_.reloader.snapshots().load();
   json::array listeners;
   for (const serve::Listener& each : running_.listeners) {
@@ -230,7 +230,7 @@ Reply Panel::status(const Request&) {
 
 /// That it is asked at all shows that the main thread lives; workers are asked by DNS. What should
 /// be attached and isn't is a failure.
-Reply Panel::health(const Request&) {
+Reply ControlApi::health(const Request&) {
   const std::string error = attachments_ == nullptr ? std::string()
                                                     : attach::shortfall(attachments_->view().size(),
                                                                         attachments_->unattached());
@@ -246,7 +246,7 @@ Reply Panel::health(const Request&) {
   return reply;
 }
 
-std::vector<store::StandingFault> Panel::standing_faults() const {
+std::vector<store::StandingFault> ControlApi::standing_faults() const {
   std::vector<store::StandingFault> standing = running_.reloader.standing_faults();
   std::ranges::move(learner_.standing_faults(), std::back_inserter(standing));
   for (std::string& text : running_.firewalls.failed_firewalls()) {
@@ -260,7 +260,7 @@ std::vector<store::StandingFault> Panel::standing_faults() const {
   return standing;
 }
 
-std::optional<attach::Attachments::View> Panel::attached(const std::string& name) const {
+std::optional<attach::Attachments::View> ControlApi::attached(const std::string& name) const {
   if (attachments_ == nullptr) return std::nullopt;
   auto views = attachments_->view();
   const auto found = std::ranges::find(views, name, &attach::Attachments::View::label);
@@ -268,11 +268,11 @@ std::optional<attach::Attachments::View> Panel::attached(const std::string& name
   return std::move(*found);
 }
 
-bool Panel::knows(const std::string& policy) const {
+bool ControlApi::knows(const std::string& policy) const {
   return running_.reloader.snapshots().load()->policies.find(policy) != nullptr;
 }
 
-Reply Panel::attachments(const Request&) {
+Reply ControlApi::attachments(const Request&) {
   json::array all;
   if (attachments_ != nullptr) {
     for (const attach::Attachments::View& each : attachments_->view()) {
@@ -292,7 +292,7 @@ Reply Panel::attachments(const Request&) {
   return reply_with(answer);
 }
 
-Reply Panel::explain(const Request& request) {
+Reply ControlApi::explain(const Request& request) {
   const auto name = config::parse_domain(parameter(request, "name"));
   if (!name) return refuse(400, "name: " + name.error().message);
   const std::string type_text = parameter(request, "type", "A");
@@ -319,7 +319,7 @@ Reply Panel::explain(const Request& request) {
   return reply_with(std::move(object));
 }
 
-Reply Panel::watch(const Request& request) {
+Reply ControlApi::watch(const Request& request) {
   observe::Selection selection;
   selection.denied = parameter(request, "denied") == "true";
   selection.policy = parameter(request, "policy");
@@ -340,7 +340,7 @@ Reply Panel::watch(const Request& request) {
 }
 
 /// Reloads and waits for it.
-asio::awaitable<bool> Panel::reloaded() {
+asio::awaitable<bool> ControlApi::reloaded() {
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(
       [this](auto handler) {
         auto resume = std::make_shared<decltype(handler)>(std::move(handler));
@@ -349,7 +349,7 @@ asio::awaitable<bool> Panel::reloaded() {
       asio::use_awaitable);
 }
 
-Reply Panel::refused_reload(std::string_view what) const {
+Reply ControlApi::refused_reload(std::string_view what) const {
   Reply reply = reply_with(json::object{
       {"error", fmt::format("{}; generation {} goes on", what, running_.reloader.generation())},
       {"faults", to_json(running_.reloader.faults())}});
@@ -357,7 +357,7 @@ Reply Panel::refused_reload(std::string_view what) const {
   return reply;
 }
 
-asio::awaitable<Reply> Panel::reload(const Request&) {
+asio::awaitable<Reply> ControlApi::reload(const Request&) {
   if (!co_await reloaded()) co_return refused_reload("the reload is refused");
   std::vector<std::string> failed = running_.firewalls.failed_firewalls();
   if (attachments_ != nullptr) {
@@ -374,14 +374,14 @@ asio::awaitable<Reply> Panel::reload(const Request&) {
   co_return reply;
 }
 
-Reply Panel::flush(const Request& request) {
+Reply ControlApi::flush(const Request& request) {
   const auto name = config::parse_domain(parameter(request, "name", "."));
   if (!name) return refuse(400, "name: " + name.error().message);
   running_.shared.forwarding.failures.clear();
   return reply_with(json::object{{"flushed", running_.shared.cache.flush(*name)}});
 }
 
-Reply Panel::metrics(const Request& request) {
+Reply ControlApi::metrics(const Request& request) {
   const bool open = request.accept.find("application/openmetrics-text") != std::string::npos;
   return {.type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                        : "text/plain; version=0.0.4; charset=utf-8",
@@ -391,7 +391,7 @@ Reply Panel::metrics(const Request& request) {
 
 asio::awaitable<Reply> MetricsPage::handle(const Request& request) {
   if (request.path != "/metrics") co_return refuse(404, "there is nothing but /metrics here");
-  co_return co_await panel_.handle(request);
+  co_return co_await api_.handle(request);
 }
 
 }  // namespace nxgate::control

@@ -1,4 +1,4 @@
-// Requests and replies of the control panel.
+// Requests and replies of the control API.
 #pragma once
 
 #include <chrono>
