@@ -29,8 +29,8 @@
 #include "engine/decision.h"
 #include "http/control.h"
 #include "policy/rule.h"
-#include "store/amendments.h"
 #include "store/explain.h"
+#include "store/runtime_rules.h"
 #include "store/saved_rules.h"
 #include "wire/query.h"
 #include "wire/types.h"
@@ -54,17 +54,17 @@ std::string rule_text(const policy::Rule& rule) {
   return text;
 }
 
-json::object describe(const store::Amendment& amendment) {
-  const policy::Rule& rule = amendment.rule;
+json::object describe(const store::RuntimeRule& added) {
+  const policy::Rule& rule = added.rule;
   json::object object{
       {"action", rule.action == policy::Action::kAllow ? "allow" : "deny"},
       {"rule", rule_text(rule)},
-      {"policy", amendment.policy},
-      {"since", time_text(amendment.since)},
-      {"by", amendment.by},
+      {"policy", added.policy},
+      {"since", time_text(added.since)},
+      {"by", added.by},
   };
-  if (amendment.until) object["until"] = time_text(*amendment.until);
-  if (!amendment.why.empty()) object["why"] = amendment.why;
+  if (added.until) object["until"] = time_text(*added.until);
+  if (!added.why.empty()) object["why"] = added.why;
   return object;
 }
 
@@ -104,32 +104,32 @@ std::string one_line(std::string text) {
   return text;
 }
 
-Result<store::Amendment> amendment_of(const Wish& wish, const http::Peer& peer) {
+Result<store::RuntimeRule> runtime_rule_of(const Wish& wish, const http::Peer& peer) {
   if (wish.action != "allow" && wish.action != "deny") {
     return fail(fmt::format("action: {}: expected allow or deny", quote(wish.action)));
   }
   const auto action = wish.action == "allow" ? policy::Action::kAllow : policy::Action::kDeny;
   auto parsed = policy::parse_rule(wish.rule, action);
   if (!parsed) return fail(parsed.error().message);
-  store::Amendment amendment{.policy = wish.policy,
-                             .since = std::chrono::system_clock::now(),
-                             .by = user_name(peer),
-                             .why = one_line(wish.why)};
+  store::RuntimeRule added{.policy = wish.policy,
+                           .since = std::chrono::system_clock::now(),
+                           .by = user_name(peer),
+                           .why = one_line(wish.why)};
   if (!wish.duration.empty()) {
     const auto time = parse_duration(wish.duration);
     if (!time || *time <= Milliseconds(0)) {
       return fail(fmt::format("for: {}: expected a time, such as 10m", quote(wish.duration)));
     }
     if (wish.save) return fail("what ends by itself isn't saved: either --for or --save");
-    amendment.until = amendment.since + *time;
+    added.until = added.since + *time;
   }
-  amendment.rule = {.name = parsed->name,
-                    .scope = parsed->scope,
-                    .action = action,
-                    .at = {.file = fmt::format("`nxgate {}` by {}, {}", wish.action, amendment.by,
-                                               time_text(amendment.since))},
-                    .ports = std::move(parsed->ports)};
-  return amendment;
+  added.rule = {.name = parsed->name,
+                .scope = parsed->scope,
+                .action = action,
+                .at = {.file = fmt::format("`nxgate {}` by {}, {}", wish.action, added.by,
+                                           time_text(added.since))},
+                .ports = std::move(parsed->ports)};
+  return added;
 }
 
 }  // namespace
@@ -152,7 +152,7 @@ std::string user_name(const http::Peer& peer) {
 
 Reply ControlApi::rules(const Request&) {
   json::array all;
-  for (const store::Amendment& each : running_.reloader.amendments().all())
+  for (const store::RuntimeRule& each : running_.reloader.runtime_rules().all())
     all.push_back(describe(each));
   return reply_with(json::object{{"rules", std::move(all)}});
 }
@@ -160,22 +160,21 @@ Reply ControlApi::rules(const Request&) {
 Reply ControlApi::add_rule(const Request& request) {
   const auto wish = parse_wish(request.body);
   if (!wish) return refuse(400, wish.error().message);
-  auto amendment = amendment_of(*wish, request.peer);
-  if (!amendment) return refuse(400, amendment.error().message);
+  auto added = runtime_rule_of(*wish, request.peer);
+  if (!added) return refuse(400, added.error().message);
   if (!knows(wish->policy)) return no_such_policy(wish->policy);
-  json::object answer = describe(*amendment);
+  json::object answer = describe(*added);
   if (wish->save) {
-    const auto saved =
-        store::save_rule(running_.settings.state, wish->policy, wish->rule, *amendment);
+    const auto saved = store::save_rule(running_.settings.state, wish->policy, wish->rule, *added);
     if (!saved) return refuse(409, saved.error().message);
     answer["saved"] = *saved;
   }
   log::info("{} {} in the policy {}{}, by {}{}", wish->action, wish->rule, wish->policy,
-            wish->duration.empty() ? "" : " for " + wish->duration, amendment->by,
-            amendment->why.empty() ? "" : ": " + amendment->why);
-  const policy::Rule rule = amendment->rule;
-  running_.reloader.amendments().add(*std::move(amendment));
-  amended();
+            wish->duration.empty() ? "" : " for " + wish->duration, added->by,
+            added->why.empty() ? "" : ": " + added->why);
+  const policy::Rule rule = added->rule;
+  running_.reloader.runtime_rules().add(*std::move(added));
+  rules_changed();
   if (std::string note = contradiction(wish->policy, rule); !note.empty()) {
     answer["note"] = std::move(note);
   }
@@ -190,14 +189,14 @@ boost::asio::awaitable<Reply> ControlApi::remove_rule(const Request& request) {
   const policy::Rule rule{.name = parsed->name, .scope = parsed->scope, .at = {}};
   const auto saved = store::forget_rule(running_.settings.state, policy, rule);
   if (!saved) co_return refuse(409, saved.error().message);
-  const bool added = running_.reloader.amendments().remove(policy, rule);
+  const bool added = running_.reloader.runtime_rules().remove(policy, rule);
   if (!added && !*saved) {
     co_return refuse(404, fmt::format("no rule {} was added to the policy {}{}", quote(text),
                                       quote(policy), others_of(policy, rule.name)));
   }
   // A reload publishes what else was taken back as well.
   const bool taken = *saved && co_await reloaded();
-  if (!taken) amended();
+  if (!taken) rules_changed();
   if (*saved && !taken) {
     co_return refused_reload(fmt::format(
         "the rule {} is no longer saved, but it is enforced until a reload is taken up, and this "
@@ -227,22 +226,22 @@ std::string ControlApi::contradiction(const std::string& policy, const policy::R
 /// What was added for this name by a rule of another scope.
 std::string ControlApi::others_of(const std::string& policy, const wire::DomainName& name) const {
   std::string text;
-  for (const store::Amendment& each : running_.reloader.amendments().all()) {
+  for (const store::RuntimeRule& each : running_.reloader.runtime_rules().all()) {
     if (each.policy != policy || each.rule.name != name) continue;
     text += (text.empty() ? "; there is " : ", ") + rule_text(each.rule);
   }
   return text;
 }
 
-void ControlApi::amended() {
-  running_.reloader.amended();
+void ControlApi::rules_changed() {
+  running_.reloader.rules_changed();
   running_.operations.changed();
   await_end();
 }
 
 /// Until the next rule ends by itself.
 void ControlApi::await_end() {
-  const auto next = running_.reloader.amendments().next_end();
+  const auto next = running_.reloader.runtime_rules().next_end();
   ends_.cancel();
   if (!next) return;
   const auto left = *next - std::chrono::system_clock::now();
@@ -250,9 +249,9 @@ void ControlApi::await_end() {
                                Clock::duration(Milliseconds(1))));
   ends_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    if (running_.reloader.amendments().expire(std::chrono::system_clock::now())) {
+    if (running_.reloader.runtime_rules().expire(std::chrono::system_clock::now())) {
       log::info("a rule that was added for a while has ended");
-      return amended();
+      return rules_changed();
     }
     await_end();
   });

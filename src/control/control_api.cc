@@ -118,7 +118,7 @@ ControlApi::ControlApi(const Running& running)
       ends_(running.loop),
       learner_(
           running.loop, running.reloader, running.hub, running.reports, running.settings.state,
-          [this] { amended(); }, [this] { take_reports(); }) {
+          [this] { rules_changed(); }, [this] { take_reports(); }) {
   learner_.resume();
 }
 
@@ -215,7 +215,7 @@ Reply ControlApi::status(const Request&) {
         {"forwarded", rates.forwarded},
         {"failed", rates.failed}}},
       {"totals", std::move(totals)},
-      {"amendments", running_.reloader.amendments().all().size()},
+      {"amendments", running_.reloader.runtime_rules().all().size()},
   };
   if (auto firewalls = describe_firewalls(running_.firewalls.view()); !firewalls.empty()) {
     status["client_firewalls"] = std::move(firewalls);

@@ -23,8 +23,8 @@
 #include "http/control.h"
 #include "observe/hub.h"
 #include "serve/worker.h"
-#include "store/amendments.h"
 #include "store/reloader.h"
+#include "store/runtime_rules.h"
 #include "store/standing_fault.h"
 #include "wire/name.h"
 #include "workers/query_logs.h"
@@ -111,14 +111,14 @@ class ControlApi final : public http::Control {
   [[nodiscard]] std::vector<store::StandingFault> standing_faults() const;
   [[nodiscard]] boost::asio::awaitable<bool> reloaded();
   [[nodiscard]] http::Reply refused_reload(std::string_view what) const;
-  void amended();
+  void rules_changed();
   void take_reports();
   void await_end();
 
   Running running_;
   attach::Attachments* attachments_ = nullptr;
   workers::Rates rates_;
-  const store::Amendment::Time started_ = std::chrono::system_clock::now();
+  const store::RuntimeRule::Time started_ = std::chrono::system_clock::now();
   boost::asio::steady_timer ends_;
   Learner learner_;
 };

@@ -29,8 +29,8 @@
 #include "observe/hub.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
-#include "store/amendments.h"
 #include "store/reloader.h"
+#include "store/runtime_rules.h"
 #include "store/saved_rules.h"
 #include "sys/state_directory.h"
 #include "wire/name.h"
@@ -114,12 +114,12 @@ Result<Learnt> learnt_of(const std::string& text) {
 
 Learner::Learner(boost::asio::io_context& loop, store::Reloader& reloader, observe::Hub& hub,
                  firewall::FirewallReports& reports, const std::string& state,
-                 std::function<void()> amended, std::function<void()> look)
+                 std::function<void()> rules_changed, std::function<void()> look)
     : reloader_(reloader),
       hub_(hub),
       reports_(reports),
       state_(state),
-      amended_(std::move(amended)),
+      rules_changed_(std::move(rules_changed)),
       look_(std::move(look)),
       timer_(loop) {
   reports_.on_flows([this](const std::string& policy, const std::vector<firewall::Flow>& flows) {
@@ -189,14 +189,14 @@ void Learner::begin(const std::string& policy, Learnt& learnt, const std::string
   learnt.record.resume();
   learnt.tap = hub_.open(observe::filter_of({.policy = policy}), kMostWaiting);
   if (!learnt.denies) {
-    reloader_.amendments().add({.policy = policy,
-                                .rule = everything(),
-                                .since = std::chrono::system_clock::now(),
-                                .by = by,
-                                .why = "to learn what is asked for"});
+    reloader_.runtime_rules().add({.policy = policy,
+                                   .rule = everything(),
+                                   .since = std::chrono::system_clock::now(),
+                                   .by = by,
+                                   .why = "to learn what is asked for"});
   }
   reports_.learn(policy, true);
-  amended_();
+  rules_changed_();
   log::warning("learning what is asked for under the policy {}: {}", policy,
                learnt.denies ? "it is enforced meanwhile" : "everything else resolves meanwhile");
   changed_ = true;
@@ -212,8 +212,8 @@ bool Learner::stop(const std::string& policy) {
   found->second.record.stop(now());
   found->second.tap.reset();
   reports_.learn(policy, false);
-  (void)reloader_.amendments().remove(policy, everything());
-  amended_();
+  (void)reloader_.runtime_rules().remove(policy, everything());
+  rules_changed_();
   log::info("no longer learning under the policy {}", policy);
   changed_ = true;
   save();

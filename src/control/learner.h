@@ -37,11 +37,11 @@ struct Learnt {
 /// but for the last seconds. Main thread.
 class Learner {
  public:
-  /// `amended` is called after a change of the reloader's amendments or of what firewalls shall
+  /// `rules_changed` is called after a change of the runtime rules or of what firewalls shall
   /// note, `look` to have `reports` brought up to date.
   Learner(boost::asio::io_context& loop, store::Reloader& reloader, observe::Hub& hub,
           firewall::FirewallReports& reports, const std::string& state,
-          std::function<void()> amended, std::function<void()> look);
+          std::function<void()> rules_changed, std::function<void()> look);
   ~Learner();
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
@@ -75,7 +75,7 @@ class Learner {
   observe::Hub& hub_;
   firewall::FirewallReports& reports_;
   const sys::StateDirectory state_;
-  std::function<void()> amended_;
+  std::function<void()> rules_changed_;
   std::function<void()> look_;
   boost::asio::steady_timer timer_;
   std::map<std::string, Learnt> learnt_;

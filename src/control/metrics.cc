@@ -320,7 +320,7 @@ std::string exposition(const Running& running, const Learner& learner,
   gauge("nxgate_generation", "The number of the configuration that is enforced.",
         running.reloader.generation());
   gauge("nxgate_amendments", "Rules that were added while running.",
-        running.reloader.amendments().all().size());
+        running.reloader.runtime_rules().all().size());
   write_attachments(out, attachments);
   gauge("nxgate_watchers", "Readers of queries as they are answered.", running.hub.taps());
   out.counter("nxgate_events_dropped", "Events that a reader of queries was too slow for.");

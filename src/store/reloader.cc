@@ -85,7 +85,7 @@ Reloader::Reloader(const config::Overrides& given, config::FileReader& files, Lo
       docker_(first.settings.docker),
       client_firewalls_(store::client_firewalls(first.settings)),
       bare_(build_snapshot(std::move(first.settings), registry_, firewalls_, generation_)),
-      amended_(bare_),
+      with_rules_(bare_),
       snapshots_(enforced()) {}
 
 std::vector<StandingFault> Reloader::standing_faults() const {
@@ -132,14 +132,14 @@ void Reloader::set_attached(std::vector<AttachedPolicy> attached) {
 std::shared_ptr<const engine::Snapshot> Reloader::enforced() const {
   policy::PolicySet::Attached policies;
   for (const AttachedPolicy& attached : attached_) {
-    if (auto policy = policy_for(attached, *amended_)) {
+    if (auto policy = policy_for(attached, *with_rules_)) {
       policies.emplace(attached.key, std::move(policy));
     }
   }
-  engine::Snapshot snapshot{.generation = amended_->generation,
-                            .policies = amended_->policies.with(std::move(policies)),
-                            .groups = amended_->groups,
-                            .options = amended_->options};
+  engine::Snapshot snapshot{.generation = with_rules_->generation,
+                            .policies = with_rules_->policies.with(std::move(policies)),
+                            .groups = with_rules_->groups,
+                            .options = with_rules_->options};
   return std::make_shared<const engine::Snapshot>(std::move(snapshot));
 }
 
@@ -148,13 +148,13 @@ void Reloader::publish(std::shared_ptr<const engine::Snapshot> next) {
   published_();
 }
 
-void Reloader::amended() {
-  amended_ = amendments_.applied(bare_);
+void Reloader::rules_changed() {
+  with_rules_ = runtime_rules_.applied(bare_);
   publish(enforced());
 }
 
 Reloader::Pending Reloader::begin() const {
-  return {.registry = registry_, .amendments = amendments_, .generation = generation_ + 1};
+  return {.registry = registry_, .runtime_rules = runtime_rules_, .generation = generation_ + 1};
 }
 
 void Reloader::prepare(Pending& pending) const noexcept {
@@ -171,7 +171,7 @@ void Reloader::prepare(Pending& pending) const noexcept {
     pending.client_firewalls = store::client_firewalls(next.settings);
     pending.bare =
         build_snapshot(std::move(next.settings), pending.registry, firewalls_, pending.generation);
-    pending.amended = pending.amendments.applied(pending.bare);
+    pending.with_rules = pending.runtime_rules.applied(pending.bare);
   } catch (const std::exception& error) {  // for want of memory
     pending.faults = {{{}, error.what()}};
   }
@@ -190,10 +190,10 @@ bool Reloader::commit(Pending& pending) {
   for (const Fault& warning : pending.warnings) log::warning("{}", to_string(warning));
   for (const std::string& notice : pending.notices) log::error("{}", notice);
   // A rule that was added meanwhile isn't in what was built.
-  const bool same = pending.amendments.version() == amendments_.version();
-  auto amended = same ? std::move(pending.amended) : amendments_.applied(pending.bare);
+  const bool same = pending.runtime_rules.version() == runtime_rules_.version();
+  auto with_rules = same ? std::move(pending.with_rules) : runtime_rules_.applied(pending.bare);
   pending.replaced = {snapshots_.load(), std::exchange(bare_, std::move(pending.bare)),
-                      std::exchange(amended_, std::move(amended))};
+                      std::exchange(with_rules_, std::move(with_rules))};
   registry_ = std::move(pending.registry);
   generation_ = pending.generation;
   notices_ = std::move(pending.notices);

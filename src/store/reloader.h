@@ -15,8 +15,8 @@
 #include "config/overrides.h"
 #include "config/settings.h"
 #include "engine/snapshot.h"
-#include "store/amendments.h"
 #include "store/attached_policy.h"
+#include "store/runtime_rules.h"
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
 #include "store/standing_fault.h"
@@ -62,9 +62,9 @@ class Reloader {
   void set_attached(std::vector<AttachedPolicy> attached);
   [[nodiscard]] const std::vector<AttachedPolicy>& attached() const noexcept { return attached_; }
 
-  /// What was decided while running. Call `amended` after a change.
-  [[nodiscard]] Amendments& amendments() noexcept { return amendments_; }
-  void amended();
+  /// What was decided while running. Call `rules_changed` after a change.
+  [[nodiscard]] RuntimeRules& runtime_rules() noexcept { return runtime_rules_; }
+  void rules_changed();
 
   /// What the configuration alone says.
   [[nodiscard]] const std::shared_ptr<const engine::Snapshot>& configured() const noexcept {
@@ -108,9 +108,9 @@ class Reloader {
   config::DockerSettings docker_;
   std::vector<policy::ClientFirewall> client_firewalls_;
   std::vector<AttachedPolicy> attached_;
-  Amendments amendments_;
-  std::shared_ptr<const engine::Snapshot> bare_;     ///< of the configuration alone
-  std::shared_ptr<const engine::Snapshot> amended_;  ///< with the amendments
+  RuntimeRules runtime_rules_;
+  std::shared_ptr<const engine::Snapshot> bare_;        ///< of the configuration alone
+  std::shared_ptr<const engine::Snapshot> with_rules_;  ///< with the runtime rules
   SnapshotCell<engine::Snapshot> snapshots_;
   std::function<void()> published_ = [] {};
 };
@@ -118,7 +118,7 @@ class Reloader {
 struct Reloader::Pending {
   // What it begins with.
   Registry registry;
-  Amendments amendments;
+  RuntimeRules runtime_rules;
   std::uint32_t generation = 0;
 
   // What it has found, and built if there is no fault.
@@ -130,7 +130,7 @@ struct Reloader::Pending {
   config::DockerSettings docker;
   std::vector<policy::ClientFirewall> client_firewalls;
   std::shared_ptr<const engine::Snapshot> bare;
-  std::shared_ptr<const engine::Snapshot> amended;
+  std::shared_ptr<const engine::Snapshot> with_rules;
 
   /// What `commit` replaced.
   std::vector<std::shared_ptr<const engine::Snapshot>> replaced;

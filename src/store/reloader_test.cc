@@ -195,25 +195,25 @@ TEST_F(ReloaderTest, ARuleThatWasAddedDuringAReloadStays) {
   Reloader reloader = start(kFirst);
   Reloader::Pending pending = reloader.begin();
   reloader.prepare(pending);
-  reloader.amendments().add({.policy = "default",
-                             .rule = {.name = wire::DomainName::from_text("added.test").value(),
-                                      .scope = policy::Scope::kSubtree,
-                                      .action = policy::Action::kAllow,
-                                      .at = {}}});
-  reloader.amended();
+  reloader.runtime_rules().add({.policy = "default",
+                                .rule = {.name = wire::DomainName::from_text("added.test").value(),
+                                         .scope = policy::Scope::kSubtree,
+                                         .action = policy::Action::kAllow,
+                                         .at = {}}});
+  reloader.rules_changed();
   ASSERT_TRUE(reloader.commit(pending));
   EXPECT_EQ(reloader.snapshots().load()->generation, 2U);
   EXPECT_THAT(explained(reloader, "www.added.test"), HasSubstr("allowed"));
 }
 
-TEST_F(ReloaderTest, WhatAttachesSharesTheAmendedTables) {
+TEST_F(ReloaderTest, WhatAttachesSharesTheTablesWithRuntimeRules) {
   Reloader reloader = start(kFirst);
-  reloader.amendments().add({.policy = "default",
-                             .rule = {.name = wire::DomainName::from_text("added.test").value(),
-                                      .scope = policy::Scope::kSubtree,
-                                      .action = policy::Action::kAllow,
-                                      .at = {}}});
-  reloader.amended();
+  reloader.runtime_rules().add({.policy = "default",
+                                .rule = {.name = wire::DomainName::from_text("added.test").value(),
+                                         .scope = policy::Scope::kSubtree,
+                                         .action = policy::Action::kAllow,
+                                         .at = {}}});
+  reloader.rules_changed();
   const auto table = [&] { return reloader.snapshots().load()->policies.find("default")->matcher; };
   const auto before = table();
   reloader.set_attached({});

@@ -21,7 +21,7 @@
 #include "config/settings.h"
 #include "policy/list.h"
 #include "policy/rule.h"
-#include "store/amendments.h"
+#include "store/runtime_rules.h"
 #include "sys/descriptor.h"
 #include "sys/privileges.h"
 #include "sys/state_directory.h"
@@ -177,13 +177,13 @@ std::string state_folder(std::string policy) {
 }
 
 Result<std::string> save_rule(const std::string& state, const std::string& policy,
-                              const std::string& text, const Amendment& amendment) {
+                              const std::string& text, const RuntimeRule& added) {
   if (state.empty()) {
     return fail(
         "nothing can be saved: the configuration names no directory for it, as in "
         "`[control] state = \"/var/lib/nxgate\"`");
   }
-  const policy::Rule& rule = amendment.rule;
+  const policy::Rule& rule = added.rule;
   const sys::StateDirectory directory(state);
   SavedList list(directory, policy, rule.action);
   SavedList other(directory, policy,
@@ -193,8 +193,8 @@ Result<std::string> save_rule(const std::string& state, const std::string& polic
     (void)each->forget(rule);
   }
   list.add(fmt::format("{}  # {:%Y-%m-%d %H:%M} UTC, {}{}\n", text,
-                       fmt::gmtime(std::chrono::system_clock::to_time_t(amendment.since)),
-                       amendment.by, amendment.why.empty() ? "" : ": " + amendment.why));
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(added.since)), added.by,
+                       added.why.empty() ? "" : ": " + added.why));
   if (auto written = write_both(list, other); !written) return std::unexpected(written.error());
   return list.path();
 }

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "config/settings.h"
 #include "policy/rule.h"
-#include "store/amendments.h"
+#include "store/runtime_rules.h"
 #include "sys/descriptor.h"
 #include "sys/state_directory.h"
 
@@ -20,7 +20,7 @@ namespace nxgate::store {
 /// wrong and what to do. All is written before anything is replaced, so that after an error every
 /// list is as it was.
 [[nodiscard]] Result<std::string> save_rule(const std::string& state, const std::string& policy,
-                                            const std::string& text, const Amendment& amendment);
+                                            const std::string& text, const RuntimeRule& added);
 
 /// Takes rules for the same names out of the policy's lists, with the same promise; whether there
 /// were any.

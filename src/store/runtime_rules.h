@@ -15,7 +15,7 @@ namespace nxgate::store {
 
 /// One rule, over what the configuration says of the very names it is about. A longer rule of the
 /// configuration still goes before it.
-struct Amendment {
+struct RuntimeRule {
   using Time = std::chrono::system_clock::time_point;
 
   std::string policy;
@@ -27,16 +27,16 @@ struct Amendment {
 };
 
 /// All of them; a reload keeps them. One thread.
-class Amendments {
+class RuntimeRules {
  public:
   /// Stands instead of an earlier one for the same names.
-  void add(Amendment amendment);
+  void add(RuntimeRule rule);
   /// False if there is none.
   bool remove(const std::string& policy, const policy::Rule& rule);
   /// Ends those whose time is over; whether there were any.
-  bool expire(Amendment::Time now);
-  [[nodiscard]] std::optional<Amendment::Time> next_end() const;
-  [[nodiscard]] const std::vector<Amendment>& all() const noexcept { return all_; }
+  bool expire(RuntimeRule::Time now);
+  [[nodiscard]] std::optional<RuntimeRule::Time> next_end() const;
+  [[nodiscard]] const std::vector<RuntimeRule>& all() const noexcept { return all_; }
   /// Another number after each change.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
 
@@ -45,7 +45,7 @@ class Amendments {
       const std::shared_ptr<const engine::Snapshot>& bare) const;
 
  private:
-  std::vector<Amendment> all_;
+  std::vector<RuntimeRule> all_;
   std::uint64_t version_ = 0;
 };
 

@@ -1,4 +1,4 @@
-#include "store/amendments.h"
+#include "store/runtime_rules.h"
 
 #include <algorithm>
 #include <memory>
@@ -20,49 +20,50 @@ bool same_names(const policy::Rule& one, const policy::Rule& other) {
 
 }  // namespace
 
-void Amendments::add(Amendment amendment) {
-  remove(amendment.policy, amendment.rule);
-  all_.push_back(std::move(amendment));
+void RuntimeRules::add(RuntimeRule rule) {
+  remove(rule.policy, rule.rule);
+  all_.push_back(std::move(rule));
   ++version_;
 }
 
-bool Amendments::remove(const std::string& policy, const policy::Rule& rule) {
-  const bool removed = std::erase_if(all_, [&](const Amendment& each) {
+bool RuntimeRules::remove(const std::string& policy, const policy::Rule& rule) {
+  const bool removed = std::erase_if(all_, [&](const RuntimeRule& each) {
                          return each.policy == policy && same_names(each.rule, rule);
                        }) != 0;
   if (removed) ++version_;
   return removed;
 }
 
-bool Amendments::expire(Amendment::Time now) {
-  const bool ended = std::erase_if(all_, [now](const Amendment& each) {
+bool RuntimeRules::expire(RuntimeRule::Time now) {
+  const bool ended = std::erase_if(all_, [now](const RuntimeRule& each) {
                        return each.until && *each.until <= now;
                      }) != 0;
   if (ended) ++version_;
   return ended;
 }
 
-std::optional<Amendment::Time> Amendments::next_end() const {
-  std::optional<Amendment::Time> next;
-  for (const Amendment& each : all_) {
+std::optional<RuntimeRule::Time> RuntimeRules::next_end() const {
+  std::optional<RuntimeRule::Time> next;
+  for (const RuntimeRule& each : all_) {
     if (each.until && (!next || *each.until < *next)) next = each.until;
   }
   return next;
 }
 
-std::shared_ptr<const engine::Snapshot> Amendments::applied(
+std::shared_ptr<const engine::Snapshot> RuntimeRules::applied(
     const std::shared_ptr<const engine::Snapshot>& bare) const {
   if (all_.empty()) return bare;
   policy::PolicySet::Policies policies = bare->policies.all();
   for (auto& policy : policies) {
     std::vector<policy::Rule> rules;
-    for (const Amendment& each : all_) {
+    for (const RuntimeRule& each : all_) {
       if (each.policy == policy->name) rules.push_back(each.rule);
     }
     if (rules.empty()) continue;
-    auto amended = std::make_shared<policy::Policy>(*policy);
-    amended->matcher = policy->matcher->amended(rules, policy->local->names(), policy->routes);
-    policy = std::move(amended);
+    auto with_rules = std::make_shared<policy::Policy>(*policy);
+    with_rules->matcher =
+        policy->matcher->with_rules(rules, policy->local->names(), policy->routes);
+    policy = std::move(with_rules);
   }
   engine::Snapshot snapshot{.generation = bare->generation,
                             .policies = bare->policies.replaced(std::move(policies)),
