@@ -17,24 +17,24 @@
 #include "control/control_api.h"
 #include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "sys/descriptor.h"
 #include "workers/workers.h"
 
 namespace nxgate::app {
 
 Result<std::string> run_attach_service(MainLoop& loop, const cli::Options& options,
-                                       attach::Subjects subjects, store::Reloader& reloader,
+                                       attach::Subjects subjects, store::PolicyStore& policy_store,
                                        workers::Workers& workers,
                                        firewall::FirewallReports& reports, control::ControlApi& api,
                                        sys::Descriptor inotify,
                                        const std::function<void()>& ready) {
-  const auto on_death = reloader.docker().opens_on_death ? netfilter::OnDeath::kOpens
-                                                         : netfilter::OnDeath::kStaysClosed;
+  const auto on_death = policy_store.docker().opens_on_death ? netfilter::OnDeath::kOpens
+                                                             : netfilter::OnDeath::kStaysClosed;
   const bool watches_all = subjects.watches_all();
-  attach::Attachments attachments(loop.loop(), reloader, workers, reports, on_death);
+  attach::Attachments attachments(loop.loop(), policy_store, workers, reports, on_death);
   api.show(&attachments);
-  attach::Controller controller(loop.loop(), std::move(subjects), reloader, attachments,
+  attach::Controller controller(loop.loop(), std::move(subjects), policy_store, attachments,
                                 std::move(inotify));
   std::unique_ptr<attach::HookListener> hook;
   if (watches_all) {

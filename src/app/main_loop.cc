@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/snapshot.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/background.h"
 #include "sys/file_watch.h"
@@ -29,7 +29,7 @@ namespace nxgate::app {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Pending = store::Reloader::Pending;
+using Pending = store::PolicyStore::Pending;
 
 namespace {
 
@@ -52,11 +52,12 @@ constexpr Seconds kPing{3};
 
 }  // namespace
 
-MainLoop::MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch)
-    : reloader_(reloader),
+MainLoop::MainLoop(store::PolicyStore& policy_store, sys::ServiceManager& manager,
+                   sys::FileWatch watch)
+    : policy_store_(policy_store),
       manager_(manager),
       watch_(std::move(watch)),
-      watched_(reloader.watched()),
+      watched_(policy_store.watched()),
       signals_(loop_),
       changes_(loop_),
       helper_gone_(loop_),
@@ -190,14 +191,14 @@ void MainLoop::begin_reload() {
   reloading_ = true;
   served_ = std::exchange(waiting_, {});
   manager_.reloading();
-  const auto pending = std::make_shared<Pending>(reloader_.begin());
+  const auto pending = std::make_shared<Pending>(policy_store_.begin());
   if (!has_background()) {
-    reloader_.prepare(*pending);
+    policy_store_.prepare(*pending);
     return finish_reload(*pending);
   }
   asio::post(*background_, [this, pending] {
     sys::lower_priority_of_thread();
-    reloader_.prepare(*pending);
+    policy_store_.prepare(*pending);
     asio::post(loop_, [this, pending] { finish_reload(*pending); });
   });
 }
@@ -216,21 +217,21 @@ bool MainLoop::has_background() {
 }
 
 void MainLoop::finish_reload(Pending& pending) {
-  const bool taken = reloader_.commit(pending);
+  const bool taken = policy_store_.commit(pending);
   if (background_) {
     asio::post(*background_,
                [replaced = std::move(pending.replaced)]() mutable { free(replaced); });
   }
   if (taken) changed();
   // Looking anew would miss what changed since the reload read it, so only when there is need.
-  if (watched_ != reloader_.watched()) {
-    watched_ = reloader_.watched();
+  if (watched_ != policy_store_.watched()) {
+    watched_ = policy_store_.watched();
     watch_.watch(watched_);
   }
   follow_files();
   manager_.reloaded(fmt::format("{}generation {}",
                                 taken ? "" : "the last reload was refused, see the log; serving ",
-                                reloader_.generation()));
+                                policy_store_.generation()));
   reloading_ = false;
   for (const auto& done : std::exchange(served_, {})) done(taken);
   if (!reloading_ && !waiting_.empty()) begin_reload();

@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "control/control_api.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/file_watch.h"
 #include "sys/helper.h"
@@ -35,7 +35,7 @@ enum class Ending : std::uint8_t {
 class MainLoop final : public control::Operations {
  public:
   /// From here on the signals are ours. `manager` is told of reloads and of the end.
-  MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch);
+  MainLoop(store::PolicyStore& policy_store, sys::ServiceManager& manager, sys::FileWatch watch);
   ~MainLoop() override;
   MainLoop(const MainLoop&) = delete;
   MainLoop& operator=(const MainLoop&) = delete;
@@ -71,13 +71,13 @@ class MainLoop final : public control::Operations {
  private:
   void begin_reload();
   [[nodiscard]] bool has_background();
-  void finish_reload(store::Reloader::Pending& pending);
+  void finish_reload(store::PolicyStore::Pending& pending);
   void await_signal();
   void await_change();
   void follow_files();
   void await_ping(const sys::Helper& helper);
 
-  store::Reloader& reloader_;
+  store::PolicyStore& policy_store_;
   sys::ServiceManager& manager_;
   sys::FileWatch watch_;
   std::vector<std::string> watched_;

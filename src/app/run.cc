@@ -24,7 +24,7 @@
 #include "firewall/host_firewalls.h"
 #include "store/disk_files.h"
 #include "store/explain.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
 #include "wire/query.h"

@@ -38,7 +38,7 @@
 #include "serve/server.h"
 #include "serve/worker.h"
 #include "store/disk_files.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/saved_rules.h"
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
@@ -244,9 +244,9 @@ int serve(const cli::Options& options) {
   const config::ControlSettings control = loaded.settings.control;
   const config::QueryLogSettings logged = loaded.settings.query_log;
   firewall::HostFirewalls firewalls;
-  store::Reloader reloader(options, files, std::move(loaded), kept.helper, firewalls);
+  store::PolicyStore policy_store(options, files, std::move(loaded), kept.helper, firewalls);
 
-  workers::Shared shared(reloader.snapshots(), limits, tcp, rate, count);
+  workers::Shared shared(policy_store.snapshots(), limits, tcp, rate, count);
   auto inherited = workers::match_inherited(listeners, *std::move(handed), count);
   if (!inherited) return failed(inherited.error());
   if (auto free = serve::probe_free(listeners, inherited->open); !free) return failed(free.error());
@@ -261,25 +261,28 @@ int serve(const cli::Options& options) {
   auto log_file = workers::open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
   const auto left_closed =
-      left_closed_by_others(options, subjects, !reloader.client_firewalls().empty());
+      left_closed_by_others(options, subjects, !policy_store.client_firewalls().empty());
   // Root's part of what the kernel has, and not that of a user whom any container can run as: what
   // inotify gives, and places in epoll, which count for the user who opened it.
-  MainLoop loop(reloader, manager, sys::FileWatch());
+  MainLoop loop(policy_store, manager, sys::FileWatch());
   sys::Descriptor inotify;
   if (attaches) inotify = docker::NetnsWatch::open_inotify();
   if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
-  reloader.on_publish([&workers] { workers.refresh(); });
+  policy_store.on_publish([&workers] { workers.refresh(); });
   warn_of_shared_user();
-  warn_of_unreadable(reloader.watched(), user);
-  for (const store::StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
+  warn_of_unreadable(policy_store.watched(), user);
+  for (const store::StandingFault& each : policy_store.standing_faults())
+    log::error("{}", each.text);
   for (const store::StandingFault& each : left_closed) log::warning("{}", each.text);
-  if (auto up = firewalls.enforce(reloader.client_firewalls(), *reloader.snapshots().load()); !up) {
+  if (auto up =
+          firewalls.enforce(policy_store.client_firewalls(), *policy_store.snapshots().load());
+      !up) {
     return failed(up.error());
   }
   firewall::FirewallReports reports;
   const auto enforce = [&] {
     // What fails is logged there, and tried again.
-    (void)firewalls.enforce(reloader.client_firewalls(), *reloader.snapshots().load());
+    (void)firewalls.enforce(policy_store.client_firewalls(), *policy_store.snapshots().load());
   };
   firewalls.watch(loop.loop(), reports, enforce);
   loop.after_reload(enforce);
@@ -287,7 +290,7 @@ int serve(const cli::Options& options) {
   if (logs.file) loop.on_rotation([&logs] { logs.file->reopen(); });
   if (auto running = workers.run(kept.calls); !running) return failed(running.error());
   const control::ControlRoom room;
-  control::ControlApi api({loop.loop(), loop, reloader, workers, shared, shared.hub, firewalls,
+  control::ControlApi api({loop.loop(), loop, policy_store, workers, shared, shared.hub, firewalls,
                            reports, listeners, control, logs, room, left_closed});
   const control::ControlServers servers(loop.loop(), api, *std::move(sockets), control, room);
   const std::string status = fmt::format(
@@ -305,8 +308,8 @@ int serve(const cli::Options& options) {
   if (*helper) loop.depend_on(**helper);
   if (!subjects) ready();
   const Result<std::string> ended =
-      subjects ? run_attach_service(loop, options, *std::move(subjects), reloader, workers, reports,
-                                    api, std::move(inotify), ready)
+      subjects ? run_attach_service(loop, options, *std::move(subjects), policy_store, workers,
+                                    reports, api, std::move(inotify), ready)
                : loop.run();
   workers.stop();
   if (loop.ending() == Ending::kHandOver) {

@@ -31,7 +31,7 @@
 #include "policy/grants.h"
 #include "serve/worker.h"
 #include "store/attached_policy.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
 #include "sys/reach.h"
@@ -111,10 +111,14 @@ void complain(const Subject& subject, const Choice& known) {
 
 }  // namespace
 
-Attachments::Attachments(boost::asio::io_context& loop, store::Reloader& reloader,
+Attachments::Attachments(boost::asio::io_context& loop, store::PolicyStore& policy_store,
                          workers::Workers& workers, firewall::FirewallReports& reports,
                          netfilter::OnDeath on_death)
-    : loop_(loop), reloader_(reloader), workers_(workers), reports_(reports), on_death_(on_death) {
+    : loop_(loop),
+      policy_store_(policy_store),
+      workers_(workers),
+      reports_(reports),
+      on_death_(on_death) {
   for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
     if (const auto identity = host.identity()) spared_.insert(*identity);
   }
@@ -165,7 +169,7 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
 std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subject) const {
   static const auto closed = std::make_shared<const policy::Egress>();
   if (subject.choice.closed) return closed;
-  const auto snapshot = reloader_.snapshots().load();
+  const auto snapshot = policy_store_.snapshots().load();
   const auto* const policy = snapshot->policies.find(subject.choice.policy);
   if (policy == nullptr) return closed;
   auto found = policy->egress;
@@ -180,7 +184,7 @@ std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subj
 /// Says so in `fault` where not both can be held, and nothing resolves or is reached.
 void Attachments::hold_to_guest(Subject& subject, const Subject& guest) const {
   hold_to(subject.choice, guest.choice, guest.label);
-  const auto snapshot = reloader_.snapshots().load();
+  const auto snapshot = policy_store_.snapshots().load();
   const auto* const own = snapshot->policies.find(subject.choice.policy);
   for (const Choice::Other& other : subject.choice.others) {
     const auto* const theirs = snapshot->policies.find(other.policy);
@@ -195,7 +199,7 @@ void Attachments::hold_to_guest(Subject& subject, const Subject& guest) const {
 
 /// Brings every firewall in line with its policy as it is now, and tries those again that failed.
 void Attachments::follow_policies() {
-  auto current = reloader_.snapshots().load();
+  auto current = policy_store_.snapshots().load();
   const bool anew = current != followed_;
   followed_ = std::move(current);
   for (const auto& [identity, attachment] : attached_) {
@@ -233,7 +237,7 @@ std::vector<std::string> Attachments::failed_firewalls() const {
 
 /// Closes what was opened for names that are no longer allowed, or by other ports.
 void Attachments::review(Attachment& attachment) {
-  const auto snapshot = reloader_.snapshots().load();
+  const auto snapshot = policy_store_.snapshots().load();
   const policy::Policy* const policy = snapshot->policies.find(attachment.policy.key);
   attachment.firewall->review([&](const std::string& name, const netfilter::Destination& to) {
     return !attachment.subject.choice.closed &&
@@ -565,7 +569,7 @@ void Attachments::publish() {
   std::vector<store::AttachedPolicy> policies;
   policies.reserve(attached_.size());
   for (const auto& [identity, attachment] : attached_) policies.push_back(attachment->policy);
-  reloader_.set_attached(std::move(policies));
+  policy_store_.set_attached(std::move(policies));
 }
 
 }  // namespace nxgate::attach

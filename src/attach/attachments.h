@@ -22,7 +22,7 @@
 #include "netfilter/link_watch.h"
 #include "policy/egress.h"
 #include "store/attached_policy.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/netns.h"
 #include "workers/workers.h"
@@ -51,8 +51,9 @@ struct Subject {
 class Attachments {
  public:
   /// Our own namespace and that of the first process are never attached.
-  Attachments(boost::asio::io_context& loop, store::Reloader& reloader, workers::Workers& workers,
-              firewall::FirewallReports& reports, netfilter::OnDeath on_death);
+  Attachments(boost::asio::io_context& loop, store::PolicyStore& policy_store,
+              workers::Workers& workers, firewall::FirewallReports& reports,
+              netfilter::OnDeath on_death);
   ~Attachments();
   Attachments(const Attachments&) = delete;
   Attachments& operator=(const Attachments&) = delete;
@@ -146,7 +147,7 @@ class Attachments {
   void publish();
 
   boost::asio::io_context& loop_;
-  store::Reloader& reloader_;
+  store::PolicyStore& policy_store_;
   workers::Workers& workers_;
   firewall::FirewallReports& reports_;
   netfilter::OnDeath on_death_;

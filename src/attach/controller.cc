@@ -31,7 +31,7 @@
 #include "docker/names.h"
 #include "docker/netns_watch.h"
 #include "docker/watcher.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
 
@@ -52,20 +52,20 @@ bool is_guest(const docker::Container& container) {
 
 }  // namespace
 
-Controller::Controller(asio::io_context& loop, Subjects subjects, store::Reloader& reloader,
+Controller::Controller(asio::io_context& loop, Subjects subjects, store::PolicyStore& policy_store,
                        Attachments& attachments, sys::Descriptor inotify)
     : loop_(loop),
       subjects_(std::move(subjects)),
-      reloader_(reloader),
+      policy_store_(policy_store),
       attachments_(attachments),
-      client_(loop, subjects_.socket, labels_that_count(reloader.docker())),
+      client_(loop, subjects_.socket, labels_that_count(policy_store.docker())),
       inotify_(std::move(inotify)),
       timer_(loop),
       builds_(attachments),
       search_timer_(loop) {
   if (!subjects_.socket.empty()) {
     watcher_ = std::make_unique<docker::Watcher>(loop, subjects_.socket, *this,
-                                                 labels_that_count(reloader.docker()));
+                                                 labels_that_count(policy_store.docker()));
   }
 }
 
@@ -84,7 +84,7 @@ void Controller::start(std::function<void(Result<void>)> ready) {
 }
 
 void Controller::reconsider() {
-  const docker::LabelKeys labels = labels_that_count(reloader_.docker());
+  const docker::LabelKeys labels = labels_that_count(policy_store_.docker());
   client_.keep_labels(labels);
   if (watcher_ && watcher_->keep_labels(labels)) {
     for (const docker::Container& each : running_) outdated_.insert(each.id);
@@ -194,7 +194,7 @@ std::optional<Choice> Controller::choose(const docker::Container& container,
   if (subjects_.watches_all()) {
     const bool outdated = identity && outdated_.contains(container.id);
     if (const Choice* last = outdated ? attachments_.choice(*identity) : nullptr) return *last;
-    return select(container, reloader_.docker(), &reloader_.configured()->policies);
+    return select(container, policy_store_.docker(), &policy_store_.configured()->policies);
   }
   const auto is_it = [&](const Followed& each) { return each.is(container); };
   if (std::ranges::none_of(subjects_.containers, is_it)) return std::nullopt;
@@ -239,7 +239,7 @@ void Controller::find_processes() {
 bool Controller::released(const Subject& subject, std::uint64_t identity) const {
   if (subject.unclaimed) return true;
   if (!subjects_.watches_all()) return false;
-  if (is_build(subject)) return !select_for_builds(reloader_.docker());
+  if (is_build(subject)) return !select_for_builds(policy_store_.docker());
   const auto container = std::ranges::find_if(
       running_, [&](const docker::Container& each) { return id_of(each) == subject.id; });
   return container != running_.end() && container->inspected &&
@@ -260,7 +260,7 @@ std::vector<Error> Controller::reconcile(bool look) {
   }
   forget_started();
   for (const Starting& each : starting_) add_subject(each.container, each.netns, wanted);
-  if (subjects_.watches_all()) builds_.add_subjects(reloader_.docker(), wanted);
+  if (subjects_.watches_all()) builds_.add_subjects(policy_store_.docker(), wanted);
   add_unclaimed(wanted);
   const auto is_released = [this](const Subject& subject, std::uint64_t identity) {
     return released(subject, identity);

@@ -25,7 +25,7 @@
 #include "docker/container.h"
 #include "docker/netns_watch.h"
 #include "docker/watcher.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
 
@@ -36,7 +36,7 @@ namespace nxgate::attach {
 class Controller final : public docker::Observer {
  public:
   /// `inotify` is for namespaces that appear, opened while we were root; may be empty.
-  Controller(boost::asio::io_context& loop, Subjects subjects, store::Reloader& reloader,
+  Controller(boost::asio::io_context& loop, Subjects subjects, store::PolicyStore& policy_store,
              Attachments& attachments, sys::Descriptor inotify);
   ~Controller() override;
 
@@ -98,7 +98,7 @@ class Controller final : public docker::Observer {
 
   boost::asio::io_context& loop_;
   Subjects subjects_;
-  store::Reloader& reloader_;
+  store::PolicyStore& policy_store_;
   Attachments& attachments_;
   docker::Client client_;
   std::unique_ptr<docker::Watcher> watcher_;

@@ -104,7 +104,7 @@ void Controller::await_processes_later() {
 void Controller::found_process(std::uint64_t identity, const docker::ContainerProcess& process) {
   Empty& empty = empty_.at(identity);
   if (process.container.empty()) {
-    if (subjects_.watches_all()) builds_.begin(empty.netns, reloader_.docker());
+    if (subjects_.watches_all()) builds_.begin(empty.netns, policy_store_.docker());
     return settle(identity);
   }
   empty.owner_known = true;

@@ -51,7 +51,7 @@ void Controller::tell_unattached() {
   }
   add_undescribed(all);
   add_unknown(all);
-  if (subjects_.watches_all()) builds_.add_unattached(reloader_.docker(), all);
+  if (subjects_.watches_all()) builds_.add_unattached(policy_store_.docker(), all);
   attachments_.set_unattached(std::move(all));
 }
 

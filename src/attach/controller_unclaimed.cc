@@ -38,7 +38,7 @@ Subject unclaimed_subject(const sys::NetnsRef& netns, bool starting) {
 }  // namespace
 
 bool Controller::attaches_all() const {
-  return subjects_.watches_all() && reloader_.docker().attach_all;
+  return subjects_.watches_all() && policy_store_.docker().attach_all;
 }
 
 /// Where all containers are attached, nothing waits long for it to be known whose namespace it is:
@@ -83,12 +83,12 @@ void Controller::look_for_builds() {
   if (!identities.empty()) {
     for (const auto& [identity, process] : missed_.look(identities)) {
       if (!process.container.empty()) continue;
-      builds_.begin(unheld.at(identity), reloader_.docker());
+      builds_.begin(unheld.at(identity), policy_store_.docker());
       unclaimed_.erase(identity);
     }
   }
   builds_.look_at_host(sys::NetnsRef::of_pid(docker::engine_process(subjects_.socket)),
-                       reloader_.docker());
+                       policy_store_.docker());
   // Where there are many processes one look isn't enough.
   next_look_for_builds_ = Clock::now() + (missed_.is_round_over() ? kLookForBuilds : Seconds(0));
 }
@@ -127,7 +127,7 @@ void Controller::add_unknown(std::vector<Unattached>& all) const {
                    .reason = std::string("no container that the engine lists, and no step of a "
                                          "build, is known to be in it") +
                              (closed ? "; nothing resolves in there" : ""),
-                   .wanted = reloader_.docker().attach_all});
+                   .wanted = policy_store_.docker().attach_all});
   }
 }
 
@@ -166,7 +166,7 @@ std::set<std::uint64_t> Controller::left_alone() const {
         container.inspected && !outdated_.contains(container.id) && !choose(container, identity);
     (sure ? alone : wanted).insert(*identity);
   }
-  if (!select_for_builds(reloader_.docker())) alone.merge(builds_.namespaces());
+  if (!select_for_builds(policy_store_.docker())) alone.merge(builds_.namespaces());
   for (const std::uint64_t identity : wanted) alone.erase(identity);
   return alone;
 }

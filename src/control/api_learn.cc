@@ -101,7 +101,7 @@ Reply ControlApi::proposal(const Request& request) {
                               policy));
   }
   const learn::Proposal proposal = learn::propose(found->second.record);
-  const policy::Policy* const now = running_.reloader.configured()->policies.find(policy);
+  const policy::Policy* const now = running_.policy_store.configured()->policies.find(policy);
   std::vector<policy::Rule> rules;
   if (now != nullptr) rules = now->matcher->rules().standing();
   const auto match = [now](const wire::DomainName& name) {

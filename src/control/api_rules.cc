@@ -152,7 +152,7 @@ std::string user_name(const http::Peer& peer) {
 
 Reply ControlApi::rules(const Request&) {
   json::array all;
-  for (const store::RuntimeRule& each : running_.reloader.runtime_rules().all())
+  for (const store::RuntimeRule& each : running_.policy_store.runtime_rules().all())
     all.push_back(describe(each));
   return reply_with(json::object{{"rules", std::move(all)}});
 }
@@ -173,7 +173,7 @@ Reply ControlApi::add_rule(const Request& request) {
             wish->duration.empty() ? "" : " for " + wish->duration, added->by,
             added->why.empty() ? "" : ": " + added->why);
   const policy::Rule rule = added->rule;
-  running_.reloader.runtime_rules().add(*std::move(added));
+  running_.policy_store.runtime_rules().add(*std::move(added));
   rules_changed();
   if (std::string note = contradiction(wish->policy, rule); !note.empty()) {
     answer["note"] = std::move(note);
@@ -189,7 +189,7 @@ boost::asio::awaitable<Reply> ControlApi::remove_rule(const Request& request) {
   const policy::Rule rule{.name = parsed->name, .scope = parsed->scope, .at = {}};
   const auto saved = store::forget_rule(running_.settings.state, policy, rule);
   if (!saved) co_return refuse(409, saved.error().message);
-  const bool added = running_.reloader.runtime_rules().remove(policy, rule);
+  const bool added = running_.policy_store.runtime_rules().remove(policy, rule);
   if (!added && !*saved) {
     co_return refuse(404, fmt::format("no rule {} was added to the policy {}{}", quote(text),
                                       quote(policy), others_of(policy, rule.name)));
@@ -210,7 +210,7 @@ boost::asio::awaitable<Reply> ControlApi::remove_rule(const Request& request) {
 
 /// What else the policy says of these names; empty if nothing goes against the rule.
 std::string ControlApi::contradiction(const std::string& policy, const policy::Rule& added) const {
-  const auto snapshot = running_.reloader.snapshots().load();
+  const auto snapshot = running_.policy_store.snapshots().load();
   const policy::Policy* const found = snapshot->policies.find(policy);
   if (found == nullptr) return {};
   const policy::Match match = engine::judge(*found, added.name, Clock::now()).match;
@@ -226,7 +226,7 @@ std::string ControlApi::contradiction(const std::string& policy, const policy::R
 /// What was added for this name by a rule of another scope.
 std::string ControlApi::others_of(const std::string& policy, const wire::DomainName& name) const {
   std::string text;
-  for (const store::RuntimeRule& each : running_.reloader.runtime_rules().all()) {
+  for (const store::RuntimeRule& each : running_.policy_store.runtime_rules().all()) {
     if (each.policy != policy || each.rule.name != name) continue;
     text += (text.empty() ? "; there is " : ", ") + rule_text(each.rule);
   }
@@ -234,14 +234,14 @@ std::string ControlApi::others_of(const std::string& policy, const wire::DomainN
 }
 
 void ControlApi::rules_changed() {
-  running_.reloader.rules_changed();
+  running_.policy_store.rules_changed();
   running_.operations.changed();
   await_end();
 }
 
 /// Until the next rule ends by itself.
 void ControlApi::await_end() {
-  const auto next = running_.reloader.runtime_rules().next_end();
+  const auto next = running_.policy_store.runtime_rules().next_end();
   ends_.cancel();
   if (!next) return;
   const auto left = *next - std::chrono::system_clock::now();
@@ -249,7 +249,7 @@ void ControlApi::await_end() {
                                Clock::duration(Milliseconds(1))));
   ends_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    if (running_.reloader.runtime_rules().expire(std::chrono::system_clock::now())) {
+    if (running_.policy_store.runtime_rules().expire(std::chrono::system_clock::now())) {
       log::info("a rule that was added for a while has ended");
       return rules_changed();
     }

@@ -117,7 +117,7 @@ ControlApi::ControlApi(const Running& running)
       rates_(running.loop, running.workers),
       ends_(running.loop),
       learner_(
-          running.loop, running.reloader, running.hub, running.reports, running.settings.state,
+          running.loop, running.policy_store, running.hub, running.reports, running.settings.state,
           [this] { rules_changed(); }, [this] { take_reports(); }) {
   learner_.resume();
 }
@@ -159,7 +159,7 @@ asio::awaitable<Reply> ControlApi::handle(const Request& request) {
 }
 
 Reply ControlApi::status(const Request&) {
-  const auto snapshot = running_.reloader.snapshots().load();
+  const auto snapshot = running_.policy_store.snapshots().load();
   json::array listeners;
   for (const serve::Listener& each : running_.listeners) {
     json::object listener{{"address", each.at.to_string()}};
@@ -199,7 +199,7 @@ Reply ControlApi::status(const Request&) {
       {"pid", ::getpid()},
       {"uptime_seconds", up.count()},
       {"user", {{"id", ::geteuid()}, {"shared", sys::is_shared(std::to_string(::geteuid()))}}},
-      {"generation", running_.reloader.generation()},
+      {"generation", running_.policy_store.generation()},
       {"workers", running_.workers.size()},
       {"listeners", std::move(listeners)},
       {"policies", std::move(policies)},
@@ -215,7 +215,7 @@ Reply ControlApi::status(const Request&) {
         {"forwarded", rates.forwarded},
         {"failed", rates.failed}}},
       {"totals", std::move(totals)},
-      {"amendments", running_.reloader.runtime_rules().all().size()},
+      {"amendments", running_.policy_store.runtime_rules().all().size()},
   };
   if (auto firewalls = describe_firewalls(running_.firewalls.view()); !firewalls.empty()) {
     status["client_firewalls"] = std::move(firewalls);
@@ -247,7 +247,7 @@ Reply ControlApi::health(const Request&) {
 }
 
 std::vector<store::StandingFault> ControlApi::standing_faults() const {
-  std::vector<store::StandingFault> standing = running_.reloader.standing_faults();
+  std::vector<store::StandingFault> standing = running_.policy_store.standing_faults();
   std::ranges::move(learner_.standing_faults(), std::back_inserter(standing));
   for (std::string& text : running_.firewalls.failed_firewalls()) {
     standing.push_back({store::FaultSource::kFirewall, std::move(text)});
@@ -269,7 +269,7 @@ std::optional<attach::Attachments::View> ControlApi::attached(const std::string&
 }
 
 bool ControlApi::knows(const std::string& policy) const {
-  return running_.reloader.snapshots().load()->policies.find(policy) != nullptr;
+  return running_.policy_store.snapshots().load()->policies.find(policy) != nullptr;
 }
 
 Reply ControlApi::attachments(const Request&) {
@@ -310,7 +310,7 @@ Reply ControlApi::explain(const Request& request) {
     key = view->key;
     client = config::parse_address("127.0.0.1");
   }
-  const auto snapshot = running_.reloader.snapshots().load();
+  const auto snapshot = running_.policy_store.snapshots().load();
   const wire::Question question{*name, *type, wire::Class::kIn};
   json::object object;
   for (auto& [what, value] : store::explain(*snapshot, question, *client, key))
@@ -351,8 +351,8 @@ asio::awaitable<bool> ControlApi::reloaded() {
 
 Reply ControlApi::refused_reload(std::string_view what) const {
   Reply reply = reply_with(json::object{
-      {"error", fmt::format("{}; generation {} goes on", what, running_.reloader.generation())},
-      {"faults", to_json(running_.reloader.faults())}});
+      {"error", fmt::format("{}; generation {} goes on", what, running_.policy_store.generation())},
+      {"faults", to_json(running_.policy_store.faults())}});
   reply.status = 409;
   return reply;
 }
@@ -363,7 +363,7 @@ asio::awaitable<Reply> ControlApi::reload(const Request&) {
   if (attachments_ != nullptr) {
     std::ranges::move(attachments_->failed_firewalls(), std::back_inserter(failed));
   }
-  const std::uint32_t generation = running_.reloader.generation();
+  const std::uint32_t generation = running_.policy_store.generation();
   if (failed.empty()) co_return reply_with(json::object{{"generation", generation}});
   Reply reply = reply_with(
       json::object{{"error", fmt::format("generation {} is in force, but not all firewalls are as "

@@ -23,7 +23,7 @@
 #include "http/control.h"
 #include "observe/hub.h"
 #include "serve/worker.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/runtime_rules.h"
 #include "store/standing_fault.h"
 #include "wire/name.h"
@@ -52,7 +52,7 @@ class Operations {
 struct Running {
   boost::asio::io_context& loop;
   Operations& operations;
-  store::Reloader& reloader;
+  store::PolicyStore& policy_store;
   workers::Workers& workers;
   workers::Shared& shared;
   observe::Hub& hub;

@@ -29,7 +29,7 @@
 #include "observe/hub.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/runtime_rules.h"
 #include "store/saved_rules.h"
 #include "sys/state_directory.h"
@@ -112,10 +112,10 @@ Result<Learnt> learnt_of(const std::string& text) {
 
 }  // namespace
 
-Learner::Learner(boost::asio::io_context& loop, store::Reloader& reloader, observe::Hub& hub,
+Learner::Learner(boost::asio::io_context& loop, store::PolicyStore& policy_store, observe::Hub& hub,
                  firewall::FirewallReports& reports, const std::string& state,
                  std::function<void()> rules_changed, std::function<void()> look)
-    : reloader_(reloader),
+    : policy_store_(policy_store),
       hub_(hub),
       reports_(reports),
       state_(state),
@@ -135,7 +135,7 @@ Learner::~Learner() {
 
 void Learner::resume() {
   if (state_.path().empty()) return;
-  for (const auto& policy : reloader_.snapshots().load()->policies.all()) {
+  for (const auto& policy : policy_store_.snapshots().load()->policies.all()) {
     auto learnt = read(policy->name);
     if (!learnt) {
       const std::string fault = fmt::format(
@@ -189,11 +189,11 @@ void Learner::begin(const std::string& policy, Learnt& learnt, const std::string
   learnt.record.resume();
   learnt.tap = hub_.open(observe::filter_of({.policy = policy}), kMostWaiting);
   if (!learnt.denies) {
-    reloader_.runtime_rules().add({.policy = policy,
-                                   .rule = everything(),
-                                   .since = std::chrono::system_clock::now(),
-                                   .by = by,
-                                   .why = "to learn what is asked for"});
+    policy_store_.runtime_rules().add({.policy = policy,
+                                       .rule = everything(),
+                                       .since = std::chrono::system_clock::now(),
+                                       .by = by,
+                                       .why = "to learn what is asked for"});
   }
   reports_.learn(policy, true);
   rules_changed_();
@@ -212,7 +212,7 @@ bool Learner::stop(const std::string& policy) {
   found->second.record.stop(now());
   found->second.tap.reset();
   reports_.learn(policy, false);
-  (void)reloader_.runtime_rules().remove(policy, everything());
+  (void)policy_store_.runtime_rules().remove(policy, everything());
   rules_changed_();
   log::info("no longer learning under the policy {}", policy);
   changed_ = true;

@@ -17,7 +17,7 @@
 #include "firewall/name_firewall.h"
 #include "learn/record.h"
 #include "observe/hub.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/state_directory.h"
 
@@ -39,7 +39,7 @@ class Learner {
  public:
   /// `rules_changed` is called after a change of the runtime rules or of what firewalls shall
   /// note, `look` to have `reports` brought up to date.
-  Learner(boost::asio::io_context& loop, store::Reloader& reloader, observe::Hub& hub,
+  Learner(boost::asio::io_context& loop, store::PolicyStore& policy_store, observe::Hub& hub,
           firewall::FirewallReports& reports, const std::string& state,
           std::function<void()> rules_changed, std::function<void()> look);
   ~Learner();
@@ -71,7 +71,7 @@ class Learner {
   void save();
   void wait();
 
-  store::Reloader& reloader_;
+  store::PolicyStore& policy_store_;
   observe::Hub& hub_;
   firewall::FirewallReports& reports_;
   const sys::StateDirectory state_;

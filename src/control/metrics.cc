@@ -57,7 +57,7 @@ void write_queries(MetricsWriter& out, const Running& running) {
   out.sample(static_cast<double>(workers.total(Counter::kTcpQueries)), {{"transport", "tcp"}});
 
   out.counter("nxgate_answers", "Questions answered, by policy, verdict and transport.");
-  const std::vector<std::string>& names = running.reloader.registry().slots();
+  const std::vector<std::string>& names = running.policy_store.registry().slots();
   for (std::size_t slot = 0; slot < names.size(); ++slot) {
     for (std::size_t verdict = 0; verdict < telemetry::kVerdictNames.size(); ++verdict) {
       for (const bool stream : {false, true}) {
@@ -126,7 +126,7 @@ void write_times(MetricsWriter& out, const workers::Workers& workers) {
 
 template <class Value>
 void write_servers(MetricsWriter& out, const Running& running, Value value) {
-  const auto snapshot = running.reloader.snapshots().load();
+  const auto snapshot = running.policy_store.snapshots().load();
   for (const engine::UpstreamGroup& group : snapshot->groups) {
     const auto health = running.shared.forwarding.health.of(group);
     for (std::size_t i = 0; i < group.servers.size(); ++i) {
@@ -159,11 +159,11 @@ void write_upstreams(MetricsWriter& out, const Running& running) {
 /// By policy, named and put together as in nxgate_answers.
 void write_firewalls(MetricsWriter& out, const Running& running) {
   std::map<std::string, firewall::FirewallReports::Counts> by_slot;
-  for (const auto& policy : running.reloader.configured()->policies.all()) {
+  for (const auto& policy : running.policy_store.configured()->policies.all()) {
     if (!policy->egress) continue;
     const firewall::FirewallReports::Counts counts = running.reports.of(policy->name);
     firewall::FirewallReports::Counts& sum =
-        by_slot[running.reloader.registry().slots()[policy->slot]];
+        by_slot[running.policy_store.registry().slots()[policy->slot]];
     sum.admissions += counts.admissions;
     for (std::size_t i = 0; i < kModes.size(); ++i) sum.refusals[i] += counts.refusals[i];
   }
@@ -189,8 +189,8 @@ void write_learning(MetricsWriter& out, const Running& running, const Learner& l
     int enforced = 0;
   };
   std::map<std::string, Policies> by_slot;
-  for (const auto& policy : running.reloader.configured()->policies.all()) {
-    Policies& counts = by_slot[running.reloader.registry().slots()[policy->slot]];
+  for (const auto& policy : running.policy_store.configured()->policies.all()) {
+    Policies& counts = by_slot[running.policy_store.registry().slots()[policy->slot]];
     if (const Learnt* const learnt = learner.active(policy->name)) {
       ++(learnt->denies ? counts.enforced : counts.open);
     }
@@ -309,8 +309,8 @@ std::string exposition(const Running& running, const Learner& learner,
   out.counter("nxgate_cache_evictions", "Answers pushed out of the cache for want of room.");
   out.sample(static_cast<double>(cache.evictions()));
   out.counter("nxgate_reloads", "Reloads, by result.");
-  out.sample(running.reloader.reloads().taken, {{"result", "taken"}});
-  out.sample(running.reloader.reloads().refused, {{"result", "refused"}});
+  out.sample(running.policy_store.reloads().taken, {{"result", "taken"}});
+  out.sample(running.policy_store.reloads().refused, {{"result", "refused"}});
   out.gauge("nxgate_faults", "What is wrong and lasts, as `nxgate health` tells it, by source.");
   for (std::size_t i = 0; i < store::kFaultSources.size(); ++i) {
     const auto count = std::ranges::count(faults, static_cast<store::FaultSource>(i),
@@ -318,9 +318,9 @@ std::string exposition(const Running& running, const Learner& learner,
     out.sample(static_cast<double>(count), {{"source", store::kFaultSources[i]}});
   }
   gauge("nxgate_generation", "The number of the configuration that is enforced.",
-        running.reloader.generation());
+        running.policy_store.generation());
   gauge("nxgate_amendments", "Rules that were added while running.",
-        running.reloader.runtime_rules().all().size());
+        running.policy_store.runtime_rules().all().size());
   write_attachments(out, attachments);
   gauge("nxgate_watchers", "Readers of queries as they are answered.", running.hub.taps());
   out.counter("nxgate_events_dropped", "Events that a reader of queries was too slow for.");

@@ -29,15 +29,15 @@ namespace nxgate::store {
 [[nodiscard]] std::string describe(const config::Settings& settings);
 
 /// Owns what is needed to build the next snapshot. Main thread, but for `prepare`.
-class Reloader {
+class PolicyStore {
  public:
   /// A reload on its way from `begin` to `commit`.
   struct Pending;
 
   /// `first` are the settings at start, without fault. `kept` says what a later configuration may
   /// ask for (Rights::later).
-  Reloader(const config::Overrides& given, config::FileReader& files, LoadedSettings first,
-           const sys::KeptCapabilities& kept, policy::EgressRegistry& firewalls);
+  PolicyStore(const config::Overrides& given, config::FileReader& files, LoadedSettings first,
+              const sys::KeptCapabilities& kept, policy::EgressRegistry& firewalls);
 
   /// Calls this whenever something was published: its readers shall look now, since as long as one
   /// of them doesn't, the old tables stay in memory.
@@ -115,7 +115,7 @@ class Reloader {
   std::function<void()> published_ = [] {};
 };
 
-struct Reloader::Pending {
+struct PolicyStore::Pending {
   // What it begins with.
   Registry registry;
   RuntimeRules runtime_rules;

@@ -1,4 +1,4 @@
-#include "store/reloader.h"
+#include "store/policy_store.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -72,8 +72,9 @@ std::string describe(const config::Settings& settings) {
   return text;
 }
 
-Reloader::Reloader(const config::Overrides& given, config::FileReader& files, LoadedSettings first,
-                   const sys::KeptCapabilities& kept, policy::EgressRegistry& firewalls)
+PolicyStore::PolicyStore(const config::Overrides& given, config::FileReader& files,
+                         LoadedSettings first, const sys::KeptCapabilities& kept,
+                         policy::EgressRegistry& firewalls)
     : overrides_(given),
       files_(files),
       notices_(std::move(first.notices)),
@@ -88,7 +89,7 @@ Reloader::Reloader(const config::Overrides& given, config::FileReader& files, Lo
       with_rules_(bare_),
       snapshots_(enforced()) {}
 
-std::vector<StandingFault> Reloader::standing_faults() const {
+std::vector<StandingFault> PolicyStore::standing_faults() const {
   std::vector<StandingFault> standing;
   if (!faults_.empty()) {
     standing.push_back(
@@ -101,7 +102,7 @@ std::vector<StandingFault> Reloader::standing_faults() const {
   return standing;
 }
 
-Faults Reloader::refusals(const config::Settings& next) const {
+Faults PolicyStore::refusals(const config::Settings& next) const {
   Faults refused;
   for (const std::string& key : config::sealed_changes(sealed_, next)) {
     refused.push_back({{}, key + " can't change while running; restart to change it"});
@@ -123,13 +124,13 @@ Faults Reloader::refusals(const config::Settings& next) const {
   return refused;
 }
 
-void Reloader::set_attached(std::vector<AttachedPolicy> attached) {
+void PolicyStore::set_attached(std::vector<AttachedPolicy> attached) {
   attached_ = std::move(attached);
   publish(enforced());
 }
 
 /// The configuration as it was read, what was decided since, and the containers.
-std::shared_ptr<const engine::Snapshot> Reloader::enforced() const {
+std::shared_ptr<const engine::Snapshot> PolicyStore::enforced() const {
   policy::PolicySet::Attached policies;
   for (const AttachedPolicy& attached : attached_) {
     if (auto policy = policy_for(attached, *with_rules_)) {
@@ -143,21 +144,21 @@ std::shared_ptr<const engine::Snapshot> Reloader::enforced() const {
   return std::make_shared<const engine::Snapshot>(std::move(snapshot));
 }
 
-void Reloader::publish(std::shared_ptr<const engine::Snapshot> next) {
+void PolicyStore::publish(std::shared_ptr<const engine::Snapshot> next) {
   snapshots_.publish(std::move(next));
   published_();
 }
 
-void Reloader::rules_changed() {
+void PolicyStore::rules_changed() {
   with_rules_ = runtime_rules_.applied(bare_);
   publish(enforced());
 }
 
-Reloader::Pending Reloader::begin() const {
+PolicyStore::Pending PolicyStore::begin() const {
   return {.registry = registry_, .runtime_rules = runtime_rules_, .generation = generation_ + 1};
 }
 
-void Reloader::prepare(Pending& pending) const noexcept {
+void PolicyStore::prepare(Pending& pending) const noexcept {
   try {
     LoadedSettings next = load_settings(overrides_, files_);
     pending.watched = std::move(next.watched);
@@ -177,7 +178,7 @@ void Reloader::prepare(Pending& pending) const noexcept {
   }
 }
 
-bool Reloader::commit(Pending& pending) {
+bool PolicyStore::commit(Pending& pending) {
   if (!pending.watched.empty()) watched_ = std::move(pending.watched);
   faults_ = std::move(pending.faults);
   for (const Fault& fault : faults_) log::error("{}", to_string(fault));
