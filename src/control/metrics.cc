@@ -272,7 +272,7 @@ constexpr std::array<Single, 7> kSingles{{
      "Questions for which no upstream had an answer."},
     {Counter::kStaleAnswers, "nxgate_stale_answers", "Answers from the cache past their time."},
     {Counter::kCacheHits, "nxgate_cache_hits", "Answers from the cache."},
-    {Counter::kExcessive, "nxgate_exfiltration_denials",
+    {Counter::kExfiltration, "nxgate_exfiltration_denials",
      "Names of an allowed zone that were denied by a limit of the policy."},
     {Counter::kFilteredAddresses, "nxgate_egress_filtered_addresses",
      "Addresses taken out of answers, since the policy never opens them."},

@@ -8,7 +8,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "engine/excess.h"
+#include "engine/exfiltration.h"
 #include "engine/snapshot.h"
 #include "policy/local_data.h"
 #include "policy/policy.h"
@@ -33,16 +33,17 @@ enum class Outcome : std::uint8_t {
 struct Judgement {
   const policy::Policy* policy = nullptr;  ///< null if none covers the client
   policy::Match match;
-  bool granted = false;                      ///< allowed only as the target of an allowed name
-  bool narrowed = false;                     ///< denied only by what narrows the policy here
-  bool forbidden = false;                    ///< by a rule of `others`, so that no grant lifts it
-  Excess excess = Excess::kNone;             ///< the limit by which an allowed name was denied
-  const policy::LocalData* local = nullptr;  ///< for a local name: where the records are
+  bool granted = false;    ///< allowed only as the target of an allowed name
+  bool narrowed = false;   ///< denied only by what narrows the policy here
+  bool forbidden = false;  ///< by a rule of `others`, so that no grant lifts it
+  ExceededLimit exceeded = ExceededLimit::kNone;  ///< the limit by which an allowed name was denied
+  const policy::LocalData* local = nullptr;       ///< for a local name: where the records are
 
   /// Whether the name exists for the policy's clients.
   [[nodiscard]] bool allowed() const noexcept {
-    return excess == Excess::kNone && (granted || match.verdict == policy::Verdict::kAllow ||
-                                       match.verdict == policy::Verdict::kLocal);
+    return exceeded == ExceededLimit::kNone &&
+           (granted || match.verdict == policy::Verdict::kAllow ||
+            match.verdict == policy::Verdict::kLocal);
   }
 };
 
@@ -76,8 +77,8 @@ inline constexpr int kLongestLocalChain = 8;
 [[nodiscard]] Bytes chosen_labels(const wire::DomainName& name,
                                   const Judgement& judgement) noexcept;
 
-/// Denies for that excess what would be forwarded: NODATA for a type, else the policy's denial.
-void deny_for(Excess excess, Decision& decision) noexcept;
+/// Denies for that limit what would be forwarded: NODATA for a type, else the policy's denial.
+void deny_for(ExceededLimit exceeded, Decision& decision) noexcept;
 
 /// The target of the CNAME among `records` if a question for `qtype` has to follow it, else null.
 [[nodiscard]] const policy::LocalRecord* cname_to_follow(

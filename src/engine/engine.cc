@@ -23,7 +23,7 @@
 #include "engine/cookie.h"
 #include "engine/decision.h"
 #include "engine/egress.h"
-#include "engine/excess.h"
+#include "engine/exfiltration.h"
 #include "engine/failure.h"
 #include "engine/name_budget.h"
 #include "engine/payer.h"
@@ -200,7 +200,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   if (decision.outcome == Outcome::kForward && decision.policy->exfiltration) {
     charge(request, query.question, decision);
   }
-  if (decision.excess != Excess::kNone) counters_.add(Counter::kExcessive);
+  if (decision.exceeded != ExceededLimit::kNone) counters_.add(Counter::kExfiltration);
   Conclusion conclusion{.client = request.client,
                         .transport = request.transport,
                         .message = request.message,
@@ -266,7 +266,7 @@ void Engine::charge(const Request& request, const wire::Question& question, Deci
   const ClientKey client =
       payer_of(*decision.policy, request.client.address, request.listener_policy);
   if (!budget_.pays(client, question.name, most, request.received)) {
-    deny_for(Excess::kNewNames, decision);
+    deny_for(ExceededLimit::kNewNames, decision);
   }
 }
 

@@ -34,7 +34,7 @@ TEST_F(EngineTest, NewNamesBelowARuleArePaidFor) {
   const Reply denied = ask("c.example.com", Type::kA, true);
   EXPECT_EQ(denied.rcode(), Rcode::kNxDomain);
   EXPECT_TRUE(denied.contains("policy=ci rule=exfiltration.new-names"));
-  EXPECT_EQ(counters.get(Counter::kExcessive), 1U);
+  EXPECT_EQ(counters.get(Counter::kExfiltration), 1U);
   now += Seconds(30);
   ask("c.example.com");
   EXPECT_EQ(disposition, Disposition::kPending) << "half a minute later";

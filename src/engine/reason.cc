@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "engine/decision.h"
-#include "engine/excess.h"
+#include "engine/exfiltration.h"
 #include "policy/matcher.h"
 #include "policy/rule.h"
 #include "wire/name.h"
@@ -75,7 +75,7 @@ constexpr std::string_view kSuppressed = " suppress-types";
 
 DecidedBy decided_by(const Judgement& judgement) noexcept {
   if (judgement.policy == nullptr) return DecidedBy::kNoPolicy;
-  if (judgement.excess != Excess::kNone) return DecidedBy::kLimit;
+  if (judgement.exceeded != ExceededLimit::kNone) return DecidedBy::kLimit;
   if (judgement.granted) return DecidedBy::kGrant;
   if (judgement.narrowed) return DecidedBy::kNarrowing;
   if (judgement.match.by_rule()) return DecidedBy::kRule;
@@ -94,11 +94,12 @@ DecidedBy decided_by(const Judgement& judgement) noexcept {
 }  // namespace
 
 Reason reason_of(const Judgement& judgement, Outcome outcome) noexcept {
-  return {.by = decided_by(judgement),
-          .policy = judgement.policy,
-          .match = judgement.match,
-          .limit = judgement.excess,
-          .suppressed = outcome == Outcome::kSuppressed && judgement.excess == Excess::kNone};
+  return {
+      .by = decided_by(judgement),
+      .policy = judgement.policy,
+      .match = judgement.match,
+      .limit = judgement.exceeded,
+      .suppressed = outcome == Outcome::kSuppressed && judgement.exceeded == ExceededLimit::kNone};
 }
 
 std::string rule_of(const Reason& reason) {

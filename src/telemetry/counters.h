@@ -29,7 +29,7 @@ enum class Counter : std::uint8_t {
   kStaleAnswers,
   kForwarded,
   kUpstreamFailures,
-  kExcessive,
+  kExfiltration,
   kFilteredAddresses,
   kFirewallFailures,
 };

@@ -11,10 +11,10 @@
 namespace nxgate::engine {
 
 /// Which limit of `[policies.NAME.exfiltration]` a question exceeds.
-enum class Excess : std::uint8_t { kNone = 0, kType, kLongLabel, kEntropy, kNewNames };
+enum class ExceededLimit : std::uint8_t { kNone = 0, kType, kLongLabel, kEntropy, kNewNames };
 
 /// The limit's key in the configuration.
-[[nodiscard]] std::string_view to_string(Excess excess) noexcept;
+[[nodiscard]] std::string_view to_string(ExceededLimit exceeded) noexcept;
 
 /// The labels of `name` in front of `suffix`, in wire form; empty if there are none. `suffix` must
 /// be one, with its zero octet.
@@ -24,10 +24,11 @@ enum class Excess : std::uint8_t { kNone = 0, kType, kLongLabel, kEntropy, kNewN
 [[nodiscard]] double entropy_of(Bytes labels) noexcept;
 
 /// What can be told from the labels alone: every limit but those of types and of new names.
-[[nodiscard]] Excess excess_of(const policy::Exfiltration& limits, Bytes labels) noexcept;
+[[nodiscard]] ExceededLimit exceeded_limit(const policy::Exfiltration& limits,
+                                           Bytes labels) noexcept;
 
 /// What can be told from one question alone: every limit but that of new names.
-[[nodiscard]] Excess excess_of(const policy::Exfiltration& limits, wire::Type type,
-                               Bytes labels) noexcept;
+[[nodiscard]] ExceededLimit exceeded_limit(const policy::Exfiltration& limits, wire::Type type,
+                                           Bytes labels) noexcept;
 
 }  // namespace nxgate::engine

@@ -1,4 +1,4 @@
-#include "engine/excess.h"
+#include "engine/exfiltration.h"
 
 #include <algorithm>
 #include <array>
@@ -30,17 +30,17 @@ bool may_exceed(Bytes labels, std::uint32_t bits) noexcept {
 
 }  // namespace
 
-std::string_view to_string(Excess excess) noexcept {
-  switch (excess) {
-    case Excess::kNone:
+std::string_view to_string(ExceededLimit exceeded) noexcept {
+  switch (exceeded) {
+    case ExceededLimit::kNone:
       break;
-    case Excess::kType:
+    case ExceededLimit::kType:
       return "types";
-    case Excess::kLongLabel:
+    case ExceededLimit::kLongLabel:
       return "longest-label";
-    case Excess::kEntropy:
+    case ExceededLimit::kEntropy:
       return "entropy";
-    case Excess::kNewNames:
+    case ExceededLimit::kNewNames:
       return "new-names";
   }
   return {};
@@ -66,17 +66,19 @@ double entropy_of(Bytes labels) noexcept {
   return bits;
 }
 
-Excess excess_of(const policy::Exfiltration& limits, wire::Type type, Bytes labels) noexcept {
+ExceededLimit exceeded_limit(const policy::Exfiltration& limits, wire::Type type,
+                             Bytes labels) noexcept {
   if (!limits.types.empty() && std::ranges::find(limits.types, type) == limits.types.end()) {
-    return Excess::kType;
+    return ExceededLimit::kType;
   }
-  return excess_of(limits, labels);
+  return exceeded_limit(limits, labels);
 }
 
-Excess excess_of(const policy::Exfiltration& limits, Bytes labels) noexcept {
-  if (has_long_label(labels, limits.longest_label)) return Excess::kLongLabel;
+ExceededLimit exceeded_limit(const policy::Exfiltration& limits, Bytes labels) noexcept {
+  if (has_long_label(labels, limits.longest_label)) return ExceededLimit::kLongLabel;
   const bool judged = limits.entropy != 0 && may_exceed(labels, limits.entropy);
-  return judged && entropy_of(labels) > limits.entropy ? Excess::kEntropy : Excess::kNone;
+  return judged && entropy_of(labels) > limits.entropy ? ExceededLimit::kEntropy
+                                                       : ExceededLimit::kNone;
 }
 
 }  // namespace nxgate::engine
