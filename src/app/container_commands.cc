@@ -64,10 +64,10 @@ std::optional<pid_t> process_in(std::string_view text) {
   return pid;
 }
 
-Result<doctor::Patient> patient_of(const cli::Options& options) {
+Result<doctor::Subject> subject_of(const cli::Options& options) {
   const std::string& name = options.name;
   if (const auto pid = process_in(name)) {
-    return doctor::Patient{.label = fmt::format("pid {}", *pid),
+    return doctor::Subject{.label = fmt::format("pid {}", *pid),
                            .netns = sys::NetnsRef::of_pid(*pid).text(),
                            .pid = *pid};
   }
@@ -76,15 +76,15 @@ Result<doctor::Patient> patient_of(const cli::Options& options) {
         fmt::format("{}: there is no such process here, or it takes root to look into it", name));
   }
   if (name.contains('/')) {
-    return doctor::Patient{.label = name, .netns = name};
+    return doctor::Subject{.label = name, .netns = name};
   }
   const auto socket = docker::engine_socket(engine_settings(options).socket);
   if (!socket) return std::unexpected(socket.error());
   auto container = attach::find_container(*socket, name);
-  if (!container && is_namespace(name)) return doctor::Patient{.label = name, .netns = name};
+  if (!container && is_namespace(name)) return doctor::Subject{.label = name, .netns = name};
   if (!container) return std::unexpected(container.error());
   if (container->pid == 0) return fail(fmt::format("container {} isn't running", name));
-  return doctor::Patient{.label = "container " + container->name,
+  return doctor::Subject{.label = "container " + container->name,
                          .netns = sys::NetnsRef::of_pid(container->pid).text(),
                          .pid = container->pid,
                          .container = *container,
@@ -118,9 +118,9 @@ int detach(const cli::Options& options) {
 }
 
 int examine(const cli::Options& options) {
-  const auto patient = patient_of(options);
-  if (!patient) return failed(patient.error());
-  const auto text = doctor::examine(*patient, {});
+  const auto subject = subject_of(options);
+  if (!subject) return failed(subject.error());
+  const auto text = doctor::examine(*subject, {});
   if (!text) return failed(text.error());
   fmt::print("{}", *text);
   return cli::kSuccess;

@@ -173,9 +173,9 @@ int run(const cli::Options& options) {
 
 int run(int argc, const char* const* argv) {
   const auto parsed = cli::parse_command_line(argc, argv);
-  if (const auto* const farewell = std::get_if<cli::Farewell>(&parsed)) {
-    fmt::print(farewell->status == cli::kSuccess ? stdout : stderr, "{}", farewell->text);
-    return farewell->status;
+  if (const auto* const early = std::get_if<cli::EarlyExit>(&parsed)) {
+    fmt::print(early->status == cli::kSuccess ? stdout : stderr, "{}", early->text);
+    return early->status;
   }
   return run(std::get<cli::Options>(parsed));
 }

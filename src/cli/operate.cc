@@ -52,11 +52,11 @@ int failed(std::string_view text) {
 }
 
 std::string rule_body(const Options& options, std::string_view action) {
-  json::object wish{{"action", action}, {"rule", options.name}, {"policy", options.policy}};
-  if (!options.duration.empty()) wish["for"] = options.duration;
-  if (!options.why.empty()) wish["why"] = options.why;
-  if (options.save) wish["save"] = true;
-  return json::serialize(wish);
+  json::object body{{"action", action}, {"rule", options.name}, {"policy", options.policy}};
+  if (!options.duration.empty()) body["for"] = options.duration;
+  if (!options.why.empty()) body["why"] = options.why;
+  if (options.save) body["save"] = true;
+  return json::serialize(body);
 }
 
 Inquiry rule_inquiry(const Options& options, std::string_view action) {
@@ -99,9 +99,9 @@ Inquiry explain_inquiry(const Options& options) {
 }
 
 Inquiry learn_inquiry(const Options& options, std::string_view action) {
-  json::object wish{{"action", action}, {"policy", options.policy}};
-  if (options.denied) wish["deny"] = true;
-  return {"POST", {"/v1/learn", {}}, json::serialize(wish), learnt_text};
+  json::object body{{"action", action}, {"policy", options.policy}};
+  if (options.denied) body["deny"] = true;
+  return {"POST", {"/v1/learn", {}}, json::serialize(body), learnt_text};
 }
 
 Inquiry proposal_inquiry(const Options& options) {

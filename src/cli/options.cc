@@ -349,8 +349,8 @@ std::optional<std::string> contradiction(const Options& options) {
 }
 
 /// Everything but `help`: forwarding is serving with everything allowed.
-std::variant<Options, Farewell> checked(Options options) {
-  if (const auto wrong = contradiction(options)) return Farewell{kUsage, *wrong + "\n"};
+std::variant<Options, EarlyExit> checked(Options options) {
+  if (const auto wrong = contradiction(options)) return EarlyExit{kUsage, *wrong + "\n"};
   if (options.command == Command::kForward && options.allow.empty()) {
     options.allow.push_back({". force", {"--to", 0, 0}});
   }
@@ -382,7 +382,7 @@ struct CommandLine {
 
 CommandNode describe_commands() { return read_commands(CommandLine().app); }
 
-std::variant<Options, Farewell> parse_command_line(int argc, const char* const* argv) {
+std::variant<Options, EarlyExit> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
   CLI::App& app = line.app;
   try {
@@ -401,18 +401,18 @@ std::variant<Options, Farewell> parse_command_line(int argc, const char* const* 
       before += (before.empty() ? "" : " ") + told->get_name();
       told = told->get_subcommand(word);
     }
-    return Farewell{kSuccess, told->help(before)};
+    return EarlyExit{kSuccess, told->help(before)};
   } catch (const CLI::OptionNotFound&) {
-    return Farewell{kUsage, unknown_command(app, line.topic)};
+    return EarlyExit{kUsage, unknown_command(app, line.topic)};
   } catch (const CLI::ParseError& error) {
     if (std::string wrong =
             unknown_command(app, std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
         !wrong.empty()) {
-      return Farewell{kUsage, std::move(wrong)};
+      return EarlyExit{kUsage, std::move(wrong)};
     }
     std::ostringstream text;
     const bool ok = app.exit(error, text, text) == 0;
-    return Farewell{ok ? kSuccess : kUsage, text.str()};
+    return EarlyExit{ok ? kSuccess : kUsage, text.str()};
   }
 }
 

@@ -100,12 +100,13 @@ struct Options : config::Overrides {
 };
 
 /// Nothing is to be done but to print this and end.
-struct Farewell {
+struct EarlyExit {
   int status = kSuccess;
   std::string text;  ///< for standard output, or for standard error if `status` isn't kSuccess
 };
 
-[[nodiscard]] std::variant<Options, Farewell> parse_command_line(int argc, const char* const* argv);
+[[nodiscard]] std::variant<Options, EarlyExit> parse_command_line(int argc,
+                                                                  const char* const* argv);
 
 /// Everything that can be asked for, as --help tells it.
 [[nodiscard]] CommandNode describe_commands();

@@ -59,11 +59,11 @@ Reply ControlApi::learning(const Request&) {
 }
 
 Reply ControlApi::learn(const Request& request) {
-  const auto wish = parse_object(request.body);
-  if (!wish) return refuse(400, "the body is no JSON object");
-  const std::string action = member(*wish, "action", "");
-  const std::string policy = member(*wish, "policy", "default");
-  const json::value* const deny = wish->if_contains("deny");
+  const auto wanted = parse_object(request.body);
+  if (!wanted) return refuse(400, "the body is no JSON object");
+  const std::string action = member(*wanted, "action", "");
+  const std::string policy = member(*wanted, "policy", "default");
+  const json::value* const deny = wanted->if_contains("deny");
   if (!knows(policy)) return no_such_policy(policy);
   if (action == "start") {
     const bool denies = deny != nullptr && deny->is_bool() && deny->get_bool();

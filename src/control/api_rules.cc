@@ -69,7 +69,7 @@ json::object describe(const store::RuntimeRule& added) {
 }
 
 /// What the body of a request says; empty texts are what it doesn't.
-struct Wish {
+struct RuleRequest {
   std::string action;
   std::string rule;
   std::string policy = "default";
@@ -78,23 +78,23 @@ struct Wish {
   bool save = false;
 };
 
-Result<Wish> parse_wish(const std::string& body) {
+Result<RuleRequest> parse_rule_request(const std::string& body) {
   const auto object = parse_object(body);
   if (!object) return fail("the body is no JSON object");
-  Wish wish;
+  RuleRequest wanted;
   for (const auto& [key, member] : *object) {
     const auto text = [&](std::string& into) {
       if (member.is_string()) into = member.get_string().c_str();
       return member.is_string();
     };
     const bool known =
-        (key == "action" && text(wish.action)) || (key == "rule" && text(wish.rule)) ||
-        (key == "policy" && text(wish.policy)) || (key == "for" && text(wish.duration)) ||
-        (key == "why" && text(wish.why)) || (key == "save" && member.is_bool());
+        (key == "action" && text(wanted.action)) || (key == "rule" && text(wanted.rule)) ||
+        (key == "policy" && text(wanted.policy)) || (key == "for" && text(wanted.duration)) ||
+        (key == "why" && text(wanted.why)) || (key == "save" && member.is_bool());
     if (!known) return fail(fmt::format("{}: not expected, or not of its type", quote(key)));
-    if (key == "save") wish.save = member.get_bool();
+    if (key == "save") wanted.save = member.get_bool();
   }
-  return wish;
+  return wanted;
 }
 
 /// One line of text, whatever it was.
@@ -104,29 +104,29 @@ std::string one_line(std::string text) {
   return text;
 }
 
-Result<store::RuntimeRule> runtime_rule_of(const Wish& wish, const http::Peer& peer) {
-  if (wish.action != "allow" && wish.action != "deny") {
-    return fail(fmt::format("action: {}: expected allow or deny", quote(wish.action)));
+Result<store::RuntimeRule> runtime_rule_of(const RuleRequest& wanted, const http::Peer& peer) {
+  if (wanted.action != "allow" && wanted.action != "deny") {
+    return fail(fmt::format("action: {}: expected allow or deny", quote(wanted.action)));
   }
-  const auto action = wish.action == "allow" ? policy::Action::kAllow : policy::Action::kDeny;
-  auto parsed = policy::parse_rule(wish.rule, action);
+  const auto action = wanted.action == "allow" ? policy::Action::kAllow : policy::Action::kDeny;
+  auto parsed = policy::parse_rule(wanted.rule, action);
   if (!parsed) return fail(parsed.error().message);
-  store::RuntimeRule added{.policy = wish.policy,
+  store::RuntimeRule added{.policy = wanted.policy,
                            .since = std::chrono::system_clock::now(),
                            .by = user_name(peer),
-                           .why = one_line(wish.why)};
-  if (!wish.duration.empty()) {
-    const auto time = parse_duration(wish.duration);
+                           .why = one_line(wanted.why)};
+  if (!wanted.duration.empty()) {
+    const auto time = parse_duration(wanted.duration);
     if (!time || *time <= Milliseconds(0)) {
-      return fail(fmt::format("for: {}: expected a time, such as 10m", quote(wish.duration)));
+      return fail(fmt::format("for: {}: expected a time, such as 10m", quote(wanted.duration)));
     }
-    if (wish.save) return fail("what ends by itself isn't saved: either --for or --save");
+    if (wanted.save) return fail("what ends by itself isn't saved: either --for or --save");
     added.until = added.since + *time;
   }
   added.rule = {.name = parsed->name,
                 .scope = parsed->scope,
                 .action = action,
-                .at = {.file = fmt::format("`nxgate {}` by {}, {}", wish.action, added.by,
+                .at = {.file = fmt::format("`nxgate {}` by {}, {}", wanted.action, added.by,
                                            time_text(added.since))},
                 .ports = std::move(parsed->ports)};
   return added;
@@ -158,24 +158,25 @@ Reply ControlApi::rules(const Request&) {
 }
 
 Reply ControlApi::add_rule(const Request& request) {
-  const auto wish = parse_wish(request.body);
-  if (!wish) return refuse(400, wish.error().message);
-  auto added = runtime_rule_of(*wish, request.peer);
+  const auto wanted = parse_rule_request(request.body);
+  if (!wanted) return refuse(400, wanted.error().message);
+  auto added = runtime_rule_of(*wanted, request.peer);
   if (!added) return refuse(400, added.error().message);
-  if (!knows(wish->policy)) return no_such_policy(wish->policy);
+  if (!knows(wanted->policy)) return no_such_policy(wanted->policy);
   json::object answer = describe(*added);
-  if (wish->save) {
-    const auto saved = store::save_rule(running_.settings.state, wish->policy, wish->rule, *added);
+  if (wanted->save) {
+    const auto saved =
+        store::save_rule(running_.settings.state, wanted->policy, wanted->rule, *added);
     if (!saved) return refuse(409, saved.error().message);
     answer["saved"] = *saved;
   }
-  log::info("{} {} in the policy {}{}, by {}{}", wish->action, wish->rule, wish->policy,
-            wish->duration.empty() ? "" : " for " + wish->duration, added->by,
+  log::info("{} {} in the policy {}{}, by {}{}", wanted->action, wanted->rule, wanted->policy,
+            wanted->duration.empty() ? "" : " for " + wanted->duration, added->by,
             added->why.empty() ? "" : ": " + added->why);
   const policy::Rule rule = added->rule;
   running_.policy_store.runtime_rules().add(*std::move(added));
   rules_changed();
-  if (std::string note = contradiction(wish->policy, rule); !note.empty()) {
+  if (std::string note = contradiction(wanted->policy, rule); !note.empty()) {
     answer["note"] = std::move(note);
   }
   return reply_with(answer);

@@ -48,7 +48,7 @@ class Observer {
   virtual void on_engine_lost(const Error& error) = 0;
 };
 
-/// How patient a Watcher is.
+/// How long a Watcher waits.
 struct Pace {
   Milliseconds relist{60'000};  ///< lists anew, so that an event which was lost heals
   Milliseconds retry{1'000};  ///< first wait after a failed request, doubled up to `longest_retry`

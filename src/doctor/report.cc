@@ -68,7 +68,7 @@ std::string describe_routes(const DefaultRoutes& routes) {
 
 }  // namespace
 
-std::string report(const Findings& findings, const Patient& patient) {
+std::string report(const Findings& findings, const Subject& subject) {
   std::string text = section("patient", findings.label);
   text += section("resolv.conf", describe_conf(findings.resolv_conf));
   text += section("routes", describe_routes(findings.routes));
@@ -86,7 +86,7 @@ std::string report(const Findings& findings, const Patient& patient) {
   text += section("lookup", describe(findings.lookup));
   const Diagnosis diagnosis = diagnose(findings);
   text += section("verdict", joined(diagnosis.verdict));
-  const std::string power = patient.container ? patient.container->power_to_undo() : "";
+  const std::string power = subject.container ? subject.container->power_to_undo() : "";
   if (!power.empty()) text += section("warning", "it " + power + " and can undo nxgate's rules");
   if (!diagnosis.cure.empty()) text += section("cure", diagnosis.cure);
   return text;

@@ -114,8 +114,8 @@ bool FrameStream::wait_for(short events) {
   const Instant patience = Clock::now() + kPatience;
   while (true) {
     const Instant now = Clock::now();
-    if (stop_.stop_requested() && !farewell_) farewell_ = now + kFarewell;
-    if (now >= std::min(patience, farewell_.value_or(patience))) return false;
+    if (stop_.stop_requested() && !stop_deadline_) stop_deadline_ = now + kStopWait;
+    if (now >= std::min(patience, stop_deadline_.value_or(patience))) return false;
     pollfd state{.fd = socket_.get(), .events = events, .revents = 0};
     if (::poll(&state, 1, static_cast<int>(kBeat.count())) > 0) return true;
   }

@@ -23,8 +23,8 @@ class BusyPoll {
     if (count == 0) *this = {};
     counted_ += count;
     if (counted_ >= kMessages) {
-      const bool quick = now - since_ < (is_on() ? kLate : kSoon);
-      in_a_row_ = quick ? std::min(in_a_row_ + 1, kInARow) : 0;
+      const bool is_fast = now - since_ < (is_on() ? kLate : kSoon);
+      in_a_row_ = is_fast ? std::min(in_a_row_ + 1, kInARow) : 0;
       counted_ = 0;
       since_ = now;
     }

@@ -69,13 +69,13 @@ std::vector<Clause> clauses_of(const Reach& reach) {
 
 /// Of MessageChannel::kWait: how long nothing may come back. What a client waits for is 4 s, all
 /// else 10 s, since long rules take the kernel seconds.
-constexpr int kQuickWaits = 8;
-constexpr int kPatientWaits = 20;
+constexpr int kFastWaits = 8;
+constexpr int kSlowWaits = 20;
 
 /// An epoll that is readable once one of these has come to its end.
-Result<Descriptor> watch_for_end(const MessageChannel& quick, const MessageChannel& patient) {
+Result<Descriptor> watch_for_end(const MessageChannel& fast, const MessageChannel& slow) {
   Descriptor watch(::epoll_create1(EPOLL_CLOEXEC));
-  for (const MessageChannel* const each : {&quick, &patient}) {
+  for (const MessageChannel* const each : {&fast, &slow}) {
     epoll_event end{.events = EPOLLRDHUP, .data = {}};
     if (::epoll_ctl(watch.get(), EPOLL_CTL_ADD, each->descriptor().get(), &end) != 0) {
       const bool full = errno == ENOSPC;
@@ -139,31 +139,31 @@ struct Helper::Answer {
 Helper::Helper(pid_t pid, Channels channels, Descriptor gone) noexcept
     : pid_(pid),
       gone_(std::move(gone)),
-      quick_{std::move(channels.quick)},
-      patient_{std::move(channels.patient)} {}
+      fast_{std::move(channels.fast)},
+      slow_{std::move(channels.slow)} {}
 
 Result<std::unique_ptr<Helper>> Helper::start(EngineDirectory engine_directory) {
-  auto quick = MessageChannel::pair();
-  if (!quick) return std::unexpected(quick.error());
-  auto patient = MessageChannel::pair();
-  if (!patient) return std::unexpected(patient.error());
-  auto gone = watch_for_end(quick->first, patient->first);
+  auto fast = MessageChannel::pair();
+  if (!fast) return std::unexpected(fast.error());
+  auto slow = MessageChannel::pair();
+  if (!slow) return std::unexpected(slow.error());
+  auto gone = watch_for_end(fast->first, slow->first);
   if (!gone) return std::unexpected(gone.error());
   const pid_t child = ::fork();
   if (child < 0) {
     return fail("cannot start the helper process: " + std::generic_category().message(errno));
   }
   if (child == 0) {
-    run_helper({std::move(quick->second), std::move(patient->second)}, engine_directory);
+    run_helper({std::move(fast->second), std::move(slow->second)}, engine_directory);
   }
   return std::unique_ptr<Helper>(
-      new Helper(child, {std::move(quick->first), std::move(patient->first)}, *std::move(gone)));
+      new Helper(child, {std::move(fast->first), std::move(slow->first)}, *std::move(gone)));
 }
 
 Helper::~Helper() {
   if (in_charge == this) in_charge = nullptr;
-  quick_.channel.close();
-  patient_.channel.close();
+  fast_.channel.close();
+  slow_.channel.close();
   // One that hangs would have us wait without end.
   if (!end_of(pid_)) (void)::kill(pid_, SIGKILL);
   if (end_of(pid_)) (void)::waitpid(pid_, nullptr, WNOHANG);
@@ -185,16 +185,16 @@ Result<void> Helper::employ(const std::string& user, const KeptCapabilities& kee
   const std::vector<Clause> clauses = clauses_of(reach);
   const Employment employment{UserName(user), keep, confinement, reach.host_rules,
                               static_cast<std::uint32_t>(clauses.size())};
-  bool sent = !quick_.channel.send(employment);
+  bool sent = !fast_.channel.send(employment);
   for (const auto& [term, name] : clauses) {
     if (name.size() > kLongestName) return fail("no network namespace has such a long name");
-    sent = sent && !quick_.channel.send(term, bytes_in(name));
+    sent = sent && !fast_.channel.send(term, bytes_in(name));
   }
-  const auto reply = sent ? quick_.channel.receive<Reply>(&text) : std::nullopt;
+  const auto reply = sent ? fast_.channel.receive<Reply>(&text) : std::nullopt;
   if (!reply) return fail("the helper process ended before it began; see above for why");
   if (reply->error != 0) return fail("the helper process: " + text_in(text));
-  quick_.channel.give_up_after(kQuickWaits);
-  patient_.channel.give_up_after(kPatientWaits);
+  fast_.channel.give_up_after(kFastWaits);
+  slow_.channel.give_up_after(kSlowWaits);
   in_charge = this;
   return {};
 }
@@ -243,8 +243,8 @@ Helper::Answer Helper::exchange_in_turn(const Lane& lane, Request request, Bytes
   if (reply && reply->error == ETOOMANYREFS) log::repeated("helper answered", text_in(text));
   if (reply) return {*reply, text_in(text), std::move(came)};
   // A late answer must not be taken for that to the next request.
-  quick_.channel.shut();
-  patient_.channel.shut();
+  fast_.channel.shut();
+  slow_.channel.shut();
   constexpr const char* kGone = "the helper process is gone; restart nxgate";
   log::repeated("helper", kGone);
   return {.reply = {.error = EPIPE}, .text = kGone, .descriptor = {}};
@@ -253,7 +253,7 @@ Helper::Answer Helper::exchange_in_turn(const Lane& lane, Request request, Bytes
 Result<Descriptor> Helper::open_listener(SocketKind kind, const ListenAddress& at,
                                          Sharing sharing) const {
   if (!InterfaceName::fits(at.interface)) return fail("no interface has such a long name");
-  Answer answer = ask(patient_,
+  Answer answer = ask(slow_,
                       {.task = Task::kListener,
                        .kind = kind,
                        .sharing = sharing,
@@ -267,8 +267,8 @@ Result<Descriptor> Helper::open_listener(SocketKind kind, const ListenAddress& a
 
 std::expected<Descriptor, std::error_code> Helper::open_upstream_socket(
     SocketKind kind, const Endpoint& server, const NetnsRef& netns) const {
-  Answer answer = ask(
-      quick_, {.task = Task::kUpstream, .kind = kind, .endpoint = PlainEndpoint(server)}, netns);
+  Answer answer =
+      ask(fast_, {.task = Task::kUpstream, .kind = kind, .endpoint = PlainEndpoint(server)}, netns);
   if (!answer.descriptor) {
     return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
   }
@@ -278,23 +278,23 @@ std::expected<Descriptor, std::error_code> Helper::open_upstream_socket(
 unsigned Helper::interface_index(const std::string& name, const NetnsRef& netns) const {
   if (!InterfaceName::fits(name)) return 0;
   const Request request{.task = Task::kInterface, .interface = InterfaceName(name)};
-  return static_cast<unsigned>(ask(patient_, request, netns).reply.number);
+  return static_cast<unsigned>(ask(slow_, request, netns).reply.number);
 }
 
 std::optional<std::uint64_t> Helper::identity(const NetnsRef& netns) const {
-  const Reply reply = ask(patient_, {.task = Task::kIdentity}, netns).reply;
+  const Reply reply = ask(slow_, {.task = Task::kIdentity}, netns).reply;
   return reply.error == 0 ? std::optional(reply.number) : std::nullopt;
 }
 
 Result<Descriptor> Helper::open_namespace(const NetnsRef& netns) const {
-  Answer answer = ask(patient_, {.task = Task::kNamespace}, netns);
+  Answer answer = ask(slow_, {.task = Task::kNamespace}, netns);
   if (!answer.descriptor) return fail(answer.text);
   return std::move(answer.descriptor);
 }
 
 Result<NetlinkSocket> Helper::open_netlink(int protocol, const NetnsRef& netns) const {
-  Answer answer = ask(
-      patient_, {.task = Task::kNetlink, .protocol = static_cast<std::uint8_t>(protocol)}, netns);
+  Answer answer =
+      ask(slow_, {.task = Task::kNetlink, .protocol = static_cast<std::uint8_t>(protocol)}, netns);
   if (!answer.descriptor) {
     close_netlink(answer.reply.number);
     return fail(answer.text);
@@ -303,27 +303,27 @@ Result<NetlinkSocket> Helper::open_netlink(int protocol, const NetnsRef& netns) 
 }
 
 std::error_code Helper::send_netlink(std::uint64_t socket, Bytes messages, Waiting waiting) const {
-  const Lane& lane = waiting == Waiting::kClient ? quick_ : patient_;
+  const Lane& lane = waiting == Waiting::kClient ? fast_ : slow_;
   const Request request{.task = Task::kSend, .socket = socket};
   return {exchange(lane, request, messages).reply.error, std::system_category()};
 }
 
 void Helper::close_netlink(std::uint64_t socket) const {
-  if (socket != 0) (void)exchange(patient_, {.task = Task::kClose, .socket = socket}, {});
+  if (socket != 0) (void)exchange(slow_, {.task = Task::kClose, .socket = socket}, {});
 }
 
 Result<void> Helper::attach(const NetnsRef& netns) const {
-  const Answer answer = ask(patient_, {.task = Task::kAttach}, netns);
+  const Answer answer = ask(slow_, {.task = Task::kAttach}, netns);
   return answer.reply.error == 0 ? Result<void>() : fail(answer.text);
 }
 
 void Helper::detach(const NetnsRef& netns) const {
-  (void)ask(patient_, {.task = Task::kDetach}, netns);
+  (void)ask(slow_, {.task = Task::kDetach}, netns);
 }
 
 std::expected<Descriptor, std::error_code> Helper::hold_queue(const NetnsRef& netns,
                                                               const LinkQueue& which) const {
-  Answer answer = ask(patient_, {.task = Task::kQueue, .queue = which}, netns);
+  Answer answer = ask(slow_, {.task = Task::kQueue, .queue = which}, netns);
   if (!answer.descriptor) {
     return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
   }
@@ -331,7 +331,7 @@ std::expected<Descriptor, std::error_code> Helper::hold_queue(const NetnsRef& ne
 }
 
 void Helper::ping() const {
-  for (const Lane* const lane : {&quick_, &patient_}) {
+  for (const Lane* const lane : {&fast_, &slow_}) {
     const std::unique_lock turn(lane->turn, std::try_to_lock);
     if (turn) (void)exchange_in_turn(*lane, {.task = Task::kPing}, {});
   }
@@ -340,7 +340,7 @@ void Helper::ping() const {
 std::optional<ProcessSeen> Helper::find_by_peer(const NetnsRef& netns, std::uint8_t protocol,
                                                 const Endpoint& peer) const {
   const Answer answer =
-      ask(patient_, {.task = Task::kProcess, .protocol = protocol, .endpoint = PlainEndpoint(peer)},
+      ask(slow_, {.task = Task::kProcess, .protocol = protocol, .endpoint = PlainEndpoint(peer)},
           netns);
   if (answer.reply.error != 0) return std::nullopt;
   return ProcessSeen{static_cast<pid_t>(answer.reply.number), answer.text};

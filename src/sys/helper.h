@@ -116,8 +116,8 @@ class Helper {
 
   pid_t pid_;
   Descriptor gone_;  ///< an epoll that watches for the end of both channels
-  Lane quick_;
-  Lane patient_;
+  Lane fast_;
+  Lane slow_;
 };
 
 }  // namespace nxgate::sys

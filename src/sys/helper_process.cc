@@ -62,8 +62,8 @@ struct Desk {
 
 /// All but standard error, where a crash is reported.
 void close_all_but(const Channels& channels) {
-  std::array kept{STDERR_FILENO, channels.quick.descriptor().get(),
-                  channels.patient.descriptor().get()};
+  std::array kept{STDERR_FILENO, channels.fast.descriptor().get(),
+                  channels.slow.descriptor().get()};
   std::ranges::sort(kept);
   int next = 0;
   for (const int each : kept) {
@@ -315,9 +315,9 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
   // Each queue that is held takes a page of it. Without the right to it the usual bound stays.
   const rlimit without_bound{RLIM_INFINITY, RLIM_INFINITY};
   (void)::setrlimit(RLIMIT_MEMLOCK, &without_bound);
-  const auto employment = channels.quick.receive<Employment>();
+  const auto employment = channels.fast.receive<Employment>();
   if (!employment) ::_exit(0);
-  auto reach = hear_terms(channels.quick, *employment);
+  auto reach = hear_terms(channels.fast, *employment);
   if (!reach) ::_exit(0);
   Desk desk{.bounds = ReachCheck(engine_directory)};
   desk.bounds.agree(*std::move(reach));
@@ -327,12 +327,12 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
     return confine_helper(employment->confinement, employment->keep,
                           !desk.bounds.reach().engine.empty());
   };
-  std::thread patient;
+  std::thread slow;
   if (ready) {
     try {
-      patient = std::thread([&] {
+      slow = std::thread([&] {
         if (!confine()) ::_exit(0);
-        serve(channels.patient, desk);
+        serve(channels.slow, desk);
       });
       ready = confine();
     } catch (const std::system_error& error) {
@@ -341,8 +341,8 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
   }
   Answer first;
   if (!ready) first = {.reply = {.error = EPERM}, .text = ready.error().message};
-  if (!reply(channels.quick, first) || !ready) ::_exit(0);
-  serve(channels.quick, desk);
+  if (!reply(channels.fast, first) || !ready) ::_exit(0);
+  serve(channels.fast, desk);
 }
 
 }  // namespace nxgate::sys

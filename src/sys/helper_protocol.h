@@ -146,8 +146,8 @@ constexpr std::size_t kLargestPiece = 32UL << 10;
 
 /// What doesn't keep an answer waiting has a channel of its own, so that it may take long.
 struct Channels {
-  MessageChannel quick;
-  MessageChannel patient;
+  MessageChannel fast;
+  MessageChannel slow;
 };
 
 }  // namespace nxgate::sys

@@ -77,8 +77,8 @@ def test_every_path_answers_as_the_openapi_file_says(server, control):
     assert valid(control.ask("GET", "/v1/attachments"), "GET", "/v1/attachments") == {"attachments": []}
     told = valid(control.ask("GET", "/v1/explain?name=www.good.test&type=AAAA"), "GET", "/v1/explain")
     assert 'allow "good.test"' in told["rule"]
-    wish = {"action": "allow", "rule": "=new.test", "policy": "ci", "for": "10m", "why": "a\ntry"}
-    added = valid(control.ask("POST", "/v1/rules", wish), "POST", "/v1/rules")
+    body = {"action": "allow", "rule": "=new.test", "policy": "ci", "for": "10m", "why": "a\ntry"}
+    added = valid(control.ask("POST", "/v1/rules", body), "POST", "/v1/rules")
     assert added["by"] == "root" and added["why"] == "a try"
     assert valid(control.ask("GET", "/v1/rules"), "GET", "/v1/rules")["rules"] == [added]
     valid(control.ask("DELETE", "/v1/rules?rule=%3Dnew.test&policy=ci"), "DELETE", "/v1/rules")
@@ -145,9 +145,9 @@ def test_explain_says_what_thousands_of_answers_are(nxgate, upstream, directory)
         for turn in range(300 if SANITIZED else 4000):
             if turn % 200 == 150:  # what is decided meanwhile as well
                 rule = ".".join([*dice.choices(test_explain.LABELS[:7], k=dice.randrange(1, 4)), "test"])
-                wish = {"action": dice.choice(["allow", "deny"]), "rule": dice.choice(["", "=", "*."]) + rule,
+                body = {"action": dice.choice(["allow", "deny"]), "rule": dice.choice(["", "=", "*."]) + rule,
                         "policy": dice.choice(["default", "nodata", "refused"])}
-                assert control.ask("POST", "/v1/rules", wish).status == 200
+                assert control.ask("POST", "/v1/rules", body).status == 200
             qname = ".".join([*dice.choices(test_explain.LABELS, k=dice.randrange(5)), "test"])
             qtype, client = dice.choice(test_explain.TYPES), dice.choice(test_explain.CLIENTS)
             told = control.explain(qname, qtype, client)
