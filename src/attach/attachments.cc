@@ -144,7 +144,7 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
   std::erase_if(attached_, [&](auto& entry) {
     const bool gone = !present.contains(entry.first);
     if (gone && released(entry.second->subject, entry.first)) {
-      detach(*entry.second, netfilter::Flows::kNone);
+      detach(*entry.second, netfilter::FlowCleanup::kNone);
     } else if (gone) {
       leave(*entry.second);
     }
@@ -305,7 +305,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   if (auto enforced = enforce(*held); !enforced && !subject.choice.closed) {
     return give_up(enforced.error());
   }
-  auto gate = Gate::close(held->pinned, ports, on_death_, inside);
+  auto gate = Gate::install(held->pinned, ports, on_death_, inside);
   if (!gate) {
     (void)held->firewall->enforce(held->pinned, nullptr);
     return give_up(gate.error());
@@ -487,12 +487,12 @@ void Attachments::take_report(Attachment& attachment) {
                 *attachment.firewall);
 }
 
-void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
+void Attachments::detach(Attachment& attachment, netfilter::FlowCleanup flows) {
   take_report(attachment);
   if (auto removed = attachment.firewall->enforce(attachment.pinned, nullptr); !removed) {
     log::warning("{}: {}", attachment.subject.label, removed.error().message);
   }
-  if (auto opened = attachment.gate->open(flows); !opened) {
+  if (auto opened = attachment.gate->remove(flows); !opened) {
     log::warning("{}: {}", attachment.subject.label, opened.error().message);
   }
   workers_.abandon(attachment.policy.key);
@@ -541,7 +541,7 @@ void Attachments::detach_all() {
           "attaches it, or `nxgate detach` opens it",
           attachment->subject.label, attachment->subject.choice.policy);
     } else {
-      detach(*attachment, netfilter::Flows::kForget);
+      detach(*attachment, netfilter::FlowCleanup::kForget);
     }
   }
   attached_.clear();

@@ -141,7 +141,7 @@ class Attachments {
   void review(Attachment& attachment);
   [[nodiscard]] Result<void> enforce(Attachment& attachment);
   void take_report(Attachment& attachment);
-  void detach(Attachment& attachment, netfilter::Flows flows);
+  void detach(Attachment& attachment, netfilter::FlowCleanup flows);
   void leave(Attachment& attachment);
   static void leave_closed(Attachment& attachment);
   void publish();

@@ -54,8 +54,8 @@ NameFirewall& HostFirewalls::of(const std::string& policy) const {
   return *firewalls_.at(policy);
 }
 
-Result<void> HostFirewalls::put_up(const policy::ClientFirewall& wanted,
-                                   const engine::Snapshot& snapshot) {
+Result<void> HostFirewalls::install(const policy::ClientFirewall& wanted,
+                                    const engine::Snapshot& snapshot) {
   (void)sets_of(wanted.policy);
   NameFirewall& firewall = of(wanted.policy);
   const auto flows = reports_ == nullptr ? Flows::kIgnored : reports_->flows(wanted.policy);
@@ -72,7 +72,7 @@ Result<void> HostFirewalls::enforce(const std::vector<policy::ClientFirewall>& w
                                     const engine::Snapshot& snapshot) {
   std::vector<std::string> tables;
   for (const policy::ClientFirewall& each : wanted) {
-    const auto done = put_up(each, snapshot);
+    const auto done = install(each, snapshot);
     note(each.policy, done);
     tables.push_back(table_of(each.policy));
     if (done) tell_links(each.policy);

@@ -65,7 +65,7 @@ class HostFirewalls final : public policy::EgressRegistry {
 
  private:
   [[nodiscard]] NameFirewall& of(const std::string& policy) const;
-  Result<void> put_up(const policy::ClientFirewall& wanted, const engine::Snapshot& snapshot);
+  Result<void> install(const policy::ClientFirewall& wanted, const engine::Snapshot& snapshot);
   /// Remembers how it went with the firewall of a policy, and logs what is new.
   void note(const std::string& policy, const Result<void>& done);
   void look_again();

@@ -64,7 +64,7 @@ Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egr
   if (egress == nullptr) {
     failed_ = false;
     if (!firewall_) return {};
-    if (auto done = firewall_->take_down(); !done) return done;
+    if (auto done = firewall_->remove(); !done) return done;
     firewall_.reset();
     openings_.clear();
     return {};
@@ -73,14 +73,14 @@ Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egr
   rules.clients = clients;
   rules.others = others;
   rules.notes_flows = flows == Flows::kNoted;
-  auto done = put_up(netns, rules);
+  auto done = install(netns, rules);
   failed_ = !done && !rules.audit;
   return done;
 }
 
-Result<void> NameFirewall::put_up(const sys::NetnsRef& netns, const FirewallRules& rules) {
+Result<void> NameFirewall::install(const sys::NetnsRef& netns, const FirewallRules& rules) {
   if (firewall_) return firewall_->rules() == rules ? Result<void>() : firewall_->set_rules(rules);
-  auto firewall = Firewall::put_up(netns, table_, rules, on_death_);
+  auto firewall = Firewall::install(netns, table_, rules, on_death_);
   if (!firewall) return std::unexpected(firewall.error());
   firewall_ = *std::move(firewall);
   label_ = netns.own() ? "this host" : netns.text();

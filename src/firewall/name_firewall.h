@@ -104,8 +104,8 @@ class NameFirewall final : public policy::EgressSets {
     std::string name;
   };
 
-  [[nodiscard]] Result<void> put_up(const sys::NetnsRef& netns,
-                                    const netfilter::FirewallRules& rules);
+  [[nodiscard]] Result<void> install(const sys::NetnsRef& netns,
+                                     const netfilter::FirewallRules& rules);
   void adopt();
   [[nodiscard]] bool make_room(Instant now);
   void forget_ended(Instant now);

@@ -73,7 +73,7 @@ std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
       netns.text(), error.message());
 }
 
-Result<void> take_down(Socket& socket, std::string_view table, const sys::NetnsRef& netns) {
+Result<void> remove_tables(Socket& socket, std::string_view table, const sys::NetnsRef& netns) {
   const Layout layout(table);
   for (const Table& each : {layout.inet, layout.netdev}) {
     Batch batch;
@@ -97,8 +97,8 @@ Result<std::vector<DeadFirewall>> dead_firewalls(Socket& socket, const sys::Netn
 
 }  // namespace
 
-Result<Firewall> Firewall::put_up(const sys::NetnsRef& netns, std::string table,
-                                  const FirewallRules& rules, OnDeath on_death) {
+Result<Firewall> Firewall::install(const sys::NetnsRef& netns, std::string table,
+                                   const FirewallRules& rules, OnDeath on_death) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
   Firewall firewall(netns, std::move(table), on_death, *std::move(socket));
@@ -280,7 +280,7 @@ Result<void> Firewall::outlive() {
   return {};
 }
 
-Result<void> Firewall::take_down() { return netfilter::take_down(socket_, table_, netns_); }
+Result<void> Firewall::remove() { return netfilter::remove_tables(socket_, table_, netns_); }
 
 Result<std::vector<DeadFirewall>> find_dead_firewalls(const sys::NetnsRef& netns) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
@@ -297,7 +297,7 @@ Result<std::size_t> remove_firewalls(const sys::NetnsRef& netns,
   std::size_t removed = 0;
   for (const DeadFirewall& each : *dead) {
     if (std::ranges::find(kept, each.table) != kept.end()) continue;
-    if (auto done = take_down(*socket, each.table, netns); !done) {
+    if (auto done = remove_tables(*socket, each.table, netns); !done) {
       return std::unexpected(done.error());
     }
     ++removed;

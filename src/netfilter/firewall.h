@@ -67,8 +67,8 @@ class Firewall {
   static constexpr std::string_view kTable = "nxgate_egress";
 
   /// Puts it up, or takes over what a dead nxgate left. Fails if a live one holds it.
-  [[nodiscard]] static Result<Firewall> put_up(const sys::NetnsRef& netns, std::string table,
-                                               const FirewallRules& rules, OnDeath on_death);
+  [[nodiscard]] static Result<Firewall> install(const sys::NetnsRef& netns, std::string table,
+                                                const FirewallRules& rules, OnDeath on_death);
 
   [[nodiscard]] Result<void> set_rules(const FirewallRules& rules);
   [[nodiscard]] const FirewallRules& rules() const noexcept { return rules_; }
@@ -94,7 +94,7 @@ class Firewall {
   /// Has it stay with all that is open when we end, also with OnDeath::kOpens, in one transaction.
   [[nodiscard]] Result<void> outlive();
 
-  [[nodiscard]] Result<void> take_down();
+  [[nodiscard]] Result<void> remove();
 
   /// Why packet sockets aren't stopped; empty if they are.
   [[nodiscard]] const std::string& packet_error() const noexcept { return packet_error_; }

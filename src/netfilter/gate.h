@@ -30,7 +30,7 @@ enum class OnDeath : std::uint8_t {
 
 /// Whether the kernel is to forget the flows of sockets that have asked. Where there are any, that
 /// takes a walk over the flows of the whole machine, some 20 ms.
-enum class Flows : std::uint8_t {
+enum class FlowCleanup : std::uint8_t {
   kForget = 0,
   kNone,  ///< nothing will run in there any more
 };
@@ -61,10 +61,10 @@ enum class Inside : std::uint8_t { kRunning = 0, kStarting };
 /// Needs CAP_SYS_ADMIN and CAP_NET_ADMIN. One thread; destroying it leaves the rules in place.
 class Gate {
  public:
-  /// Puts the gate up, replacing at once one that a dead nxgate left. Fails if a live one holds it.
+  /// Installs the gate, replacing at once one that a dead nxgate left. Fails if a live one holds it.
   /// When it fails half-way nothing is left, unless there was a gate, which then stays closed.
-  [[nodiscard]] static Result<Gate> close(const sys::NetnsRef& netns, const GatePorts& ports,
-                                          OnDeath on_death, Inside inside = Inside::kRunning);
+  [[nodiscard]] static Result<Gate> install(const sys::NetnsRef& netns, const GatePorts& ports,
+                                            OnDeath on_death, Inside inside = Inside::kRunning);
 
   /// Puts right what changed: links that came or went, rules that somebody took away. The result
   /// says whether rules had to be put up anew.
@@ -74,8 +74,8 @@ class Gate {
   /// take over.
   [[nodiscard]] Result<void> outlive();
 
-  /// Takes everything away again.
-  [[nodiscard]] Result<void> open(Flows flows = Flows::kForget);
+  /// Removes everything again.
+  [[nodiscard]] Result<void> remove(FlowCleanup flows = FlowCleanup::kForget);
 
   /// Whether packet sockets are stopped as well.
   [[nodiscard]] bool stops_packet_sockets() const noexcept { return egress_error_.empty(); }
@@ -86,7 +86,7 @@ class Gate {
   Gate(const sys::NetnsRef& netns, const GatePorts& ports, OnDeath on_death, Socket socket)
       : netns_(netns), ports_(ports), on_death_(on_death), socket_(std::move(socket)) {}
 
-  [[nodiscard]] Result<void> put_up(bool guarded, Flows flows);
+  [[nodiscard]] Result<void> write_rules(bool guarded, FlowCleanup flows);
   void cover_links(std::vector<std::string> links);
 
   sys::NetnsRef netns_;
