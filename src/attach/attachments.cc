@@ -29,7 +29,7 @@
 #include "netfilter/queue_hold.h"
 #include "policy/egress.h"
 #include "policy/grants.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "store/attached_policy.h"
 #include "store/policy_store.h"
 #include "sys/descriptor.h"

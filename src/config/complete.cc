@@ -17,8 +17,8 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "config/context.h"
-#include "config/resolv_conf.h"
 #include "config/settings.h"
+#include "config/system_resolvers.h"
 #include "config/value.h"
 #include "policy/egress.h"
 #include "policy/policy.h"
@@ -271,7 +271,7 @@ void add_default_upstream(Context& context, Settings& settings) {
     context.watched.emplace_back(kResolvConf);
     const auto text = context.files.read(std::string(kResolvConf));
     if (!text) context.warn(at, text.error().message);
-    for (UpstreamServer& server : parse_resolv_conf(text.value_or(""))) {
+    for (UpstreamServer& server : parse_system_resolvers(text.value_or(""))) {
       if (is_self(server, "", settings)) {
         context.warn(server.at, fmt::format("nameserver {} is nxgate itself and left out",
                                             server.endpoint.address.to_string()));

@@ -22,7 +22,7 @@
 #include "firewall/host_firewalls.h"
 #include "http/control.h"
 #include "observe/hub.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "store/policy_store.h"
 #include "store/runtime_rules.h"
 #include "store/standing_fault.h"

@@ -69,11 +69,12 @@ bool counts(const engine::Event& event) {
 }
 
 /// What is denied meanwhile is taken to exist: nobody was asked.
-learn::Outcome outcome_of(const engine::Event& event) {
-  if (event.source == engine::Source::kOwn) return learn::Outcome::kExists;
-  if (event.source == engine::Source::kFailure) return learn::Outcome::kFailed;
-  if (event.rcode == wire::Rcode::kNxDomain) return learn::Outcome::kMissing;
-  return event.rcode == wire::Rcode::kNoError ? learn::Outcome::kExists : learn::Outcome::kFailed;
+learn::Existence outcome_of(const engine::Event& event) {
+  if (event.source == engine::Source::kOwn) return learn::Existence::kExists;
+  if (event.source == engine::Source::kFailure) return learn::Existence::kFailed;
+  if (event.rcode == wire::Rcode::kNxDomain) return learn::Existence::kMissing;
+  return event.rcode == wire::Rcode::kNoError ? learn::Existence::kExists
+                                              : learn::Existence::kFailed;
 }
 
 void note(const engine::Event& event, learn::Record& record) {

@@ -24,7 +24,7 @@
 #include "firewall/firewall_reports.h"
 #include "forward/health.h"
 #include "forward/in_flight.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "store/standing_fault.h"
 #include "telemetry/counters.h"
 #include "telemetry/exposition.h"
@@ -62,8 +62,8 @@ void write_queries(MetricsWriter& out, const Running& running) {
     for (std::size_t verdict = 0; verdict < telemetry::kVerdictNames.size(); ++verdict) {
       for (const bool stream : {false, true}) {
         const double count = sum_of(workers, [&](const Counters& each) {
-          return each.answers(
-              {static_cast<std::uint8_t>(slot), static_cast<telemetry::Verdict>(verdict), stream});
+          return each.answers({static_cast<std::uint8_t>(slot),
+                               static_cast<telemetry::AnswerClass>(verdict), stream});
         });
         if (count == 0) continue;
         out.sample(count, {{"policy", names[slot]},
@@ -149,9 +149,10 @@ void write_upstreams(MetricsWriter& out, const Running& running) {
   });
   out.counter("nxgate_upstream_exchanges", "Questions put to a server, by outcome.");
   write_servers(out, running, [](MetricsWriter& to, Text group, Text server, ServerHealth& health) {
-    for (std::size_t i = 0; i < forward::kOutcomeNames.size(); ++i) {
-      to.sample(static_cast<double>(health.count(static_cast<forward::Outcome>(i))),
-                {{"upstream", group}, {"server", server}, {"outcome", forward::kOutcomeNames[i]}});
+    for (std::size_t i = 0; i < forward::kExchangeResultNames.size(); ++i) {
+      to.sample(
+          static_cast<double>(health.count(static_cast<forward::ExchangeResult>(i))),
+          {{"upstream", group}, {"server", server}, {"outcome", forward::kExchangeResultNames[i]}});
     }
   });
 }

@@ -21,13 +21,13 @@
 #include "base/snapshot.h"
 #include "cache/cache.h"
 #include "engine/cookie.h"
+#include "engine/debug_log.h"
 #include "engine/decision.h"
 #include "engine/egress.h"
 #include "engine/exfiltration.h"
 #include "engine/failure.h"
 #include "engine/name_budget.h"
 #include "engine/payer.h"
-#include "engine/query_log.h"
 #include "engine/responder.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
@@ -347,7 +347,8 @@ void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes repl
   const bool answered = size != 0;
   const wire::Rcode rcode = answered ? rcode_of(reply) : wire::Rcode{};
   const std::uint8_t policy = decision.policy == nullptr ? 0 : decision.policy->slot;
-  counters_.answered({policy, verdict_of(decision.outcome, source), transport == Transport::kTcp});
+  counters_.answered(
+      {policy, answer_class_of(decision.outcome, source), transport == Transport::kTcp});
   if (answered) counters_.replied(static_cast<std::uint8_t>(rcode), transport == Transport::kTcp);
   if (log::enabled(log::Level::kQuery)) {
     log_query(client, query, decision, source, failure, received);

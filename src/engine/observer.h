@@ -55,21 +55,23 @@ struct Event {
 };
 
 /// The word for what became of a question, as metrics have it.
-[[nodiscard]] constexpr telemetry::Verdict verdict_of(Outcome outcome, Source source) noexcept {
-  using telemetry::Verdict;
-  constexpr std::array kOfOutcome{Verdict::kProhibited, Verdict::kDenied, Verdict::kNoData,
-                                  Verdict::kNoData,     Verdict::kLocal,  Verdict::kLocal,
-                                  Verdict::kDenied,     Verdict::kFailed};
-  constexpr std::array kOfSource{Verdict::kDenied, Verdict::kCached, Verdict::kForwarded,
-                                 Verdict::kStale, Verdict::kFailed};
+[[nodiscard]] constexpr telemetry::AnswerClass answer_class_of(Outcome outcome,
+                                                               Source source) noexcept {
+  using telemetry::AnswerClass;
+  constexpr std::array kOfOutcome{
+      AnswerClass::kProhibited, AnswerClass::kDenied, AnswerClass::kNoData, AnswerClass::kNoData,
+      AnswerClass::kLocal,      AnswerClass::kLocal,  AnswerClass::kDenied, AnswerClass::kFailed};
+  constexpr std::array kOfSource{AnswerClass::kDenied, AnswerClass::kCached,
+                                 AnswerClass::kForwarded, AnswerClass::kStale,
+                                 AnswerClass::kFailed};
   static_assert(kOfOutcome.size() == static_cast<std::size_t>(Outcome::kForward) + 1);
   static_assert(kOfSource.size() == static_cast<std::size_t>(Source::kFailure) + 1);
   return source == Source::kOwn ? kOfOutcome[static_cast<std::size_t>(outcome)]
                                 : kOfSource[static_cast<std::size_t>(source)];
 }
 
-[[nodiscard]] constexpr telemetry::Verdict verdict_of(const Event& event) noexcept {
-  return verdict_of(event.outcome, event.source);
+[[nodiscard]] constexpr telemetry::AnswerClass answer_class_of(const Event& event) noexcept {
+  return answer_class_of(event.outcome, event.source);
 }
 [[nodiscard]] inline Reason reason_of(const Event& event) noexcept {
   return reason_of(event.judgement, event.outcome);

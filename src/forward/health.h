@@ -22,14 +22,14 @@ namespace nxgate::forward {
 using Microseconds = std::chrono::microseconds;
 
 /// How one question put to one server ended.
-enum class Outcome : std::uint8_t {
+enum class ExchangeResult : std::uint8_t {
   kSilent = 0,   ///< nothing that counts came until it was cancelled
   kUnreachable,  ///< the network refused, or the namespace is gone
   kNoSocket,     ///< we ourselves are out of descriptors or memory
   kBadAnswer,    ///< it replied, with a failure or a broken message
   kAnswered,
 };
-inline constexpr std::array<std::string_view, 5> kOutcomeNames{
+inline constexpr std::array<std::string_view, 5> kExchangeResultNames{
     "timeout", "unreachable", "no socket", "bad answer", "answered"};
 
 /// One server. Any thread, no lock: a lost update costs a little precision and no more.
@@ -48,10 +48,10 @@ class ServerHealth {
   /// fail for one reason, and are one miss.
   void missed(Instant now, Microseconds waited) noexcept;
   /// One more question has ended like that; a cancelled one counts for nothing.
-  void note(Outcome outcome) noexcept {
+  void note(ExchangeResult outcome) noexcept {
     outcomes_[static_cast<std::size_t>(outcome)].fetch_add(1, std::memory_order_relaxed);
   }
-  [[nodiscard]] std::uint64_t count(Outcome outcome) const noexcept {
+  [[nodiscard]] std::uint64_t count(ExchangeResult outcome) const noexcept {
     return outcomes_[static_cast<std::size_t>(outcome)].load(std::memory_order_relaxed);
   }
   [[nodiscard]] bool replied_since(Instant then) const noexcept {
@@ -100,7 +100,7 @@ class ServerHealth {
   Ticks recovered_{0};
   std::atomic<bool> probed_{false};
   std::atomic<bool> checked_{false};
-  std::array<std::atomic<std::uint64_t>, kOutcomeNames.size()> outcomes_{};
+  std::array<std::atomic<std::uint64_t>, kExchangeResultNames.size()> outcomes_{};
 };
 
 /// The most servers that one question is put to; each may cost a UDP and a TCP query, so a client

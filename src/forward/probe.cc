@@ -52,8 +52,8 @@ class Asking final : private Exchange::Owner {
     boost::system::error_code cancelled;
     if (!over_) co_await timeout_.async_wait(redirect_error(use_awaitable, cancelled));
     exchange_.cancel();
-    co_return exchange_.replied() || exchange_.outcome() == Outcome::kAnswered ||
-        exchange_.outcome() == Outcome::kBadAnswer;
+    co_return exchange_.replied() || exchange_.outcome() == ExchangeResult::kAnswered ||
+        exchange_.outcome() == ExchangeResult::kBadAnswer;
   }
 
  private:

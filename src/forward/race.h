@@ -56,7 +56,7 @@ class Race final : private Alarm, private Exchange::Owner {
     std::size_t server = 0;
     Instant started;
     bool running = false;
-    Outcome outcome = Outcome::kSilent;
+    ExchangeResult outcome = ExchangeResult::kSilent;
   };
 
   void ring() override { advance(Clock::now()); }

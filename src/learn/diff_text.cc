@@ -46,7 +46,7 @@ class Usage {
     const policy::Rule* const rule = judge(seen.name);
     if (rule == nullptr) return;
     asked_[index_of(*rule)] = true;
-    if (seen.outcome != Outcome::kMissing) needed_[index_of(*rule)] = true;
+    if (seen.outcome != Existence::kMissing) needed_[index_of(*rule)] = true;
   }
 
   /// The rule with the longest match; null if there is none.

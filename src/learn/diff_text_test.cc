@@ -98,12 +98,12 @@ TEST(DiffText, TakesTheLongestMatchAsUsed) {
 
 TEST(DiffText, KeepsWhatNoiseNeeds) {
   EXPECT_EQ(diff({{"pool.ntp.org"}, {"slow.example"}},
-                 {{"0.pool.ntp.org"}, {"slow.example", Outcome::kFailed}}),
+                 {{"0.pool.ntp.org"}, {"slow.example", Existence::kFailed}}),
             "# 0 rules to add, 0 to remove, 2 unchanged\n");
 }
 
 TEST(DiffText, TellsOfRulesForWhatNeverExisted) {
-  EXPECT_EQ(diff({{"=gone.example.com"}}, {{"gone.example.com", Outcome::kMissing}}),
+  EXPECT_EQ(diff({{"=gone.example.com"}}, {{"gone.example.com", Existence::kMissing}}),
             "# 0 rules to add, 1 to remove, 0 unchanged\n"
             "- =gone.example.com  # allow.list:1:1: what was asked for never existed\n");
 }

@@ -43,7 +43,7 @@ bool allows(const policy::Matcher& matcher, std::string_view name) {
 /// A day of a build: packages, a CDN, noise of every kind, and names that try to escape.
 Record day_of_a_build() {
   Record record = record_of({{"deb.debian.org"},
-                             {"deb.debian.org", Outcome::kExists, "10.0.0.6", kNoon + kDay},
+                             {"deb.debian.org", Existence::kExists, "10.0.0.6", kNoon + kDay},
                              {"pypi.org"},
                              {"files.pythonhosted.org"},
                              {"r3---sn-4g5e6nez.googlevideo.com"},
@@ -51,15 +51,15 @@ Record day_of_a_build() {
                              {"sts.amazonaws.com"},
                              {"builds.s3.amazonaws.com"},
                              {"0.debian.pool.ntp.org"},
-                             {"_http._tcp.deb.debian.org", Outcome::kExists},
-                             {"5.0.0.10.in-addr.arpa", Outcome::kMissing},
-                             {"pypi.org.corp.example", Outcome::kMissing},
-                             {"gone.example.com", Outcome::kMissing},
-                             {"slow.example.com", Outcome::kFailed},
+                             {"_http._tcp.deb.debian.org", Existence::kExists},
+                             {"5.0.0.10.in-addr.arpa", Existence::kMissing},
+                             {"pypi.org.corp.example", Existence::kMissing},
+                             {"gone.example.com", Existence::kMissing},
+                             {"slow.example.com", Existence::kFailed},
                              {R"(a\010=evil.example.com)"},
                              {"a#=evil.example.com"},
                              {"10.0.0.1"},
-                             {"web.example.com", Outcome::kExists, "x\n=evil.example.com"}});
+                             {"web.example.com", Existence::kExists, "x\n=evil.example.com"}});
   record.add_port(name_of("pypi.org"), {IPPROTO_TCP, 443});
   record.add_port(name_of("files.pythonhosted.org"), {IPPROTO_TCP, 443});
   record.add_port(name_of("files.pythonhosted.org"), {IPPROTO_UDP, 443});
@@ -117,7 +117,7 @@ TEST(ListText, ShowsTheFirstNamesOfMany) {
     const std::string name = fmt::format("img{}.example.com", i);
     add(record, {.name = name});
     const std::string missing = fmt::format("no{}.example.com", i);
-    add(record, {.name = missing, .outcome = Outcome::kMissing});
+    add(record, {.name = missing, .outcome = Existence::kMissing});
   }
   const std::string list = to_list(propose(record), 10);
   EXPECT_THAT(list, HasSubstr("\n*.example.com  # folds 100 names: 100 labels like img#; "));

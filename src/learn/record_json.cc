@@ -125,7 +125,7 @@ Sighting read_sighting(const json::object& object, const std::string& path, std:
   if (outcome == kOutcomes.end()) {
     reading.refuse(path + "outcome", "`failed`, `missing` or `exists` is expected");
   } else {
-    sighting.outcome = static_cast<Outcome>(outcome - kOutcomes.begin());
+    sighting.outcome = static_cast<Existence>(outcome - kOutcomes.begin());
   }
   sighting.count = static_cast<std::uint64_t>(reading.number(object, "count", path, kLargest));
   sighting.first = reading.number(object, "first", path, Record::kLatest);

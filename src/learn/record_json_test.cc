@@ -30,10 +30,10 @@ constexpr std::string_view kGood =
     R"("name":"a.example","outcome":"exists","count":2,"first":5,"last":7,"clients":[0])";
 
 TEST(RecordJson, ReadsBackWhatItWrote) {
-  Record record = record_of({{"a.example", Outcome::kExists, "web"},
-                             {"a.example", Outcome::kExists, "db", kNoon + kDay},
-                             {R"(odd\.\200#.example)", Outcome::kMissing},
-                             {"c.example", Outcome::kFailed}});
+  Record record = record_of({{"a.example", Existence::kExists, "web"},
+                             {"a.example", Existence::kExists, "db", kNoon + kDay},
+                             {R"(odd\.\200#.example)", Existence::kMissing},
+                             {"c.example", Existence::kFailed}});
   record.add_port(name_of("a.example"), {IPPROTO_TCP, 443});
   record.add_port(name_of("a.example"), {IPPROTO_UDP, 443});
   record.stop(kNoon + 2 * kDay);

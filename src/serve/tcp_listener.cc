@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "serve/tcp_session.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
 
@@ -40,7 +40,7 @@ constexpr int kReceiveBuffer = 16 << 10;
 }  // namespace
 
 TcpListener::TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
-                         Worker& worker)
+                         WorkerContext& worker)
     : socket_(std::move(socket)),
       readable_(worker.loop),
       listener_(std::move(listener)),

@@ -7,7 +7,7 @@
 
 #include "base/address.h"
 #include "serve/readiness.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::serve {
@@ -17,7 +17,8 @@ namespace nxgate::serve {
 /// pauses rather than spin. One thread.
 class TcpListener : public std::enable_shared_from_this<TcpListener> {
  public:
-  TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener, Worker& worker);
+  TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
+              WorkerContext& worker);
 
   void start();
   /// Accepts no more; sessions live on.
@@ -31,7 +32,7 @@ class TcpListener : public std::enable_shared_from_this<TcpListener> {
   sys::Descriptor socket_;
   Readiness readable_;
   std::shared_ptr<const Listener> listener_;
-  Worker& worker_;
+  WorkerContext& worker_;
   boost::asio::steady_timer pause_;
 };
 

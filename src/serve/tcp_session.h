@@ -17,7 +17,7 @@
 #include "base/census.h"
 #include "base/client_key.h"
 #include "base/clock.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 
 namespace nxgate::serve {
 
@@ -32,7 +32,7 @@ namespace nxgate::serve {
 class TcpSession : public std::enable_shared_from_this<TcpSession> {
  public:
   TcpSession(boost::asio::ip::tcp::socket socket, const Endpoint& client,
-             std::shared_ptr<const Listener> listener, Worker& worker);
+             std::shared_ptr<const Listener> listener, WorkerContext& worker);
 
   void start(Census::Place place);
 
@@ -72,7 +72,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   Endpoint client_;
   ClientKey key_;
   std::shared_ptr<const Listener> listener_;
-  Worker& worker_;
+  WorkerContext& worker_;
   boost::asio::steady_timer progress_;  ///< never expires; cancelled to wake the reader
   std::optional<Census::Place> place_;
 

@@ -13,7 +13,7 @@
 #include "base/recycled.h"
 #include "engine/engine.h"
 #include "serve/handler.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
 #include "sys/udp_batch.h"
@@ -63,7 +63,7 @@ class UdpListener::Late final : public LateSource {
 };
 
 UdpListener::UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
-                         Worker& worker)
+                         WorkerContext& worker)
     : socket_(std::move(socket)),
       readable_(worker.loop),
       listener_(std::move(listener)),

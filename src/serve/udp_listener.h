@@ -11,7 +11,7 @@
 #include "serve/busy_poll.h"
 #include "serve/overload_detector.h"
 #include "serve/readiness.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/descriptor.h"
 #include "sys/udp_batch.h"
 
@@ -22,7 +22,8 @@ namespace nxgate::serve {
 /// or nowhere if the socket is closed by then. One thread.
 class UdpListener : public std::enable_shared_from_this<UdpListener> {
  public:
-  UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener, Worker& worker);
+  UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
+              WorkerContext& worker);
 
   void start();
   /// Sends what came late.
@@ -45,7 +46,7 @@ class UdpListener : public std::enable_shared_from_this<UdpListener> {
   sys::Descriptor socket_;
   Readiness readable_;
   std::shared_ptr<const Listener> listener_;
-  Worker& worker_;
+  WorkerContext& worker_;
   bool receiving_ = true;
   bool stays_ = false;  ///< at the socket, out of the loop's epoll: busy polling is on
   BusyPoll busy_poll_;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/handed_sockets.h"
 
 namespace nxgate::workers {

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/address.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/handed_sockets.h"
 #include "sys/netns.h"
 #include "sys/socket.h"

@@ -7,7 +7,7 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "config/settings.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
 

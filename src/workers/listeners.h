@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "config/settings.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 
 namespace nxgate::workers {
 

@@ -21,11 +21,11 @@
 #include "engine/snapshot.h"
 #include "forward/forwarder.h"
 #include "observe/hub.h"
+#include "serve/dns_server.h"
 #include "serve/handler.h"
 #include "serve/limits.h"
 #include "serve/rate_limit.h"
-#include "serve/server.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/confinement.h"
 #include "telemetry/counters.h"
 
@@ -84,7 +84,7 @@ class Worker {
   forward::Forwarder forwarder_;
   engine::Engine engine_;
   serve::EngineHandler handler_;
-  serve::Server server_;
+  serve::DnsServer server_;
   boost::asio::steady_timer drained_;
   std::jthread thread_;
 };

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/confinement.h"
 #include "telemetry/counters.h"
 #include "workers/inherited_listeners.h"

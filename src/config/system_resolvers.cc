@@ -1,4 +1,4 @@
-#include "config/resolv_conf.h"
+#include "config/system_resolvers.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -27,7 +27,7 @@ std::string_view next_word(std::string_view& line) {
 
 }  // namespace
 
-std::vector<UpstreamServer> parse_resolv_conf(std::string_view text) {
+std::vector<UpstreamServer> parse_system_resolvers(std::string_view text) {
   std::vector<UpstreamServer> servers;
   for (std::uint32_t number = 1; !text.empty() && servers.size() < kMostServers; ++number) {
     std::string_view line = text.substr(0, text.find('\n'));

@@ -53,7 +53,7 @@ struct OpenListener {
 
 /// The context of one worker, used by its thread alone. It outlives what is open: a closed socket
 /// or session refers to it no more, though its coroutine may still be waiting to be let go.
-struct Worker {
+struct WorkerContext {
   boost::asio::io_context& loop;
   Handler& handler;
   TcpLimits limits;

@@ -1,4 +1,4 @@
-#include "serve/server.h"
+#include "serve/dns_server.h"
 
 #include <algorithm>
 #include <expected>
@@ -21,7 +21,7 @@
 #include "serve/tcp_listener.h"
 #include "serve/tcp_session.h"
 #include "serve/udp_listener.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
 
@@ -65,8 +65,8 @@ Result<void> probe_free(std::span<const Listener> listeners, std::span<const Ope
   return {};
 }
 
-Server::Server(asio::io_context& loop, Handler& handler, std::vector<Listener> listeners,
-               const TcpLimits& limits, TcpRoom& tcp, bool reports, RateLimit* rate_limit)
+DnsServer::DnsServer(asio::io_context& loop, Handler& handler, std::vector<Listener> listeners,
+                     const TcpLimits& limits, TcpRoom& tcp, bool reports, RateLimit* rate_limit)
     : worker_{.loop = loop,
               .handler = handler,
               .limits = limits,
@@ -79,14 +79,14 @@ Server::Server(asio::io_context& loop, Handler& handler, std::vector<Listener> l
   }
 }
 
-Server::~Server() {
+DnsServer::~DnsServer() {
   for (Place& place : places_) close(place);
   for (const auto& weak : worker_.sessions) {
     if (const auto session = weak.lock()) session->close();
   }
 }
 
-Result<void> Server::start(std::vector<OpenListener> given) {
+Result<void> DnsServer::start(std::vector<OpenListener> given) {
   for (Place& place : places_) {
     OpenListener none;
     OpenListener* const there = find_open(given, *place.listener);
@@ -98,7 +98,7 @@ Result<void> Server::start(std::vector<OpenListener> given) {
   return {};
 }
 
-void Server::stop() {
+void DnsServer::stop() {
   stopped_ = true;
   for (const Place& place : places_) {
     if (place.udp) place.udp->stop_receiving();
@@ -109,7 +109,7 @@ void Server::stop() {
   }
 }
 
-bool Server::drained() const {
+bool DnsServer::drained() const {
   return worker_.pending.use_count() == 1 && worker_.late.empty() &&
          std::ranges::none_of(worker_.sessions, [](const auto& weak) {
            const auto session = weak.lock();
@@ -117,7 +117,7 @@ bool Server::drained() const {
          });
 }
 
-void Server::schedule() {
+void DnsServer::schedule() {
   timer_->expires_after(interval(worker_.limits));
   timer_->async_wait([this, alive = std::weak_ptr(timer_)](const boost::system::error_code&) {
     if (alive.expired()) return;
@@ -129,7 +129,7 @@ void Server::schedule() {
   });
 }
 
-void Server::close_overdue() {
+void DnsServer::close_overdue() {
   const Instant now = Clock::now();
   std::erase_if(worker_.sessions, [now](const auto& weak) {
     const auto session = weak.lock();
@@ -139,7 +139,7 @@ void Server::close_overdue() {
 }
 
 /// Closes what is no more where it was, and opens what is closed.
-void Server::check(Place& place) {
+void DnsServer::check(Place& place) {
   if (place.adopted) return;
   const std::string name = place.listener->at.to_string();
   if (place.udp) {
@@ -152,7 +152,7 @@ void Server::check(Place& place) {
 
 /// Opens both sockets or none. Where they are is noted first: if that changes meanwhile, the next
 /// check finds out.
-Result<void> Server::open(Place& place, sys::Descriptor udp, sys::Descriptor tcp) {
+Result<void> DnsServer::open(Place& place, sys::Descriptor udp, sys::Descriptor tcp) {
   const sys::ListenAddress& at = place.listener->at;
   place.netns = at.netns.identity();
   place.interface = at.interface.empty() ? 0 : sys::interface_index(at.interface, at.netns);
@@ -167,14 +167,14 @@ Result<void> Server::open(Place& place, sys::Descriptor udp, sys::Descriptor tcp
   return {};
 }
 
-void Server::serve_at(Place& place, sys::Descriptor udp, sys::Descriptor tcp) {
+void DnsServer::serve_at(Place& place, sys::Descriptor udp, sys::Descriptor tcp) {
   place.udp = std::make_shared<UdpListener>(std::move(udp), place.listener, worker_);
   place.tcp = std::make_shared<TcpListener>(std::move(tcp), place.listener, worker_);
   place.udp->start();
   place.tcp->start();
 }
 
-void Server::adopt(OpenListener open) {
+void DnsServer::adopt(OpenListener open) {
   if (stopped_) return;
   Place place;
   place.listener = served(std::move(open.listener));
@@ -183,7 +183,7 @@ void Server::adopt(OpenListener open) {
   places_.push_back(std::move(place));
 }
 
-void Server::abandon(const std::string& policy) {
+void DnsServer::abandon(const std::string& policy) {
   std::erase_if(places_, [&policy](Place& place) {
     const bool ours = place.adopted && place.listener->policy == policy;
     if (ours) close(place);
@@ -195,12 +195,12 @@ void Server::abandon(const std::string& policy) {
   }
 }
 
-void Server::close(Place& place) {
+void DnsServer::close(Place& place) {
   if (place.udp) std::exchange(place.udp, nullptr)->close();
   if (place.tcp) std::exchange(place.tcp, nullptr)->close();
 }
 
-bool Server::still_there(const Place& place) {
+bool DnsServer::still_there(const Place& place) {
   const sys::ListenAddress& at = place.listener->at;
   if (!at.netns.own() && at.netns.identity() != place.netns) return false;
   return at.interface.empty() || sys::interface_index(at.interface, at.netns) == place.interface;

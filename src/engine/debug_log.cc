@@ -1,4 +1,4 @@
-#include "engine/query_log.h"
+#include "engine/debug_log.h"
 
 #include <chrono>
 #include <string>

@@ -1,4 +1,4 @@
-#include "serve/server.h"
+#include "serve/dns_server.h"
 
 #include <array>
 #include <cstring>
@@ -22,7 +22,7 @@
 namespace nxgate::serve {
 namespace {
 
-TEST(Server, AnswersOverUdp) {
+TEST(DnsServer, AnswersOverUdp) {
   Running running;
   const Client client = running.udp();
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(client.send("q" + std::to_string(i)));
@@ -50,7 +50,7 @@ std::size_t flood(const Running& running, const std::stop_token& end) {
   return missing;
 }
 
-TEST(Server, AFloodOverUdpKeepsNobodyFromTheLoop) {
+TEST(DnsServer, AFloodOverUdpKeepsNobodyFromTheLoop) {
   Running running;
   std::size_t missing = 0;
   std::jthread flooding([&](const std::stop_token& end) { missing = flood(running, end); });
@@ -75,7 +75,7 @@ TEST(Server, AFloodOverUdpKeepsNobodyFromTheLoop) {
   EXPECT_LT(Clock::now() - ended, Seconds(1)) << "the socket is left to the loop again";
 }
 
-TEST(Server, AnswersFromTheAddressAsked) {
+TEST(DnsServer, AnswersFromTheAddressAsked) {
   const Running running("0.0.0.0");
   const Client client(SOCK_DGRAM, {*IpAddress::parse("127.0.0.2"), running.endpoint().port});
   ASSERT_TRUE(client.send("e"));
@@ -87,7 +87,7 @@ TEST(Server, AnswersFromTheAddressAsked) {
   EXPECT_EQ(late.receive(), "l");
 }
 
-TEST(Server, LateRepliesOfClosedSocketsGoNowhere) {
+TEST(DnsServer, LateRepliesOfClosedSocketsGoNowhere) {
   Running running;
   const Client udp = running.udp();
   const Client tcp = running.tcp();
@@ -100,7 +100,7 @@ TEST(Server, LateRepliesOfClosedSocketsGoNowhere) {
   });
 }
 
-TEST(Server, CanBeDestroyedInTheMiddleOfEverything) {
+TEST(DnsServer, CanBeDestroyedInTheMiddleOfEverything) {
   Running running;
   const Client udp = running.udp();
   const Client tcp = running.tcp();
@@ -111,7 +111,7 @@ TEST(Server, CanBeDestroyedInTheMiddleOfEverything) {
   running.halt();
 }
 
-TEST(Server, StopsWhenNothingIsOwed) {
+TEST(DnsServer, StopsWhenNothingIsOwed) {
   Running running;
   const Client udp = running.udp();
   const Client tcp = running.tcp();
@@ -141,7 +141,7 @@ TEST(Server, StopsWhenNothingIsOwed) {
   }));
 }
 
-TEST(Server, NamesTheListenerThatCannotBeOpened) {
+TEST(DnsServer, NamesTheListenerThatCannotBeOpened) {
   const Running running("192.0.2.1");
   ASSERT_FALSE(running.started());
   EXPECT_NE(running.started().error().message.find("192.0.2.1"), std::string::npos);
@@ -209,7 +209,7 @@ bool served(const sys::NetnsRef& netns, const Endpoint& server) {
   return entered && good;
 }
 
-TEST(Server, ComesBackWithItsNamespace) {
+TEST(DnsServer, ComesBackWithItsNamespace) {
   const std::filesystem::path link =
       std::filesystem::path(::testing::TempDir()) / ("nxgate_ns_" + std::to_string(::getpid()));
   const sys::NetnsRef netns(link.string());

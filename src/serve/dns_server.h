@@ -16,27 +16,27 @@
 #include "serve/limits.h"
 #include "serve/tcp_listener.h"
 #include "serve/udp_listener.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::serve {
 
 /// Whether nobody else serves at any of these places, but who opened what is `open` there. Call
-/// once, before the first Server starts.
+/// once, before the first DnsServer starts.
 [[nodiscard]] Result<void> probe_free(std::span<const Listener> listeners,
                                       std::span<const OpenListener> open = {});
 
 /// The network side of one worker. A listener whose namespace or interface goes away is closed, and
 /// opened again when it returns. Used by the thread that runs `loop`, which must outlive it;
 /// destroying it closes everything.
-class Server {
+class DnsServer {
  public:
   /// `reports` is for one worker of all: it logs what happens to the listeners.
-  Server(boost::asio::io_context& loop, Handler& handler, std::vector<Listener> listeners,
-         const TcpLimits& limits, TcpRoom& tcp, bool reports, RateLimit* rate_limit = nullptr);
-  ~Server();
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
+  DnsServer(boost::asio::io_context& loop, Handler& handler, std::vector<Listener> listeners,
+            const TcpLimits& limits, TcpRoom& tcp, bool reports, RateLimit* rate_limit = nullptr);
+  ~DnsServer();
+  DnsServer(const DnsServer&) = delete;
+  DnsServer& operator=(const DnsServer&) = delete;
 
   /// Opens all listeners, or says which one can't be. Binds low ports and enters namespaces: call
   /// it before root is dropped. Serving begins when the loop runs. What of a listener is
@@ -74,7 +74,7 @@ class Server {
   static void close(Place& place);
   [[nodiscard]] static bool still_there(const Place& place);
 
-  Worker worker_;
+  WorkerContext worker_;
   std::vector<Place> places_;
   std::shared_ptr<boost::asio::steady_timer> timer_;  ///< also tells its handler that we live
   bool reports_;
