@@ -166,7 +166,7 @@ TEST(CommandLine, MistakesAreUsageErrors) {
   EXPECT_EQ(early_exit_of({"help", "sevre"}).status, cli::kUsage);
   const cli::EarlyExit mixed = early_exit_of({"serve", "--config", "n.toml", "--allow", "a.b"});
   EXPECT_EQ(mixed.status, cli::kUsage);
-  EXPECT_EQ(mixed.text, "--allow doesn't go with --config: write it into n.toml\n");
+  EXPECT_EQ(mixed.text, "--allow and --config cannot be combined; set it in n.toml\n");
 }
 
 TEST(CommandLine, HelpAndVersionAreNoMistakes) {

@@ -60,9 +60,9 @@ struct ExitStatus {
   std::string_view meaning;
 };
 inline constexpr ExitStatus kExitStatuses[] = {
-    {kSuccess, "done"},
-    {kFailure, "a fault of the configuration or a failure while running"},
-    {kUsage, "a mistake on the command line"},
+    {kSuccess, "success"},
+    {kFailure, "configuration error or runtime failure"},
+    {kUsage, "command line error"},
 };
 
 /// What was asked for.

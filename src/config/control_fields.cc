@@ -43,8 +43,7 @@ constexpr std::array<Field<ControlSettings>, 4> kControl{{
      read_value<&ControlSettings::group, parse_text>, same_value<&ControlSettings::group>},
     {"metrics", "address", "\"\"",
      "Where metrics can be read by HTTP at `/metrics`, and nothing else: `address:port`. They are "
-     "at "
-     "the socket as well.",
+     "at the socket as well.",
      read_value<&ControlSettings::metrics, parse_metrics>, same_value<&ControlSettings::metrics>},
     {"state", "path", "\"\"",
      "Directory for what must outlive a restart: rules of `nxgate allow --save` and what was "

@@ -119,8 +119,8 @@ constexpr std::array<Field<EgressTable>, 10> kEgress{{
      "without this table.",
      read_mode},
     {"ports", "list of ports", "[]",
-     "What is open at the addresses of allowed names: `tcp/443`, or `443` for TCP and UDP; none "
-     "is anything. A rule may have its own: `github.com:22,443`.",
+     "What is open at the addresses of allowed names: `tcp/443`, or `443` for TCP and UDP; none is "
+     "anything. A rule may have its own: `github.com:22,443`.",
      read_ports},
     {"always", "list of ranges", "[]",
      "Open without a name: `10.0.0.0/8`, `192.0.2.7 tcp/5432`. Wins over `never`.", read_always},
@@ -144,9 +144,8 @@ constexpr std::array<Field<EgressTable>, 10> kEgress{{
      read_flag<&policy::Egress::strip_ech>},
     {"fail", "word", "\"closed\"",
      "After a normal stop: `open` takes the firewall away, `closed` leaves it and the DNS gate, "
-     "until "
-     "the next nxgate takes over or `nxgate detach` opens them; by default `open` in an audit. "
-     "After a crash both stay.",
+     "until the next nxgate takes over or `nxgate detach` opens them; by default `open` in an "
+     "audit. After a crash both stay.",
      read_fail},
 }};
 

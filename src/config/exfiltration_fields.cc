@@ -26,15 +26,14 @@ constexpr std::array<Field<policy::Exfiltration>, 4> kExfiltration{{
     {"new-names", "number", "60",
      "Names never asked for before, a minute, of each client and registered domain; 0 is any. An "
      "attached container is one client, also after a restart, and so is an attached namespace by "
-     "its "
-     "name, and all that ask by listeners with the same policy; else an address is, or all of "
+     "its name, and all that ask by listeners with the same policy; else an address is, or all of "
      "loopback, or an IPv6 /64.",
      read_value<&policy::Exfiltration::new_names, parse_within<0, 1'000'000>>},
     {"longest-label", "number", "63", "Octets of one label.",
      read_value<&policy::Exfiltration::longest_label, parse_within<1, 63>>},
     {"entropy", "number", "400",
-     "Bits of Shannon entropy in all labels below the rule; 0 is any. 32 random hexadecimal "
-     "digits have some 120, a name of a DNS tunnel 500 and more.",
+     "Bits of Shannon entropy in all labels below the rule; 0 is any. 32 random hexadecimal digits "
+     "have some 120, a name of a DNS tunnel 500 and more.",
      read_value<&policy::Exfiltration::entropy, parse_within<0, 2000>>},
     {"types", "list of types",
      R"(["A", "AAAA", "CNAME", "HTTPS", "SVCB", "SRV", "MX", "NS", "SOA", "PTR", "TXT", "HINFO", )"

@@ -123,8 +123,8 @@ constexpr std::array<Field<PolicySettings>, 15> kPolicy{{
      "Record types that allowed names don't have, such as `AAAA`: answered NODATA.",
      read_suppressed},
     {"on-upstream-failure", "word", "\"servfail\"",
-     "What a client gets when no upstream answers: `servfail`, or `nxdomain` for networks that "
-     "are offline on purpose.",
+     "What a client gets when no upstream answers: `servfail`, or `nxdomain` for networks that are "
+     "offline on purpose.",
      read_value<&PolicySettings::on_upstream_failure, parse_failure_reply>},
     {"upstream", "upstream name", "\"default\"", "Who resolves allowed names.",
      read_reference<&PolicySettings::upstream>},

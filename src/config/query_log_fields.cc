@@ -62,8 +62,7 @@ Result<DnstapMessages> parse_messages(std::string_view text) {
 constexpr std::array<Field<DnstapSettings>, 4> kDnstap{{
     {"to", "path or address", "\"\"",
      "Where a reader of dnstap listens: the full path of a unix socket, which `server.user` must "
-     "be "
-     "able to write to, or `address:port` for TCP. The empty text is none.",
+     "be able to write to, or `address:port` for TCP. The empty text is none.",
      read_value<&DnstapSettings::to, parse_reader>},
     {"identity", "text", "\"\"",
      "The server's name in each message; the empty text is the name of the host.",
@@ -86,8 +85,7 @@ void read_dnstap(Reading& reading, const toml::node& node, QueryLogSettings& int
 constexpr std::array<Field<QueryLogSettings>, 6> kQueryLog{{
     {"path", "path", "\"\"",
      "A file to which a line of JSON is appended for each answered question; `-` is standard "
-     "output, "
-     "the empty text is none. SIGUSR1 opens it anew, as after a rotation.",
+     "output, the empty text is none. SIGUSR1 opens it anew, as after a rotation.",
      read_value<&QueryLogSettings::path, parse_log_path>, same_value<&QueryLogSettings::path>},
     {"queries", "word", "\"all\"",
      "`all`, only those that are `denied`, or the `first-seen` question of each client for a name.",

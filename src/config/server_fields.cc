@@ -74,8 +74,7 @@ void read_listen(Reading& reading, const toml::node& node, ServerSettings& into)
 constexpr std::array<Field<RateLimitSettings>, 5> kRateLimit{{
     {"queries-per-second", "number", "0",
      "Of each client over UDP, all workers together; 0 is any. What is beyond gets no answer. TCP "
-     "is "
-     "not limited by this.",
+     "is not limited by this.",
      read_value<&RateLimitSettings::queries_per_second, parse_within<0, 1'000'000>>},
     {"burst", "number", "200", "Queries that a client may ask at once after a pause.",
      read_value<&RateLimitSettings::burst, parse_within<1, 65535>>},
@@ -85,8 +84,7 @@ constexpr std::array<Field<RateLimitSettings>, 5> kRateLimit{{
      read_value<&RateLimitSettings::ipv6_prefix, parse_within<1, 128>>},
     {"truncate", "number", "2",
      "One in so many of the queries beyond is answered TC=1 instead, so that an honest client "
-     "behind "
-     "a forged address comes by TCP; 0 is none.",
+     "behind a forged address comes by TCP; 0 is none.",
      read_value<&RateLimitSettings::truncate, parse_within<0, 1000>>},
 }};
 
@@ -105,8 +103,8 @@ constexpr std::array<Field<ServerSettings>, 10> kServer{{
      "Threads that answer, each with sockets of its own; `auto` is one a processor.",
      read_value<&ServerSettings::workers, parse_workers>, same_value<&ServerSettings::workers>},
     {"user", "user name", "\"\"",
-     "Who to become after binding, when started as root. The empty text is `nxgate`, or `nobody` "
-     "where there is no such user, who isn't nxgate's alone: then nxgate warns.",
+     "User to switch to after binding, when started as root. The empty text is `nxgate`, or "
+     "`nobody` where there is no such user, who isn't nxgate's alone: then nxgate warns.",
      read_value<&ServerSettings::user, parse_text>, same_value<&ServerSettings::user>},
     {"seccomp", "true or false", "true",
      "Give up the system calls that serving doesn't need. For debuggers such as valgrind, which "

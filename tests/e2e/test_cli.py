@@ -197,7 +197,7 @@ def test_a_url_is_no_name():
 
 @pytest.mark.parametrize("command, listens", [
     ("serve", "127.0.0.1:53 and [::1]:53"), ("forward", "127.0.0.1:53 and [::1]:53"),
-    ("attach", "only inside of what is attached"), ("docker", "only inside of what is attached")])
+    ("attach", "only inside attached namespaces"), ("docker", "only inside attached namespaces")])
 def test_help_tells_where_each_command_listens_by_default(command, listens):
     words = " ".join(run("help", command).stdout.split())
     assert f"INTERFACE:PORT[@NETNS]; repeatable (default: {listens})" in words
