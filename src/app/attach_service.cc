@@ -42,7 +42,7 @@ Result<std::string> run_attach_service(MainLoop& loop, const cli::Options& optio
     if (opened) {
       hook = *std::move(opened);
     } else {
-      log::warning("{}; containers of the runtime of `install-hook` can't start",
+      log::warning("{}; containers with the runtime of `install-hook` can't start",
                    opened.error().message);
     }
   }

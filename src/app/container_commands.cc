@@ -40,10 +40,9 @@ Result<void> detach_one(const std::string& label, const sys::NetnsRef& netns) {
   const auto owner = netfilter::find_gate(netns);
   if (!owner) return std::unexpected(owner.error());
   if (*owner && (*owner)->alive()) {
-    return fail(
-        fmt::format("{} is held by the nxgate of pid {}, which detaches when it is stopped "
-                    "(kill {})",
-                    label, (*owner)->pid, (*owner)->pid));
+    return fail(fmt::format(
+        "{} is held by the nxgate with pid {}, which detaches when it is stopped (kill {})", label,
+        (*owner)->pid, (*owner)->pid));
   }
   const auto removed = attach::remove_gate_and_firewalls(netns);
   if (!removed) return std::unexpected(removed.error());
@@ -72,8 +71,7 @@ Result<doctor::Subject> subject_of(const cli::Options& options) {
                            .pid = *pid};
   }
   if (name.starts_with("pid:")) {
-    return fail(
-        fmt::format("{}: there is no such process here, or it takes root to look into it", name));
+    return fail(fmt::format("{}: no such process here, or root is needed to inspect it", name));
   }
   if (name.contains('/')) {
     return doctor::Subject{.label = name, .netns = name};
@@ -83,7 +81,7 @@ Result<doctor::Subject> subject_of(const cli::Options& options) {
   auto container = attach::find_container(*socket, name);
   if (!container && is_namespace(name)) return doctor::Subject{.label = name, .netns = name};
   if (!container) return std::unexpected(container.error());
-  if (container->pid == 0) return fail(fmt::format("container {} isn't running", name));
+  if (container->pid == 0) return fail(fmt::format("container {} is not running", name));
   return doctor::Subject{.label = "container " + container->name,
                          .netns = sys::NetnsRef::of_pid(container->pid).text(),
                          .pid = container->pid,

@@ -79,15 +79,16 @@ MainLoop::~MainLoop() {
 
 void MainLoop::depend_on(const sys::Helper& helper) {
   helper_gone_.assign(helper.gone().get());
-  helper_gone_.async_wait(
-      boost::asio::posix::descriptor_base::wait_read, [this, &helper](const error_code& error) {
-        if (error) return;
-        failure_ = {fmt::format(
-            "the helper process {}: without it no firewall can be changed or put back, so nxgate "
-            "ends and leaves all as it is; start it again, as a service manager does by itself",
-            helper.fate())};
-        end("failure", Ending::kHandOver);
-      });
+  helper_gone_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this, &helper](
+                                                                              const error_code&
+                                                                                  error) {
+    if (error) return;
+    failure_ = {fmt::format(
+        "the helper process {}: without it no firewall can be changed or restored, so nxgate exits "
+        "and leaves everything in place; restart it, as a service manager does automatically",
+        helper.fate())};
+    end("failure", Ending::kHandOver);
+  });
   await_ping(helper);
 }
 
@@ -153,17 +154,17 @@ void MainLoop::follow_files() {
   }
   std::string fault = watch_.fault();
   if (fault.empty() && !changes_.is_open()) {
-    fault = "epoll has no room for more; see fs.epoll.max_user_watches";
+    fault = "epoll has no watches left; see fs.epoll.max_user_watches";
   }
   if (!fault.empty()) {
     fault = fmt::format(
-        "files can't be watched for changes: {}; they are looked at every {} s, and SIGHUP reloads "
+        "files can't be watched for changes: {}; they are checked every {} s, and SIGHUP reloads "
         "at once",
         fault, kLookAgain.count());
   }
   if (std::exchange(fault_, fault) != fault) {
     if (fault.empty()) {
-      log::info("files are watched for changes again");
+      log::info("watching files for changes again");
     } else {
       log::warning("{}", fault);
     }
@@ -230,7 +231,7 @@ void MainLoop::finish_reload(Pending& pending) {
   }
   follow_files();
   manager_.reloaded(fmt::format("{}generation {}",
-                                taken ? "" : "the last reload was refused, see the log; serving ",
+                                taken ? "" : "the last reload was rejected, see the log; serving ",
                                 policy_store_.generation()));
   reloading_ = false;
   for (const auto& done : std::exchange(served_, {})) done(taken);

@@ -103,14 +103,13 @@ int install_hook(const cli::Options& options) {
   if (!wrapper) return failed(wrapper.error());
   fmt::print(
       "wrote {0}\n\n"
-      "Tell the engine about it in /etc/docker/daemon.json,\n\n"
+      "Add it to /etc/docker/daemon.json,\n\n"
       "    {{ \"runtimes\": {{ \"nxgate\": {{ \"path\": \"{0}\" }} }} }}\n\n"
-      "reload it (systemctl reload docker), and start containers with\n\n"
+      "reload the engine (systemctl reload docker), and start containers with\n\n"
       "    docker run --runtime nxgate ...\n\n"
-      "or make it the rule by \"default-runtime\": \"nxgate\". No container starts under it\n"
-      "unless `nxgate docker` runs. Steps of builds by BuildKit don't start under it: "
-      "docker.builds\n"
-      "says what is enforced for them.\n",
+      "or make it the default with \"default-runtime\": \"nxgate\". No container starts under it\n"
+      "unless `nxgate docker` is running. BuildKit build steps don't start under it: set their\n"
+      "policy with docker.builds.\n",
       *wrapper);
   return cli::kSuccess;
 }

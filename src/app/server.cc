@@ -72,7 +72,7 @@ std::size_t raise_descriptor_limit() {
   const rlimit before = limit;
   limit.rlim_cur = limit.rlim_max;
   if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return limit.rlim_cur;
-  log::warning("the limit on open files stays at {}; many clients at once may be refused",
+  log::warning("the limit on open files stays at {}; with many clients, connections may be refused",
                before.rlim_cur);
   return before.rlim_cur;
 }
@@ -93,8 +93,8 @@ void keep_descriptors(std::size_t descriptors, serve::TcpLimits& limits) {
   std::size_t& most = limits.connections.connections;
   if (most <= descriptors / 2) return;
   log::warning(
-      "server.tcp-clients = {} leaves too few of {} open files for the rest; {} TCP connections "
-      "are taken at once; see `ulimit -n`",
+      "server.tcp-clients = {} leaves too few of {} open files for the rest; at most {} TCP "
+      "connections are accepted at once; see `ulimit -n`",
       most, descriptors, descriptors / 2);
   most = descriptors / 2;
 }
@@ -104,8 +104,8 @@ void warn_of_shared_user() {
   const std::string user = std::to_string(::geteuid());
   if (!sys::is_shared(user)) return;
   log::warning(
-      "runs as nobody ({}), as other programs may too, which can then signal nxgate; `adduser "
-      "--system --group --no-create-home nxgate` makes a user of its own, which it takes by itself",
+      "runs as nobody ({}); other programs that run as nobody can signal nxgate; `adduser --system "
+      "--group --no-create-home nxgate` creates a user for nxgate, which it then uses by default",
       user);
 }
 
@@ -113,7 +113,7 @@ void warn_of_shared_user() {
 void warn_of_unreadable(const std::vector<std::string>& watched, const std::string& user) {
   for (const std::string& path : watched) {
     if (::access(path.c_str(), R_OK) == 0 || errno != EACCES) continue;
-    log::warning("{} can't be read as {}: its changes can't be taken up", path, user);
+    log::warning("{} can't be read as {}: nxgate can't reload it", path, user);
   }
 }
 
@@ -320,7 +320,7 @@ int serve(const cli::Options& options) {
   const std::string summary = workers.summary();
   log::flush_repeated();
   if (!ended) return failed(ended.error());
-  log::info("stopped by {}: {}", *ended, summary.empty() ? "no query came" : summary);
+  log::info("stopped by {}: {}", *ended, summary.empty() ? "no queries" : summary);
   return cli::kSuccess;
 }
 

@@ -93,8 +93,9 @@ void set_policy(store::AttachedPolicy& policy, const Subject& subject,
 
 std::string described(const Subject& subject) {
   std::string text = "policy " + subject.choice.policy;
-  if (subject.choice.allow) text += " narrowed to " + quote(*subject.choice.allow, '"');
-  for (const Choice::Other& other : subject.choice.others) text += ", held to " + other.policy;
+  if (subject.choice.allow) text += " restricted to " + quote(*subject.choice.allow, '"');
+  for (const Choice::Other& other : subject.choice.others)
+    text += ", also restricted by " + other.policy;
   return text;
 }
 
@@ -191,8 +192,8 @@ void Attachments::hold_to_guest(Subject& subject, const Subject& guest) const {
     if (own == nullptr || theirs == nullptr || store::can_hold_both(*own, *theirs)) continue;
     subject.choice.closed = true;
     subject.choice.fault = fmt::format(
-        "the policies {} and {} in one namespace have a firewall each, so that nothing is "
-        "resolved or reached; give its containers the same policy",
+        "the policies {} and {} in one namespace each have a firewall, so nothing can be resolved "
+        "or reached; give its containers the same policy",
         own->name, theirs->name);
   }
 }
@@ -211,7 +212,7 @@ void Attachments::follow_policies() {
 void Attachments::follow_policy(Attachment& attachment) {
   const bool failed = !attachment.firewall_error.empty();
   if (enforce(attachment) && failed) {
-    log::info("{}: its firewall is as its policy says", attachment.subject.label);
+    log::info("{}: the firewall is up to date again", attachment.subject.label);
   }
   review(attachment);
   tell_gaps(attachment);
@@ -258,8 +259,8 @@ void Attachments::report(std::uint64_t identity, const std::string& label,
 Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject) {
   if (spared_.contains(identity)) {
     return fail(
-        "it uses the host's own network, which is never touched; let its programs ask "
-        "nxgate by --dns instead");
+        "it uses the host's network, which nxgate never changes; point its DNS at nxgate with "
+        "--dns instead");
   }
   auto attachment = std::make_unique<Attachment>();
   auto pinned = subject.netns.pin();
@@ -272,7 +273,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   // Without it there is no 127.0.0.1 to listen on.
   const auto woken = netfilter::bring_up_lo(attachment->pinned);
   if (!woken) return std::unexpected(woken.error());
-  if (*woken) log::info("{}: lo was down, and is up now", subject.label);
+  if (*woken) log::info("{}: lo was down and has been brought up", subject.label);
   auto watch = netfilter::LinkWatch::open(attachment->pinned);
   attachment->policy.key = fmt::format("attached/{}", identity);
   attachment->policy.label = subject.label;
@@ -342,23 +343,24 @@ const Choice* Attachments::choice(std::uint64_t identity) const {
 std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
   std::vector<std::string> gaps;
   if (!attachment.firewall_error.empty()) {
-    gaps.push_back("its firewall is not as its policy says, and is tried again each second: " +
-                   attachment.firewall_error);
+    gaps.push_back(
+        "its firewall could not be set as its policy says; nxgate retries every second: " +
+        attachment.firewall_error);
   }
   if (attachment.subject.unclaimed) return gaps;
   if (!attachment.subject.warning.empty()) gaps.push_back(attachment.subject.warning);
   if (!attachment.gate->stops_packet_sockets()) {
     gaps.push_back(
-        fmt::format("a program with NET_RAW can send DNS past the gate by a packet socket ({}); "
-                    "run it with --cap-drop NET_RAW",
+        fmt::format("a program with NET_RAW can bypass the gate with a packet socket ({}); run it "
+                    "with --cap-drop NET_RAW",
                     attachment.gate->egress_error()));
   }
   if (const std::string error = attachment.firewall->packet_error(); !error.empty()) {
     gaps.push_back(fmt::format(
-        "a program with NET_RAW can get past the firewall by a packet socket ({})", error));
+        "a program with NET_RAW can bypass the firewall with a packet socket ({})", error));
   }
   if (const std::string& error = attachment.queues.error(); !error.empty()) {
-    gaps.push_back(error + ", by which it can send past all rules; run it with --cap-drop NET_RAW");
+    gaps.push_back(error + ", which bypasses all rules; run it with --cap-drop NET_RAW");
   }
   if (!attachment.trouble.empty()) gaps.push_back(attachment.trouble);
   return gaps;
@@ -393,7 +395,7 @@ std::vector<store::StandingFault> Attachments::standing_faults() const {
 
 Result<void> Attachments::add(const Subject& subject) {
   const auto identity = subject.netns.identity();
-  if (!identity) return fail(subject.label + " has no network namespace any more");
+  if (!identity) return fail(subject.label + " no longer has a network namespace");
   if (const auto held = attached_.find(*identity); held != attached_.end()) {
     Subject both = held->second->subject.unclaimed ? subject : held->second->subject;
     if (!held->second->subject.unclaimed) hold_to_guest(both, subject);
@@ -443,7 +445,7 @@ void Attachments::look_after(Attachment& attachment) {
 void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch) {
   attachment.queues.keep(attachment.pinned);
   if (!watch) {
-    log::warning("{}: {}; new ones are closed within a second", attachment.subject.label,
+    log::warning("{}: {}; new links are closed within a second", attachment.subject.label,
                  watch.error().message);
     return;
   }
@@ -462,12 +464,14 @@ void Attachments::keep_rules(Attachment& attachment) {
   if (const auto kept = attachment.gate->keep(); !kept) {
     attachment.trouble = kept.error().message;
   } else if (*kept) {
-    log::warning("{}: somebody took nxgate's rules away; they are back", label);
+    log::warning("{}: nxgate's rules were removed by another program; they have been restored",
+                 label);
   }
   if (const auto kept = attachment.firewall->keep(); !kept) {
     attachment.trouble = kept.error().message;
   } else if (*kept) {
-    log::warning("{}: somebody took nxgate's firewall away; it is back", label);
+    log::warning("{}: nxgate's firewall was removed by another program; it has been restored",
+                 label);
   }
 }
 
@@ -504,7 +508,8 @@ void Attachments::leave(Attachment& attachment) {
   leave_closed(attachment);
   workers_.abandon(attachment.policy.key);
   log::info(
-      "detached {}, which is gone; its network namespace stays closed for what still runs in it",
+      "detached {}, which has ended; its network namespace stays closed for whatever still runs in "
+      "it",
       attachment.subject.label);
 }
 
@@ -521,10 +526,9 @@ void Attachments::hand_over() {
     leave_closed(*attachment);
   }
   if (!attached_.empty()) {
-    log::info("{} left as {} for the next nxgate to take over",
+    log::info("{} left in place for the next nxgate to take over",
               attached_.size() == 1 ? "1 attachment is"
-                                    : fmt::format("{} attachments are", attached_.size()),
-              attached_.size() == 1 ? "it is" : "they are");
+                                    : fmt::format("{} attachments are", attached_.size()));
   }
   attached_.clear();
 }
@@ -536,9 +540,8 @@ void Attachments::detach_all() {
       take_report(*attachment);
       leave_closed(*attachment);
       log::warning(
-          "{} stays closed, as its policy {} says: what isn't open now is refused until a next "
-          "nxgate "
-          "attaches it, or `nxgate detach` opens it",
+          "{} stays closed, as its policy {} says: whatever isn't open now is refused until "
+          "another nxgate attaches it or `nxgate detach` opens it",
           attachment->subject.label, attachment->subject.choice.policy);
     } else {
       detach(*attachment, netfilter::FlowCleanup::kForget);

@@ -111,10 +111,10 @@ void Controller::look_again() {
 }
 
 void Controller::on_engine(const docker::EngineVersion& version) {
-  if (lost_) log::info("the engine is back: Docker {}", version.engine);
+  if (lost_) log::info("the Docker engine is back: version {}", version.engine);
   if (!lost_) log::info("watching Docker {} at {}", version.engine, subjects_.socket);
   lost_ = false;
-  trouble_ = "it hasn't told yet which containers run";
+  trouble_ = "it hasn't listed its containers yet";
   const auto engines_own = sys::NetnsRef::of_pid(docker::engine_process(subjects_.socket));
   if (const auto identity = engines_own.identity()) attachments_.spare(*identity);
   watch_namespaces();
@@ -136,11 +136,11 @@ void Controller::begin_watch() {
   std::string fault;
   if (!started) {
     fault = started.error().message +
-            "; what a container sends first may come before it is attached, which takes up to 1 s";
+            "; a container may send packets before it is attached, which takes up to 1 s";
   }
   if (std::exchange(watch_fault_, fault) == fault) return;
   if (fault.empty()) {
-    log::info("namespaces of containers are watched for again");
+    log::info("watching for container namespaces again");
   } else {
     log::warning("{}", fault);
   }
@@ -160,7 +160,7 @@ void Controller::note_outdated() {
 
 void Controller::on_engine_lost(const Error& error) {
   if (!lost_) {
-    log::warning("{}; what is attached stays so, and the engine is waited for", error.message);
+    log::warning("{}; attached containers stay attached; waiting for the engine", error.message);
   }
   lost_ = true;
   trouble_ = error.message;

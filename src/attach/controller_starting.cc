@@ -86,7 +86,7 @@ void Controller::await_processes() {
   std::erase_if(empty_, [&, now = Clock::now()](const auto& each) {
     const bool over = each.second.until < now;
     if (over && unclaimed_.contains(each.first)) {
-      log::warning("{} is of no container that is known; nothing resolves in there",
+      log::warning("{} belongs to no known container; nothing resolves in it",
                    each.second.netns.text());
     }
     return over;
@@ -200,8 +200,7 @@ void Controller::attach_starting(const docker::ContainerProcess& process,
     const auto& all = listing.list.containers;
     const auto found = std::ranges::find(all, process.container, &docker::Container::id);
     if (found != all.end()) return attach(*found);
-    done(std::unexpected(
-        listing.fault.value_or(Error{"there is no container " + process.container})));
+    done(std::unexpected(listing.fault.value_or(Error{"no such container: " + process.container})));
   };
   const auto [asked, first] = learning_.try_emplace(process.container);
   asked->second.waiting.push_back(std::move(ask));

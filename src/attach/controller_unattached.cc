@@ -32,7 +32,7 @@ void Controller::tell_unattached() {
                    .netns = identity ? sys::netns_name(*identity) : "",
                    .why = identity ? WhyUnattached::kFailed : WhyUnattached::kNoNamespace,
                    .reason = identity ? attachments_.failure(*identity)
-                                      : "there is no such network namespace any more"});
+                                      : "the network namespace no longer exists"});
   }
   for (const docker::Container& container : running_) {
     if (auto each = why_unattached(container)) all.push_back(*std::move(each));
@@ -42,7 +42,7 @@ void Controller::tell_unattached() {
       all.push_back({.label = each.label(),
                      .netns = {},
                      .why = WhyUnattached::kNotRunning,
-                     .reason = "it doesn't run, and is waited for"});
+                     .reason = "it isn't running; nxgate waits for it"});
     }
   }
   if (watcher_ && (lost_ || !listed_)) {
@@ -73,7 +73,7 @@ void Controller::add_undescribed(std::vector<Unattached>& all) const {
   };
   for (const docker::OddEntry& odd : view_.odd) {
     add(odd.name.empty() ? odd.id : odd.name,
-        "its entry in the engine's list can't be used: " + odd.why);
+        "its entry in the engine's list is invalid: " + odd.why);
   }
   for (const auto& [id, why] : view_.uninspected) {
     const bool told = std::ranges::find(running_, id, &docker::Container::id) != running_.end();
@@ -89,32 +89,32 @@ std::optional<Unattached> Controller::why_unattached(const docker::Container& co
   Unattached each{.label = container.name,
                   .netns = identity ? sys::netns_name(*identity) : "",
                   .why = WhyUnattached::kPending,
-                  .reason = "it is about to be attached",
+                  .reason = "it is being attached",
                   .wanted = choice.has_value()};
   const auto because = [&each](WhyUnattached why, std::string reason) {
     each.why = why;
     each.reason = std::move(reason);
   };
   if (container.network_mode == "host" || (identity && attachments_.spares(*identity))) {
-    because(WhyUnattached::kHostNetwork, "it shares the host's network, which is never touched");
+    because(WhyUnattached::kHostNetwork, "it uses the host's network, which nxgate never changes");
     each.wanted = choice && choice->asked;
   } else if (!choice && !subjects_.watches_all()) {
-    because(WhyUnattached::kNotNamed, "the command line names others");
+    because(WhyUnattached::kNotNamed, "the command line names other containers");
   } else if (!choice && outdated_.contains(container.id)) {
-    each.reason = "the engine is asked for its labels again, of which others count now";
+    each.reason = "its labels are being read again, since other labels matter now";
     each.wanted = true;
   } else if (!choice) {
-    because(WhyUnattached::kUnmatched, "neither a rule nor a label asks for it");
+    because(WhyUnattached::kUnmatched, "no rule or label selects it");
   } else if (!identity && !container.inspected) {
     const auto failure = view_.uninspected.find(container.id);
     because(WhyUnattached::kUndescribed,
             failure == view_.uninspected.end()
-                ? "the engine hasn't described it yet, and no process of it is seen"
-                : failure->second + "; no process of it is seen either");
+                ? "the engine hasn't described it yet, and none of its processes is visible"
+                : failure->second + "; none of its processes is visible either");
   } else if (!identity) {
     because(WhyUnattached::kNoNamespace,
-            fmt::format("there is no process {} here, so that its network can't be found; run "
-                        "nxgate on the engine's host, in its pid namespace, as root",
+            fmt::format("process {} isn't visible here, so its network can't be found; run nxgate "
+                        "on the engine's host, in its pid namespace, as root",
                         container.pid));
   } else if (std::string failure = attachments_.failure(*identity); !failure.empty()) {
     because(WhyUnattached::kFailed, std::move(failure));

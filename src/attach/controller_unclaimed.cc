@@ -121,13 +121,15 @@ void Controller::add_unknown(std::vector<Unattached>& all) const {
     const bool told = known.contains(identity) || attachments_.holds(identity);
     if (told || Clock::now() - unknown.since < kLongestUnknown) continue;
     const bool closed = unclaimed_.contains(identity) && attachments_.failure(identity).empty();
-    all.push_back({.label = "the network namespace " + unknown.netns.text(),
-                   .netns = sys::netns_name(identity),
-                   .why = WhyUnattached::kUndescribed,
-                   .reason = std::string("no container that the engine lists, and no step of a "
-                                         "build, is known to be in it") +
-                             (closed ? "; nothing resolves in there" : ""),
-                   .wanted = policy_store_.docker().attach_all});
+    all.push_back(
+        {.label = "the network namespace " + unknown.netns.text(),
+         .netns = sys::netns_name(identity),
+         .why = WhyUnattached::kUndescribed,
+         .reason =
+             std::string(
+                 "no container that the engine lists and no build step is known to be in it") +
+             (closed ? "; nothing resolves in it" : ""),
+         .wanted = policy_store_.docker().attach_all});
   }
 }
 

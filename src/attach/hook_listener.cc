@@ -97,8 +97,8 @@ Result<std::unique_ptr<HookListener>> HookListener::open(asio::io_context& loop,
                                                          Controller& controller) {
   auto socket = sys::listen_unix(path, 0600);
   if (!socket && socket.error() == std::errc::address_in_use) {
-    return fail(
-        fmt::format("{}: another nxgate listens there; name another with --hook-socket", path));
+    return fail(fmt::format(
+        "{}: another nxgate is listening there; choose another with --hook-socket", path));
   }
   if (!socket) {
     return fail(fmt::format("cannot listen on {}: {}", path, socket.error().message()));
@@ -127,7 +127,7 @@ asio::awaitable<void> HookListener::accept() {
     if (error == asio::error::operation_aborted) co_return;
     if (error) {  // out of descriptors, above all
       log::repeated("hook accept",
-                    fmt::format("cannot accept connections at {}: {}; see `ulimit -n`", path_,
+                    fmt::format("cannot accept connections on {}: {}; see `ulimit -n`", path_,
                                 error.message()));
       pause_.expires_after(kPause);
       if (const auto [ended] = co_await pause_.async_wait(kNoThrow); ended) co_return;
@@ -144,14 +144,14 @@ Result<void> ask_hook_listener(const std::string& path, pid_t pid, const std::st
   error_code error;
   socket.connect(stream_protocol::endpoint(path), error);
   if (error) {
-    return fail(fmt::format("nxgate doesn't answer at {}: {}; start `nxgate docker`", path,
+    return fail(fmt::format("no nxgate is listening on {}: {}; start `nxgate docker`", path,
                             error.message()));
   }
   (void)::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   asio::write(socket, asio::buffer(fmt::format("{} {}\n", pid, container)), error);
   std::string answer;
   asio::read_until(socket, asio::dynamic_buffer(answer), '\n', error);
-  if (error) return fail(fmt::format("nxgate at {} gave no answer: {}", path, error.message()));
+  if (error) return fail(fmt::format("nxgate at {} did not reply: {}", path, error.message()));
   answer.pop_back();
   if (!answer.empty()) return fail(answer);
   return {};

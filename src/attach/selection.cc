@@ -74,17 +74,16 @@ std::string names_of(const policy::PolicySet& policies) {
 Choice choice_by_label(const std::string& policy, const config::DockerSettings& settings,
                        const policy::PolicySet* known) {
   if (known != nullptr && known->find(policy) == nullptr) {
-    return {
-        .allow = "",
-        .fault = fmt::format("label {}: there is no such policy; nothing is resolved or reached; "
-                             "there is {}",
-                             quoted(kPolicyLabel, policy), names_of(*known)),
-        .closed = true};
+    return {.allow = "",
+            .fault = fmt::format(
+                "label {}: no such policy; nothing can be resolved or reached; there is {}",
+                quoted(kPolicyLabel, policy), names_of(*known)),
+            .closed = true};
   }
   if (may_choose(settings, policy)) return {.policy = policy};
   return {.allow = "",
           .complaint = fmt::format("label {}: docker.label-policies doesn't let labels choose it; "
-                                   "nothing is resolved or reached",
+                                   "nothing can be resolved or reached",
                                    quoted(kPolicyLabel, policy)),
           .closed = true};
 }
@@ -125,14 +124,14 @@ std::string complaint_of(const docker::Container& container, const std::string& 
   const std::string whose =
       container.image_fault.empty()
           ? "its image's"
-          : fmt::format("taken for its image's, which can't be looked at ({})",
+          : fmt::format("treated as its image's, which can't be inspected ({})",
                         container.image_fault);
   return fmt::format("labels {} are {}: they choose no policy and match no rule{}", tried, whose,
                      but);
 }
 
 std::string text_of(const std::string& policy, const std::optional<std::string>& allow) {
-  return policy + (allow ? " narrowed to " + quote(*allow, '"') : "");
+  return policy + (allow ? " restricted to " + quote(*allow, '"') : "");
 }
 
 }  // namespace
@@ -172,12 +171,11 @@ std::optional<Choice> select(const docker::Container& container,
   const bool other =
       tried && tried->policy != choice.policy && tried->complaint.empty() && tried->fault.empty();
   if (other) choice.others.push_back({tried->policy, std::nullopt});
-  const std::string narrows = narrowed ? ", but nxgate.allow narrows" : "";
-  const std::string holds = other ? fmt::format(
-                                        ", but what resolves, the policy {} must allow as "
-                                        "well",
-                                        tried->policy)
-                                  : "";
+  const std::string narrows = narrowed ? ", restricted by nxgate.allow" : "";
+  const std::string holds =
+      other ? fmt::format(", but whatever resolves must also be allowed by the policy {} as well",
+                          tried->policy)
+            : "";
   choice.complaint += (choice.complaint.empty() ? "" : "; ") +
                       complaint_of(container, narrows + holds, tried != own);
   return choice;

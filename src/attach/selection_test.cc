@@ -159,7 +159,7 @@ TEST(Selection, ImagesThatCannotBeLookedAtAreNamed) {
   docker::Container container = by_image(labelled("open"));
   container.image_fault = "no such image";
   EXPECT_TRUE(
-      select(container, any_label())->complaint.contains("can't be looked at (no such image)"));
+      select(container, any_label())->complaint.contains("can't be inspected (no such image)"));
 }
 
 TEST(Selection, AGuestHoldsItsNamespaceToItsOwnChoiceIfItAskedForOne) {

@@ -96,12 +96,12 @@ std::string described(const sys::NetnsRef& netns, bool own, const StaleTables& l
   const Named named = name_of(netns);
   if (own) {
     return fmt::format(
-        "this host still has a firewall ({}) by the nxgate of pid {}, which has ended, and no "
-        "`[[clients]]` asks for it now: it stays closed until `nxgate detach {}` opens it",
+        "this host still has a firewall ({}) from the nxgate with pid {}, which has ended, and no "
+        "`[[clients]]` needs it now: it stays closed until `nxgate detach {}` opens it",
         left.tables, left.owner.pid, named.option);
   }
   return fmt::format(
-      "{} was left closed by the nxgate of pid {}, which has ended, and this one doesn't attach "
+      "{} was left closed by the nxgate with pid {}, which has ended, and this one doesn't attach "
       "it: it stays closed until `nxgate detach {}` opens it",
       named.label, left.owner.pid, named.option);
 }
@@ -127,7 +127,7 @@ void remove_stale_tables(const sys::NetnsRef& named) {
       right ? netfilter::find_gate(netns) : Result<std::optional<netfilter::Owner>>();
   if (!owner || !*owner || (*owner)->alive()) return;
   if (auto removed = remove_gate_and_firewalls(netns)) {
-    log::info("removed what the nxgate of pid {} left in {}", (*owner)->pid, netns.text());
+    log::info("removed what the nxgate with pid {} left in {}", (*owner)->pid, netns.text());
   } else {
     log::warning("{}", removed.error().message);
   }
@@ -158,7 +158,7 @@ std::vector<store::StandingFault> find_left_closed(Look look,
   }
   if (more > 0) {
     faults.push_back({store::FaultSource::kLeftClosed,
-                      fmt::format("{} more network namespaces were left closed as well", more)});
+                      fmt::format("{} more network namespaces were left closed", more)});
   }
   return faults;
 }

@@ -27,21 +27,20 @@ namespace {
 
 Result<void> check_attachable(const docker::Container& container) {
   if (!container.running || container.pid == 0) {
-    return fail(
-        fmt::format("container {} isn't running; start it first, or let `nxgate docker` "
-                    "wait for it",
-                    container.name));
+    return fail(fmt::format(
+        "container {} is not running; start it first, or let `nxgate docker` wait for it",
+        container.name));
   }
   if (container.network_mode == "host") {
     return fail(
-        fmt::format("container {} uses the host's own network, which is never touched; "
-                    "let its programs ask nxgate by --dns instead",
+        fmt::format("container {} uses the host's network, which nxgate never changes; point its "
+                    "DNS at nxgate with --dns instead",
                     container.name));
   }
   if (!sys::NetnsRef::of_pid(container.pid).identity()) {
     return fail(
-        fmt::format("container {}: there is no process {} here; run nxgate on the engine's "
-                    "host, in its pid namespace, as root",
+        fmt::format("container {}: process {} isn't visible here; run nxgate on the engine's host, "
+                    "in its pid namespace, as root",
                     container.name, container.pid));
   }
   return {};
@@ -55,7 +54,7 @@ Result<T> wait_for(asio::io_context& loop, asio::awaitable<Result<T>> request) {
                  [&outcome](std::exception_ptr, Result<T> result) { outcome = std::move(result); });
   loop.run();
   loop.restart();
-  if (!outcome) return fail("the engine didn't answer");
+  if (!outcome) return fail("the engine did not reply");
   return *std::move(outcome);
 }
 

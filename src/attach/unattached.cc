@@ -53,10 +53,10 @@ std::string shortfall(std::size_t attached, const std::vector<Unattached>& all) 
     parts.push_back(fmt::format("{}: {}", each.label, each.reason));
   }
   if (parts.empty()) return {};
-  std::string text = missing == 0 ? std::string("what runs isn't known")
+  std::string text = missing == 0 ? std::string("it isn't known what runs")
                                   : fmt::format("{} of {} attached", attached, attached + missing);
   for (std::size_t i = 0; i < std::min(parts.size(), kMostNamed); ++i) text += "; " + parts[i];
-  if (parts.size() > kMostNamed) text += fmt::format("; and {} more", parts.size() - kMostNamed);
+  if (parts.size() > kMostNamed) text += fmt::format("; {} more", parts.size() - kMostNamed);
   return text;
 }
 

@@ -13,11 +13,11 @@ namespace nxgate::attach {
 enum class WhyUnattached : std::uint8_t {
   kEngine = 0,   ///< the engine doesn't tell what runs
   kFailed,       ///< attaching was tried in vain
-  kPending,      ///< it is about to be attached
+  kPending,      ///< it is being attached
   kNotRunning,   ///< it was named on the command line and doesn't run
   kNoNamespace,  ///< its process or its namespace can't be seen from here
   kHostNetwork,  ///< its network is the host's or the engine's own, which is never touched
-  kUnmatched,    ///< neither a rule nor a label asks for it
+  kUnmatched,    ///< no rule or label selects it
   kNotNamed,     ///< `nxgate attach` was asked for others
   kUndescribed,  ///< the engine doesn't tell enough of it, or whose namespace it is isn't known
   kBuild,        ///< a step of a build by BuildKit

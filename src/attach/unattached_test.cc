@@ -18,7 +18,7 @@ TEST(Shortfall, CountsWhatShouldBeAttached) {
 TEST(Shortfall, AnEngineIsNoContainer) {
   const Unattached engine{
       .label = "the engine", .why = WhyUnattached::kEngine, .reason = "is away"};
-  EXPECT_EQ(shortfall(2, {engine}), "what runs isn't known; the engine: is away");
+  EXPECT_EQ(shortfall(2, {engine}), "it isn't known what runs; the engine: is away");
 }
 
 TEST(Shortfall, NamesAFew) {

@@ -142,7 +142,7 @@ int ask(const Options& options) {
   if (!answer) return failed(answer.error().message);
   if (!answer->good()) return refused(options, *answer);
   const auto object = parse_object(answer->body);
-  if (!object) return failed("the server's answer is no JSON");
+  if (!object) return failed("the server's reply is not JSON");
   fmt::print("{}", options.json ? answer->body : inquiry.text(*object));
   return kSuccess;
 }
@@ -167,12 +167,12 @@ int watch(const Options& options) {
   });
   if (!answer) return failed(answer.error().message);
   if (!answer->good()) return refused(options, *answer);
-  return more ? failed("the server has ended") : kSuccess;
+  return more ? failed("the server has stopped") : kSuccess;
 }
 
 int show_top(const Options& options) {
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) {
-    fmt::print(stderr, "nxgate top needs a terminal; nxgate watch --json is for pipes\n");
+    fmt::print(stderr, "nxgate top needs a terminal; use nxgate watch --json in a pipe\n");
     return kFailure;
   }
   const auto ended = top::show(socket_of(options), wants_colour(stdout));

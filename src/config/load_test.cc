@@ -302,9 +302,9 @@ TEST_F(LoadTest, BeyondAHundredFaultsOfAFileNoMoreAreTold) {
   EXPECT_THAT(faults, testing::SizeIs(1 + 2 * (kMostFaults + 1)));
   EXPECT_THAT(faults, testing::Contains(StartsWith("/etc/nxgate/bad:100:1: `a..b`")));
   EXPECT_THAT(faults,
-              testing::Contains(StartsWith("/etc/nxgate/bad:101:1: stopped after 100 faults")));
+              testing::Contains(StartsWith("/etc/nxgate/bad:101:1: stopped after 100 errors")));
   EXPECT_THAT(faults,
-              testing::Contains(StartsWith("/etc/nxgate/hosts:101:1: stopped after 100 faults")));
+              testing::Contains(StartsWith("/etc/nxgate/hosts:101:1: stopped after 100 errors")));
 }
 
 TEST_F(LoadTest, KeysTooDeepForTheParserAreRefused) {

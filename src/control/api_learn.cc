@@ -60,7 +60,7 @@ Reply ControlApi::learning(const Request&) {
 
 Reply ControlApi::learn(const Request& request) {
   const auto wanted = parse_object(request.body);
-  if (!wanted) return refuse(400, "the body is no JSON object");
+  if (!wanted) return refuse(400, "the body is not a JSON object");
   const std::string action = member(*wanted, "action", "");
   const std::string policy = member(*wanted, "policy", "default");
   const json::value* const deny = wanted->if_contains("deny");
@@ -71,7 +71,8 @@ Reply ControlApi::learn(const Request& request) {
       return refuse(409, started.error().message);
     }
   } else if (action == "stop") {
-    if (!learner_.stop(policy)) return refuse(404, fmt::format("{} isn't being learnt", policy));
+    if (!learner_.stop(policy))
+      return refuse(404, fmt::format("{} isn't in learning mode", policy));
   } else if (action == "forget") {
     learner_.forget(policy);
   } else {
@@ -84,7 +85,7 @@ Reply ControlApi::learn(const Request& request) {
           ? json::object{{"policy", policy}, {"active", false}, {"denies", false}, {"names", 0}}
           : describe(policy, found->second);
   if (running_.settings.state.empty()) {
-    answer["note"] = "what is learnt is lost with a restart: control.state names no directory";
+    answer["note"] = "what is learnt is lost at a restart: control.state is not set";
   }
   return reply_with(answer);
 }
@@ -95,10 +96,11 @@ Reply ControlApi::proposal(const Request& request) {
   const auto found = all.find(policy);
   if (found == all.end()) {
     if (!knows(policy)) return no_such_policy(policy);
-    return refuse(404,
-                  fmt::format("nothing was learnt for the policy `{0}`: begin with `nxgate learn "
-                              "start --policy {0}`",
-                              policy));
+    return refuse(
+        404,
+        fmt::format(
+            "nothing was learnt for the policy `{0}`: start with `nxgate learn start --policy {0}`",
+            policy));
   }
   const learn::Proposal proposal = learn::propose(found->second.record);
   const policy::Policy* const now = running_.policy_store.configured()->policies.find(policy);

@@ -31,7 +31,7 @@ namespace nxgate::control {
 }
 
 [[nodiscard]] inline http::Reply no_such_policy(const std::string& policy) {
-  return refuse(404, "policy: " + quote(policy) + ": there is no such policy");
+  return refuse(404, "policy: " + quote(policy) + ": no such policy");
 }
 
 /// As RFC 3339 has it, in UTC.

@@ -80,7 +80,7 @@ struct RuleRequest {
 
 Result<RuleRequest> parse_rule_request(const std::string& body) {
   const auto object = parse_object(body);
-  if (!object) return fail("the body is no JSON object");
+  if (!object) return fail("the body is not a JSON object");
   RuleRequest wanted;
   for (const auto& [key, member] : *object) {
     const auto text = [&](std::string& into) {
@@ -91,7 +91,7 @@ Result<RuleRequest> parse_rule_request(const std::string& body) {
         (key == "action" && text(wanted.action)) || (key == "rule" && text(wanted.rule)) ||
         (key == "policy" && text(wanted.policy)) || (key == "for" && text(wanted.duration)) ||
         (key == "why" && text(wanted.why)) || (key == "save" && member.is_bool());
-    if (!known) return fail(fmt::format("{}: not expected, or not of its type", quote(key)));
+    if (!known) return fail(fmt::format("{}: unknown key or wrong type", quote(key)));
     if (key == "save") wanted.save = member.get_bool();
   }
   return wanted;
@@ -120,7 +120,7 @@ Result<store::RuntimeRule> runtime_rule_of(const RuleRequest& wanted, const http
     if (!time || *time <= Milliseconds(0)) {
       return fail(fmt::format("for: {}: expected a time, such as 10m", quote(wanted.duration)));
     }
-    if (wanted.save) return fail("what ends by itself isn't saved: either --for or --save");
+    if (wanted.save) return fail("--for and --save cannot be combined");
     added.until = added.since + *time;
   }
   added.rule = {.name = parsed->name,
@@ -199,12 +199,12 @@ boost::asio::awaitable<Reply> ControlApi::remove_rule(const Request& request) {
   const bool taken = *saved && co_await reloaded();
   if (!taken) rules_changed();
   if (*saved && !taken) {
-    co_return refused_reload(fmt::format(
-        "the rule {} is no longer saved, but it is enforced until a reload is taken up, and this "
-        "one was refused",
-        quote(text)));
+    co_return refused_reload(
+        fmt::format("the rule {} is no longer saved, but stays in force until a reload succeeds, "
+                    "and this one was rejected",
+                    quote(text)));
   }
-  log::info("the rule {} that was added to the policy {} is taken back, by {}", text, policy,
+  log::info("the rule {} that was added to the policy {} was removed, by {}", text, policy,
             user_name(request.peer));
   co_return reply_with(json::object{{"rule", text}, {"policy", policy}, {"saved", *saved}});
 }
@@ -251,7 +251,7 @@ void ControlApi::await_end() {
   ends_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     if (running_.policy_store.runtime_rules().expire(std::chrono::system_clock::now())) {
-      log::info("a rule that was added for a while has ended");
+      log::info("a temporary rule has expired");
       return rules_changed();
     }
     await_end();

@@ -93,8 +93,8 @@ json::array describe_unattached(const attach::Attachments& attachments) {
 }
 
 Reply not_attached(const std::string& client) {
-  return refuse(404, fmt::format("client: {}: neither an address nor what an attached container "
-                                 "is called; `nxgate attachments` lists those",
+  return refuse(404, fmt::format("client: {}: neither an address nor the name of an attached "
+                                 "container; `nxgate attachments` lists them",
                                  quote(client)));
 }
 
@@ -154,8 +154,8 @@ asio::awaitable<Reply> ControlApi::handle(const Request& request) {
     }
     co_return co_await (this->*std::get<SlowHandler>(each.handler))(request);
   }
-  co_return known ? refuse(405, "this method isn't for this path")
-                  : refuse(404, quote(request.path) + ": there is no such thing");
+  co_return known ? refuse(405, "method not allowed")
+                  : refuse(404, quote(request.path) + ": no such path");
 }
 
 Reply ControlApi::status(const Request&) {
@@ -350,9 +350,10 @@ asio::awaitable<bool> ControlApi::reloaded() {
 }
 
 Reply ControlApi::refused_reload(std::string_view what) const {
-  Reply reply = reply_with(json::object{
-      {"error", fmt::format("{}; generation {} goes on", what, running_.policy_store.generation())},
-      {"faults", to_json(running_.policy_store.faults())}});
+  Reply reply =
+      reply_with(json::object{{"error", fmt::format("{}; still serving generation {}", what,
+                                                    running_.policy_store.generation())},
+                              {"faults", to_json(running_.policy_store.faults())}});
   reply.status = 409;
   return reply;
 }
@@ -366,8 +367,8 @@ asio::awaitable<Reply> ControlApi::reload(const Request&) {
   const std::uint32_t generation = running_.policy_store.generation();
   if (failed.empty()) co_return reply_with(json::object{{"generation", generation}});
   Reply reply = reply_with(
-      json::object{{"error", fmt::format("generation {} is in force, but not all firewalls are as "
-                                         "it says; they are tried again each second",
+      json::object{{"error", fmt::format("generation {} is in force, but some firewalls could not "
+                                         "be updated; nxgate retries every second",
                                          generation)},
                    {"firewalls", json::array(failed.begin(), failed.end())}});
   reply.status = 503;
@@ -390,7 +391,7 @@ Reply ControlApi::metrics(const Request& request) {
 }
 
 asio::awaitable<Reply> MetricsPage::handle(const Request& request) {
-  if (request.path != "/metrics") co_return refuse(404, "there is nothing but /metrics here");
+  if (request.path != "/metrics") co_return refuse(404, "only /metrics is served here");
   co_return co_await api_.handle(request);
 }
 

@@ -23,7 +23,8 @@ Result<ControlSockets> open_control(const config::ControlSettings& settings) {
     if (opened) {
       sockets.api = *std::move(opened);
     } else if (settings.implied) {
-      log::info("no control socket: {}; `--control PATH` names another", opened.error().message);
+      log::info("no control socket: {}; choose another with `--control PATH`",
+                opened.error().message);
     } else {
       return fail("control: " + opened.error().message);
     }

@@ -96,7 +96,7 @@ std::string text_of(const Learnt& learnt) {
 Result<Learnt> learnt_of(const std::string& text) {
   const auto object = parse_object(text);
   const json::value* const record = object ? object->if_contains("record") : nullptr;
-  if (record == nullptr) return fail("no record of what was learnt");
+  if (record == nullptr) return fail("not a record of what was learnt");
   auto read = learn::record_from_json(json::serialize(*record));
   if (!read) return std::unexpected(read.error());
   const auto flag = [&](const char* key) {
@@ -140,8 +140,8 @@ void Learner::resume() {
     auto learnt = read(policy->name);
     if (!learnt) {
       const std::string fault = fmt::format(
-          "{}/{} can't be read: {}; it is left as it is, and nothing is learnt for the "
-          "policy {}; put it right, or move it away and restart nxgate",
+          "{}/{} can't be read: {}; the file is left unchanged, and nothing is learnt for the "
+          "policy {}; fix it, or move it away and restart nxgate",
           state_.path(), file_of(policy->name), learnt.error().message, policy->name);
       log::error("{}", fault);
       unreadable_.insert_or_assign(policy->name, fault);
@@ -198,8 +198,8 @@ void Learner::begin(const std::string& policy, Learnt& learnt, const std::string
   }
   reports_.learn(policy, true);
   rules_changed_();
-  log::warning("learning what is asked for under the policy {}: {}", policy,
-               learnt.denies ? "it is enforced meanwhile" : "everything else resolves meanwhile");
+  log::warning("learning the policy {}: {}", policy,
+               learnt.denies ? "it stays enforced" : "everything resolves until it ends");
   changed_ = true;
   wait();
 }
@@ -215,7 +215,7 @@ bool Learner::stop(const std::string& policy) {
   reports_.learn(policy, false);
   (void)policy_store_.runtime_rules().remove(policy, everything());
   rules_changed_();
-  log::info("no longer learning under the policy {}", policy);
+  log::info("no longer learning the policy {}", policy);
   changed_ = true;
   save();
   return true;

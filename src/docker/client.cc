@@ -119,8 +119,7 @@ asio::awaitable<Result<Container>> Client::inspect(std::string container) {
   if (!found) co_return std::unexpected(found.error());
   std::optional<Container>& there = *found;
   if (!there) {
-    co_return fail(
-        fmt::format("there is no container {}; `docker ps` shows those there are", container));
+    co_return fail(fmt::format("no such container: {}; see `docker ps -a`", container));
   }
   co_return std::move(*there);
 }

@@ -24,14 +24,15 @@ std::string described(const Refusal& refusal) {
   const Port& port = refusal.to.port;
   const std::string protocol =
       port.number == 0 ? fmt::format("protocol {}", port.protocol) : port.to_string();
-  return fmt::format("{} of {} ({})", protocol, refusal.to.address.to_string(),
-                     refusal.name.empty() ? "no name led there" : escaped(refusal.name));
+  return fmt::format(
+      "{} of {} ({})", protocol, refusal.to.address.to_string(),
+      refusal.name.empty() ? "no allowed name resolved to it" : escaped(refusal.name));
 }
 
 }  // namespace
 
 std::string FirewallReports::process_behind(const Refusal& refusal, const sys::NetnsRef* netns) {
-  constexpr std::string_view kNotFound = ", by a process that was not found in time";
+  constexpr std::string_view kNotFound = ", process not found in time";
   const Port& port = refusal.to.port;
   if (netns == nullptr || port.number == 0) return {};
   const Instant now = Clock::now();
@@ -63,7 +64,7 @@ void FirewallReports::take(const FirewallPlace& place, NameFirewall& firewall) {
               process_behind(refusal, place.netns));
   }
   if (report.refusals.size() > kMostLines) {
-    log::info("{}: and {} more", place.label, report.refusals.size() - kMostLines);
+    log::info("{}: {} more", place.label, report.refusals.size() - kMostLines);
   }
 }
 

@@ -96,13 +96,13 @@ Result<void> HostFirewalls::enforce(const std::vector<policy::ClientFirewall>& w
 void HostFirewalls::note(const std::string& policy, const Result<void>& done) {
   if (done) {
     if (failed_.erase(policy) == 0 || policy.empty()) return;
-    return log::info("policy {}: its firewall is as the configuration says", policy);
+    return log::info("policy {}: the firewall is up to date again", policy);
   }
   const std::string& text = done.error().message;
   const bool is_new = std::exchange(failed_[policy], text) != text;
   // Before it watches, the start fails by it.
   if (is_new && reports_ != nullptr) {
-    log::error("{}{}; it is tried again each second",
+    log::error("{}{}; nxgate retries every second",
                policy.empty() ? "" : fmt::format("policy {}: ", policy), text);
   }
 }
@@ -130,7 +130,8 @@ void HostFirewalls::look_again() {
     if (const auto kept = firewall.keep(); !kept) {
       log::repeated("firewall " + each.policy, kept.error().message);
     } else if (*kept) {
-      log::warning("policy {}: somebody took its firewall away; it is back", each.policy);
+      log::warning("policy {}: its firewall was removed by another program; it has been restored",
+                   each.policy);
     }
   }
   for (const policy::ClientFirewall& each : enforced_) tell_links(each.policy);
@@ -146,19 +147,19 @@ void HostFirewalls::tell_links(const std::string& policy) {
   const auto [told, is_new] = told_.try_emplace(policy);
   if (!is_new && told->second == links) return;
   if (!links.theirs.empty()) {
-    log::info("policy {}: judges what comes in by {}, whatever its source", policy,
+    log::info("policy {}: filters everything that comes in on {}, whatever its source", policy,
               fmt::join(links.theirs, ", "));
   }
   if (!links.shared.empty()) {
     log::warning(
-        "policy {}: its clients are behind {}, where the default route is too: of what comes in "
-        "there only the ranges of `from` are judged",
+        "policy {}: its clients are behind {}, which also has the default route: of the packets "
+        "that come in there, only those from the ranges of `from` are filtered",
         policy, fmt::join(links.shared, ", "));
   }
   if (links.theirs.empty() && links.shared.empty()) {
     log::warning(
-        "policy {}: no route but the default one leads to its clients: only packets from the "
-        "ranges of `from` are judged",
+        "policy {}: only the default route leads to its clients: only packets from the ranges of "
+        "`from` are filtered",
         policy);
   }
   told->second = std::move(links);
@@ -186,7 +187,7 @@ void HostFirewalls::stop() {
   for (const policy::ClientFirewall& each : enforced_) {
     if (each.egress.stays_closed) {
       log::warning(
-          "policy {}: its firewall on this host stays closed, until a next nxgate takes over or "
+          "policy {}: its firewall on this host stays closed until another nxgate takes over or "
           "`nxgate detach --pid 1` opens it",
           each.policy);
     } else if (auto done = of(each.policy).enforce(sys::NetnsRef(), nullptr); !done) {

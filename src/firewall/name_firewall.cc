@@ -132,8 +132,8 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
   if (asked_for_.empty()) return true;
   if (!make_room(now)) return false;
   if (const std::error_code error = firewall_->open(asked_for_)) {
-    log::repeated("egress " + label_,
-                  fmt::format("cannot open the firewall of {}: {}", label_, error.message()));
+    log::repeated("egress " + label_, fmt::format("cannot open addresses in the firewall of {}: {}",
+                                                  label_, error.message()));
     return false;
   }
   admissions_ += asked_for_.size();
@@ -150,7 +150,7 @@ bool NameFirewall::make_room(Instant now) {
   if (openings_.size() + asked_for_.size() > forget_at_) forget_ended(now);
   if (openings_.size() + asked_for_.size() <= kMostOpenings) return true;
   log::repeated("egress " + label_,
-                fmt::format("the firewall of {} holds {} openings and takes no more", label_,
+                fmt::format("the firewall of {} has reached its limit of {} open addresses", label_,
                             openings_.size()));
   return false;
 }
@@ -174,7 +174,7 @@ void NameFirewall::review(
     if (!allows(opening.name, to)) closing.push_back(to);
   }
   if (const std::error_code error = firewall_->close(closing)) {
-    log::error("cannot close the firewall of {}: {}", label_, error.message());
+    log::error("cannot close addresses in the firewall of {}: {}", label_, error.message());
     return;
   }
   for (const Destination& to : closing) openings_.erase(to);

@@ -106,7 +106,7 @@ Result<Firewall> Firewall::install(const sys::NetnsRef& netns, std::string table
   if (!owner) return std::unexpected(owner.error());
   if (*owner && **owner != Owner::ourselves() && (*owner)->alive()) {
     return fail(
-        fmt::format("the firewall of {} is held by the nxgate of pid {}; stop that one first",
+        fmt::format("the firewall of {} is held by the nxgate with pid {}; stop that one first",
                     netns.text().empty() ? "this host" : netns.text(), (*owner)->pid));
   }
   firewall.rules_ = rules;

@@ -225,7 +225,7 @@ Result<Gate> Gate::install(const sys::NetnsRef& netns, const GatePorts& ports, O
   std::optional<Owner> owner;
   if (const auto error = find_owner(*socket, owner)) return fail(advice(error, netns));
   if (owner && *owner != Owner::ourselves() && owner->alive()) {
-    return fail(fmt::format("{} is attached already, by the nxgate of pid {}; stop that one first",
+    return fail(fmt::format("{} is already attached by the nxgate with pid {}; stop that one first",
                             netns.text(), owner->pid));
   }
   Gate gate(netns, ports, on_death, *std::move(socket));

@@ -120,7 +120,7 @@ std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
     }
   }
   if (wrong > kMostWarnings) {
-    log::warning("{}: label nxgate.allow: {} more are no rules", container, wrong - kMostWarnings);
+    log::warning("{}: label nxgate.allow: {} more invalid rules", container, wrong - kMostWarnings);
   }
   return std::make_shared<const policy::Matcher>(std::move(set),
                                                  std::span<const policy::Matcher::LocalName>{},

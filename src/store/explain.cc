@@ -96,7 +96,7 @@ std::string verdict_of(const engine::Snapshot& snapshot, const Decision& decisio
     case Outcome::kTransfer:
       return "REFUSED: no zone transfers";
     case Outcome::kForward:
-      return fmt::format("allowed: asks upstream {}{}", upstream_of(snapshot, decision),
+      return fmt::format("allowed: forwarded to upstream {}{}", upstream_of(snapshot, decision),
                          decision.asked == question.name
                              ? ""
                              : " for " + decision.asked.to_text() + ", a local CNAME's target");

@@ -94,9 +94,8 @@ std::vector<StandingFault> PolicyStore::standing_faults() const {
   if (!faults_.empty()) {
     standing.push_back(
         {FaultSource::kReload,
-         fmt::format("the last reload was refused by {}, the first: {}; "
-                     "generation {} goes on",
-                     counted(faults_.size(), "fault"), to_string(faults_.front()), generation_)});
+         fmt::format("the last reload was rejected: {}, the first: {}; still serving generation {}",
+                     counted(faults_.size(), "error"), to_string(faults_.front()), generation_)});
   }
   for (const std::string& notice : notices_) standing.push_back({FaultSource::kSavedRules, notice});
   return standing;
@@ -117,8 +116,8 @@ Faults PolicyStore::refusals(const config::Settings& next) const {
     if (upstream.netns.empty()) continue;
     if (upstream_namespaces_.contains(upstream.netns)) continue;
     refused.push_back({upstream.name.at,
-                       fmt::format("upstreams.{}.netns: the right to enter network namespaces that "
-                                   "weren't named at start was given up; restart to use {}",
+                       fmt::format("upstreams.{}.netns: nxgate gave up the right to enter network "
+                                   "namespaces that weren't named at start; restart to use {}",
                                    upstream.name.name, upstream.netns)});
   }
   return refused;
@@ -184,7 +183,7 @@ bool PolicyStore::commit(Pending& pending) {
   for (const Fault& fault : faults_) log::error("{}", to_string(fault));
   if (!faults_.empty()) {
     ++reloads_.refused;
-    log::error("reload refused by {}; generation {} goes on", counted(faults_.size(), "fault"),
+    log::error("reload rejected: {}; still serving generation {}", counted(faults_.size(), "error"),
                generation_);
     return false;
   }

@@ -81,11 +81,11 @@ class PolicyStoreTest : public testing::Test {
 TEST_F(PolicyStoreTest, TheSnapshotDecidesAsConfigured) {
   PolicyStore policy_store = start(kFirst);
   EXPECT_THAT(explained(policy_store, "www.a.example"),
-              HasSubstr("verdict  allowed: asks upstream default (192.0.2.1:53)\n"));
+              HasSubstr("verdict  allowed: forwarded to upstream default (192.0.2.1:53)\n"));
   EXPECT_THAT(explained(policy_store, "www.a.example"),
               HasSubstr("rule     allow \"a.example\" (/n.toml:10:10)\n"));
   EXPECT_THAT(explained(policy_store, "x.corp.example"),
-              HasSubstr("asks upstream app (192.0.2.2:53) in network namespace app\n"
+              HasSubstr("forwarded to upstream app (192.0.2.2:53) in network namespace app\n"
                         "route    corp.example and below\n"));
   EXPECT_THAT(explained(policy_store, "no.a.example"),
               HasSubstr("rule     deny \"no.a.example\" (/n.toml:11:15)\n"
@@ -100,7 +100,7 @@ TEST_F(PolicyStoreTest, TheSnapshotDecidesAsConfigured) {
   EXPECT_THAT(explained(policy_store, "db.test", wire::Type::kMx),
               HasSubstr("local: NODATA, the name has no MX record"));
   EXPECT_THAT(explained(policy_store, "alias.test"),
-              HasSubstr("asks upstream default (192.0.2.1:53) for www.a.example"));
+              HasSubstr("forwarded to upstream default (192.0.2.1:53) for www.a.example"));
   EXPECT_THAT(explained(policy_store, "a.example", wire::Type::kA, "10.1.2.3"),
               HasSubstr("policy   ci\nrule     default: no rule is about this name\n"
                         "verdict  denied: REFUSED\n"));

@@ -71,10 +71,8 @@ Rest without(const std::string& text, const policy::Rule& rule) {
 }
 
 std::unexpected<Error> unreadable(const std::string& path, const std::string& why) {
-  return fail(
-      fmt::format("{} can't be read: {}; nothing was changed; put the file right, or move it "
-                  "away",
-                  path, why));
+  return fail(fmt::format(
+      "{} can't be read: {}; nothing was changed; fix the file, or move it away", path, why));
 }
 
 /// A list of one policy, and what it will be.
@@ -110,18 +108,16 @@ class SavedList {
   Result<void> stage() {
     if (!changed_) return {};
     if (text_.size() > kLargestList) {
-      return fail(
-          fmt::format("{} would be larger than {} MiB; move rules from it to a list that "
-                      "allow-files or deny-files names",
-                      path(), kLargestList >> 20));
+      return fail(fmt::format(
+          "{} would exceed {} MiB; move rules from it to a list in allow-files or deny-files",
+          path(), kLargestList >> 20));
     }
     auto staged = directory_.stage(name_, text_);
     if (!staged) {
-      return fail(
-          fmt::format("{} can't be written: {}; nothing was changed; see to it that there is room, "
-                      "and that the directory control.state is the server's user's, or restart "
-                      "nxgate, which makes it so",
-                      path(), staged.error().message));
+      return fail(fmt::format(
+          "{} can't be written: {}; nothing was changed; check that there is space, and that the "
+          "server's user owns the directory control.state, or restart nxgate, which sets the owner",
+          path(), staged.error().message));
     }
     staged_.emplace(*std::move(staged));
     return {};
@@ -160,10 +156,10 @@ void take_list(const std::string& path, const std::string& text, Action action,
   policy::ParsedList list = policy::parse_list(text, {path, 0}, action);
   policy.rules.add(list);
   if (list.faults.empty()) return;
-  found.notices.push_back(fmt::format(
-      "{}: {} no rule and left out, the first at line {}; put them right, or take them out", path,
-      list.faulty == 1 ? "a line is" : fmt::format("{} lines are", list.faulty),
-      list.faults.front().at.line));
+  found.notices.push_back(
+      fmt::format("{}: {} not a rule and ignored, the first at line {}; fix or remove them", path,
+                  list.faulty == 1 ? "a line is" : fmt::format("{} lines are", list.faulty),
+                  list.faults.front().at.line));
   list.faults.resize(std::min(list.faults.size(), kMostFaults));
   std::ranges::move(list.faults, std::back_inserter(found.skipped));
 }
@@ -180,8 +176,8 @@ Result<std::string> save_rule(const std::string& state, const std::string& polic
                               const std::string& text, const RuntimeRule& added) {
   if (state.empty()) {
     return fail(
-        "nothing can be saved: the configuration names no directory for it, as in "
-        "`[control] state = \"/var/lib/nxgate\"`");
+        "nothing can be saved: set a directory for it in the configuration, such as `[control] "
+        "state = \"/var/lib/nxgate\"`");
   }
   const policy::Rule& rule = added.rule;
   const sys::StateDirectory directory(state);
@@ -226,11 +222,10 @@ SavedRules read_saved_rules(config::Settings& settings) {
       const auto text = directory.read(name, kLargestRead);
       if (!text || *text) found.watched.push_back(path);
       if (!text) {
-        found.faults.push_back(
-            {{path, 0, 0},
-             fmt::format("saved rules can't be read: {}; put the file right, or move it away to do "
-                         "without them",
-                         text.error().message)});
+        found.faults.push_back({{path, 0, 0},
+                                fmt::format("saved rules can't be read: {}; fix the file, or move "
+                                            "it away to start without them",
+                                            text.error().message)});
       } else if (*text) {
         take_list(path, **text, action, policy, found);
       }
@@ -249,18 +244,18 @@ Result<std::optional<sys::Descriptor>> prepare_state(const std::string& state,
     const auto identity = sys::find_user(user);
     const auto given = identity
                            ? sys::StateDirectory(state).give_to(identity->user, identity->group)
-                           : fail("there is no such user");
+                           : fail("no such user");
     if (!given) {
-      return fail(fmt::format("control.state: {} can't be given to {}: {}", state, user,
+      return fail(fmt::format("control.state: cannot change the owner of {} to {}: {}", state, user,
                               given.error().message));
     }
   }
   auto lock = sys::StateDirectory(state).lock();
   if (!lock) {
-    return fail(fmt::format("control.state: {}: {}; give each server a directory of its own", state,
+    return fail(fmt::format("control.state: {}: {}; give each server its own directory", state,
                             lock.error().message));
   }
-  if (!*lock) log::warning("control.state: {} can't be written to: nothing can be saved", state);
+  if (!*lock) log::warning("control.state: {} is not writable: nothing can be saved", state);
   return lock;
 }
 

@@ -77,14 +77,14 @@ std::string clock_text(std::uint64_t seconds) {
 std::vector<Line> head_lines(const Head& head, const View& view, const Model& model) {
   const auto& rates = http::part_of(head.status, "rates");
   std::string counted = "counted for " + clock_text(head.seconds);
-  if (model.missed() != 0) counted += fmt::format(", {} went by too fast", model.missed());
+  if (model.missed() != 0) counted += fmt::format(", {} dropped", model.missed());
   std::string only;
   if (!view.filter().empty()) only += fmt::format("  names with: {}", view.filter());
   if (!view.client().empty()) only += fmt::format("  client: {}", view.client());
   return {{fmt::format("nxgate {}, pid {}, {}", text_of(head.status, "version"),
                        text_of(head.status, "pid"), counted),
            Look::kHeading},
-          {fmt::format("a second: {} queries, {} denied, {} forwarded, {} failed",
+          {fmt::format("per second: {} queries, {} denied, {} forwarded, {} failed",
                        text_of(rates, "queries"), text_of(rates, "denied"),
                        text_of(rates, "forwarded"), text_of(rates, "failed"))},
           {only.empty() ? "" : "only" + only, Look::kPrompt}};

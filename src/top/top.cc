@@ -134,7 +134,7 @@ Result<void> show(const std::string& socket, bool colour) {
   const auto answer = http::ask(socket, "GET", {"/v1/status", {}});
   if (!answer) return std::unexpected(answer.error());
   const auto status = parse_object(*answer);
-  if (!status) return fail("the server's answer is no JSON");
+  if (!status) return fail("the server's reply is not JSON");
   const Interruptions interruptions;
   const auto screen = Screen::open(colour);
   if (!screen) return std::unexpected(screen.error());

@@ -41,9 +41,9 @@ Result<InheritedListeners> match_inherited(const std::vector<serve::Listener>& l
     const auto listener = std::ranges::find_if(
         listeners, [&](const serve::Listener& each) { return is_for(socket, each); });
     if (listener == listeners.end()) {
-      return fail(
-          fmt::format("{}, handed over by the service manager, is for no listener; there are: {}",
-                      socket.name, listeners.empty() ? "none" : describe(listeners)));
+      return fail(fmt::format(
+          "{}, handed over by the service manager, matches no listener; listeners are: {}",
+          socket.name, listeners.empty() ? "none" : describe(listeners)));
     }
     serve::OpenListener& entry = entry_of(*listener, inherited.open);
     sys::Descriptor& place = socket.kind == sys::SocketKind::kUdp ? entry.udp : entry.tcp;
@@ -57,8 +57,9 @@ Result<InheritedListeners> match_inherited(const std::vector<serve::Listener>& l
     const auto alone = std::erase_if(
         inherited.shared, [&](const serve::Listener& each) { return each.at == listener->at; });
     if (alone == 0 || workers == 1) continue;
-    log::info("{} has one worker: its socket was handed over, and not to be shared (ReusePort=)",
-              listener->at.to_string());
+    log::info(
+        "{} is served by one worker: its socket was handed over and can't be shared (ReusePort=)",
+        listener->at.to_string());
   }
   return inherited;
 }

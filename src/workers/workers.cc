@@ -48,10 +48,10 @@ Result<void> Workers::run(sys::Confinement confinement) {
     for (const auto& worker : workers_) worker->run(confinement);
   } catch (const std::system_error& error) {
     stop();
-    return fail(fmt::format(
-        "cannot start a worker's thread: {}; programs of the same user may have as many as there "
-        "may be, see `ulimit -u`",
-        error.what()));
+    return fail(
+        fmt::format("cannot start a worker thread: {}; the user may have reached its limit of "
+                    "threads, see `ulimit -u`",
+                    error.what()));
   }
   return {};
 }

@@ -234,16 +234,16 @@ def test_two_do_not_fight_over_one_namespace(attach, app):
     first = attach(app)
     second = run("attach", "--netns", app.path, "--allow", ALLOWED)
     assert second.returncode == 1
-    assert f"attached already, by the nxgate of pid {first.pid}" in second.stderr
+    assert f"already attached by the nxgate with pid {first.pid}" in second.stderr
     held = run("detach", "--netns", app.path)
     assert held.returncode == 1
-    assert f"held by the nxgate of pid {first.pid}" in held.stderr
+    assert f"held by the nxgate with pid {first.pid}" in held.stderr
 
 
 def test_rules_that_somebody_flushed_come_back(attach, app):
     server = attach(app)
     app.run("nft", "flush", "ruleset", check=True)
-    server.wait_for_log("took nxgate's rules away; they are back")
+    server.wait_for_log("nxgate's rules were removed by another program; they have been restored")
     assert rcode(ask(app, "tired.com", SILENT)) == "NXDOMAIN"
 
 

@@ -180,8 +180,8 @@ def test_what_cannot_be_attached_is_said(engine):
     engine.run("ended")
     engine.docker("kill", "ended")
     assert "the host's own network" in refusal("hosted")
-    assert "isn't running; start it first" in refusal("ended")
-    assert "there is no container nobody" in refusal("nobody")
+    assert "is not running; start it first" in refusal("ended")
+    assert "no such container: nobody" in refusal("nobody")
     assert "no permission to talk to the Docker engine" in refusal("hosted", user="nobody")
 
 

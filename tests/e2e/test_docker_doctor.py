@@ -155,7 +155,7 @@ def test_a_pid_may_be_written_either_way(hostile):
 
 def test_a_pid_that_is_not_there_is_no_container():
     done = run("doctor", "pid:4194305")
-    assert done.returncode == 1 and done.stderr.startswith("nxgate: pid:4194305: there is no such process here")
+    assert done.returncode == 1 and done.stderr.startswith("nxgate: pid:4194305: no such process here")
 
 
 def test_the_hosts_own_namespace_gets_no_cure():

@@ -54,7 +54,7 @@ def assert_held_from_the_first(container):
 
 
 def assert_lost(server, label="web"):
-    server.wait_for_log(f"warning {label}: it doesn't run, and is waited for")
+    server.wait_for_log(f"warning {label}: it isn't running; nxgate waits for it")
     assert health(server)[0] == 1
     assert f"0 of 1 attached; {label}: it doesn't run" in health(server)[1]
     assert f"unattached  {label}: it doesn't run" in server.operate("status").stdout
@@ -99,7 +99,7 @@ def test_through_a_restart_of_the_engine(engine, attach):
     engine.run("web", network=network)
     server = attach("web")
     engine.kill()
-    server.wait_for_log("what is attached stays so")
+    server.wait_for_log("attached containers stay attached")
     assert health(server)[0] == 1 and "the engine: " in health(server)[1]
     engine.start()
     server.wait_for_log("the engine is back")
@@ -132,7 +132,7 @@ def test_one_given_by_its_id_is_followed_by_its_id(engine, attach):
     wait_for(lambda: "nxgate" in web.rules())
     other = engine.run("web")
     engine.docker("rm", "-f", "shop")
-    server.wait_for_log("it doesn't run, and is waited for")
+    server.wait_for_log("it isn't running; nxgate waits for it")
     assert "0 of 1 attached" in health(server)[1]
     assert "nxgate" not in other.rules()
 

@@ -394,14 +394,14 @@ def test_fragments_of_a_client_pass(firewalled, client, router, seen, family):
 def test_it_says_what_it_covers(firewalled, client, router):
     client("app", "10.5.0.2", "10.5.0.1")
     server = firewalled()
-    server.wait_for_log("policy ci: judges what comes in by app, whatever its source")
-    assert "ci: all that comes in by app\n" in server.operate("status").stdout
+    server.wait_for_log("policy ci: filters everything that comes in on app, whatever its source")
+    assert "ci: everything that comes in on app\n" in server.operate("status").stdout
     client("late", "10.5.1.2", "10.5.1.1")
-    server.wait_for_log("policy ci: judges what comes in by app, late")
+    server.wait_for_log("policy ci: filters everything that comes in on app, late")
 
 
 def test_it_says_what_it_can_not_cover(firewalled, router):
     route(router, "10.5.0.0/16", "via", "10.99.0.1")
     server = firewalled()
-    server.wait_for_log("policy ci: its clients are behind eth0, where the default route is too")
-    assert "by eth0 not\n" in server.operate("status").stdout
+    server.wait_for_log("policy ci: its clients are behind eth0, which also has the default route")
+    assert "on eth0 only its clients' ranges\n" in server.operate("status").stdout

@@ -198,7 +198,7 @@ def test_labels_of_six_megabytes_are_no_way_out(engine, watch):
         server.wait_for_log(f"attached {name} ")
     assert "NXDOMAIN" in wait_for(light.logs)
     assert health(server)[0] == 0
-    assert len(re.findall(r'attached heavy\d+ \(policy default narrowed to "a.test"\)',
+    assert len(re.findall(r'attached heavy\d+ \(policy default restricted to "a.test"\)',
                           server.log_text())) == 12
     with open(f"/proc/{server.pid}/status") as status:
         peak = int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1])

@@ -97,7 +97,7 @@ def ends_for_want_of_its_helper(server, seconds, how):
     server._reader.join(5)
     line = server.log[-1]
     assert f"the helper process {how}" in line, server.log_text()
-    assert "leaves all as it is; start it again" in line
+    assert "leaves everything in place; restart it" in line
 
 
 @contextlib.contextmanager

@@ -274,6 +274,6 @@ def test_without_inotify_it_starts_tells_it_and_looks_by_itself(nxgate, up):
         wait_for(lambda: resolves(server, "z.test"), 10, what="the new rule")
         assert faults() and server.log_text().count("fs.inotify.max_user_instances") == 1
     wait_for(lambda: not faults() and not counted(), 10, what="inotify again")
-    server.wait_for_log("files are watched for changes again")
+    server.wait_for_log("watching files for changes again")
     server.write_config(config(up, '"x.test"'))
     wait_for(lambda: resolves(server, "x.test"), 3, what="the new rule")

@@ -75,7 +75,7 @@ def test_a_policy_that_a_reload_takes_away_closes_its_containers(engine, watch, 
     assert fetch(web, OTHER) == REFUSED
     server.write_config(server.text(**change, default=default))
     assert "reloaded" in server.reload()
-    server.wait_for_log("web: label nxgate.policy=ci: .*nothing is resolved or reached")
+    server.wait_for_log("web: label nxgate.policy=ci: .*nothing can be resolved or reached")
     web.run("dig", "own.test", "+tries=1")
     for address in (OTHER, ADDRESS):
         assert fetch(web, address) == REFUSED
@@ -156,9 +156,9 @@ def test_a_firewall_that_fails_at_a_reload_is_told_tried_again_and_nothing_resol
         assert rcode(ask(app, "web.test")) == "SERVFAIL"
         assert "firewall FAILED" in server.operate("attachments").stdout
         assert any("tried again" in text for text in faults(server)) and metric(server, "attachment") == 1
-        assert "its firewall is not as its policy says" in server.operate("health").stdout
+        assert "its firewall could not be set as its policy says" in server.operate("health").stdout
         time.sleep(2.5)
-        assert server.log_text().count("its firewall is not as its policy says") == 1
+        assert server.log_text().count("its firewall could not be set as its policy says") == 1
     wait_for(lambda: refused(connect(app, FAR)), what="the firewall")
     wait_for(lambda: "with a firewall" in server.operate("attachments").stdout)
     assert not faults(server)

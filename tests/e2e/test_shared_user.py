@@ -106,7 +106,7 @@ def test_without_threads_to_start_with_it_says_so_and_ends(attach, app):
     with threads_taken(ALONE, THREADS + 10):
         server = attach(f"--nproc={THREADS}:{THREADS}", wait=False)
         server.good_ends.add(1)
-        server.wait_for_log("ready:|cannot start a worker's thread: .*ulimit -u")
+        server.wait_for_log("ready:|cannot start a worker thread: .*ulimit -u")
         assert not connects(app, DENIED)
         if not any("ready:" in line for line in server.log):
             assert server.process.wait(10) == 1
