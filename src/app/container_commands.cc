@@ -82,7 +82,7 @@ Result<doctor::Subject> subject_of(const cli::Options& options) {
   if (!container && is_namespace(name)) return doctor::Subject{.label = name, .netns = name};
   if (!container) return std::unexpected(container.error());
   if (container->pid == 0) return fail(fmt::format("container {} is not running", name));
-  return doctor::Subject{.label = "container " + container->name,
+  return doctor::Subject{.label = container->name,
                          .netns = sys::NetnsRef::of_pid(container->pid).text(),
                          .pid = container->pid,
                          .container = *container,

@@ -61,10 +61,9 @@ Result<EngineVersion> parse_version(std::string_view json) {
   if (!newest) return fail("cannot understand the version: no ApiVersion in it");
   const ApiVersion oldest = to_api_version(oldest_text).value_or(ApiVersion{});
   if (oldest > kNewestKnown) {
-    return fail(
-        fmt::format("Docker {} speaks only API {} and later, but nxgate knows {}: use a "
-                    "newer nxgate",
-                    engine, oldest_text, to_string(kNewestKnown)));
+    return fail(fmt::format(
+        "Docker {} supports only API {} and later, but nxgate supports {}: use a newer nxgate",
+        engine, oldest_text, to_string(kNewestKnown)));
   }
   return EngineVersion{.engine = engine, .api = to_string(std::min(*newest, kNewestKnown))};
 }

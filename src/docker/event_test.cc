@@ -84,7 +84,7 @@ TEST_F(EventsTest, ALineWithoutAnEndEndsThem) {
   for (; taken && sent <= kLongestEvent; sent += piece.size()) taken = reader_.write(piece);
   ASSERT_FALSE(taken);
   EXPECT_GE(sent, kLongestEvent);
-  EXPECT_THAT(taken.error().message, HasSubstr("without an end"));
+  EXPECT_THAT(taken.error().message, HasSubstr("never ends"));
 }
 
 TEST_F(EventsTest, WhatComesLateInTheDayCountsAsWell) {

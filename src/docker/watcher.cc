@@ -256,11 +256,10 @@ void Watcher::State::listed(Client::Listing listing) {
 void Watcher::State::tell_of_odd(const std::vector<OddEntry>& odd) {
   for (const OddEntry& entry : odd) {
     if (std::ranges::find(odd_, entry) != odd_.end()) continue;
-    log::repeated(
-        "docker odd " + entry.id,
-        fmt::format("the Docker engine's list has an entry that can't be used, \"{}\" {}: "
-                    "{}; it isn't attached, the others are looked at",
-                    entry.name, entry.id, entry.why));
+    log::repeated("docker odd " + entry.id,
+                  fmt::format("the Docker engine's list has an invalid entry, \"{}\" {}: {}; it "
+                              "isn't attached; other entries are still used",
+                              entry.name, entry.id, entry.why));
   }
 }
 
@@ -382,7 +381,7 @@ View Watcher::State::view() const {
   view.running.reserve(known.size());
   for (const auto& [id, container] : known) {
     view.running.push_back(*container);
-    if (!container->inspected) distrust_labels(view.running.back(), "it isn't described yet");
+    if (!container->inspected) distrust_labels(view.running.back(), "it hasn't been inspected yet");
   }
   return view;
 }

@@ -99,11 +99,10 @@ void grant_targets(const Decision& decision, const cache::Answer& answer, Instan
 /// Says who is told that too much of it waits.
 void log_overload(const Decision& decision, const Endpoint& client) {
   const std::string& container = decision.policy->container;
-  log::repeated(
-      "waiting queries " + container,
-      fmt::format("{}: as many of its queries wait for an upstream as may, or no socket is "
-                  "left; further ones fail at once",
-                  container.empty() ? client.address.to_string() : container));
+  log::repeated("waiting queries " + container,
+                fmt::format("{}: too many of its queries are waiting for an upstream, or no socket "
+                            "is left; further queries fail at once",
+                            container.empty() ? client.address.to_string() : container));
 }
 
 }  // namespace

@@ -28,12 +28,12 @@ struct Words {
 /// In the order of DecidedBy.
 constexpr std::array kWords{
     Words{"no policy", "none covers this client"},
-    Words{"default", "no rule is about this name"},
+    Words{"default", "no rule matches this name"},
     Words{{}, {}},
     Words{"local data", {}},
-    Words{"ancestor", "no rule is about this name, but a name below it is allowed or local"},
-    Words{"granted", "an allowed name led to this one"},
-    Words{"narrowed", "the policy is narrowed for this container and leaves this name out"},
+    Words{"ancestor", "no rule matches this name, but a name below it is allowed or local"},
+    Words{"granted", "an allowed name points to this one"},
+    Words{"narrowed", "the policy is restricted for this container and excludes this name"},
     Words{"exfiltration.", {}},
 };
 static_assert(kWords.size() == static_cast<std::size_t>(DecidedBy::kLimit) + 1);

@@ -50,7 +50,7 @@ std::size_t write_text(const Reason& reason, std::span<char> out) noexcept;
 [[nodiscard]] std::string to_string(const Reason& reason);
 
 /// The word with what it means, or with the rule's action and place: `allow "a.test" (list:3:1)`,
-/// `default: no rule is about this name`.
+/// `default: no rule matches this name`.
 [[nodiscard]] std::string in_full(const Reason& reason);
 
 }  // namespace nxgate::engine

@@ -88,7 +88,7 @@ awaitable<void> probe_until_back(WorkerResources& resources, Probe probe) {
   Milliseconds delay = kFirstDelay;
   const std::string address = probe.group->server(probe.server).endpoint.to_string();
   log::repeated("down " + address,
-                "upstream " + address + " doesn't answer; it is passed over until it does");
+                "upstream " + address + " doesn't answer; it is skipped until it does");
   boost::asio::steady_timer timer(resources.loop);
   for (bool ask_root = true;; ask_root = !ask_root) {
     server.stay_down(Clock::now() + delay + kTimeout + kMargin);

@@ -103,10 +103,10 @@ TEST(ListText, IsInDomainsWithEvidence) {
   EXPECT_THAT(list,
               HasSubstr("\n=files.pythonhosted.org:443  # 1 query, 2026-11-23, by 10.0.0.5\n"));
   EXPECT_THAT(list, HasSubstr("\n=pypi.org:tcp/443  # "));
-  EXPECT_THAT(list, HasSubstr("\n*.googlevideo.com  # folds 2 names: 2 labels made by a machine; 2 "
+  EXPECT_THAT(list, HasSubstr("\n*.googlevideo.com  # folds 2 names: 2 machine-generated labels; 2 "
                               "queries, 2026-11-23, by 10.0.0.5\n"
                               "#   =r1---sn-25glen7y.googlevideo.com  1 query, "));
-  EXPECT_THAT(list, HasSubstr("made by the search domain corp.example: 1 name, "));
+  EXPECT_THAT(list, HasSubstr("produced by the search domain corp.example: 1 name, "));
   EXPECT_THAT(list, HasSubstr("\n#=gone.example.com  # "));
   EXPECT_THAT(list, HasSubstr("by x?=evil.example.com\n"));
 }
@@ -121,16 +121,17 @@ TEST(ListText, ShowsTheFirstNamesOfMany) {
   }
   const std::string list = to_list(propose(record), 10);
   EXPECT_THAT(list, HasSubstr("\n*.example.com  # folds 100 names: 100 labels like img#; "));
-  EXPECT_THAT(list, HasSubstr("\n#   and 90 more\n\n# Set apart"));
+  EXPECT_THAT(list, HasSubstr("\n#   and 90 more\n\n# Not allowed by"));
   EXPECT_TRUE(list.ends_with("\n#   and 90 more\n"));
 }
 
 TEST(ListText, OfNothingIsAComment) {
   const std::string list = to_list(propose(Record("ci", kNoon)));
-  EXPECT_EQ(list,
-            "# Learned for policy ci, 2026-11-23 (UTC): 0 queries for 0 names by 0 clients.\n"
-            "# NAME allows it and all below, *.NAME what is below it, =NAME just itself.\n");
-  EXPECT_THAT(list, Not(HasSubstr("Set apart")));
+  EXPECT_EQ(
+      list,
+      "# Learned for policy ci, 2026-11-23 (UTC): 0 queries for 0 names by 0 clients.\n"
+      "# NAME allows NAME and everything below it, *.NAME only names below it, =NAME only NAME.\n");
+  EXPECT_THAT(list, Not(HasSubstr("Not allowed by")));
 }
 
 TEST(ListText, FoldsPortsToo) {

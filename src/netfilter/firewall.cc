@@ -60,15 +60,14 @@ Result<void> check_size(const FirewallRules& rules) {
   const std::size_t ranges =
       rules.always.size() + rules.never.size() + rules.clients.size() + rules.others.size();
   if (ranges <= kMost) return {};
-  return fail(
-      fmt::format("a firewall takes {} ranges of `always`, `never` and `from`, and these are "
-                  "{}: join some",
-                  kMost, ranges));
+  return fail(fmt::format(
+      "a firewall supports {} ranges in `always`, `never` and `from`, but there are {}: join some",
+      kMost, ranges));
 }
 
 std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
   return fmt::format(
-      "cannot set up the firewall in {}: {}; it needs nf_tables with ct, fib and reject, and "
+      "cannot set up the firewall in {}: {}; it requires nf_tables with ct, fib and reject, and "
       "CAP_NET_ADMIN",
       netns.text(), error.message());
 }

@@ -180,15 +180,15 @@ std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
   switch (error.value()) {
     case EPERM:
       return fmt::format(
-          "no permission to set up rules in {}: needs root or CAP_NET_ADMIN, or another nxgate "
-          "holds its gate",
+          "no permission to set up rules in {}: root or CAP_NET_ADMIN is required, or another "
+          "nxgate holds its gate",
           netns.text());
     case ENOENT:
     case EOPNOTSUPP:
     case EPROTONOSUPPORT:
     case EAFNOSUPPORT:
       return fmt::format(
-          "this kernel can't set up the rules in {}: {}; it needs nf_tables with nat, redir, "
+          "this kernel can't set up the rules in {}: {}; it must have nf_tables with nat, redir, "
           "reject and fib (modules nft_chain_nat, nft_redir, nft_reject_inet, nft_fib_inet)",
           netns.text(), error.message());
     default:
@@ -199,7 +199,7 @@ std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
 Result<void> forget_flows(const sys::NetnsRef& netns) {
   const std::error_code error = forget_dns_flows(netns);
   if (!error) return {};
-  return fail(fmt::format("cannot end the DNS flows of {}: {}", netns.text(), error.message()));
+  return fail(fmt::format("cannot clear the DNS flows of {}: {}", netns.text(), error.message()));
 }
 
 /// The last route goes first: without the rules it would lead nowhere.

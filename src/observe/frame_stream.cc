@@ -58,7 +58,7 @@ Result<std::unique_ptr<FrameStream>> FrameStream::open(const ReaderAddress& to,
   std::unique_ptr<FrameStream> stream(new FrameStream(stop));
   if (auto connected = stream->connect(to); !connected) return fail(connected.error().message);
   if (!stream->make_writer()) {
-    return fail(to_string(to) + ": what listens there doesn't read dnstap");
+    return fail(to_string(to) + ": the program that listens there doesn't read dnstap");
   }
   return stream;
 }

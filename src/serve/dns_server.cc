@@ -145,7 +145,7 @@ void DnsServer::check(Place& place) {
   if (place.udp) {
     if (still_there(place)) return;
     close(place);
-    if (reports_) log::warning("{} is gone with its namespace or interface; waiting for it", name);
+    if (reports_) log::warning("{}: its namespace or interface is gone; waiting for it", name);
   }
   if (open(place) && reports_) log::info("listening on {} again", name);
 }

@@ -156,7 +156,7 @@ TEST(ProbeFree, FindsAListenerThatSharesItsPort) {
   same.at.endpoint = running.endpoint();
   const auto free = probe_free({&same, 1});
   ASSERT_FALSE(free);
-  EXPECT_NE(free.error().message.find("is taken by another program"), std::string::npos);
+  EXPECT_NE(free.error().message.find("is in use by another program"), std::string::npos);
 }
 
 void raise_loopback() {

@@ -116,10 +116,11 @@ void TcpListener::begin_session(sys::Descriptor connection, const Endpoint& clie
       session->client(),
       [close, executor = worker_.loop.get_executor()] { asio::post(executor, close); });
   if (!place) {
-    log::repeated("tcp refused",
-                  fmt::format("{}: no more TCP connections for {} now; see tcp-clients and "
-                              "tcp-per-client",
-                              listener_->at.to_string(), client.address.to_string()));
+    log::repeated(
+        "tcp refused",
+        fmt::format(
+            "{}: no more TCP connections for {} at the moment; see tcp-clients and tcp-per-client",
+            listener_->at.to_string(), client.address.to_string()));
     return;
   }
   worker_.sessions.push_back(weak);

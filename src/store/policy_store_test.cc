@@ -91,7 +91,7 @@ TEST_F(PolicyStoreTest, TheSnapshotDecidesAsConfigured) {
               HasSubstr("rule     deny \"no.a.example\" (/n.toml:11:15)\n"
                         "verdict  denied: NXDOMAIN\n"));
   EXPECT_THAT(explained(policy_store, "other.example"),
-              HasSubstr("rule     default: no rule is about this name\n"));
+              HasSubstr("rule     default: no rule matches this name\n"));
   EXPECT_THAT(explained(policy_store, "example"), HasSubstr("NODATA, an allowed or local name"));
   EXPECT_THAT(explained(policy_store, "."), HasSubstr("NODATA, as always for the root"));
   EXPECT_THAT(explained(policy_store, "a.example", wire::Type::kAaaa),
@@ -102,7 +102,7 @@ TEST_F(PolicyStoreTest, TheSnapshotDecidesAsConfigured) {
   EXPECT_THAT(explained(policy_store, "alias.test"),
               HasSubstr("forwarded to upstream default (192.0.2.1:53) for www.a.example"));
   EXPECT_THAT(explained(policy_store, "a.example", wire::Type::kA, "10.1.2.3"),
-              HasSubstr("policy   ci\nrule     default: no rule is about this name\n"
+              HasSubstr("policy   ci\nrule     default: no rule matches this name\n"
                         "verdict  denied: REFUSED\n"));
   EXPECT_THAT(explained(policy_store, "localhost"), HasSubstr("local: 1 record"));
 }

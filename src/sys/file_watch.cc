@@ -57,15 +57,14 @@ void FileWatch::open() {
 }
 
 std::string FileWatch::fault() const {
-  const std::string whose = fmt::format("of user {} has all there is", ::geteuid());
+  const std::string whose = fmt::format("of user {} are all in use", ::geteuid());
   if (refused_ == std::errc::too_many_files_open) {
-    return fmt::format("{}, and a program {}; see fs.inotify.max_user_instances",
+    return fmt::format("{}, for example by a program {}; see fs.inotify.max_user_instances",
                        refused_.message(), whose);
   }
   if (refused_) return refused_.message();
   if (!short_of_watches_) return {};
-  return fmt::format("no watches are left, and a program {}; see fs.inotify.max_user_watches",
-                     whose);
+  return fmt::format("no watches are left: a program {}; see fs.inotify.max_user_watches", whose);
 }
 
 void FileWatch::watch(std::vector<std::string> patterns) {

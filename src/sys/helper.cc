@@ -187,11 +187,11 @@ Result<void> Helper::employ(const std::string& user, const KeptCapabilities& kee
                               static_cast<std::uint32_t>(clauses.size())};
   bool sent = !fast_.channel.send(employment);
   for (const auto& [term, name] : clauses) {
-    if (name.size() > kLongestName) return fail("no network namespace has such a long name");
+    if (name.size() > kLongestName) return fail("the name of the network namespace is too long");
     sent = sent && !fast_.channel.send(term, bytes_in(name));
   }
   const auto reply = sent ? fast_.channel.receive<Reply>(&text) : std::nullopt;
-  if (!reply) return fail("the helper process ended before it began; see above for why");
+  if (!reply) return fail("the helper process ended before it was ready; see above for the reason");
   if (reply->error != 0) return fail("the helper process: " + text_in(text));
   fast_.channel.give_up_after(kFastWaits);
   slow_.channel.give_up_after(kSlowWaits);
@@ -205,7 +205,8 @@ Helper::Answer Helper::ask(const Lane& lane, const Request& request, const Netns
   if (netns.held() != nullptr) {
     const auto identity = netns.identity();
     if (!identity) {
-      return {.reply = {.error = ENOENT}, .text = "it is no network namespace", .descriptor = {}};
+      return {
+          .reply = {.error = ENOENT}, .text = "it is not a network namespace", .descriptor = {}};
     }
     Request pinned = request;
     pinned.netns = *identity;
@@ -213,7 +214,7 @@ Helper::Answer Helper::ask(const Lane& lane, const Request& request, const Netns
   }
   if (netns.text().size() > kLongestName) {
     return {.reply = {.error = ENAMETOOLONG},
-            .text = "no network namespace has such a long name",
+            .text = "the name of the network namespace is too long",
             .descriptor = {}};
   }
   return exchange(lane, request, bytes_in(netns.text()));
@@ -230,14 +231,14 @@ Helper::Answer Helper::exchange_in_turn(const Lane& lane, Request request, Bytes
   Descriptor came;
   const std::error_code unsent = send_whole(lane.channel, request, behind);
   if (is_local_lack(unsent.value())) {
-    std::string why = "the helper process can't be asked now: " + unsent.message();
+    std::string why = "the helper process can't be reached now: " + unsent.message();
     log::repeated("helper asked", why);
     return {.reply = {.error = unsent.value()}, .text = std::move(why), .descriptor = {}};
   }
   const auto reply = unsent ? std::nullopt : lane.channel.receive<Reply>(&text, &came);
   if (reply && reply->error == 0 && !came && gives_descriptor(request.task)) {
     return {.reply = {.error = EMFILE, .number = reply->number},
-            .text = "too many files are open here; see the limit of open files (ulimit -n)",
+            .text = "too many open files; see `ulimit -n`",
             .descriptor = {}};
   }
   if (reply && reply->error == ETOOMANYREFS) log::repeated("helper answered", text_in(text));
@@ -245,14 +246,14 @@ Helper::Answer Helper::exchange_in_turn(const Lane& lane, Request request, Bytes
   // A late answer must not be taken for that to the next request.
   fast_.channel.shut();
   slow_.channel.shut();
-  constexpr const char* kGone = "the helper process is gone; restart nxgate";
+  constexpr const char* kGone = "the helper process has ended; restart nxgate";
   log::repeated("helper", kGone);
   return {.reply = {.error = EPIPE}, .text = kGone, .descriptor = {}};
 }
 
 Result<Descriptor> Helper::open_listener(SocketKind kind, const ListenAddress& at,
                                          Sharing sharing) const {
-  if (!InterfaceName::fits(at.interface)) return fail("no interface has such a long name");
+  if (!InterfaceName::fits(at.interface)) return fail("the interface name is too long");
   Answer answer = ask(slow_,
                       {.task = Task::kListener,
                        .kind = kind,

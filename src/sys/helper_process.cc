@@ -175,9 +175,9 @@ Answer perform(Desk& desk, const Question& question) {
   const NetnsRef& netns = *found;
   if (!is_agreed(bounds, request, netns)) {
     return {.reply = {.error = EPERM},
-            .text = fmt::format("{}: the helper process was not told of this at start; restart "
-                                "nxgate",
-                                netns.own() ? "a request" : netns.text())};
+            .text = fmt::format(
+                "{}: the helper process was not told about this at start; restart nxgate",
+                netns.own() ? "a request" : netns.text())};
   }
   switch (request.task) {
     case Task::kNone:

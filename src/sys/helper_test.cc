@@ -123,7 +123,7 @@ TEST_F(HelperTest, DoesNothingThatItWasNotToldOfAtStart) {
     const auto listener =
         open_listener(SocketKind::kUdp, {any_port_, "", netns, false}, Sharing::kNobody);
     ASSERT_FALSE(listener);
-    EXPECT_TRUE(listener.error().message.contains("not told of this at start"));
+    EXPECT_TRUE(listener.error().message.contains("not told about this at start"));
     EXPECT_FALSE(open_netlink(NETLINK_NETFILTER, netns));
     EXPECT_FALSE(open_netlink(NETLINK_ROUTE, netns));
     EXPECT_FALSE(helper_->open_namespace(netns));

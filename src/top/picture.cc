@@ -152,7 +152,7 @@ void append(std::vector<Line>& lines, std::vector<Line> more) {
 std::vector<Line> pane_lines(const View& view, std::size_t width) {
   std::vector<Line> lines;
   for (const std::string& fact : view.pane()) append(lines, wrapped(fact, width, Look::kPlain));
-  lines.push_back({"any key goes back to the lists", Look::kPrompt});
+  lines.push_back({"press any key to return", Look::kPrompt});
   return lines;
 }
 

@@ -109,7 +109,7 @@ class Session {
     }
     if (auto* const inquiry = std::get_if<Inquiry>(&step)) {
       if (errand_.busy()) {
-        view_.tell("the server hasn't answered the last question yet");
+        view_.tell("the server hasn't replied to the last request yet");
       } else {
         errand_.ask(std::move(*inquiry));
       }

@@ -190,7 +190,7 @@ void View::toggle_client(const Model& model) {
 const Denial* View::chosen_name(const Model& model) {
   const auto rows = names(model);
   if (list_ == List::kNames && !rows.empty()) return rows[chosen(rows)].last;
-  message_ = rows.empty() ? "no name was denied yet" : "choose a name first: tab changes the list";
+  message_ = rows.empty() ? "no name was denied yet" : "select a name first: tab changes the list";
   return nullptr;
 }
 
@@ -198,7 +198,7 @@ Step View::rule_change(char letter, const Model& model) {
   const Denial* const last = chosen_name(model);
   if (last == nullptr) return {};
   if (last->policy.empty()) {
-    message_ = "no policy holds for this client, so there is none to add a rule to";
+    message_ = "no policy covers this client, so there is none to add a rule to";
     return {};
   }
   if (!is_plain(last->name)) {

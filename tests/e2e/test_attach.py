@@ -270,7 +270,7 @@ def test_a_process_that_moves_to_another_namespace_opens_none(nxgate, app):
                    os.readlink("/proc/self/ns/net"))
         server = nxgate("--pid", process.pid, command="attach", listen=[])
         process.send_signal(signal.SIGUSR1)
-        server.wait_for_log(f"detached pid {process.pid}, which is gone")
+        server.wait_for_log(f"detached pid {process.pid}, which has ended")
         assert "table inet nxgate" in rules(app)
     finally:
         process.kill()
@@ -317,7 +317,7 @@ def test_it_gives_up_what_it_does_not_need(attach, app):
 
 @pytest.mark.parametrize("arguments, words", [
     ([], "expected a CONTAINER, --pid N or --netns NETNS"),
-    (["--netns", "no-such"], "there is no network namespace no-such"),
+    (["--netns", "no-such"], "no such network namespace: no-such"),
     (["--netns", "/proc/self/ns/net"], "the host's own network"),
     (["--netns", "x", "--policy", "nope"], '"nope": no such policy'),
     (["--netns", "x", "--fail", "maybe"], '"closed", "open"'),

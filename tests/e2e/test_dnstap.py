@@ -168,7 +168,7 @@ def test_a_reader_that_stalls_delays_nobody(tapped, stalled, path):
     wait_until_connected(server)
     assert worst_of(ask_many(server, 3000)) < within(0.05)
     wait_for(lambda: state(server)["lost"] > 0, timeout=20, what="a loss that is told")
-    server.wait_for_log("takes no more")
+    server.wait_for_log("doesn't read fast enough")
     assert addresses(server.query("good.test")) == ["192.0.2.1"]
     with Control(server.control) as control:
         metrics = control.ask("GET", "/metrics").body
@@ -194,7 +194,7 @@ def test_one_that_listens_and_says_nothing(tapped, stalled, path):
     server = tapped(path)
     reader.accept()
     assert worst_of(ask_many(server, 200)) < within(0.05)
-    server.wait_for_log("what listens there doesn't read dnstap", timeout=within(15))
+    server.wait_for_log("the program that listens there doesn't read dnstap", timeout=within(15))
     assert not state(server)["connected"]
 
 

@@ -182,7 +182,7 @@ def test_what_cannot_be_attached_is_said(engine):
     assert "the host's own network" in refusal("hosted")
     assert "is not running; start it first" in refusal("ended")
     assert "no such container: nobody" in refusal("nobody")
-    assert "no permission to talk to the Docker engine" in refusal("hosted", user="nobody")
+    assert "no permission to use the Docker engine" in refusal("hosted", user="nobody")
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer has a thread from before root is given up")

@@ -102,7 +102,7 @@ def test_through_a_restart_of_the_engine(engine, attach):
     server.wait_for_log("attached containers stay attached")
     assert health(server)[0] == 1 and "the engine: " in health(server)[1]
     engine.start()
-    server.wait_for_log("the engine is back")
+    server.wait_for_log("the Docker engine is back")
     wait_for(lambda: health(server) == (0, "ok\n"))
     engine.docker("rm", "-f", "web")
     assert_lost(server)
@@ -116,7 +116,7 @@ def test_its_end_opens_nothing_for_who_shares_its_network(engine, attach):
     server = attach("web")
     assert "nxgate" in guest.rules()
     engine.docker("kill", "web")
-    server.wait_for_log("detached web, which is gone")
+    server.wait_for_log("detached web, which has ended")
     assert "table inet nxgate" in guest.rules()
     looked_up = guest.run("nslookup", "a.test")
     assert ADDRESS not in looked_up.stdout

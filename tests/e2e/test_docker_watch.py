@@ -195,7 +195,7 @@ def test_the_engine_may_die_and_come_back(engine, watch):
     assert address in inside("web"), "its neighbours are known without the engine"
     assert ADDRESS in inside("b.test")
     engine.start()
-    server.wait_for_log("the engine is back")
+    server.wait_for_log("the Docker engine is back")
     late = engine.run("late", *label(policy="ci"))
     server.wait_for_log("attached late")
     assert status(late, "tired.com") == "NXDOMAIN"

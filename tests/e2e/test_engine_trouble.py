@@ -69,7 +69,7 @@ def test_an_odd_entry_is_left_out_alone(scripted, namespace, watch):
     assert "64 hexadecimal digits" in odd["short"][1]
     code, text = health(server)
     assert code == 1 and "1 of 3 attached" in text and "short" in text
-    assert len(re.findall("an entry that can't be used", server.log_text())) == 2
+    assert len(re.findall("an invalid entry", server.log_text())) == 2
     assert re.search(r'nxgate_unattached{reason="undescribed",wanted="true"} 2',
                      server.operate("metrics").stdout)
 

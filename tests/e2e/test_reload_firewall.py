@@ -155,7 +155,7 @@ def test_a_firewall_that_fails_at_a_reload_is_told_tried_again_and_nothing_resol
             valid(control.ask("GET", "/v1/status"), "GET", "/v1/status")
         assert rcode(ask(app, "web.test")) == "SERVFAIL"
         assert "firewall FAILED" in server.operate("attachments").stdout
-        assert any("tried again" in text for text in faults(server)) and metric(server, "attachment") == 1
+        assert any("retries every second" in text for text in faults(server)) and metric(server, "attachment") == 1
         assert "its firewall could not be set as its policy says" in server.operate("health").stdout
         time.sleep(2.5)
         assert server.log_text().count("its firewall could not be set as its policy says") == 1

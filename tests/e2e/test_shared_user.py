@@ -119,4 +119,4 @@ def test_all_of_inotify_taken_by_its_user_keeps_no_container_waiting(nxgate, ups
                       .replace("127.0.0.1", "10.99.0.1") + f'[docker]\nsocket = "{engine.socket}"\nattach = "all"\n')
         engine.run("app", network=engine.network("app_net"))
         gate.wait_for_log("attached app")
-        assert "cannot watch for namespaces" not in gate.log_text()
+        assert "cannot watch for container namespaces" not in gate.log_text()

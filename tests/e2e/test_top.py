@@ -114,7 +114,7 @@ def test_it_explains_filters_and_shows_one_client(server, terminal):
     ask(server, "ads.test", source="127.0.0.9")
     top.wait_for("ads.test")
     top.press("e")
-    pane = top.wait_for("any key goes back")
+    pane = top.wait_for("press any key to return")
     assert re.search(r'^rule +deny "no\.good\.test"', pane, re.M)
     top.press("x")
     top.wait_for("LAST CLIENT")
@@ -132,7 +132,7 @@ def test_it_explains_filters_and_shows_one_client(server, terminal):
     text = top.wait_for(lambda text: "x.no.good.test" not in text)
     assert "client: 127.0.0.9" in text and "ads.test" in text
     top.press("a")
-    top.wait_for("choose a name first")
+    top.wait_for("select a name first")
     top.press("c")
     top.wait_for("x.no.good.test")
 
@@ -159,7 +159,7 @@ def test_it_says_that_the_server_is_gone(server, terminal, how):
     top.wait_for("often.test")
     server.process.send_signal(how)
     text = top.wait_for("ended 1")
-    assert f"the nxgate at {server.control} has ended" in text.replace("\n", "") and "often" not in text
+    assert f"the nxgate at {server.control} has stopped" in text.replace("\n", "") and "often" not in text
 
 
 def test_it_follows_the_size_of_the_terminal(server, terminal):
