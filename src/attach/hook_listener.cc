@@ -74,7 +74,7 @@ asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
                                 Controller& controller) {
   // Before anything is awaited: others may not even keep a connection.
   if (!is_root(*socket)) {
-    reply(socket, fail("only root may ask"));
+    reply(socket, fail("only root may use this socket"));
     co_return;
   }
   std::string line;

@@ -191,7 +191,7 @@ TEST_F(ClientTest, AnEventThatIsNoneIsTold) {
   const std::function<void(const Event&)> on_event = [&](const Event&) { engine.cut(); };
   const std::function<void(const Error&)> on_odd = [&](const Error& error) { odd = error.message; };
   const Error end = result_of(client.events(on_subscribed, on_event, on_odd));
-  EXPECT_THAT(odd, HasSubstr("cannot understand the Docker engine's event"));
+  EXPECT_THAT(odd, HasSubstr("invalid event from the Docker engine"));
   EXPECT_THAT(end.message, HasSubstr("GET /events: the Docker engine at"));
 }
 
@@ -207,7 +207,7 @@ TEST_F(ClientTest, ErrorsNameTheRequest) {
   engine.answer_lists(FakeEngine::response_with("[{]"));
   const auto garbage = result_of(client.list(false));
   ASSERT_TRUE(garbage.fault);
-  EXPECT_THAT(garbage.fault->message, HasSubstr("GET /containers/json: cannot understand"));
+  EXPECT_THAT(garbage.fault->message, HasSubstr("GET /containers/json: invalid"));
   engine.answer_lists("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[");
   const auto cut = result_of(client.list(false));
   ASSERT_TRUE(cut.fault);

@@ -148,7 +148,7 @@ Container read_listed(const json::value& document, std::string& fault) {
 }
 
 std::unexpected<Error> not_understood(std::string_view what, std::string_view why) {
-  return fail(fmt::format("cannot understand the Docker engine's {}: {}", what, why));
+  return fail(fmt::format("invalid {} from the Docker engine: {}", what, why));
 }
 
 /// What is kept of a container's place on each network, wherever in the description.

@@ -74,7 +74,7 @@ class EventReader::Line {
     std::string fault = read_ ? "" : read_.error().message;
     Event event;
     if (fault.empty()) event = read_event(value_, fault);
-    if (!fault.empty()) return fail("cannot understand the Docker engine's event: " + fault);
+    if (!fault.empty()) return fail("invalid event from the Docker engine: " + fault);
     return event;
   }
 

@@ -301,7 +301,7 @@ Result<void> ExcerptReader::write(std::string_view piece) {
   if (error) return fail("invalid JSON: " + error.message());
   const std::string_view rest = piece.substr(used);
   if (rest.find_first_not_of(" \t\r\n") != std::string_view::npos) {
-    return fail("invalid JSON: something follows its end");
+    return fail("invalid JSON: unexpected data after its end");
   }
   return {};
 }
@@ -310,7 +310,7 @@ Result<void> ExcerptReader::finish() {
   error_code error;
   if (!parser_->done()) parser_->write_some(false, nullptr, 0, error);
   if (error) return fail("invalid JSON: " + error.message());
-  if (!parser_->handler().complete()) return fail("invalid JSON: it ends too early");
+  if (!parser_->handler().complete()) return fail("invalid JSON: unexpected end");
   return {};
 }
 

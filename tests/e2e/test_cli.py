@@ -208,7 +208,7 @@ def test_it_answers_where_ipv6_is_off(nxgate, namespace):
     inside = namespace("v4only")
     inside.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", check=True)
     server = nxgate(config="[policies.default]\n", namespace=inside)
-    assert "not listening on [::1]:53: no IPv6 here" in server.log_text()
+    assert "not listening on [::1]:53: no IPv6 on this system" in server.log_text()
     assert "NXDOMAIN" in inside.run("dig", "@127.0.0.1", "x.test").stdout
     done = inside.run(BINARY, "serve", "--listen", "[::1]:53")
     assert done.returncode == 1 and "no interface has the address ::1" in done.stderr

@@ -220,7 +220,7 @@ def test_the_hooks_socket_answers_root_alone(nxgate, directory):
         return subprocess.run(["/usr/bin/python3", "-c", ask], user=user, capture_output=True,
                               text=True, check=True, timeout=20).stdout
 
-    assert "only root may ask" in answer_to("nobody"), "before it has asked anything"
+    assert "only root may use this socket" in answer_to("nobody"), "before it has asked anything"
     assert "Docker engine" in answer_to("root"), "which isn't there"
 
 
