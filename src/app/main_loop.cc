@@ -210,9 +210,9 @@ bool MainLoop::has_background() {
     if (!background_) background_.emplace(1);
   } catch (const boost::system::system_error&) {
     log::warning(
-        "no thread was to be had to read the configuration on, so the main thread does it: "
-        "programs "
-        "of nxgate's user have as many as they may have; see `ulimit -u`");
+        "cannot start a thread to read the configuration, so the main thread reads it: nxgate's "
+        "user "
+        "has reached its limit of threads; see `ulimit -u`");
   }
   return background_.has_value();
 }

@@ -173,7 +173,7 @@ std::optional<Choice> select(const docker::Container& container,
   if (other) choice.others.push_back({tried->policy, std::nullopt});
   const std::string narrows = narrowed ? ", restricted by nxgate.allow" : "";
   const std::string holds =
-      other ? fmt::format(", but whatever resolves must also be allowed by the policy {} as well",
+      other ? fmt::format(", but whatever resolves must also be allowed by the policy {}",
                           tried->policy)
             : "";
   choice.complaint += (choice.complaint.empty() ? "" : "; ") +

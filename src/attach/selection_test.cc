@@ -126,7 +126,7 @@ TEST(Selection, WhatAnImagesLabelsWouldChooseMustAllowAsWell) {
   settings.attach_all = true;
   EXPECT_EQ(select(by_image(labelled("ci")), settings)->others, ci);
   EXPECT_TRUE(select(by_image(labelled("ci")), settings)
-                  ->complaint.contains("the policy ci must allow as well"));
+                  ->complaint.contains("must also be allowed by the policy ci"));
   EXPECT_TRUE(select(by_image(labelled("default")), settings)->others.empty());
   settings.containers = {{.label = "tier=front", .policy = {"ci", {}}}};
   EXPECT_EQ(select(by_image(web()), settings)->others, ci) << "by a rule as well";

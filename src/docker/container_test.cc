@@ -190,8 +190,8 @@ TEST(ParseInspect, RefusesBadIdsAndGarbage) {
   EXPECT_THAT(inspect_fault(R"({"Id":null})"), HasSubstr("Id is not"));
   EXPECT_THAT(inspect_fault(R"({"Id":"@@"})"), HasSubstr("Id is not"));
   EXPECT_THAT(inspect_fault(R"({"Id":7})"), HasSubstr("Id is not text"));
-  EXPECT_THAT(inspect_fault("[]"), HasSubstr("no object"));
-  EXPECT_THAT(inspect_fault("7"), HasSubstr("no object"));
+  EXPECT_THAT(inspect_fault("[]"), HasSubstr("not an object"));
+  EXPECT_THAT(inspect_fault("7"), HasSubstr("not an object"));
   EXPECT_THAT(inspect_fault("{} {}"), HasSubstr("invalid JSON"));
   EXPECT_THAT(inspect_fault(""), HasSubstr("invalid JSON"));
   EXPECT_THAT(inspect_fault(R"({"Id":"@")"), HasSubstr("invalid JSON"));
@@ -242,7 +242,7 @@ TEST(ParseList, OneOddEntryLeavesTheOthers) {
   EXPECT_THAT(list->odd[0].why, HasSubstr("64 hexadecimal digits"));
   EXPECT_EQ(list->odd[1].id, kId);
   EXPECT_THAT(list->odd[1].why, HasSubstr("Labels is not text"));
-  EXPECT_THAT(list->odd[2].why, HasSubstr("no object"));
+  EXPECT_THAT(list->odd[2].why, HasSubstr("not an object"));
   EXPECT_THAT(list->odd[6].why, HasSubstr("State is not text"));
 }
 

@@ -71,7 +71,7 @@ TEST(Rule, RefusesWhatIsNoNameAndSaysWhy) {
            Case{"a.com,b.com", "one rule"},
            Case{"a\\,b", "one rule"},
            Case{"\\042.b", "may only stand at the start"},
-           Case{"\\=a.b", "= may only"},
+           Case{"\\=a.b", "may only stand at the start"},
            Case{"a.com b.com", "only `force`"},
            Case{"a.com force force", "only `force`"},
            Case{"b\xc3\xbc\x63her.example", "xn--"},

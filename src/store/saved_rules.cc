@@ -37,7 +37,7 @@ constexpr std::size_t kLargestList = 16UL << 20;
 /// More isn't read at start.
 constexpr std::size_t kLargestRead = 256UL << 20;
 constexpr std::string_view kHeader =
-    "# Rules of `nxgate allow --save` and `nxgate deny --save`; nxgate writes this file anew.\n";
+    "# Rules of `nxgate allow --save` and `nxgate deny --save`; nxgate rewrites this file.\n";
 
 std::string list_of(const std::string& policy, Action action) {
   return fmt::format("{}/{}.d/saved.list", state_folder(policy),
@@ -157,7 +157,7 @@ void take_list(const std::string& path, const std::string& text, Action action,
   policy.rules.add(list);
   if (list.faults.empty()) return;
   found.notices.push_back(
-      fmt::format("{}: {} not a rule and ignored, the first at line {}; fix or remove them", path,
+      fmt::format("{}: {} not valid and ignored, the first at line {}; fix or remove them", path,
                   list.faulty == 1 ? "a line is" : fmt::format("{} lines are", list.faulty),
                   list.faults.front().at.line));
   list.faults.resize(std::min(list.faults.size(), kMostFaults));

@@ -174,7 +174,7 @@ def test_a_reload_that_reads_junk_keeps_nobody_waiting(nxgate, upstream, directo
     text = CONFIG.replace("192.0.2.1", up.endpoint) + f'allow-files = ["{path}"]\n'
     server = nxgate(config=text)
     path.write_bytes(b"\0" * (40 << 20))
-    server.wait_for_log("reload refused")
+    server.wait_for_log("reload rejected")
     begin = time.monotonic()
     assert "fault" in server.operate("health").stdout
     assert time.monotonic() - begin < within(1)

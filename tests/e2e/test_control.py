@@ -353,7 +353,7 @@ def test_without_a_server_or_without_permission_it_says_what_to_do(nxgate, direc
     env = {**os.environ, "NXGATE_CONTROL": str(directory / "none.sock")}
     for command in (["status"], ["watch"], ["allow", "x.test"], ["reload"], ["explain", "x.test"], ["health"]):
         done = run(*command, env=env)
-        assert done.returncode == 1 and "no nxgate runs" in done.stderr and "--control" in done.stderr
+        assert done.returncode == 1 and "no nxgate is running" in done.stderr and "--control" in done.stderr
     server = nxgate()
     done = server.operate("status", check=False, user="daemon", group="daemon", extra_groups=[])
     assert done.returncode == 1 and "no permission" in done.stderr and "control.group" in done.stderr
@@ -404,7 +404,7 @@ def test_a_clean_stop_takes_the_socket_away(nxgate, directory):
 
 def test_a_second_server_leaves_the_socket_to_the_first(nxgate, server):
     done = run("serve", "--listen", "127.0.0.1:1053", "--control", server.control)
-    assert done.returncode == 1 and "another nxgate answers" in done.stderr
+    assert done.returncode == 1 and "another nxgate is listening on" in done.stderr
     assert server.operate("health").stdout == "ok\n"
 
 

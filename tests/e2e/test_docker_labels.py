@@ -134,7 +134,7 @@ def test_an_images_allow_label_narrows_and_opens_nothing(engine, watch, image_wi
     web = engine.run("web", image=image)
     attached(server, "web", "default")
     assert resolves(web) == {"both"}
-    server.wait_for_log("but nxgate.allow narrows")
+    server.wait_for_log("restricted by nxgate.allow")
 
 
 @pytest.mark.parametrize("rule, labels", [

@@ -111,7 +111,7 @@ def test_what_cannot_be_attached_fails_health_until_it_can(engine, nxgate, watch
     server = watch()
     assert unattached(server) == {"web": ("failed", True)}
     code, text = health(server)
-    assert code == 1 and "0 of 1 attached; web: " in text and "is attached already" in text
+    assert code == 1 and "0 of 1 attached; web: " in text and "is already attached" in text
     assert metric(server, "failed", True) == 1
     other.stop()
     wait_for(lambda: not unattached(server))

@@ -245,7 +245,7 @@ def test_under_the_hook_no_container_starts_unattached(hooked_engine, watch):
     engine, socket = hooked_engine
     refused = engine.try_run("--runtime", "nxg", *label(policy="ci"), IMAGE, "true")
     assert refused.returncode != 0
-    assert "nxgate doesn't answer" in refused.stderr
+    assert "no nxgate is listening on" in refused.stderr
     server = watch("", "--hook-socket", socket)
     done = engine.try_run("--rm", "--runtime", "nxg", *label(policy="ci"), IMAGE, "nslookup",
                           "b.test")

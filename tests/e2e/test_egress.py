@@ -375,7 +375,7 @@ def test_a_firewall_that_is_taken_away_comes_back(attach, app):
     server = attach(app)
     subprocess.run(["ip", "netns", "exec", app.name, "nft", "delete", "table", "inet",
                     "nxgate_egress"], check=True)
-    server.wait_for_log("took nxgate's firewall away")
+    server.wait_for_log("nxgate's firewall was removed by another program")
     assert refused(connect(app, OTHER))
 
 

@@ -350,9 +350,9 @@ def test_a_socket_inside_another_namespace_is_served_there_and_nowhere_else(acti
 
 @pytest.mark.parametrize("sockets, words", [
     ([*BOTH, ("udp", "127.0.0.1", 54)], ["socket 5 (c), 127.0.0.1:54/udp", "127.0.0.1:53"]),
-    ([("udp", "0.0.0.0", 53)], ["socket 3 (a), 0.0.0.0:53/udp", "for no listener"]),
+    ([("udp", "0.0.0.0", 53)], ["socket 3 (a), 0.0.0.0:53/udp", "matches no listener"]),
     ([("udp", "::", 53)], ["socket 3 (a), [::]:53/udp", "BindIPv6Only=ipv6-only"]),
-    ([("tcp", "127.0.0.1", 54)], ["socket 3 (a), 127.0.0.1:54/tcp", "for no listener"])])
+    ([("tcp", "127.0.0.1", 54)], ["socket 3 (a), 127.0.0.1:54/tcp", "matches no listener"])])
 def test_a_socket_for_no_listener_is_refused_by_name(namespace, sockets, words):
     done = namespace("activated").run(*launcher(sockets, names="a:b:c"), BINARY, "serve", "--listen",
                                       "127.0.0.1:53")

@@ -97,7 +97,7 @@ def test_threads_of_its_user_keep_no_rule_from_being_taken_up(attach, app):
         assert addresses(ask(app, "newer.web.test")) == [WEB] and addresses(ask(app, "new.web.test")) == []
         assert not connects(app, DENIED)
         bounded = f"{THREADS}" in Path(f"/proc/{server.pid}/limits").read_text().split("Max processes")[1].split()[:2]
-        assert ("no thread was to be had" in server.log_text()) == bounded
+        assert ("cannot start a thread to read the configuration" in server.log_text()) == bounded
 
 
 def test_without_threads_to_start_with_it_says_so_and_ends(attach, app):
