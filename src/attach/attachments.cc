@@ -138,7 +138,7 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
     const auto [first, added] = present.emplace(*identity, &subject);
     if (added) continue;
     Subject& held = shared.try_emplace(*identity, *first->second).first->second;
-    hold_to_guest(held, subject);
+    restrict_by_member(held, subject);
     first->second = &held;
   }
   bool changed = false;
@@ -183,8 +183,8 @@ std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subj
 }
 
 /// Says so in `fault` where not both can be held, and nothing resolves or is reached.
-void Attachments::hold_to_guest(Subject& subject, const Subject& guest) const {
-  hold_to(subject.choice, guest.choice, guest.label);
+void Attachments::restrict_by_member(Subject& subject, const Subject& member) const {
+  restrict_by(subject.choice, member.choice, member.label);
   const auto snapshot = policy_store_.snapshots().load();
   const auto* const own = snapshot->policies.find(subject.choice.policy);
   for (const Choice::Other& other : subject.choice.others) {
@@ -398,7 +398,7 @@ Result<void> Attachments::add(const Subject& subject) {
   if (!identity) return fail(subject.label + " no longer has a network namespace");
   if (const auto held = attached_.find(*identity); held != attached_.end()) {
     Subject both = held->second->subject.unclaimed ? subject : held->second->subject;
-    if (!held->second->subject.unclaimed) hold_to_guest(both, subject);
+    if (!held->second->subject.unclaimed) restrict_by_member(both, subject);
     if (update(*held->second, both, false)) {
       publish();
       follow_policy(*held->second);

@@ -70,7 +70,8 @@ class Attachments {
   std::vector<Error> reconcile(const std::vector<Subject>& wanted, const Released& released,
                                bool look);
 
-  /// Attaches this one as well, if it isn't; a guest holds what is attached to its own choice.
+  /// Attaches this one as well, if it isn't; a member of an attached namespace restricts it by its
+  /// own policy.
   [[nodiscard]] Result<void> add(const Subject& subject);
 
   struct View {
@@ -100,7 +101,7 @@ class Attachments {
   /// What is enforced there; null if it isn't attached for somebody.
   [[nodiscard]] const Choice* choice(std::uint64_t identity) const;
 
-  /// Why attaching was in vain, as the log tells; empty if it wasn't tried or isn't any more.
+  /// Why attaching failed, as logged; empty if it wasn't tried or isn't any more.
   [[nodiscard]] std::string failure(std::uint64_t identity) const;
 
   /// Nor is this one: the engine's.
@@ -125,7 +126,7 @@ class Attachments {
   struct Attachment;
   using Attached = std::map<std::uint64_t, std::unique_ptr<Attachment>>;
 
-  void hold_to_guest(Subject& subject, const Subject& guest) const;
+  void restrict_by_member(Subject& subject, const Subject& member) const;
   [[nodiscard]] Result<void> attach(std::uint64_t identity, const Subject& subject);
   void report(std::uint64_t identity, const std::string& label, const std::string& error);
   bool update(Attachment& attachment, const Subject& subject, bool look);

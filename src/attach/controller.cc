@@ -46,7 +46,7 @@ constexpr Milliseconds kLookAgain{1000};
 std::string id_of(const docker::Container& container) { return "container " + container.id; }
 
 /// Shares another container's namespace.
-bool is_guest(const docker::Container& container) {
+bool joins_namespace(const docker::Container& container) {
   return container.network_mode.starts_with("container:");
 }
 
@@ -248,13 +248,13 @@ bool Controller::released(const Subject& subject, std::uint64_t identity) const 
          !choose(*container, identity);
 }
 
-/// The owner of a namespace goes before the guests in it.
+/// The owner of a namespace comes before the members of it.
 std::vector<Error> Controller::reconcile(bool look) {
   find_processes();
   std::vector<Subject> wanted = subjects_.namespaces;
-  for (const bool guests : {false, true}) {
+  for (const bool members : {false, true}) {
     for (const docker::Container& container : running_) {
-      if (is_guest(container) == guests)
+      if (joins_namespace(container) == members)
         add_subject(container, sys::NetnsRef::of_pid(container.pid), wanted);
     }
   }

@@ -181,20 +181,21 @@ std::optional<Choice> select(const docker::Container& container,
   return choice;
 }
 
-void hold_to(Choice& choice, const Choice& guest, const std::string& name) {
-  const Choice::Other other{guest.policy, guest.allow};
-  const bool agrees = choice.policy == guest.policy && choice.allow == guest.allow;
-  if (guest.closed && !choice.closed) {
+void restrict_by(Choice& choice, const Choice& member, const std::string& name) {
+  const Choice::Other other{member.policy, member.allow};
+  const bool agrees = choice.policy == member.policy && choice.allow == member.allow;
+  if (member.closed && !choice.closed) {
     choice.closed = true;
-    choice.fault = fmt::format("{}: {}", name, guest.fault.empty() ? guest.complaint : guest.fault);
+    choice.fault =
+        fmt::format("{}: {}", name, member.fault.empty() ? member.complaint : member.fault);
   }
-  if (!guest.asked || agrees || std::ranges::find(choice.others, other) != choice.others.end()) {
+  if (!member.asked || agrees || std::ranges::find(choice.others, other) != choice.others.end()) {
     return;
   }
   choice.complaint += fmt::format(
       "{}{} shares its namespace, and its own policy would be {}: what both policies allow "
       "resolves",
-      choice.complaint.empty() ? "" : "; ", name, text_of(guest.policy, guest.allow));
+      choice.complaint.empty() ? "" : "; ", name, text_of(member.policy, member.allow));
   choice.others.push_back(other);
 }
 

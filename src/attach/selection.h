@@ -54,8 +54,9 @@ struct Choice {
                                            const config::DockerSettings& settings,
                                            const policy::PolicySet* known = nullptr);
 
-/// Holds `choice` to what a guest in the same namespace may resolve, if it was asked for another
-/// policy than that; says so in `complaint`. A guest that is closed closes the namespace.
-void hold_to(Choice& choice, const Choice& guest, const std::string& name);
+/// Restricts `choice` to what another container in the same namespace may resolve, if a rule or
+/// label asks for a different policy; says so in `complaint`. A member that is closed closes the
+/// namespace.
+void restrict_by(Choice& choice, const Choice& member, const std::string& name);
 
 }  // namespace nxgate::attach

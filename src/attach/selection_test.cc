@@ -165,17 +165,17 @@ TEST(Selection, ImagesThatCannotBeLookedAtAreNamed) {
 TEST(Selection, AGuestHoldsItsNamespaceToItsOwnChoiceIfItAskedForOne) {
   const Choice owner{.policy = "ci", .asked = true};
   Choice held = owner;
-  hold_to(held, {.policy = "ci", .asked = true}, "guest");
-  hold_to(held, {.policy = "default"}, "guest");
+  restrict_by(held, {.policy = "ci", .asked = true}, "guest");
+  restrict_by(held, {.policy = "default"}, "guest");
   EXPECT_EQ(held, owner) << "the same, or nothing asked for";
-  hold_to(held, {.policy = "ci", .allow = "a.test", .asked = true}, "guest");
-  hold_to(held, {.policy = "strict", .asked = true}, "other");
-  hold_to(held, {.policy = "strict", .asked = true}, "another");
+  restrict_by(held, {.policy = "ci", .allow = "a.test", .asked = true}, "guest");
+  restrict_by(held, {.policy = "strict", .asked = true}, "other");
+  restrict_by(held, {.policy = "strict", .asked = true}, "another");
   const std::vector<Choice::Other> others{{"ci", "a.test"}, {"strict", {}}};
   EXPECT_EQ(held.others, others);
   EXPECT_TRUE(held.complaint.contains("guest shares its namespace"));
   EXPECT_FALSE(held.closed);
-  hold_to(held, {.allow = "", .fault = "no such policy", .closed = true, .asked = true}, "bad");
+  restrict_by(held, {.allow = "", .fault = "no such policy", .closed = true, .asked = true}, "bad");
   EXPECT_TRUE(held.closed);
   EXPECT_EQ(held.fault, "bad: no such policy");
 }

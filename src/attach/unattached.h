@@ -12,7 +12,7 @@ namespace nxgate::attach {
 
 enum class WhyUnattached : std::uint8_t {
   kEngine = 0,   ///< the engine doesn't tell what runs
-  kFailed,       ///< attaching was tried in vain
+  kFailed,       ///< attaching failed
   kPending,      ///< it is being attached
   kNotRunning,   ///< it was named on the command line and doesn't run
   kNoNamespace,  ///< its process or its namespace can't be seen from here
