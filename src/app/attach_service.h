@@ -1,4 +1,4 @@
-// The part of serving that attaches: from the first container to the last gate taken away.
+// The part of serving that attaches: from the first container to the last gate removed.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// Commands about one container or namespace that end at once.
+// Commands about containers or namespaces that end at once.
 #pragma once
 
 #include "attach/subjects.h"
@@ -6,7 +6,7 @@
 
 namespace nxgate::app {
 
-/// Whom the command is about.
+/// The subjects of the command.
 [[nodiscard]] attach::SubjectNames named_by(const cli::Options& options);
 
 /// `nxgate detach`. Returns an exit status, as does the other.

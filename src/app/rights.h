@@ -1,4 +1,4 @@
-// What of root is kept after the start, and by whom.
+// Which rights of root are kept after the start, and by which process.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace nxgate::app {
 
-/// Whether a server serves in namespaces of others, and who tells it of them.
+/// Whether a server serves in other namespaces, and where they come from.
 enum class AttachSource : std::uint8_t {
   kNo = 0,
   kNamespaces,  ///< the command line
@@ -22,13 +22,14 @@ enum class AttachSource : std::uint8_t {
 
 struct Rights {
   sys::KeptCapabilities server;  ///< by the process that answers
-  /// By its helper (sys/helper.h), and so what a later configuration may ask for; nobody needs a
-  /// helper if all is false.
+  /// By its helper (sys/helper.h), and so what a later configuration may ask for; no helper is
+  /// needed if all is false.
   sys::KeptCapabilities helper;
   sys::Confinement calls = sys::Confinement::kStrict;
 };
 
-/// What the helper is to be asked for by these settings, and for these subjects if there are any.
+/// The requests that the helper must allow for these settings, and for these subjects if there are
+/// any.
 [[nodiscard]] sys::Reach reach(const config::Settings& settings,
                                const std::vector<sys::ListenAddress>& listeners,
                                const attach::Subjects* subjects);

@@ -29,25 +29,24 @@
 
 namespace nxgate::attach {
 
-/// A namespace that should be attached, and what is to be enforced in it.
+/// A namespace that should be attached, and the policy to enforce in it.
 struct Subject {
   std::string label;  ///< as the operator knows it: `web`, `pid 4711`, `/run/netns/app`
-  /// What stays the same when its namespace is made anew, as by a restart: the id of a container,
-  /// or what names a namespace.
+  /// A stable identity across new namespaces, as after a restart: the id of a container, or what
+  /// names a namespace.
   std::string id;
   sys::NetnsRef netns;
   Choice choice;
   std::string warning;    ///< for the log when it is attached
   bool starting = false;  ///< nothing has run in there yet
-  /// It isn't known yet whose it is: closed, and told of to nobody, until another subject claims
-  /// it.
+  /// Its owner isn't known yet: closed, and not reported, until another subject claims it.
   bool unclaimed = false;
   std::vector<docker::NamedAddresses> names{};
   std::vector<docker::AddressName> reverse_names{};
 };
 
-/// Brings what is attached in line with what should be. Main thread; destroying it leaves every
-/// gate as it is.
+/// Makes the attachments match the wanted subjects. Main thread; destroying it leaves every gate in
+/// place.
 class Attachments {
  public:
   /// Our own namespace and that of the first process are never attached.
@@ -58,15 +57,15 @@ class Attachments {
   Attachments(const Attachments&) = delete;
   Attachments& operator=(const Attachments&) = delete;
 
-  /// Whether a namespace is to be open again, though its subject is in there still.
+  /// Whether a namespace should be opened although its subject still exists.
   using Released = std::function<bool(const Subject& subject, std::uint64_t identity)>;
 
   /// Attaches, updates and detaches. What is no longer wanted is opened only if it is `released`:
-  /// that a process, a container or a name has gone says nothing of what else runs in there, so it
-  /// stays closed, and ends with the last process. Two subjects in one namespace are one
-  /// attachment, by the first of them, held to what the other may resolve if it was asked for
-  /// (hold_to). The errors are those of subjects that could not be attached; each is logged once.
-  /// `look` also puts right what somebody changed in the namespaces.
+  /// when a process, a container or a name is gone, something else may still run in the namespace,
+  /// so it stays closed and ends with its last process. Two subjects in one namespace are one
+  /// attachment with the policy of the first, restricted by that of the other if it was asked for
+  /// (restrict_by). The errors are those of subjects that could not be attached; each is logged
+  /// once. `look` also repairs what was changed in the namespaces.
   std::vector<Error> reconcile(const std::vector<Subject>& wanted, const Released& released,
                                bool look);
 
@@ -81,24 +80,24 @@ class Attachments {
     std::vector<std::string> others;  ///< policies that must allow as well
     std::string netns;
     std::string key;               ///< by which its listeners name its policy
-    bool has_firewall = false;     ///< a firewall stands
+    bool has_firewall = false;     ///< there is a firewall
     std::string firewall_error{};  ///< why it isn't as the policy says; empty if it is
   };
   /// What is attached, for the operator.
   [[nodiscard]] std::vector<View> view() const;
 
-  /// Takes what the firewalls did up to now; else it is done once a second.
+  /// Collects the firewalls' reports now; otherwise this happens once a second.
   void take_reports();
 
-  /// Takes every gate away, but where a firewall stays closed.
+  /// Removes every gate, except where a firewall stays closed.
   void detach_all();
   /// Leaves every gate and firewall for the next nxgate.
   void hand_over();
 
-  /// Whether it is attached for somebody.
+  /// Whether it is attached for a known subject.
   [[nodiscard]] bool holds(std::uint64_t identity) const;
 
-  /// What is enforced there; null if it isn't attached for somebody.
+  /// What is enforced there; null if it isn't attached for a known subject.
   [[nodiscard]] const Choice* choice(std::uint64_t identity) const;
 
   /// Why attaching failed, as logged; empty if it wasn't tried or isn't any more.
@@ -108,15 +107,15 @@ class Attachments {
   void spare(std::uint64_t identity) { spared_.insert(identity); }
   [[nodiscard]] bool spares(std::uint64_t identity) const { return spared_.contains(identity); }
 
-  /// What programs in attached namespaces can get past.
+  /// What programs in attached namespaces can bypass.
   [[nodiscard]] std::vector<store::StandingFault> standing_faults() const;
-  /// Those of firewalls alone, which are tried again each second.
+  /// Only those of firewalls, which are retried every second.
   [[nodiscard]] std::vector<std::string> failed_firewalls() const;
 
-  /// Why nobody tells of namespaces as they appear; empty if all is well.
+  /// Why new namespaces aren't reported; empty if they are.
   void set_watch_fault(std::string fault) { watch_fault_ = std::move(fault); }
 
-  /// What isn't attached, as whoever finds out what should be tells it.
+  /// What isn't attached, as the controller reports it.
   void set_unattached(std::vector<Unattached> all) { unattached_.set(std::move(all)); }
   [[nodiscard]] const std::vector<Unattached>& unattached() const noexcept {
     return unattached_.all();

@@ -1,4 +1,4 @@
-// Finds out what should be attached, and keeps it so.
+// Decides what should be attached, and keeps it attached.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@
 
 namespace nxgate::attach {
 
-/// Turns what the engine tells, and namespaces given outright, into attachments; looks again once a
-/// second, since a process or a namespace file goes away without a word. Main thread.
+/// Turns the engine's reports, and namespaces given by name, into attachments; checks again once a
+/// second, since a process or a namespace file can disappear without notice. Main thread.
 class Controller final : public docker::Observer {
  public:
   /// `inotify` is for namespaces that appear, opened while we were root; may be empty.
@@ -44,10 +44,10 @@ class Controller final : public docker::Observer {
   /// the engine must be waited for; an error is fatal for `attach`.
   void start(std::function<void(Result<void>)> ready);
 
-  /// Chooses anew, as after a reload.
+  /// Selects policies again, as after a reload.
   void reconsider();
 
-  /// Attaches a container that the runtime is about to start, and says how that went.
+  /// Attaches a container that the runtime is about to start, and reports the result.
   void attach_starting(const docker::ContainerProcess& process, const sys::NetnsRef& netns,
                        std::function<void(Result<void>)> done);
 
@@ -107,9 +107,9 @@ class Controller final : public docker::Observer {
   std::string watch_fault_;  ///< why it isn't told of namespaces, as logged
   boost::asio::steady_timer timer_;
   std::vector<docker::Container> running_;
-  /// By id, whose labels were read before others counted: what is enforced for them stays.
+  /// Ids whose labels were read before other labels were needed: their policy stays in force.
   std::set<std::string> outdated_;
-  /// What else the engine told of them last; `running` in it isn't kept.
+  /// The engine's last report about them; `running` in it isn't kept.
   docker::View view_;
   Builds builds_;
   Instant next_look_for_builds_;
@@ -118,26 +118,26 @@ class Controller final : public docker::Observer {
   struct Starting {
     docker::Container container;
     sys::NetnsRef netns;
-    Instant until;  ///< then another namespace is believed of it
+    Instant until;  ///< then another namespace is accepted for it
   };
   std::vector<Starting> starting_;
-  /// A namespace that came into being, until it is attached or known to be left alone.
+  /// A new namespace, until it is attached or known to need no attachment.
   struct Empty {
     sys::NetnsRef netns;
-    Instant until;             ///< then nobody is looked for in it any more
+    Instant until;             ///< then its owner is no longer searched
     bool looked_at = false;    ///< once, at least
-    bool owner_known = false;  ///< it is known whose it is, and the engine is asked about it
+    bool owner_known = false;  ///< its owner is known, and the engine is being asked about it
   };
   std::map<std::uint64_t, Empty> empty_;
   docker::ProcessSearch search_;
-  docker::ProcessSearch missed_;  ///< for namespaces of which nobody has told
-  /// Namespaces of the engine of which it isn't known yet whose they are.
+  docker::ProcessSearch missed_;  ///< for namespaces that weren't reported
+  /// Namespaces of the engine whose owner isn't known yet.
   std::map<std::uint64_t, sys::NetnsRef> unclaimed_;
   boost::asio::steady_timer search_timer_;
-  /// What there is, running or not, as the engine's events and lists told of it, by id: what starts
-  /// is chosen for without asking anybody.
+  /// All containers, running or not, from the engine's events and lists, by id: a starting
+  /// container gets its policy without a request.
   std::map<std::string, docker::Container> known_;
-  /// One of which the engine is being asked.
+  /// A container that the engine is being asked about.
   struct Learning {
     bool again = false;  ///< it changed meanwhile
     std::vector<std::function<void(const docker::Client::Listing&)>> waiting;
@@ -145,12 +145,12 @@ class Controller final : public docker::Observer {
   std::map<std::string, Learning> learning_;
   unsigned lists_ = 0;  ///< of all there is, asked for
   std::function<void(Result<void>)> ready_;
-  bool listed_ = false;  ///< the engine has told what runs
+  bool listed_ = false;  ///< the engine has listed the running containers
   bool lost_ = false;
   std::string trouble_ = "it doesn't answer yet";  ///< while it is lost or hasn't told
   bool cleaned_up_ = false;
-  /// What a dead nxgate may have left in namespaces of the engine stays until it is known that they
-  /// are to be left alone.
+  /// What a dead nxgate may have left in namespaces of the engine stays until they are known to
+  /// need no attachment.
   std::map<std::uint64_t, sys::NetnsRef> maybe_stale_;
   /// Namespaces of the engine that nothing holds, and since when.
   struct Unknown {

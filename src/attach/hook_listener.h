@@ -1,4 +1,4 @@
-// Where the runtime's hook asks that a container be attached before it starts.
+// The socket where the runtime's hook requests that a container is attached before it starts.
 #pragma once
 
 #include <memory>
@@ -39,7 +39,7 @@ class HookListener {
   Controller& controller_;
 };
 
-/// Asks there on behalf of a container that is about to start, and waits for the answer.
+/// Sends the request for a container that is about to start, and waits for the answer.
 [[nodiscard]] Result<void> ask_hook_listener(const std::string& path, pid_t pid,
                                              const std::string& container);
 

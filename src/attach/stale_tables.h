@@ -1,4 +1,4 @@
-// Gates and firewalls that a nxgate left behind when it ended.
+// Gates and firewalls that an earlier nxgate left in place when it ended.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,11 @@
 
 namespace nxgate::attach {
 
-/// Takes gate and firewall of dead nxgates away, and says whether there was a firewall.
+/// Removes the gate and firewall of dead nxgates, and returns whether there was a firewall.
 [[nodiscard]] Result<bool> remove_gate_and_firewalls(const sys::NetnsRef& netns);
 
-/// Takes away gate and firewall of a namespace that may be attached (sys/reach.h) and whose nxgate
-/// is dead, and logs it. Needs what attaching needs.
+/// Removes gate and firewall of a namespace that may be attached (sys/reach.h) and whose nxgate is
+/// dead, and logs it. Needs the same rights as attaching.
 void remove_stale_tables(const sys::NetnsRef& netns);
 
 /// The same for the namespaces of all processes and those in /run/netns, but for `spared`

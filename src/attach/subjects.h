@@ -1,4 +1,4 @@
-// Whom a command is about, found before anything else is done.
+// The containers and namespaces that a command is about, found before anything else is done.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct NamedNamespace {
   std::string netns;
 };
 
-/// Whom a command is about, as it was written. Nobody: whoever runs.
+/// The subjects of a command, as they were given. None: all running containers.
 struct SubjectNames {
   bool all = false;  ///< all containers of the engine
   std::vector<std::string> containers;
@@ -26,7 +26,7 @@ struct SubjectNames {
   std::string policy;  ///< to enforce for them
 };
 
-/// Whom `attach` was asked to attach, found at start.
+/// The subjects that `attach` was asked to attach, found at start.
 struct Subjects {
   std::vector<Followed> containers;
   std::vector<Subject> namespaces;  ///< of --pid and --netns
@@ -36,7 +36,7 @@ struct Subjects {
   [[nodiscard]] bool watches_all() const { return containers.empty() && namespaces.empty(); }
 };
 
-/// Looks for them, asking the engine if need be. The error says which can't be attached and why.
+/// Finds them, asking the engine if needed. The error says which can't be attached and why.
 [[nodiscard]] Result<Subjects> find_subjects(const SubjectNames& named,
                                              const config::DockerSettings& settings);
 

@@ -24,7 +24,7 @@ namespace nxgate::control {
   return {.body = boost::json::serialize(object) + '\n'};
 }
 
-/// A status of 400 and more, and what is wrong.
+/// An error status (400 or higher) and message.
 [[nodiscard]] inline http::Reply refuse(unsigned status, std::string_view error) {
   return {.status = status,
           .body = boost::json::serialize(boost::json::object{{"error", error}}) + '\n'};

@@ -1,4 +1,4 @@
-// What the control socket can be asked for.
+// The API of the control socket.
 #pragma once
 
 #include <chrono>
@@ -36,19 +36,19 @@ namespace nxgate::control {
 
 struct ControlRoom;
 
-/// What the API has done elsewhere in the server. Main thread.
+/// What the API needs from other parts of the server. Main thread.
 class Operations {
  public:
   virtual ~Operations() = default;
-  /// Reloads as for SIGHUP, and then tells whether that was taken up.
+  /// Reloads as for SIGHUP, and then reports whether it succeeded.
   virtual void reload(std::function<void(bool taken)> done) = 0;
-  /// Tells all that follow reloads that what is enforced has changed.
+  /// Notifies all that follow reloads that what is enforced has changed.
   virtual void changed() = 0;
-  /// What is wrong with it and stays so.
+  /// Its persistent faults.
   [[nodiscard]] virtual std::vector<store::StandingFault> standing_faults() const = 0;
 };
 
-/// The parts of the running server that the API asks and tells; they outlive it.
+/// The parts of the running server that the API uses; they outlive it.
 struct Running {
   boost::asio::io_context& loop;
   Operations& operations;
@@ -72,7 +72,7 @@ class ControlApi final : public http::Control {
 
   [[nodiscard]] boost::asio::awaitable<http::Reply> handle(const http::Request& request) override;
 
-  /// What is attached, as long as there is somebody who attaches.
+  /// The attachments, as long as there are any to show; null otherwise.
   void show(attach::Attachments* attachments) noexcept { attachments_ = attachments; }
 
  private:
@@ -123,7 +123,7 @@ class ControlApi final : public http::Control {
   Learner learner_;
 };
 
-/// Metrics and nothing else, for those who read them over TCP.
+/// Only the metrics, for readers over TCP.
 class MetricsPage final : public http::Control {
  public:
   explicit MetricsPage(ControlApi& api) : api_(api) {}

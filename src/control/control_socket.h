@@ -28,8 +28,8 @@ struct ControlRoom {
   std::shared_ptr<Census> metrics = std::make_shared<Census>(http::Server::kLimits);
 };
 
-/// Opens them, before root is given up. A socket that nobody asked for is no error if it
-/// can't be had: other servers may run here.
+/// Opens them, before root is given up. A socket that wasn't configured is no error if it can't be
+/// opened: other servers may run here.
 [[nodiscard]] Result<ControlSockets> open_control(const config::ControlSettings& settings);
 
 /// Serves at them. Main thread; loop and API must outlive it.
@@ -37,7 +37,7 @@ class ControlServers {
  public:
   ControlServers(boost::asio::io_context& loop, ControlApi& api, ControlSockets sockets,
                  const config::ControlSettings& settings, const ControlRoom& room);
-  /// Takes the unix socket away, where its directory lets us.
+  /// Removes the unix socket, if its directory allows it.
   ~ControlServers();
   ControlServers(const ControlServers&) = delete;
   ControlServers& operator=(const ControlServers&) = delete;

@@ -1,4 +1,4 @@
-// Policies that are being learnt: what clients ask for is recorded, and a list proposed.
+// Policies in learning mode: queries are recorded, and a list is proposed.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ class Learner {
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
 
-  /// What was left active goes on.
+  /// Continues learning that was active before.
   void resume();
 
   /// The error: what was learnt before can't be read, and would be lost.
@@ -55,7 +55,7 @@ class Learner {
   bool stop(const std::string& policy);
   void forget(const std::string& policy);
 
-  /// With all that was seen up to now.
+  /// With everything seen up to now.
   [[nodiscard]] const std::map<std::string, Learnt>& all();
   /// Nothing unless it is active; without what was seen lately.
   [[nodiscard]] const Learnt* active(const std::string& policy) const;

@@ -1,4 +1,4 @@
-// What the firewalls tell once a second: refusals for the log, numbers for the metrics.
+// The firewalls' reports, once a second: refusals for the log, numbers for the metrics.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@
 
 namespace nxgate::firewall {
 
-/// Where a firewall stands, and what for.
+/// Where a firewall is, and for which policy.
 struct FirewallPlace {
   const std::string& label;  ///< as the operator knows it
   const std::string& policy;
@@ -25,8 +25,8 @@ struct FirewallPlace {
   const sys::NetnsRef* netns;    ///< that of the programs; null if they are elsewhere
 };
 
-/// Counts by policy what all firewalls did, also those that are gone, and passes on the flows under
-/// policies that are learnt. Main thread.
+/// Counts per policy what all firewalls did, including removed ones, and passes on the flows of
+/// policies in learning mode. Main thread.
 class FirewallReports {
  public:
   struct Counts {

@@ -1,4 +1,4 @@
-// Taking up a changed configuration while serving.
+// The policies in force, and reloading a changed configuration while serving.
 #pragma once
 
 #include <cstdint>
@@ -39,30 +39,29 @@ class PolicyStore {
   PolicyStore(const config::Overrides& given, config::FileReader& files, LoadedSettings first,
               const sys::KeptCapabilities& kept, policy::EgressRegistry& firewalls);
 
-  /// Calls this whenever something was published: its readers shall look now, since as long as one
-  /// of them doesn't, the old tables stay in memory.
+  /// Calls this whenever a snapshot was published: its readers should refresh now, since the old
+  /// tables stay in memory until they do.
   void on_publish(std::function<void()> action) { published_ = std::move(action); }
 
-  /// A reload is of three steps, so that the slow one needn't be taken by the main thread. There
-  /// is one at a time. This takes along what the next needs.
+  /// A reload has three steps, so that the slow one doesn't run on the main thread. There is one
+  /// reload at a time. This collects what the next step needs.
   [[nodiscard]] Pending begin() const;
-  /// Reads everything anew and builds a snapshot of it. Any thread.
+  /// Reads everything again and builds a snapshot of it. Any thread.
   void prepare(Pending& pending) const noexcept;
-  /// Publishes it. Any fault is logged, keeps the old snapshot, and gives false; so does a change
-  /// of what is sealed at start. `pending` has what was replaced then, for whoever has the time to
-  /// free it.
+  /// Publishes it. Any fault is logged, keeps the old snapshot, and returns false; so does a change
+  /// of a sealed key. `pending` then has what was replaced, to be freed elsewhere.
   bool commit(Pending& pending);
-  /// Of the last reload; those of sealed keys have no place.
+  /// Of the last reload; those of sealed keys have no location.
   [[nodiscard]] const Faults& faults() const noexcept { return faults_; }
-  /// What is wrong with what is enforced and stays so: a last reload that was refused, and what
-  /// LoadedSettings::notices tells of the settings in force.
+  /// Persistent faults of what is enforced: a rejected last reload, and LoadedSettings::notices of
+  /// the settings in force.
   [[nodiscard]] std::vector<StandingFault> standing_faults() const;
 
   /// Publishes the present configuration for these containers as well; a reload keeps them.
   void set_attached(std::vector<AttachedPolicy> attached);
   [[nodiscard]] const std::vector<AttachedPolicy>& attached() const noexcept { return attached_; }
 
-  /// What was decided while running. Call `rules_changed` after a change.
+  /// Rules added while running. Call `rules_changed` after a change.
   [[nodiscard]] RuntimeRules& runtime_rules() noexcept { return runtime_rules_; }
   void rules_changed();
 
@@ -85,7 +84,7 @@ class PolicyStore {
   }
 
   [[nodiscard]] SnapshotCell<engine::Snapshot>& snapshots() noexcept { return snapshots_; }
-  /// What should cause a reload when it changes, by the last configuration that was read.
+  /// Paths whose changes cause a reload, by the last configuration that was read.
   [[nodiscard]] const std::vector<std::string>& watched() const noexcept { return watched_; }
 
  private:

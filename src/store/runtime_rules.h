@@ -13,8 +13,8 @@
 
 namespace nxgate::store {
 
-/// One rule, over what the configuration says of the very names it is about. A longer rule of the
-/// configuration still goes before it.
+/// One rule that overrides the configuration for exactly the names it is about. A longer rule of
+/// the configuration still wins.
 struct RuntimeRule {
   using Time = std::chrono::system_clock::time_point;
 
@@ -29,15 +29,15 @@ struct RuntimeRule {
 /// All of them; a reload keeps them. One thread.
 class RuntimeRules {
  public:
-  /// Stands instead of an earlier one for the same names.
+  /// Replaces an earlier one for the same names.
   void add(RuntimeRule rule);
   /// False if there is none.
   bool remove(const std::string& policy, const policy::Rule& rule);
-  /// Ends those whose time is over; whether there were any.
+  /// Removes expired ones; returns whether there were any.
   bool expire(RuntimeRule::Time now);
   [[nodiscard]] std::optional<RuntimeRule::Time> next_end() const;
   [[nodiscard]] const std::vector<RuntimeRule>& all() const noexcept { return all_; }
-  /// Another number after each change.
+  /// Changes after each modification.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
 
   /// `bare` as it is enforced with them; `bare` itself if there are none.

@@ -20,8 +20,8 @@ struct InheritedListeners {
 /// Finds the listener of each socket that was handed over, by address, port and interface, and
 /// makes the socket ready to serve. Listeners inside a namespace open their own. A listener whose
 /// socket can't be shared is the first worker's alone, which is logged if there are more. A socket
-/// that no listener is for is an error, for queries would wait there in vain; so is a second one
-/// for the same.
+/// that matches no listener is an error, since its queries would never be answered; so is a second
+/// one for the same listener.
 [[nodiscard]] Result<InheritedListeners> match_inherited(
     const std::vector<serve::Listener>& listeners, std::vector<sys::HandedSocket> handed,
     std::size_t workers);

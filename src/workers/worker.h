@@ -1,4 +1,4 @@
-// One thread that answers.
+// One worker thread.
 #pragma once
 
 #include <cstddef>
@@ -64,16 +64,17 @@ class Worker {
   [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given) {
     return server_.start(std::move(given));
   }
-  /// On a thread of its own, which can do little else than answer once this returns.
+  /// Starts its own thread, which can do little else than answer once this returns.
   void run(sys::Confinement confinement);
-  /// Takes up what was published, soon, and not only at the next query. Any thread.
+  /// Switches to the published snapshot soon, and not only at the next query. Any thread.
   void refresh();
   /// Calls this when its turn comes. Any thread.
   void ask(std::function<void()> answer);
   /// Serves at these sockets as well, soon. Any thread, like the next.
   void adopt(serve::OpenListener open);
   void abandon(const std::string& policy);
-  /// Takes no more queries, and ends once all that came are answered, or at `deadline`. Any thread.
+  /// Accepts no more queries, and ends once all pending ones are answered, or at `deadline`. Any
+  /// thread.
   void stop(Instant deadline);
   void join();
 

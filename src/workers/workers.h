@@ -1,4 +1,4 @@
-// All threads that answer.
+// All worker threads.
 #pragma once
 
 #include <cstddef>
@@ -27,10 +27,10 @@ class Workers {
   [[nodiscard]] Result<void> run(sys::Confinement confinement);
   void stop();
 
-  /// All take up what was published.
+  /// All switch to the published snapshot.
   void refresh();
 
-  /// Has each thread call `answer` when its turn comes.
+  /// Makes each thread call `answer` in its loop.
   void ask(const std::function<void()>& answer);
 
   /// Hands an open listener to the thread that has fewest of its family, so that those of one
