@@ -32,8 +32,8 @@ class HostFirewalls final : public policy::EgressRegistry {
   /// That of a policy, there from now on.
   [[nodiscard]] std::shared_ptr<policy::EgressSets> sets_of(const std::string& policy) override;
 
-  /// Puts up what the configuration asks for, and takes away what it no longer asks for, also what
-  /// a dead nxgate left. Every firewall is tried; the error tells all that failed.
+  /// Installs the firewalls that the configuration needs, and removes those that it no longer
+  /// needs, also those of a dead nxgate. Every firewall is tried; the error tells all that failed.
   [[nodiscard]] Result<void> enforce(const std::vector<policy::ClientFirewall>& wanted,
                                      const engine::Snapshot& snapshot);
 
@@ -57,7 +57,7 @@ class HostFirewalls final : public policy::EgressRegistry {
   /// Takes the reports of now.
   void take_reports();
 
-  /// Takes all away but those that stay closed. After `watch` this or `hand_over` must be called
+  /// Removes all except those that stay closed. After `watch` this or `hand_over` must be called
   /// before that loop ends.
   void stop();
   /// Leaves all as they are, for a next nxgate to take over.

@@ -49,8 +49,8 @@ struct Report {
   std::vector<Flow> flows;            ///< to addresses with a name, if they are noted
 };
 
-/// The firewall of one namespace, put up, kept and filled. Answers are admitted on the workers'
-/// threads while the main thread does all else; a mutex stands between them.
+/// The firewall of one namespace: installs it, maintains it and opens addresses. Answers are
+/// admitted on the workers' threads, the main thread does everything else; a mutex protects both.
 ///
 /// What the kernel holds is remembered here, so that an answer from the cache costs no system call
 /// as long as its addresses are open for longer than it may be kept. The kernel ends each opening
@@ -63,11 +63,11 @@ class NameFirewall final : public policy::EgressSets {
   NameFirewall(std::string table, netfilter::OnDeath on_death)
       : table_(std::move(table)), on_death_(on_death) {}
 
-  /// Puts the firewall up, or changes its rules; null takes it away. What is open stays open, and
-  /// what a dead nxgate left open as well. With `clients` it is about what is forwarded for them,
+  /// Installs the firewall, or changes its rules; null removes it. What is open stays open,
+  /// including what a dead nxgate left open. With `clients` it is about what is forwarded for them,
   /// and not for `others`; of ranges in ranges the longest decides. Without a firewall nothing of
   /// the namespace is held, however long a snapshot holds this. If an enforcing firewall can't be
-  /// put up or changed, nothing is admitted until it can; what stood before stays.
+  /// installed or changed, nothing is admitted until it can; the previous rules stay.
   [[nodiscard]] Result<void> enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
                                      Flows flows = Flows::kIgnored,
                                      const std::vector<Prefix>& clients = {},
@@ -79,14 +79,14 @@ class NameFirewall final : public policy::EgressSets {
   void review(
       const std::function<bool(const std::string& name, const netfilter::Destination& to)>& allows);
 
-  /// Has the firewall stay with all that is open when this process ends, for another nxgate to take
-  /// over; nothing without one.
+  /// Makes the firewall stay, with everything that is open, when this process ends, for another
+  /// nxgate to take over; nothing without one.
   [[nodiscard]] Result<void> outlive();
 
-  /// Whether there is a firewall, whatever was asked for last.
+  /// Whether there is a firewall, whatever was requested last.
   [[nodiscard]] bool stands();
 
-  /// Puts right what changed in the namespace. The result says whether the firewall was gone.
+  /// Repairs what changed in the namespace. The result says whether the firewall was gone.
   [[nodiscard]] Result<bool> keep();
 
   /// What happened since the last call.
@@ -95,7 +95,7 @@ class NameFirewall final : public policy::EgressSets {
   /// Which links its clients are behind.
   [[nodiscard]] netfilter::ClientLinks client_links();
 
-  /// Why packet sockets get past; empty if they don't.
+  /// Why packet sockets bypass it; empty if they don't.
   [[nodiscard]] std::string packet_error();
 
  private:

@@ -1,4 +1,4 @@
-// What is said between a server and its helper.
+// The protocol between a server and its helper.
 #pragma once
 
 #include <algorithm>
@@ -65,7 +65,7 @@ struct PlainEndpoint {
   std::uint16_t port = 0;
 };
 
-/// The first message: whom to become, and within which bounds.
+/// The first message: the user to switch to, and the limits.
 struct Employment {
   UserName user;
   KeptCapabilities keep;
@@ -108,7 +108,7 @@ enum class Task : std::uint8_t {
          task == Task::kNetlink || task == Task::kQueue;
 }
 
-/// What a task doesn't need is empty. Of types whose every value is one, since an intruder may send
+/// What a task doesn't need is empty. Its types have only valid values, since an attacker may send
 /// anything. Behind it stand the messages of kSend; of all others the name of the namespace, unless
 /// `netns` says which one it is.
 ///
@@ -144,7 +144,7 @@ constexpr std::size_t kLongestText = 1024;
 /// Behind one message: whatever the kernel can surely take at once.
 constexpr std::size_t kLargestPiece = 32UL << 10;
 
-/// What doesn't keep an answer waiting has a channel of its own, so that it may take long.
+/// Requests that no client waits for have their own channel, so that they may take long.
 struct Channels {
   MessageChannel fast;
   MessageChannel slow;
