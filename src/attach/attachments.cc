@@ -79,7 +79,7 @@ void set_policy(store::AttachedPolicy& policy, const Subject& subject,
                 const std::shared_ptr<firewall::NameFirewall>& firewall) {
   policy.sets = subject.choice.closed ? nullptr : firewall;
   policy.base = subject.choice.policy;
-  policy.payer = subject.id;
+  policy.budget_key = subject.id;
   policy.narrowing =
       subject.choice.allow ? store::narrowing_of(*subject.choice.allow, subject.label) : nullptr;
   policy.others.clear();

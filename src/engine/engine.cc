@@ -20,6 +20,7 @@
 #include "base/recycled.h"
 #include "base/snapshot.h"
 #include "cache/cache.h"
+#include "engine/client_identity.h"
 #include "engine/cookie.h"
 #include "engine/debug_log.h"
 #include "engine/decision.h"
@@ -27,7 +28,6 @@
 #include "engine/exfiltration.h"
 #include "engine/failure.h"
 #include "engine/name_budget.h"
-#include "engine/payer.h"
 #include "engine/responder.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
@@ -263,8 +263,8 @@ void Engine::charge(const Request& request, const wire::Question& question, Deci
   if (most == 0 || !(decision.granted || !chosen_labels(question.name, decision).empty())) return;
   // A name tells its owner something even if no answer comes back to a forged address.
   const ClientKey client =
-      payer_of(*decision.policy, request.client.address, request.listener_policy);
-  if (!budget_.pays(client, question.name, most, request.received)) {
+      budget_client_of(*decision.policy, request.client.address, request.listener_policy);
+  if (!budget_.spend(client, question.name, most, request.received)) {
     deny_for(ExceededLimit::kNewNames, decision);
   }
 }

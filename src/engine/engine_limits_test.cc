@@ -22,7 +22,7 @@ std::shared_ptr<const policy::Policy> limited(policy::Exfiltration limits) {
   return made;
 }
 
-TEST_F(EngineTest, NewNamesBelowARuleArePaidFor) {
+TEST_F(EngineTest, NewNamesBelowARuleCount) {
   use_policy(limited({.new_names = 2}));
   for (const char* good : {"a.example.com", "b.example.com", "a.example.com", "example.com",
                            "exact.example.com", "www.test"}) {
@@ -40,7 +40,7 @@ TEST_F(EngineTest, NewNamesBelowARuleArePaidFor) {
   EXPECT_EQ(disposition, Disposition::kPending) << "half a minute later";
 }
 
-TEST_F(EngineTest, TargetsOfCnamesArePaidForLikeOtherNames) {
+TEST_F(EngineTest, TargetsOfCnamesCountLikeOtherNames) {
   use_policy(limited({.new_names = 1}));
   ask("example.com");
   const auto answer =

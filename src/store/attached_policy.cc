@@ -12,7 +12,7 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "docker/names.h"
-#include "engine/payer.h"
+#include "engine/client_identity.h"
 #include "engine/snapshot.h"
 #include "policy/exfiltration.h"
 #include "policy/local_data.h"
@@ -79,9 +79,9 @@ std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
   if (base == nullptr) return nullptr;
   auto policy = std::make_shared<policy::Policy>(*base);
   policy->container = attached.label;
-  policy->payer = attached.payer;
+  policy->budget_key = attached.budget_key;
   if (policy->cache_by_address) {
-    policy->cache_part = engine::cache_part_named(attached.payer);
+    policy->cache_part = engine::cache_part_named(attached.budget_key);
     policy->cache_by_address = false;
   }
   policy->grants = attached.grants;

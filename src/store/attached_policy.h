@@ -19,10 +19,10 @@ namespace nxgate::store {
 
 /// The policy of one attached container, apart from the configuration's part in it.
 struct AttachedPolicy {
-  std::string key;    ///< by which its listeners name it
-  std::string label;  ///< as the operator knows it
-  std::string base;   ///< the policy of the configuration
-  std::string payer;  ///< by what it is counted (Policy::payer)
+  std::string key;         ///< by which its listeners name it
+  std::string label;       ///< as the operator knows it
+  std::string base;        ///< the policy of the configuration
+  std::string budget_key;  ///< by what it is counted (Policy::budget_key)
   std::shared_ptr<const policy::Matcher> narrowing;
   /// Of others in the same namespace, which must allow as well.
   struct Other {

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "config/settings.h"
-#include "engine/payer.h"
+#include "engine/client_identity.h"
 #include "engine/snapshot.h"
 #include "policy/egress.h"
 #include "policy/exfiltration.h"

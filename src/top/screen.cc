@@ -15,7 +15,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
-#include "top/picture.h"
+#include "top/layout.h"
 #include "top/view.h"
 
 namespace nxgate::top {

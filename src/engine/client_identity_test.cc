@@ -1,4 +1,4 @@
-#include "engine/payer.h"
+#include "engine/client_identity.h"
 
 #include <string_view>
 
@@ -14,26 +14,28 @@ IpAddress address(const char* text) { return IpAddress::parse(text).value(); }
 
 TEST(Payer, IsWhoeverMayHaveTheAddress) {
   const policy::Policy policy;
-  const auto payer = [&](const char* text, std::string_view listener = {}) {
-    return payer_of(policy, address(text), listener);
+  const auto client_of = [&](const char* text, std::string_view listener = {}) {
+    return budget_client_of(policy, address(text), listener);
   };
-  EXPECT_EQ(payer("127.0.0.1"), payer("127.9.8.7"));
-  EXPECT_EQ(payer("127.0.0.1"), payer("::1"));
-  EXPECT_EQ(payer("fd00::1"), payer("fd00::2:0:0:9"));
-  EXPECT_NE(payer("fd00::1"), payer("fd00:0:0:1::1"));
-  EXPECT_NE(payer("10.0.0.1"), payer("10.0.0.2"));
-  EXPECT_EQ(payer("10.0.0.1", "ci"), payer("127.0.0.1", "ci"));
-  EXPECT_NE(payer("127.0.0.1", "ci"), payer("127.0.0.1", "web"));
+  EXPECT_EQ(client_of("127.0.0.1"), client_of("127.9.8.7"));
+  EXPECT_EQ(client_of("127.0.0.1"), client_of("::1"));
+  EXPECT_EQ(client_of("fd00::1"), client_of("fd00::2:0:0:9"));
+  EXPECT_NE(client_of("fd00::1"), client_of("fd00:0:0:1::1"));
+  EXPECT_NE(client_of("10.0.0.1"), client_of("10.0.0.2"));
+  EXPECT_EQ(client_of("10.0.0.1", "ci"), client_of("127.0.0.1", "ci"));
+  EXPECT_NE(client_of("127.0.0.1", "ci"), client_of("127.0.0.1", "web"));
 }
 
 TEST(Payer, IsTheContainerAlsoInANewNamespace) {
   policy::Policy web;
-  web.payer = "container 0a1b";
+  web.budget_key = "container 0a1b";
   policy::Policy other;
-  other.payer = "container 0a1c";
+  other.budget_key = "container 0a1c";
   const IpAddress loopback = address("127.0.0.1");
-  EXPECT_EQ(payer_of(web, loopback, "attached/7"), payer_of(web, loopback, "attached/8"));
-  EXPECT_NE(payer_of(web, loopback, "attached/7"), payer_of(other, loopback, "attached/7"));
+  EXPECT_EQ(budget_client_of(web, loopback, "attached/7"),
+            budget_client_of(web, loopback, "attached/8"));
+  EXPECT_NE(budget_client_of(web, loopback, "attached/7"),
+            budget_client_of(other, loopback, "attached/7"));
 }
 
 TEST(CachePart, IsEverybodysThePolicysOrTheClients) {

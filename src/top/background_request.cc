@@ -1,4 +1,4 @@
-#include "top/errand.h"
+#include "top/background_request.h"
 
 #include <mutex>
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace nxgate::top {
 
-void Errand::ask(Inquiry inquiry) {
+void BackgroundRequest::ask(Inquiry inquiry) {
   asking_ = std::jthread([this, inquiry = std::move(inquiry)](const std::stop_token& stop) {
     auto answer = http::ask(socket_, inquiry.method, inquiry.target, inquiry.body, stop);
     const std::scoped_lock lock(mutex_);
@@ -19,7 +19,7 @@ void Errand::ask(Inquiry inquiry) {
   });
 }
 
-std::optional<Result<std::string>> Errand::take() {
+std::optional<Result<std::string>> BackgroundRequest::take() {
   std::optional<Result<std::string>> answer;
   {
     const std::scoped_lock lock(mutex_);

@@ -1,4 +1,4 @@
-#include "top/picture.h"
+#include "top/layout.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -158,7 +158,7 @@ std::vector<Line> pane_lines(const View& view, std::size_t width) {
 
 }  // namespace
 
-std::vector<Line> picture(const Head& head, const View& view, const Model& model, Size size) {
+std::vector<Line> lay_out(const Head& head, const View& view, const Model& model, Size size) {
   // A question is shown whole, so that it is plain what a yes means.
   std::vector<Line> foot = wrapped(view.prompt(), size.columns, Look::kPrompt);
   foot.push_back({std::string(kKeys)});

@@ -1,4 +1,5 @@
-// Who pays for a new name, and from which part of the cache somebody is answered.
+// As which client somebody counts in the budget of new names, and which part of the cache is
+// theirs.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +11,10 @@
 
 namespace nxgate::engine {
 
-/// Who pays for a new name: the attached container or namespace, by what Policy::payer calls it;
-/// else all that ask by `listener`, as Request::listener_policy calls it; else the client.
-[[nodiscard]] ClientKey payer_of(const policy::Policy& policy, const IpAddress& address,
-                                 std::string_view listener) noexcept;
+/// The client whose budget a new name is charged to: the attached container or namespace, by
+/// Policy::budget_key; else all clients of `listener` (Request::listener_policy); else the address.
+[[nodiscard]] ClientKey budget_client_of(const policy::Policy& policy, const IpAddress& address,
+                                         std::string_view listener) noexcept;
 
 /// The part of the cache that belongs to a policy, or to an attached container or namespace, of
 /// this name. Never 0, which is everybody's part.

@@ -1,4 +1,4 @@
-#include "engine/payer.h"
+#include "engine/client_identity.h"
 
 #include <array>
 #include <bit>
@@ -11,9 +11,9 @@
 
 namespace nxgate::engine {
 
-ClientKey payer_of(const policy::Policy& policy, const IpAddress& address,
-                   std::string_view listener) noexcept {
-  if (!policy.payer.empty()) return client_behind(policy.payer);
+ClientKey budget_client_of(const policy::Policy& policy, const IpAddress& address,
+                           std::string_view listener) noexcept {
+  if (!policy.budget_key.empty()) return client_behind(policy.budget_key);
   return listener.empty() ? client_at(address) : client_behind(listener);
 }
 

@@ -14,9 +14,9 @@ namespace nxgate::top {
 
 /// One question at a time, each asked by a thread of its own: a server that hangs must not hang the
 /// screen.
-class Errand {
+class BackgroundRequest {
  public:
-  explicit Errand(std::string socket) : socket_(std::move(socket)) {}
+  explicit BackgroundRequest(std::string socket) : socket_(std::move(socket)) {}
 
   /// Whether an answer is still to be taken.
   [[nodiscard]] bool busy() const noexcept { return asking_.joinable(); }

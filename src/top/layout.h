@@ -33,7 +33,7 @@ struct Head {
 
 /// At most `size.rows` lines, none wider than `size.columns`. What is chosen is told by a mark as
 /// well as by its look.
-[[nodiscard]] std::vector<Line> picture(const Head& head, const View& view, const Model& model,
+[[nodiscard]] std::vector<Line> lay_out(const Head& head, const View& view, const Model& model,
                                         Size size);
 
 }  // namespace nxgate::top
