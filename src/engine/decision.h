@@ -1,4 +1,4 @@
-// What a policy says of a name, and what is to be done with a question.
+// A policy's judgement of a name, and the decision about a question.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,7 @@ enum class Outcome : std::uint8_t {
   kForward,         ///< cache, else upstream
 };
 
-/// What a policy says of a name, whoever asks and for whatever type. It holds as long as the
-/// policy.
+/// A policy's judgement of a name, for any client and type. Valid as long as the policy.
 struct Judgement {
   const policy::Policy* policy = nullptr;  ///< null if none covers the client
   policy::Match match;
@@ -47,7 +46,7 @@ struct Judgement {
   }
 };
 
-/// What is to be done with a question. Only kProhibited has no policy.
+/// The decision about a question. Only kProhibited has no policy.
 struct Decision : Judgement {
   Outcome outcome = Outcome::kProhibited;
   /// For kForward: what is asked, the qname or where local CNAMEs lead from it.
@@ -59,13 +58,12 @@ struct Decision : Judgement {
 /// The most local CNAMEs that are followed one after another.
 inline constexpr int kLongestLocalChain = 8;
 
-/// Judges a bare name, for callers that have no question: by the rules, what narrows them, grants,
-/// and those limits that can be told from the name alone.
-/// No allocation; never throws; any thread.
+/// Judges a bare name, for callers without a question: by the rules, restrictions, grants, and the
+/// limits that depend only on the name. No allocation; never throws; any thread.
 [[nodiscard]] Judgement judge(const policy::Policy& policy, const wire::DomainName& name,
                               Instant now) noexcept;
 
-/// Decides by one snapshot what is done with a question; serving and `explain` share it.
+/// Decides about a question by one snapshot; serving and `explain` share it.
 /// `listener_policy`, if not empty, names the policy whatever the client; one that isn't there (any
 /// more) covers nobody. No allocation; never throws; any thread.
 [[nodiscard]] Decision decide(const Snapshot& snapshot, const wire::Question& question,

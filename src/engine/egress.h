@@ -1,4 +1,4 @@
-// The part of an answer that concerns a firewall.
+// Applying a firewall to an answer.
 #pragma once
 
 #include <cstddef>
@@ -28,14 +28,14 @@ struct EgressResult {
   std::uint16_t cut = 0;  ///< addresses taken out
 };
 
-/// Whether what a client is told must be open in a firewall.
+/// Whether the addresses in an answer must be open in a firewall.
 [[nodiscard]] inline bool has_firewall(const Decision& decision) noexcept {
   return decision.policy != nullptr && decision.policy->sets && decision.policy->egress;
 }
 
-/// Takes out of a whole reply what its policy never opens, and opens the way to what is left,
-/// before the client learns of it. Replies of policies without a firewall pass as they are.
-/// `found` is for scratch.
+/// Removes from a complete reply the addresses that its policy never opens, and opens the others
+/// before the reply is sent. Replies of policies without a firewall are unchanged. `found` is
+/// scratch memory.
 [[nodiscard]] EgressResult apply_egress(const wire::Query& query, const Decision& decision,
                                         MutableBytes reply, Instant now,
                                         std::vector<wire::FoundAddress>& found);

@@ -26,7 +26,7 @@
 
 namespace nxgate::engine {
 
-/// How much of an answer a request gets. What is cut short here is counted by the engine.
+/// How much of an answer a request may get. The engine counts what is withheld.
 enum class ReplyAllowance : std::uint8_t {
   kWhole = 0,
   kNoDenial,   ///< nothing if it is denied: the worker can't answer all that comes
@@ -42,19 +42,20 @@ struct Request {
   /// The policy its listener names, else the client's address decides. By name, since indices
   /// change with a reload; empty for none. Must outlive a late reply.
   std::string_view listener_policy;
-  /// All that ask by its listener, if they are one client; else who asks is told by the address.
+  /// The client of its listener, if all of its clients count as one; else the address identifies
+  /// the client.
   ClientKey listener_client{};
   Instant received;
   ReplyAllowance allowance = ReplyAllowance::kWhole;
 };
 
-/// Who counts for it.
+/// The client that it counts for.
 [[nodiscard]] inline ClientKey client_of(const Request& request) noexcept {
   return request.listener_client ? request.listener_client
                                  : client_at(request.client.address, request.listener_policy);
 }
 
-/// What is to be done with a request.
+/// What to do with a request.
 enum class Disposition : std::uint8_t {
   kDrop = 0,  ///< nothing is sent
   kReply,     ///< `size` bytes of the buffer are sent
@@ -83,7 +84,7 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Takes up a newer snapshot; call once a batch.
+  /// Switches to a newer snapshot; call once per batch.
   void refresh();
 
   /// So many replies left with the batch they came in, this long after it was received.

@@ -1,4 +1,4 @@
-// Names that say too much to the owner of their zone.
+// Limits against exfiltration of data in query names.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +23,11 @@ enum class ExceededLimit : std::uint8_t { kNone = 0, kType, kLongLabel, kEntropy
 /// Shannon's entropy of the octets of labels in wire form, their lengths left out, in bits.
 [[nodiscard]] double entropy_of(Bytes labels) noexcept;
 
-/// What can be told from the labels alone: every limit but those of types and of new names.
+/// Checks the labels only: every limit except those of types and of new names.
 [[nodiscard]] ExceededLimit exceeded_limit(const policy::Exfiltration& limits,
                                            Bytes labels) noexcept;
 
-/// What can be told from one question alone: every limit but that of new names.
+/// Checks one question only: every limit except that of new names.
 [[nodiscard]] ExceededLimit exceeded_limit(const policy::Exfiltration& limits, wire::Type type,
                                            Bytes labels) noexcept;
 

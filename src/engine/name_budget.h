@@ -1,4 +1,4 @@
-// How many new names of one zone a client may ask for.
+// The budget of new names per client and zone.
 #pragma once
 
 #include <array>

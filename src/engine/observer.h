@@ -1,4 +1,4 @@
-// The port through which the engine tells what it answered; `observe` implements it.
+// The port through which the engine reports its answers; `observe` implements it.
 #pragma once
 
 #include <array>
@@ -32,7 +32,7 @@ enum class Source : std::uint8_t {
   kFailure,  ///< nowhere: see Event::failure
 };
 
-/// A question and what became of it.
+/// A question and its result.
 struct Event {
   std::chrono::system_clock::time_point at;  ///< when it was answered
   Instant concluded{};                       ///< the same, by the clock that never goes back
@@ -82,9 +82,9 @@ class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// Takes up who looks now: once a batch, and before an answer that comes late.
+  /// Refreshes the list of readers: once per batch, and before a late answer.
   virtual void refresh() noexcept = 0;
-  /// False as long as nobody looks; then no event is made.
+  /// False as long as there are no readers; then no event is made.
   [[nodiscard]] virtual bool interested() const noexcept = 0;
   /// Whether a query that waits for an upstream must be kept for its event.
   [[nodiscard]] virtual bool wants_messages() const noexcept = 0;

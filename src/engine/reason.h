@@ -1,4 +1,4 @@
-// Why a question was decided as it was, and the one wording of it.
+// The reason for a decision, and its only wording.
 #pragma once
 
 #include <cstddef>
@@ -15,17 +15,17 @@ namespace nxgate::engine {
 
 enum class DecidedBy : std::uint8_t {
   kNoPolicy = 0,  ///< none covers the client
-  kDefault,       ///< no rule is about the name
+  kDefault,       ///< no rule matches the name
   kRule,
   kLocalData,
-  kAncestor,   ///< no rule is about the name, but an allowed or local name lies below it
+  kAncestor,   ///< no rule matches the name, but an allowed or local name is below it
   kGrant,      ///< an allowed name led to it
-  kNarrowing,  ///< what narrows the policy for this container
+  kNarrowing,  ///< a restriction of the policy for this container
   kLimit,      ///< a limit of `[policies.NAME.exfiltration]`
 };
 
-/// What decided. Extended errors, the log, `explain`, events and dnstap all put it into words by
-/// the functions below. It holds as long as the policy.
+/// What decided. Extended errors, the log, `explain`, events and dnstap all use the wording of the
+/// functions below. Valid as long as the policy.
 struct Reason {
   DecidedBy by = DecidedBy::kNoPolicy;
   const policy::Policy* policy = nullptr;      ///< null for kNoPolicy only

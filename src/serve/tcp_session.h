@@ -42,7 +42,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
 
   [[nodiscard]] bool open() const noexcept { return socket_.is_open(); }
   [[nodiscard]] const Listener& listener() const noexcept { return *listener_; }
-  /// Who counts for it.
+  /// The client that it counts for.
   [[nodiscard]] ClientKey client() const noexcept { return key_; }
   /// Whether the client, owed nothing, has been silent, or has left an answer unread, for too long.
   [[nodiscard]] bool overdue(Instant now) const noexcept;
