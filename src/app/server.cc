@@ -131,7 +131,7 @@ std::size_t worker_count(const config::ServerSettings& settings) {
 Result<void> give_up_rights(const Rights& rights, const sys::Reach& reach, const std::string& user,
                             std::unique_ptr<sys::Helper>& helper) {
   if (rights.helper.any()) {
-    if (auto done = helper->employ(user, rights.helper, rights.calls, reach); !done) return done;
+    if (auto done = helper->activate(user, rights.helper, rights.calls, reach); !done) return done;
   } else {
     helper.reset();
   }

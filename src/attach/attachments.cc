@@ -215,7 +215,7 @@ void Attachments::follow_policy(Attachment& attachment) {
     log::info("{}: the firewall is up to date again", attachment.subject.label);
   }
   review(attachment);
-  tell_gaps(attachment);
+  log_gaps(attachment);
 }
 
 /// The firewall of its policy, or none.
@@ -316,18 +316,18 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   follow_links(*held, std::move(watch));
   failed_.erase(identity);
   if (subject.unclaimed) {
-    tell_gaps(*held);
+    log_gaps(*held);
   } else {
-    tell_attached(*held);
+    log_attached(*held);
   }
   return {};
 }
 
-void Attachments::tell_attached(Attachment& attachment) {
+void Attachments::log_attached(Attachment& attachment) {
   const Subject& subject = attachment.subject;
   log::info("attached {} ({})", subject.label, described(subject));
   complain(subject, {});
-  tell_gaps(attachment);
+  log_gaps(attachment);
 }
 
 bool Attachments::holds(std::uint64_t identity) const {
@@ -366,7 +366,7 @@ std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
   return gaps;
 }
 
-void Attachments::tell_gaps(Attachment& attachment) {
+void Attachments::log_gaps(Attachment& attachment) {
   std::vector<std::string> gaps = gaps_of(attachment);
   for (const std::string& gap : gaps) {
     if (std::ranges::find(attachment.told, gap) == attachment.told.end()) {
@@ -426,7 +426,7 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
   set_policy(attachment.policy, subject, attachment.firewall);
   if (claimed) {
     attachment.policy.label = subject.label;
-    tell_attached(attachment);
+    log_attached(attachment);
     return true;
   }
   if (chosen_anew) log::info("{}: {} from now on", subject.label, described(subject));
@@ -437,7 +437,7 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
 void Attachments::look_after(Attachment& attachment) {
   if (!attachment.queues.error().empty()) attachment.queues.keep(attachment.pinned);
   keep_rules(attachment);
-  tell_gaps(attachment);
+  log_gaps(attachment);
   take_report(attachment);
 }
 
@@ -453,7 +453,7 @@ void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWat
     // First what an attacker could keep for good.
     attachment.queues.keep(attachment.pinned);
     keep_rules(attachment);
-    tell_gaps(attachment);
+    log_gaps(attachment);
   });
 }
 

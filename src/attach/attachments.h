@@ -132,8 +132,8 @@ class Attachments {
   void look_after(Attachment& attachment);
   void keep_rules(Attachment& attachment);
   [[nodiscard]] static std::vector<std::string> gaps_of(const Attachment& attachment);
-  void tell_gaps(Attachment& attachment);
-  void tell_attached(Attachment& attachment);
+  void log_gaps(Attachment& attachment);
+  void log_attached(Attachment& attachment);
   void follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch);
   void follow_policies();
   void follow_policy(Attachment& attachment);

@@ -164,7 +164,7 @@ void Controller::on_engine_lost(const Error& error) {
   }
   lost_ = true;
   trouble_ = error.message;
-  tell_unattached();
+  update_unattached();
   if (!ready_) return;
   be_ready(subjects_.watches_all() ? Result<void>() : std::unexpected(error));
 }
@@ -207,7 +207,7 @@ void Controller::add_subject(const docker::Container& container, const sys::Netn
   const auto identity = netns.identity();
   const auto choice = reachable ? choose(container, identity) : std::nullopt;
   if (!choice) return;
-  // Of these `tell_unattached` tells; who was named is an error.
+  // Of these `update_unattached` tells; who was named is an error.
   if (subjects_.watches_all() && identity && attachments_.spares(*identity)) return;
   const std::string power = container.power_to_undo();
   wanted.push_back({.label = container.name,
@@ -266,7 +266,7 @@ std::vector<Error> Controller::reconcile(bool look) {
     return released(subject, identity);
   };
   std::vector<Error> errors = attachments_.reconcile(wanted, is_released, look);
-  tell_unattached();
+  update_unattached();
   return errors;
 }
 

@@ -91,7 +91,7 @@ class Controller final : public docker::Observer {
                    std::vector<Subject>& wanted) const;
   [[nodiscard]] std::optional<Choice> choose(const docker::Container& container,
                                              std::optional<std::uint64_t> identity) const;
-  void tell_unattached();
+  void update_unattached();
   [[nodiscard]] std::optional<Unattached> why_unattached(const docker::Container& container) const;
   [[nodiscard]] bool runs(const Followed& followed) const;
   void be_ready(Result<void> how);

@@ -23,7 +23,7 @@ constexpr std::size_t kShortId = 12;
 }  // namespace
 
 /// Whatever runs and has no attachment: a state that nobody is told of is none that is safe.
-void Controller::tell_unattached() {
+void Controller::update_unattached() {
   std::vector<Unattached> all;
   for (const Subject& subject : subjects_.namespaces) {
     const auto identity = subject.netns.identity();

@@ -75,7 +75,7 @@ class Watcher::State : public std::enable_shared_from_this<Watcher::State> {
   void lost(const Error& error);
   void begin_list();
   void listed(Client::Listing listing);
-  void tell_of_odd(const std::vector<OddEntry>& odd);
+  void log_odd(const std::vector<OddEntry>& odd);
   void expect(const std::string& id);
   void refresh(const std::string& id);
   void begin_inspections();
@@ -246,14 +246,14 @@ void Watcher::State::listed(Client::Listing listing) {
     forget_the_gone(found);
     listed_ = std::move(found);
   }
-  tell_of_odd(listing.list.odd);
+  log_odd(listing.list.odd);
   odd_ = std::move(listing.list.odd);
   gather_until_ = Clock::now() + pace_.gather;
   due_.cancel();
   report();
 }
 
-void Watcher::State::tell_of_odd(const std::vector<OddEntry>& odd) {
+void Watcher::State::log_odd(const std::vector<OddEntry>& odd) {
   for (const OddEntry& entry : odd) {
     if (std::ranges::find(odd_, entry) != odd_.end()) continue;
     log::repeated("docker odd " + entry.id,

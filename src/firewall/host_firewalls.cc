@@ -75,7 +75,7 @@ Result<void> HostFirewalls::enforce(const std::vector<policy::ClientFirewall>& w
     const auto done = install(each, snapshot);
     note(each.policy, done);
     tables.push_back(table_of(each.policy));
-    if (done) tell_links(each.policy);
+    if (done) log_links(each.policy);
   }
   const auto known = [this] {
     const std::lock_guard lock(mutex_);
@@ -134,7 +134,7 @@ void HostFirewalls::look_again() {
                    each.policy);
     }
   }
-  for (const policy::ClientFirewall& each : enforced_) tell_links(each.policy);
+  for (const policy::ClientFirewall& each : enforced_) log_links(each.policy);
   take_reports();
   timer_->expires_after(kPause);
   timer_->async_wait([this](const boost::system::error_code& error) {
@@ -142,7 +142,7 @@ void HostFirewalls::look_again() {
   });
 }
 
-void HostFirewalls::tell_links(const std::string& policy) {
+void HostFirewalls::log_links(const std::string& policy) {
   netfilter::ClientLinks links = of(policy).client_links();
   const auto [told, is_new] = told_.try_emplace(policy);
   if (!is_new && told->second == links) return;

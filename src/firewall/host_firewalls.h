@@ -70,7 +70,7 @@ class HostFirewalls final : public policy::EgressRegistry {
   void note(const std::string& policy, const Result<void>& done);
   void look_again();
   /// Logs which links a firewall covers, if that isn't known yet.
-  void tell_links(const std::string& policy);
+  void log_links(const std::string& policy);
 
   mutable std::mutex mutex_;  ///< of `firewalls_`, which a reload adds to on its thread
   std::map<std::string, std::shared_ptr<NameFirewall>> firewalls_;

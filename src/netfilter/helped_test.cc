@@ -42,8 +42,8 @@ class HelpedTest : public NamespaceTest {
   HelpedTest() : helper_(sys::Helper::start().value()) {
     const sys::KeptCapabilities keep{
         .enter_namespaces = true, .hold_queues = true, .change_rules = true};
-    EXPECT_TRUE(
-        helper_->employ("nobody", keep, sys::Confinement::kStrict, {.attachable = {netns.text()}}));
+    EXPECT_TRUE(helper_->activate("nobody", keep, sys::Confinement::kStrict,
+                                  {.attachable = {netns.text()}}));
     auto pinned = netns.pin();
     EXPECT_TRUE(pinned);
     netns = *std::move(pinned);

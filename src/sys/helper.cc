@@ -43,28 +43,30 @@
 namespace nxgate::sys {
 namespace {
 
-const Helper* in_charge = nullptr;
+const Helper* active_helper = nullptr;
 
-/// A term, and the name that stands behind it.
-using Clause = std::pair<Term, std::string>;
+/// A permission, and the name that stands behind it.
+using NamedPermission = std::pair<Permission, std::string>;
 
-std::vector<Clause> clauses_of(const Reach& reach) {
-  std::vector<Clause> clauses;
+std::vector<NamedPermission> permissions_of(const Reach& reach) {
+  std::vector<NamedPermission> named;
   for (const ListenAddress& at : reach.listeners) {
-    clauses.emplace_back(Term{.kind = Term::Kind::kListener,
-                              .freebind = at.freebind,
-                              .endpoint = PlainEndpoint(at.endpoint),
-                              .interface = InterfaceName(at.interface)},
-                         at.netns.text());
+    named.emplace_back(Permission{.kind = Permission::Kind::kListener,
+                                  .freebind = at.freebind,
+                                  .endpoint = PlainEndpoint(at.endpoint),
+                                  .interface = InterfaceName(at.interface)},
+                       at.netns.text());
   }
   for (const std::string& name : reach.upstream_namespaces) {
-    clauses.emplace_back(Term{.kind = Term::Kind::kUpstreams}, name);
+    named.emplace_back(Permission{.kind = Permission::Kind::kUpstreams}, name);
   }
   for (const std::string& name : reach.attachable) {
-    clauses.emplace_back(Term{.kind = Term::Kind::kAttachable}, name);
+    named.emplace_back(Permission{.kind = Permission::Kind::kAttachable}, name);
   }
-  if (!reach.engine.empty()) clauses.emplace_back(Term{.kind = Term::Kind::kEngine}, reach.engine);
-  return clauses;
+  if (!reach.engine.empty()) {
+    named.emplace_back(Permission{.kind = Permission::Kind::kEngine}, reach.engine);
+  }
+  return named;
 }
 
 /// Of MessageChannel::kWait: how long nothing may come back. What a client waits for is 4 s, all
@@ -161,7 +163,7 @@ Result<std::unique_ptr<Helper>> Helper::start(EngineDirectory engine_directory) 
 }
 
 Helper::~Helper() {
-  if (in_charge == this) in_charge = nullptr;
+  if (active_helper == this) active_helper = nullptr;
   fast_.channel.close();
   slow_.channel.close();
   // One that hangs would have us wait without end.
@@ -178,30 +180,31 @@ std::string Helper::fate() const {
                      signal == nullptr ? "of no name" : signal);
 }
 
-Result<void> Helper::employ(const std::string& user, const KeptCapabilities& keep,
-                            Confinement confinement, const Reach& reach) {
+Result<void> Helper::activate(const std::string& user, const KeptCapabilities& keep,
+                              Confinement confinement, const Reach& reach) {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
-  const std::vector<Clause> clauses = clauses_of(reach);
-  const Employment employment{UserName(user), keep, confinement, reach.host_rules,
-                              static_cast<std::uint32_t>(clauses.size())};
-  bool sent = !fast_.channel.send(employment);
-  for (const auto& [term, name] : clauses) {
+  const std::vector<NamedPermission> named = permissions_of(reach);
+  const StartRequest start{UserName(user), keep, confinement, reach.host_rules,
+                           static_cast<std::uint32_t>(named.size())};
+  bool sent = !fast_.channel.send(start);
+  for (const auto& [permission, name] : named) {
     if (name.size() > kLongestName) return fail("the name of the network namespace is too long");
-    sent = sent && !fast_.channel.send(term, bytes_in(name));
+    sent = sent && !fast_.channel.send(permission, bytes_in(name));
   }
   const auto reply = sent ? fast_.channel.receive<Reply>(&text) : std::nullopt;
   if (!reply) return fail("the helper process ended before it was ready; see above for the reason");
   if (reply->error != 0) return fail("the helper process: " + text_in(text));
   fast_.channel.give_up_after(kFastWaits);
   slow_.channel.give_up_after(kSlowWaits);
-  in_charge = this;
+  active_helper = this;
   return {};
 }
 
-const Helper* Helper::employed() noexcept { return in_charge; }
+const Helper* Helper::active() noexcept { return active_helper; }
 
-Helper::Answer Helper::ask(const Lane& lane, const Request& request, const NetnsRef& netns) const {
+Helper::Answer Helper::ask(const LockedChannel& via, const Request& request,
+                           const NetnsRef& netns) const {
   if (netns.held() != nullptr) {
     const auto identity = netns.identity();
     if (!identity) {
@@ -210,32 +213,34 @@ Helper::Answer Helper::ask(const Lane& lane, const Request& request, const Netns
     }
     Request pinned = request;
     pinned.netns = *identity;
-    return exchange(lane, pinned, {});
+    return exchange(via, pinned, {});
   }
   if (netns.text().size() > kLongestName) {
     return {.reply = {.error = ENAMETOOLONG},
             .text = "the name of the network namespace is too long",
             .descriptor = {}};
   }
-  return exchange(lane, request, bytes_in(netns.text()));
+  return exchange(via, request, bytes_in(netns.text()));
 }
 
-Helper::Answer Helper::exchange(const Lane& lane, const Request& request, Bytes behind) const {
-  const std::scoped_lock lock(lane.turn);
-  return exchange_in_turn(lane, request, behind);
+Helper::Answer Helper::exchange(const LockedChannel& via, const Request& request,
+                                Bytes behind) const {
+  const std::scoped_lock lock(via.mutex);
+  return exchange_locked(via, request, behind);
 }
 
-Helper::Answer Helper::exchange_in_turn(const Lane& lane, Request request, Bytes behind) const {
+Helper::Answer Helper::exchange_locked(const LockedChannel& via, Request request,
+                                       Bytes behind) const {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
   Descriptor came;
-  const std::error_code unsent = send_whole(lane.channel, request, behind);
+  const std::error_code unsent = send_whole(via.channel, request, behind);
   if (is_local_lack(unsent.value())) {
     std::string why = "the helper process can't be reached now: " + unsent.message();
     log::repeated("helper asked", why);
     return {.reply = {.error = unsent.value()}, .text = std::move(why), .descriptor = {}};
   }
-  const auto reply = unsent ? std::nullopt : lane.channel.receive<Reply>(&text, &came);
+  const auto reply = unsent ? std::nullopt : via.channel.receive<Reply>(&text, &came);
   if (reply && reply->error == 0 && !came && gives_descriptor(request.task)) {
     return {.reply = {.error = EMFILE, .number = reply->number},
             .text = "too many open files; see `ulimit -n`",
@@ -304,9 +309,9 @@ Result<NetlinkSocket> Helper::open_netlink(int protocol, const NetnsRef& netns) 
 }
 
 std::error_code Helper::send_netlink(std::uint64_t socket, Bytes messages, Waiting waiting) const {
-  const Lane& lane = waiting == Waiting::kClient ? fast_ : slow_;
+  const LockedChannel& via = waiting == Waiting::kClient ? fast_ : slow_;
   const Request request{.task = Task::kSend, .socket = socket};
-  return {exchange(lane, request, messages).reply.error, std::system_category()};
+  return {exchange(via, request, messages).reply.error, std::system_category()};
 }
 
 void Helper::close_netlink(std::uint64_t socket) const {
@@ -332,9 +337,9 @@ std::expected<Descriptor, std::error_code> Helper::hold_queue(const NetnsRef& ne
 }
 
 void Helper::ping() const {
-  for (const Lane* const lane : {&fast_, &slow_}) {
-    const std::unique_lock turn(lane->turn, std::try_to_lock);
-    if (turn) (void)exchange_in_turn(*lane, {.task = Task::kPing}, {});
+  for (const LockedChannel* const via : {&fast_, &slow_}) {
+    const std::unique_lock lock(via->mutex, std::try_to_lock);
+    if (lock) (void)exchange_locked(*via, {.task = Task::kPing}, {});
   }
 }
 

@@ -32,13 +32,13 @@ struct Request;
 
 /// A child process with the rights that the server dropped: it opens sockets in network namespaces,
 /// on interfaces and at low ports, occupies queues of links, and sends netlink messages that change
-/// nxgate's own tables, within the limits that `employ` sets permanently. It reads no packets and
+/// nxgate's own tables, within the limits that `activate` sets permanently. It reads no packets and
 /// no configuration, and returns only sockets, namespaces and numbers. It is never sent a
 /// descriptor: Linux limits per user how many may be in flight, and any process with our user, in
 /// any container, can use that up. A pinned namespace is identified by its identity, and must be
 /// attached before other requests for it.
 ///
-/// From `employ` on open_listener, open_upstream_socket, interface_index, open_netlink,
+/// From `activate` on open_listener, open_upstream_socket, interface_index, open_netlink,
 /// send_netlink, hold_queue, find_by_peer and NetnsRef use it automatically. It ends with this
 /// process, or when this is destroyed.
 ///
@@ -57,11 +57,11 @@ class Helper {
 
   /// Makes it switch to `user` with these rights, and with only the system calls that it needs
   /// unless `confinement` is kNone. It does nothing beyond `reach`. Call before the first thread.
-  [[nodiscard]] Result<void> employ(const std::string& user, const KeptCapabilities& keep,
-                                    Confinement confinement, const Reach& reach);
+  [[nodiscard]] Result<void> activate(const std::string& user, const KeptCapabilities& keep,
+                                      Confinement confinement, const Reach& reach);
 
-  /// The one that is employed, if any. Any thread.
-  [[nodiscard]] static const Helper* employed() noexcept;
+  /// The active one, if any. Any thread.
+  [[nodiscard]] static const Helper* active() noexcept;
 
   // As the functions of the same names. Any thread. Two requests at a time: one that an answer may
   // wait for, of some 15 microseconds, and one of the others.
@@ -100,23 +100,26 @@ class Helper {
 
  private:
   /// A channel, and the mutex for its use.
-  struct Lane {
+  struct LockedChannel {
     MessageChannel channel;
-    mutable std::mutex turn{};
+    mutable std::mutex mutex{};
   };
   struct Answer;
 
   Helper(pid_t pid, Channels channels, Descriptor gone) noexcept;
 
-  [[nodiscard]] Answer ask(const Lane& lane, const Request& request, const NetnsRef& netns) const;
-  [[nodiscard]] Answer exchange(const Lane& lane, const Request& request, Bytes behind) const;
-  /// Call with the lane's mutex held.
-  [[nodiscard]] Answer exchange_in_turn(const Lane& lane, Request request, Bytes behind) const;
+  [[nodiscard]] Answer ask(const LockedChannel& via, const Request& request,
+                           const NetnsRef& netns) const;
+  [[nodiscard]] Answer exchange(const LockedChannel& via, const Request& request,
+                                Bytes behind) const;
+  /// Call with the channel's mutex held.
+  [[nodiscard]] Answer exchange_locked(const LockedChannel& via, Request request,
+                                       Bytes behind) const;
 
   pid_t pid_;
   Descriptor gone_;  ///< an epoll that watches for the end of both channels
-  Lane fast_;
-  Lane slow_;
+  LockedChannel fast_;
+  LockedChannel slow_;
 };
 
 }  // namespace nxgate::sys

@@ -66,17 +66,17 @@ struct PlainEndpoint {
 };
 
 /// The first message: the user to switch to, and the limits.
-struct Employment {
+struct StartRequest {
   UserName user;
   KeptCapabilities keep;
   Confinement confinement;
   bool host_rules;
-  std::uint32_t terms;  ///< so many follow
+  std::uint32_t permissions;  ///< so many follow
 };
 
 /// A part of what was agreed (sys/reach.h). Behind it stands the name of a namespace, or of a
 /// socket.
-struct Term {
+struct Permission {
   enum class Kind : std::uint8_t { kListener = 0, kUpstreams, kAttachable, kEngine };
 
   Kind kind = Kind::kListener;

@@ -51,7 +51,7 @@ Descriptor open_namespace(const std::string& file) {
 
 /// Who may see a file that we can't, if anybody.
 const Helper* who_may_see(const NetnsRef& netns) noexcept {
-  return netns.own() || netns.held() != nullptr ? nullptr : Helper::employed();
+  return netns.own() || netns.held() != nullptr ? nullptr : Helper::active();
 }
 
 /// Brings the thread back to where it came from when the scope is left, also by an exception.

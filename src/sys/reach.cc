@@ -166,14 +166,14 @@ bool ReachCheck::may_look_at(const NetnsRef& netns) const {
 }
 
 Result<Attached> Attached::at(const NetnsRef& netns) {
-  const Helper* const helper = Helper::employed();
+  const Helper* const helper = Helper::active();
   if (helper == nullptr) return Attached();
   if (auto done = helper->attach(netns); !done) return std::unexpected(done.error());
   return Attached(netns);
 }
 
 Attached::~Attached() {
-  const Helper* const helper = Helper::employed();
+  const Helper* const helper = Helper::active();
   if (helper != nullptr && netns_.held() != nullptr) helper->detach(netns_);
 }
 

@@ -216,7 +216,7 @@ std::string ListenAddress::to_string() const {
 }
 
 Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at, Sharing sharing) {
-  if (const Helper* const helper = Helper::employed()) {
+  if (const Helper* const helper = Helper::active()) {
     return helper->open_listener(kind, at, sharing);
   }
   const bool shared = sharing == Sharing::kWorkers;
@@ -265,7 +265,7 @@ Result<void> probe_free(SocketKind kind, const ListenAddress& at) {
 std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
                                                                 const Endpoint& server,
                                                                 const NetnsRef& netns) {
-  if (const Helper* const helper = Helper::employed(); helper != nullptr && !netns.own()) {
+  if (const Helper* const helper = Helper::active(); helper != nullptr && !netns.own()) {
     return helper->open_upstream_socket(kind, server, netns);
   }
   std::expected<Descriptor, std::error_code> socket;
@@ -305,7 +305,7 @@ std::uint32_t dropped_messages(int socket) noexcept {
 }
 
 unsigned interface_index(const std::string& name, const NetnsRef& netns) {
-  if (const Helper* const helper = Helper::employed(); helper != nullptr && !netns.own()) {
+  if (const Helper* const helper = Helper::active(); helper != nullptr && !netns.own()) {
     return helper->interface_index(name, netns);
   }
   unsigned index = 0;
