@@ -68,7 +68,7 @@ constexpr std::array<Field<Settings>, 8> kDocument{{
     {"cache", "table", "{}", "Cache for upstream answers.", read_cache},
     {"upstreams", "table of tables", "{}",
      "Groups of upstream servers. Without `upstreams.default`, the servers in `/etc/resolv.conf` "
-     "are used, and no built-in fallback.",
+     "are used; there is no built-in fallback.",
      read_upstreams},
     {"policies", "table of tables", "{}",
      "What is allowed; `policies.default` applies to clients that no `[[clients]]` range covers. "

@@ -30,7 +30,7 @@ void read_servers(Reading& reading, const toml::node& node, UpstreamSettings& in
 
 constexpr std::array<Field<UpstreamSettings>, 3> kUpstream{{
     {"servers", "list of servers", kRequired,
-     "Addresses to ask: `1.1.1.1`, `udp://1.1.1.1:53` (TCP if an answer is truncated), "
+     "Server addresses: `1.1.1.1`, `udp://1.1.1.1:53` (TCP if an answer is truncated), "
      "`tcp://[2620:fe::fe]:53` (TCP only). The fastest working server is asked first.",
      read_servers},
     {"timeout", "time", "\"1s\"", "Time limit for one query, including failover.",
@@ -137,8 +137,8 @@ constexpr std::array<Field<PolicySettings>, 15> kPolicy{{
      "(see below). Enabled if the table exists, and wherever a firewall enforces.",
      read_exfiltration},
     {"egress", "table", "{ mode = \"off\" }",
-     "A firewall in each attached namespace that lets through what the allowed names resolved to "
-     "(see below).",
+     "Firewall in each attached namespace that allows only what the allowed names resolved to (see "
+     "below).",
      read_egress},
 }};
 

@@ -74,8 +74,8 @@ void read_listen(Reading& reading, const toml::node& node, ServerSettings& into)
 
 constexpr std::array<Field<RateLimitSettings>, 5> kRateLimit{{
     {"queries-per-second", "number", "0",
-     "Limit for each client over UDP, for all workers together; 0 = unlimited. Queries beyond it "
-     "get no answer. TCP isn't limited.",
+     "Queries per second for each client over UDP, for all workers together; 0 = unlimited. "
+     "Queries beyond it get no answer. TCP isn't limited.",
      read_value<&RateLimitSettings::queries_per_second, parse_within<0, 1'000'000>>},
     {"burst", "number", "200", "Queries that a client may send at once after a pause.",
      read_value<&RateLimitSettings::burst, parse_within<1, 65535>>},
