@@ -36,7 +36,7 @@ struct WorkerResources : SocketResources {
 /// again when it has ended. One thread; the resources must outlive its use, not its destruction.
 class Exchange final : private WaitingQuery {
  public:
-  /// Who hears how an exchange ended, once for each start, as the last thing the exchange does.
+  /// Receives the end of an exchange, once for each start, as the last thing the exchange does.
   class Owner {
    public:
     virtual void ended(Exchange& exchange, Instant now) = 0;

@@ -1,4 +1,4 @@
-// How the upstream servers are doing, learnt from real traffic and from probes.
+// The health of upstream servers, from real traffic and from probes.
 #pragma once
 
 #include <array>
@@ -36,7 +36,7 @@ inline constexpr std::array<std::string_view, 5> kExchangeResultNames{
 ///
 /// A server goes down when it misses three questions in a row, or one after ten seconds without a
 /// success. A question doesn't count as missed if the server replied to any other while it waited:
-/// then it's the name that is dead, not the server. It stays down as long as probes say so, and
+/// then the name fails, not the server. It stays down as long as probes say so, and
 /// comes back with the first reply of any kind.
 class ServerHealth {
  public:
@@ -67,7 +67,8 @@ class ServerHealth {
   [[nodiscard]] Microseconds smoothed_rtt() const noexcept {
     return Microseconds(rtt_.load(std::memory_order_relaxed));
   }
-  /// Makes a server that wasn't chosen a little more attractive, so that it's tried again some day.
+  /// Makes a server that wasn't chosen a little more attractive, so that it is tried again
+  /// eventually.
   void age() noexcept;
 
   /// True for the one caller who is to probe this server until it's back; that one calls
@@ -122,7 +123,7 @@ class GroupHealth {
   /// False while the whole group is remembered as dead.
   [[nodiscard]] bool any_alive(Instant now) const noexcept;
 
-  /// Whom to ask: the fastest of the servers that are not down, the fastest first.
+  /// The servers to query: those that are not down, the fastest first.
   [[nodiscard]] Plan plan(Instant now);
 
   /// When one of them last came back.

@@ -1,4 +1,4 @@
-// Whether messages come so fast, and for so long, that they are worth waiting for at their socket.
+// Whether messages arrive so fast, for so long, that busy polling pays off.
 #pragma once
 
 #include <algorithm>

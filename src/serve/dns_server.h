@@ -1,4 +1,4 @@
-// One worker's listeners: opened, watched, closed.
+// One worker's listeners: opening, watching and closing them.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@
 
 namespace nxgate::serve {
 
-/// Whether nobody else serves at any of these places, but who opened what is `open` there. Call
+/// Checks that no other program serves at any of these places, except what is in `open`. Call
 /// once, before the first DnsServer starts.
 [[nodiscard]] Result<void> probe_free(std::span<const Listener> listeners,
                                       std::span<const OpenListener> open = {});
@@ -38,9 +38,9 @@ class DnsServer {
   DnsServer(const DnsServer&) = delete;
   DnsServer& operator=(const DnsServer&) = delete;
 
-  /// Opens all listeners, or says which one can't be. Binds low ports and enters namespaces: call
-  /// it before root is dropped. Serving begins when the loop runs. What of a listener is
-  /// `given` is used instead, the first time; one of its two sockets may be missing.
+  /// Opens all listeners, or returns which one can't be opened. Binds low ports and enters
+  /// namespaces: call it before root is dropped. Serving begins when the loop runs. What of a
+  /// listener is `given` is used instead, the first time; one of its two sockets may be missing.
   [[nodiscard]] Result<void> start(std::vector<OpenListener> given = {});
 
   /// Serves at sockets that are open already, as long as they are.
@@ -51,7 +51,7 @@ class DnsServer {
   /// Accepts and receives no more. Late replies still leave, and TCP sessions end when they have
   /// theirs.
   void stop();
-  /// After `stop`: whether nothing is owed to anybody any more.
+  /// After `stop`: whether no reply is pending any more.
   [[nodiscard]] bool drained() const;
 
  private:

@@ -1,4 +1,4 @@
-// Whether more comes than can be answered.
+// Detecting that more queries arrive than can be answered.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class OverloadDetector {
   /// The socket was found empty.
   void caught_up() noexcept { behind_ = false; }
 
-  /// Called for each batch; whether part of it is to go without an answer. `dropped` returns how
+  /// Called for each batch; whether part of it should get no answer. `dropped` returns how
   /// many queries the kernel has dropped so far, and is seldom called.
   template <class Dropped>
   [[nodiscard]] bool sheds(bool full, Instant now, Dropped&& dropped) {

@@ -14,14 +14,14 @@ namespace nxgate::serve {
 
 /// A listening TCP socket of one worker. Each connection that the census lets in becomes a
 /// TcpSession; one that it doesn't is closed at once. When the process is out of descriptors it
-/// pauses rather than spin. One thread.
+/// pauses instead of spinning. One thread.
 class TcpListener : public std::enable_shared_from_this<TcpListener> {
  public:
   TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
               WorkerContext& worker);
 
   void start();
-  /// Accepts no more; sessions live on.
+  /// Accepts no more connections; sessions continue.
   void close();
 
  private:

@@ -27,8 +27,8 @@ namespace nxgate::serve {
 /// One coroutine reads and has the queries answered, as many as are there in one go; writes are
 /// handed over one at a time, each with all the answers that have gathered, and only what the
 /// socket doesn't take at once is kept. For each question there must be room for the longest answer
-/// (TcpLimits) before it is taken, or it is left lying. A client that closes its side, or sends an
-/// empty message, still gets the answers it is owed. One thread.
+/// (TcpLimits) before it is taken; otherwise it is left in the socket. A client that closes its
+/// side, or sends an empty message, still gets the answers it is owed. One thread.
 class TcpSession : public std::enable_shared_from_this<TcpSession> {
  public:
   TcpSession(boost::asio::ip::tcp::socket socket, const Endpoint& client,
@@ -44,7 +44,8 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   [[nodiscard]] const Listener& listener() const noexcept { return *listener_; }
   /// The client that it counts for.
   [[nodiscard]] ClientKey client() const noexcept { return key_; }
-  /// Whether the client, owed nothing, has been silent, or has left an answer unread, for too long.
+  /// Whether the client has been silent with no reply pending, or has left an answer unread, for
+  /// too long.
   [[nodiscard]] bool overdue(Instant now) const noexcept;
 
  private:

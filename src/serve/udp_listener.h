@@ -18,8 +18,8 @@
 namespace nxgate::serve {
 
 /// A UDP socket of one worker: waits until it is readable, then receives, has answered and sends
-/// batch after batch until nothing is left. A reply that comes later finds its way back by itself,
-/// or nowhere if the socket is closed by then. One thread.
+/// batch after batch until nothing is left. A late reply is sent from the same socket, or dropped
+/// if it is closed by then. One thread.
 class UdpListener : public std::enable_shared_from_this<UdpListener> {
  public:
   UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,

@@ -1,4 +1,4 @@
-// What all sockets of one worker have in common.
+// The state shared by all sockets of one worker.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +52,7 @@ struct OpenListener {
 };
 
 /// The context of one worker, used by its thread alone. It outlives what is open: a closed socket
-/// or session refers to it no more, though its coroutine may still be waiting to be let go.
+/// or session no longer refers to it, though its coroutine may not have ended yet.
 struct WorkerContext {
   boost::asio::io_context& loop;
   Handler& handler;
