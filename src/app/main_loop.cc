@@ -44,10 +44,10 @@ void free(std::vector<std::shared_ptr<const engine::Snapshot>>& replaced) {
   replaced.clear();
 }
 
-/// While nothing tells of changes.
+/// While changes aren't signalled.
 constexpr Seconds kLookAgain{5};
 
-/// How often the helper is asked whether it lives.
+/// How often the helper is checked.
 constexpr Seconds kPing{3};
 
 }  // namespace
@@ -145,7 +145,7 @@ void MainLoop::await_change() {
   });
 }
 
-/// Waits for what the watch tells, and looks by itself while it doesn't tell all.
+/// Waits for the watch's events, and polls while it doesn't report all changes.
 void MainLoop::follow_files() {
   if (!changes_.is_open() && watch_.descriptor() >= 0) {
     error_code full;
@@ -204,7 +204,7 @@ void MainLoop::begin_reload() {
   });
 }
 
-/// Makes the thread, unless programs of our user have as many as there may be.
+/// Starts the thread, unless our user has reached its limit of threads.
 bool MainLoop::has_background() {
   try {
     if (!background_) background_.emplace(1);
@@ -224,7 +224,7 @@ void MainLoop::finish_reload(Pending& pending) {
                [replaced = std::move(pending.replaced)]() mutable { free(replaced); });
   }
   if (taken) changed();
-  // Looking anew would miss what changed since the reload read it, so only when there is need.
+  // Looking again would miss what changed since the reload read it, so only if needed.
   if (watched_ != policy_store_.watched()) {
     watched_ = policy_store_.watched();
     watch_.watch(watched_);

@@ -17,7 +17,7 @@
 namespace nxgate::app {
 namespace {
 
-/// What opening sockets again takes.
+/// The rights to open sockets again.
 sys::KeptCapabilities to_open_again(const config::Settings& settings) {
   sys::KeptCapabilities needed;
   const auto enter = [&needed](const std::string& netns) {

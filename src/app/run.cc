@@ -47,7 +47,7 @@ int check(const cli::Options& options) {
   return cli::kSuccess;
 }
 
-/// Whether a policy is given, and no server need run.
+/// Whether a policy is given, so that no running server is needed.
 bool asks_offline(const cli::Options& options) {
   return options.config || !options.allow.empty() || !options.deny.empty() ||
          !options.allow_files.empty() || !options.hosts.empty() || !options.records.empty() ||

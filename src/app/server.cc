@@ -77,8 +77,8 @@ std::size_t raise_descriptor_limit() {
   return before.rlim_cur;
 }
 
-/// Whoever runs as our user, in any container, can have as many threads as we may. Without the
-/// right to it the bound stays where root was told to have it.
+/// Any process with our user, in any container, counts against our limit of threads. Without the
+/// right to raise it the limit stays as it was for root.
 void raise_thread_limit() {
   const rlimit without_bound{RLIM_INFINITY, RLIM_INFINITY};
   if (::setrlimit(RLIMIT_NPROC, &without_bound) == 0) return;
@@ -99,7 +99,7 @@ void keep_descriptors(std::size_t descriptors, serve::TcpLimits& limits) {
   most = descriptors / 2;
 }
 
-/// That others may run as the same user is said once.
+/// Warns once that others may run as the same user.
 void warn_of_shared_user() {
   const std::string user = std::to_string(::geteuid());
   if (!sys::is_shared(user)) return;
@@ -109,7 +109,7 @@ void warn_of_shared_user() {
       user);
 }
 
-/// Says now, and not at the first reload, which files are out of reach without root.
+/// Warns now, and not at the first reload, which files can't be read without root.
 void warn_of_unreadable(const std::vector<std::string>& watched, const std::string& user) {
   for (const std::string& path : watched) {
     if (::access(path.c_str(), R_OK) == 0 || errno != EACCES) continue;
@@ -127,7 +127,7 @@ std::size_t worker_count(const config::ServerSettings& settings) {
                                : std::max(1U, std::thread::hardware_concurrency());
 }
 
-/// From here on this process and its helper hold what `rights` say.
+/// From here on this process and its helper have only the rights in `rights`.
 Result<void> give_up_rights(const Rights& rights, const sys::Reach& reach, const std::string& user,
                             std::unique_ptr<sys::Helper>& helper) {
   if (rights.helper.any()) {
@@ -161,7 +161,7 @@ std::vector<sys::ListenAddress> addresses_of(const std::vector<serve::Listener>&
   return addresses;
 }
 
-/// A namespace that is missing now is a slip; one that goes away later may come back.
+/// A namespace that is missing now is a mistake; one that disappears later may come back.
 Result<void> find_namespaces(const config::Settings& settings) {
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
     if (upstream.netns.empty()) continue;
@@ -177,7 +177,7 @@ AttachSource attach_source(const std::optional<attach::Subjects>& subjects) {
   return subjects->socket.empty() ? AttachSource::kNamespaces : AttachSource::kContainers;
 }
 
-/// What a former nxgate left closed and this one won't take over. One that watches an engine
+/// What an earlier nxgate left closed and this one won't take over. One that watches an engine
 /// removes those of containers by itself, and a firewall for clients those of others on this host.
 std::vector<store::StandingFault> left_closed_by_others(
     const cli::Options& options, const std::optional<attach::Subjects>& subjects,
@@ -208,7 +208,7 @@ int failed(const Error& error) {
 int serve(const cli::Options& options) {
   log::set_level(level_of(options.verbosity));
   std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more is no reason to end
-  // First of all: what we open ourselves must not be taken for a socket that was handed over.
+  // First of all: our own descriptors must not be mistaken for sockets that were handed over.
   auto handed = sys::take_handed_sockets(sys::ListenEnvironment::take());
   if (!handed) return failed(handed.error());
   raise_thread_limit();
@@ -262,8 +262,8 @@ int serve(const cli::Options& options) {
   if (!log_file) return failed(log_file.error());
   const auto left_closed =
       left_closed_by_others(options, subjects, !policy_store.client_firewalls().empty());
-  // Root's part of what the kernel has, and not that of a user whom any container can run as: what
-  // inotify gives, and places in epoll, which count for the user who opened it.
+  // These count for root, and not for a user that any container can run as: inotify instances and
+  // epoll watches count for the user who created them.
   MainLoop loop(policy_store, manager, sys::FileWatch());
   sys::Descriptor inotify;
   if (attaches) inotify = docker::NetnsWatch::open_inotify();
@@ -281,7 +281,7 @@ int serve(const cli::Options& options) {
   }
   firewall::FirewallReports reports;
   const auto enforce = [&] {
-    // What fails is logged there, and tried again.
+    // Failures are logged there, and retried.
     (void)firewalls.enforce(policy_store.client_firewalls(), *policy_store.snapshots().load());
   };
   firewalls.watch(loop.loop(), reports, enforce);

@@ -60,7 +60,7 @@ struct Attachments::Attachment {
 
 namespace {
 
-/// UDP and TCP on one loopback address, each at a port of the kernel's choice.
+/// UDP and TCP on one loopback address, each on a port that the kernel chooses.
 Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& netns,
                                     const std::string& policy) {
   serve::OpenListener open{
@@ -99,7 +99,7 @@ std::string described(const Subject& subject) {
   return text;
 }
 
-/// What is wrong with the choice, as far as it is news.
+/// Logs what is wrong with the choice, if it is new.
 void complain(const Subject& subject, const Choice& known) {
   const Choice& choice = subject.choice;
   if (!choice.fault.empty() && choice.fault != known.fault) {
@@ -166,7 +166,8 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
   return errors;
 }
 
-/// Where nothing resolves by a fault, one that opens nothing: what it was meant to be isn't known.
+/// If nothing resolves because of a fault, a firewall that opens nothing: the intended one isn't
+/// known.
 std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subject) const {
   static const auto closed = std::make_shared<const policy::Egress>();
   if (subject.choice.closed) return closed;
@@ -182,7 +183,7 @@ std::shared_ptr<const policy::Egress> Attachments::egress_of(const Subject& subj
   return found;
 }
 
-/// Says so in `fault` where not both can be held, and nothing resolves or is reached.
+/// Sets `fault` if both policies can't be combined, so that nothing resolves or is reached.
 void Attachments::restrict_by_member(Subject& subject, const Subject& member) const {
   restrict_by(subject.choice, member.choice, member.label);
   const auto snapshot = policy_store_.snapshots().load();
@@ -198,7 +199,7 @@ void Attachments::restrict_by_member(Subject& subject, const Subject& member) co
   }
 }
 
-/// Brings every firewall in line with its policy as it is now, and tries those again that failed.
+/// Updates every firewall to its present policy, and retries those that failed.
 void Attachments::follow_policies() {
   auto current = policy_store_.snapshots().load();
   const bool anew = current != followed_;
@@ -236,7 +237,7 @@ std::vector<std::string> Attachments::failed_firewalls() const {
   return failed;
 }
 
-/// Closes what was opened for names that are no longer allowed, or by other ports.
+/// Closes what was opened for names that are no longer allowed, or on other ports.
 void Attachments::review(Attachment& attachment) {
   const auto snapshot = policy_store_.snapshots().load();
   const policy::Policy* const policy = snapshot->policies.find(attachment.policy.key);
@@ -254,7 +255,7 @@ void Attachments::report(std::uint64_t identity, const std::string& label,
   log::error("cannot attach {}: {}", label, error);
 }
 
-/// The policy is in force before anybody listens, and somebody listens before questions are
+/// The policy is in force before the listeners serve, and the listeners serve before queries are
 /// redirected.
 Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject) {
   if (spared_.contains(identity)) {
@@ -302,7 +303,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     publish();
     return std::unexpected(std::move(error));
   };
-  // A gate alone is better than nothing where it was for a fault that it should be closed.
+  // A gate alone is better than nothing if it should be closed because of a fault.
   if (auto enforced = enforce(*held); !enforced && !subject.choice.closed) {
     return give_up(enforced.error());
   }
@@ -339,7 +340,7 @@ const Choice* Attachments::choice(std::uint64_t identity) const {
   return holds(identity) ? &attached_.at(identity)->subject.choice : nullptr;
 }
 
-/// What a program in there can get past, as far as it is known.
+/// What a program in it can bypass, as far as known.
 std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
   std::vector<std::string> gaps;
   if (!attachment.firewall_error.empty()) {
@@ -441,7 +442,7 @@ void Attachments::look_after(Attachment& attachment) {
   take_report(attachment);
 }
 
-/// From now on as soon as they change: what was set up before the watch is looked at once more.
+/// From now on as soon as they change: what was set up before the watch is checked once more.
 void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch) {
   attachment.queues.keep(attachment.pinned);
   if (!watch) {
@@ -450,14 +451,14 @@ void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWat
     return;
   }
   attachment.links = std::make_unique<LinkFollower>(loop_, *std::move(watch), [this, &attachment] {
-    // First what an attacker could keep for good.
+    // First what an attacker could hold permanently.
     attachment.queues.keep(attachment.pinned);
     keep_rules(attachment);
     log_gaps(attachment);
   });
 }
 
-/// Puts right what changed in the namespace.
+/// Repairs what changed in the namespace.
 void Attachments::keep_rules(Attachment& attachment) {
   const std::string& label = attachment.subject.label;
   attachment.trouble.clear();
@@ -513,7 +514,8 @@ void Attachments::leave(Attachment& attachment) {
       attachment.subject.label);
 }
 
-/// Also where the kernel would open them with our end, as `fail = "open"` has it do after a crash.
+/// Also where the kernel would open them when this process ends, as with `fail = "open"` after a
+/// crash.
 void Attachments::leave_closed(Attachment& attachment) {
   for (const auto& done : {attachment.firewall->outlive(), attachment.gate->outlive()}) {
     if (!done) log::error("{}: {}", attachment.subject.label, done.error().message);

@@ -33,12 +33,12 @@ std::string label_of(const sys::NetnsRef& netns) {
   return "build " + path.substr(path.rfind('/') + 1);
 }
 
-/// All steps are one to what is counted by container, else each would begin with new names to ask.
+/// All steps count as one container, else each would have a new budget of names.
 Subject to_subject(const sys::NetnsRef& netns, const Choice& choice) {
   return {.label = label_of(netns), .id = kId, .netns = netns, .choice = choice, .warning = {}};
 }
 
-/// Whether nobody has decided about them: then it is told that they get past us.
+/// Whether the configuration doesn't mention them: then it is logged that they bypass nxgate.
 bool undecided(const config::DockerSettings& settings) { return settings.builds.name.empty(); }
 
 }  // namespace

@@ -121,7 +121,7 @@ void Controller::on_engine(const docker::EngineVersion& version) {
   learn_all();
 }
 
-/// Where the engine keeps them is known once it answers; it may be another engine than before.
+/// Their directory is known once the engine answers; it may be another engine than before.
 void Controller::watch_namespaces() {
   // Another number of the same one: each would count for our user.
   netns_watch_ = std::make_unique<docker::NetnsWatch>(
@@ -147,7 +147,7 @@ void Controller::begin_watch() {
   attachments_.set_watch_fault(fault);
 }
 
-/// Who starts stays so until the engine reports it running.
+/// A starting container stays in that state until the engine reports it running.
 void Controller::note_outdated() {
   std::erase_if(outdated_, [this](const std::string& id) {
     if (std::ranges::find(running_, id, &docker::Container::id) != running_.end()) {
@@ -178,7 +178,7 @@ void Controller::on_containers(const docker::View& view) {
   trouble_ = view.trouble;
   for (Followed& each : subjects_.containers) each.remember(running_);
   const std::vector<Error> errors = reconcile();
-  // A gate that a dead nxgate left may be that of one which isn't known yet.
+  // A gate that a dead nxgate left may belong to a container that isn't known yet.
   if (view.whole) {
     look_for_builds();
     clean_up();
@@ -207,7 +207,7 @@ void Controller::add_subject(const docker::Container& container, const sys::Netn
   const auto identity = netns.identity();
   const auto choice = reachable ? choose(container, identity) : std::nullopt;
   if (!choice) return;
-  // Of these `update_unattached` tells; who was named is an error.
+  // `update_unattached` reports these; a named container is an error.
   if (subjects_.watches_all() && identity && attachments_.spares(*identity)) return;
   const std::string power = container.power_to_undo();
   wanted.push_back({.label = container.name,
@@ -219,8 +219,8 @@ void Controller::add_subject(const docker::Container& container, const sys::Netn
                     .reverse_names = docker::reverse_names_for(container, running_)});
 }
 
-/// Of those that the engine doesn't describe. It may be busy, or be kept busy; that they are closed
-/// doesn't wait for it.
+/// For those that the engine doesn't describe. It may be busy, or kept busy; closing them doesn't
+/// wait for it.
 void Controller::find_processes() {
   std::set<std::string> wanted;
   for (const docker::Container& container : running_) {
@@ -235,7 +235,7 @@ void Controller::find_processes() {
   }
 }
 
-/// Whether it runs where it was attached, and is to be attached no more.
+/// Whether it runs where it was attached, and should no longer be attached.
 bool Controller::released(const Subject& subject, std::uint64_t identity) const {
   if (subject.unclaimed) return true;
   if (!subjects_.watches_all()) return false;

@@ -1,4 +1,4 @@
-// What is about to start, from its namespace to its attachment.
+// Starting containers, from their namespace to their attachment.
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -33,7 +33,7 @@ namespace {
 /// Between the runtime's first process and the container's own there are tens of milliseconds.
 constexpr Milliseconds kLookForProcess{5};
 constexpr Milliseconds kLongestStart{10'000};
-/// How long a container that starts waits for what its image says; it is held to less then.
+/// How long a starting container waits for the labels of its image; then it is restricted.
 constexpr Seconds kLongestImage{1};
 
 using Listed = std::function<void(docker::Client::Listing)>;
@@ -46,7 +46,7 @@ asio::awaitable<void> list_one(docker::Client client, std::string container, Lis
   listed(co_await client.list_one(std::move(container)));
 }
 
-/// A labelled container is attached by labels of its own, not by its image's.
+/// A labelled container is attached by its own labels, not by its image's.
 asio::awaitable<void> with_own_labels(docker::Client client, docker::Container container,
                                       std::function<void(docker::Container)> use) {
   co_await client.tell_labels_apart(container, kLongestImage);
@@ -55,9 +55,8 @@ asio::awaitable<void> with_own_labels(docker::Client client, docker::Container c
 
 }  // namespace
 
-/// A namespace came into being: if a container is about to start in it, its first question must
-/// find the gate up already. Some engines make the namespace before there is a process to put into
-/// it.
+/// A new namespace: if a container is about to start in it, the gate must be there before its first
+/// query. Some engines create the namespace before there is a process for it.
 void Controller::appeared(const std::string& path) {
   const sys::NetnsRef netns(path);
   const auto identity = netns.identity();
@@ -67,8 +66,8 @@ void Controller::appeared(const std::string& path) {
   if (!looking) await_processes();
 }
 
-/// Mostly the first look finds who it is, and what the engine told before says what is to be
-/// enforced. Where all are attached, nobody waits longer for it than that.
+/// Usually the first look finds its owner, and earlier reports of the engine determine the policy.
+/// If all containers are attached, it is closed after that.
 void Controller::await_processes() {
   for (auto& [identity, empty] : empty_) {
     if (empty.looked_at && attaches_all()) close_unclaimed(identity, empty.netns, true);
@@ -117,18 +116,18 @@ void Controller::found_process(std::uint64_t identity, const docker::ContainerPr
   });
 }
 
-/// What is to be left alone isn't closed any longer.
+/// What needs no attachment isn't closed any longer.
 void Controller::settle(std::uint64_t identity) {
   empty_.erase(identity);
   if (unclaimed_.erase(identity) != 0 && !attachments_.holds(identity)) reconcile();
 }
 
-/// What there is. Events tell what changes from here on.
+/// Lists all containers. Events report later changes.
 void Controller::learn_all() {
   known_.clear();
   auto learn = [this, list = ++lists_](docker::Client::Listing listing) {
     if (listing.fault || list != lists_) return;
-    // One that the list doesn't understand is no reason to forget another.
+    // An invalid entry in the list is no reason to forget other containers.
     if (listing.list.odd.empty()) {
       for (Followed& each : subjects_.containers) {
         each.forget_removed(listing.list.containers);
@@ -183,9 +182,9 @@ void Controller::attach_starting(const docker::ContainerProcess& process,
     auto add = [this, process, netns, done](docker::Container known) {
       done(add_starting(std::move(known), process, netns));
     };
-    // Who is attached by name is so whatever its labels say.
+    // A container that is attached by name is attached whatever its labels say.
     if (!subjects_.watches_all()) return add(std::move(container));
-    // An image can be made to take its time; nothing gets out until its labels are known.
+    // An image can be made slow to inspect; nothing gets out until its labels are known.
     const auto identity = netns.identity();
     if (identity && !client_.tells_labels_apart(container) && choose(container, identity)) {
       close_unclaimed(*identity, netns, true);
@@ -207,7 +206,7 @@ void Controller::attach_starting(const docker::ContainerProcess& process,
   if (first) learn(process.container);
 }
 
-/// What the engine reports may be its last run still.
+/// The engine may still report its previous run.
 void Controller::forget_started() {
   std::erase_if(starting_, [&, now = Clock::now()](const Starting& each) {
     const auto identity = each.netns.identity();
@@ -219,7 +218,7 @@ void Controller::forget_started() {
   });
 }
 
-/// In haste: the others are looked at when the engine reports it running.
+/// Only this one, to be fast: the others are checked when the engine reports it running.
 Result<void> Controller::add_starting(docker::Container container,
                                       const docker::ContainerProcess& process,
                                       const sys::NetnsRef& netns) {

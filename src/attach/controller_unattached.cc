@@ -1,4 +1,4 @@
-// What the controller tells of that isn't attached.
+// What the controller reports as not attached.
 #include <algorithm>
 #include <cstddef>
 #include <optional>
@@ -22,7 +22,7 @@ constexpr std::size_t kShortId = 12;
 
 }  // namespace
 
-/// Whatever runs and has no attachment: a state that nobody is told of is none that is safe.
+/// Everything that runs without an attachment: a state that isn't reported isn't safe.
 void Controller::update_unattached() {
   std::vector<Unattached> all;
   for (const Subject& subject : subjects_.namespaces) {
@@ -62,7 +62,7 @@ bool Controller::runs(const Followed& followed) const {
          std::ranges::any_of(starting_, is_it, &Starting::container);
 }
 
-/// What the engine tells too little of to be attached.
+/// Containers that the engine describes too incompletely to attach.
 void Controller::add_undescribed(std::vector<Unattached>& all) const {
   const auto add = [&](std::string label, const std::string& reason) {
     all.push_back({.label = label.empty() ? "a container" : std::move(label),
@@ -81,7 +81,7 @@ void Controller::add_undescribed(std::vector<Unattached>& all) const {
   }
 }
 
-/// Empty if it is attached, be it by another's name.
+/// Empty if it is attached, even as another container's namespace.
 std::optional<Unattached> Controller::why_unattached(const docker::Container& container) const {
   const auto identity = sys::NetnsRef::of_pid(container.pid).identity();
   if (identity && attachments_.holds(*identity)) return std::nullopt;

@@ -1,4 +1,4 @@
-// Namespaces of the engine of which it isn't known whose they are, or wasn't.
+// Namespaces of the engine whose owner isn't known, or wasn't.
 #include <cstdint>
 #include <map>
 #include <set>
@@ -21,7 +21,7 @@ namespace {
 
 /// It reads the directory of every process.
 constexpr Milliseconds kLookForBuilds{10'000};
-/// Whoever starts is known by then.
+/// The owner is known by then.
 constexpr Milliseconds kLongestUnknown{10'000};
 
 /// By it nothing resolves.
@@ -41,8 +41,8 @@ bool Controller::attaches_all() const {
   return subjects_.watches_all() && policy_store_.docker().attach_all;
 }
 
-/// Where all containers are attached, nothing waits long for it to be known whose namespace it is:
-/// a container with thousands of processes can make that last.
+/// If all containers are attached, a namespace isn't left open long while its owner is searched: a
+/// container with thousands of processes can make that slow.
 void Controller::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& netns,
                                  bool starting) {
   if (attachments_.spares(identity) || attachments_.holds(identity) ||
@@ -53,7 +53,7 @@ void Controller::close_unclaimed(std::uint64_t identity, const sys::NetnsRef& ne
   (void)attachments_.add(unclaimed_subject(netns, starting));  // which reports what went wrong
 }
 
-/// Those that nobody has claimed yet.
+/// Those without a known owner yet.
 void Controller::add_unclaimed(std::vector<Subject>& wanted) {
   if (unclaimed_.empty()) return;
   for (const Subject& subject : wanted) {
@@ -63,7 +63,7 @@ void Controller::add_unclaimed(std::vector<Subject>& wanted) {
   for (const auto& [identity, netns] : unclaimed_) wanted.push_back(unclaimed_subject(netns, true));
 }
 
-/// Steps of builds that were there before us, or which were missed.
+/// Build steps that were there before nxgate, or that were missed.
 void Controller::look_for_builds() {
   if (!netns_watch_ || !subjects_.watches_all()) return;
   std::map<std::uint64_t, sys::NetnsRef> unheld = present();
@@ -89,11 +89,11 @@ void Controller::look_for_builds() {
   }
   builds_.look_at_host(sys::NetnsRef::of_pid(docker::engine_process(subjects_.socket)),
                        policy_store_.docker());
-  // Where there are many processes one look isn't enough.
+  // With many processes one look isn't enough.
   next_look_for_builds_ = Clock::now() + (missed_.is_round_over() ? kLookForBuilds : Seconds(0));
 }
 
-/// Since when, for who comes into being isn't known at once.
+/// Since when, because a new container isn't known at once.
 void Controller::note_unknown(const std::map<std::uint64_t, sys::NetnsRef>& unheld) {
   std::erase_if(unknown_, [&](const auto& each) { return !unheld.contains(each.first); });
   for (const auto& [identity, netns] : unheld) {
@@ -112,8 +112,7 @@ std::set<std::uint64_t> Controller::known_namespaces() const {
   return known;
 }
 
-/// Those of which neither the engine nor a process tells whose they are: what runs in there may be
-/// something that nobody thought of.
+/// Those whose owner neither the engine nor a process reveals: anything may run in them.
 void Controller::add_unknown(std::vector<Unattached>& all) const {
   if (unknown_.empty()) return;
   const std::set<std::uint64_t> known = known_namespaces();
@@ -157,7 +156,7 @@ void Controller::clean_up_later() {
   });
 }
 
-/// The namespaces of containers and build steps for which nothing is asked.
+/// The namespaces of containers and build steps that need no attachment.
 std::set<std::uint64_t> Controller::left_alone() const {
   std::set<std::uint64_t> alone;
   std::set<std::uint64_t> wanted;

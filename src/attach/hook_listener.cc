@@ -56,8 +56,8 @@ std::optional<docker::ContainerProcess> parse_line(std::string_view line) {
   return process;
 }
 
-/// Whether root asks, as engine and runtime do. The socket is ours, and so is open to all that runs
-/// as the user that nxgate has become.
+/// Whether the client is root, as engine and runtime are. The socket belongs to nxgate's user, and
+/// so any process of that user can connect.
 bool is_root(stream_protocol::socket& socket) {
   return sys::peer_user(socket.native_handle()) == uid_t{0};
 }
@@ -72,7 +72,7 @@ void reply(const std::shared_ptr<stream_protocol::socket>& socket, const Result<
 
 asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
                                 Controller& controller) {
-  // Before anything is awaited: others may not even keep a connection.
+  // Before any wait: other users must not even keep a connection.
   if (!is_root(*socket)) {
     reply(socket, fail("only root may use this socket"));
     co_return;

@@ -53,7 +53,7 @@ std::string bundle_of(const std::vector<std::string>& arguments) {
   return creates ? bundle : std::string();
 }
 
-/// Puts our hook before those that are there.
+/// Puts our hook before the existing ones.
 Result<void> add_hook(const std::string& path, const std::string& socket) {
   const auto text = sys::read_file(path, kLargestConfig);
   if (!text) return fail(fmt::format("{}: {}", path, text.error().message));

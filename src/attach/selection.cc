@@ -70,7 +70,7 @@ std::string names_of(const policy::PolicySet& policies) {
   return names;
 }
 
-/// What the label asks for, as far as it may.
+/// What the label asks for, as far as allowed.
 Choice choice_by_label(const std::string& policy, const config::DockerSettings& settings,
                        const policy::PolicySet* known) {
   if (known != nullptr && known->find(policy) == nullptr) {
@@ -88,7 +88,7 @@ Choice choice_by_label(const std::string& policy, const config::DockerSettings& 
           .closed = true};
 }
 
-/// By these labels, whosever they are.
+/// By these labels, whether the container's or its image's.
 std::optional<Choice> choose(const docker::Container& container, const Labels& labels,
                              const config::DockerSettings& settings,
                              const policy::PolicySet* known) {
@@ -112,7 +112,7 @@ std::optional<Choice> choose(const docker::Container& container, const Labels& l
   return choice;
 }
 
-/// What is said of labels that an image tries.
+/// The message about labels that an image tries to use.
 std::string complaint_of(const docker::Container& container, const std::string& but, bool chosen) {
   std::string tried;
   for (const auto& [key, value] : container.image_labels) {

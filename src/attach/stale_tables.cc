@@ -53,16 +53,16 @@ Namespaces all_namespaces() {
   return found;
 }
 
-/// Those of which it tells one by one.
+/// How many are reported one by one.
 constexpr std::size_t kMostTold = 10;
 
-/// What is in a namespace, and whose it was.
+/// What is in a namespace, and who left it.
 struct StaleTables {
   netfilter::Owner owner;
   std::string tables;  ///< of its firewalls
 };
 
-/// Nothing if there is nothing, if its nxgate lives, or if it can't be read.
+/// Nothing if there is nothing, if its nxgate is alive, or if it can't be read.
 std::optional<StaleTables> stale_tables_in(const sys::NetnsRef& netns) {
   const auto gate = netfilter::find_gate(netns);
   const auto firewalls = netfilter::find_dead_firewalls(netns);
@@ -108,7 +108,7 @@ std::string described(const sys::NetnsRef& netns, bool own, const StaleTables& l
 
 }  // namespace
 
-/// The gate last: it is what stale tables are known by.
+/// The gate last: stale tables are found by it.
 Result<bool> remove_gate_and_firewalls(const sys::NetnsRef& netns) {
   const auto firewalls = netfilter::remove_firewalls(netns);
   if (!firewalls) return std::unexpected(firewalls.error());

@@ -13,12 +13,11 @@
 namespace nxgate::attach {
 namespace {
 
-/// A list of hundreds helps nobody, and `nxgate status` has it.
+/// A list of hundreds doesn't help, and `nxgate status` has it.
 constexpr std::size_t kMostNamed = 5;
 
 void tell(const Unattached& each) {
-  // Who comes upon these errors tells of them, what is about to be attached is told of then, and of
-  // builds it is told once.
+  // Errors are logged where they occur, pending ones when they are attached, and builds once.
   if (each.why == WhyUnattached::kEngine || each.why == WhyUnattached::kFailed ||
       each.why == WhyUnattached::kPending || each.why == WhyUnattached::kBuild) {
     return;

@@ -77,7 +77,7 @@ std::string upstreams_text(const json::object& status) {
   return text;
 }
 
-/// What is wrong and lasts.
+/// Persistent faults.
 std::string standing_text(const json::object& answer) {
   if (!answer.contains("faults")) return {};
   std::string text;
@@ -88,7 +88,7 @@ std::string standing_text(const json::object& answer) {
   return text;
 }
 
-/// `web: nothing of that name runs`; who is left alone as it is meant is in parentheses.
+/// `web: it isn't running`; intentionally unattached ones are in parentheses.
 std::string unattached_text(const json::object& each) {
   const bool wanted = each.at("wanted").as_bool();
   return fmt::format("{}: {}{}{}", text_of(each, "name"), wanted ? "" : "(",
@@ -101,7 +101,7 @@ std::string rule_text(const json::object& rule) {
                      rule.contains("until") ? " until " + text_of(rule, "until") : "");
 }
 
-/// Named by what becomes of a question.
+/// By the result of a query.
 std::string_view colour_of(std::string_view verdict) {
   if (verdict == "denied" || verdict == "prohibited") return "\x1b[31m";
   if (verdict == "nodata" || verdict == "failed" || verdict == "stale") return "\x1b[33m";

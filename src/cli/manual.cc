@@ -76,7 +76,7 @@ bool has_option(const CommandNode& command, const Parameter& wanted) {
   });
 }
 
-/// What the program itself takes (--help) isn't told again.
+/// Options of the program itself (--help) aren't repeated.
 std::string command_section(const CommandNode& command, const CommandNode& program) {
   std::string text = roff::subsection(usage_of(command)) + roff::paragraph(command.help + ".");
   for (const Parameter& argument : command.arguments) text += entry_of(argument);

@@ -76,7 +76,7 @@ struct Plain {
   std::string (*text)(const json::object& answer);
 };
 
-/// What needs nothing but to be asked.
+/// Requests without parameters.
 constexpr Plain kPlain[] = {
     {Command::kStatus, "GET", "/v1/status", status_text},
     {Command::kRules, "GET", "/v1/rules", rules_text},

@@ -333,7 +333,7 @@ CLI::App* add_command(CLI::App& app, const CommandRow& row, Options& options) {
   return command;
 }
 
-/// What can't be said in terms of single options.
+/// Checks that involve several options.
 std::optional<std::string> contradiction(const Options& options) {
   const bool wants_target =
       options.command == Command::kAttach || options.command == Command::kDetach;
@@ -352,7 +352,7 @@ std::optional<std::string> contradiction(const Options& options) {
                      *options.config);
 }
 
-/// Everything but `help`: forwarding is serving with everything allowed.
+/// Everything except `help`: forwarding is serving with everything allowed.
 std::variant<Options, EarlyExit> checked(Options options) {
   if (const auto wrong = contradiction(options)) return EarlyExit{kUsage, *wrong + "\n"};
   if (options.command == Command::kForward && options.allow.empty()) {

@@ -46,7 +46,7 @@ std::string member(const json::object& object, const char* key, std::string fall
 
 }  // namespace
 
-/// What firewalls have noted up to now, and not only when their next turn comes.
+/// What firewalls have noted up to now, without waiting for the next second.
 void ControlApi::take_reports() {
   running_.firewalls.take_reports();
   if (attachments_ != nullptr) attachments_->take_reports();

@@ -68,7 +68,7 @@ json::object describe(const store::RuntimeRule& added) {
   return object;
 }
 
-/// What the body of a request says; empty texts are what it doesn't.
+/// The body of a request; empty texts are missing keys.
 struct RuleRequest {
   std::string action;
   std::string rule;
@@ -195,7 +195,7 @@ boost::asio::awaitable<Reply> ControlApi::remove_rule(const Request& request) {
     co_return refuse(404, fmt::format("no rule {} was added to the policy {}{}", quote(text),
                                       quote(policy), others_of(policy, rule.name)));
   }
-  // A reload publishes what else was taken back as well.
+  // A reload publishes other removals as well.
   const bool taken = *saved && co_await reloaded();
   if (!taken) rules_changed();
   if (*saved && !taken) {
@@ -209,7 +209,7 @@ boost::asio::awaitable<Reply> ControlApi::remove_rule(const Request& request) {
   co_return reply_with(json::object{{"rule", text}, {"policy", policy}, {"saved", *saved}});
 }
 
-/// What else the policy says of these names; empty if nothing goes against the rule.
+/// What else the policy says about these names; empty if nothing contradicts the rule.
 std::string ControlApi::contradiction(const std::string& policy, const policy::Rule& added) const {
   const auto snapshot = running_.policy_store.snapshots().load();
   const policy::Policy* const found = snapshot->policies.find(policy);
@@ -240,7 +240,7 @@ void ControlApi::rules_changed() {
   await_end();
 }
 
-/// Until the next rule ends by itself.
+/// Until the next rule expires.
 void ControlApi::await_end() {
   const auto next = running_.policy_store.runtime_rules().next_end();
   ends_.cancel();

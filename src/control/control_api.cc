@@ -228,8 +228,8 @@ Reply ControlApi::status(const Request&) {
   return reply_with(std::move(status));
 }
 
-/// That it is asked at all shows that the main thread lives; workers are asked by DNS. What should
-/// be attached and isn't is a failure.
+/// An answer shows that the main thread is alive; workers are checked by DNS. Missing attachments
+/// are a failure.
 Reply ControlApi::health(const Request&) {
   const std::string error = attachments_ == nullptr ? std::string()
                                                     : attach::shortfall(attachments_->view().size(),

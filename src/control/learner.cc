@@ -51,7 +51,7 @@ std::string file_of(const std::string& policy) {
   return store::state_folder(policy) + "/learnt.json";
 }
 
-/// All names, but what the policy denies or answers itself.
+/// All names, except those that the policy denies or answers itself.
 policy::Rule everything() {
   return {.name = {},
           .scope = policy::Scope::kSubtree,
@@ -63,12 +63,12 @@ std::int64_t now() {
   return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
 }
 
-/// Local names need no rule, and what an allowed name led to is let through with that.
+/// Local names need no rule, and targets of an allowed name are allowed with it.
 bool counts(const engine::Event& event) {
   return event.outcome != engine::Outcome::kLocal && !event.judgement.granted;
 }
 
-/// What is denied meanwhile is taken to exist: nobody was asked.
+/// Names that are denied meanwhile count as existing: no upstream was queried.
 learn::Existence outcome_of(const engine::Event& event) {
   if (event.source == engine::Source::kOwn) return learn::Existence::kExists;
   if (event.source == engine::Source::kFailure) return learn::Existence::kFailed;
@@ -250,7 +250,7 @@ void Learner::take(Learnt& learnt) {
   }
 }
 
-/// A port counts for every name that led to the address: which of them was meant nobody can tell.
+/// A port counts for every name that resolved to the address: which one was meant can't be known.
 void Learner::note_flows(const std::string& policy, const std::vector<firewall::Flow>& flows) {
   const auto found = learnt_.find(policy);
   if (found == learnt_.end() || !found->second.active) return;

@@ -205,7 +205,7 @@ void write_learning(MetricsWriter& out, const Running& running, const Learner& l
   }
 }
 
-/// What is shared by client, and how often somebody got no more of it.
+/// Limits that are shared between clients, and how often a client reached them.
 void write_shares(MetricsWriter& out, const Running& running) {
   using Bound = Census::Bound;
   const forward::InFlight& asked = running.shared.forwarding.in_flight;
@@ -240,8 +240,7 @@ void write_shares(MetricsWriter& out, const Running& running) {
         "Memory for TCP answers, in addition to that of each connection.", tcp.bytes.taken());
 }
 
-/// A name that nobody has is 0 as well, so that a rule for an alarm can be written before there is
-/// need.
+/// Unused names are 0 as well, so that alerts can be defined in advance.
 void write_attachments(MetricsWriter& out, const attach::Attachments* attachments) {
   out.gauge("nxgate_attachments", "Attached containers and other namespaces.");
   out.sample(attachments == nullptr ? 0 : static_cast<double>(attachments->view().size()));

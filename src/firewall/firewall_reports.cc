@@ -19,7 +19,7 @@
 namespace nxgate::firewall {
 namespace {
 
-/// Where to, and what led there: `tcp/22 of 192.0.2.7 (github.com)`.
+/// The destination, and the name that resolved to it: `tcp/22 of 192.0.2.7 (github.com)`.
 std::string described(const Refusal& refusal) {
   const Port& port = refusal.to.port;
   const std::string protocol =

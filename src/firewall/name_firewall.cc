@@ -219,7 +219,7 @@ void NameFirewall::add_refusals(Report& report) {
   for (const netfilter::Noted& each : *seen) {
     now.emplace(each.to, each.packets);
     const auto known = refused_.find(each.to);
-    // One that was forgotten and noted anew meanwhile counts from the start.
+    // One that expired and was recorded again meanwhile counts from zero.
     const bool goes_on = known != refused_.end() && known->second <= each.packets;
     report.refused_packets += each.packets - (goes_on ? known->second : 0);
     if (known != refused_.end()) continue;

@@ -60,7 +60,7 @@ std::shared_ptr<const policy::Exfiltration> stricter(
   return std::make_shared<const policy::Exfiltration>(std::move(both));
 }
 
-/// Leaves of `policy` what `other` allows as well; its records, routes and kind of denial stay.
+/// Restricts `policy` to what `other` allows as well; its records, routes and kind of denial stay.
 void hold_to(policy::Policy& policy, const policy::Policy& other) {
   if (!can_hold_both(policy, other)) policy.others.push_back(narrowing_of("", ""));
   policy.others.push_back(other.matcher);
@@ -111,7 +111,7 @@ std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
     const std::string_view text = trimmed(rules.substr(0, comma));
     rules = comma == std::string_view::npos ? "" : rules.substr(comma + 1);
     if (text.empty()) continue;
-    // The configuration's own rules decide what is open at all, public suffixes too.
+    // The configuration's own rules decide what can be allowed, including public suffixes.
     const auto rule = policy::parse_rule(text);
     if (rule) {
       set.add({rule->name, rule->scope, policy::Action::kAllow, {"nxgate.allow", 0, 0}});

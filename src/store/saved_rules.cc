@@ -139,7 +139,7 @@ class SavedList {
   std::optional<sys::StateDirectory::Staged> staged_;
 };
 
-/// All that may fail for want of room or rights comes before the first list is replaced.
+/// Everything that may fail for lack of space or rights comes before the first list is replaced.
 Result<void> write_both(SavedList& first, SavedList& second) {
   for (SavedList* const list : {&first, &second}) {
     if (auto done = list->stage(); !done) return done;
@@ -150,7 +150,7 @@ Result<void> write_both(SavedList& first, SavedList& second) {
   return {};
 }
 
-/// Takes a list into the policy, but for lines that are none.
+/// Adds a list to the policy, except for invalid lines.
 void take_list(const std::string& path, const std::string& text, Action action,
                config::PolicySettings& policy, SavedRules& found) {
   policy::ParsedList list = policy::parse_list(text, {path, 0}, action);

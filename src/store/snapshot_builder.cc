@@ -32,8 +32,7 @@ std::uint32_t seconds(Milliseconds time) {
   return static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(time).count());
 }
 
-/// Where policies or upstreams stand, by name; `complete` has seen to it that each that is referred
-/// to is there.
+/// The index of policies or upstreams by name; `complete` has checked that each reference exists.
 class Numbers {
  public:
   template <class T>

@@ -23,7 +23,7 @@
 namespace nxgate::workers {
 namespace {
 
-/// How long stopping waits for upstreams that still owe an answer.
+/// How long stopping waits for pending upstream answers.
 constexpr Milliseconds kGrace{1500};
 
 }  // namespace
