@@ -193,7 +193,7 @@ policy = "c"
 """
 
 
-def test_one_firewall_of_the_host_that_fails_leaves_every_other_in_force(nxgate, upstream, outside, router,  # noqa: F811
+def test_one_firewall_of_the_host_that_fails_leaves_the_others(nxgate, upstream, outside, router,  # noqa: F811
                                                                      client):  # noqa: F811
     names = upstream({"web.test": answer(f"@ 60 A {WEB}")}, namespace=outside, address="10.99.0.1")
     first, second = client("one", "10.5.1.2", "10.5.1.1"), client("two", "10.5.2.2", "10.5.2.1")
