@@ -23,7 +23,7 @@ TEST(Shortfall, AnEngineIsNoContainer) {
 
 TEST(Shortfall, NamesAFew) {
   const Unattached web{.label = "web", .reason = "x"};
-  EXPECT_TRUE(shortfall(0, std::vector<Unattached>(8, web)).ends_with("; web: x; and 3 more"));
+  EXPECT_TRUE(shortfall(0, std::vector<Unattached>(8, web)).ends_with("; web: x; 3 more"));
 }
 
 }  // namespace

@@ -227,7 +227,7 @@ TEST_F(LoadTest, EachFaultStandsAtItsPlace) {
        {"n.toml:2:10: ", "n.toml:2:32: "}},
       {"[policies.default]\nallow = [\n  \"com\",\n  \"co.uk\",\n  \"=net\",\n  \"org force\"]",
        {"n.toml:3:3: `com` would allow everything under a public suffix",
-        "n.toml:4:3: `co.uk` would open"}},
+        "n.toml:4:3: `co.uk` would allow"}},
       {"[policies.default]\nallow = [7]", {"n.toml:2:10: expected a text, found 7"}},
       {"[policies.default]\nallow-files = [\"missing.list\"]",
        {"n.toml:2:16: \"/etc/nxgate/missing.list\": no such file"}},

@@ -126,7 +126,7 @@ TEST_F(ClientTest, SaysThatThereIsNoSuchContainer) {
   Client client(loop_, path_);
   const auto none = result_of(client.inspect("../a b"));
   ASSERT_FALSE(none);
-  EXPECT_THAT(none.error().message, HasSubstr("no such container: ../a b; `docker ps`"));
+  EXPECT_THAT(none.error().message, HasSubstr("no such container: ../a b; see `docker ps -a`"));
   EXPECT_THAT(engine.requests(), Contains("/v1.41/containers/..%2Fa%20b/json"));
   EXPECT_FALSE(result_of(client.inspect("")));
   const auto found = result_of(client.find("web"));

@@ -302,7 +302,7 @@ TEST(ParseInspect, ManyNamesDontHideWhatComesBehindThem) {
   EXPECT_EQ(web->pid, 9);
   EXPECT_LE(web->networks[0].names.size(), kMostKeptElements + 2);
   EXPECT_THAT(web->networks[0].addresses, ElementsAre(IpAddress::v4({172, 18, 0, 3})));
-  EXPECT_THAT(web->cut, HasSubstr("Aliases holds too much"));
+  EXPECT_THAT(web->cut, HasSubstr("Aliases is too large"));
 }
 
 TEST(ParseInspect, KeysOfAnyLengthAndDepth) {

@@ -42,9 +42,10 @@ std::string text_of(const Findings& findings) {
 TEST(Diagnosis, SilentOutside) {
   const auto findings =
       on_docker(of("127.0.0.11", Reaction::kSilent, Milliseconds(10'000)), Reaction::kSilent);
-  EXPECT_THAT(text_of(findings),
-              HasSubstr("127.0.0.11 asks 8.8.8.8 (its fallback) from inside this namespace: no "
-                        "answer in 4.0 s."));
+  EXPECT_THAT(
+      text_of(findings),
+      HasSubstr("127.0.0.11 forwards to 8.8.8.8 (its fallback) from inside this namespace: no "
+                "answer in 4.0 s."));
   EXPECT_THAT(text_of(findings), HasSubstr("the program tries again: 2 times 5.0 s each"));
   EXPECT_EQ(diagnose(findings).cure, "nxgate attach web --allow NAME --upstream ADDRESS");
 }

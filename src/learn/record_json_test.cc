@@ -64,14 +64,14 @@ TEST(RecordJson, TellsWhatIsWrongAndWhere) {
   EXPECT_THAT(fault_of(""), HasSubstr("invalid JSON"));
   EXPECT_THAT(fault_of("[1]"), HasSubstr("expected an object"));
   EXPECT_THAT(fault_of(R"({"version":2})"), HasSubstr("version: expected 1"));
-  EXPECT_THAT(fault_of(R"({"version":1,"started":1})"), HasSubstr("policy: text"));
+  EXPECT_THAT(fault_of(R"({"version":1,"started":1})"), HasSubstr("policy: expected text"));
   EXPECT_THAT(fault_of(with_name(R"("name":"a.example","outcome":"maybe")")),
               HasSubstr("names[0].outcome"));
   EXPECT_THAT(
       fault_of(with_name(R"("name":"a..b","outcome":"exists","count":1,"first":1,"last":1)")),
       HasSubstr("names[0].name"));
   EXPECT_THAT(fault_of(with_name(R"("name":"a","outcome":"exists","count":-1,"first":1,"last":1)")),
-              HasSubstr("names[0].count: a whole number"));
+              HasSubstr("names[0].count: expected a whole number"));
   EXPECT_THAT(fault_of(with_name(R"("name":"a","outcome":"exists","count":1,"first":9,"last":1)")),
               HasSubstr("names[0].last: earlier"));
 }

@@ -102,7 +102,7 @@ TEST_F(GateTest, KeepsUpWithLinksAndComesBackWhenFlushed) {
 TEST_F(GateTest, SaysThatTheNamespaceIsNotThere) {
   const auto gate = Gate::install(sys::NetnsRef("nxgate-none"), ports, OnDeath::kStaysClosed);
   ASSERT_FALSE(gate);
-  EXPECT_THAT(gate.error().message, HasSubstr("no network namespace nxgate-none"));
+  EXPECT_THAT(gate.error().message, HasSubstr("no such network namespace: nxgate-none"));
   EXPECT_FALSE(remove_gate(sys::NetnsRef("nxgate-none")));
 }
 

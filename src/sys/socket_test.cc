@@ -87,7 +87,7 @@ TEST(OpenListener, SaysWhatIsNotThere) {
   elsewhere.netns = NetnsRef("nonesuch");
   const auto netns = open_listener(SocketKind::kTcp, elsewhere, Sharing::kWorkers);
   ASSERT_FALSE(netns);
-  EXPECT_NE(netns.error().message.find("no network namespace nonesuch"), std::string::npos);
+  EXPECT_NE(netns.error().message.find("no such network namespace: nonesuch"), std::string::npos);
 }
 
 TEST(DroppedMessages, AreThoseThatFoundNoRoom) {

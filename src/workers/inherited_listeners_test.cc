@@ -83,10 +83,12 @@ TEST(Match, RefusesASocketThatNoListenerIsFor) {
 
   sys::HandedSocket bare = socket(sys::SocketKind::kUdp);
   const Endpoint endpoint = bare.endpoint;
-  EXPECT_THAT(refusal(listener(endpoint, "eth1"), std::move(bare)), HasSubstr("for no listener"));
+  EXPECT_THAT(refusal(listener(endpoint, "eth1"), std::move(bare)),
+              HasSubstr("matches no listener"));
   sys::HandedSocket ours = socket(sys::SocketKind::kUdp);
   const Endpoint inside = ours.endpoint;
-  EXPECT_THAT(refusal(listener(inside, "", "box"), std::move(ours)), HasSubstr("for no listener"));
+  EXPECT_THAT(refusal(listener(inside, "", "box"), std::move(ours)),
+              HasSubstr("matches no listener"));
 }
 
 TEST(Match, RefusesASecondSocketForTheSame) {

@@ -38,7 +38,7 @@ def test_silent_outside_and_nothing_is_changed(engine, examine, web):
     text = examine("web")
     assert rules() == before
     assert "lookup       no answer in 10.0 s" in text
-    assert ("127.0.0.11 asks 8.8.8.8 (its fallback) from inside this namespace: no answer in 4.0 s."
+    assert ("127.0.0.11 forwards to 8.8.8.8 (its fallback) from inside this namespace: no answer in 4.0 s."
             in text)
     assert "the program tries again: 2 times 5.0 s each" in text
     assert "fix          nxgate attach web --allow NAME --upstream ADDRESS" in text

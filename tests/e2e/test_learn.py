@@ -153,7 +153,7 @@ def test_a_spoilt_state_is_left_alone(start, directory):
     (directory / "state/default").mkdir(parents=True)
     (directory / "state/default/learnt.json").write_text("{")
     server = start()
-    server.wait_for_log("learnt.json can.t be read: no record")
+    server.wait_for_log("learnt.json can.t be read: not a record")
     assert (directory / "state/default/learnt.json").read_text() == "{"
 
 
