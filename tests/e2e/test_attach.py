@@ -318,7 +318,7 @@ def test_it_gives_up_what_it_does_not_need(attach, app):
 @pytest.mark.parametrize("arguments, words", [
     ([], "expected a CONTAINER, --pid N or --netns NETNS"),
     (["--netns", "no-such"], "no such network namespace: no-such"),
-    (["--netns", "/proc/self/ns/net"], "the host's own network"),
+    (["--netns", "/proc/self/ns/net"], "the host's network"),
     (["--netns", "x", "--policy", "nope"], '"nope": no such policy'),
     (["--netns", "x", "--fail", "maybe"], '"closed", "open"'),
 ])

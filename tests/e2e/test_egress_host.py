@@ -211,7 +211,7 @@ def test_it_needs_a_restart_to_begin_with(firewalled, client, nxgate, router):
     server = nxgate(config='[server]\nlisten = ["127.0.0.1:PORT"]\n', namespace=router)
     server.write_config('[server]\nlisten = ["127.0.0.1:PORT"]\n[policies.ci.egress]\n'
                         '[[clients]]\nfrom = ["10.5.0.0/16"]\npolicy = "ci"\n')
-    assert "refused" in server.reload()
+    assert "rejected" in server.reload()
     server.wait_for_log("restart to use one")
 
 

@@ -197,7 +197,7 @@ def test_a_broken_line_is_left_out_and_told(start, place):
     os.chown(denied_list(place), NOBODY, NOBODY)
     server = start()
     assert is_denied(server), "what stands behind it still counts"
-    where = f"{denied_list(place)}: 151 lines are no rule"
+    where = f"{denied_list(place)}: 151 lines are not valid"
     for command in ("status", "health"):
         assert where in told(server, command)
     assert where in server.log_text()

@@ -208,7 +208,7 @@ def test_without_a_terminal_without_a_server_or_with_an_unknown_terminal(server,
     done = run("top", "--control", server.control)
     assert done.returncode == 1 and not done.stdout
     assert done.stderr == "nxgate top needs a terminal; use nxgate watch --json in a pipe\n"
-    for arguments, env, told in ((["--control", directory / "none"], {}, "no nxgate runs"),
+    for arguments, env, told in ((["--control", directory / "none"], {}, "no nxgate is running"),
                                  (["--control", server.control], {"TERM": "none-such"}, "TERM=none-such")):
         with Terminal(BINARY, "top", *arguments, env=env) as shell:
             assert told in shell.wait_for("ended 1").replace("\n", "")
