@@ -70,7 +70,7 @@ def test_a_refused_reload_ends_too_and_says_so(nxgate, manager):
     server.write_config("[nonsense")
     server.reload()
     _, ready = told(listening, "RELOADING", "READY")
-    assert "refused" in ready["STATUS"] and "generation 1" in ready["STATUS"]
+    assert "rejected" in ready["STATUS"] and "generation 1" in ready["STATUS"]
     server.write_config(CONFIG)
     _, ready = told(listening, "RELOADING", "READY")
     assert ready["STATUS"] == "generation 2"
