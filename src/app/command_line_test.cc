@@ -22,27 +22,27 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-std::variant<cli::Options, cli::Farewell> parse(std::vector<const char*> words) {
+std::variant<cli::Options, cli::EarlyExit> parse(std::vector<const char*> words) {
   words.insert(words.begin(), "nxgate");
   return cli::parse_command_line(static_cast<int>(words.size()), words.data());
 }
 
 cli::Options options_of(std::vector<const char*> words) {
   auto parsed = parse(std::move(words));
-  if (const auto* const farewell = std::get_if<cli::Farewell>(&parsed)) {
-    ADD_FAILURE() << farewell->text;
+  if (const auto* const early = std::get_if<cli::EarlyExit>(&parsed)) {
+    ADD_FAILURE() << early->text;
     return {};
   }
   return std::get<cli::Options>(parsed);
 }
 
-cli::Farewell farewell_of(std::vector<const char*> words) {
+cli::EarlyExit early_exit_of(std::vector<const char*> words) {
   auto parsed = parse(std::move(words));
   if (std::holds_alternative<cli::Options>(parsed)) {
     ADD_FAILURE() << "was understood";
     return {};
   }
-  return std::get<cli::Farewell>(parsed);
+  return std::get<cli::EarlyExit>(parsed);
 }
 
 class SettingsSourceTest : public testing::Test {
@@ -148,9 +148,9 @@ TEST_F(SettingsSourceTest, ServerOptionsGoBeforeTheFile) {
 
 TEST(CommandLine, ValuesThatAnOptionCannotHaveAreUsageErrors) {
   const auto told = [](std::vector<const char*> words) {
-    const cli::Farewell farewell = farewell_of(std::move(words));
-    EXPECT_EQ(farewell.status, cli::kUsage);
-    return farewell.text;
+    const cli::EarlyExit early = early_exit_of(std::move(words));
+    EXPECT_EQ(early.status, cli::kUsage);
+    return early.text;
   };
   EXPECT_THAT(told({"serve", "--allow", "com"}), StartsWith("--allow: `com`"));
   EXPECT_THAT(told({"serve", "--listen", "nowhere/53"}),
@@ -159,25 +159,25 @@ TEST(CommandLine, ValuesThatAnOptionCannotHaveAreUsageErrors) {
 }
 
 TEST(CommandLine, MistakesAreUsageErrors) {
-  EXPECT_EQ(farewell_of({}).status, cli::kUsage);
-  EXPECT_EQ(farewell_of({"sevre"}).status, cli::kUsage);
-  EXPECT_EQ(farewell_of({"serve", "--lisen", "x"}).status, cli::kUsage);
-  EXPECT_EQ(farewell_of({"forward"}).status, cli::kUsage);
-  EXPECT_EQ(farewell_of({"help", "sevre"}).status, cli::kUsage);
-  const cli::Farewell mixed = farewell_of({"serve", "--config", "n.toml", "--allow", "a.b"});
+  EXPECT_EQ(early_exit_of({}).status, cli::kUsage);
+  EXPECT_EQ(early_exit_of({"sevre"}).status, cli::kUsage);
+  EXPECT_EQ(early_exit_of({"serve", "--lisen", "x"}).status, cli::kUsage);
+  EXPECT_EQ(early_exit_of({"forward"}).status, cli::kUsage);
+  EXPECT_EQ(early_exit_of({"help", "sevre"}).status, cli::kUsage);
+  const cli::EarlyExit mixed = early_exit_of({"serve", "--config", "n.toml", "--allow", "a.b"});
   EXPECT_EQ(mixed.status, cli::kUsage);
-  EXPECT_EQ(mixed.text, "--allow doesn't go with --config: write it into n.toml\n");
+  EXPECT_EQ(mixed.text, "--allow and --config cannot be combined; set it in n.toml\n");
 }
 
 TEST(CommandLine, HelpAndVersionAreNoMistakes) {
-  EXPECT_EQ(farewell_of({"--version"}).text, "nxgate " NXGATE_VERSION "\n");
-  EXPECT_EQ(farewell_of({"--help"}).status, cli::kSuccess);
-  EXPECT_THAT(farewell_of({"--help"}).text, HasSubstr("Exit status:"));
-  EXPECT_THAT(farewell_of({"help", "serve"}).text, HasSubstr("--allow"));
-  EXPECT_EQ(farewell_of({"help", "serve"}).status, cli::kSuccess);
-  EXPECT_THAT(farewell_of({"help", "learn", "start"}).text,
+  EXPECT_EQ(early_exit_of({"--version"}).text, "nxgate " NXGATE_VERSION "\n");
+  EXPECT_EQ(early_exit_of({"--help"}).status, cli::kSuccess);
+  EXPECT_THAT(early_exit_of({"--help"}).text, HasSubstr("Exit status:"));
+  EXPECT_THAT(early_exit_of({"help", "serve"}).text, HasSubstr("--allow"));
+  EXPECT_EQ(early_exit_of({"help", "serve"}).status, cli::kSuccess);
+  EXPECT_THAT(early_exit_of({"help", "learn", "start"}).text,
               AllOf(HasSubstr("nxgate learn start [OPTIONS]"), HasSubstr("--policy")));
-  EXPECT_EQ(farewell_of({"help", "learn", "sart"}).status, cli::kUsage);
+  EXPECT_EQ(early_exit_of({"help", "learn", "sart"}).status, cli::kUsage);
 }
 
 TEST(CommandLine, VerbosityIsCounted) {

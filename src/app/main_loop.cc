@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/snapshot.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/background.h"
 #include "sys/file_watch.h"
@@ -29,7 +29,7 @@ namespace nxgate::app {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Pending = store::Reloader::Pending;
+using Pending = store::PolicyStore::Pending;
 
 namespace {
 
@@ -44,19 +44,20 @@ void free(std::vector<std::shared_ptr<const engine::Snapshot>>& replaced) {
   replaced.clear();
 }
 
-/// While nothing tells of changes.
+/// While changes aren't signalled.
 constexpr Seconds kLookAgain{5};
 
-/// How often the helper is asked whether it lives.
+/// How often the helper is checked.
 constexpr Seconds kPing{3};
 
 }  // namespace
 
-MainLoop::MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch)
-    : reloader_(reloader),
+MainLoop::MainLoop(store::PolicyStore& policy_store, sys::ServiceManager& manager,
+                   sys::FileWatch watch)
+    : policy_store_(policy_store),
       manager_(manager),
       watch_(std::move(watch)),
-      watched_(reloader.watched()),
+      watched_(policy_store.watched()),
       signals_(loop_),
       changes_(loop_),
       helper_gone_(loop_),
@@ -78,15 +79,16 @@ MainLoop::~MainLoop() {
 
 void MainLoop::depend_on(const sys::Helper& helper) {
   helper_gone_.assign(helper.gone().get());
-  helper_gone_.async_wait(
-      boost::asio::posix::descriptor_base::wait_read, [this, &helper](const error_code& error) {
-        if (error) return;
-        failure_ = {fmt::format(
-            "the helper process {}: without it no firewall can be changed or put back, so nxgate "
-            "ends and leaves all as it is; start it again, as a service manager does by itself",
-            helper.fate())};
-        end("failure", Ending::kHandOver);
-      });
+  helper_gone_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this, &helper](
+                                                                              const error_code&
+                                                                                  error) {
+    if (error) return;
+    failure_ = {fmt::format(
+        "the helper process {}: without it no firewall can be changed or restored, so nxgate exits "
+        "and leaves everything in place; restart it, as a service manager does automatically",
+        helper.fate())};
+    end("failure", Ending::kHandOver);
+  });
   await_ping(helper);
 }
 
@@ -143,7 +145,7 @@ void MainLoop::await_change() {
   });
 }
 
-/// Waits for what the watch tells, and looks by itself while it doesn't tell all.
+/// Waits for the watch's events, and polls while it doesn't report all changes.
 void MainLoop::follow_files() {
   if (!changes_.is_open() && watch_.descriptor() >= 0) {
     error_code full;
@@ -152,17 +154,17 @@ void MainLoop::follow_files() {
   }
   std::string fault = watch_.fault();
   if (fault.empty() && !changes_.is_open()) {
-    fault = "epoll has no room for more; see fs.epoll.max_user_watches";
+    fault = "epoll has no watches left; see fs.epoll.max_user_watches";
   }
   if (!fault.empty()) {
     fault = fmt::format(
-        "files can't be watched for changes: {}; they are looked at every {} s, and SIGHUP reloads "
+        "files can't be watched for changes: {}; they are checked every {} s, and SIGHUP reloads "
         "at once",
         fault, kLookAgain.count());
   }
   if (std::exchange(fault_, fault) != fault) {
     if (fault.empty()) {
-      log::info("files are watched for changes again");
+      log::info("watching files for changes again");
     } else {
       log::warning("{}", fault);
     }
@@ -190,47 +192,47 @@ void MainLoop::begin_reload() {
   reloading_ = true;
   served_ = std::exchange(waiting_, {});
   manager_.reloading();
-  const auto pending = std::make_shared<Pending>(reloader_.begin());
+  const auto pending = std::make_shared<Pending>(policy_store_.begin());
   if (!has_background()) {
-    reloader_.prepare(*pending);
+    policy_store_.prepare(*pending);
     return finish_reload(*pending);
   }
   asio::post(*background_, [this, pending] {
     sys::lower_priority_of_thread();
-    reloader_.prepare(*pending);
+    policy_store_.prepare(*pending);
     asio::post(loop_, [this, pending] { finish_reload(*pending); });
   });
 }
 
-/// Makes the thread, unless programs of our user have as many as there may be.
+/// Starts the thread, unless our user has reached its limit of threads.
 bool MainLoop::has_background() {
   try {
     if (!background_) background_.emplace(1);
   } catch (const boost::system::system_error&) {
     log::warning(
-        "no thread was to be had to read the configuration on, so the main thread does it: "
-        "programs "
-        "of nxgate's user have as many as they may have; see `ulimit -u`");
+        "cannot start a thread to read the configuration, so the main thread reads it: nxgate's "
+        "user "
+        "has reached its limit of threads; see `ulimit -u`");
   }
   return background_.has_value();
 }
 
 void MainLoop::finish_reload(Pending& pending) {
-  const bool taken = reloader_.commit(pending);
+  const bool taken = policy_store_.commit(pending);
   if (background_) {
     asio::post(*background_,
                [replaced = std::move(pending.replaced)]() mutable { free(replaced); });
   }
   if (taken) changed();
-  // Looking anew would miss what changed since the reload read it, so only when there is need.
-  if (watched_ != reloader_.watched()) {
-    watched_ = reloader_.watched();
+  // Looking again would miss what changed since the reload read it, so only if needed.
+  if (watched_ != policy_store_.watched()) {
+    watched_ = policy_store_.watched();
     watch_.watch(watched_);
   }
   follow_files();
   manager_.reloaded(fmt::format("{}generation {}",
-                                taken ? "" : "the last reload was refused, see the log; serving ",
-                                reloader_.generation()));
+                                taken ? "" : "the last reload was rejected, see the log; serving ",
+                                policy_store_.generation()));
   reloading_ = false;
   for (const auto& done : std::exchange(served_, {})) done(taken);
   if (!reloading_ && !waiting_.empty()) begin_reload();

@@ -15,8 +15,8 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "base/error.h"
-#include "control/panel.h"
-#include "store/reloader.h"
+#include "control/control_api.h"
+#include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/file_watch.h"
 #include "sys/helper.h"
@@ -24,25 +24,25 @@
 
 namespace nxgate::app {
 
-/// What becomes of gates and firewalls when nxgate ends.
+/// What happens to gates and firewalls when nxgate ends.
 enum class Ending : std::uint8_t {
-  kHandOver = 0,  ///< all stay, for a next nxgate to take over
-  kStop,          ///< those go that don't stay closed
+  kHandOver = 0,  ///< all stay, for the next nxgate to take over
+  kStop,          ///< all are removed, except those that stay closed
 };
 
 /// Reloads on SIGHUP and when a watched file changed; ends on SIGTERM or SIGINT; SIGUSR1 means that
 /// logs were rotated, and SIGUSR2 that a next nxgate takes over, which ends this one.
 class MainLoop final : public control::Operations {
  public:
-  /// From here on the signals are ours. `manager` is told of reloads and of the end.
-  MainLoop(store::Reloader& reloader, sys::ServiceManager& manager, sys::FileWatch watch);
+  /// From here on it handles the signals. `manager` is notified of reloads and of the end.
+  MainLoop(store::PolicyStore& policy_store, sys::ServiceManager& manager, sys::FileWatch watch);
   ~MainLoop() override;
   MainLoop(const MainLoop&) = delete;
   MainLoop& operator=(const MainLoop&) = delete;
 
-  /// Ends as for SIGUSR2, but with an error, once the helper process is gone, which is found out by
-  /// asking it every few seconds: so every rule stays as it is until a service manager has started
-  /// the next nxgate.
+  /// Ends as for SIGUSR2, but with an error, once the helper process is gone, which is checked
+  /// every few seconds: so every rule stays in place until a service manager has started the next
+  /// nxgate.
   void depend_on(const sys::Helper& helper);
 
   /// Until it is told to stop; returns the name of the signal that did, or the `reason` of `end`.
@@ -54,30 +54,30 @@ class MainLoop final : public control::Operations {
 
   /// For what else there is to do on this thread. Comes to an end with `run`.
   [[nodiscard]] boost::asio::io_context& loop() noexcept { return loop_; }
-  /// One at a time: whoever asks during a reload is told of the next. It is prepared on a thread of
-  /// low priority, where what it replaces is freed, too.
+  /// One at a time: a request during a reload is answered by the next. It is prepared on a
+  /// low-priority thread, which also frees what it replaces.
   void reload(std::function<void(bool taken)> done) override;
   void changed() override {
     for (const auto& action : after_reload_) action();
   }
   /// Calls this for SIGUSR1.
   void on_rotation(std::function<void()> action) { rotate_ = std::move(action); }
-  /// Calls this as well after every reload that was taken up.
+  /// Also calls this after every successful reload.
   void after_reload(std::function<void()> action) { after_reload_.push_back(std::move(action)); }
 
-  /// That nothing tells of files that change.
+  /// That file changes aren't reported.
   [[nodiscard]] std::vector<store::StandingFault> standing_faults() const override;
 
  private:
   void begin_reload();
   [[nodiscard]] bool has_background();
-  void finish_reload(store::Reloader::Pending& pending);
+  void finish_reload(store::PolicyStore::Pending& pending);
   void await_signal();
   void await_change();
   void follow_files();
   void await_ping(const sys::Helper& helper);
 
-  store::Reloader& reloader_;
+  store::PolicyStore& policy_store_;
   sys::ServiceManager& manager_;
   sys::FileWatch watch_;
   std::vector<std::string> watched_;

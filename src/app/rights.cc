@@ -5,7 +5,7 @@
 
 #include <netinet/in.h>
 
-#include "attach/targets.h"
+#include "attach/subjects.h"
 #include "config/settings.h"
 #include "store/snapshot_builder.h"
 #include "sys/confinement.h"
@@ -17,7 +17,7 @@
 namespace nxgate::app {
 namespace {
 
-/// What opening sockets again takes.
+/// The rights to open sockets again.
 sys::KeptCapabilities to_open_again(const config::Settings& settings) {
   sys::KeptCapabilities needed;
   const auto enter = [&needed](const std::string& netns) {
@@ -37,17 +37,17 @@ sys::KeptCapabilities to_open_again(const config::Settings& settings) {
 
 }  // namespace
 
-Rights rights(const config::Settings& settings, Attaching attaching) {
+Rights rights(const config::Settings& settings, AttachSource source) {
   Rights result;
   result.helper = to_open_again(settings);
-  if (!store::client_fences(settings).empty()) result.helper.change_rules = true;
-  if (attaching != Attaching::kNo) {
+  if (!store::client_firewalls(settings).empty()) result.helper.change_rules = true;
+  if (source != AttachSource::kNo) {
     result.helper.enter_namespaces = result.helper.find_by_process = true;
     result.helper.change_rules = result.helper.pass_permissions = true;
     result.helper.hold_queues = true;
   }
   if (result.helper.any() && !result.helper.enter_namespaces) result.helper.send_descriptors = true;
-  if (attaching == Attaching::kContainers) {
+  if (source == AttachSource::kContainers) {
     result.server.find_by_process = result.server.pass_permissions = true;
   }
   if (!settings.server.seccomp) result.calls = sys::Confinement::kNone;
@@ -55,16 +55,17 @@ Rights rights(const config::Settings& settings, Attaching attaching) {
 }
 
 sys::Reach reach(const config::Settings& settings, const std::vector<sys::ListenAddress>& listeners,
-                 const attach::Targets* targets) {
-  sys::Reach result{.listeners = listeners, .host_rules = !store::client_fences(settings).empty()};
+                 const attach::Subjects* subjects) {
+  sys::Reach result{.listeners = listeners,
+                    .host_rules = !store::client_firewalls(settings).empty()};
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
     if (!upstream.netns.empty()) result.upstream_namespaces.push_back(upstream.netns);
   }
-  if (targets == nullptr) return result;
-  for (const attach::Subject& subject : targets->namespaces) {
+  if (subjects == nullptr) return result;
+  for (const attach::Subject& subject : subjects->namespaces) {
     result.attachable.push_back(subject.netns.text());
   }
-  result.engine = targets->socket;
+  result.engine = subjects->socket;
   return result;
 }
 

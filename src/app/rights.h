@@ -1,10 +1,10 @@
-// What of root is kept after the start, and by whom.
+// Which rights of root are kept after the start, and by which process.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "attach/targets.h"
+#include "attach/subjects.h"
 #include "config/settings.h"
 #include "sys/confinement.h"
 #include "sys/privileges.h"
@@ -13,8 +13,8 @@
 
 namespace nxgate::app {
 
-/// Whether a server serves in namespaces of others, and who tells it of them.
-enum class Attaching : std::uint8_t {
+/// Whether a server serves in other namespaces, and where they come from.
+enum class AttachSource : std::uint8_t {
   kNo = 0,
   kNamespaces,  ///< the command line
   kContainers,  ///< the Docker engine as well
@@ -22,19 +22,20 @@ enum class Attaching : std::uint8_t {
 
 struct Rights {
   sys::KeptCapabilities server;  ///< by the process that answers
-  /// By its helper (sys/helper.h), and so what a later configuration may ask for; nobody needs a
-  /// helper if all is false.
+  /// By its helper (sys/helper.h), and so what a later configuration may ask for; no helper is
+  /// needed if all is false.
   sys::KeptCapabilities helper;
   sys::Confinement calls = sys::Confinement::kStrict;
 };
 
-/// What the helper is to be asked for by these settings, and for these targets if there are any.
+/// The requests that the helper must allow for these settings, and for these subjects if there are
+/// any.
 [[nodiscard]] sys::Reach reach(const config::Settings& settings,
                                const std::vector<sys::ListenAddress>& listeners,
-                               const attach::Targets* targets);
+                               const attach::Subjects* subjects);
 
 /// Of a server by these settings once everything is bound: a namespace or an interface can come
 /// back, and must then be bound anew.
-[[nodiscard]] Rights rights(const config::Settings& settings, Attaching attaching);
+[[nodiscard]] Rights rights(const config::Settings& settings, AttachSource source);
 
 }  // namespace nxgate::app

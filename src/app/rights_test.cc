@@ -23,7 +23,7 @@ config::Settings settings_of(const std::string& text) {
 
 TEST(Rights, OnlyWhatTheSettingsNeedIsKeptOfRoot) {
   const auto needed = [](const std::string& text) {
-    const Rights kept_by = rights(settings_of(text), Attaching::kNo);
+    const Rights kept_by = rights(settings_of(text), AttachSource::kNo);
     EXPECT_FALSE(kept_by.server.any()) << text;
     const sys::KeptCapabilities& kept = kept_by.helper;
     return std::string(kept.enter_namespaces ? "enter " : "") +
@@ -39,7 +39,7 @@ TEST(Rights, OnlyWhatTheSettingsNeedIsKeptOfRoot) {
 
 TEST(Rights, WhatAttachesIsTheHelpersToDo) {
   const config::Settings settings = settings_of("[server]\nlisten = [\"127.0.0.1:53\"]\n");
-  const Rights by_name = rights(settings, Attaching::kNamespaces);
+  const Rights by_name = rights(settings, AttachSource::kNamespaces);
   EXPECT_FALSE(by_name.server.any());
   const sys::KeptCapabilities all{.enter_namespaces = true,
                                   .find_by_process = true,
@@ -47,7 +47,7 @@ TEST(Rights, WhatAttachesIsTheHelpersToDo) {
                                   .change_rules = true,
                                   .pass_permissions = true};
   EXPECT_EQ(by_name.helper, all);
-  const Rights by_engine = rights(settings, Attaching::kContainers);
+  const Rights by_engine = rights(settings, AttachSource::kContainers);
   const sys::KeptCapabilities for_engine{.find_by_process = true, .pass_permissions = true};
   EXPECT_EQ(by_engine.server, for_engine);
   EXPECT_EQ(by_engine.helper, all);
@@ -57,7 +57,7 @@ TEST(Rights, AFirewallForClientsIsTheHelpersToChange) {
   const Rights kept =
       rights(settings_of("[policies.default.egress]\n"
                          "[[clients]]\nfrom = [\"10.0.0.0/8\"]\npolicy = \"default\"\n"),
-             Attaching::kNo);
+             AttachSource::kNo);
   EXPECT_FALSE(kept.server.any());
   const sys::KeptCapabilities changing{.change_rules = true, .send_descriptors = true};
   EXPECT_EQ(kept.helper, changing);

@@ -9,8 +9,8 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/core.h>
 
+#include "app/container_commands.h"
 #include "app/server.h"
-#include "app/targeted.h"
 #include "attach/runtime_hook.h"
 #include "base/error.h"
 #include "base/escape.h"
@@ -21,10 +21,10 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "config/value.h"
-#include "firewall/host_fences.h"
+#include "firewall/host_firewalls.h"
 #include "store/disk_files.h"
 #include "store/explain.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
 #include "wire/query.h"
@@ -47,7 +47,7 @@ int check(const cli::Options& options) {
   return cli::kSuccess;
 }
 
-/// Whether a policy is given, and no server need run.
+/// Whether a policy is given, so that no running server is needed.
 bool asks_offline(const cli::Options& options) {
   return options.config || !options.allow.empty() || !options.deny.empty() ||
          !options.allow_files.empty() || !options.hosts.empty() || !options.records.empty() ||
@@ -75,8 +75,8 @@ int explain_question(const cli::Options& options) {
   store::LoadedSettings loaded = store::load_settings(options, files);
   if (cli::report(loaded.faults, loaded.warnings)) return cli::kFailure;
   store::Registry registry;
-  firewall::HostFences fences;  // of which none is put up
-  const auto snapshot = store::build_snapshot(std::move(loaded.settings), registry, fences, 1);
+  firewall::HostFirewalls firewalls;  // of which none is put up
+  const auto snapshot = store::build_snapshot(std::move(loaded.settings), registry, firewalls, 1);
   const wire::Question question{*name, *type, wire::Class::kIn};
   const store::Facts facts = store::explain(*snapshot, question, *client);
   if (options.json) {
@@ -98,14 +98,13 @@ int install_hook(const cli::Options& options) {
   if (!wrapper) return cli::failed(wrapper.error().message);
   fmt::print(
       "wrote {0}\n\n"
-      "Tell the engine about it in /etc/docker/daemon.json,\n\n"
+      "Add it to /etc/docker/daemon.json,\n\n"
       "    {{ \"runtimes\": {{ \"nxgate\": {{ \"path\": \"{0}\" }} }} }}\n\n"
-      "reload it (systemctl reload docker), and start containers with\n\n"
+      "reload the engine (systemctl reload docker), and start containers with\n\n"
       "    docker run --runtime nxgate ...\n\n"
-      "or make it the rule by \"default-runtime\": \"nxgate\". No container starts under it\n"
-      "unless `nxgate docker` runs. Steps of builds by BuildKit don't start under it: "
-      "docker.builds\n"
-      "says what is enforced for them.\n",
+      "or make it the default with \"default-runtime\": \"nxgate\". No container starts under it\n"
+      "unless `nxgate docker` is running. BuildKit build steps don't start under it: set their\n"
+      "policy with docker.builds.\n",
       *wrapper);
   return cli::kSuccess;
 }
@@ -168,9 +167,9 @@ int run(const cli::Options& options) {
 
 int run(int argc, const char* const* argv) {
   const auto parsed = cli::parse_command_line(argc, argv);
-  if (const auto* const farewell = std::get_if<cli::Farewell>(&parsed)) {
-    fmt::print(farewell->status == cli::kSuccess ? stdout : stderr, "{}", farewell->text);
-    return farewell->status;
+  if (const auto* const early = std::get_if<cli::EarlyExit>(&parsed)) {
+    fmt::print(early->status == cli::kSuccess ? stdout : stderr, "{}", early->text);
+    return early->status;
   }
   return run(std::get<cli::Options>(parsed));
 }

@@ -17,28 +17,28 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "app/attaching.h"
+#include "app/attach_service.h"
+#include "app/container_commands.h"
 #include "app/main_loop.h"
 #include "app/rights.h"
-#include "app/targeted.h"
-#include "attach/leftovers.h"
-#include "attach/targets.h"
+#include "attach/stale_tables.h"
+#include "attach/subjects.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "config/settings.h"
+#include "control/control_api.h"
 #include "control/control_socket.h"
-#include "control/panel.h"
 #include "docker/netns_watch.h"
-#include "firewall/fence_reports.h"
-#include "firewall/host_fences.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/host_firewalls.h"
+#include "serve/dns_server.h"
 #include "serve/limits.h"
-#include "serve/server.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "store/disk_files.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/saved_rules.h"
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
@@ -54,8 +54,8 @@
 #include "sys/service_manager.h"
 #include "sys/socket.h"
 #include "telemetry/counters.h"
+#include "workers/inherited_listeners.h"
 #include "workers/listeners.h"
-#include "workers/openings.h"
 #include "workers/query_logs.h"
 #include "workers/watchdog.h"
 #include "workers/worker.h"
@@ -72,13 +72,13 @@ std::size_t raise_descriptor_limit() {
   const rlimit before = limit;
   limit.rlim_cur = limit.rlim_max;
   if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return limit.rlim_cur;
-  log::warning("the limit on open files stays at {}; many clients at once may be refused",
+  log::warning("the limit on open files stays at {}; with many clients, connections may be refused",
                before.rlim_cur);
   return before.rlim_cur;
 }
 
-/// Whoever runs as our user, in any container, can have as many threads as we may. Without the
-/// right to it the bound stays where root was told to have it.
+/// Any process with our user, in any container, counts against our limit of threads. Without the
+/// right to raise it the limit stays as it was for root.
 void raise_thread_limit() {
   const rlimit without_bound{RLIM_INFINITY, RLIM_INFINITY};
   if (::setrlimit(RLIMIT_NPROC, &without_bound) == 0) return;
@@ -93,27 +93,27 @@ void keep_descriptors(std::size_t descriptors, serve::TcpLimits& limits) {
   std::size_t& most = limits.connections.connections;
   if (most <= descriptors / 2) return;
   log::warning(
-      "server.tcp-clients = {} leaves too few of {} open files for the rest; {} TCP connections "
-      "are taken at once; see `ulimit -n`",
+      "server.tcp-clients = {} leaves too few of {} open files for the rest; at most {} TCP "
+      "connections are accepted at once; see `ulimit -n`",
       most, descriptors, descriptors / 2);
   most = descriptors / 2;
 }
 
-/// That others may run as the same user is said once.
+/// Warns once that others may run as the same user.
 void warn_of_shared_user() {
   const std::string user = std::to_string(::geteuid());
   if (!sys::is_shared(user)) return;
   log::warning(
-      "runs as nobody ({}), as other programs may too, which can then signal nxgate; `adduser "
-      "--system --group --no-create-home nxgate` makes a user of its own, which it takes by itself",
+      "runs as nobody ({}); other programs that run as nobody can signal nxgate; `adduser --system "
+      "--group --no-create-home nxgate` creates a user for nxgate, which it then uses by default",
       user);
 }
 
-/// Says now, and not at the first reload, which files are out of reach without root.
+/// Warns now, and not at the first reload, which files can't be read without root.
 void warn_of_unreadable(const std::vector<std::string>& watched, const std::string& user) {
   for (const std::string& path : watched) {
     if (::access(path.c_str(), R_OK) == 0 || errno != EACCES) continue;
-    log::warning("{} can't be read as {}: its changes can't be taken up", path, user);
+    log::warning("{} can't be read as {}: nxgate can't reload it", path, user);
   }
 }
 
@@ -127,11 +127,11 @@ std::size_t worker_count(const config::ServerSettings& settings) {
                                : std::max(1U, std::thread::hardware_concurrency());
 }
 
-/// From here on this process and its helper hold what `rights` say.
+/// From here on this process and its helper have only the rights in `rights`.
 Result<void> give_up_rights(const Rights& rights, const sys::Reach& reach, const std::string& user,
                             std::unique_ptr<sys::Helper>& helper) {
   if (rights.helper.any()) {
-    if (auto done = helper->employ(user, rights.helper, rights.calls, reach); !done) return done;
+    if (auto done = helper->activate(user, rights.helper, rights.calls, reach); !done) return done;
   } else {
     helper.reset();
   }
@@ -161,7 +161,7 @@ std::vector<sys::ListenAddress> addresses_of(const std::vector<serve::Listener>&
   return addresses;
 }
 
-/// A namespace that is missing now is a slip; one that goes away later may come back.
+/// A namespace that is missing now is a mistake; one that disappears later may come back.
 Result<void> find_namespaces(const config::Settings& settings) {
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
     if (upstream.netns.empty()) continue;
@@ -172,24 +172,24 @@ Result<void> find_namespaces(const config::Settings& settings) {
   return {};
 }
 
-Attaching attaching_by(const std::optional<attach::Targets>& targets) {
-  if (!targets) return Attaching::kNo;
-  return targets->socket.empty() ? Attaching::kNamespaces : Attaching::kContainers;
+AttachSource attach_source(const std::optional<attach::Subjects>& subjects) {
+  if (!subjects) return AttachSource::kNo;
+  return subjects->socket.empty() ? AttachSource::kNamespaces : AttachSource::kContainers;
 }
 
-/// What a former nxgate left closed and this one won't take over. One that watches an engine
+/// What an earlier nxgate left closed and this one won't take over. One that watches an engine
 /// removes those of containers by itself, and a firewall for clients those of others on this host.
 std::vector<store::StandingFault> left_closed_by_others(
-    const cli::Options& options, const std::optional<attach::Targets>& targets,
-    bool has_client_fences) {
+    const cli::Options& options, const std::optional<attach::Subjects>& subjects,
+    bool has_client_firewalls) {
   std::set<std::uint64_t> spared;
   const auto spare = [&spared](const sys::NetnsRef& netns) {
     if (const auto identity = netns.identity()) spared.insert(*identity);
   };
-  if (has_client_fences) spare(sys::NetnsRef());
-  if (targets) {
-    for (const attach::Subject& each : targets->namespaces) spare(each.netns);
-    for (const attach::Followed& each : targets->containers) {
+  if (has_client_firewalls) spare(sys::NetnsRef());
+  if (subjects) {
+    for (const attach::Subject& each : subjects->namespaces) spare(each.netns);
+    for (const attach::Followed& each : subjects->containers) {
       spare(sys::NetnsRef::of_pid(each.found().pid));
     }
   }
@@ -208,7 +208,7 @@ int failed(const Error& error) {
 int serve(const cli::Options& options) {
   log::set_level(level_of(options.verbosity));
   std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more is no reason to end
-  // First of all: what we open ourselves must not be taken for a socket that was handed over.
+  // First of all: our own descriptors must not be mistaken for sockets that were handed over.
   auto handed = sys::take_handed_sockets(sys::ListenEnvironment::take());
   if (!handed) return failed(handed.error());
   raise_thread_limit();
@@ -232,26 +232,28 @@ int serve(const cli::Options& options) {
   serve::TcpLimits tcp = tcp_limits(loaded.settings.server);
   keep_descriptors(descriptors, tcp);
   const serve::RateLimits rate = rate_limits(loaded.settings.server.rate_limit);
-  std::optional<attach::Targets> targets;
+  std::optional<attach::Subjects> subjects;
   if (attaches) {
-    auto found = attach::find_targets(named_by(options), loaded.settings.docker);
+    auto found = attach::find_subjects(named_by(options), loaded.settings.docker);
     if (!found) return failed(found.error());
-    targets = *std::move(found);
+    subjects = *std::move(found);
   }
-  const Rights kept = rights(loaded.settings, attaching_by(targets));
+  const Rights kept = rights(loaded.settings, attach_source(subjects));
   const sys::Reach bounds =
-      reach(loaded.settings, addresses_of(listeners), targets ? &*targets : nullptr);
+      reach(loaded.settings, addresses_of(listeners), subjects ? &*subjects : nullptr);
   const config::ControlSettings control = loaded.settings.control;
   const config::QueryLogSettings logged = loaded.settings.query_log;
-  firewall::HostFences fences;
-  store::Reloader reloader(options, files, std::move(loaded), kept.helper, fences);
+  firewall::HostFirewalls firewalls;
+  store::PolicyStore policy_store(options, files, std::move(loaded), kept.helper, firewalls);
 
-  workers::Shared shared(reloader.snapshots(), limits, tcp, rate, count);
-  auto openings = workers::match(listeners, *std::move(handed), count);
-  if (!openings) return failed(openings.error());
-  if (auto free = serve::probe_free(listeners, openings->open); !free) return failed(free.error());
-  workers::Workers workers(shared, *openings, count);
-  if (auto opened = workers.open(std::move(openings->open)); !opened) return failed(opened.error());
+  workers::Shared shared(policy_store.snapshots(), limits, tcp, rate, count);
+  auto inherited = workers::match_inherited(listeners, *std::move(handed), count);
+  if (!inherited) return failed(inherited.error());
+  if (auto free = serve::probe_free(listeners, inherited->open); !free) return failed(free.error());
+  workers::Workers workers(shared, *inherited, count);
+  if (auto opened = workers.open(std::move(inherited->open)); !opened) {
+    return failed(opened.error());
+  }
   const auto state = store::prepare_state(control.state, user);
   if (!state) return failed(state.error());
   auto sockets = control::open_control(control);
@@ -259,35 +261,38 @@ int serve(const cli::Options& options) {
   auto log_file = workers::open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
   const auto left_closed =
-      left_closed_by_others(options, targets, !reloader.client_fences().empty());
-  // Root's part of what the kernel has, and not that of a user whom any container can run as: what
-  // inotify gives, and places in epoll, which count for the user who opened it.
-  MainLoop loop(reloader, manager, sys::FileWatch());
+      left_closed_by_others(options, subjects, !policy_store.client_firewalls().empty());
+  // These count for root, and not for a user that any container can run as: inotify instances and
+  // epoll watches count for the user who created them.
+  MainLoop loop(policy_store, manager, sys::FileWatch());
   sys::Descriptor inotify;
   if (attaches) inotify = docker::NetnsWatch::open_inotify();
   if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
-  reloader.on_publish([&workers] { workers.refresh(); });
+  policy_store.on_publish([&workers] { workers.refresh(); });
   warn_of_shared_user();
-  warn_of_unreadable(reloader.watched(), user);
-  for (const store::StandingFault& each : reloader.standing_faults()) log::error("{}", each.text);
+  warn_of_unreadable(policy_store.watched(), user);
+  for (const store::StandingFault& each : policy_store.standing_faults())
+    log::error("{}", each.text);
   for (const store::StandingFault& each : left_closed) log::warning("{}", each.text);
-  if (auto up = fences.enforce(reloader.client_fences(), *reloader.snapshots().load()); !up) {
+  if (auto up =
+          firewalls.enforce(policy_store.client_firewalls(), *policy_store.snapshots().load());
+      !up) {
     return failed(up.error());
   }
-  firewall::FenceReports reports;
+  firewall::FirewallReports reports;
   const auto enforce = [&] {
-    // What fails is logged there, and tried again.
-    (void)fences.enforce(reloader.client_fences(), *reloader.snapshots().load());
+    // Failures are logged there, and retried.
+    (void)firewalls.enforce(policy_store.client_firewalls(), *policy_store.snapshots().load());
   };
   loop.after_reload(enforce);
   workers::QueryLogs logs(shared.hub, logged, *std::move(log_file));
   if (logs.file) loop.on_rotation([&logs] { logs.file->reopen(); });
   if (auto running = workers.run(kept.calls); !running) return failed(running.error());
-  fences.watch(loop.loop(), reports, enforce);
+  firewalls.watch(loop.loop(), reports, enforce);
   const control::ControlRoom room;
-  control::Panel panel({loop.loop(), loop, reloader, workers, shared, shared.hub, fences, reports,
-                        listeners, control, logs, room, left_closed});
-  const control::ControlServers servers(loop.loop(), panel, *std::move(sockets), control, room);
+  control::ControlApi api({loop.loop(), loop, policy_store, workers, shared, shared.hub, firewalls,
+                           reports, listeners, control, logs, room, left_closed});
+  const control::ControlServers servers(loop.loop(), api, *std::move(sockets), control, room);
   const std::string status = fmt::format(
       "{} worker{}{}, {}", count, count == 1 ? "" : "s",
       listeners.empty() ? "" : fmt::format(" on {} (udp, tcp)", workers::describe(listeners)),
@@ -301,21 +306,21 @@ int serve(const cli::Options& options) {
     watchdog.emplace(loop.loop(), *within / 2, workers, [&] { manager.alive(); });
   }
   if (*helper) loop.depend_on(**helper);
-  if (!targets) ready();
+  if (!subjects) ready();
   const Result<std::string> ended =
-      targets ? run_attaching(loop, options, *std::move(targets), reloader, workers, reports, panel,
-                              std::move(inotify), ready)
-              : loop.run();
+      subjects ? run_attach_service(loop, options, *std::move(subjects), policy_store, workers,
+                                    reports, api, std::move(inotify), ready)
+               : loop.run();
   workers.stop();
   if (loop.ending() == Ending::kHandOver) {
-    fences.hand_over();
+    firewalls.hand_over();
   } else {
-    fences.stop();
+    firewalls.stop();
   }
   const std::string summary = workers.summary();
   log::flush_repeated();
   if (!ended) return failed(ended.error());
-  log::info("stopped by {}: {}", *ended, summary.empty() ? "no query came" : summary);
+  log::info("stopped by {}: {}", *ended, summary.empty() ? "no queries" : summary);
   return cli::kSuccess;
 }
 

@@ -18,17 +18,17 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "firewall/fence.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/name_firewall.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
 #include "netfilter/link_watch.h"
 #include "netfilter/links.h"
 #include "netfilter/queue_hold.h"
 #include "policy/grants.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "store/attached_policy.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
 #include "sys/reach.h"
@@ -43,7 +43,7 @@ using netfilter::GatePorts;
 
 namespace {
 
-/// UDP and TCP on one loopback address, each at a port of the kernel's choice.
+/// UDP and TCP on one loopback address, each on a port that the kernel chooses.
 Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& netns,
                                     const std::string& policy) {
   serve::OpenListener open{
@@ -59,10 +59,10 @@ Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& ne
 
 /// Where it is closed by a fault, not even local names open the firewall.
 void set_policy(store::AttachedPolicy& policy, const Subject& subject,
-                const std::shared_ptr<firewall::Fence>& fence) {
-  policy.sets = subject.choice.closed ? nullptr : fence;
+                const std::shared_ptr<firewall::NameFirewall>& firewall) {
+  policy.sets = subject.choice.closed ? nullptr : firewall;
   policy.base = subject.choice.policy;
-  policy.payer = subject.id;
+  policy.budget_key = subject.id;
   policy.narrowing =
       subject.choice.allow ? store::narrowing_of(*subject.choice.allow, subject.label) : nullptr;
   policy.others.clear();
@@ -76,10 +76,14 @@ void set_policy(store::AttachedPolicy& policy, const Subject& subject,
 
 }  // namespace
 
-Attachments::Attachments(boost::asio::io_context& loop, store::Reloader& reloader,
-                         workers::Workers& workers, firewall::FenceReports& reports,
+Attachments::Attachments(boost::asio::io_context& loop, store::PolicyStore& policy_store,
+                         workers::Workers& workers, firewall::FirewallReports& reports,
                          netfilter::OnDeath on_death)
-    : loop_(loop), reloader_(reloader), workers_(workers), reports_(reports), on_death_(on_death) {
+    : loop_(loop),
+      policy_store_(policy_store),
+      workers_(workers),
+      reports_(reports),
+      on_death_(on_death) {
   for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
     if (const auto identity = host.identity()) spared_.insert(*identity);
   }
@@ -98,14 +102,14 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
     const auto [first, added] = present.emplace(*identity, &subject);
     if (added) continue;
     Subject& held = shared.try_emplace(*identity, *first->second).first->second;
-    hold_to_guest(held, subject);
+    restrict_by_member(held, subject);
     first->second = &held;
   }
   bool changed = false;
   std::erase_if(attached_, [&](auto& entry) {
     const bool gone = !present.contains(entry.first);
     if (gone && released(entry.second->subject, entry.first)) {
-      detach(*entry.second, netfilter::Flows::kNone);
+      detach(*entry.second, netfilter::FlowCleanup::kNone);
     } else if (gone) {
       leave(*entry.second);
     }
@@ -126,13 +130,13 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
   return errors;
 }
 
-/// The policy is in force before anybody listens, and somebody listens before questions are
+/// The policy is in force before the listeners serve, and the listeners serve before queries are
 /// redirected.
 Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject) {
   if (spared_.contains(identity)) {
     return fail(
-        "it uses the host's own network, which is never touched; let its programs ask "
-        "nxgate by --dns instead");
+        "it uses the host's network, which nxgate never changes; point its DNS at nxgate with "
+        "--dns instead");
   }
   auto attachment = std::make_unique<Attachment>();
   auto pinned = subject.netns.pin();
@@ -145,14 +149,14 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   // Without it there is no 127.0.0.1 to listen on.
   const auto woken = netfilter::bring_up_lo(attachment->pinned);
   if (!woken) return std::unexpected(woken.error());
-  if (*woken) log::info("{}: lo was down, and is up now", subject.label);
+  if (*woken) log::info("{}: lo was down and has been brought up", subject.label);
   auto watch = netfilter::LinkWatch::open(attachment->pinned);
   attachment->policy.key = fmt::format("attached/{}", identity);
   attachment->policy.label = subject.label;
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
-  attachment->fence =
-      std::make_shared<firewall::Fence>(std::string(netfilter::Firewall::kTable), on_death_);
-  set_policy(attachment->policy, subject, attachment->fence);
+  attachment->firewall =
+      std::make_shared<firewall::NameFirewall>(std::string(netfilter::Firewall::kTable), on_death_);
+  set_policy(attachment->policy, subject, attachment->firewall);
 
   auto v4 = open_at("127.0.0.1", attachment->pinned, attachment->policy.key);
   if (!v4) return std::unexpected(v4.error());
@@ -174,13 +178,13 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     publish();
     return std::unexpected(std::move(error));
   };
-  // A gate alone is better than nothing where it was for a fault that it should be closed.
-  if (auto fenced = enforce(*held); !fenced && !subject.choice.closed) {
-    return give_up(fenced.error());
+  // A gate alone is better than nothing if it should be closed because of a fault.
+  if (auto enforced = enforce(*held); !enforced && !subject.choice.closed) {
+    return give_up(enforced.error());
   }
-  auto gate = Gate::close(held->pinned, ports, on_death_, inside);
+  auto gate = Gate::install(held->pinned, ports, on_death_, inside);
   if (!gate) {
-    (void)held->fence->enforce(held->pinned, nullptr);
+    (void)held->firewall->enforce(held->pinned, nullptr);
     return give_up(gate.error());
   }
   held->gate = *std::move(gate);
@@ -188,9 +192,9 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   follow_links(*held, std::move(watch));
   failed_.erase(identity);
   if (subject.unclaimed) {
-    tell_gaps(*held);
+    log_gaps(*held);
   } else {
-    tell_attached(*held);
+    log_attached(*held);
   }
   return {};
 }
@@ -206,10 +210,10 @@ const Choice* Attachments::choice(std::uint64_t identity) const {
 
 Result<void> Attachments::add(const Subject& subject) {
   const auto identity = subject.netns.identity();
-  if (!identity) return fail(subject.label + " has no network namespace any more");
+  if (!identity) return fail(subject.label + " no longer has a network namespace");
   if (const auto held = attached_.find(*identity); held != attached_.end()) {
     Subject both = held->second->subject.unclaimed ? subject : held->second->subject;
-    if (!held->second->subject.unclaimed) hold_to_guest(both, subject);
+    if (!held->second->subject.unclaimed) restrict_by_member(both, subject);
     if (update(*held->second, both, false)) {
       publish();
       follow_policy(*held->second);
@@ -234,10 +238,10 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
   if (same) return false;
   const Choice before = known.choice;
   known = subject;
-  set_policy(attachment.policy, subject, attachment.fence);
+  set_policy(attachment.policy, subject, attachment.firewall);
   if (claimed) {
     attachment.policy.label = subject.label;
-    tell_attached(attachment);
+    log_attached(attachment);
     return true;
   }
   if (chosen_anew) log::info("{}: {} from now on", subject.label, described(subject));
@@ -248,48 +252,50 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
 void Attachments::look_after(Attachment& attachment) {
   if (!attachment.queues.error().empty()) attachment.queues.keep(attachment.pinned);
   keep_rules(attachment);
-  tell_gaps(attachment);
+  log_gaps(attachment);
   take_report(attachment);
 }
 
-/// From now on as soon as they change: what was set up before the watch is looked at once more.
+/// From now on as soon as they change: what was set up before the watch is checked once more.
 void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch) {
   attachment.queues.keep(attachment.pinned);
   if (!watch) {
-    log::warning("{}: {}; new ones are closed within a second", attachment.subject.label,
+    log::warning("{}: {}; new links are closed within a second", attachment.subject.label,
                  watch.error().message);
     return;
   }
   attachment.links = std::make_unique<LinkFollower>(loop_, *std::move(watch), [this, &attachment] {
-    // First what an attacker could keep for good.
+    // First what an attacker could hold permanently.
     attachment.queues.keep(attachment.pinned);
     keep_rules(attachment);
-    tell_gaps(attachment);
+    log_gaps(attachment);
   });
 }
 
-/// Puts right what changed in the namespace.
+/// Repairs what changed in the namespace.
 void Attachments::keep_rules(Attachment& attachment) {
   const std::string& label = attachment.subject.label;
   attachment.trouble.clear();
   if (const auto kept = attachment.gate->keep(); !kept) {
     attachment.trouble = kept.error().message;
   } else if (*kept) {
-    log::warning("{}: somebody took nxgate's rules away; they are back", label);
+    log::warning("{}: nxgate's rules were removed by another program; they have been restored",
+                 label);
   }
-  if (const auto kept = attachment.fence->keep(); !kept) {
+  if (const auto kept = attachment.firewall->keep(); !kept) {
     attachment.trouble = kept.error().message;
   } else if (*kept) {
-    log::warning("{}: somebody took nxgate's firewall away; it is back", label);
+    log::warning("{}: nxgate's firewall was removed by another program; it has been restored",
+                 label);
   }
 }
 
-void Attachments::detach(Attachment& attachment, netfilter::Flows flows) {
+void Attachments::detach(Attachment& attachment, netfilter::FlowCleanup flows) {
   take_report(attachment);
-  if (auto fenced = attachment.fence->enforce(attachment.pinned, nullptr); !fenced) {
-    log::warning("{}: {}", attachment.subject.label, fenced.error().message);
+  if (auto removed = attachment.firewall->enforce(attachment.pinned, nullptr); !removed) {
+    log::warning("{}: {}", attachment.subject.label, removed.error().message);
   }
-  if (auto opened = attachment.gate->open(flows); !opened) {
+  if (auto opened = attachment.gate->remove(flows); !opened) {
     log::warning("{}: {}", attachment.subject.label, opened.error().message);
   }
   workers_.abandon(attachment.policy.key);
@@ -301,13 +307,15 @@ void Attachments::leave(Attachment& attachment) {
   leave_closed(attachment);
   workers_.abandon(attachment.policy.key);
   log::info(
-      "detached {}, which is gone; its network namespace stays closed for what still runs in it",
+      "detached {}, which has ended; its network namespace stays closed for whatever still runs in "
+      "it",
       attachment.subject.label);
 }
 
-/// Also where the kernel would open them with our end, as `fail = "open"` has it do after a crash.
+/// Also where the kernel would open them when this process ends, as with `fail = "open"` after a
+/// crash.
 void Attachments::leave_closed(Attachment& attachment) {
-  for (const auto& done : {attachment.fence->outlive(), attachment.gate->outlive()}) {
+  for (const auto& done : {attachment.firewall->outlive(), attachment.gate->outlive()}) {
     if (!done) log::error("{}: {}", attachment.subject.label, done.error().message);
   }
 }
@@ -318,10 +326,9 @@ void Attachments::hand_over() {
     leave_closed(*attachment);
   }
   if (!attached_.empty()) {
-    log::info("{} left as {} for the next nxgate to take over",
+    log::info("{} left in place for the next nxgate to take over",
               attached_.size() == 1 ? "1 attachment is"
-                                    : fmt::format("{} attachments are", attached_.size()),
-              attached_.size() == 1 ? "it is" : "they are");
+                                    : fmt::format("{} attachments are", attached_.size()));
   }
   attached_.clear();
 }
@@ -333,12 +340,11 @@ void Attachments::detach_all() {
       take_report(*attachment);
       leave_closed(*attachment);
       log::warning(
-          "{} stays closed, as its policy {} says: what isn't open now is refused until a next "
-          "nxgate "
-          "attaches it, or `nxgate detach` opens it",
+          "{} stays closed, as its policy {} says: whatever isn't open now is refused until "
+          "another nxgate attaches it or `nxgate detach` opens it",
           attachment->subject.label, attachment->subject.choice.policy);
     } else {
-      detach(*attachment, netfilter::Flows::kForget);
+      detach(*attachment, netfilter::FlowCleanup::kForget);
     }
   }
   attached_.clear();
@@ -348,7 +354,7 @@ void Attachments::publish() {
   std::vector<store::AttachedPolicy> policies;
   policies.reserve(attached_.size());
   for (const auto& [identity, attachment] : attached_) policies.push_back(attachment->policy);
-  reloader_.set_attached(std::move(policies));
+  policy_store_.set_attached(std::move(policies));
 }
 
 }  // namespace nxgate::attach

@@ -17,59 +17,60 @@
 #include "base/error.h"
 #include "docker/names.h"
 #include "engine/snapshot.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
 #include "netfilter/link_watch.h"
 #include "policy/egress.h"
 #include "store/attached_policy.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/netns.h"
 #include "workers/workers.h"
 
 namespace nxgate::attach {
 
-/// A namespace that should be attached, and what is to be enforced in it.
+/// A namespace that should be attached, and the policy to enforce in it.
 struct Subject {
   std::string label;  ///< as the operator knows it: `web`, `pid 4711`, `/run/netns/app`
-  /// What stays the same when its namespace is made anew, as by a restart: the id of a container,
-  /// or what names a namespace.
+  /// A stable identity across new namespaces, as after a restart: the id of a container, or what
+  /// names a namespace.
   std::string id;
   sys::NetnsRef netns;
   Choice choice;
   std::string warning;    ///< for the log when it is attached
   bool starting = false;  ///< nothing has run in there yet
-  /// It isn't known yet whose it is: closed, and told of to nobody, until another subject claims
-  /// it.
+  /// Its owner isn't known yet: closed, and not reported, until another subject claims it.
   bool unclaimed = false;
   std::vector<docker::NamedAddresses> names{};
   std::vector<docker::AddressName> reverse_names{};
 };
 
-/// Brings what is attached in line with what should be. Main thread; destroying it leaves every
-/// gate as it is.
+/// Makes the attachments match the wanted subjects. Main thread; destroying it leaves every gate in
+/// place.
 class Attachments {
  public:
   /// Our own namespace and that of the first process are never attached.
-  Attachments(boost::asio::io_context& loop, store::Reloader& reloader, workers::Workers& workers,
-              firewall::FenceReports& reports, netfilter::OnDeath on_death);
+  Attachments(boost::asio::io_context& loop, store::PolicyStore& policy_store,
+              workers::Workers& workers, firewall::FirewallReports& reports,
+              netfilter::OnDeath on_death);
   ~Attachments();
   Attachments(const Attachments&) = delete;
   Attachments& operator=(const Attachments&) = delete;
 
-  /// Whether a namespace is to be open again, though its subject is in there still.
+  /// Whether a namespace should be opened although its subject still exists.
   using Released = std::function<bool(const Subject& subject, std::uint64_t identity)>;
 
   /// Attaches, updates and detaches. What is no longer wanted is opened only if it is `released`:
-  /// that a process, a container or a name has gone says nothing of what else runs in there, so it
-  /// stays closed, and ends with the last process. Two subjects in one namespace are one
-  /// attachment, by the first of them, held to what the other may resolve if it was asked for
-  /// (hold_to). The errors are those of subjects that could not be attached; each is logged once.
-  /// `look` also puts right what somebody changed in the namespaces.
+  /// when a process, a container or a name is gone, something else may still run in the namespace,
+  /// so it stays closed and ends with its last process. Two subjects in one namespace are one
+  /// attachment with the policy of the first, restricted by that of the other if it was asked for
+  /// (restrict_by). The errors are those of subjects that could not be attached; each is logged
+  /// once. `look` also repairs what was changed in the namespaces.
   std::vector<Error> reconcile(const std::vector<Subject>& wanted, const Released& released,
                                bool look);
 
-  /// Attaches this one as well, if it isn't; a guest holds what is attached to its own choice.
+  /// Attaches this one as well, if it isn't; a member of an attached namespace restricts it by its
+  /// own policy.
   [[nodiscard]] Result<void> add(const Subject& subject);
 
   struct View {
@@ -78,43 +79,43 @@ class Attachments {
     std::string narrowed;             ///< the rules of a label; empty for none
     std::vector<std::string> others;  ///< policies that must allow as well
     std::string netns;
-    std::string key;         ///< by which its listeners name its policy
-    bool fenced = false;     ///< a firewall stands
-    std::string unfenced{};  ///< why it isn't as the policy says; empty if it is
+    std::string key;               ///< by which its listeners name its policy
+    bool has_firewall = false;     ///< there is a firewall
+    std::string firewall_error{};  ///< why it isn't as the policy says; empty if it is
   };
   /// What is attached, for the operator.
   [[nodiscard]] std::vector<View> view() const;
 
-  /// Takes what the firewalls did up to now; else it is done once a second.
+  /// Collects the firewalls' reports now; otherwise this happens once a second.
   void take_reports();
 
-  /// Takes every gate away, but where a firewall stays closed.
+  /// Removes every gate, except where a firewall stays closed.
   void detach_all();
   /// Leaves every gate and firewall for the next nxgate.
   void hand_over();
 
-  /// Whether it is attached for somebody.
+  /// Whether it is attached for a known subject.
   [[nodiscard]] bool holds(std::uint64_t identity) const;
 
-  /// What is enforced there; null if it isn't attached for somebody.
+  /// What is enforced there; null if it isn't attached for a known subject.
   [[nodiscard]] const Choice* choice(std::uint64_t identity) const;
 
-  /// Why attaching was in vain, as the log tells; empty if it wasn't tried or isn't any more.
+  /// Why attaching failed, as logged; empty if it wasn't tried or isn't any more.
   [[nodiscard]] std::string failure(std::uint64_t identity) const;
 
   /// Nor is this one: the engine's.
   void spare(std::uint64_t identity) { spared_.insert(identity); }
   [[nodiscard]] bool spares(std::uint64_t identity) const { return spared_.contains(identity); }
 
-  /// What programs in attached namespaces can get past.
+  /// What programs in attached namespaces can bypass.
   [[nodiscard]] std::vector<store::StandingFault> standing_faults() const;
-  /// Those of firewalls alone, which are tried again each second.
+  /// Only those of firewalls, which are retried every second.
   [[nodiscard]] std::vector<std::string> failed_firewalls() const;
 
-  /// Why nobody tells of namespaces as they appear; empty if all is well.
+  /// Why new namespaces aren't reported; empty if they are.
   void set_watch_fault(std::string fault) { watch_fault_ = std::move(fault); }
 
-  /// What isn't attached, as whoever finds out what should be tells it.
+  /// What isn't attached, as the controller reports it.
   void set_unattached(std::vector<Unattached> all) { unattached_.set(std::move(all)); }
   [[nodiscard]] const std::vector<Unattached>& unattached() const noexcept {
     return unattached_.all();
@@ -124,15 +125,15 @@ class Attachments {
   struct Attachment;
   using Attached = std::map<std::uint64_t, std::unique_ptr<Attachment>>;
 
-  void hold_to_guest(Subject& subject, const Subject& guest) const;
+  void restrict_by_member(Subject& subject, const Subject& member) const;
   [[nodiscard]] Result<void> attach(std::uint64_t identity, const Subject& subject);
   void report(std::uint64_t identity, const std::string& label, const std::string& error);
   bool update(Attachment& attachment, const Subject& subject, bool look);
   void look_after(Attachment& attachment);
   void keep_rules(Attachment& attachment);
   [[nodiscard]] static std::vector<std::string> gaps_of(const Attachment& attachment);
-  void tell_gaps(Attachment& attachment);
-  void tell_attached(Attachment& attachment);
+  void log_gaps(Attachment& attachment);
+  void log_attached(Attachment& attachment);
   void follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch);
   void follow_policies();
   void follow_policy(Attachment& attachment);
@@ -140,15 +141,15 @@ class Attachments {
   void review(Attachment& attachment);
   [[nodiscard]] Result<void> enforce(Attachment& attachment);
   void take_report(Attachment& attachment);
-  void detach(Attachment& attachment, netfilter::Flows flows);
+  void detach(Attachment& attachment, netfilter::FlowCleanup flows);
   void leave(Attachment& attachment);
   static void leave_closed(Attachment& attachment);
   void publish();
 
   boost::asio::io_context& loop_;
-  store::Reloader& reloader_;
+  store::PolicyStore& policy_store_;
   workers::Workers& workers_;
-  firewall::FenceReports& reports_;
+  firewall::FirewallReports& reports_;
   netfilter::OnDeath on_death_;
   std::set<std::uint64_t> spared_;
   Attached attached_;

@@ -20,10 +20,10 @@ namespace nxgate::attach {
 namespace {
 
 constexpr const char* kLeftAlone =
-    "a step of a build (BuildKit), which is no container; docker.builds says what is enforced for "
-    "it, or attach = \"all\"";
+    "a build step (BuildKit), which isn't a container; set its policy with docker.builds or attach "
+    "= \"all\"";
 constexpr const char* kOnHost =
-    "it shares the host's network (`docker build --network host`), which is never touched";
+    "it uses the host's network (`docker build --network host`), which nxgate never changes";
 
 constexpr const char* kId = "builds";
 
@@ -33,12 +33,12 @@ std::string label_of(const sys::NetnsRef& netns) {
   return "build " + path.substr(path.rfind('/') + 1);
 }
 
-/// All steps are one to what is counted by container, else each would begin with new names to ask.
+/// All steps count as one container, else each would have a new budget of names.
 Subject to_subject(const sys::NetnsRef& netns, const Choice& choice) {
   return {.label = label_of(netns), .id = kId, .netns = netns, .choice = choice, .warning = {}};
 }
 
-/// Whether nobody has decided about them: then it is told that they get past us.
+/// Whether the configuration doesn't mention them: then it is logged that they bypass nxgate.
 bool undecided(const config::DockerSettings& settings) { return settings.builds.name.empty(); }
 
 }  // namespace
@@ -52,7 +52,8 @@ void Builds::begin(const sys::NetnsRef& netns, const config::DockerSettings& set
     subject.starting = true;
     (void)attachments_.add(subject);  // which reports what went wrong
   } else if (undecided(settings) && !std::exchange(told_left_alone_, true)) {
-    log::warning("{} is not attached, nor will others be: {}", label_of(netns), kLeftAlone);
+    log::warning("{} is not attached, and neither are other build steps: {}", label_of(netns),
+                 kLeftAlone);
   }
 }
 
@@ -61,7 +62,7 @@ void Builds::look_at_host(const sys::NetnsRef& engines_own,
   const auto identity = engines_own.identity();
   on_host_ = select_for_builds(settings) && identity && docker::has_build_step(*identity);
   if (on_host_ && !std::exchange(told_host_, true)) {
-    log::warning("a step of a build is not attached: {}", kOnHost);
+    log::warning("a build step is not attached: {}", kOnHost);
   }
 }
 

@@ -1,4 +1,4 @@
-// Steps of builds by BuildKit: they have a network namespace of the engine's and are no containers.
+// BuildKit build steps: they have a network namespace of the engine and aren't containers.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ class Builds {
 
   /// One is about to run in this namespace, or runs: attached at once, if they are to be.
   void begin(const sys::NetnsRef& netns, const config::DockerSettings& settings);
-  /// Tells once if one runs in the engine's own namespace (`--network host`), which is never
-  /// touched.
+  /// Logs once if one runs in the engine's own namespace (`--network host`), which is never
+  /// changed.
   void look_at_host(const sys::NetnsRef& engines_own, const config::DockerSettings& settings);
 
   /// Those that haven't ended, if they are to be attached.

@@ -1,4 +1,4 @@
-// Whom `nxgate attach NAME` is about, whichever container that is now.
+// The containers that `nxgate attach NAME` means, now and later.
 #pragma once
 
 #include <set>

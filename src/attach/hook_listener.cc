@@ -24,7 +24,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "attach/attacher.h"
+#include "attach/controller.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -47,17 +47,17 @@ constexpr Milliseconds kPause{250};
 /// The runtime waits for its hook; the engine gives up later than this.
 constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
 
-std::optional<docker::Occupant> parse_line(std::string_view line) {
-  docker::Occupant occupant;
+std::optional<docker::ContainerProcess> parse_line(std::string_view line) {
+  docker::ContainerProcess process;
   const char* const end = line.data() + line.size();
-  const auto [after, error] = std::from_chars(line.data(), end, occupant.pid);
+  const auto [after, error] = std::from_chars(line.data(), end, process.pid);
   if (error != std::errc{} || after == end || *after != ' ') return std::nullopt;
-  occupant.container.assign(after + 1, end);
-  return occupant;
+  process.container.assign(after + 1, end);
+  return process;
 }
 
-/// Whether root asks, as engine and runtime do. The socket is ours, and so is open to all that runs
-/// as the user that nxgate has become.
+/// Whether the client is root, as engine and runtime are. The socket belongs to nxgate's user, and
+/// so any process of that user can connect.
 bool is_root(stream_protocol::socket& socket) {
   return sys::peer_user(socket.native_handle()) == uid_t{0};
 }
@@ -71,47 +71,47 @@ void reply(const std::shared_ptr<stream_protocol::socket>& socket, const Result<
 }
 
 asio::awaitable<void> serve_one(std::shared_ptr<stream_protocol::socket> socket,
-                                Attacher& attacher) {
-  // Before anything is awaited: others may not even keep a connection.
+                                Controller& controller) {
+  // Before any wait: other users must not even keep a connection.
   if (!is_root(*socket)) {
-    reply(socket, fail("only root may ask"));
+    reply(socket, fail("only root may use this socket"));
     co_return;
   }
   std::string line;
   auto buffer = asio::dynamic_buffer(line, kLongestLine);
   const auto [error, size] = co_await asio::async_read_until(*socket, buffer, '\n', kNoThrow);
   if (error) co_return;
-  const auto occupant = parse_line(std::string_view(line).substr(0, size - 1));
-  if (!occupant) {
+  const auto process = parse_line(std::string_view(line).substr(0, size - 1));
+  if (!process) {
     reply(socket, fail("expected PID and CONTAINER-ID"));
     co_return;
   }
-  attacher.attach_starting(*occupant, sys::NetnsRef::of_pid(occupant->pid),
-                           [socket](const Result<void>& outcome) { reply(socket, outcome); });
+  controller.attach_starting(*process, sys::NetnsRef::of_pid(process->pid),
+                             [socket](const Result<void>& outcome) { reply(socket, outcome); });
 }
 
 }  // namespace
 
 Result<std::unique_ptr<HookListener>> HookListener::open(asio::io_context& loop,
                                                          const std::string& path,
-                                                         Attacher& attacher) {
+                                                         Controller& controller) {
   auto socket = sys::listen_unix(path, 0600);
   if (!socket && socket.error() == std::errc::address_in_use) {
-    return fail(
-        fmt::format("{}: another nxgate listens there; name another with --hook-socket", path));
+    return fail(fmt::format(
+        "{}: another nxgate is listening there; choose another with --hook-socket", path));
   }
   if (!socket) {
     return fail(fmt::format("cannot listen on {}: {}", path, socket.error().message()));
   }
   stream_protocol::acceptor acceptor(loop, stream_protocol(), socket->release());
-  return std::unique_ptr<HookListener>(new HookListener(std::move(acceptor), path, attacher));
+  return std::unique_ptr<HookListener>(new HookListener(std::move(acceptor), path, controller));
 }
 
-HookListener::HookListener(Acceptor acceptor, std::string path, Attacher& attacher)
+HookListener::HookListener(Acceptor acceptor, std::string path, Controller& controller)
     : acceptor_(std::move(acceptor)),
       pause_(acceptor_.get_executor()),
       path_(std::move(path)),
-      attacher_(attacher) {
+      controller_(controller) {
   asio::co_spawn(acceptor_.get_executor(), accept(), asio::detached);
 }
 
@@ -127,13 +127,13 @@ asio::awaitable<void> HookListener::accept() {
     if (error == asio::error::operation_aborted) co_return;
     if (error) {  // out of descriptors, above all
       log::repeated("hook accept",
-                    fmt::format("cannot accept connections at {}: {}; see `ulimit -n`", path_,
+                    fmt::format("cannot accept connections on {}: {}; see `ulimit -n`", path_,
                                 error.message()));
       pause_.expires_after(kPause);
       if (const auto [ended] = co_await pause_.async_wait(kNoThrow); ended) co_return;
       continue;
     }
-    asio::co_spawn(acceptor_.get_executor(), serve_one(std::move(socket), attacher_),
+    asio::co_spawn(acceptor_.get_executor(), serve_one(std::move(socket), controller_),
                    asio::detached);
   }
 }
@@ -144,14 +144,14 @@ Result<void> ask_hook_listener(const std::string& path, pid_t pid, const std::st
   error_code error;
   socket.connect(stream_protocol::endpoint(path), error);
   if (error) {
-    return fail(fmt::format("nxgate doesn't answer at {}: {}; start `nxgate docker`", path,
+    return fail(fmt::format("no nxgate is listening on {}: {}; start `nxgate docker`", path,
                             error.message()));
   }
   (void)::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   asio::write(socket, asio::buffer(fmt::format("{} {}\n", pid, container)), error);
   std::string answer;
   asio::read_until(socket, asio::dynamic_buffer(answer), '\n', error);
-  if (error) return fail(fmt::format("nxgate at {} gave no answer: {}", path, error.message()));
+  if (error) return fail(fmt::format("nxgate at {} did not reply: {}", path, error.message()));
   answer.pop_back();
   if (!answer.empty()) return fail(answer);
   return {};

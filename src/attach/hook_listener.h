@@ -1,4 +1,4 @@
-// Where the runtime's hook asks that a container be attached before it starts.
+// The socket where the runtime's hook requests that a container is attached before it starts.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "attach/attacher.h"
+#include "attach/controller.h"
 #include "base/error.h"
 
 namespace nxgate::attach {
@@ -22,7 +22,7 @@ class HookListener {
   /// A socket that a dead nxgate left is replaced; one that is answered is an error.
   [[nodiscard]] static Result<std::unique_ptr<HookListener>> open(boost::asio::io_context& loop,
                                                                   const std::string& path,
-                                                                  Attacher& attacher);
+                                                                  Controller& controller);
   ~HookListener();
   HookListener(const HookListener&) = delete;
   HookListener& operator=(const HookListener&) = delete;
@@ -30,16 +30,16 @@ class HookListener {
  private:
   using Acceptor = boost::asio::local::stream_protocol::acceptor;
 
-  HookListener(Acceptor acceptor, std::string path, Attacher& attacher);
+  HookListener(Acceptor acceptor, std::string path, Controller& controller);
   boost::asio::awaitable<void> accept();
 
   Acceptor acceptor_;
   boost::asio::steady_timer pause_;
   std::string path_;
-  Attacher& attacher_;
+  Controller& controller_;
 };
 
-/// Asks there on behalf of a container that is about to start, and waits for the answer.
+/// Sends the request for a container that is about to start, and waits for the answer.
 [[nodiscard]] Result<void> ask_hook_listener(const std::string& path, pid_t pid,
                                              const std::string& container);
 

@@ -14,8 +14,8 @@
 namespace nxgate::attach {
 
 /// Waits for a LinkWatch on the loop. `changed` is called at once, and once for all that came
-/// together. Somebody who changes links without end gets a fifth of the loop's time after the first
-/// quarter of a second of it. Destroying it from `changed` isn't allowed. One thread.
+/// together. A program that changes links continuously gets a fifth of the loop's time after the
+/// first quarter of a second of it. Destroying it from `changed` isn't allowed. One thread.
 class LinkFollower {
  public:
   LinkFollower(boost::asio::io_context& loop, netfilter::LinkWatch watch,

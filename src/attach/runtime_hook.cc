@@ -53,7 +53,7 @@ std::string bundle_of(const std::vector<std::string>& arguments) {
   return creates ? bundle : std::string();
 }
 
-/// Puts our hook before those that are there.
+/// Puts our hook before the existing ones.
 Result<void> add_hook(const std::string& path, const std::string& socket) {
   const auto text = sys::read_file(path, kLargestConfig);
   if (!text) return fail(fmt::format("{}: {}", path, text.error().message));
@@ -84,8 +84,8 @@ Result<std::string> install_hook(const RuntimeHook& hook, const std::string& dir
   out << fmt::format("#!/bin/sh\nexec {} oci-runtime --runtime {} --socket {} -- \"$@\"\n",
                      in_quotes(our_program()), in_quotes(hook.runtime), in_quotes(hook.socket));
   if (!out.flush()) {
-    return fail(
-        fmt::format("cannot write {}; name another place with --directory", wrapper.string()));
+    return fail(fmt::format("cannot write {}; choose another directory with --directory",
+                            wrapper.string()));
   }
   out.close();
   if (::chmod(wrapper.c_str(), 0755) != 0) {
@@ -114,11 +114,11 @@ Result<void> run_hook(const RuntimeHook& hook) {
   const json::value* const pid = state ? state->if_contains("pid") : nullptr;
   const json::value* const id = state ? state->if_contains("id") : nullptr;
   if (pid == nullptr || !pid->is_int64() || id == nullptr || !id->is_string()) {
-    return fail("expected a container's state on standard input");
+    return fail("expected the state of a container on standard input");
   }
   auto asked = ask_hook_listener(hook.socket, static_cast<pid_t>(pid->as_int64()),
                                  std::string(id->as_string()));
-  if (!asked) return fail("the container may not start: " + asked.error().message);
+  if (!asked) return fail("the container must not start: " + asked.error().message);
   return {};
 }
 

@@ -70,26 +70,25 @@ std::string names_of(const policy::PolicySet& policies) {
   return names;
 }
 
-/// What the label asks for, as far as it may.
+/// What the label asks for, as far as allowed.
 Choice choice_by_label(const std::string& policy, const config::DockerSettings& settings,
                        const policy::PolicySet* known) {
   if (known != nullptr && known->find(policy) == nullptr) {
-    return {
-        .allow = "",
-        .fault = fmt::format("label {}: there is no such policy; nothing is resolved or reached; "
-                             "there is {}",
-                             quoted(kPolicyLabel, policy), names_of(*known)),
-        .closed = true};
+    return {.allow = "",
+            .fault = fmt::format(
+                "label {}: no such policy; nothing can be resolved or reached; there is {}",
+                quoted(kPolicyLabel, policy), names_of(*known)),
+            .closed = true};
   }
   if (may_choose(settings, policy)) return {.policy = policy};
   return {.allow = "",
           .complaint = fmt::format("label {}: docker.label-policies doesn't let labels choose it; "
-                                   "nothing is resolved or reached",
+                                   "nothing can be resolved or reached",
                                    quoted(kPolicyLabel, policy)),
           .closed = true};
 }
 
-/// By these labels, whosever they are.
+/// By these labels, whether the container's or its image's.
 std::optional<Choice> choose(const docker::Container& container, const Labels& labels,
                              const config::DockerSettings& settings,
                              const policy::PolicySet* known) {
@@ -113,7 +112,7 @@ std::optional<Choice> choose(const docker::Container& container, const Labels& l
   return choice;
 }
 
-/// What is said of labels that an image tries.
+/// The message about labels that an image tries to use.
 std::string complaint_of(const docker::Container& container, const std::string& but, bool chosen) {
   std::string tried;
   for (const auto& [key, value] : container.image_labels) {
@@ -125,14 +124,14 @@ std::string complaint_of(const docker::Container& container, const std::string& 
   const std::string whose =
       container.image_fault.empty()
           ? "its image's"
-          : fmt::format("taken for its image's, which can't be looked at ({})",
+          : fmt::format("treated as its image's, which can't be inspected ({})",
                         container.image_fault);
   return fmt::format("labels {} are {}: they choose no policy and match no rule{}", tried, whose,
                      but);
 }
 
 std::string text_of(const std::string& policy, const std::optional<std::string>& allow) {
-  return policy + (allow ? " narrowed to " + quote(*allow, '"') : "");
+  return policy + (allow ? " restricted to " + quote(*allow, '"') : "");
 }
 
 }  // namespace
@@ -172,35 +171,35 @@ std::optional<Choice> select(const docker::Container& container,
   const bool other =
       tried && tried->policy != choice.policy && tried->complaint.empty() && tried->fault.empty();
   if (other) choice.others.push_back({tried->policy, std::nullopt});
-  const std::string narrows = narrowed ? ", but nxgate.allow narrows" : "";
-  const std::string holds = other ? fmt::format(
-                                        ", but what resolves, the policy {} must allow as "
-                                        "well",
-                                        tried->policy)
-                                  : "";
+  const std::string narrows = narrowed ? ", restricted by nxgate.allow" : "";
+  const std::string holds =
+      other ? fmt::format(", but whatever resolves must also be allowed by the policy {}",
+                          tried->policy)
+            : "";
   choice.complaint += (choice.complaint.empty() ? "" : "; ") +
                       complaint_of(container, narrows + holds, tried != own);
   return choice;
 }
 
-void hold_to(Choice& choice, const Choice& guest, const std::string& name) {
-  const Choice::Other other{guest.policy, guest.allow};
-  const bool agrees = choice.policy == guest.policy && choice.allow == guest.allow;
-  if (guest.closed && !choice.closed) {
+void restrict_by(Choice& choice, const Choice& member, const std::string& name) {
+  const Choice::Other other{member.policy, member.allow};
+  const bool agrees = choice.policy == member.policy && choice.allow == member.allow;
+  if (member.closed && !choice.closed) {
     choice.closed = true;
-    choice.fault = fmt::format("{}: {}", name, guest.fault.empty() ? guest.complaint : guest.fault);
+    choice.fault =
+        fmt::format("{}: {}", name, member.fault.empty() ? member.complaint : member.fault);
   }
   const auto held = [&choice](const Choice::Other& each) {
     return std::ranges::find(choice.others, each) != choice.others.end();
   };
-  for (const Choice::Other& each : guest.others) {
+  for (const Choice::Other& each : member.others) {
     if (!held(each)) choice.others.push_back(each);
   }
-  if (!guest.asked || agrees || held(other)) return;
+  if (!member.asked || agrees || held(other)) return;
   choice.complaint += fmt::format(
       "{}{} shares its namespace, and its own policy would be {}: what both policies allow "
       "resolves",
-      choice.complaint.empty() ? "" : "; ", name, text_of(guest.policy, guest.allow));
+      choice.complaint.empty() ? "" : "; ", name, text_of(member.policy, member.allow));
   choice.others.push_back(other);
 }
 

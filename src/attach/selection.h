@@ -1,4 +1,4 @@
-// Which containers are attached to, and what is enforced for them.
+// Which containers are attached, and with which policy.
 #pragma once
 
 #include <optional>
@@ -14,12 +14,12 @@ namespace nxgate::attach {
 inline constexpr const char* kPolicyLabel = "nxgate.policy";
 inline constexpr const char* kAllowLabel = "nxgate.allow";
 
-/// A policy of the configuration, and what of it a label leaves.
+/// A policy of the configuration, and how a label restricts it.
 struct Choice {
   std::string policy = "default";
   std::optional<std::string> allow{};  ///< rules, separated by commas; empty text: nothing
   std::string complaint{};             ///< what is wrong with the labels, if anything
-  std::string fault{};  ///< what can't be what was meant, such as a policy that there is not
+  std::string fault{};  ///< why the intended policy can't be used, such as a missing policy
   bool closed = false;  ///< by a fault: nothing resolves, and nothing is reached by address either
   bool asked = false;   ///< by a rule, a label or by name, not because all are
   /// Of others in the same namespace, and by the labels of its image: what resolves, these must
@@ -38,8 +38,7 @@ struct Choice {
 /// The labels that `select` looks at.
 [[nodiscard]] docker::LabelKeys labels_that_count(const config::DockerSettings& settings);
 
-/// What is enforced for the steps of builds by BuildKit, which are no containers. Empty: they are
-/// left alone.
+/// The policy for BuildKit build steps, which aren't containers. Empty: they aren't attached.
 [[nodiscard]] std::optional<Choice> select_for_builds(const config::DockerSettings& settings);
 
 /// The first rule of the configuration that matches names the policy, else the container's label
@@ -54,8 +53,9 @@ struct Choice {
                                            const config::DockerSettings& settings,
                                            const policy::PolicySet* known = nullptr);
 
-/// Holds `choice` to what a guest in the same namespace may resolve, if it was asked for another
-/// policy than that; says so in `complaint`. A guest that is closed closes the namespace.
-void hold_to(Choice& choice, const Choice& guest, const std::string& name);
+/// Restricts `choice` to what another container in the same namespace may resolve, if a rule or
+/// label asks for a different policy; says so in `complaint`. A member that is closed closes the
+/// namespace.
+void restrict_by(Choice& choice, const Choice& member, const std::string& name);
 
 }  // namespace nxgate::attach

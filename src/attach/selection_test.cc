@@ -126,7 +126,7 @@ TEST(Selection, WhatAnImagesLabelsWouldChooseMustAllowAsWell) {
   settings.attach_all = true;
   EXPECT_EQ(select(by_image(labelled("ci")), settings)->others, ci);
   EXPECT_TRUE(select(by_image(labelled("ci")), settings)
-                  ->complaint.contains("the policy ci must allow as well"));
+                  ->complaint.contains("must also be allowed by the policy ci"));
   EXPECT_TRUE(select(by_image(labelled("default")), settings)->others.empty());
   settings.containers = {{.label = "tier=front", .policy = {"ci", {}}}};
   EXPECT_EQ(select(by_image(web()), settings)->others, ci) << "by a rule as well";
@@ -159,33 +159,33 @@ TEST(Selection, ImagesThatCannotBeLookedAtAreNamed) {
   docker::Container container = by_image(labelled("open"));
   container.image_fault = "no such image";
   EXPECT_TRUE(
-      select(container, any_label())->complaint.contains("can't be looked at (no such image)"));
+      select(container, any_label())->complaint.contains("can't be inspected (no such image)"));
 }
 
 TEST(Selection, AGuestHoldsItsNamespaceToItsOwnChoiceIfItAskedForOne) {
   const Choice owner{.policy = "ci", .asked = true};
   Choice held = owner;
-  hold_to(held, {.policy = "ci", .asked = true}, "guest");
-  hold_to(held, {.policy = "default"}, "guest");
+  restrict_by(held, {.policy = "ci", .asked = true}, "guest");
+  restrict_by(held, {.policy = "default"}, "guest");
   EXPECT_EQ(held, owner) << "the same, or nothing asked for";
-  hold_to(held, {.policy = "ci", .allow = "a.test", .asked = true}, "guest");
-  hold_to(held, {.policy = "strict", .asked = true}, "other");
-  hold_to(held, {.policy = "strict", .asked = true}, "another");
+  restrict_by(held, {.policy = "ci", .allow = "a.test", .asked = true}, "guest");
+  restrict_by(held, {.policy = "strict", .asked = true}, "other");
+  restrict_by(held, {.policy = "strict", .asked = true}, "another");
   const std::vector<Choice::Other> others{{"ci", "a.test"}, {"strict", {}}};
   EXPECT_EQ(held.others, others);
   EXPECT_TRUE(held.complaint.contains("guest shares its namespace"));
   EXPECT_FALSE(held.closed);
-  hold_to(held, {.allow = "", .fault = "no such policy", .closed = true, .asked = true}, "bad");
+  restrict_by(held, {.allow = "", .fault = "no such policy", .closed = true, .asked = true}, "bad");
   EXPECT_TRUE(held.closed);
   EXPECT_EQ(held.fault, "bad: no such policy");
 }
 
 TEST(Selection, WhatHoldsAGuestHoldsItsNamespace) {
   Choice held{.policy = "default"};
-  hold_to(held, {.policy = "default", .others = {{"strict", {}}}}, "guest");
+  restrict_by(held, {.policy = "default", .others = {{"strict", {}}}}, "guest");
   const std::vector<Choice::Other> others{{"strict", {}}};
   EXPECT_EQ(held.others, others);
-  hold_to(held, {.policy = "default", .others = {{"strict", {}}}}, "another");
+  restrict_by(held, {.policy = "default", .others = {{"strict", {}}}}, "another");
   EXPECT_EQ(held.others, others) << "once";
 }
 

@@ -13,12 +13,11 @@
 namespace nxgate::attach {
 namespace {
 
-/// A list of hundreds helps nobody, and `nxgate status` has it.
+/// A list of hundreds doesn't help, and `nxgate status` has it.
 constexpr std::size_t kMostNamed = 5;
 
 void tell(const Unattached& each) {
-  // Who comes upon these errors tells of them, what is about to be attached is told of then, and of
-  // builds it is told once.
+  // Errors are logged where they occur, pending ones when they are attached, and builds once.
   if (each.why == WhyUnattached::kEngine || each.why == WhyUnattached::kFailed ||
       each.why == WhyUnattached::kPending || each.why == WhyUnattached::kBuild) {
     return;
@@ -53,10 +52,10 @@ std::string shortfall(std::size_t attached, const std::vector<Unattached>& all) 
     parts.push_back(fmt::format("{}: {}", each.label, each.reason));
   }
   if (parts.empty()) return {};
-  std::string text = missing == 0 ? std::string("what runs isn't known")
+  std::string text = missing == 0 ? std::string("it isn't known what runs")
                                   : fmt::format("{} of {} attached", attached, attached + missing);
   for (std::size_t i = 0; i < std::min(parts.size(), kMostNamed); ++i) text += "; " + parts[i];
-  if (parts.size() > kMostNamed) text += fmt::format("; and {} more", parts.size() - kMostNamed);
+  if (parts.size() > kMostNamed) text += fmt::format("; {} more", parts.size() - kMostNamed);
   return text;
 }
 

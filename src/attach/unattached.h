@@ -12,15 +12,15 @@ namespace nxgate::attach {
 
 enum class WhyUnattached : std::uint8_t {
   kEngine = 0,   ///< the engine doesn't tell what runs
-  kFailed,       ///< attaching was tried in vain
-  kPending,      ///< it is about to be attached
+  kFailed,       ///< attaching failed
+  kPending,      ///< it is being attached
   kNotRunning,   ///< it was named on the command line and doesn't run
-  kNoNamespace,  ///< its process or its namespace can't be seen from here
-  kHostNetwork,  ///< its network is the host's or the engine's own, which is never touched
-  kUnmatched,    ///< neither a rule nor a label asks for it
-  kNotNamed,     ///< `nxgate attach` was asked for others
-  kUndescribed,  ///< the engine doesn't tell enough of it, or whose namespace it is isn't known
-  kBuild,        ///< a step of a build by BuildKit
+  kNoNamespace,  ///< its process or its namespace isn't visible from here
+  kHostNetwork,  ///< its network is the host's or the engine's own, which is never changed
+  kUnmatched,    ///< no rule or label selects it
+  kNotNamed,     ///< `nxgate attach` names others
+  kUndescribed,  ///< the engine doesn't describe it, or the namespace's owner isn't known
+  kBuild,        ///< a BuildKit build step
 };
 
 /// The words by which metrics and the control socket know them, in that order.
@@ -33,14 +33,13 @@ inline constexpr std::array<std::string_view, 10> kWhyUnattached{
   return kWhyUnattached[static_cast<std::size_t>(why)];
 }
 
-/// A container or namespace in which nothing of nxgate holds.
+/// A container or namespace without an attachment.
 struct Unattached {
   std::string label;  ///< as the operator knows it, see Subject
   std::string netns;  ///< `net:[4026532008]`; empty if it isn't known
   WhyUnattached why = WhyUnattached::kFailed;
   std::string reason;  ///< in words: `it uses the host's own network`
-  bool wanted =
-      true;  ///< it should be attached: `health` fails; false: it is meant to be left alone
+  bool wanted = true;  ///< it should be attached: `health` fails; false: intentionally not attached
 
   bool operator==(const Unattached&) const = default;
 };

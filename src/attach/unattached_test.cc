@@ -18,12 +18,12 @@ TEST(Shortfall, CountsWhatShouldBeAttached) {
 TEST(Shortfall, AnEngineIsNoContainer) {
   const Unattached engine{
       .label = "the engine", .why = WhyUnattached::kEngine, .reason = "is away"};
-  EXPECT_EQ(shortfall(2, {engine}), "what runs isn't known; the engine: is away");
+  EXPECT_EQ(shortfall(2, {engine}), "it isn't known what runs; the engine: is away");
 }
 
 TEST(Shortfall, NamesAFew) {
   const Unattached web{.label = "web", .reason = "x"};
-  EXPECT_TRUE(shortfall(0, std::vector<Unattached>(8, web)).ends_with("; web: x; and 3 more"));
+  EXPECT_TRUE(shortfall(0, std::vector<Unattached>(8, web)).ends_with("; web: x; 3 more"));
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ std::string upstreams_text(const json::object& status) {
   return text;
 }
 
-/// What is wrong and lasts.
+/// Persistent faults.
 std::string standing_text(const json::object& answer) {
   if (!answer.contains("faults")) return {};
   std::string text;
@@ -88,7 +88,7 @@ std::string standing_text(const json::object& answer) {
   return text;
 }
 
-/// `web: nothing of that name runs`; who is left alone as it is meant is in parentheses.
+/// `web: it isn't running`; intentionally unattached ones are in parentheses.
 std::string unattached_text(const json::object& each) {
   const bool wanted = each.at("wanted").as_bool();
   return fmt::format("{}: {}{}{}", text_of(each, "name"), wanted ? "" : "(",
@@ -101,7 +101,7 @@ std::string rule_text(const json::object& rule) {
                      rule.contains("until") ? " until " + text_of(rule, "until") : "");
 }
 
-/// Named by what becomes of a question.
+/// By the result of a query.
 std::string_view colour_of(std::string_view verdict) {
   if (verdict == "denied" || verdict == "prohibited") return "\x1b[31m";
   if (verdict == "nodata" || verdict == "failed" || verdict == "stale") return "\x1b[33m";
@@ -131,10 +131,13 @@ std::string firewalls_text(const json::object& status) {
     }
     const std::string links = joined(list_of(each, "links"));
     const std::string shared = joined(list_of(each, "shared_links"));
-    text += line("firewall", fmt::format("{}: {}{}", text_of(each, "policy"),
-                                         links.empty() ? "the ranges of its clients alone"
-                                                       : "all that comes in by " + links,
-                                         shared.empty() ? "" : "; by " + shared + " not"));
+    std::string covered = links.empty() ? "" : "everything that comes in on " + links;
+    if (!shared.empty()) {
+      covered +=
+          fmt::format("{}on {} only its clients' ranges", covered.empty() ? "" : "; ", shared);
+    }
+    if (covered.empty()) covered = "only its clients' ranges";
+    text += line("firewall", fmt::format("{}: {}", text_of(each, "policy"), covered));
   }
   return text;
 }
@@ -172,10 +175,10 @@ std::string status_text(const json::object& status) {
     text += line("policy", fmt::format("{}: {}", name, counted(each, "rules", "rule")));
     if (!each.contains("learning")) continue;
     const json::object& learning = part_of(each, "learning");
-    text +=
-        line("policy", fmt::format("{}: learning since {}, {}", name, text_of(learning, "since"),
-                                   learning.at("denies").as_bool() ? "enforced meanwhile"
-                                                                   : "everything resolves"));
+    text += line(
+        "policy",
+        fmt::format("{}: learning since {}, {}", name, text_of(learning, "since"),
+                    learning.at("denies").as_bool() ? "still enforced" : "resolving everything"));
   }
   text += upstreams_text(status);
   text += firewalls_text(status);
@@ -188,9 +191,9 @@ std::string status_text(const json::object& status) {
   text += line("cache", fmt::format("{}, {} of {}", counted(cache, "entries", "answer"),
                                     mebibytes(number_of(cache, "bytes")),
                                     mebibytes(number_of(cache, "most_bytes"))));
-  text += line("a second", fmt::format("{} queries, {} denied, {} forwarded, {} failed",
-                                       text_of(rates, "queries"), text_of(rates, "denied"),
-                                       text_of(rates, "forwarded"), text_of(rates, "failed")));
+  text += line("per second", fmt::format("{} queries, {} denied, {} forwarded, {} failed",
+                                         text_of(rates, "queries"), text_of(rates, "denied"),
+                                         text_of(rates, "forwarded"), text_of(rates, "failed")));
   if (status.contains("dnstap")) {
     const json::object& dnstap = part_of(status, "dnstap");
     text += line("dnstap", fmt::format("{} to {}, {} lost{}", text_of(dnstap, "sent"),
@@ -203,7 +206,7 @@ std::string status_text(const json::object& status) {
     std::string words(name);
     std::ranges::replace(words, '_', ' ');
     totals +=
-        line(totals.empty() ? "in all" : "", fmt::format("{} {}", json::serialize(count), words));
+        line(totals.empty() ? "total" : "", fmt::format("{} {}", json::serialize(count), words));
   }
   return text + totals;
 }
@@ -216,28 +219,28 @@ std::string attachments_text(const json::object& answer) {
   std::string text;
   for (const json::value& value : list_of(answer, "attachments")) {
     const json::object& each = value.get_object();
-    const bool fenced =
+    const bool has_firewall =
         each.contains("egress") && each.at("egress").is_bool() && each.at("egress").get_bool();
     std::string others;
     for (const json::value& other : list_of(each, "held_to")) {
-      others += ", held to " + escaped(std::string_view(other.as_string()));
+      others += ", also restricted by " + escaped(std::string_view(other.as_string()));
     }
     text += fmt::format("{:<24} policy {}{}{}{}\n", text_of(each, "name"), text_of(each, "policy"),
                         each.contains("narrowed_to")
-                            ? fmt::format(", narrowed to \"{}\"", text_of(each, "narrowed_to"))
+                            ? fmt::format(", restricted to \"{}\"", text_of(each, "narrowed_to"))
                             : "",
                         others,
                         each.contains("egress_error")
                             ? ", firewall FAILED: " + text_of(each, "egress_error")
-                        : fenced ? ", with a firewall"
-                                 : "");
+                        : has_firewall ? ", with a firewall"
+                                       : "");
   }
-  if (text.empty()) text = "nothing is attached\n";
+  if (text.empty()) text = "no containers are attached\n";
   for (const json::value& value : list_of(answer, "unattached")) {
     const json::object& each = value.get_object();
     text += wrapped_line(text_of(each, "name"),
                          fmt::format("not attached: {}{}", text_of(each, "reason"),
-                                     each.at("wanted").as_bool() ? ", and it should be" : ""),
+                                     each.at("wanted").as_bool() ? ", but should be" : ""),
                          kNameWidth);
   }
   return text;
@@ -263,7 +266,7 @@ std::string rules_text(const json::object& answer) {
     text += wrap(rule_text(each), kHelpWidth, kIndent) + "\n";
     text += indent + wrap(origin, kHelpWidth - kIndent, kIndent) + "\n";
   }
-  return text.empty() ? "no rule was added since the start\n" : text;
+  return text.empty() ? "no rules were added since the start\n" : text;
 }
 
 std::string added_text(const json::object& rule) {
@@ -274,7 +277,7 @@ std::string added_text(const json::object& rule) {
 }
 
 std::string removed_text(const json::object& answer) {
-  return fmt::format("taken back: {} in the policy {}\n", text_of(answer, "rule"),
+  return fmt::format("removed: {} in the policy {}\n", text_of(answer, "rule"),
                      text_of(answer, "policy"));
 }
 
@@ -298,16 +301,16 @@ std::string faults_text(const json::object& answer) {
 }
 
 std::string flushed_text(const json::object& answer) {
-  return counted(answer, "flushed", "answer") + " forgotten\n";
+  return counted(answer, "flushed", "answer") + " flushed\n";
 }
 
 std::string learnt_text(const json::object& policy) {
   const bool active = policy.contains("active") && policy.at("active").get_bool();
   const bool denies = policy.contains("denies") && policy.at("denies").get_bool();
   std::string text = fmt::format("policy {}: {}, {} recorded\n", text_of(policy, "policy"),
-                                 !active  ? "not being learnt"
-                                 : denies ? "being learnt, and enforced"
-                                          : "being learnt, everything resolves",
+                                 !active  ? "not in learning mode"
+                                 : denies ? "in learning mode, still enforced"
+                                          : "in learning mode, resolving everything",
                                  counted(policy, "names", "name"));
   if (policy.contains("note")) text += fmt::format("note: {}\n", text_of(policy, "note"));
   return text;
@@ -317,7 +320,7 @@ std::string learning_text(const json::object& answer) {
   std::string text;
   for (const json::value& each : list_of(answer, "policies"))
     text += learnt_text(each.get_object());
-  return text.empty() ? "nothing is being learnt; `nxgate learn start` begins\n" : text;
+  return text.empty() ? "no policy is in learning mode; `nxgate learn start` starts it\n" : text;
 }
 
 std::string list_text(const json::object& proposal) {
@@ -332,7 +335,7 @@ std::string event_text(std::string_view line, bool colour) {
   const auto event = parse_object(line);
   if (!event) return escaped(line);
   if (event->contains("dropped")) {
-    return fmt::format("... {} more that went by too fast", text_of(*event, "dropped"));
+    return fmt::format("... {} events dropped", text_of(*event, "dropped"));
   }
   const std::string time = text_of(*event, "time");
   const std::string verdict = text_of(*event, "verdict");

@@ -14,7 +14,7 @@ TEST(Help, LinesAreBrokenBetweenWords) {
 }
 
 TEST(Help, TheFooterTellsTheExitStatuses) {
-  EXPECT_TRUE(help_footer().starts_with("Exit status: 0 done, 1 "));
+  EXPECT_TRUE(help_footer().starts_with("Exit status: 0 success, 1 "));
   EXPECT_TRUE(help_footer().ends_with("."));
 }
 

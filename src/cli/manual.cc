@@ -18,25 +18,25 @@ namespace nxgate::cli {
 namespace {
 
 constexpr std::string_view kDescription[] = {
-    "`nxgate` resolves the names on an allow list, and answers everything else at once: NXDOMAIN "
-    "without a moment's wait, or what the policy says instead.",
-    "It can listen in one network namespace and ask in another, attach to running containers, each "
-    "with a list of its own, and close a container's way to every address that no allowed name "
-    "resolved to.",
-    "It needs no configuration file: without `--config` the options make the policy named "
-    "`default`. Started as root it gives up root after binding.",
+    "`nxgate` resolves the names on an allow list and denies everything else at once, with "
+    "NXDOMAIN or the reply that the policy sets.",
+    "It can listen in one network namespace and send queries from another, attach to running "
+    "containers, each with its own list, and block a container's traffic to every address that no "
+    "allowed name resolved to.",
+    "It needs no configuration file: without `--config` the options define the policy `default`. "
+    "Started as root, it gives up root after binding.",
 };
 
 constexpr std::string_view kExamples[][2] = {
-    {"Deny everything but two names and what is below them:",
+    {"Deny everything except two names and the names below them:",
      "nxgate serve --allow example.com,debian.org --upstream 1.1.1.1\n"},
-    {"Answer all DNS of the running container `web`, until Ctrl-C:",
+    {"Answer all DNS queries of the running container `web`, until Ctrl-C:",
      "nxgate attach web --allow example.com --upstream 1.1.1.1\n"},
-    {"Attach containers as they start, by the rules of a file:",
+    {"Attach containers as they start, by the rules in a file:",
      "nxgate check nxgate.toml && nxgate docker --config nxgate.toml\n"},
-    {"Ask what would happen to a name, and by which rule:",
+    {"Explain how a name would be answered, and by which rule:",
      "nxgate explain www.example.com --type AAAA --config nxgate.toml\n"},
-    {"Complete these commands in the shell at hand:", "source <(nxgate completion bash)\n"},
+    {"Enable completion in the current shell:", "source <(nxgate completion bash)\n"},
 };
 
 /// `nxgate explain [OPTION...] NAME`
@@ -76,7 +76,7 @@ bool has_option(const CommandNode& command, const Parameter& wanted) {
   });
 }
 
-/// What the program itself takes (--help) isn't told again.
+/// Options of the program itself (--help) aren't repeated.
 std::string command_section(const CommandNode& command, const CommandNode& program) {
   std::string text = roff::subsection(usage_of(command)) + roff::paragraph(command.help + ".");
   for (const Parameter& argument : command.arguments) text += entry_of(argument);
@@ -94,13 +94,14 @@ std::string command_section(const CommandNode& command, const CommandNode& progr
 std::string files() {
   const Options defaults;
   const std::string rows[][2] = {
-      {"/etc/resolv.conf", "Its servers are asked for allowed names unless others are given."},
+      {"/etc/resolv.conf", "Its servers are used for allowed names unless others are given."},
       {config::ControlSettings::kUsualSocket,
-       "Where a running server is asked and told; NXGATE_CONTROL may name another."},
+       "Control socket of a running server; NXGATE_CONTROL names another."},
       {"/var/run/docker.sock", "The Docker engine's socket."},
       {defaults.hook_socket,
-       "Where the hook of `nxgate docker install-hook` asks `nxgate docker`."},
-      {defaults.directory, "Where `nxgate docker install-hook` puts its wrapper of the runtime."},
+       "Socket of `nxgate docker` for the hook of `nxgate docker install-hook`."},
+      {defaults.directory,
+       "Directory where `nxgate docker install-hook` installs its runtime wrapper."},
   };
   std::string text = roff::section("FILES");
   for (const auto& [path, meaning] : rows) {
@@ -131,7 +132,7 @@ std::string examples() {
 std::string command_page(const CommandNode& program) {
   std::string page =
       ".TH NXGATE 1 \"\" \"nxgate " NXGATE_VERSION "\" \"User Commands\"\n.nh\n.ad l\n";
-  page += roff::section("NAME") + "nxgate \\- a DNS server that denies what isn\\(aqt allowed\n";
+  page += roff::section("NAME") + "nxgate \\- a default-deny DNS server\n";
   page += roff::section("SYNOPSIS");
   page += ".B nxgate\n.I COMMAND\n[\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]\n.br\n";
   page += ".B nxgate help\n.I COMMAND\n";

@@ -48,11 +48,11 @@ std::string socket_of(const Options& options) {
 }
 
 std::string rule_body(const Options& options, std::string_view action) {
-  json::object wish{{"action", action}, {"rule", options.name}, {"policy", options.policy}};
-  if (!options.duration.empty()) wish["for"] = options.duration;
-  if (!options.why.empty()) wish["why"] = options.why;
-  if (options.save) wish["save"] = true;
-  return json::serialize(wish);
+  json::object body{{"action", action}, {"rule", options.name}, {"policy", options.policy}};
+  if (!options.duration.empty()) body["for"] = options.duration;
+  if (!options.why.empty()) body["why"] = options.why;
+  if (options.save) body["save"] = true;
+  return json::serialize(body);
 }
 
 Inquiry rule_inquiry(const Options& options, std::string_view action) {
@@ -72,7 +72,7 @@ struct Plain {
   std::string (*text)(const json::object& answer);
 };
 
-/// What needs nothing but to be asked.
+/// Requests without parameters.
 constexpr Plain kPlain[] = {
     {Command::kStatus, "GET", "/v1/status", status_text},
     {Command::kRules, "GET", "/v1/rules", rules_text},
@@ -95,9 +95,9 @@ Inquiry explain_inquiry(const Options& options) {
 }
 
 Inquiry learn_inquiry(const Options& options, std::string_view action) {
-  json::object wish{{"action", action}, {"policy", options.policy}};
-  if (options.denied) wish["deny"] = true;
-  return {"POST", {"/v1/learn", {}}, json::serialize(wish), learnt_text};
+  json::object body{{"action", action}, {"policy", options.policy}};
+  if (options.denied) body["deny"] = true;
+  return {"POST", {"/v1/learn", {}}, json::serialize(body), learnt_text};
 }
 
 Inquiry proposal_inquiry(const Options& options) {
@@ -138,7 +138,7 @@ int ask(const Options& options) {
   if (!answer) return failed(answer.error().message);
   if (!answer->good()) return refused(options, *answer);
   const auto object = parse_object(answer->body);
-  if (!object) return failed("the server's answer is no JSON");
+  if (!object) return failed("the server's reply is not JSON");
   fmt::print("{}", options.json ? answer->body : inquiry.text(*object));
   return kSuccess;
 }
@@ -163,12 +163,12 @@ int watch(const Options& options) {
   });
   if (!answer) return failed(answer.error().message);
   if (!answer->good()) return refused(options, *answer);
-  return more ? failed("the server has ended") : kSuccess;
+  return more ? failed("the server has stopped") : kSuccess;
 }
 
 int show_top(const Options& options) {
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) {
-    fmt::print(stderr, "nxgate top needs a terminal; nxgate watch --json is for pipes\n");
+    fmt::print(stderr, "nxgate top needs a terminal; use nxgate watch --json in a pipe\n");
     return kFailure;
   }
   const auto ended = top::show(socket_of(options), wants_colour(stdout));

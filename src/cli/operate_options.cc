@@ -12,9 +12,9 @@ namespace nxgate::cli {
 namespace {
 
 void add_server(CLI::App& command, Options& options) {
-  add_control_option(command, options,
-                     "The server's control socket (default: NXGATE_CONTROL, else "
-                     "/run/nxgate/control.sock)");
+  add_control_option(
+      command, options,
+      "Control socket of the server (default: NXGATE_CONTROL, else /run/nxgate/control.sock)");
 }
 
 void add_asking(CLI::App& command, Options& options) {
@@ -23,7 +23,7 @@ void add_asking(CLI::App& command, Options& options) {
 }
 
 void add_policy(CLI::App& command, Options& options) {
-  command.add_option("--policy", options.policy, "The policy to change")
+  command.add_option("--policy", options.policy, "Policy to change")
       ->type_name("NAME")
       ->capture_default_str();
 }
@@ -31,16 +31,15 @@ void add_policy(CLI::App& command, Options& options) {
 void add_rule_options(CLI::App& command, Options& options) {
   command
       .add_option("NAME", options.name,
-                  "This name and all below it; =NAME: it alone; *.NAME: those below")
+                  "NAME and everything below it; =NAME: only NAME; *.NAME: only names below it")
       ->required();
   add_policy(command, options);
-  command.add_option("--for", options.duration, "End it by itself after this time: 10m")
+  command.add_option("--for", options.duration, "Remove the rule after this time, such as 10m")
       ->type_name("TIME")
       ->check(must_be_time());
-  command.add_flag("--save", options.save, "Keep it over a restart");
-  command.add_option("--why", options.why, "A reason, for whoever reads it later")
-      ->type_name("TEXT");
-  command.add_flag("--remove", options.remove, "Take back what was added for this NAME");
+  command.add_flag("--save", options.save, "Keep the rule after a restart");
+  command.add_option("--why", options.why, "Reason, shown by `nxgate rules`")->type_name("TEXT");
+  command.add_flag("--remove", options.remove, "Remove the rule that was added for this NAME");
   add_asking(command, options);
 }
 
@@ -60,15 +59,15 @@ void add_control_option(CLI::App& command, Options& options, const char* help) {
 void add_status(CLI::App& command, Options& options) { add_asking(command, options); }
 
 void add_watch(CLI::App& command, Options& options) {
-  command.add_flag("--denied", options.denied, "Only what is denied");
+  command.add_flag("--denied", options.denied, "Only denied queries");
   command
       .add_option("--client", options.client,
-                  "Only of this container, address or range of addresses")
+                  "Only queries from this container, address or address range")
       ->type_name("WHO");
-  command.add_option("--policy", options.watched_policy, "Only under this policy")
+  command.add_option("--policy", options.watched_policy, "Only queries under this policy")
       ->type_name("NAME");
-  command.add_option("--name", options.name, "Only this name and those below it");
-  command.add_option("--count", options.count, "End after so many")->type_name("N");
+  command.add_option("--name", options.name, "Only this name and the names below it");
+  command.add_option("--count", options.count, "Stop after N queries")->type_name("N");
   add_asking(command, options);
 }
 
@@ -79,7 +78,7 @@ void add_rules(CLI::App& command, Options& options) { add_asking(command, option
 void add_reload(CLI::App& command, Options& options) { add_asking(command, options); }
 
 void add_flush(CLI::App& command, Options& options) {
-  command.add_option("NAME", options.name, "Only this name and those below it");
+  command.add_option("NAME", options.name, "Only this name and the names below it");
   add_asking(command, options);
 }
 
@@ -91,7 +90,7 @@ void add_learn(CLI::App& command, Options& options) { add_asking(command, option
 
 void add_learn_start(CLI::App& command, Options& options) {
   add_policy(command, options);
-  command.add_flag("--deny", options.denied, "Enforce the policy meanwhile");
+  command.add_flag("--deny", options.denied, "Keep enforcing the policy while learning");
   add_asking(command, options);
 }
 
@@ -102,7 +101,7 @@ void add_learn_stop(CLI::App& command, Options& options) {
 
 void add_learn_propose(CLI::App& command, Options& options) {
   add_policy(command, options);
-  command.add_flag("--diff", options.diff, "Show what would change in the policy's rules");
+  command.add_flag("--diff", options.diff, "Show the changes to the policy's rules");
   add_asking(command, options);
 }
 

@@ -42,7 +42,7 @@ CLI::Validator must_be_time() {
 CLI::Validator must_be_pid() {
   return must_be([](std::string_view text) -> Result<std::string> {
     if (config::parse_netns("pid:" + std::string(text))) return std::string(text);
-    return fail(config::in_quotes(text) + ": expected the number of a process");
+    return fail(config::in_quotes(text) + ": expected a process id");
   });
 }
 

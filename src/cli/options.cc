@@ -51,26 +51,26 @@ CLI::Option* add_text(CLI::App& command, const std::string& option, const std::s
 void add_policy_options(CLI::App& command, Options& options) {
   const std::string group = "Policy (not with --config)";
   add_texts(command, "--allow", "NAME", options.allow,
-            "Resolve this name and all below it; =NAME: it alone; *.NAME: those below")
+            "Resolve NAME and everything below it; =NAME: only NAME; *.NAME: only names below it")
       ->check(must_be_rule(policy::Action::kAllow))
       ->delimiter(',')
       ->group(group);
-  add_texts(command, "--deny", "NAME", options.deny,
-            "Deny this name although a shorter rule allows it")
+  add_texts(command, "--deny", "NAME", options.deny, "Deny NAME even if a shorter rule allows it")
       ->check(must_be_rule(policy::Action::kDeny))
       ->delimiter(',')
       ->group(group);
   add_texts(command, "--allow-file", "FILE", options.allow_files,
-            "A file with one allow rule a line")
+            "File with one allow rule per line")
       ->group(group);
-  add_texts(command, "--hosts", "FILE", options.hosts, "A hosts file, answered locally")
+  add_texts(command, "--hosts", "FILE", options.hosts, "Hosts file to answer from locally")
       ->group(group);
   add_texts(command, "--record", "RECORD", options.records,
-            "A record, answered locally: 'db.test A 10.0.0.5'")
+            "Record to answer locally, such as 'db.test A 10.0.0.5'")
       ->check(must_be(policy::parse_record))
       ->group(group);
   add_texts(command, "--upstream", "ADDR", options.upstream,
-            "A server for allowed names: ADDR[@NETNS], tcp://ADDR (default: /etc/resolv.conf's)")
+            "Upstream server for allowed names: ADDR[@NETNS] or tcp://ADDR (default: those in "
+            "/etc/resolv.conf)")
       ->check(must_be_upstream())
       ->delimiter(',')
       ->group(group);
@@ -78,7 +78,7 @@ void add_policy_options(CLI::App& command, Options& options) {
 
 void add_failure_option(CLI::App& command, Options& options) {
   add_text(command, "--on-upstream-failure", "servfail|nxdomain", options.on_upstream_failure,
-           "What clients get when no upstream answers")
+           "Reply when no upstream answers")
       ->check(must_be(config::parse_failure_reply));
 }
 
@@ -86,22 +86,21 @@ constexpr std::string_view kLoopback = "127.0.0.1:53 and [::1]:53";
 
 void add_server_options(CLI::App& command, Options& options, std::string_view listens) {
   add_texts(command, "--listen", "ADDR", options.listen,
-            fmt::format("Where to answer: ADDR:PORT[@NETNS] or INTERFACE:PORT[@NETNS]; repeatable "
-                        "(default: {})",
+            fmt::format("Address to listen on: ADDR:PORT[@NETNS] or INTERFACE:PORT[@NETNS]; "
+                        "repeatable (default: {})",
                         listens))
       ->check(must_be(config::parse_listener))
       ->delimiter(',');
-  command.add_flag("--freebind", options.freebind,
-                   "Listen at these addresses although they aren't there yet");
+  command.add_flag("--freebind", options.freebind, "Listen on addresses that don't exist yet");
   add_text(command, "--user", "USER", options.user,
-           "Who to become after binding, when started as root (default: nxgate, or nobody if there "
-           "is no such user)");
-  add_text(command, "--workers", "N", options.workers, "Threads that answer (default: auto)")
+           "User to switch to after binding, when started as root (default: nxgate, or nobody if "
+           "there is no such user)");
+  add_text(command, "--workers", "N", options.workers, "Number of worker threads (default: auto)")
       ->check(must_be(config::parse_workers));
   add_control_option(command, options,
-                     "The control socket (default: /run/nxgate/control.sock; \"\" for none)");
+                     "Control socket (default: /run/nxgate/control.sock; \"\" for none)");
   command.add_flag("-v", options.verbosity,
-                   "Log each query; -vv: each exchange with an upstream as well");
+                   "Log each query; -vv: also each exchange with an upstream");
 }
 
 void add_config_option(CLI::App& command, Options& options, const std::string& help) {
@@ -110,7 +109,7 @@ void add_config_option(CLI::App& command, Options& options, const std::string& h
 
 void add_serving(CLI::App& command, Options& options, std::string_view listens) {
   add_config_option(command, options,
-                    "Read this configuration; --listen, --user and --workers go before it");
+                    "Configuration file; --listen, --user and --workers override it");
   add_server_options(command, options, listens);
   add_failure_option(command, options);
   add_policy_options(command, options);
@@ -121,14 +120,13 @@ void add_serve(CLI::App& command, Options& options) { add_serving(command, optio
 void add_forward(CLI::App& command, Options& options) {
   add_server_options(command, options, kLoopback);
   add_failure_option(command, options);
-  add_texts(command, "--to", "ADDR", options.upstream,
-            "The server to ask: ADDR[@NETNS]; repeatable")
+  add_texts(command, "--to", "ADDR", options.upstream, "Upstream server: ADDR[@NETNS]; repeatable")
       ->check(must_be_upstream())
       ->delimiter(',')
       ->required();
-  add_texts(command, "--hosts", "FILE", options.hosts, "A hosts file, answered locally");
+  add_texts(command, "--hosts", "FILE", options.hosts, "Hosts file to answer from locally");
   add_texts(command, "--only", "NAME", options.allow,
-            "Resolve these names alone, and what is below them")
+            "Resolve only these names and the names below them")
       ->check(must_be_rule(policy::Action::kAllow))
       ->allow_extra_args()
       ->delimiter(',');
@@ -150,33 +148,33 @@ void add_namespace_options(CLI::App& command, Options& options) {
         ->allow_extra_args(false)
         ->type_name(value);
   };
-  add("--pid", "N", "pid ", "pid:", "The network namespace of this process; repeatable")
+  add("--pid", "N", "pid ", "pid:", "Network namespace of this process; repeatable")
       ->check(must_be_pid());
-  add("--netns", "NETNS", "", "", "This namespace: a path or a name of `ip netns`; repeatable")
+  add("--netns", "NETNS", "", "", "Network namespace: a path or a name of `ip netns`; repeatable")
       ->check(must_be(config::parse_netns));
 }
 
 void add_engine_option(CLI::App& command, Options& options) {
   add_text(command, "--engine", "PATH", options.engine,
-           "The engine's unix socket (default: DOCKER_HOST, else /var/run/docker.sock)");
+           "Unix socket of the Docker engine (default: DOCKER_HOST, else /var/run/docker.sock)");
 }
 
-void add_attaching_options(CLI::App& command, Options& options) {
+void add_attach_options(CLI::App& command, Options& options) {
   add_engine_option(command, options);
   add_text(command, "--fail", "closed|open", options.fail,
-           "What an attached container can resolve when nxgate was killed: closed (nothing) or "
-           "open (default: closed)")
+           "What an attached container can resolve after nxgate was killed: closed (nothing) or "
+           "open (everything); default: closed")
       ->check(must_be(config::parse_fail));
-  add_serving(command, options, "only inside of what is attached");
+  add_serving(command, options, "only inside attached namespaces");
 }
 
 void add_attach(CLI::App& command, Options& options) {
   command.add_option("CONTAINER", options.containers, "Running containers, by name or id");
   add_namespace_options(command, options);
-  command.add_option("--policy", options.policy, "The policy to enforce")
+  command.add_option("--policy", options.policy, "Policy to enforce")
       ->type_name("NAME")
       ->capture_default_str();
-  add_attaching_options(command, options);
+  add_attach_options(command, options);
 }
 
 void add_detach(CLI::App& command, Options& options) {
@@ -186,34 +184,37 @@ void add_detach(CLI::App& command, Options& options) {
 }
 
 void add_install_hook(CLI::App& command, Options& options) {
-  command.add_option("--runtime", options.runtime, "The runtime that the wrapper calls")
+  command.add_option("--runtime", options.runtime, "OCI runtime that the wrapper calls")
       ->type_name("PROGRAM")
       ->capture_default_str();
-  command.add_option("--directory", options.directory, "Where the wrapper is put")
+  command.add_option("--directory", options.directory, "Directory to install the wrapper in")
       ->type_name("DIR")
       ->capture_default_str();
-  command.add_option("--socket", options.hook_socket, "Where `nxgate docker` is asked")
+  command
+      .add_option("--socket", options.hook_socket,
+                  "Socket of `nxgate docker` that the hook connects to")
       ->type_name("PATH")
       ->capture_default_str();
 }
 
 void add_docker(CLI::App& command, Options& options) {
   command.add_flag("--all", options.attach_all,
-                   "Attach containers that nothing matches as well, with the policy `default`");
+                   "Also attach containers that no rule matches, with the policy `default`");
   add_texts(command, "--label", "KEY[=VALUE]", options.labels,
             "Attach containers with this label; repeatable")
       ->check(must_be(config::parse_label));
   add_texts(command, "--network", "NAME", options.networks,
             "Attach containers on this network; repeatable");
-  command.add_option("--hook-socket", options.hook_socket, "Where the hook of `install-hook` asks")
+  command
+      .add_option("--hook-socket", options.hook_socket,
+                  "Socket for the hook that `install-hook` installs")
       ->type_name("PATH")
       ->capture_default_str();
-  add_attaching_options(command, options);
+  add_attach_options(command, options);
 }
 
 void add_doctor(CLI::App& command, Options& options) {
-  command.add_option("TARGET", options.name, "A container, a pid, or a network namespace")
-      ->required();
+  command.add_option("TARGET", options.name, "Container, pid or network namespace")->required();
   add_engine_option(command, options);
 }
 
@@ -230,17 +231,17 @@ void add_hook(CLI::App& command, Options& options) {
 }
 
 void add_check(CLI::App& command, Options& options) {
-  command.add_option("FILE", options.config, "The configuration to check")->required();
+  command.add_option("FILE", options.config, "Configuration file to check")->required();
   command.add_flag("--json", options.json, "Print JSON");
 }
 
 void add_explain(CLI::App& command, Options& options) {
-  command.add_option("NAME", options.name, "The name in question")->required();
-  command.add_option("--type", options.type, "The record type")->default_val("A");
+  command.add_option("NAME", options.name, "Name to explain")->required();
+  command.add_option("--type", options.type, "Record type")->default_val("A");
   command.add_option("--client", options.client,
-                     "The address that asks, or an attached container (default: 127.0.0.1)");
-  add_config_option(command, options, "Ask this configuration and not the running server");
-  add_control_option(command, options, "The running server's control socket");
+                     "Client address, or an attached container (default: 127.0.0.1)");
+  add_config_option(command, options, "Use this configuration instead of the running server");
+  add_control_option(command, options, "Control socket of the running server");
   command.add_flag("--json", options.json, "Print JSON");
   add_failure_option(command, options);
   add_policy_options(command, options);
@@ -255,11 +256,13 @@ CLI::Option* add_choice(CLI::App& command, const std::string& name, const std::s
 }
 
 void add_completion(CLI::App& command, Options& options) {
-  add_choice(command, "SHELL", "bash|zsh|fish", options.shell, "Whose completions")->required();
+  add_choice(command, "SHELL", "bash|zsh|fish", options.shell, "Shell to print the script for")
+      ->required();
 }
 
 void add_manual(CLI::App& command, Options& options) {
-  add_choice(command, "PAGE", "nxgate|nxgate.toml", options.page, "Which page (default: nxgate)");
+  add_choice(command, "PAGE", "nxgate|nxgate.toml", options.page,
+             "Page to print (default: nxgate)");
 }
 
 struct CommandRow {
@@ -270,49 +273,50 @@ struct CommandRow {
 };
 
 constexpr CommandRow kCommands[] = {
-    {Command::kServe, "serve",
-     "Answer DNS: resolve what is allowed, deny everything else (all, if nothing is)", add_serve},
-    {Command::kForward, "forward", "Serve one network's DNS in another: resolve everything by --to",
+    {Command::kServe, "serve", "Serve DNS: resolve allowed names and deny all others", add_serve},
+    {Command::kForward, "forward", "Serve one network's DNS in another: forward everything to --to",
      add_forward},
     {Command::kAttach, "attach",
-     "Answer all DNS of a running container or another network namespace, until stopped",
+     "Attach to a running container or network namespace and answer all its DNS queries",
      add_attach},
-    {Command::kDetach, "detach", "Remove what a killed nxgate left in a container or namespace",
+    {Command::kDetach, "detach",
+     "Remove the gate and firewall that a killed nxgate left in a container or namespace",
      add_detach},
     {Command::kDocker, "docker", "Watch a Docker engine and attach to containers as they start",
      add_docker},
     {Command::kInstallHook, "docker install-hook",
-     "Set up a runtime under which no container starts before it is attached", add_install_hook},
-    {Command::kDoctor, "doctor", "Tell why lookups are slow in a container; changes nothing",
+     "Install a container runtime wrapper that starts no container before it is attached",
+     add_install_hook},
+    {Command::kDoctor, "doctor", "Diagnose slow lookups in a container; changes nothing",
      add_doctor},
-    {Command::kCheck, "check", "Report every fault of a configuration as file:line:column",
+    {Command::kCheck, "check", "Report every error in a configuration as file:line:column",
      add_check},
-    {Command::kExplain, "explain", "Tell what a question would get, and by which rule",
+    {Command::kExplain, "explain", "Explain how a query would be answered, and by which rule",
      add_explain},
-    {Command::kStatus, "status", "Tell how the running server is doing", add_status},
+    {Command::kStatus, "status", "Show the state of the running server", add_status},
     {Command::kWatch, "watch", "Show queries as they are answered", add_watch},
-    {Command::kTop, "top", "Show on a full screen what is denied most, and to whom", add_top},
+    {Command::kTop, "top", "Show the most denied names and clients on a full screen", add_top},
     {Command::kAllow, "allow", "Allow a name on the running server", add_allow},
     {Command::kDeny, "deny", "Deny a name on the running server", add_deny},
-    {Command::kRules, "rules", "List what was allowed and denied while running", add_rules},
-    {Command::kReload, "reload", "Take up the changed configuration", add_reload},
-    {Command::kFlush, "flush", "Forget cached answers and failures", add_flush},
+    {Command::kRules, "rules", "List the rules added to the running server", add_rules},
+    {Command::kReload, "reload", "Reload the configuration", add_reload},
+    {Command::kFlush, "flush", "Flush cached answers and failures", add_flush},
     {Command::kAttachments, "attachments", "List the attached containers", add_attachments},
-    {Command::kHealth, "health", "Succeed if the server runs and what should be attached is",
-     add_health},
-    {Command::kMetrics, "metrics", "Print the metrics, as Prometheus reads them", add_metrics},
-    {Command::kLearn, "learn", "Tell which policies are being learnt", add_learn},
-    {Command::kLearnStart, "learn start", "Record what is asked for, and resolve everything",
+    {Command::kHealth, "health",
+     "Check that the server runs and that everything that should be attached is", add_health},
+    {Command::kMetrics, "metrics", "Print metrics in Prometheus format", add_metrics},
+    {Command::kLearn, "learn", "List policies in learning mode", add_learn},
+    {Command::kLearnStart, "learn start", "Start learning: record queries and resolve everything",
      add_learn_start},
-    {Command::kLearnStop, "learn stop", "Stop recording, and enforce again", add_learn_stop},
-    {Command::kLearnForget, "learn forget", "Forget what was recorded", add_learn_stop},
-    {Command::kLearnPropose, "learn propose", "Propose a list from what was recorded",
+    {Command::kLearnStop, "learn stop", "Stop learning and enforce the policy again",
+     add_learn_stop},
+    {Command::kLearnForget, "learn forget", "Delete what was recorded", add_learn_stop},
+    {Command::kLearnPropose, "learn propose", "Propose rules from what was recorded",
      add_learn_propose},
     {Command::kRuntime, "oci-runtime", "", add_runtime},
     {Command::kHook, "oci-hook", "", add_hook},
-    {Command::kCompletion, "completion", "Print what completes these commands in a shell",
-     add_completion},
-    {Command::kManual, "man", "Print a manual page, as roff: nxgate(1) or nxgate.toml(5)",
+    {Command::kCompletion, "completion", "Print a shell completion script", add_completion},
+    {Command::kManual, "man", "Print a manual page in roff: nxgate(1) or nxgate.toml(5)",
      add_manual},
 };
 
@@ -329,7 +333,7 @@ CLI::App* add_command(CLI::App& app, const CommandRow& row, Options& options) {
   return command;
 }
 
-/// What can't be said in terms of single options.
+/// Checks that involve several options.
 std::optional<std::string> contradiction(const Options& options) {
   const bool wants_target =
       options.command == Command::kAttach || options.command == Command::kDetach;
@@ -344,13 +348,13 @@ std::optional<std::string> contradiction(const Options& options) {
   }
   if (options.on_upstream_failure) given.push_back(*options.on_upstream_failure);
   if (given.empty()) return std::nullopt;
-  return fmt::format("{} doesn't go with --config: write it into {}", given.front().at.file,
+  return fmt::format("{} and --config cannot be combined; set it in {}", given.front().at.file,
                      *options.config);
 }
 
-/// Everything but `help`: forwarding is serving with everything allowed.
-std::variant<Options, Farewell> checked(Options options) {
-  if (const auto wrong = contradiction(options)) return Farewell{kUsage, *wrong + "\n"};
+/// Everything except `help`: forwarding is serving with everything allowed.
+std::variant<Options, EarlyExit> checked(Options options) {
+  if (const auto wrong = contradiction(options)) return EarlyExit{kUsage, *wrong + "\n"};
   if (options.command == Command::kForward && options.allow.empty()) {
     options.allow.push_back({". force", {"--to", 0, 0}});
   }
@@ -359,7 +363,7 @@ std::variant<Options, Farewell> checked(Options options) {
 
 /// The tree of commands, and where it puts what it parses.
 struct CommandLine {
-  CLI::App app{"nxgate, a DNS server that denies what isn't allowed", "nxgate"};
+  CLI::App app{"nxgate, a default-deny DNS server", "nxgate"};
   Options options;
   std::map<const CLI::App*, Command> commands;
   CLI::App* help = nullptr;
@@ -373,8 +377,8 @@ struct CommandLine {
     for (const CommandRow& row : kCommands) {
       commands.emplace(add_command(app, row, options), row.command);
     }
-    help = app.add_subcommand("help", "Tell about a subcommand");
-    help->add_option("SUBCOMMAND", topic, "Which one");
+    help = app.add_subcommand("help", "Show help for a subcommand");
+    help->add_option("SUBCOMMAND", topic, "Subcommand to show help for");
   }
 };
 
@@ -382,7 +386,7 @@ struct CommandLine {
 
 CommandNode describe_commands() { return read_commands(CommandLine().app); }
 
-std::variant<Options, Farewell> parse_command_line(int argc, const char* const* argv) {
+std::variant<Options, EarlyExit> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
   CLI::App& app = line.app;
   try {
@@ -401,18 +405,18 @@ std::variant<Options, Farewell> parse_command_line(int argc, const char* const* 
       before += (before.empty() ? "" : " ") + told->get_name();
       told = told->get_subcommand(word);
     }
-    return Farewell{kSuccess, told->help(before)};
+    return EarlyExit{kSuccess, told->help(before)};
   } catch (const CLI::OptionNotFound&) {
-    return Farewell{kUsage, unknown_command(app, line.topic)};
+    return EarlyExit{kUsage, unknown_command(app, line.topic)};
   } catch (const CLI::ParseError& error) {
     if (std::string wrong =
             unknown_command(app, std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
         !wrong.empty()) {
-      return Farewell{kUsage, std::move(wrong)};
+      return EarlyExit{kUsage, std::move(wrong)};
     }
     std::ostringstream text;
     const bool ok = app.exit(error, text, text) == 0;
-    return Farewell{ok ? kSuccess : kUsage, text.str()};
+    return EarlyExit{ok ? kSuccess : kUsage, text.str()};
   }
 }
 

@@ -60,9 +60,9 @@ struct ExitStatus {
   std::string_view meaning;
 };
 inline constexpr ExitStatus kExitStatuses[] = {
-    {kSuccess, "done"},
-    {kFailure, "a fault of the configuration or a failure while running"},
-    {kUsage, "a mistake on the command line"},
+    {kSuccess, "success"},
+    {kFailure, "configuration error or runtime failure"},
+    {kUsage, "command line error"},
 };
 
 /// What was asked for.
@@ -100,12 +100,13 @@ struct Options : config::Overrides {
 };
 
 /// Nothing is to be done but to print this and end.
-struct Farewell {
+struct EarlyExit {
   int status = kSuccess;
   std::string text;  ///< for standard output, or for standard error if `status` isn't kSuccess
 };
 
-[[nodiscard]] std::variant<Options, Farewell> parse_command_line(int argc, const char* const* argv);
+[[nodiscard]] std::variant<Options, EarlyExit> parse_command_line(int argc,
+                                                                  const char* const* argv);
 
 /// Everything that can be asked for, as --help tells it.
 [[nodiscard]] CommandNode describe_commands();

@@ -17,8 +17,8 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "config/context.h"
-#include "config/resolv_conf.h"
 #include "config/settings.h"
+#include "config/system_resolvers.h"
 #include "config/value.h"
 #include "policy/egress.h"
 #include "policy/policy.h"
@@ -98,11 +98,12 @@ void check_listeners(Context& context, const Settings& settings) {
     Taken& there = taken[{netns_path(listen[i].netns), listen[i].endpoint.port}];
     const auto clash = there.add(listen[i], i);
     if (!clash) continue;
-    context.fault(listen[i].at,
-                  fmt::format("{} overlaps with {} of {}; expected each address once, and no "
-                              "wildcard beside it",
-                              in_quotes(describe(listen[i])), in_quotes(describe(listen[*clash])),
-                              to_string(listen[*clash].at)));
+    context.fault(
+        listen[i].at,
+        fmt::format(
+            "{} overlaps with {} of {}; expected each address once, and no wildcard with it",
+            in_quotes(describe(listen[i])), in_quotes(describe(listen[*clash])),
+            to_string(listen[*clash].at)));
   }
 }
 
@@ -215,10 +216,11 @@ void check_deny_addresses(Context& context, const Settings& settings) {
     const bool wanted = policy.deny == policy::DenyReply::kAddress;
     const bool given = policy.deny_v4 || policy.deny_v6;
     if (wanted == given) continue;
-    context.fault(policy.name.at,
-                  wanted ? "deny = \"address\" without \"deny-addresses\"; expected the addresses "
-                           "to answer with"
-                         : "\"deny-addresses\" without effect; expected deny = \"address\" beside");
+    context.fault(
+        policy.name.at,
+        wanted
+            ? "deny = \"address\" without \"deny-addresses\"; expected the addresses to reply with"
+            : "\"deny-addresses\" has no effect; expected deny = \"address\" beside");
   }
 }
 
@@ -238,8 +240,7 @@ void check_loops(Context& context, const Settings& settings) {
   for (const UpstreamSettings& upstream : settings.upstreams) {
     for (const UpstreamServer& server : upstream.servers) {
       if (!is_self(server, upstream.netns, settings)) continue;
-      context.fault(server.at, fmt::format("\"{}\" is nxgate itself, which listens there; expected "
-                                           "another server",
+      context.fault(server.at, fmt::format("\"{}\" is nxgate itself; expected another server",
                                            server.endpoint.to_string()));
     }
   }
@@ -271,9 +272,9 @@ void add_default_upstream(Context& context, Settings& settings) {
     context.watched.emplace_back(kResolvConf);
     const auto text = context.files.read(std::string(kResolvConf));
     if (!text) context.warn(at, text.error().message);
-    for (UpstreamServer& server : parse_resolv_conf(text.value_or(""))) {
+    for (UpstreamServer& server : parse_system_resolvers(text.value_or(""))) {
       if (is_self(server, "", settings)) {
-        context.warn(server.at, fmt::format("nameserver {} is nxgate itself and left out",
+        context.warn(server.at, fmt::format("nameserver {} is nxgate itself and is ignored",
                                             server.endpoint.address.to_string()));
       } else {
         upstream.servers.push_back(std::move(server));
@@ -281,7 +282,7 @@ void add_default_upstream(Context& context, Settings& settings) {
     }
     if (upstream.servers.empty()) {
       context.warn(at,
-                   "no server to ask, so allowed names fail; name one, for example "
+                   "no upstream server, so allowed names fail; set one, for example "
                    "[upstreams.default] servers = [\"1.1.1.1\"], or --upstream 1.1.1.1");
     }
   }

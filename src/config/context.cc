@@ -39,9 +39,9 @@ void Context::fault(const Location& at, std::string text) {
   const std::size_t here = ++found[at.file];
   if (here > kMostFaults + 1 || faults.size() > kMostFaultsInAll) return;
   if (here > kMostFaults) {
-    text = fmt::format("stopped after {} faults of this file", kMostFaults);
+    text = fmt::format("stopped after {} errors in this file", kMostFaults);
   } else if (faults.size() == kMostFaultsInAll) {
-    text = fmt::format("stopped after {} faults", kMostFaultsInAll);
+    text = fmt::format("stopped after {} errors", kMostFaultsInAll);
   }
   faults.push_back({at, std::move(text)});
 }

@@ -36,20 +36,20 @@ Result<std::string> parse_directory(std::string_view text) {
 
 constexpr std::array<Field<ControlSettings>, 4> kControl{{
     {"socket", "path", "\"/run/nxgate/control.sock\"",
-     "The unix socket of `nxgate status` and its like; the empty text is none.", read_socket,
-     same_value<&ControlSettings::socket>},
+     "Unix socket for `nxgate status` and the other commands that talk to the server; empty for "
+     "none.",
+     read_socket, same_value<&ControlSettings::socket>},
     {"group", "group name", "\"\"",
-     "Whose members may use the socket, beside root and whoever started nxgate.",
+     "Group whose members may use the socket, besides root and the user who started nxgate.",
      read_value<&ControlSettings::group, parse_text>, same_value<&ControlSettings::group>},
     {"metrics", "address", "\"\"",
-     "Where metrics can be read by HTTP at `/metrics`, and nothing else: `address:port`. They are "
-     "at "
-     "the socket as well.",
+     "Address to serve metrics on over HTTP at `/metrics`, and nothing else: `address:port`. The "
+     "socket serves them as well.",
      read_value<&ControlSettings::metrics, parse_metrics>, same_value<&ControlSettings::metrics>},
     {"state", "path", "\"\"",
-     "Directory for what must outlive a restart: rules of `nxgate allow --save` and what was "
-     "learnt. Its lists `POLICY/allow.d/saved.list` and `POLICY/deny.d/saved.list` belong to the "
-     "policies. The empty text is none.",
+     "Directory for what survives a restart: rules of `nxgate allow --save` and what was learnt. "
+     "Its lists `POLICY/allow.d/saved.list` and `POLICY/deny.d/saved.list` belong to the policies. "
+     "Empty for none.",
      read_value<&ControlSettings::state, parse_directory>, same_value<&ControlSettings::state>},
 }};
 

@@ -16,19 +16,19 @@ namespace nxgate::config {
 namespace {
 
 constexpr std::array<Field<ContainerRule>, 6> kContainer{{
-    {"name", "pattern", "\"\"", "Its name; `*`, `?` and `[...]` stand for any letters.",
+    {"name", "pattern", "\"\"", "Container name; `*`, `?` and `[...]` are wildcards.",
      read_value<&ContainerRule::name, parse_text>},
-    {"project", "text", "\"\"", "Its compose project.",
+    {"project", "text", "\"\"", "Compose project.",
      read_value<&ContainerRule::project, parse_text>},
-    {"service", "text", "\"\"", "Its compose service.",
+    {"service", "text", "\"\"", "Compose service.",
      read_value<&ContainerRule::service, parse_text>},
-    {"network", "text", "\"\"", "A network that it is on.",
+    {"network", "text", "\"\"", "A network the container is on.",
      read_value<&ContainerRule::network, parse_text>},
-    {"label", "label", "\"\"", "A label that it has: `KEY` or `KEY=VALUE`.",
+    {"label", "label", "\"\"", "A label of the container: `KEY` or `KEY=VALUE`.",
      read_value<&ContainerRule::label, parse_label>},
     {"policy", "policy name", "\"\"",
-     "What is enforced, whatever its labels say. Without it the label `nxgate.policy` counts, else "
-     "it is the policy `default`.",
+     "Policy to enforce, whatever the container's labels say. If unset, the label `nxgate.policy` "
+     "decides, else the policy is `default`.",
      read_reference<&ContainerRule::policy>},
 }};
 
@@ -48,28 +48,30 @@ void read_containers(Reading& reading, const toml::node& node, DockerSettings& i
 
 constexpr std::array<Field<DockerSettings>, 6> kDocker{{
     {"socket", "path", "\"\"",
-     "The engine's unix socket. Without it `DOCKER_HOST`, else `/var/run/docker.sock`.",
+     "Unix socket of the Docker engine. If unset: `DOCKER_HOST`, else `/var/run/docker.sock`.",
      read_value<&DockerSettings::socket, parse_text>, same_value<&DockerSettings::socket>},
     {"attach", "word", "\"matched\"",
      "`matched`: containers that a `[[docker.containers]]` rule matches or that have a label "
-     "`nxgate.policy` or `nxgate.allow`. `all`: the others as well, with the policy `default`.",
+     "`nxgate.policy` or `nxgate.allow`. `all`: all other containers too, with the policy "
+     "`default`.",
      read_value<&DockerSettings::attach_all, parse_attach>},
     {"fail", "word", "\"closed\"",
-     "What an attached container can resolve when nxgate was killed: `closed` is nothing, until "
-     "nxgate is back or `nxgate detach`; `open` is what it could without nxgate.",
+     "What an attached container can resolve after nxgate was killed: `closed`: nothing, until "
+     "nxgate is back or `nxgate detach` is run; `open`: what it could resolve without nxgate.",
      read_value<&DockerSettings::opens_on_death, parse_fail>,
      same_value<&DockerSettings::opens_on_death>},
     {"label-policies", "list of policy names", "[]",
-     "What a container's label `nxgate.policy` may choose; `\"*\"` is any. A label that names "
-     "another one gets nothing resolved. Labels that come from an image choose nothing.",
+     "Policies that a container's label `nxgate.policy` may choose; `\"*\"` for any. A container "
+     "whose label names another policy resolves nothing. Labels that come from an image are "
+     "ignored here.",
      read_label_policies},
     {"builds", "policy name", "\"\"",
-     "What is enforced for the `RUN` steps of builds by BuildKit, which are no containers; `none` "
-     "leaves them alone. Without it they get the policy `default` with `attach = \"all\"`, and "
-     "else are left alone.",
+     "Policy for the `RUN` steps of BuildKit builds, which aren't containers; with `none` they "
+     "aren't attached. If unset they get the policy `default` with `attach = \"all\"`, otherwise "
+     "they aren't attached.",
      read_reference<&DockerSettings::builds>},
     {"containers", "list of tables", "[]",
-     "Which containers get which policy; the first rule that matches counts.", read_containers},
+     "Which containers get which policy; the first matching rule applies.", read_containers},
 }};
 
 }  // namespace

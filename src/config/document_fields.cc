@@ -64,21 +64,22 @@ void read_query_log(Reading& reading, const toml::node& node, Settings& into) {
 }
 
 constexpr std::array<Field<Settings>, 8> kDocument{{
-    {"server", "table", "{}", "Where and as whom nxgate answers.", read_server},
-    {"cache", "table", "{}", "How long answers of upstreams are kept.", read_cache},
+    {"server", "table", "{}", "Listeners, user and threads of the server.", read_server},
+    {"cache", "table", "{}", "Cache for upstream answers.", read_cache},
     {"upstreams", "table of tables", "{}",
-     "Groups of servers that are asked as one. Without `upstreams.default` it is the servers of "
-     "`/etc/resolv.conf`, never a fallback of them.",
+     "Groups of upstream servers. Without `upstreams.default`, the servers in `/etc/resolv.conf` "
+     "are used; there is no built-in fallback.",
      read_upstreams},
     {"policies", "table of tables", "{}",
-     "What is allowed; `policies.default` is for clients that no `[[clients]]` range covers. "
-     "Without any policy everything is denied.",
+     "What is allowed; `policies.default` applies to clients that no `[[clients]]` range covers. "
+     "Without a policy everything is denied.",
      read_policies},
     {"clients", "list of tables", "[]", "Which clients get which policy.", read_clients},
     {"docker", "table", "{}",
      "Which containers `nxgate docker` attaches to, and with which policy.", read_docker},
-    {"control", "table", "{}", "How a running nxgate is asked and told.", read_control},
-    {"query-log", "table", "{}", "What is written down of each answered question.", read_query_log},
+    {"control", "table", "{}", "The control socket and the metrics of a running server.",
+     read_control},
+    {"query-log", "table", "{}", "Log of answered queries.", read_query_log},
 }};
 
 }  // namespace

@@ -115,38 +115,39 @@ void read_fail(Reading& reading, const toml::node& node, EgressTable& into) {
 
 constexpr std::array<Field<EgressTable>, 10> kEgress{{
     {"mode", "word", "\"enforce\"",
-     "`enforce` refuses what no allowed name resolved to, `audit` only reports it, `off` is as "
-     "without this table.",
+     "`enforce` refuses traffic to addresses that no allowed name resolved to, `audit` only "
+     "reports it, `off` means no firewall.",
      read_mode},
     {"ports", "list of ports", "[]",
-     "What is open at the addresses of allowed names: `tcp/443`, or `443` for TCP and UDP; none "
-     "is anything. A rule may have its own: `github.com:22,443`.",
+     "Ports that are open at the addresses of allowed names: `tcp/443`, or `443` for TCP and UDP; "
+     "an empty list opens all. A rule may set its own: `github.com:22,443`.",
      read_ports},
     {"always", "list of ranges", "[]",
-     "Open without a name: `10.0.0.0/8`, `192.0.2.7 tcp/5432`. Wins over `never`.", read_always},
+     "Ranges that are open without a name: `10.0.0.0/8`, `192.0.2.7 tcp/5432`. Wins over `never`.",
+     read_always},
     {"never", "list of ranges", "[\"metadata\"]",
-     "Closed even if a name resolves to it, and taken out of answers. `metadata` is where clouds "
-     "tell credentials. `private` is every range that IANA's registries call not globally "
-     "reachable ([the table](egress.md#what-is-private)), but not the containers of its own "
-     "networks.",
+     "Ranges that stay closed even if an allowed name resolves to them, and are removed from "
+     "answers. `metadata` is the metadata services of clouds. `private` is every range that IANA's "
+     "registries list as not globally reachable ([the table](egress.md#what-is-private)), but not "
+     "the containers of its own networks.",
      read_never},
     {"grace", "time", "\"60s\"", "How long an address stays open after its TTL.", read_grace},
-    {"max-ttl", "time", "\"1h\"", "The longest TTL that a client is told.",
+    {"max-ttl", "time", "\"1h\"", "Upper limit for TTLs in answers.",
      read_value<&EgressTable::most_ttl, parse_ttl>},
     {"networks", "flag", "false",
-     "Opens the networks that the namespace is connected to, but not those of IPv6 that a router "
-     "advertised. Containers that were asked for by name are open without.",
+     "Opens the networks that the namespace is connected to, except IPv6 networks from router "
+     "advertisements. Containers that were resolved by name are open anyway.",
      read_flag<&policy::Egress::networks>},
-    {"strip-hints", "flag", "false", "Takes the addresses out of SVCB and HTTPS records.",
+    {"strip-hints", "flag", "false", "Removes the address hints from SVCB and HTTPS records.",
      read_flag<&policy::Egress::strip_hints>},
     {"strip-ech", "flag", "false",
-     "Takes the ECH keys out of them, so that the name in a TLS handshake stays readable.",
+     "Removes the ECH keys from SVCB and HTTPS records, so that the name in a TLS handshake stays "
+     "readable.",
      read_flag<&policy::Egress::strip_ech>},
     {"fail", "word", "\"closed\"",
-     "After a normal stop: `open` takes the firewall away, `closed` leaves it and the DNS gate, "
-     "until "
-     "the next nxgate takes over or `nxgate detach` opens them; by default `open` in an audit. "
-     "After a crash both stay.",
+     "After a normal stop: `open` removes the firewall, `closed` leaves it and the DNS gate in "
+     "place until the next nxgate takes over or `nxgate detach` removes them; `open` is the "
+     "default in an audit. After a crash both stay.",
      read_fail},
 }};
 

@@ -24,22 +24,21 @@ void read_types(Reading& reading, const toml::node& node, policy::Exfiltration& 
 
 constexpr std::array<Field<policy::Exfiltration>, 4> kExfiltration{{
     {"new-names", "number", "60",
-     "Names never asked for before, a minute, of each client and registered domain; 0 is any. An "
-     "attached container is one client, also after a restart, and so is an attached namespace by "
-     "its "
-     "name, and all that ask by listeners with the same policy; else an address is, or all of "
-     "loopback, or an IPv6 /64.",
+     "New names per minute, for each client and registered domain; 0 = unlimited. An attached "
+     "container is one client, also after a restart, and so is an attached namespace by its name, "
+     "and all that ask by listeners with the same policy; else an address is, or all of loopback, "
+     "or an IPv6 /64.",
      read_value<&policy::Exfiltration::new_names, parse_within<0, 1'000'000>>},
-    {"longest-label", "number", "63", "Octets of one label.",
+    {"longest-label", "number", "63", "Octets in one label.",
      read_value<&policy::Exfiltration::longest_label, parse_within<1, 63>>},
     {"entropy", "number", "400",
-     "Bits of Shannon entropy in all labels below the rule; 0 is any. 32 random hexadecimal "
-     "digits have some 120, a name of a DNS tunnel 500 and more.",
+     "Bits of Shannon entropy in all labels below the rule; 0 = unlimited. 32 random hexadecimal "
+     "digits have about 120 bits, a name of a DNS tunnel has 500 or more.",
      read_value<&policy::Exfiltration::entropy, parse_within<0, 2000>>},
     {"types", "list of types",
      R"(["A", "AAAA", "CNAME", "HTTPS", "SVCB", "SRV", "MX", "NS", "SOA", "PTR", "TXT", "HINFO", )"
      R"("LOC", "NAPTR", "DS", "SSHFP", "DNSKEY", "TLSA", "URI", "CAA"])",
-     "What may be asked for of allowed names; others are answered NODATA. An empty list is any.",
+     "Record types that may be queried; others are answered NODATA. Empty for all types.",
      read_types},
 }};
 

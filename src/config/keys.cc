@@ -38,14 +38,14 @@ constexpr std::string_view kTitle = R"(# Configuration reference
 )";
 
 constexpr std::string_view kPreface = R"(
-One TOML file. `nxgate check FILE` reports every fault as `file:line:column`; an unknown key is a
-fault. SIGHUP and a change of the file, or of a file it names, reload it: everything is built first
-and then swapped, and any fault keeps what is running. A change of a key that is *sealed* is refused
-by name; restart to change it. Relative paths are relative to the folder of the file. A time is a
-whole number with a unit: `250ms`, `10s`, `5m`, `1h`, `7d`.
+One TOML file. `nxgate check FILE` reports every error as `file:line:column`; an unknown key is an
+error. SIGHUP and a change of the file, or of a file it names, reload it: everything is built first
+and then swapped; after any error the running configuration stays. A reload that changes a *sealed*
+key is rejected with the key's name; restart to change it. Relative paths are relative to the
+directory of the file. A time is a whole number with a unit: `250ms`, `10s`, `5m`, `1h`, `7d`.
 
-A rule that allows all names below a public suffix (`com`, `co.uk`, `github.io`, the root `.`) must
-end in the word `force`, as in `"com force"`.
+A rule that allows everything below a public suffix (`com`, `co.uk`, `github.io`, the root `.`) must
+end with the word `force`, as in `"com force"`.
 )";
 
 /// The section of a path: all but its last part.

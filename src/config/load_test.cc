@@ -222,12 +222,12 @@ TEST_F(LoadTest, EachFaultStandsAtItsPlace) {
        {"n.toml:2:8: \"nxdomian\": expected one of \"nxdomain\", \"nodata\""}},
       {"[policies.default]\ndeny = \"address\"", {"n.toml:1:11: deny = \"address\" without"}},
       {"[policies.default]\ndeny-addresses = [\"192.0.2.1\"]",
-       {"n.toml:1:11: \"deny-addresses\" without effect"}},
+       {"n.toml:1:11: \"deny-addresses\" has no effect"}},
       {"[policies.default]\nallow = [\"a..b\", \"ok.example\", \"https://x.test\"]",
        {"n.toml:2:10: ", "n.toml:2:32: "}},
       {"[policies.default]\nallow = [\n  \"com\",\n  \"co.uk\",\n  \"=net\",\n  \"org force\"]",
-       {"n.toml:3:3: `com` would open everything under a public suffix",
-        "n.toml:4:3: `co.uk` would open"}},
+       {"n.toml:3:3: `com` would allow everything under a public suffix",
+        "n.toml:4:3: `co.uk` would allow"}},
       {"[policies.default]\nallow = [7]", {"n.toml:2:10: expected a text, found 7"}},
       {"[policies.default]\nallow-files = [\"missing.list\"]",
        {"n.toml:2:16: \"/etc/nxgate/missing.list\": no such file"}},
@@ -302,9 +302,9 @@ TEST_F(LoadTest, BeyondAHundredFaultsOfAFileNoMoreAreTold) {
   EXPECT_THAT(faults, testing::SizeIs(1 + 2 * (kMostFaults + 1)));
   EXPECT_THAT(faults, testing::Contains(StartsWith("/etc/nxgate/bad:100:1: `a..b`")));
   EXPECT_THAT(faults,
-              testing::Contains(StartsWith("/etc/nxgate/bad:101:1: stopped after 100 faults")));
+              testing::Contains(StartsWith("/etc/nxgate/bad:101:1: stopped after 100 errors")));
   EXPECT_THAT(faults,
-              testing::Contains(StartsWith("/etc/nxgate/hosts:101:1: stopped after 100 faults")));
+              testing::Contains(StartsWith("/etc/nxgate/hosts:101:1: stopped after 100 errors")));
 }
 
 TEST_F(LoadTest, KeysTooDeepForTheParserAreRefused) {
@@ -329,7 +329,7 @@ TEST_F(LoadTest, ResolvConfServesWhenNoUpstreamIsNamed) {
   EXPECT_EQ(settings.upstreams[0].servers[0].endpoint.to_string(), "9.9.9.9:53");
   ASSERT_EQ(context_.warnings.size(), 1U);
   EXPECT_EQ(to_string(context_.warnings[0]),
-            "/etc/resolv.conf:2:1: nameserver 127.0.0.1 is nxgate itself and left out");
+            "/etc/resolv.conf:2:1: nameserver 127.0.0.1 is nxgate itself and is ignored");
   EXPECT_THAT(context_.watched, ElementsAre("/etc/resolv.conf"));
 }
 

@@ -30,13 +30,13 @@ void read_servers(Reading& reading, const toml::node& node, UpstreamSettings& in
 
 constexpr std::array<Field<UpstreamSettings>, 3> kUpstream{{
     {"servers", "list of servers", kRequired,
-     "Addresses to ask: `1.1.1.1`, `udp://1.1.1.1:53` (TCP when an answer is truncated), "
-     "`tcp://[2620:fe::fe]:53` (TCP alone). The fastest that works is asked first.",
+     "Server addresses: `1.1.1.1`, `udp://1.1.1.1:53` (TCP if an answer is truncated), "
+     "`tcp://[2620:fe::fe]:53` (TCP only). The fastest working server is asked first.",
      read_servers},
-    {"timeout", "time", "\"1s\"", "For the whole of one question, failover included.",
+    {"timeout", "time", "\"1s\"", "Time limit for one query, including failover.",
      read_value<&UpstreamSettings::timeout, parse_timeout>},
     {"netns", "namespace", "\"\"",
-     "Network namespace to ask from: a path, a name of `ip netns`, or `pid:N`.",
+     "Network namespace to send queries from: a path, a name of `ip netns`, or `pid:N`.",
      read_value<&UpstreamSettings::netns, parse_netns>},
 }};
 
@@ -49,8 +49,9 @@ void read_route_names(Reading& reading, const toml::node& node, RouteSettings& i
 }
 
 constexpr std::array<Field<RouteSettings>, 2> kRoute{{
-    {"names", "list of names", kRequired, "Each name with all names below it.", read_route_names},
-    {"upstream", "upstream name", kRequired, "Who resolves them.",
+    {"names", "list of names", kRequired, "Names, each with everything below it.",
+     read_route_names},
+    {"upstream", "upstream name", kRequired, "Upstream that resolves them.",
      read_reference<&RouteSettings::upstream>},
 }};
 
@@ -93,14 +94,14 @@ void read_egress(Reading& reading, const toml::node& node, PolicySettings& into)
 
 constexpr std::array<Field<PolicySettings>, 15> kPolicy{{
     {"allow", "list of rules", "[]",
-     "Names that are resolved. `name` is the name and all below it, `=name` the name alone, "
-     "`*.name` what is below it. The longest match wins; at the same length deny wins.",
+     "Names that are resolved. `name`: the name and everything below it, `=name`: only the name, "
+     "`*.name`: only names below it. The longest match wins; at the same length deny wins.",
      read_each_rule<add_rule, Action::kAllow>},
     {"deny-names", "list of rules", "[]",
-     "Names that are denied though a shorter rule allows them.",
+     "Names that are denied even if a shorter rule allows them.",
      read_each_rule<add_rule, Action::kDeny>},
     {"allow-files", "list of paths", "[]",
-     "Files with one allow rule a line and `#` comments; `*` and `?` stand for many files.",
+     "Files with one allow rule per line and `#` comments; `*` and `?` are wildcards.",
      read_each_rule<add_rule_files, Action::kAllow>},
     {"deny-files", "list of paths", "[]", "The same for deny rules.",
      read_each_rule<add_rule_files, Action::kDeny>},
@@ -111,33 +112,33 @@ constexpr std::array<Field<PolicySettings>, 15> kPolicy{{
      "Records that nxgate answers itself: `OWNER [TTL] TYPE DATA`; `*.name` is a wildcard.",
      read_each<add_record>},
     {"deny", "word", "\"nxdomain\"",
-     "What a denied name gets: `nxdomain`, `nodata`, `refused`, `drop` or `address`.",
+     "Reply to a denied name: `nxdomain`, `nodata`, `refused`, `drop` or `address`.",
      read_value<&PolicySettings::deny, parse_deny_reply>},
     {"deny-addresses", "list of addresses", "[]",
-     "With `deny = \"address\"`: an IPv4 and an IPv6 address, or one of them.",
+     "With `deny = \"address\"`: an IPv4 address, an IPv6 address, or both.",
      read_each<add_deny_address>},
     {"negative-ttl", "time", "\"10s\"",
-     "How long clients may remember a denial, and so wait for a newly allowed name.",
+     "How long clients may cache a denial. A newly allowed name may take that long to resolve.",
      read_value<&PolicySettings::negative_ttl, parse_ttl>},
     {"suppress-types", "list of types", "[]",
      "Record types that allowed names don't have, such as `AAAA`: answered NODATA.",
      read_suppressed},
     {"on-upstream-failure", "word", "\"servfail\"",
-     "What a client gets when no upstream answers: `servfail`, or `nxdomain` for networks that "
-     "are offline on purpose.",
+     "Reply when no upstream answers: `servfail`, or `nxdomain` for networks that are offline on "
+     "purpose.",
      read_value<&PolicySettings::on_upstream_failure, parse_failure_reply>},
-    {"upstream", "upstream name", "\"default\"", "Who resolves allowed names.",
+    {"upstream", "upstream name", "\"default\"", "Upstream that resolves allowed names.",
      read_reference<&PolicySettings::upstream>},
     {"routes", "list of tables", "[]",
-     "Names that another upstream resolves (see below). A route allows nothing by itself.",
+     "Names that another upstream resolves (see below). A route doesn't allow anything by itself.",
      read_routes},
     {"exfiltration", "table", "{}",
-     "Limits to what a client can tell the owner of an allowed zone by the names it asks for below "
-     "an allow rule (see below). In force if the table is there, and wherever a firewall enforces.",
+     "Limits to the data that a client can send to the owner of an allowed zone in query names "
+     "(see below). Enabled if the table exists, and wherever a firewall enforces.",
      read_exfiltration},
     {"egress", "table", "{ mode = \"off\" }",
-     "A firewall in each attached namespace that lets through what the allowed names resolved to "
-     "(see below).",
+     "Firewall in each attached namespace that allows only what the allowed names resolved to (see "
+     "below).",
      read_egress},
 }};
 
@@ -150,9 +151,9 @@ void read_ranges(Reading& reading, const toml::node& node, ClientSettings& into)
 }
 
 constexpr std::array<Field<ClientSettings>, 2> kClients{{
-    {"from", "list of ranges", kRequired, "Address ranges, `10.0.0.0/8`; the longest match counts.",
+    {"from", "list of ranges", kRequired, "Address ranges, `10.0.0.0/8`; the longest match wins.",
      read_ranges},
-    {"policy", "policy name", kRequired, "What is enforced for these clients.",
+    {"policy", "policy name", kRequired, "Policy to enforce for these clients.",
      read_reference<&ClientSettings::policy>},
 }};
 

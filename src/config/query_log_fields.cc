@@ -61,19 +61,16 @@ Result<DnstapMessages> parse_messages(std::string_view text) {
 
 constexpr std::array<Field<DnstapSettings>, 4> kDnstap{{
     {"to", "path or address", "\"\"",
-     "Where a reader of dnstap listens: the full path of a unix socket, which `server.user` must "
-     "be "
-     "able to write to, or `address:port` for TCP. The empty text is none.",
+     "Where the dnstap reader listens: the full path of a unix socket that `server.user` can write "
+     "to, or `address:port` for TCP. Empty for none.",
      read_value<&DnstapSettings::to, parse_reader>},
-    {"identity", "text", "\"\"",
-     "The server's name in each message; the empty text is the name of the host.",
+    {"identity", "text", "\"\"", "Server name in each message; empty for the host name.",
      read_value<&DnstapSettings::identity, parse_text>},
-    {"version", "text", "\"\"",
-     "The server's version in each message; the empty text is that of nxgate.",
+    {"version", "text", "\"\"", "Server version in each message; empty for nxgate's version.",
      read_value<&DnstapSettings::version, parse_text>},
     {"messages", "word", "\"both\"",
-     "Of each answered question the `queries` (CLIENT_QUERY), the `responses` (CLIENT_RESPONSE, "
-     "which have the query too) or `both`.",
+     "For each answered query: `queries` (CLIENT_QUERY), `responses` (CLIENT_RESPONSE, which "
+     "include the query) or `both`.",
      read_value<&DnstapSettings::messages, parse_messages>},
 }};
 
@@ -85,24 +82,24 @@ void read_dnstap(Reading& reading, const toml::node& node, QueryLogSettings& int
 
 constexpr std::array<Field<QueryLogSettings>, 6> kQueryLog{{
     {"path", "path", "\"\"",
-     "A file to which a line of JSON is appended for each answered question; `-` is standard "
-     "output, "
-     "the empty text is none. SIGUSR1 opens it anew, as after a rotation.",
+     "File to append a line of JSON to for each answered query; `-` for standard output, empty for "
+     "none. SIGUSR1 reopens it, as after a rotation.",
      read_value<&QueryLogSettings::path, parse_log_path>, same_value<&QueryLogSettings::path>},
     {"queries", "word", "\"all\"",
-     "`all`, only those that are `denied`, or the `first-seen` question of each client for a name.",
+     "Which queries are logged: `all`, only `denied` ones, or `first-seen`: the first query of "
+     "each client for a name.",
      read_value<&QueryLogSettings::queries, parse_which>, same_value<&QueryLogSettings::queries>},
-    {"sample", "number", "1", "Log one in so many of those.",
+    {"sample", "number", "1", "Log one in N of those queries.",
      read_value<&QueryLogSettings::sample, parse_within<1, 1'000'000>>,
      same_value<&QueryLogSettings::sample>},
-    {"skip", "list of names", "[]", "Leave out these names, each with all below it.", read_skip,
-     same_value<&QueryLogSettings::skip>},
+    {"skip", "list of names", "[]", "Names that aren't logged, each with everything below it.",
+     read_skip, same_value<&QueryLogSettings::skip>},
     {"hash-clients", "true or false", "false",
-     "Write a keyed hash for a client's address, of a new key at each start, and no container's "
-     "name. In dnstap there is no address at all then.",
+     "Log a keyed hash instead of the client's address, with a new key at each start, and no "
+     "container name. dnstap messages then have no address at all.",
      read_value<&QueryLogSettings::hash_clients, parse_flag>,
      same_value<&QueryLogSettings::hash_clients>},
-    {"dnstap", "table", "{}", "The same as a stream for programs (see below).", read_dnstap,
+    {"dnstap", "table", "{}", "The same log as a dnstap stream (see below).", read_dnstap,
      same_value<&QueryLogSettings::dnstap>},
 }};
 

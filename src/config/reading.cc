@@ -22,7 +22,7 @@ std::string shown(const toml::node& node) {
   if (const auto* const flag = node.as_boolean()) return flag->get() ? "true" : "false";
   if (node.is_table()) return "a table";
   if (node.is_array()) return "a list";
-  return node.is_floating_point() ? "a number with a point" : "a date or time";
+  return node.is_floating_point() ? "a number with a decimal point" : "a date or time";
 }
 
 std::string expected_kind(std::string_view expected, const toml::node& node) {

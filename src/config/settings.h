@@ -154,7 +154,7 @@ struct DockerSettings {
   Reference builds;
 };
 
-/// How a running nxgate is asked and told.
+/// The control socket and the metrics of a running server.
 struct ControlSettings {
   static constexpr const char* kUsualSocket = "/run/nxgate/control.sock";
 
@@ -181,7 +181,7 @@ struct DnstapSettings {
   bool operator==(const DnstapSettings&) const = default;
 };
 
-/// What is written down of each answered question.
+/// Log of answered queries.
 struct QueryLogSettings {
   std::string path;  ///< `-` is standard output; empty for none
   LoggedQueries queries = LoggedQueries::kAll;

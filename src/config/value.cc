@@ -118,7 +118,7 @@ std::optional<std::pair<std::string, std::uint16_t>> parse_interface(std::string
 Result<Listener> parse_listener(std::string_view text) {
   constexpr std::string_view kExpected =
       "an address or interface to listen on, such as \"127.0.0.1:53\", \"[::1]:53\" or "
-      "\"eth1:53\", and @NETNS behind it for another network namespace";
+      "\"eth1:53\", followed by @NETNS for another network namespace";
   Listener listener;
   const std::size_t at = text.find('@');
   if (at != std::string_view::npos) {
@@ -153,8 +153,8 @@ Result<UpstreamServer> parse_upstream_server(std::string_view text) {
   if (!endpoint) {
     return expected_got(text,
                         "a server's address, such as \"1.1.1.1\", \"udp://1.1.1.1:53\" or "
-                        "\"tcp://[2620:fe::fe]:53\"; a host name can't be used, since resolving "
-                        "it would need this very server");
+                        "\"tcp://[2620:fe::fe]:53\"; a host name can't be used, because resolving "
+                        "it would require this server");
   }
   if (endpoint->address.is_unspecified()) {
     return expected_got(text, "a server's address, not the wildcard");
@@ -283,7 +283,8 @@ Result<wire::Type> parse_record_type(std::string_view text) {
 
 Result<wire::DomainName> parse_domain(std::string_view text) {
   if (text.contains("://")) {
-    return fail(in_quotes(text) + ": a name is without scheme or path, such as \"corp.example\"");
+    return fail(in_quotes(text) +
+                ": expected a name without scheme or path, such as \"corp.example\"");
   }
   const auto name = wire::DomainName::from_text(text);
   if (!name) {
@@ -297,8 +298,8 @@ Result<Prefix> parse_range(std::string_view text) {
   const auto prefix = Prefix::parse(text);
   if (!prefix) {
     return expected_got(text,
-                        "an address range, such as \"10.0.0.0/8\" or \"fd00::/8\", or an address "
-                        "alone; no bit may be set behind the prefix length");
+                        "an address range, such as \"10.0.0.0/8\" or \"fd00::/8\", or an address; "
+                        "no bit may be set after the prefix length");
   }
   return *prefix;
 }

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "control/panel.h"
+#include "control/control_api.h"
 #include "http/server.h"
 #include "http/socket.h"
 
@@ -21,9 +21,10 @@ Result<ControlSockets> open_control(const config::ControlSettings& settings) {
   if (!settings.socket.empty()) {
     auto opened = http::listen_unix(settings.socket, settings.group);
     if (opened) {
-      sockets.panel = *std::move(opened);
+      sockets.api = *std::move(opened);
     } else if (settings.implied) {
-      log::info("no control socket: {}; `--control PATH` names another", opened.error().message);
+      log::info("no control socket: {}; choose another with `--control PATH`",
+                opened.error().message);
     } else {
       return fail("control: " + opened.error().message);
     }
@@ -36,15 +37,15 @@ Result<ControlSockets> open_control(const config::ControlSettings& settings) {
   return sockets;
 }
 
-ControlServers::ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
-                               const config::ControlSettings& settings, const ControlRoom& room)
-    : path_(settings.socket), page_(panel) {
+ControlServers::ControlServers(boost::asio::io_context& loop, ControlApi& api,
+                               ControlSockets sockets, const config::ControlSettings& settings,
+                               const ControlRoom& room)
+    : path_(settings.socket), page_(api) {
   if (struct stat ours{}; ::lstat(path_.c_str(), &ours) == 0) {
     device_ = ours.st_dev;
     inode_ = ours.st_ino;
   }
-  if (sockets.panel)
-    panel_ = http::Server::at_unix(loop, panel, std::move(sockets.panel), room.panel);
+  if (sockets.api) api_ = http::Server::at_unix(loop, api, std::move(sockets.api), room.api);
   if (sockets.metrics) {
     metrics_ = http::Server::at_tcp(loop, page_, std::move(sockets.metrics),
                                     !settings.metrics->address.is_v4(), room.metrics);
@@ -53,7 +54,7 @@ ControlServers::ControlServers(boost::asio::io_context& loop, Panel& panel, Cont
 
 ControlServers::~ControlServers() {
   struct stat there{};
-  const bool ours = panel_ && ::lstat(path_.c_str(), &there) == 0 && there.st_dev == device_ &&
+  const bool ours = api_ && ::lstat(path_.c_str(), &there) == 0 && there.st_dev == device_ &&
                     there.st_ino == inode_;
   if (ours) (void)::unlink(path_.c_str());
 }

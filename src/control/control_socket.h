@@ -1,4 +1,4 @@
-// The sockets of the control panel, opened as root and served later.
+// The sockets of the control API, opened as root and served later.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 #include "base/census.h"
 #include "base/error.h"
 #include "config/settings.h"
-#include "control/panel.h"
+#include "control/control_api.h"
 #include "http/server.h"
 #include "sys/descriptor.h"
 
@@ -18,26 +18,26 @@ namespace nxgate::control {
 
 /// As far as they are wanted.
 struct ControlSockets {
-  sys::Descriptor panel;
+  sys::Descriptor api;
   sys::Descriptor metrics;
 };
 
 /// The connections to each of them.
 struct ControlRoom {
-  std::shared_ptr<Census> panel = std::make_shared<Census>(http::Server::kLimits);
+  std::shared_ptr<Census> api = std::make_shared<Census>(http::Server::kLimits);
   std::shared_ptr<Census> metrics = std::make_shared<Census>(http::Server::kLimits);
 };
 
-/// Opens them, before root is given up. A socket that nobody asked for is no error if it
-/// can't be had: other servers may run here.
+/// Opens them, before root is given up. A socket that wasn't configured is no error if it can't be
+/// opened: other servers may run here.
 [[nodiscard]] Result<ControlSockets> open_control(const config::ControlSettings& settings);
 
-/// Serves at them. Main thread; loop and panel must outlive it.
+/// Serves at them. Main thread; loop and API must outlive it.
 class ControlServers {
  public:
-  ControlServers(boost::asio::io_context& loop, Panel& panel, ControlSockets sockets,
+  ControlServers(boost::asio::io_context& loop, ControlApi& api, ControlSockets sockets,
                  const config::ControlSettings& settings, const ControlRoom& room);
-  /// Takes the unix socket away, where its directory lets us.
+  /// Removes the unix socket, if its directory allows it.
   ~ControlServers();
   ControlServers(const ControlServers&) = delete;
   ControlServers& operator=(const ControlServers&) = delete;
@@ -47,7 +47,7 @@ class ControlServers {
   dev_t device_ = 0;  ///< where our socket is, so that no other is taken away in its place
   ino_t inode_ = 0;
   MetricsPage page_;
-  std::unique_ptr<http::Server> panel_;
+  std::unique_ptr<http::Server> api_;
   std::unique_ptr<http::Server> metrics_;
 };
 

@@ -21,16 +21,16 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "engine/observer.h"
-#include "firewall/fence.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/name_firewall.h"
 #include "learn/record.h"
 #include "learn/record_json.h"
 #include "observe/filter.h"
 #include "observe/hub.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
-#include "store/amendments.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
+#include "store/runtime_rules.h"
 #include "store/saved_rules.h"
 #include "sys/state_directory.h"
 #include "wire/name.h"
@@ -51,7 +51,7 @@ std::string file_of(const std::string& policy) {
   return store::state_folder(policy) + "/learnt.json";
 }
 
-/// All names, but what the policy denies or answers itself.
+/// All names, except those that the policy denies or answers itself.
 policy::Rule everything() {
   return {.name = {},
           .scope = policy::Scope::kSubtree,
@@ -63,17 +63,18 @@ std::int64_t now() {
   return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
 }
 
-/// Local names need no rule, and what an allowed name led to is let through with that.
+/// Local names need no rule, and targets of an allowed name are allowed with it.
 bool counts(const engine::Event& event) {
   return event.outcome != engine::Outcome::kLocal && !event.judgement.granted;
 }
 
-/// What is denied meanwhile is taken to exist: nobody was asked.
-learn::Outcome outcome_of(const engine::Event& event) {
-  if (event.source == engine::Source::kOwn) return learn::Outcome::kExists;
-  if (event.source == engine::Source::kFailure) return learn::Outcome::kFailed;
-  if (event.rcode == wire::Rcode::kNxDomain) return learn::Outcome::kMissing;
-  return event.rcode == wire::Rcode::kNoError ? learn::Outcome::kExists : learn::Outcome::kFailed;
+/// Names that are denied meanwhile count as existing: no upstream was queried.
+learn::Existence outcome_of(const engine::Event& event) {
+  if (event.source == engine::Source::kOwn) return learn::Existence::kExists;
+  if (event.source == engine::Source::kFailure) return learn::Existence::kFailed;
+  if (event.rcode == wire::Rcode::kNxDomain) return learn::Existence::kMissing;
+  return event.rcode == wire::Rcode::kNoError ? learn::Existence::kExists
+                                              : learn::Existence::kFailed;
 }
 
 void note(const engine::Event& event, learn::Record& record) {
@@ -95,7 +96,7 @@ std::string text_of(const Learnt& learnt) {
 Result<Learnt> learnt_of(const std::string& text) {
   const auto object = parse_object(text);
   const json::value* const record = object ? object->if_contains("record") : nullptr;
-  if (record == nullptr) return fail("no record of what was learnt");
+  if (record == nullptr) return fail("not a record of what was learnt");
   auto read = learn::record_from_json(json::serialize(*record));
   if (!read) return std::unexpected(read.error());
   const auto flag = [&](const char* key) {
@@ -112,14 +113,14 @@ Result<Learnt> learnt_of(const std::string& text) {
 
 }  // namespace
 
-Learner::Learner(boost::asio::io_context& loop, store::Reloader& reloader, observe::Hub& hub,
-                 firewall::FenceReports& reports, const std::string& state,
-                 std::function<void()> amended, std::function<void()> look)
-    : reloader_(reloader),
+Learner::Learner(boost::asio::io_context& loop, store::PolicyStore& policy_store, observe::Hub& hub,
+                 firewall::FirewallReports& reports, const std::string& state,
+                 std::function<void()> rules_changed, std::function<void()> look)
+    : policy_store_(policy_store),
       hub_(hub),
       reports_(reports),
       state_(state),
-      amended_(std::move(amended)),
+      rules_changed_(std::move(rules_changed)),
       look_(std::move(look)),
       timer_(loop) {
   reports_.on_flows([this](const std::string& policy, const std::vector<firewall::Flow>& flows) {
@@ -135,12 +136,12 @@ Learner::~Learner() {
 
 void Learner::resume() {
   if (state_.path().empty()) return;
-  for (const auto& policy : reloader_.snapshots().load()->policies.all()) {
+  for (const auto& policy : policy_store_.snapshots().load()->policies.all()) {
     auto learnt = read(policy->name);
     if (!learnt) {
       const std::string fault = fmt::format(
-          "{}/{} can't be read: {}; it is left as it is, and nothing is learnt for the "
-          "policy {}; put it right, or move it away and restart nxgate",
+          "{}/{} can't be read: {}; the file is left unchanged, and nothing is learnt for the "
+          "policy {}; fix it, or move it away and restart nxgate",
           state_.path(), file_of(policy->name), learnt.error().message, policy->name);
       log::error("{}", fault);
       unreadable_.insert_or_assign(policy->name, fault);
@@ -189,16 +190,16 @@ void Learner::begin(const std::string& policy, Learnt& learnt, const std::string
   learnt.record.resume();
   learnt.tap = hub_.open(observe::filter_of({.policy = policy}), kMostWaiting);
   if (!learnt.denies) {
-    reloader_.amendments().add({.policy = policy,
-                                .rule = everything(),
-                                .since = std::chrono::system_clock::now(),
-                                .by = by,
-                                .why = "to learn what is asked for"});
+    policy_store_.runtime_rules().add({.policy = policy,
+                                       .rule = everything(),
+                                       .since = std::chrono::system_clock::now(),
+                                       .by = by,
+                                       .why = "to learn what is asked for"});
   }
   reports_.learn(policy, true);
-  amended_();
-  log::warning("learning what is asked for under the policy {}: {}", policy,
-               learnt.denies ? "it is enforced meanwhile" : "everything else resolves meanwhile");
+  rules_changed_();
+  log::warning("learning the policy {}: {}", policy,
+               learnt.denies ? "it stays enforced" : "everything resolves until it ends");
   changed_ = true;
   wait();
 }
@@ -212,9 +213,9 @@ bool Learner::stop(const std::string& policy) {
   found->second.record.stop(now());
   found->second.tap.reset();
   reports_.learn(policy, false);
-  (void)reloader_.amendments().remove(policy, everything());
-  amended_();
-  log::info("no longer learning under the policy {}", policy);
+  (void)policy_store_.runtime_rules().remove(policy, everything());
+  rules_changed_();
+  log::info("no longer learning the policy {}", policy);
   changed_ = true;
   save();
   return true;
@@ -249,7 +250,7 @@ void Learner::take(Learnt& learnt) {
   }
 }
 
-/// A port counts for every name that led to the address: which of them was meant nobody can tell.
+/// A port counts for every name that resolved to the address: which one was meant can't be known.
 void Learner::note_flows(const std::string& policy, const std::vector<firewall::Flow>& flows) {
   const auto found = learnt_.find(policy);
   if (found == learnt_.end() || !found->second.active) return;

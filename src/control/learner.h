@@ -1,4 +1,4 @@
-// Policies that are being learnt: what clients ask for is recorded, and a list proposed.
+// Policies in learning mode: queries are recorded, and a list is proposed.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/error.h"
-#include "firewall/fence.h"
-#include "firewall/fence_reports.h"
+#include "firewall/firewall_reports.h"
+#include "firewall/name_firewall.h"
 #include "learn/record.h"
 #include "observe/hub.h"
-#include "store/reloader.h"
+#include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/state_directory.h"
 
@@ -37,16 +37,16 @@ struct Learnt {
 /// but for the last seconds. Main thread.
 class Learner {
  public:
-  /// `amended` is called after a change of the reloader's amendments or of what firewalls shall
+  /// `rules_changed` is called after a change of the runtime rules or of what firewalls shall
   /// note, `look` to have `reports` brought up to date.
-  Learner(boost::asio::io_context& loop, store::Reloader& reloader, observe::Hub& hub,
-          firewall::FenceReports& reports, const std::string& state, std::function<void()> amended,
-          std::function<void()> look);
+  Learner(boost::asio::io_context& loop, store::PolicyStore& policy_store, observe::Hub& hub,
+          firewall::FirewallReports& reports, const std::string& state,
+          std::function<void()> rules_changed, std::function<void()> look);
   ~Learner();
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
 
-  /// What was left active goes on.
+  /// Continues learning that was active before.
   void resume();
 
   /// The error: what was learnt before can't be read, and would be lost.
@@ -55,7 +55,7 @@ class Learner {
   bool stop(const std::string& policy);
   void forget(const std::string& policy);
 
-  /// With all that was seen up to now.
+  /// With everything seen up to now.
   [[nodiscard]] const std::map<std::string, Learnt>& all();
   /// Nothing unless it is active; without what was seen lately.
   [[nodiscard]] const Learnt* active(const std::string& policy) const;
@@ -71,11 +71,11 @@ class Learner {
   void save();
   void wait();
 
-  store::Reloader& reloader_;
+  store::PolicyStore& policy_store_;
   observe::Hub& hub_;
-  firewall::FenceReports& reports_;
+  firewall::FirewallReports& reports_;
   const sys::StateDirectory state_;
-  std::function<void()> amended_;
+  std::function<void()> rules_changed_;
   std::function<void()> look_;
   boost::asio::steady_timer timer_;
   std::map<std::string, Learnt> learnt_;

@@ -10,7 +10,7 @@
 
 namespace nxgate::control {
 
-/// What `watch` reads: a line an event, and `{"dropped": N}` where the reader was too slow.
+/// The stream of `watch`: one line per event, and `{"dropped": N}` where the reader was too slow.
 class WatchFeed final : public http::Feed {
  public:
   explicit WatchFeed(std::unique_ptr<observe::Tap> tap) : tap_(std::move(tap)) {}

@@ -51,20 +51,19 @@ std::string to_string(ApiVersion version) {
 
 Result<EngineVersion> parse_version(std::string_view json) {
   const auto document = parse_document(json);
-  if (!document) return fail("cannot understand the version: " + document.error().message);
+  if (!document) return fail("invalid version from the Docker engine: " + document.error().message);
   std::string fault;
   const Fields all(*document, fault);
   const std::string engine = all.text("Version");
   const std::string oldest_text = all.text("MinAPIVersion");
   const std::optional<ApiVersion> newest = to_api_version(all.text("ApiVersion"));
-  if (!fault.empty()) return fail("cannot understand the version: " + fault);
-  if (!newest) return fail("cannot understand the version: no ApiVersion in it");
+  if (!fault.empty()) return fail("invalid version from the Docker engine: " + fault);
+  if (!newest) return fail("invalid version from the Docker engine: no ApiVersion in it");
   const ApiVersion oldest = to_api_version(oldest_text).value_or(ApiVersion{});
   if (oldest > kNewestKnown) {
-    return fail(
-        fmt::format("Docker {} speaks only API {} and later, but nxgate knows {}: use a "
-                    "newer nxgate",
-                    engine, oldest_text, to_string(kNewestKnown)));
+    return fail(fmt::format(
+        "Docker {} supports only API {} and later, but nxgate supports {}: use a newer nxgate",
+        engine, oldest_text, to_string(kNewestKnown)));
   }
   return EngineVersion{.engine = engine, .api = to_string(std::min(*newest, kNewestKnown))};
 }

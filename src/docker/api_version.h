@@ -1,4 +1,4 @@
-// Which version of the engine's interface to speak.
+// Choosing the version of the Engine API.
 #pragma once
 
 #include <string>

@@ -45,7 +45,7 @@ std::string reason(const HttpAnswer& answer) {
 }
 
 Error refused(std::string_view path, const HttpAnswer& answer) {
-  return {fmt::format("GET {}: the Docker engine refuses: {}", path, reason(answer))};
+  return {fmt::format("GET {}: the Docker engine refused: {}", path, reason(answer))};
 }
 
 std::string_view environment_host() {
@@ -63,8 +63,8 @@ Result<std::string> engine_socket(std::string_view configured) {
   if (path.starts_with(kUnixScheme)) path.remove_prefix(kUnixScheme.size());
   if (path.empty() || path.contains("://")) {
     return fail(
-        fmt::format("cannot use the Docker engine at {}: only one on this machine can be "
-                    "served, by the path of its socket (unix:///var/run/docker.sock){}",
+        fmt::format("cannot use the Docker engine at {}: only a local engine is supported, by the "
+                    "path of its socket (unix:///var/run/docker.sock){}",
                     address, configured.empty() ? "; see DOCKER_HOST" : ""));
   }
   return std::string(path);
@@ -119,8 +119,7 @@ asio::awaitable<Result<Container>> Client::inspect(std::string container) {
   if (!found) co_return std::unexpected(found.error());
   std::optional<Container>& there = *found;
   if (!there) {
-    co_return fail(
-        fmt::format("there is no container {}; `docker ps` shows those there are", container));
+    co_return fail(fmt::format("no such container: {}; see `docker ps -a`", container));
   }
   co_return std::move(*there);
 }

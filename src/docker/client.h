@@ -1,4 +1,4 @@
-// Asking a Docker engine over its unix socket.
+// Requests to a Docker engine over its unix socket.
 #pragma once
 
 #include <chrono>
@@ -21,8 +21,8 @@ namespace nxgate::docker {
 
 /// The path of the engine's socket: `configured` (a path or `unix://PATH`) if it isn't empty, else
 /// DOCKER_HOST from the environment, else /var/run/docker.sock. Other kinds of addresses (tcp://,
-/// ssh://) are refused with words that say what to do: namespaces can be entered on this machine
-/// only.
+/// ssh://) are refused with an error that says what to do: only namespaces on this machine can be
+/// entered.
 [[nodiscard]] Result<std::string> engine_socket(std::string_view configured);
 
 class Http;
@@ -33,7 +33,7 @@ struct EngineVersion {
   std::string api;     ///< the one used: the engine's, but no newer than we know
 };
 
-/// One connection a request. Errors say what to do: no such socket (is Docker running? another
+/// One connection per request. Errors say what to do: no such socket (is Docker running? another
 /// DOCKER_HOST?), permission denied (group docker, root), no such container. Used by the thread
 /// that runs `loop`, which must outlive it. Every request but `events` ends within `kTimeout`, a
 /// list within `kListTimeout`.
@@ -55,22 +55,22 @@ class Client {
   };
   /// Running containers, or all that exist. Doesn't wait for a container that is just starting.
   [[nodiscard]] boost::asio::awaitable<Listing> list(bool all);
-  /// The same of this one alone, by its id: at once, however many there are.
+  /// The same for this container only, by its id: fast, however many there are.
   [[nodiscard]] boost::asio::awaitable<Listing> list_one(std::string container);
   /// By id, name or the beginning of an id. Waits while the container is just starting.
   [[nodiscard]] boost::asio::awaitable<Result<Container>> inspect(std::string container);
   /// The same, but nothing is no error when there is no such container.
   [[nodiscard]] boost::asio::awaitable<Result<std::optional<Container>>> find(
       std::string container);
-  /// Whether `tell_labels_apart` needs to ask nobody.
+  /// Whether `tell_labels_apart` needs no request.
   [[nodiscard]] bool tells_labels_apart(const Container& container) const;
   /// Tells the labels of a listed container from those of its image (image.h); `inspect` and
   /// `find` have done it. Asks for an image once.
   [[nodiscard]] boost::asio::awaitable<void> tell_labels_apart(
       Container& container, std::chrono::seconds limit = kTimeout);
   /// Calls `subscribed` once the engine has accepted the subscription to container and network
-  /// events, then `seen` for each and `odd` for what can't be understood, until the connection
-  /// ends; the result is why.
+  /// events, then `seen` for each and `odd` for invalid ones, until the connection ends; the result
+  /// is the reason.
   [[nodiscard]] boost::asio::awaitable<Error> events(std::function<void()> subscribed,
                                                      std::function<void(const Event&)> seen,
                                                      std::function<void(const Error&)> odd);

@@ -76,7 +76,7 @@ TEST(EngineSocket, IsWhatWasConfiguredOrOfTheEnvironment) {
   ::setenv("DOCKER_HOST", "ssh://host", 1);
   const auto remote = engine_socket("");
   ASSERT_FALSE(remote);
-  EXPECT_THAT(remote.error().message, HasSubstr("only one on this machine"));
+  EXPECT_THAT(remote.error().message, HasSubstr("only a local engine"));
   EXPECT_THAT(remote.error().message, HasSubstr("DOCKER_HOST"));
   EXPECT_FALSE(engine_socket("tcp://127.0.0.1:2375"));
   EXPECT_FALSE(engine_socket("unix://"));
@@ -126,7 +126,7 @@ TEST_F(ClientTest, SaysThatThereIsNoSuchContainer) {
   Client client(loop_, path_);
   const auto none = result_of(client.inspect("../a b"));
   ASSERT_FALSE(none);
-  EXPECT_THAT(none.error().message, HasSubstr("there is no container ../a b; `docker ps`"));
+  EXPECT_THAT(none.error().message, HasSubstr("no such container: ../a b; see `docker ps -a`"));
   EXPECT_THAT(engine.requests(), Contains("/v1.41/containers/..%2Fa%20b/json"));
   EXPECT_FALSE(result_of(client.inspect("")));
   const auto found = result_of(client.find("web"));
@@ -141,7 +141,7 @@ TEST_F(ClientTest, SaysWhatToDoWithoutAnEngine) {
     FakeEngine engine(path_);
     std::filesystem::create_hard_link(path_, path_ + ".left");
   }
-  EXPECT_THAT(inspect_error(path_ + ".left"), HasSubstr("no Docker engine listens"));
+  EXPECT_THAT(inspect_error(path_ + ".left"), HasSubstr("no Docker engine is listening"));
   std::filesystem::remove(path_ + ".left");
 }
 
@@ -151,7 +151,7 @@ TEST_F(ClientTest, SaysWhoMayTalkToTheEngine) {
   if (::seteuid(65534) != 0) GTEST_SKIP() << "needs root, to become another user";
   const std::string message = inspect_error(path_);
   ASSERT_EQ(::seteuid(0), 0);
-  EXPECT_THAT(message, HasSubstr("a user of the group docker"));
+  EXPECT_THAT(message, HasSubstr("a member of the group docker"));
 }
 
 TEST_F(ClientTest, EventsArriveAlsoInPieces) {
@@ -191,7 +191,7 @@ TEST_F(ClientTest, AnEventThatIsNoneIsTold) {
   const std::function<void(const Event&)> on_event = [&](const Event&) { engine.cut(); };
   const std::function<void(const Error&)> on_odd = [&](const Error& error) { odd = error.message; };
   const Error end = result_of(client.events(on_subscribed, on_event, on_odd));
-  EXPECT_THAT(odd, HasSubstr("cannot understand the Docker engine's event"));
+  EXPECT_THAT(odd, HasSubstr("invalid event from the Docker engine"));
   EXPECT_THAT(end.message, HasSubstr("GET /events: the Docker engine at"));
 }
 
@@ -203,11 +203,11 @@ TEST_F(ClientTest, ErrorsNameTheRequest) {
   const auto web = result_of(client.inspect(FakeEngine::id('a')));
   ASSERT_FALSE(web);
   EXPECT_EQ(web.error().message, "GET /containers/" + FakeEngine::id('a') +
-                                     "/json: the Docker engine refuses: something is wrong");
+                                     "/json: the Docker engine refused: something is wrong");
   engine.answer_lists(FakeEngine::response_with("[{]"));
   const auto garbage = result_of(client.list(false));
   ASSERT_TRUE(garbage.fault);
-  EXPECT_THAT(garbage.fault->message, HasSubstr("GET /containers/json: cannot understand"));
+  EXPECT_THAT(garbage.fault->message, HasSubstr("GET /containers/json: invalid"));
   engine.answer_lists("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[");
   const auto cut = result_of(client.list(false));
   ASSERT_TRUE(cut.fault);

@@ -45,7 +45,7 @@ void add_address(Membership& membership, const std::string& key, const Fields& e
   if (const std::optional<IpAddress> address = IpAddress::parse(text)) {
     membership.addresses.push_back(*address);
   } else if (fault.empty()) {
-    fault = fmt::format("{} {} is no address", key, text);
+    fault = fmt::format("{} {} is not an address", key, text);
   }
 }
 
@@ -101,7 +101,7 @@ void read_state(Container& container, const Fields& state, std::string& fault) {
   container.running = state.flag("Running") && !state.flag("Restarting");
   const std::int64_t pid = state.number("Pid");
   if ((pid < 0 || pid > std::numeric_limits<pid_t>::max()) && fault.empty()) {
-    fault = "State.Pid is no process id";
+    fault = "State.Pid is not a process id";
   }
   if (container.running) container.pid = static_cast<pid_t>(pid);
 }
@@ -148,7 +148,7 @@ Container read_listed(const json::value& document, std::string& fault) {
 }
 
 std::unexpected<Error> not_understood(std::string_view what, std::string_view why) {
-  return fail(fmt::format("cannot understand the Docker engine's {}: {}", what, why));
+  return fail(fmt::format("invalid {} from the Docker engine: {}", what, why));
 }
 
 /// What is kept of a container's place on each network, wherever in the description.
@@ -291,7 +291,7 @@ ContainerList ListReader::take() {
     state_->list.odd.push_back(
         {.id = {},
          .name = {},
-         .why = fmt::format("{} containers more than the {} that nxgate looks at", more,
+         .why = fmt::format("{} more containers than the {} that nxgate handles", more,
                             kMostContainers)});
   }
   return std::exchange(state_->list, {});

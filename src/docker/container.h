@@ -1,4 +1,4 @@
-// What the engine tells about a container, as far as names and namespaces are concerned.
+// A container as the engine describes it, as far as names and namespaces are concerned.
 #pragma once
 
 #include <cstddef>
@@ -17,15 +17,15 @@
 
 namespace nxgate::docker {
 
-/// A container's place on one network.
+/// A container's membership in one network.
 struct Membership {
   std::string network;  ///< its name
   std::string network_id;
   std::vector<IpAddress> addresses;  ///< IPv4, IPv6, or none while it is being connected
-  /// By which others on this network find it: container name, short id, aliases. Never empty for a
-  /// container that was inspected.
+  /// The names by which others on this network find it: container name, short id, aliases. Never
+  /// empty for a container that was inspected.
   std::vector<std::string> names;
-  /// What this container alone calls others here (`--link db:database`).
+  /// Names that only this container uses for others here (`--link db:database`).
   struct Link {
     std::string target;  ///< name or id of a container
     std::string alias;
@@ -60,7 +60,7 @@ struct Container {
   std::vector<Membership> networks;
   std::string cut;  ///< what of it is left out for its size, in words; empty: nothing
 
-  /// Why it can undo whatever is done in its namespace: `is privileged`, `has NET_ADMIN`; empty if
+  /// Why it can undo changes in its namespace: `is privileged`, `has NET_ADMIN`; empty if
   /// it can't.
   [[nodiscard]] std::string power_to_undo() const;
   /// The value of a label of its own; empty without it.
@@ -92,7 +92,7 @@ class InspectReader {
   std::unique_ptr<State> state_;
 };
 
-/// An entry of the list that can't be used.
+/// An invalid entry of the list.
 struct OddEntry {
   std::string id;    ///< as it is given, the first 64 octets; may be empty
   std::string name;  ///< may be empty
@@ -106,11 +106,10 @@ struct ContainerList {
   std::vector<OddEntry> odd;
 };
 
-/// As many containers are looked at; those beyond are one odd entry.
+/// At most so many containers are handled; the rest are one odd entry.
 inline constexpr std::size_t kMostContainers = 16'384;
 
-/// Reads `GET /containers/json`, in pieces of any size. One entry that can't be used leaves the
-/// others as they are.
+/// Reads `GET /containers/json`, in pieces of any size. An invalid entry doesn't affect the others.
 class ListReader {
  public:
   explicit ListReader(const LabelKeys& labels);

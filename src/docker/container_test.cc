@@ -176,13 +176,13 @@ TEST(ParseInspect, RefusesWhatIsOfTheWrongKind) {
   EXPECT_THAT(inspect_fault(R"({"Id":"@","State":[]})"), HasSubstr("State is not an object"));
   EXPECT_THAT(inspect_fault(R"({"Id":"@","State":{"Pid":1.5}})"),
               HasSubstr("State.Pid is not a whole number"));
-  EXPECT_THAT(inspect_fault(R"({"Id":"@","State":{"Pid":-1}})"), HasSubstr("no process id"));
+  EXPECT_THAT(inspect_fault(R"({"Id":"@","State":{"Pid":-1}})"), HasSubstr("not a process id"));
   EXPECT_THAT(inspect_fault(R"({"Id":"@","Config":{"Labels":{"a":1}}})"),
               HasSubstr("Config.Labels is not text"));
   EXPECT_THAT(inspect_fault(R"({"Id":"@","HostConfig":{"CapAdd":"ALL"}})"),
               HasSubstr("HostConfig.CapAdd is not an array"));
   EXPECT_THAT(inspect_fault(R"({"Id":"@","NetworkSettings":{"Networks":{"a":{"IPAddress":"x"}}}})"),
-              HasSubstr("IPAddress x is no address"));
+              HasSubstr("IPAddress x is not an address"));
 }
 
 TEST(ParseInspect, RefusesBadIdsAndGarbage) {
@@ -190,12 +190,12 @@ TEST(ParseInspect, RefusesBadIdsAndGarbage) {
   EXPECT_THAT(inspect_fault(R"({"Id":null})"), HasSubstr("Id is not"));
   EXPECT_THAT(inspect_fault(R"({"Id":"@@"})"), HasSubstr("Id is not"));
   EXPECT_THAT(inspect_fault(R"({"Id":7})"), HasSubstr("Id is not text"));
-  EXPECT_THAT(inspect_fault("[]"), HasSubstr("no object"));
-  EXPECT_THAT(inspect_fault("7"), HasSubstr("no object"));
-  EXPECT_THAT(inspect_fault("{} {}"), HasSubstr("no valid JSON"));
-  EXPECT_THAT(inspect_fault(""), HasSubstr("no valid JSON"));
-  EXPECT_THAT(inspect_fault(R"({"Id":"@")"), HasSubstr("no valid JSON"));
-  EXPECT_THAT(inspect_fault(std::string(100000, '[')), HasSubstr("no valid JSON"));
+  EXPECT_THAT(inspect_fault("[]"), HasSubstr("not an object"));
+  EXPECT_THAT(inspect_fault("7"), HasSubstr("not an object"));
+  EXPECT_THAT(inspect_fault("{} {}"), HasSubstr("invalid JSON"));
+  EXPECT_THAT(inspect_fault(""), HasSubstr("invalid JSON"));
+  EXPECT_THAT(inspect_fault(R"({"Id":"@")"), HasSubstr("invalid JSON"));
+  EXPECT_THAT(inspect_fault(std::string(100000, '[')), HasSubstr("invalid JSON"));
 }
 
 TEST(ParseList, ReadsDocker20) {
@@ -242,7 +242,7 @@ TEST(ParseList, OneOddEntryLeavesTheOthers) {
   EXPECT_THAT(list->odd[0].why, HasSubstr("64 hexadecimal digits"));
   EXPECT_EQ(list->odd[1].id, kId);
   EXPECT_THAT(list->odd[1].why, HasSubstr("Labels is not text"));
-  EXPECT_THAT(list->odd[2].why, HasSubstr("no object"));
+  EXPECT_THAT(list->odd[2].why, HasSubstr("not an object"));
   EXPECT_THAT(list->odd[6].why, HasSubstr("State is not text"));
 }
 
@@ -261,7 +261,7 @@ TEST(ParseList, NoMoreThanSoManyContainers) {
   ASSERT_TRUE(list) << list.error().message;
   EXPECT_EQ(list->containers.size(), kMostContainers);
   ASSERT_EQ(list->odd.size(), 1U);
-  EXPECT_THAT(list->odd[0].why, HasSubstr("5 containers more than the 16384"));
+  EXPECT_THAT(list->odd[0].why, HasSubstr("5 more containers than the 16384"));
 }
 
 /// A label of that length, in every spelling of a string that JSON has.
@@ -289,7 +289,7 @@ TEST(ParseInspect, ALabelThatIsTooLongIsEmptyAndTold) {
   const auto cut = parse_inspect(labelled("a", kLongestKeptText + 1), 65536, {"a", "BIG"});
   ASSERT_TRUE(cut) << cut.error().message;
   EXPECT_THAT(cut->labels, ElementsAre(Pair("BIG", ""), Pair("a", "b")));
-  EXPECT_EQ(cut->cut, "BIG is longer than 65536 octets and taken for empty");
+  EXPECT_EQ(cut->cut, "BIG is longer than 65536 octets and treated as empty");
 }
 
 TEST(ParseInspect, ManyNamesDontHideWhatComesBehindThem) {
@@ -302,7 +302,7 @@ TEST(ParseInspect, ManyNamesDontHideWhatComesBehindThem) {
   EXPECT_EQ(web->pid, 9);
   EXPECT_LE(web->networks[0].names.size(), kMostKeptElements + 2);
   EXPECT_THAT(web->networks[0].addresses, ElementsAre(IpAddress::v4({172, 18, 0, 3})));
-  EXPECT_THAT(web->cut, HasSubstr("Aliases holds too much"));
+  EXPECT_THAT(web->cut, HasSubstr("Aliases is too large"));
 }
 
 TEST(ParseInspect, KeysOfAnyLengthAndDepth) {

@@ -74,7 +74,7 @@ class EventReader::Line {
     std::string fault = read_ ? "" : read_.error().message;
     Event event;
     if (fault.empty()) event = read_event(value_, fault);
-    if (!fault.empty()) return fail("cannot understand the Docker engine's event: " + fault);
+    if (!fault.empty()) return fail("invalid event from the Docker engine: " + fault);
     return event;
   }
 
@@ -99,7 +99,7 @@ Result<void> EventReader::write(std::string_view piece) {
     const bool blank = part.empty() || part == "\r";
     if (!line_ && !blank) line_ = std::make_unique<Line>();
     if (line_) line_->write(part);
-    if (line_ && line_->size() > kLongestEvent) return fail("an event without an end");
+    if (line_ && line_->size() > kLongestEvent) return fail("an event that never ends");
     if (end < piece.size()) end_line();
     piece.remove_prefix(std::min(end + 1, piece.size()));
   }

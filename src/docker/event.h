@@ -1,4 +1,4 @@
-// What the engine tells as it happens.
+// The engine's events.
 #pragma once
 
 #include <cstddef>
@@ -17,15 +17,14 @@ struct Event {
   std::string action;     ///< `start`, `die`, `connect` ...
   std::string container;  ///< its id; empty for events of other things
 
-  /// Whether what runs, or how, may be another now.
+  /// Whether the set of running containers, or one of them, may have changed.
   [[nodiscard]] bool concerns_what_runs() const;
-  /// Whether its container may start otherwise than it would have before.
+  /// Whether its container may start differently than before.
   [[nodiscard]] bool concerns_next_start() const;
 };
 
 /// Reads events as they arrive, in pieces of any size. An event carries all labels of its
-/// container, so a line may be long; it isn't kept. What can't be understood is passed over, and
-/// told.
+/// container, so a line may be long; it isn't kept. Invalid events are skipped and reported.
 class EventReader {
  public:
   EventReader(std::function<void(const Event&)> seen, std::function<void(const Error&)> odd);

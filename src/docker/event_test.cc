@@ -66,7 +66,7 @@ TEST_F(EventsTest, WhatIsNoEventIsPassedOver) {
   }
   EXPECT_THAT(seen_, IsEmpty());
   EXPECT_EQ(odd_.size(), 8U);
-  EXPECT_THAT(odd_[0], HasSubstr("cannot understand the Docker engine's event: "));
+  EXPECT_THAT(odd_[0], HasSubstr("invalid event from the Docker engine: "));
   EXPECT_TRUE(write(container_event("die") + "\n"));
   EXPECT_THAT(seen_, ElementsAre("container die aaa"));
 }
@@ -84,7 +84,7 @@ TEST_F(EventsTest, ALineWithoutAnEndEndsThem) {
   for (; taken && sent <= kLongestEvent; sent += piece.size()) taken = reader_.write(piece);
   ASSERT_FALSE(taken);
   EXPECT_GE(sent, kLongestEvent);
-  EXPECT_THAT(taken.error().message, HasSubstr("without an end"));
+  EXPECT_THAT(taken.error().message, HasSubstr("never ends"));
 }
 
 TEST_F(EventsTest, WhatComesLateInTheDayCountsAsWell) {

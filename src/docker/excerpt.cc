@@ -227,7 +227,7 @@ bool Builder::has_room(const json::value& parent, const WantedFields& wanted,
   const std::size_t octets = sizeof(json::value) + key_.size() + (text ? text->size() : 0);
   if (count >= kMostKeptElements || octets_ + octets > kMostKeptOctets) {
     if (excerpt_.cut.empty()) {
-      excerpt_.cut = fmt::format("{} holds too much; the rest is left out",
+      excerpt_.cut = fmt::format("{} is too large; the rest is ignored",
                                  std::string_view(key_).substr(0, kQuoted));
     }
     return false;
@@ -238,7 +238,7 @@ bool Builder::has_room(const json::value& parent, const WantedFields& wanted,
 
 void Builder::cut(std::string_view what, std::size_t limit) {
   if (!excerpt_.cut.empty()) return;
-  excerpt_.cut = fmt::format("{} is longer than {} octets and taken for empty",
+  excerpt_.cut = fmt::format("{} is longer than {} octets and treated as empty",
                              what.substr(0, kQuoted), limit);
 }
 
@@ -298,10 +298,10 @@ ExcerptReader::~ExcerptReader() = default;
 Result<void> ExcerptReader::write(std::string_view piece) {
   error_code error;
   const std::size_t used = parser_->write_some(true, piece.data(), piece.size(), error);
-  if (error) return fail("no valid JSON: " + error.message());
+  if (error) return fail("invalid JSON: " + error.message());
   const std::string_view rest = piece.substr(used);
   if (rest.find_first_not_of(" \t\r\n") != std::string_view::npos) {
-    return fail("no valid JSON: something follows its end");
+    return fail("invalid JSON: unexpected data after its end");
   }
   return {};
 }
@@ -309,8 +309,8 @@ Result<void> ExcerptReader::write(std::string_view piece) {
 Result<void> ExcerptReader::finish() {
   error_code error;
   if (!parser_->done()) parser_->write_some(false, nullptr, 0, error);
-  if (error) return fail("no valid JSON: " + error.message());
-  if (!parser_->handler().complete()) return fail("no valid JSON: it ends too early");
+  if (error) return fail("invalid JSON: " + error.message());
+  if (!parser_->handler().complete()) return fail("invalid JSON: unexpected end");
   return {};
 }
 

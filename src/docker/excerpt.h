@@ -1,4 +1,4 @@
-// Reading a JSON document of any size as it arrives, and keeping of it what was asked for.
+// Reading a JSON document of any size as a stream, and keeping only the wanted fields.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ class WantedFields {
   /// Keeps the field at this path; `*` stands for any key. An array's elements stand where it does.
   WantedFields& add(std::initializer_list<std::string_view> path);
 
-  /// What is kept of the field `key`; null: nothing.
+  /// The wanted part of the field `key`; null: nothing.
   [[nodiscard]] const WantedFields* field(std::string_view key) const;
   /// Any key may be there, so that how many there are isn't known.
   [[nodiscard]] bool repeats() const { return any_ != nullptr; }
@@ -38,14 +38,14 @@ struct Excerpt {
   std::string cut;  ///< what is missing for its size, in words; empty: nothing
 };
 
-/// How much is kept, whatever is sent. A text that is longer is empty in the excerpt; elements of
-/// arrays, and fields below `*`, are left out from there on. Both are told in `Excerpt::cut`.
+/// Limits of what is kept, whatever is sent. Longer texts are empty in the excerpt; further
+/// elements of arrays, and fields below `*`, are dropped. Both are reported in `Excerpt::cut`.
 inline constexpr std::size_t kLongestKeptText = 65'536;
 inline constexpr std::size_t kLongestKeptKey = 1'024;
 inline constexpr std::size_t kMostKeptElements = 4'096;
 inline constexpr std::size_t kMostKeptOctets = 1U << 20U;
 
-/// Takes a document in pieces. What isn't wanted is parsed and forgotten.
+/// Takes a document in pieces. Fields that aren't wanted are parsed and dropped.
 class ExcerptReader {
  public:
   enum class Document : bool { kOne, kList };  ///< one value, or an array of values
@@ -56,7 +56,8 @@ class ExcerptReader {
   ExcerptReader(const ExcerptReader&) = delete;
   ExcerptReader& operator=(const ExcerptReader&) = delete;
 
-  /// Fails when it is no JSON, or no array where a list is expected; then it is no longer usable.
+  /// Fails if it isn't valid JSON, or not an array where a list is expected; then it is no longer
+  /// usable.
   [[nodiscard]] Result<void> write(std::string_view piece);
   /// Fails when the document isn't complete.
   [[nodiscard]] Result<void> finish();

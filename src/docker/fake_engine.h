@@ -1,4 +1,4 @@
-// A Docker engine for tests: a unix socket that knows containers and tells of events.
+// A Docker engine for tests: a unix socket with containers and events.
 #pragma once
 
 #include <chrono>

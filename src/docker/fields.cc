@@ -52,14 +52,14 @@ std::string copy(const json::string& text) { return {text.data(), text.size()}; 
 Result<json::value> parse_document(std::string_view json) {
   boost::system::error_code error;
   json::value document = json::parse({json.data(), json.size()}, error);
-  if (error) return fail("no valid JSON: " + error.message());
+  if (error) return fail("invalid JSON: " + error.message());
   if (!document.is_structured()) return fail("neither an object nor an array");
   return document;
 }
 
 Fields::Fields(const json::value& document, std::string& fault)
     : object_(document.if_object()), fault_(fault) {
-  if (object_ == nullptr && fault_.empty()) fault_ = "it is no object";
+  if (object_ == nullptr && fault_.empty()) fault_ = "it is not an object";
 }
 
 Fields::Fields(const json::object* object, std::string path, std::string& fault)

@@ -58,17 +58,17 @@ Error connect_error(const std::string& socket, const boost::system::error_code& 
   switch (error.value()) {
     case ENOENT:
       return {
-          fmt::format("there is no Docker engine at {}: start Docker, or say where its socket "
-                      "is (DOCKER_HOST=unix://PATH)",
+          fmt::format("there is no Docker engine at {}: start Docker, or set the path of its "
+                      "socket (DOCKER_HOST=unix://PATH)",
                       socket)};
     case ECONNREFUSED:
-      return {fmt::format("no Docker engine listens at {}: start Docker (`systemctl start docker`)",
-                          socket)};
+      return {fmt::format(
+          "no Docker engine is listening on {}: start Docker (`systemctl start docker`)", socket)};
     case EACCES:
     case EPERM:
       return {
-          fmt::format("no permission to talk to the Docker engine at {}: needs root, or a user "
-                      "of the group docker",
+          fmt::format("no permission to use the Docker engine at {}: run as root or as a member of "
+                      "the group docker",
                       socket)};
     default:
       return {
@@ -88,18 +88,17 @@ Error broken(const std::string& socket, std::string_view target, std::chrono::se
              const boost::system::error_code& error) {
   const std::string request = request_name(target);
   if (error == beast::error::timeout) {
-    return {
-        fmt::format("{}: the Docker engine at {} doesn't answer within {} s; `docker info` shows "
-                    "whether it does at all",
-                    request, socket, limit.count())};
+    return {fmt::format(
+        "{}: the Docker engine at {} did not reply within {} s; check it with `docker info`",
+        request, socket, limit.count())};
   }
   if (error == http::error::end_of_stream || error == http::error::partial_message) {
-    return {fmt::format("{}: the Docker engine at {} has closed the connection", request, socket)};
+    return {fmt::format("{}: the Docker engine at {} closed the connection", request, socket)};
   }
   if (error == asio::error::operation_aborted) {
-    return {fmt::format("{}: given up, for nxgate ends", request)};
+    return {fmt::format("{}: cancelled, because nxgate is stopping", request)};
   }
-  return {fmt::format("{}: the connection to the Docker engine at {} broke: {}", request, socket,
+  return {fmt::format("{}: the connection to the Docker engine at {} failed: {}", request, socket,
                       error.message())};
 }
 
@@ -180,7 +179,7 @@ Http::Http(asio::io_context& loop, std::string socket) : loop_(loop), socket_(st
 asio::awaitable<Result<HttpAnswer>> Http::get(std::string target, std::chrono::seconds limit) {
   std::string body;
   const Sink keep = [&body](std::string_view piece) -> Result<void> {
-    if (body.size() + piece.size() > kLargestBody) return fail("the answer is too long");
+    if (body.size() + piece.size() > kLargestBody) return fail("the reply is too long");
     body += piece;
     return {};
   };
@@ -213,7 +212,7 @@ asio::awaitable<Error> Http::follow(std::string target, std::function<void()> ac
   if (const Result<void> asked = co_await connection.ask(); !asked) co_return asked.error();
   if (connection.status() != kOk) {
     co_return within(connection.target(),
-                     {fmt::format("the Docker engine at {} refuses: HTTP status {}", socket_,
+                     {fmt::format("the Docker engine at {} refused: HTTP status {}", socket_,
                                   connection.status())});
   }
   connection.without_limit();
@@ -227,7 +226,7 @@ asio::awaitable<Error> Http::follow(std::string target, std::function<void()> ac
     }
   }
   co_return within(connection.target(),
-                   {fmt::format("the Docker engine at {} has ended the events", socket_)});
+                   {fmt::format("the Docker engine at {} closed the event stream", socket_)});
 }
 
 void Http::close() {

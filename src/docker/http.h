@@ -1,4 +1,4 @@
-// HTTP over a unix socket: as much as the Docker engine's interface needs.
+// HTTP over a unix socket, as much as the Docker Engine API needs.
 #pragma once
 
 #include <chrono>

@@ -36,10 +36,10 @@ class ImageReader {
 /// image can carry.
 void tell_labels_apart(Container& container, const Labels& image);
 
-/// The same for an image that can't be looked at: no label is known to be the container's own.
+/// The same for an image that can't be inspected: no label is known to be the container's own.
 void distrust_labels(Container& container, std::string why);
 
-/// What was found in images, which never change. Bounded; used by one thread.
+/// The labels of images, which never change. Bounded; used by one thread.
 class ImageLabels {
  public:
   static constexpr std::size_t kMostImages = 256;

@@ -13,9 +13,9 @@
 
 namespace nxgate::docker {
 
-/// Decides, and does nothing itself. One inspection at a time of each container; a request for one
-/// that is under way is another one behind it. One that takes long gives its place to others. After
-/// a failure it is wanted again by itself: after `retry`, then twice as long, up to `longest`.
+/// Only decides. One inspection of each container at a time; a request during one causes another
+/// one after it. A slow one gives up its slot to others. After a failure it is wanted again
+/// automatically: after `retry`, then twice as long, up to `longest`.
 class Inspections {
  public:
   Inspections(Milliseconds retry, Milliseconds longest) : retry_(retry), longest_(longest) {}

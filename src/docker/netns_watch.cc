@@ -106,13 +106,13 @@ Result<void> NetnsWatch::State::start() {
   if (!inotify_.is_open()) {
     if (!given_) given_ = open_inotify();
     if (!given_) {
-      return fail(std::string("cannot watch for namespaces of containers: ") +
+      return fail(std::string("cannot watch for container namespaces: ") +
                   ::strerrordesc_np(errno) + "; see fs.inotify.max_user_instances");
     }
     boost::system::error_code error;
     inotify_.assign(given_.get(), error);
     if (error) {
-      return fail("cannot watch for namespaces of containers: " + error.message() +
+      return fail("cannot watch for container namespaces: " + error.message() +
                   "; see fs.epoll.max_user_watches");
     }
     (void)given_.release();
@@ -121,8 +121,7 @@ Result<void> NetnsWatch::State::start() {
   attach();
   if (watch_ < 0) {
     return fail("cannot watch " + directory_ +
-                " for namespaces of containers: no permission, or see "
-                "fs.inotify.max_user_watches");
+                " for container namespaces: no permission, or see fs.inotify.max_user_watches");
   }
   asio::co_spawn(loop_, run(shared_from_this()), asio::detached);
   return {};

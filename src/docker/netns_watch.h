@@ -1,4 +1,4 @@
-// Noticing a container's network namespace before its first process runs.
+// Detecting a container's network namespace before its first process runs.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +20,15 @@
 namespace nxgate::docker {
 
 /// The container that a process of some network namespace belongs to.
-struct Occupant {
+struct ContainerProcess {
   pid_t pid = 0;
-  /// Id of 64 hexadecimal digits. Empty: none, as of a step of a build by BuildKit.
+  /// Id of 64 hexadecimal digits. Empty: none, as for a BuildKit build step.
   std::string container;
 };
 
-/// Looks through /proc for processes of containers. Where there are so many that it takes longer
-/// than kLongestLook of the processor, the next look goes on where the last one ended. One thread.
-class OccupantSearch {
+/// Looks through /proc for processes of containers. If there are so many that it takes longer than
+/// kLongestLook of CPU time, the next look continues where the last one ended. One thread.
+class ProcessSearch {
  public:
   static constexpr Milliseconds kLongestLook{10};
 
@@ -37,25 +37,25 @@ class OccupantSearch {
   /// all of /proc was seen also those that are shut off from our processes (a pid namespace of
   /// their own), as all that a runtime starts. By namespace, the first that is seen: /proc lists
   /// them by pid. Mostly takes about 2 ms.
-  [[nodiscard]] std::map<std::uint64_t, Occupant> look(const std::set<std::uint64_t>& namespaces,
-                                                       Milliseconds longest = kLongestLook);
+  [[nodiscard]] std::map<std::uint64_t, ContainerProcess> look(
+      const std::set<std::uint64_t>& namespaces, Milliseconds longest = kLongestLook);
 
-  /// Whether the last look saw the end of /proc: the next one begins a new round.
+  /// Whether the last look reached the end of /proc: the next one begins a new round.
   [[nodiscard]] bool is_round_over() const {
     return next_ == std::filesystem::directory_iterator();
   }
 
  private:
-  std::filesystem::directory_iterator next_;    ///< in /proc; at the end between two rounds
-  std::map<std::uint64_t, Occupant> shut_off_;  ///< of this round, and of no container
+  std::filesystem::directory_iterator next_;            ///< in /proc; at the end between two rounds
+  std::map<std::uint64_t, ContainerProcess> shut_off_;  ///< of this round, and of no container
 };
 
 /// By container id, a process of it: the lowest pid. Takes as long, and ends after 50 ms of the
 /// processor.
 [[nodiscard]] std::map<std::string, pid_t> find_processes(const std::set<std::string>& containers);
 
-/// Whether a step of a build by BuildKit runs in this namespace (`--network host`), as far as
-/// is seen in that time.
+/// Whether a BuildKit build step runs in this namespace (`--network host`), as far as is found in
+/// that time.
 [[nodiscard]] bool has_build_step(std::uint64_t netns);
 
 /// The process behind the engine's socket: the engine, or systemd where that listens for it; 0 if
@@ -72,8 +72,8 @@ class OccupantSearch {
 /// later). One thread.
 class NetnsWatch {
  public:
-  /// `inotify` is used if there is one, else `start` opens it. Linux counts them by user, so one
-  /// that was opened before root is given up is out of reach for those of the later user.
+  /// `inotify` is used if there is one, else `start` opens it. Linux counts them per user, so one
+  /// that was opened before root is dropped doesn't count for the later user.
   NetnsWatch(boost::asio::io_context& loop, std::string directory,
              std::function<void(const std::string& path)> appeared, sys::Descriptor inotify = {});
   ~NetnsWatch();

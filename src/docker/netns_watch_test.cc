@@ -206,16 +206,16 @@ TEST_F(NetnsWatchTest, MayBeDestroyedWhileItWaits) {
   EXPECT_THAT(appeared_, IsEmpty());
 }
 
-TEST_F(NetnsWatchTest, NobodyFromNoContainerIsAnOccupant) {
+TEST_F(NetnsWatchTest, AProcessOfNoContainerIsNotFound) {
   NEED_NAMESPACES;
   const sys::NetnsRef netns("pid:" + std::to_string(child_.pid()));
   ASSERT_TRUE(netns.identity());
   const auto container = container_of_cgroup(process_file(child_.pid(), "cgroup"));
   const std::uint64_t identity = netns.identity().value_or(0);
-  OccupantSearch search;
-  const auto occupants = search.look({identity});
-  ASSERT_EQ(occupants.contains(identity), container.has_value());
-  if (container) EXPECT_EQ(occupants.at(identity).pid, child_.pid());
+  ProcessSearch search;
+  const auto processes = search.look({identity});
+  ASSERT_EQ(processes.contains(identity), container.has_value());
+  if (container) EXPECT_EQ(processes.at(identity).pid, child_.pid());
 }
 
 TEST_F(NetnsWatchTest, WithoutAnEngineTheUsualDirectoryIsMeant) {

@@ -1,4 +1,4 @@
-// What /proc tells about a process, as far as containers and their engine are concerned.
+// A process in /proc, as far as containers and their engine are concerned.
 #pragma once
 
 #include <optional>

@@ -75,7 +75,7 @@ class Watcher::State : public std::enable_shared_from_this<Watcher::State> {
   void lost(const Error& error);
   void begin_list();
   void listed(Client::Listing listing);
-  void tell_of_odd(const std::vector<OddEntry>& odd);
+  void log_odd(const std::vector<OddEntry>& odd);
   void expect(const std::string& id);
   void refresh(const std::string& id);
   void begin_inspections();
@@ -246,21 +246,20 @@ void Watcher::State::listed(Client::Listing listing) {
     forget_the_gone(found);
     listed_ = std::move(found);
   }
-  tell_of_odd(listing.list.odd);
+  log_odd(listing.list.odd);
   odd_ = std::move(listing.list.odd);
   gather_until_ = Clock::now() + pace_.gather;
   due_.cancel();
   report();
 }
 
-void Watcher::State::tell_of_odd(const std::vector<OddEntry>& odd) {
+void Watcher::State::log_odd(const std::vector<OddEntry>& odd) {
   for (const OddEntry& entry : odd) {
     if (std::ranges::find(odd_, entry) != odd_.end()) continue;
-    log::repeated(
-        "docker odd " + entry.id,
-        fmt::format("the Docker engine's list has an entry that can't be used, \"{}\" {}: "
-                    "{}; it isn't attached, the others are looked at",
-                    entry.name, entry.id, entry.why));
+    log::repeated("docker odd " + entry.id,
+                  fmt::format("the Docker engine's list has an invalid entry, \"{}\" {}: {}; it "
+                              "isn't attached; other entries are still used",
+                              entry.name, entry.id, entry.why));
   }
 }
 
@@ -382,7 +381,7 @@ View Watcher::State::view() const {
   view.running.reserve(known.size());
   for (const auto& [id, container] : known) {
     view.running.push_back(*container);
-    if (!container->inspected) distrust_labels(view.running.back(), "it isn't described yet");
+    if (!container->inspected) distrust_labels(view.running.back(), "it hasn't been inspected yet");
   }
   return view;
 }

@@ -16,7 +16,7 @@
 
 namespace nxgate::docker {
 
-/// What runs, as far as it is known.
+/// The running containers, as far as known.
 struct View {
   /// As inspected; as listed (Container::inspected) while that isn't done or fails.
   std::vector<Container> running;
@@ -32,7 +32,7 @@ struct View {
   bool operator==(const View&) const = default;
 };
 
-/// Who is told. Called on the thread that runs the loop.
+/// Receives the reports. Called on the thread that runs the loop.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -44,11 +44,11 @@ class Observer {
   /// This container was made, changed, stopped or removed: how it starts the next time may be new.
   /// It needn't be in any View. The answer to a list that is asked for now tells of it.
   virtual void on_changed(const std::string& id) = 0;
-  /// The engine can't be reached; what was reported last still holds as far as anybody knows.
+  /// The engine can't be reached; the last report still applies as far as known.
   virtual void on_engine_lost(const Error& error) = 0;
 };
 
-/// How patient a Watcher is.
+/// How long a Watcher waits.
 struct Pace {
   Milliseconds relist{60'000};  ///< lists anew, so that an event which was lost heals
   Milliseconds retry{1'000};  ///< first wait after a failed request, doubled up to `longest_retry`

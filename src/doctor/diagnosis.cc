@@ -40,12 +40,12 @@ void blame_external(const Findings& findings, Diagnosis& diagnosis) {
   for (const ExternalProbe& external : findings.external) {
     if (helps(external.result)) continue;
     diagnosis.verdict.push_back(fmt::format(
-        "127.0.0.11 asks {}{} {}: {}.", external.result.server.address.to_string(),
+        "127.0.0.11 forwards to {}{} {}: {}.", external.result.server.address.to_string(),
         external.guessed ? " (its fallback)" : "", asker(external), describe(external.result)));
   }
   if (findings.lookup.reaction != Reaction::kSilent) return;
   diagnosis.verdict.push_back(fmt::format(
-      "127.0.0.11 says nothing in that time, so the program asks again: {} times {} each.",
+      "127.0.0.11 doesn't answer in that time, so the program tries again: {} times {} each.",
       findings.resolv_conf.attempts, duration(findings.resolv_conf.timeout)));
 }
 
@@ -57,7 +57,7 @@ void blame_servers(const Findings& findings, Diagnosis& diagnosis) {
       blame_external(findings, diagnosis);
       continue;
     }
-    diagnosis.verdict.push_back(fmt::format("{} is asked from inside this namespace: {}.",
+    diagnosis.verdict.push_back(fmt::format("{} is queried from inside this namespace: {}.",
                                             server.server.address.to_string(), describe(server)));
     if (server.reaction == Reaction::kSilent) {
       diagnosis.verdict.push_back(fmt::format("The program waits {} for it, {} times.",
@@ -81,11 +81,11 @@ std::string describe(const ProbeResult& result) {
     case Reaction::kAnswered:
       return fmt::format("{} in {}", wire::to_string(result.rcode), duration(result.elapsed));
     case Reaction::kRefused:
-      return "port unreachable, nobody listens there";
+      return "port unreachable, no server is listening";
     case Reaction::kNoRoute:
-      return "no route there";
+      return "no route to it";
     case Reaction::kFailed:
-      return "it can't be asked";
+      return "the query could not be sent";
   }
   return {};
 }
@@ -100,14 +100,13 @@ Diagnosis diagnose(const Findings& findings) {
     return diagnosis;
   }
   diagnosis.verdict.push_back(
-      fmt::format("A lookup fails or waits: {}.", describe(findings.lookup)));
+      fmt::format("A lookup fails or is slow: {}.", describe(findings.lookup)));
   blame_servers(findings, diagnosis);
   const bool needs_route =
       !findings.routes.v4 && !findings.routes.v6 && findings.lookup.reaction == Reaction::kNoRoute;
-  if (needs_route) diagnosis.verdict.emplace_back("This namespace has no default route at all.");
+  if (needs_route) diagnosis.verdict.emplace_back("This namespace has no default route.");
   if (findings.host_network) {
-    diagnosis.verdict.emplace_back(
-        "It uses the host's own network: mend /etc/resolv.conf of the host.");
+    diagnosis.verdict.emplace_back("It uses the host's network: fix /etc/resolv.conf on the host.");
   }
   diagnosis.cure = cure_for(findings);
   return diagnosis;

@@ -18,7 +18,7 @@ struct ExternalProbe {
 };
 
 struct Findings {
-  std::string label;            ///< of the patient
+  std::string label;            ///< of the subject
   std::string attach_argument;  ///< `web`, `--pid 4711`, `--netns PATH`
   bool host_network = false;
   bool is_attached = false;  ///< the gate of a living nxgate is up

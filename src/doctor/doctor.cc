@@ -42,12 +42,12 @@ std::string resolv_conf_below(const std::string& root, const std::string& path) 
   return sys::read_file_within(root, path, kLargestFile).value_or("");
 }
 
-/// As the patient's programs see it.
-std::string resolv_conf_of(const Patient& patient) {
-  if (patient.pid != 0) {
-    return resolv_conf_below(fmt::format("/proc/{}/root", patient.pid), kResolvConf);
+/// As the subject's programs see it.
+std::string resolv_conf_of(const Subject& subject) {
+  if (subject.pid != 0) {
+    return resolv_conf_below(fmt::format("/proc/{}/root", subject.pid), kResolvConf);
   }
-  const std::string name = patient.netns.substr(patient.netns.rfind('/') + 1);
+  const std::string name = subject.netns.substr(subject.netns.rfind('/') + 1);
   const std::string own = resolv_conf_below("/", fmt::format("/etc/netns/{}/resolv.conf", name));
   return own.empty() ? resolv_conf_below("/", kResolvConf) : own;
 }
@@ -122,19 +122,19 @@ void probe_externals(const sys::NetnsRef& netns, const Options& options, bool fr
   for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i]->result = (*asked)[i];
 }
 
-Result<Findings> look(const Patient& patient, const Options& options) {
-  const sys::NetnsRef netns(patient.netns);
+Result<Findings> look(const Subject& subject, const Options& options) {
+  const sys::NetnsRef netns(subject.netns);
   const auto routes = default_routes(netns);
   if (!routes) return std::unexpected(routes.error());
-  Findings findings{.label = patient.label,
-                    .attach_argument = patient.container  ? patient.container->name
-                                       : patient.pid != 0 ? fmt::format("--pid {}", patient.pid)
-                                                          : "--netns " + patient.netns,
-                    .host_network = is_hosts(netns) || (patient.container &&
-                                                        patient.container->network_mode == "host"),
-                    .resolv_conf = parse_resolv_conf(resolv_conf_of(patient)),
+  Findings findings{.label = subject.label,
+                    .attach_argument = subject.container  ? subject.container->name
+                                       : subject.pid != 0 ? fmt::format("--pid {}", subject.pid)
+                                                          : "--netns " + subject.netns,
+                    .host_network = is_hosts(netns) || (subject.container &&
+                                                        subject.container->network_mode == "host"),
+                    .resolv_conf = parse_resolv_conf(resolv_conf_of(subject)),
                     .routes = *routes,
-                    .engine = patient.engine,
+                    .engine = subject.engine,
                     .patience = options.patience};
   if (const auto gate = netfilter::find_gate(netns)) {
     findings.is_attached = *gate && (*gate)->alive();
@@ -160,10 +160,10 @@ Result<Findings> look(const Patient& patient, const Options& options) {
 
 }  // namespace
 
-Result<std::string> examine(const Patient& patient, const Options& options) {
-  const auto findings = look(patient, options);
+Result<std::string> examine(const Subject& subject, const Options& options) {
+  const auto findings = look(subject, options);
   if (!findings) return std::unexpected(findings.error());
-  return report(*findings, patient);
+  return report(*findings, subject);
 }
 
 }  // namespace nxgate::doctor

@@ -14,7 +14,7 @@
 namespace nxgate::doctor {
 
 /// Whom to look at.
-struct Patient {
+struct Subject {
   std::string label;  ///< as the user called it: `web`, `pid 4711`, `/run/netns/app`
   std::string netns;  ///< for sys::NetnsRef
   pid_t pid = 0;  ///< whose /etc/resolv.conf counts; 0: /etc/netns/NAME/resolv.conf or the host's
@@ -29,6 +29,6 @@ struct Options {
 };
 
 /// Looks, times, and tells: text for the terminal, at most 80 columns wide. Changes nothing.
-[[nodiscard]] Result<std::string> examine(const Patient& patient, const Options& options);
+[[nodiscard]] Result<std::string> examine(const Subject& subject, const Options& options);
 
 }  // namespace nxgate::doctor

@@ -68,8 +68,8 @@ std::string describe_routes(const DefaultRoutes& routes) {
 
 }  // namespace
 
-std::string report(const Findings& findings, const Patient& patient) {
-  std::string text = section("patient", findings.label);
+std::string report(const Findings& findings, const Subject& subject) {
+  std::string text = section(subject.container ? "container" : "namespace", findings.label);
   text += section("resolv.conf", describe_conf(findings.resolv_conf));
   text += section("routes", describe_routes(findings.routes));
   if (!findings.engine.empty()) text += section("engine", "Docker " + findings.engine);
@@ -77,18 +77,18 @@ std::string report(const Findings& findings, const Patient& patient) {
     text += section("server", server.server.address.to_string() + ": " + describe(server));
   }
   for (const ExternalProbe& external : findings.external) {
-    text += section("behind it",
-                    fmt::format("{}{}, asked {}: {}", external.result.server.address.to_string(),
+    text += section("upstream",
+                    fmt::format("{}{}, queried {}: {}", external.result.server.address.to_string(),
                                 external.guessed ? " (a guess)" : "",
                                 external.from_host ? "from the host" : "from inside",
                                 describe(external.result)));
   }
   text += section("lookup", describe(findings.lookup));
   const Diagnosis diagnosis = diagnose(findings);
-  text += section("verdict", joined(diagnosis.verdict));
-  const std::string power = patient.container ? patient.container->power_to_undo() : "";
+  text += section("diagnosis", joined(diagnosis.verdict));
+  const std::string power = subject.container ? subject.container->power_to_undo() : "";
   if (!power.empty()) text += section("warning", "it " + power + " and can undo nxgate's rules");
-  if (!diagnosis.cure.empty()) text += section("cure", diagnosis.cure);
+  if (!diagnosis.cure.empty()) text += section("fix", diagnosis.cure);
   return text;
 }
 

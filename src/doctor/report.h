@@ -10,6 +10,6 @@ namespace nxgate::doctor {
 
 /// Sections, each with its name in front, at most 80 columns wide. What the container wrote is
 /// escaped.
-[[nodiscard]] std::string report(const Findings& findings, const Patient& patient);
+[[nodiscard]] std::string report(const Findings& findings, const Subject& subject);
 
 }  // namespace nxgate::doctor

@@ -9,7 +9,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "engine/excess.h"
+#include "engine/exfiltration.h"
 #include "engine/snapshot.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
@@ -143,7 +143,7 @@ Judgement judge(const policy::Policy& policy, const wire::DomainName& name, Inst
   Judgement judgement;
   judge_by(policy, name, wire::SuffixHashes(name, wire::process_hash_key()), now, judgement);
   if (policy.exfiltration) {
-    judgement.excess = excess_of(*policy.exfiltration, chosen_labels(name, judgement));
+    judgement.exceeded = exceeded_limit(*policy.exfiltration, chosen_labels(name, judgement));
   }
   return judgement;
 }
@@ -169,8 +169,9 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
   decision.upstream = upstream_for(policy, decision.match);
   if (decision.outcome == Outcome::kLocal) follow_local(question, decision);
   if (decision.outcome == Outcome::kForward && policy.exfiltration) {
-    deny_for(excess_of(*policy.exfiltration, question.type, chosen_labels(question.name, decision)),
-             decision);
+    deny_for(
+        exceeded_limit(*policy.exfiltration, question.type, chosen_labels(question.name, decision)),
+        decision);
   }
   return decision;
 }
@@ -180,10 +181,10 @@ Bytes chosen_labels(const wire::DomainName& name, const Judgement& judgement) no
   return labels_below(name.wire(), judgement.policy->matcher->rule_name(judgement.match).wire());
 }
 
-void deny_for(Excess excess, Decision& decision) noexcept {
-  if (excess == Excess::kNone) return;
-  decision.excess = excess;
-  decision.outcome = excess == Excess::kType ? Outcome::kSuppressed : Outcome::kDeny;
+void deny_for(ExceededLimit exceeded, Decision& decision) noexcept {
+  if (exceeded == ExceededLimit::kNone) return;
+  decision.exceeded = exceeded;
+  decision.outcome = exceeded == ExceededLimit::kType ? Outcome::kSuppressed : Outcome::kDeny;
 }
 
 }  // namespace nxgate::engine

@@ -1,4 +1,4 @@
-// What a policy says of a name, and what is to be done with a question.
+// A policy's judgement of a name, and the decision about a question.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "engine/excess.h"
+#include "engine/exfiltration.h"
 #include "engine/snapshot.h"
 #include "policy/local_data.h"
 #include "policy/policy.h"
@@ -28,25 +28,25 @@ enum class Outcome : std::uint8_t {
   kForward,         ///< cache, else upstream
 };
 
-/// What a policy says of a name, whoever asks and for whatever type. It holds as long as the
-/// policy.
+/// A policy's judgement of a name, for any client and type. Valid as long as the policy.
 struct Judgement {
   const policy::Policy* policy = nullptr;  ///< null if none covers the client
   policy::Match match;
-  bool granted = false;                      ///< allowed only as the target of an allowed name
-  bool narrowed = false;                     ///< denied only by what narrows the policy here
-  bool forbidden = false;                    ///< by a rule of `others`, so that no grant lifts it
-  Excess excess = Excess::kNone;             ///< the limit by which an allowed name was denied
-  const policy::LocalData* local = nullptr;  ///< for a local name: where the records are
+  bool granted = false;    ///< allowed only as the target of an allowed name
+  bool narrowed = false;   ///< denied only by what narrows the policy here
+  bool forbidden = false;  ///< by a rule of `others`, so that no grant lifts it
+  ExceededLimit exceeded = ExceededLimit::kNone;  ///< the limit by which an allowed name was denied
+  const policy::LocalData* local = nullptr;       ///< for a local name: where the records are
 
   /// Whether the name exists for the policy's clients.
   [[nodiscard]] bool allowed() const noexcept {
-    return excess == Excess::kNone && (granted || match.verdict == policy::Verdict::kAllow ||
-                                       match.verdict == policy::Verdict::kLocal);
+    return exceeded == ExceededLimit::kNone &&
+           (granted || match.verdict == policy::Verdict::kAllow ||
+            match.verdict == policy::Verdict::kLocal);
   }
 };
 
-/// What is to be done with a question. Only kProhibited has no policy.
+/// The decision about a question. Only kProhibited has no policy.
 struct Decision : Judgement {
   Outcome outcome = Outcome::kProhibited;
   /// For kForward: what is asked, the qname or where local CNAMEs lead from it.
@@ -58,13 +58,12 @@ struct Decision : Judgement {
 /// The most local CNAMEs that are followed one after another.
 inline constexpr int kLongestLocalChain = 8;
 
-/// Judges a bare name, for callers that have no question: by the rules, what narrows them, grants,
-/// and those limits that can be told from the name alone.
-/// No allocation; never throws; any thread.
+/// Judges a bare name, for callers without a question: by the rules, restrictions, grants, and the
+/// limits that depend only on the name. No allocation; never throws; any thread.
 [[nodiscard]] Judgement judge(const policy::Policy& policy, const wire::DomainName& name,
                               Instant now) noexcept;
 
-/// Decides by one snapshot what is done with a question; serving and `explain` share it.
+/// Decides about a question by one snapshot; serving and `explain` share it.
 /// `listener_policy`, if not empty, names the policy whatever the client; one that isn't there (any
 /// more) covers nobody. No allocation; never throws; any thread.
 [[nodiscard]] Decision decide(const Snapshot& snapshot, const wire::Question& question,
@@ -76,8 +75,8 @@ inline constexpr int kLongestLocalChain = 8;
 [[nodiscard]] Bytes chosen_labels(const wire::DomainName& name,
                                   const Judgement& judgement) noexcept;
 
-/// Denies for that excess what would be forwarded: NODATA for a type, else the policy's denial.
-void deny_for(Excess excess, Decision& decision) noexcept;
+/// Denies for that limit what would be forwarded: NODATA for a type, else the policy's denial.
+void deny_for(ExceededLimit exceeded, Decision& decision) noexcept;
 
 /// The target of the CNAME among `records` if a question for `qtype` has to follow it, else null.
 [[nodiscard]] const policy::LocalRecord* cname_to_follow(

@@ -54,23 +54,24 @@ wire::AddressEdit edit_for(const policy::Egress& egress, const Judgement& judgem
 
 }  // namespace
 
-Led lead_out(const wire::Query& query, const Decision& decision, MutableBytes reply, Instant now,
-             std::vector<wire::FoundAddress>& found) {
-  if (!is_fenced(decision) || reply.empty() || !leads_somewhere(query.question.type)) {
-    return {Passage::kOpen, reply.size()};
+EgressResult apply_egress(const wire::Query& query, const Decision& decision, MutableBytes reply,
+                          Instant now, std::vector<wire::FoundAddress>& found) {
+  if (!has_firewall(decision) || reply.empty() || !leads_somewhere(query.question.type)) {
+    return {EgressStatus::kOpen, reply.size()};
   }
   const policy::Policy* const policy = decision.policy;
   const policy::Egress& egress = *policy->egress;
   const wire::EditedReply edited = wire::edit_addresses(reply, edit_for(egress, decision), found);
   if (edited.size == 0) return {};
   if (found.empty()) {
-    return {edited.cut == 0 ? Passage::kOpen : Passage::kFiltered, edited.size, edited.cut};
+    return {edited.cut == 0 ? EgressStatus::kOpen : EgressStatus::kFiltered, edited.size,
+            edited.cut};
   }
   const Ports ports = ports_for(query.question.name, decision);
   const bool open = policy->sets->admit(
       {.name = query.question.name, .addresses = found, .ports = ports, .grace = egress.grace},
       now);
-  return {open ? Passage::kOpen : Passage::kShut, edited.size, edited.cut};
+  return {open ? EgressStatus::kOpen : EgressStatus::kShut, edited.size, edited.cut};
 }
 
 bool opens(const policy::Policy* policy, std::string_view name, const IpAddress& address,

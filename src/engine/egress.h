@@ -1,4 +1,4 @@
-// The part of an answer that concerns a firewall.
+// Applying a firewall to an answer.
 #pragma once
 
 #include <cstddef>
@@ -16,28 +16,29 @@
 
 namespace nxgate::engine {
 
-enum class Passage : std::uint8_t {
+enum class EgressStatus : std::uint8_t {
   kShut = 0,  ///< the firewall could not be opened; the answer must not leave
   kOpen,      ///< `size` bytes may leave
   kFiltered,  ///< every address was one that is never open
 };
 
-struct Led {
-  Passage passage = Passage::kShut;
+struct EgressResult {
+  EgressStatus status = EgressStatus::kShut;
   std::size_t size = 0;
   std::uint16_t cut = 0;  ///< addresses taken out
 };
 
-/// Whether what a client is told must be open in a firewall.
-[[nodiscard]] inline bool is_fenced(const Decision& decision) noexcept {
+/// Whether the addresses in an answer must be open in a firewall.
+[[nodiscard]] inline bool has_firewall(const Decision& decision) noexcept {
   return decision.policy != nullptr && decision.policy->sets && decision.policy->egress;
 }
 
-/// Takes out of a whole reply what its policy never opens, and opens the way to what is left,
-/// before the client learns of it. Replies of policies without a firewall pass as they are.
-/// `found` is for scratch.
-[[nodiscard]] Led lead_out(const wire::Query& query, const Decision& decision, MutableBytes reply,
-                           Instant now, std::vector<wire::FoundAddress>& found);
+/// Removes from a complete reply the addresses that its policy never opens, and opens the others
+/// before the reply is sent. Replies of policies without a firewall are unchanged. `found` is
+/// scratch memory.
+[[nodiscard]] EgressResult apply_egress(const wire::Query& query, const Decision& decision,
+                                        MutableBytes reply, Instant now,
+                                        std::vector<wire::FoundAddress>& found);
 
 /// Whether the policy, if there still is one, would open now what was opened for a name.
 [[nodiscard]] bool opens(const policy::Policy* policy, std::string_view name,

@@ -65,15 +65,15 @@ class EgressTest : public testing::Test {
   }
 
   /// The reply to an A question with one address, on its way out.
-  Led lead(const char* qname, const std::vector<std::uint8_t>& address,
-           wire::Type type = wire::Type::kA) {
+  EgressResult reply_to(const char* qname, const std::vector<std::uint8_t>& address,
+                        wire::Type type = wire::Type::kA) {
     wire::Query query;
     query.question = {name(qname), type, wire::Class::kIn};
     const Decision decision = decide(*snapshot_, query.question, {}, {}, Instant{});
     reply_ = {0, 1, 0x81, 0x80, 0, 1, 0, 1, 0,  0, 0, 0, 0, 0, 1, 0, 1,  // question of the root
               0, 0, 1,    0,    1, 0, 0, 0, 60, 0, 4};
     reply_.insert(reply_.end(), address.begin(), address.end());
-    return lead_out(query, decision, reply_, Instant{}, found_);
+    return apply_egress(query, decision, reply_, Instant{}, found_);
   }
 
   std::shared_ptr<policy::Egress> egress_ = std::make_shared<policy::Egress>();
@@ -85,47 +85,49 @@ class EgressTest : public testing::Test {
 };
 
 TEST_F(EgressTest, OpensTheWayBeforeTheReplyLeaves) {
-  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kOpen);
+  EXPECT_EQ(reply_to("plain.test", {192, 0, 2, 1}).status, EgressStatus::kOpen);
   EXPECT_THAT(sets_->admitted, ElementsAre("plain.test 192.0.2.1"));
 }
 
 TEST_F(EgressTest, PortsAreThoseOfTheRuleElseThePolicys) {
   egress_->ports = {{6, 443}};
-  (void)lead("plain.test", {192, 0, 2, 1});
-  (void)lead("a.ssh.test", {192, 0, 2, 2});
+  (void)reply_to("plain.test", {192, 0, 2, 1});
+  (void)reply_to("a.ssh.test", {192, 0, 2, 2});
   EXPECT_THAT(sets_->admitted,
               ElementsAre("plain.test 192.0.2.1 tcp/443", "a.ssh.test 192.0.2.2 tcp/22"));
 }
 
 TEST_F(EgressTest, AFirewallThatCantBeOpenedStopsTheReply) {
   sets_->works = false;
-  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kShut);
+  EXPECT_EQ(reply_to("plain.test", {192, 0, 2, 1}).status, EgressStatus::kShut);
 }
 
 TEST_F(EgressTest, WhatIsNeverOpenIsFiltered) {
   egress_->never = {*Prefix::parse("192.0.2.0/24")};
-  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kFiltered);
+  EXPECT_EQ(reply_to("plain.test", {192, 0, 2, 1}).status, EgressStatus::kFiltered);
   EXPECT_THAT(sets_->admitted, IsEmpty());
   egress_->mode = policy::EgressMode::kAudit;
-  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kOpen) << "nothing is changed";
+  EXPECT_EQ(reply_to("plain.test", {192, 0, 2, 1}).status, EgressStatus::kOpen)
+      << "nothing is changed";
 }
 
 TEST_F(EgressTest, PrivateAddressesAreFilteredIfSaid) {
-  EXPECT_EQ(lead("plain.test", {10, 0, 0, 1}).passage, Passage::kOpen);
+  EXPECT_EQ(reply_to("plain.test", {10, 0, 0, 1}).status, EgressStatus::kOpen);
   egress_->never_private = true;
-  EXPECT_EQ(lead("plain.test", {10, 0, 0, 1}).passage, Passage::kFiltered);
-  EXPECT_EQ(lead("plain.test", {192, 88, 99, 1}).passage, Passage::kFiltered);
-  EXPECT_EQ(lead("plain.test", {192, 0, 0, 9}).passage, Passage::kOpen) << "reachable, says IANA";
+  EXPECT_EQ(reply_to("plain.test", {10, 0, 0, 1}).status, EgressStatus::kFiltered);
+  EXPECT_EQ(reply_to("plain.test", {192, 88, 99, 1}).status, EgressStatus::kFiltered);
+  EXPECT_EQ(reply_to("plain.test", {192, 0, 0, 9}).status, EgressStatus::kOpen)
+      << "reachable, says IANA";
 }
 
 TEST_F(EgressTest, MalformedRepliesDontLeave) {
-  EXPECT_EQ(lead("plain.test", {192, 0, 2}).passage, Passage::kShut);
+  EXPECT_EQ(reply_to("plain.test", {192, 0, 2}).status, EgressStatus::kShut);
 }
 
 TEST_F(EgressTest, OtherTypesAndOtherPoliciesPass) {
-  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}, wire::Type::kTxt).passage, Passage::kOpen);
+  EXPECT_EQ(reply_to("plain.test", {192, 0, 2, 1}, wire::Type::kTxt).status, EgressStatus::kOpen);
   policy_->egress = nullptr;
-  EXPECT_EQ(lead("plain.test", {192, 0, 2, 1}).passage, Passage::kOpen);
+  EXPECT_EQ(reply_to("plain.test", {192, 0, 2, 1}).status, EgressStatus::kOpen);
   EXPECT_THAT(sets_->admitted, IsEmpty());
 }
 

@@ -20,14 +20,14 @@
 #include "base/recycled.h"
 #include "base/snapshot.h"
 #include "cache/cache.h"
+#include "engine/client_identity.h"
 #include "engine/cookie.h"
+#include "engine/debug_log.h"
 #include "engine/decision.h"
 #include "engine/egress.h"
-#include "engine/excess.h"
+#include "engine/exfiltration.h"
 #include "engine/failure.h"
 #include "engine/name_budget.h"
-#include "engine/payer.h"
-#include "engine/query_log.h"
 #include "engine/responder.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
@@ -99,11 +99,10 @@ void grant_targets(const Decision& decision, const cache::Answer& answer, Instan
 /// Says who is told that too much of it waits.
 void log_overload(const Decision& decision, const Endpoint& client) {
   const std::string& container = decision.policy->container;
-  log::repeated(
-      "waiting queries " + container,
-      fmt::format("{}: as many of its queries wait for an upstream as may, or no socket is "
-                  "left; further ones fail at once",
-                  container.empty() ? client.address.to_string() : container));
+  log::repeated("waiting queries " + container,
+                fmt::format("{}: too many of its queries are waiting for an upstream, or no socket "
+                            "is left; further queries fail at once",
+                            container.empty() ? client.address.to_string() : container));
 }
 
 }  // namespace
@@ -159,7 +158,7 @@ void Engine::refresh() {
 Handled Engine::answer_now(const Request& request, MutableBytes out) {
   const bool stream = request.transport == Transport::kTcp;
   counters_.add(stream ? Counter::kTcpQueries : Counter::kUdpQueries);
-  if (request.ration == Ration::kNothing) {
+  if (request.allowance == ReplyAllowance::kNothing) {
     counters_.add(Counter::kRateLimited);
     return {};
   }
@@ -186,7 +185,7 @@ Handled Engine::answer_now(const Request& request, MutableBytes out) {
     broken.parsed = wire::Parsed::kFormErr;
     return sent(write_rejection(broken, context));
   }
-  if (request.ration == Ration::kTruncated) {
+  if (request.allowance == ReplyAllowance::kTruncated) {
     counters_.add(Counter::kRateLimited);
     return sent(write_truncated(query, context));
   }
@@ -200,7 +199,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   if (decision.outcome == Outcome::kForward && decision.policy->exfiltration) {
     charge(request, query.question, decision);
   }
-  if (decision.excess != Excess::kNone) counters_.add(Counter::kExcessive);
+  if (decision.exceeded != ExceededLimit::kNone) counters_.add(Counter::kExfiltration);
   Conclusion conclusion{.client = request.client,
                         .transport = request.transport,
                         .message = request.message,
@@ -209,13 +208,14 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
                         .snapshot = snapshot_,
                         .received = request.received};
   if (decision.outcome != Outcome::kForward) {
-    if (request.ration == Ration::kNoDenial && counter_of(decision.outcome) != Counter::kLocal) {
+    if (request.allowance == ReplyAllowance::kNoDenial &&
+        counter_of(decision.outcome) != Counter::kLocal) {
       counters_.add(Counter::kShed);
       return {};
     }
     counters_.add(counter_of(decision.outcome));
     std::size_t size = write_decided(query, *snapshot_, decision, context);
-    size = lead_out(query, *snapshot_, decision, size, request.received, context);
+    size = apply_egress(query, *snapshot_, decision, size, request.received, context);
     conclude(conclusion, size, context.out);
     return sent(size);
   }
@@ -233,7 +233,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     grant_targets(decision, *cached, request.received);
     if (snapshot_->options.prefetch) prefetch(request, key, *cached);
     std::size_t size = write_answer(query, decision, *cached, request.received, context);
-    size = lead_out(query, *snapshot_, decision, size, request.received, context);
+    size = apply_egress(query, *snapshot_, decision, size, request.received, context);
     conclusion.source = Source::kCache;
     conclude(conclusion, size, context.out);
     return sent(size);
@@ -263,25 +263,26 @@ void Engine::charge(const Request& request, const wire::Question& question, Deci
   if (most == 0 || !(decision.granted || !chosen_labels(question.name, decision).empty())) return;
   // A name tells its owner something even if no answer comes back to a forged address.
   const ClientKey client =
-      payer_of(*decision.policy, request.client.address, request.listener_policy);
-  if (!budget_.pays(client, question.name, most, request.received)) {
-    deny_for(Excess::kNewNames, decision);
+      budget_client_of(*decision.policy, request.client.address, request.listener_policy);
+  if (!budget_.spend(client, question.name, most, request.received)) {
+    deny_for(ExceededLimit::kNewNames, decision);
   }
 }
 
 /// What leaves in place of a whole reply of `size` bytes, once the firewall is open for it.
-std::size_t Engine::lead_out(const wire::Query& query, const Snapshot& snapshot,
-                             const Decision& decision, std::size_t size, Instant now,
-                             ReplyContext& context) {
-  if (!is_fenced(decision)) return size;
-  const Led led = engine::lead_out(query, decision, context.out.first(size), now, found_);
-  counters_.add(Counter::kFilteredAddresses, led.cut);
-  switch (led.passage) {
-    case Passage::kOpen:
-      return led.size;
-    case Passage::kFiltered:
+std::size_t Engine::apply_egress(const wire::Query& query, const Snapshot& snapshot,
+                                 const Decision& decision, std::size_t size, Instant now,
+                                 ReplyContext& context) {
+  if (!has_firewall(decision)) return size;
+  const EgressResult result =
+      engine::apply_egress(query, decision, context.out.first(size), now, found_);
+  counters_.add(Counter::kFilteredAddresses, result.cut);
+  switch (result.status) {
+    case EgressStatus::kOpen:
+      return result.size;
+    case EgressStatus::kFiltered:
       return write_filtered(query, snapshot, decision, context);
-    case Passage::kShut:
+    case EgressStatus::kShut:
       break;
   }
   counters_.add(Counter::kFirewallFailures);
@@ -317,7 +318,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
     if (!result.answer) counters_.add(Counter::kStaleAnswers);
     grant_targets(pending.decision, *answer, now);
     size = write_answer(pending.query, pending.decision, *answer, now, context);
-    size = lead_out(pending.query, *pending.snapshot, pending.decision, size, now, context);
+    size = apply_egress(pending.query, *pending.snapshot, pending.decision, size, now, context);
   } else {
     size =
         write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);
@@ -345,7 +346,8 @@ void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes repl
   const bool answered = size != 0;
   const wire::Rcode rcode = answered ? rcode_of(reply) : wire::Rcode{};
   const std::uint8_t policy = decision.policy == nullptr ? 0 : decision.policy->slot;
-  counters_.answered({policy, verdict_of(decision.outcome, source), transport == Transport::kTcp});
+  counters_.answered(
+      {policy, answer_class_of(decision.outcome, source), transport == Transport::kTcp});
   if (answered) counters_.replied(static_cast<std::uint8_t>(rcode), transport == Transport::kTcp);
   if (log::enabled(log::Level::kQuery)) {
     log_query(client, query, decision, source, failure, received);

@@ -26,8 +26,8 @@
 
 namespace nxgate::engine {
 
-/// How much of an answer a request gets. What is cut short here is counted by the engine.
-enum class Ration : std::uint8_t {
+/// How much of an answer a request may get. The engine counts what is withheld.
+enum class ReplyAllowance : std::uint8_t {
   kWhole = 0,
   kNoDenial,   ///< nothing if it is denied: the worker can't answer all that comes
   kTruncated,  ///< TC=1 and no record, so that an honest client comes back by TCP
@@ -42,19 +42,20 @@ struct Request {
   /// The policy its listener names, else the client's address decides. By name, since indices
   /// change with a reload; empty for none. Must outlive a late reply.
   std::string_view listener_policy;
-  /// All that ask by its listener, if they are one client; else who asks is told by the address.
+  /// The client of its listener, if all of its clients count as one; else the address identifies
+  /// the client.
   ClientKey listener_client{};
   Instant received;
-  Ration ration = Ration::kWhole;
+  ReplyAllowance allowance = ReplyAllowance::kWhole;
 };
 
-/// Who counts for it.
+/// The client that it counts for.
 [[nodiscard]] inline ClientKey client_of(const Request& request) noexcept {
   return request.listener_client ? request.listener_client
                                  : client_at(request.client.address, request.listener_policy);
 }
 
-/// What is to be done with a request.
+/// What to do with a request.
 enum class Disposition : std::uint8_t {
   kDrop = 0,  ///< nothing is sent
   kReply,     ///< `size` bytes of the buffer are sent
@@ -83,7 +84,7 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Takes up a newer snapshot; call once a batch.
+  /// Switches to a newer snapshot; call once per batch.
   void refresh();
 
   /// So many replies left with the batch they came in, this long after it was received.
@@ -107,9 +108,9 @@ class Engine {
   Handled answer_now(const Request& request, MutableBytes out);
   Handled answer_question(const Request& request, const wire::Query& query, ReplyContext& context);
   void charge(const Request& request, const wire::Question& question, Decision& decision);
-  [[nodiscard]] std::size_t lead_out(const wire::Query& query, const Snapshot& snapshot,
-                                     const Decision& decision, std::size_t size, Instant now,
-                                     ReplyContext& context);
+  [[nodiscard]] std::size_t apply_egress(const wire::Query& query, const Snapshot& snapshot,
+                                         const Decision& decision, std::size_t size, Instant now,
+                                         ReplyContext& context);
   void prefetch(const Request& request, const cache::Key& key, const cache::Answer& answer);
   void forward(LateReply reply);
   void finish(Pending& pending, const UpstreamResult& result);

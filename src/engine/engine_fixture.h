@@ -130,7 +130,7 @@ class EngineTest : public testing::Test {
                     .client = {client, 4000},
                     .listener_client = listener_client,
                     .received = now,
-                    .ration = ration};
+                    .allowance = allowance};
     Reply reply;
     reply.bytes.resize(4096);
     const Handled handled = engine.handle(request, reply.bytes, [this] {
@@ -162,7 +162,7 @@ class EngineTest : public testing::Test {
   Engine engine{cell, cache, upstream, counters, budget};
   IpAddress client = *IpAddress::parse("10.0.0.7");
   ClientKey listener_client;
-  Ration ration = Ration::kWhole;
+  ReplyAllowance allowance = ReplyAllowance::kWhole;
   Disposition disposition{};
   Reply late;
 };

@@ -22,7 +22,7 @@ std::shared_ptr<const policy::Policy> limited(policy::Exfiltration limits) {
   return made;
 }
 
-TEST_F(EngineTest, NewNamesBelowARuleArePaidFor) {
+TEST_F(EngineTest, NewNamesBelowARuleCount) {
   use_policy(limited({.new_names = 2}));
   for (const char* good : {"a.example.com", "b.example.com", "a.example.com", "example.com",
                            "exact.example.com", "www.test"}) {
@@ -34,13 +34,13 @@ TEST_F(EngineTest, NewNamesBelowARuleArePaidFor) {
   const Reply denied = ask("c.example.com", Type::kA, true);
   EXPECT_EQ(denied.rcode(), Rcode::kNxDomain);
   EXPECT_TRUE(denied.contains("policy=ci rule=exfiltration.new-names"));
-  EXPECT_EQ(counters.get(Counter::kExcessive), 1U);
+  EXPECT_EQ(counters.get(Counter::kExfiltration), 1U);
   now += Seconds(30);
   ask("c.example.com");
   EXPECT_EQ(disposition, Disposition::kPending) << "half a minute later";
 }
 
-TEST_F(EngineTest, TargetsOfCnamesArePaidForLikeOtherNames) {
+TEST_F(EngineTest, TargetsOfCnamesCountLikeOtherNames) {
   use_policy(limited({.new_names = 1}));
   ask("example.com");
   const auto answer =
@@ -148,9 +148,9 @@ TEST_F(EngineTest, AboveANeighbourIsNoNxdomain) {
   EXPECT_EQ(ask("other_net").rcode(), Rcode::kNxDomain);
 }
 
-TEST_F(EngineTest, UnderPressureOnlyDenialsGoUnanswered) {
+TEST_F(EngineTest, UnderOverloadOnlyDenialsGoUnanswered) {
   use({.allow = {"api.good.test"}, .deny = {"bad.good.test"}, .records = {"db.test A 10.0.0.5"}});
-  ration = Ration::kNoDenial;
+  allowance = ReplyAllowance::kNoDenial;
   for (const auto* const denied : {"evil.test", "bad.good.test", "good.test"}) {
     EXPECT_TRUE(ask(denied).bytes.empty()) << denied;
     EXPECT_EQ(disposition, Disposition::kDrop);
@@ -164,14 +164,14 @@ TEST_F(EngineTest, UnderPressureOnlyDenialsGoUnanswered) {
 
 TEST_F(EngineTest, AClientThatAsksTooMuchGetsNothingOrIsSentToTcp) {
   use({.allow = {"good.test"}});
-  ration = Ration::kTruncated;
+  allowance = ReplyAllowance::kTruncated;
   for (const auto* const any : {"good.test", "evil.test"}) {
     const Reply reply = ask(any, Type::kA, true);
     EXPECT_EQ(reply.word(2) & 0x0200, 0x0200) << any;
     EXPECT_EQ(reply.rcode(), Rcode::kNoError);
     EXPECT_EQ(reply.answers() + reply.authorities(), 0);
   }
-  ration = Ration::kNothing;
+  allowance = ReplyAllowance::kNothing;
   EXPECT_TRUE(ask("good.test").bytes.empty());
   EXPECT_EQ(disposition, Disposition::kDrop);
   EXPECT_EQ(counters.get(Counter::kRateLimited), 3U);

@@ -1,4 +1,4 @@
-// What a failure of the upstreams is called.
+// The wording of upstream failures.
 #pragma once
 
 #include <string_view>

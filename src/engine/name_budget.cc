@@ -20,8 +20,8 @@ constexpr int kLooks = 4;
 
 }  // namespace
 
-bool NameBudget::pays(ClientKey client, const wire::DomainName& name, std::uint32_t a_minute,
-                      Instant now) {
+bool NameBudget::spend(ClientKey client, const wire::DomainName& name, std::uint32_t a_minute,
+                       Instant now) {
   Shard& shard = shards_[client.value % kShards];
   // What is held is compared by this alone: nobody can make names that collide.
   const std::uint64_t own = keyed_hash(client.value, name.wire());

@@ -1,4 +1,4 @@
-// How many new names of one zone a client may ask for.
+// The budget of new names per client and zone.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@
 
 namespace nxgate::engine {
 
-/// For each client and registered domain, names that were never asked before are paid for from a
-/// bucket that refills within a minute. A name asked again is free. Any thread.
+/// For each client and registered domain, names that are queried for the first time are charged to
+/// a bucket that refills within a minute. A name asked again is free. Any thread.
 ///
 /// Bounded, and nothing is won by overfilling it: names that were seen longest ago are forgotten,
 /// and so are new again; a bucket gives way once it is full again, when it is as good as none; as
@@ -29,8 +29,8 @@ class NameBudget {
   static constexpr std::size_t kMostDomains = 4096;  ///< of a shard
 
   /// `a_minute` isn't 0.
-  [[nodiscard]] bool pays(ClientKey client, const wire::DomainName& name, std::uint32_t a_minute,
-                          Instant now);
+  [[nodiscard]] bool spend(ClientKey client, const wire::DomainName& name, std::uint32_t a_minute,
+                           Instant now);
 
   /// The names and buckets held.
   [[nodiscard]] std::size_t size() const;

@@ -1,4 +1,4 @@
-// The port through which the engine tells what it answered; `observe` implements it.
+// The port through which the engine reports its answers; `observe` implements it.
 #pragma once
 
 #include <array>
@@ -32,7 +32,7 @@ enum class Source : std::uint8_t {
   kFailure,  ///< nowhere: see Event::failure
 };
 
-/// A question and what became of it.
+/// A question and its result.
 struct Event {
   std::chrono::system_clock::time_point at;  ///< when it was answered
   Instant concluded{};                       ///< the same, by the clock that never goes back
@@ -55,21 +55,23 @@ struct Event {
 };
 
 /// The word for what became of a question, as metrics have it.
-[[nodiscard]] constexpr telemetry::Verdict verdict_of(Outcome outcome, Source source) noexcept {
-  using telemetry::Verdict;
-  constexpr std::array kOfOutcome{Verdict::kProhibited, Verdict::kDenied, Verdict::kNoData,
-                                  Verdict::kNoData,     Verdict::kLocal,  Verdict::kLocal,
-                                  Verdict::kDenied,     Verdict::kFailed};
-  constexpr std::array kOfSource{Verdict::kDenied, Verdict::kCached, Verdict::kForwarded,
-                                 Verdict::kStale, Verdict::kFailed};
+[[nodiscard]] constexpr telemetry::AnswerClass answer_class_of(Outcome outcome,
+                                                               Source source) noexcept {
+  using telemetry::AnswerClass;
+  constexpr std::array kOfOutcome{
+      AnswerClass::kProhibited, AnswerClass::kDenied, AnswerClass::kNoData, AnswerClass::kNoData,
+      AnswerClass::kLocal,      AnswerClass::kLocal,  AnswerClass::kDenied, AnswerClass::kFailed};
+  constexpr std::array kOfSource{AnswerClass::kDenied, AnswerClass::kCached,
+                                 AnswerClass::kForwarded, AnswerClass::kStale,
+                                 AnswerClass::kFailed};
   static_assert(kOfOutcome.size() == static_cast<std::size_t>(Outcome::kForward) + 1);
   static_assert(kOfSource.size() == static_cast<std::size_t>(Source::kFailure) + 1);
   return source == Source::kOwn ? kOfOutcome[static_cast<std::size_t>(outcome)]
                                 : kOfSource[static_cast<std::size_t>(source)];
 }
 
-[[nodiscard]] constexpr telemetry::Verdict verdict_of(const Event& event) noexcept {
-  return verdict_of(event.outcome, event.source);
+[[nodiscard]] constexpr telemetry::AnswerClass answer_class_of(const Event& event) noexcept {
+  return answer_class_of(event.outcome, event.source);
 }
 [[nodiscard]] inline Reason reason_of(const Event& event) noexcept {
   return reason_of(event.judgement, event.outcome);
@@ -80,9 +82,9 @@ class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// Takes up who looks now: once a batch, and before an answer that comes late.
+  /// Refreshes the list of readers: once per batch, and before a late answer.
   virtual void refresh() noexcept = 0;
-  /// False as long as nobody looks; then no event is made.
+  /// False as long as there are no readers; then no event is made.
   [[nodiscard]] virtual bool interested() const noexcept = 0;
   /// Whether a query that waits for an upstream must be kept for its event.
   [[nodiscard]] virtual bool wants_messages() const noexcept = 0;

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "engine/decision.h"
-#include "engine/excess.h"
+#include "engine/exfiltration.h"
 #include "policy/matcher.h"
 #include "policy/rule.h"
 #include "wire/name.h"
@@ -28,12 +28,12 @@ struct Words {
 /// In the order of DecidedBy.
 constexpr std::array kWords{
     Words{"no policy", "none covers this client"},
-    Words{"default", "no rule is about this name"},
+    Words{"default", "no rule matches this name"},
     Words{{}, {}},
     Words{"local data", {}},
-    Words{"ancestor", "no rule is about this name, but a name below it is allowed or local"},
-    Words{"granted", "an allowed name led to this one"},
-    Words{"narrowed", "the policy is narrowed for this container and leaves this name out"},
+    Words{"ancestor", "no rule matches this name, but a name below it is allowed or local"},
+    Words{"granted", "an allowed name points to this one"},
+    Words{"narrowed", "the policy is restricted for this container and excludes this name"},
     Words{"exfiltration.", {}},
 };
 static_assert(kWords.size() == static_cast<std::size_t>(DecidedBy::kLimit) + 1);
@@ -75,7 +75,7 @@ constexpr std::string_view kSuppressed = " suppress-types";
 
 DecidedBy decided_by(const Judgement& judgement) noexcept {
   if (judgement.policy == nullptr) return DecidedBy::kNoPolicy;
-  if (judgement.excess != Excess::kNone) return DecidedBy::kLimit;
+  if (judgement.exceeded != ExceededLimit::kNone) return DecidedBy::kLimit;
   if (judgement.granted) return DecidedBy::kGrant;
   if (judgement.narrowed) return DecidedBy::kNarrowing;
   if (judgement.match.by_rule()) return DecidedBy::kRule;
@@ -94,11 +94,12 @@ DecidedBy decided_by(const Judgement& judgement) noexcept {
 }  // namespace
 
 Reason reason_of(const Judgement& judgement, Outcome outcome) noexcept {
-  return {.by = decided_by(judgement),
-          .policy = judgement.policy,
-          .match = judgement.match,
-          .limit = judgement.excess,
-          .suppressed = outcome == Outcome::kSuppressed && judgement.excess == Excess::kNone};
+  return {
+      .by = decided_by(judgement),
+      .policy = judgement.policy,
+      .match = judgement.match,
+      .limit = judgement.exceeded,
+      .suppressed = outcome == Outcome::kSuppressed && judgement.exceeded == ExceededLimit::kNone};
 }
 
 std::string rule_of(const Reason& reason) {

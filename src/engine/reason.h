@@ -1,4 +1,4 @@
-// Why a question was decided as it was, and the one wording of it.
+// The reason for a decision, and its only wording.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/decision.h"
-#include "engine/excess.h"
+#include "engine/exfiltration.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
 
@@ -15,23 +15,23 @@ namespace nxgate::engine {
 
 enum class DecidedBy : std::uint8_t {
   kNoPolicy = 0,  ///< none covers the client
-  kDefault,       ///< no rule is about the name
+  kDefault,       ///< no rule matches the name
   kRule,
   kLocalData,
-  kAncestor,   ///< no rule is about the name, but an allowed or local name lies below it
+  kAncestor,   ///< no rule matches the name, but an allowed or local name is below it
   kGrant,      ///< an allowed name led to it
-  kNarrowing,  ///< what narrows the policy for this container
+  kNarrowing,  ///< a restriction of the policy for this container
   kLimit,      ///< a limit of `[policies.NAME.exfiltration]`
 };
 
-/// What decided. Extended errors, the log, `explain`, events and dnstap all put it into words by
-/// the functions below. It holds as long as the policy.
+/// What decided. Extended errors, the log, `explain`, events and dnstap all use the wording of the
+/// functions below. Valid as long as the policy.
 struct Reason {
   DecidedBy by = DecidedBy::kNoPolicy;
-  const policy::Policy* policy = nullptr;  ///< null for kNoPolicy only
-  policy::Match match{};                   ///< for kRule: which
-  Excess limit = Excess::kNone;            ///< for kLimit: which
-  bool suppressed = false;                 ///< the name exists, but the policy suppresses this type
+  const policy::Policy* policy = nullptr;      ///< null for kNoPolicy only
+  policy::Match match{};                       ///< for kRule: which
+  ExceededLimit limit = ExceededLimit::kNone;  ///< for kLimit: which
+  bool suppressed = false;  ///< the name exists, but the policy suppresses this type
 };
 
 [[nodiscard]] Reason reason_of(const Judgement& judgement, Outcome outcome) noexcept;
@@ -50,7 +50,7 @@ std::size_t write_text(const Reason& reason, std::span<char> out) noexcept;
 [[nodiscard]] std::string to_string(const Reason& reason);
 
 /// The word with what it means, or with the rule's action and place: `allow "a.test" (list:3:1)`,
-/// `default: no rule is about this name`.
+/// `default: no rule matches this name`.
 [[nodiscard]] std::string in_full(const Reason& reason);
 
 }  // namespace nxgate::engine

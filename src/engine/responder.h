@@ -1,4 +1,4 @@
-// Writing the reply that a decision calls for.
+// Writing the reply for a decision.
 #pragma once
 
 #include <cstddef>
@@ -54,7 +54,7 @@ inline constexpr std::uint32_t kStaleTtl = 30;
 [[nodiscard]] std::size_t write_shut(const wire::Query& query, const Decision& decision,
                                      ReplyContext& context);
 
-/// No answer, and nothing stale: what the policy says for this case.
+/// No answer, and no stale data: the reply that the policy sets for this case.
 [[nodiscard]] std::size_t write_failure(const wire::Query& query, const Snapshot& snapshot,
                                         const Decision& decision, UpstreamFailure failure,
                                         ReplyContext& context);

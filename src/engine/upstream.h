@@ -1,4 +1,4 @@
-// The port through which the engine asks for what it doesn't have; `forward` implements it.
+// The port through which the engine queries upstreams; `forward` implements it.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ class Upstream {
   virtual ~Upstream() = default;
 
   /// Asks the group in `key` its question; identical questions in flight are joined, also across
-  /// workers. What waits is counted for `client`, who gets kOverload beyond its share. The callback
-  /// may run before this returns. The answer is in the cache by then.
+  /// workers. Waiting queries are counted for `client`, which gets kOverload beyond its share. The
+  /// callback may run before this returns. The answer is in the cache by then.
   virtual void submit(const cache::Key& key, ClientKey client, UpstreamCallback done) = 0;
 };
 

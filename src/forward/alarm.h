@@ -1,4 +1,4 @@
-// Being called at a time.
+// Timeouts.
 #pragma once
 
 #include <memory>
@@ -11,11 +11,11 @@
 
 namespace nxgate::forward {
 
-/// Somebody who is to be called at a time. Its destruction calls that off.
+/// A callback at a point in time. Its destruction cancels it.
 class Alarm : public boost::intrusive::set_base_hook<
                   boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  /// The time has come. The alarm is no more set, and may be set again or destroyed in here.
+  /// Called at that time. The alarm is no longer set, and may be set again or destroyed here.
   virtual void ring() = 0;
 
  protected:
@@ -30,8 +30,8 @@ class Alarm : public boost::intrusive::set_base_hook<
   Instant at_;
 };
 
-/// The alarms of one loop over a single timer, since most are called off before they ring: setting
-/// and calling off allocates nothing and makes no system call, unless an alarm is the first of all.
+/// The alarms of one loop over a single timer, since most are cancelled before they expire: setting
+/// and cancelling allocates nothing and makes no system call, unless an alarm is the first of all.
 /// One thread; destroy it before its loop.
 class Alarms {
  public:
@@ -39,7 +39,7 @@ class Alarms {
   Alarms(const Alarms&) = delete;
   Alarms& operator=(const Alarms&) = delete;
 
-  /// Sets `alarm`, or sets it anew.
+  /// Sets `alarm`, or changes its time.
   void set(Alarm& alarm, Instant at);
   static void call_off(Alarm& alarm) noexcept { alarm.unlink(); }
 

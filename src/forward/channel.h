@@ -1,4 +1,4 @@
-// How one upstream server is reached: the port behind which transports stand.
+// How one upstream server is reached: the port that transports implement.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace nxgate::forward {
 
-/// Why a channel gives a query up.
+/// Why a channel gives up a query.
 struct ChannelFailure {
   enum class Kind : std::uint8_t {
     kNetwork,  ///< the network can't deliver, or we have no socket: `error` is the errno
@@ -33,8 +33,8 @@ class QuerySocket {
   ~QuerySocket() = default;
 };
 
-/// A query that a channel sends, and who hears of its answer. It hears `fail` once or not at all,
-/// and may cancel, submit itself anew or be destroyed in any of these calls.
+/// A query that a channel sends, and the receiver of its answer. `fail` is called once or not at
+/// all; it may cancel, submit itself again or be destroyed in any of these calls.
 class WaitingQuery : public boost::intrusive::list_base_hook<
                          boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
@@ -49,7 +49,7 @@ class WaitingQuery : public boost::intrusive::list_base_hook<
   /// It waits no more.
   virtual void fail(const ChannelFailure& failure, Instant now) = 0;
 
-  /// Ends its wait; it hears nothing more.
+  /// Ends its wait; no more calls follow.
   void cancel() noexcept {
     unlink();
     if (socket_) std::exchange(socket_, nullptr)->leave(id_);

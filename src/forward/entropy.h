@@ -9,8 +9,8 @@
 
 namespace nxgate::forward {
 
-/// A CSPRNG's bytes, drawn from the kernel many at a time: a system call a question is dearer than
-/// the bytes. None is given out twice, and each is forgotten as it is given out. One thread.
+/// A CSPRNG's bytes, drawn from the kernel many at a time: one system call per question costs more
+/// than the bytes. None is given out twice, and each is forgotten as it is given out. One thread.
 class Entropy {
  public:
   Entropy() = default;

@@ -33,7 +33,7 @@ void Exchange::start(std::shared_ptr<Group> group, std::size_t server, const cac
   server_ = server;
   key_ = &key;
   started_ = now;
-  outcome_ = Outcome::kSilent;
+  outcome_ = ExchangeResult::kSilent;
   saw_junk_ = false;
   replied_ = false;
   const ServerChannels& channels = group_->channels[server_];
@@ -54,7 +54,7 @@ void Exchange::ask(Channel& channel, Instant now) {
 void Exchange::use_fallback(Instant now) {
   Channel* const fallback = group_->channels[server_].fallback.get();
   if (fallback != nullptr && channel_ != fallback) return ask(*fallback, now);
-  note(Outcome::kBadAnswer, "not an answer", now);
+  note(ExchangeResult::kBadAnswer, "not an answer", now);
   finish(now);
 }
 
@@ -78,7 +78,7 @@ void Exchange::fail(const ChannelFailure& failure, Instant now) {
     case ChannelFailure::Kind::kNetwork:
       return network_failed(failure.error, now);
     case ChannelFailure::Kind::kClosed:
-      note(Outcome::kBadAnswer, "connection closed", now);
+      note(ExchangeResult::kBadAnswer, "connection closed", now);
       return finish(now);
     case ChannelFailure::Kind::kJunk:
       saw_junk_ = true;
@@ -104,7 +104,7 @@ Exchange::Next Exchange::judge(Bytes message, Instant now) {
   const auto scrubbed = wire::scrub_answer(message, bytes(), resources_.scrubbed);
   if (scrubbed) {
     answer_ = cache::make_answer(*key_, resources_.scrubbed, resources_.limits, now);
-    note(Outcome::kAnswered, "answer", now);
+    note(ExchangeResult::kAnswered, "answer", now);
     return Next::kDone;
   }
   switch (scrubbed.error()) {
@@ -114,13 +114,13 @@ Exchange::Next Exchange::judge(Bytes message, Instant now) {
       replied_ = true;
       [[fallthrough]];
     case wire::AnswerFault::kWrongId:
-      note(Outcome::kSilent, to_string(scrubbed.error()), now);
+      note(ExchangeResult::kSilent, to_string(scrubbed.error()), now);
       return Next::kFallback;
     case wire::AnswerFault::kMalformed:
-      note(Outcome::kBadAnswer, to_string(scrubbed.error()), now);
+      note(ExchangeResult::kBadAnswer, to_string(scrubbed.error()), now);
       return Next::kDone;
     case wire::AnswerFault::kRcode:
-      note(Outcome::kBadAnswer, to_string(resources_.scrubbed.rcode), now);
+      note(ExchangeResult::kBadAnswer, to_string(resources_.scrubbed.rcode), now);
       return Next::kDone;
   }
   return Next::kWait;
@@ -135,11 +135,12 @@ void Exchange::network_failed(int error, Instant now) {
   log::repeated("upstream " + at,
                 fmt::format("upstream {}: {}", at,
                             no_namespace ? "the network namespace is missing" : words));
-  note(sys::is_local_lack(error) ? Outcome::kNoSocket : Outcome::kUnreachable, words, now);
+  note(sys::is_local_lack(error) ? ExchangeResult::kNoSocket : ExchangeResult::kUnreachable, words,
+       now);
   finish(now);
 }
 
-void Exchange::note(Outcome outcome, std::string_view words, Instant now) {
+void Exchange::note(ExchangeResult outcome, std::string_view words, Instant now) {
   outcome_ = outcome;
   if (!log::enabled(log::Level::kExchange)) return;
   const std::chrono::duration<double, std::milli> time = now - started_;

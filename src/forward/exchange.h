@@ -36,7 +36,7 @@ struct WorkerResources : SocketResources {
 /// again when it has ended. One thread; the resources must outlive its use, not its destruction.
 class Exchange final : private WaitingQuery {
  public:
-  /// Who hears how an exchange ended, once for each start, as the last thing the exchange does.
+  /// Receives the end of an exchange, once for each start, as the last thing the exchange does.
   class Owner {
    public:
     virtual void ended(Exchange& exchange, Instant now) = 0;
@@ -58,7 +58,7 @@ class Exchange final : private WaitingQuery {
   /// Ends it with kSilent, of which the owner hears nothing.
   void cancel() noexcept;
 
-  [[nodiscard]] Outcome outcome() const noexcept { return outcome_; }
+  [[nodiscard]] ExchangeResult outcome() const noexcept { return outcome_; }
   /// Of kAnswered.
   [[nodiscard]] std::shared_ptr<const cache::Answer> take_answer() noexcept {
     return std::move(answer_);
@@ -83,7 +83,7 @@ class Exchange final : private WaitingQuery {
   void use_fallback(Instant now);
   [[nodiscard]] Next judge(Bytes message, Instant now);
   void network_failed(int error, Instant now);
-  void note(Outcome outcome, std::string_view words, Instant now);
+  void note(ExchangeResult outcome, std::string_view words, Instant now);
   void finish(Instant now);
 
   WorkerResources& resources_;
@@ -93,7 +93,7 @@ class Exchange final : private WaitingQuery {
   const cache::Key* key_ = nullptr;
   Channel* channel_ = nullptr;  ///< by which it asks; the group holds it
   Instant started_;
-  Outcome outcome_{};
+  ExchangeResult outcome_{};
   bool saw_junk_ = false;
   bool replied_ = false;
   std::uint16_t query_size_ = 0;

@@ -1,4 +1,4 @@
-// Questions that failed a moment ago.
+// Questions that have just failed.
 #pragma once
 
 #include <cstddef>

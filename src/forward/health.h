@@ -1,4 +1,4 @@
-// How the upstream servers are doing, learnt from real traffic and from probes.
+// The health of upstream servers, from real traffic and from probes.
 #pragma once
 
 #include <array>
@@ -22,21 +22,21 @@ namespace nxgate::forward {
 using Microseconds = std::chrono::microseconds;
 
 /// How one question put to one server ended.
-enum class Outcome : std::uint8_t {
+enum class ExchangeResult : std::uint8_t {
   kSilent = 0,   ///< nothing that counts came until it was cancelled
   kUnreachable,  ///< the network refused, or the namespace is gone
   kNoSocket,     ///< we ourselves are out of descriptors or memory
   kBadAnswer,    ///< it replied, with a failure or a broken message
   kAnswered,
 };
-inline constexpr std::array<std::string_view, 5> kOutcomeNames{
+inline constexpr std::array<std::string_view, 5> kExchangeResultNames{
     "timeout", "unreachable", "no socket", "bad answer", "answered"};
 
 /// One server. Any thread, no lock: a lost update costs a little precision and no more.
 ///
 /// A server goes down when it misses three questions in a row, or one after ten seconds without a
 /// success. A question doesn't count as missed if the server replied to any other while it waited:
-/// then it's the name that is dead, not the server. It stays down as long as probes say so, and
+/// then the name fails, not the server. It stays down as long as probes say so, and
 /// comes back with the first reply of any kind.
 class ServerHealth {
  public:
@@ -48,10 +48,10 @@ class ServerHealth {
   /// fail for one reason, and are one miss.
   void missed(Instant now, Microseconds waited) noexcept;
   /// One more question has ended like that; a cancelled one counts for nothing.
-  void note(Outcome outcome) noexcept {
+  void note(ExchangeResult outcome) noexcept {
     outcomes_[static_cast<std::size_t>(outcome)].fetch_add(1, std::memory_order_relaxed);
   }
-  [[nodiscard]] std::uint64_t count(Outcome outcome) const noexcept {
+  [[nodiscard]] std::uint64_t count(ExchangeResult outcome) const noexcept {
     return outcomes_[static_cast<std::size_t>(outcome)].load(std::memory_order_relaxed);
   }
   [[nodiscard]] bool replied_since(Instant then) const noexcept {
@@ -67,7 +67,8 @@ class ServerHealth {
   [[nodiscard]] Microseconds smoothed_rtt() const noexcept {
     return Microseconds(rtt_.load(std::memory_order_relaxed));
   }
-  /// Makes a server that wasn't chosen a little more attractive, so that it's tried again some day.
+  /// Makes a server that wasn't chosen a little more attractive, so that it is tried again
+  /// eventually.
   void age() noexcept;
 
   /// True for the one caller who is to probe this server until it's back; that one calls
@@ -100,7 +101,7 @@ class ServerHealth {
   Ticks recovered_{0};
   std::atomic<bool> probed_{false};
   std::atomic<bool> checked_{false};
-  std::array<std::atomic<std::uint64_t>, kOutcomeNames.size()> outcomes_{};
+  std::array<std::atomic<std::uint64_t>, kExchangeResultNames.size()> outcomes_{};
 };
 
 /// The most servers that one question is put to; each may cost a UDP and a TCP query, so a client
@@ -122,7 +123,7 @@ class GroupHealth {
   /// False while the whole group is remembered as dead.
   [[nodiscard]] bool any_alive(Instant now) const noexcept;
 
-  /// Whom to ask: the fastest of the servers that are not down, the fastest first.
+  /// The servers to query: those that are not down, the fastest first.
   [[nodiscard]] Plan plan(Instant now);
 
   /// When one of them last came back.

@@ -1,4 +1,4 @@
-// The questions that are being asked at the moment, and who waits for each.
+// The questions in flight, and their waiters.
 #pragma once
 
 #include <array>

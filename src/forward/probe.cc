@@ -52,8 +52,8 @@ class Asking final : private Exchange::Owner {
     boost::system::error_code cancelled;
     if (!over_) co_await timeout_.async_wait(redirect_error(use_awaitable, cancelled));
     exchange_.cancel();
-    co_return exchange_.replied() || exchange_.outcome() == Outcome::kAnswered ||
-        exchange_.outcome() == Outcome::kBadAnswer;
+    co_return exchange_.replied() || exchange_.outcome() == ExchangeResult::kAnswered ||
+        exchange_.outcome() == ExchangeResult::kBadAnswer;
   }
 
  private:
@@ -88,7 +88,7 @@ awaitable<void> probe_until_back(WorkerResources& resources, Probe probe) {
   Milliseconds delay = kFirstDelay;
   const std::string address = probe.group->server(probe.server).endpoint.to_string();
   log::repeated("down " + address,
-                "upstream " + address + " doesn't answer; it is passed over until it does");
+                "upstream " + address + " doesn't answer; it is skipped until it does");
   boost::asio::steady_timer timer(resources.loop);
   for (bool ask_root = true;; ask_root = !ask_root) {
     server.stay_down(Clock::now() + delay + kTimeout + kMargin);

@@ -1,4 +1,4 @@
-// Finding out that a server is back.
+// Detecting that a server is back.
 #pragma once
 
 #include <cstddef>

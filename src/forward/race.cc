@@ -83,7 +83,7 @@ void Race::start_next(Instant now) {
   next.server = server;
   next.started = now;
   next.running = true;
-  next.outcome = Outcome::kSilent;
+  next.outcome = ExchangeResult::kSilent;
   next.exchange.start(group_, server, key_, junk, now);
 }
 
@@ -95,18 +95,18 @@ void Race::ended(Exchange& exchange, Instant now) {
   ServerHealth& server = group_->health->server(attempt.server);
   server.note(attempt.outcome);
   switch (attempt.outcome) {
-    case Outcome::kAnswered:
+    case ExchangeResult::kAnswered:
       server.answered(now, since(attempt.started, now));
       answer_ = exchange.take_answer();
       break;
-    case Outcome::kBadAnswer:
+    case ExchangeResult::kBadAnswer:
       server.reached(now);
       break;
-    case Outcome::kUnreachable:
+    case ExchangeResult::kUnreachable:
       note_miss(attempt.server, now, Microseconds(0));
       break;
-    case Outcome::kSilent:
-    case Outcome::kNoSocket:
+    case ExchangeResult::kSilent:
+    case ExchangeResult::kNoSocket:
       break;
   }
   give_up_on(attempt);
@@ -148,11 +148,11 @@ void Race::note_silence(Instant now) {
     attempt.exchange.cancel();
     const bool counted_otherwise = std::ranges::any_of(begun(), [&](const Attempt& other) {
       return other.server == attempt.server && &other != &attempt &&
-             (other.outcome != Outcome::kSilent || &other < &attempt);
+             (other.outcome != ExchangeResult::kSilent || &other < &attempt);
     });
     const bool passed_over = &attempt != &begun().back() || now >= deadline_;
     if (passed_over && !counted_otherwise) {
-      group_->health->server(attempt.server).note(Outcome::kSilent);
+      group_->health->server(attempt.server).note(ExchangeResult::kSilent);
       note_miss(attempt.server, now, since(attempt.started, now));
     }
   }
@@ -188,15 +188,15 @@ void Race::note_miss(std::size_t server, Instant now, Microseconds waited) {
 engine::UpstreamResult Race::result() {
   using engine::UpstreamFailure;
   if (answer_) return {std::exchange(answer_, nullptr), UpstreamFailure::kNone};
-  const auto any = [this](Outcome outcome) {
+  const auto any = [this](ExchangeResult outcome) {
     return std::ranges::any_of(
         begun(), [outcome](const Attempt& attempt) { return attempt.outcome == outcome; });
   };
-  if (any(Outcome::kBadAnswer)) return {nullptr, UpstreamFailure::kBadAnswer};
-  if (any(Outcome::kSilent)) return {nullptr, UpstreamFailure::kTimeout};
-  if (any(Outcome::kUnreachable)) return {nullptr, UpstreamFailure::kUnreachable};
-  return {nullptr,
-          any(Outcome::kNoSocket) ? UpstreamFailure::kOverload : UpstreamFailure::kRemembered};
+  if (any(ExchangeResult::kBadAnswer)) return {nullptr, UpstreamFailure::kBadAnswer};
+  if (any(ExchangeResult::kSilent)) return {nullptr, UpstreamFailure::kTimeout};
+  if (any(ExchangeResult::kUnreachable)) return {nullptr, UpstreamFailure::kUnreachable};
+  return {nullptr, any(ExchangeResult::kNoSocket) ? UpstreamFailure::kOverload
+                                                  : UpstreamFailure::kRemembered};
 }
 
 }  // namespace nxgate::forward

@@ -28,7 +28,7 @@ namespace nxgate::forward {
 /// It can be run again when it has ended. One thread; the resources must outlive its use.
 class Race final : private Alarm, private Exchange::Owner {
  public:
-  /// Who hears how it ended, as the last thing it does, within the group's timeout.
+  /// Receives its end, as the last thing it does, within the group's timeout.
   class Owner {
    public:
     virtual void ended(Race& race, const engine::UpstreamResult& result) = 0;
@@ -56,7 +56,7 @@ class Race final : private Alarm, private Exchange::Owner {
     std::size_t server = 0;
     Instant started;
     bool running = false;
-    Outcome outcome = Outcome::kSilent;
+    ExchangeResult outcome = ExchangeResult::kSilent;
   };
 
   void ring() override { advance(Clock::now()); }

@@ -1,4 +1,4 @@
-// What all upstream sockets of one worker share.
+// Resources shared by all upstream sockets of one worker.
 #pragma once
 
 #include <array>

@@ -29,7 +29,7 @@ class TcpConnection final : public QuerySocket,
                             private Alarm,
                             public std::enable_shared_from_this<TcpConnection> {
  public:
-  /// Who keeps it; must close it before its own end.
+  /// The owner; must close it before its own end.
   class Owner {
    public:
     /// Something was answered: there may be room again.
@@ -43,13 +43,13 @@ class TcpConnection final : public QuerySocket,
 
   /// The most queries that may lack their answer, those included that nobody waits for any more.
   static constexpr std::size_t kMostQueries = 512;
-  /// How long it is kept when no query waits. Servers keep theirs for longer mostly, and one that
-  /// doesn't costs a query that is sent again.
+  /// How long it is kept when no query waits. Most servers keep theirs longer; one that doesn't
+  /// costs a repeated query.
   static constexpr Seconds kKeptIdle{10};
   static constexpr Seconds kLongestConnect{3};
   /// Silence for so long, while something is asked, is reason to ask by another connection.
   static constexpr Milliseconds kStalledAfter{200};
-  /// Beyond so many connections of one worker none is kept idle.
+  /// Above this number of connections of one worker none is kept idle.
   static constexpr std::size_t kMostIdle = 128;
 
   /// Over a socket that is being connected. The error is the loop's, when it can't take one more.
@@ -64,7 +64,7 @@ class TcpConnection final : public QuerySocket,
   void leave(std::uint16_t id) noexcept override;
   /// Takes no more queries, and ends when none waits.
   void retire(Instant now);
-  /// Closes it, of which the owner hears nothing.
+  /// Closes it, without a call to the owner.
   void close() noexcept;
   /// One of those that wait, which do so no more; null if none does. For the owner, at the end.
   [[nodiscard]] WaitingQuery* take() noexcept;

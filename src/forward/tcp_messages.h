@@ -1,4 +1,4 @@
-// DNS messages out of a TCP stream.
+// Reading DNS messages from a TCP stream.
 #pragma once
 
 #include <cstddef>

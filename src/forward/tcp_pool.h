@@ -20,7 +20,7 @@
 
 namespace nxgate::forward {
 
-/// A few connections, kept and used again (RFC 7766 section 6.2.1), each for many queries at once.
+/// A few connections, kept and reused (RFC 7766 section 6.2.1), each for many queries at once.
 /// One is used as long as it answers; another is opened when it is silent or busy. Queries for
 /// which there is no room wait in order.
 ///

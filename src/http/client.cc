@@ -53,15 +53,14 @@ Error connect_error(const std::string& socket, const error_code& error) {
     case ENOENT:
     case ECONNREFUSED:
       return {
-          fmt::format("no nxgate runs with its control socket at {}: start one, or name the "
-                      "socket of the one that runs with --control PATH",
+          fmt::format("no nxgate is running with its control socket at {}: start one, or give the "
+                      "socket of the running one with --control PATH",
                       socket)};
     case EACCES:
     case EPERM:
-      return {
-          fmt::format("no permission to use {}: needs root, or a user of the group that "
-                      "control.group names",
-                      socket)};
+      return {fmt::format(
+          "no permission to use {}: run as root or as a member of the group in control.group",
+          socket)};
     default:
       return {fmt::format("cannot connect to {}: {}", socket, error.message())};
   }
@@ -123,7 +122,7 @@ class Connection {
   };
 
   [[nodiscard]] Result<void> broken(const error_code& error) const {
-    return fail(fmt::format("nxgate at {} broke off: {}", path_, error.message()));
+    return fail(fmt::format("the connection to nxgate at {} was lost: {}", path_, error.message()));
   }
 
   const std::string& path_;
@@ -164,7 +163,7 @@ std::string refusal(const Answer& answer) {
   const auto object = parse_object(answer.body);
   const json::value* const text = object ? object->if_contains("error") : nullptr;
   if (text != nullptr && text->is_string()) return text->get_string().c_str();
-  return fmt::format("the server answers {}: {}", answer.status, answer.body);
+  return fmt::format("the server replied {}: {}", answer.status, answer.body);
 }
 
 Result<std::string> ask(const std::string& socket, const std::string& method, const Target& target,

@@ -137,7 +137,7 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     } else {
       (void)::send(stream_.socket().native_handle(), kTooMany.data(), kTooMany.size(),
                    MSG_DONTWAIT | MSG_NOSIGNAL);
-      log::repeated("control refused", "control or metrics: too many connections; one is refused");
+      log::repeated("control refused", "control or metrics: too many connections; one was refused");
     }
   }
 

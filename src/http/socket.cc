@@ -27,7 +27,7 @@ Result<void> give_to_group(const std::string& path, const std::string& group) {
   if (group.empty()) return {};
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
   const struct group* const found = ::getgrnam(group.c_str());
-  if (found == nullptr) return fail(fmt::format("there is no group {}", group));
+  if (found == nullptr) return fail(fmt::format("no such group: {}", group));
   if (::chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0 &&
       ::chmod(path.c_str(), 0660) == 0) {
     return {};
@@ -41,9 +41,9 @@ Result<sys::Descriptor> listen_unix(const std::string& path, const std::string& 
   auto socket = sys::listen_unix(path, 0600);
   if (!socket) {
     if (socket.error() == std::errc::address_in_use) {
-      return fail(fmt::format("another nxgate answers at {}", path));
+      return fail(fmt::format("another nxgate is listening on {}", path));
     }
-    return fail(fmt::format("cannot listen at {}: {}", path, socket.error().message()));
+    return fail(fmt::format("cannot listen on {}: {}", path, socket.error().message()));
   }
   if (auto given = give_to_group(path, group); !given) return std::unexpected(given.error());
   return *std::move(socket);
@@ -57,7 +57,7 @@ Result<sys::Descriptor> listen_tcp(const Endpoint& at) {
   if (socket) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (!socket || ::bind(socket.get(), address.get(), address.length) != 0 ||
       ::listen(socket.get(), SOMAXCONN) != 0) {
-    return fail(fmt::format("cannot listen at {}: {}", at.to_string(), words()));
+    return fail(fmt::format("cannot listen on {}: {}", at.to_string(), words()));
   }
   return socket;
 }

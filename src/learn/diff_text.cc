@@ -46,7 +46,7 @@ class Usage {
     const policy::Rule* const rule = judge(seen.name);
     if (rule == nullptr) return;
     asked_[index_of(*rule)] = true;
-    if (seen.outcome != Outcome::kMissing) needed_[index_of(*rule)] = true;
+    if (seen.outcome != Existence::kMissing) needed_[index_of(*rule)] = true;
   }
 
   /// The rule with the longest match; null if there is none.
@@ -80,9 +80,9 @@ class Usage {
 
   /// Why a rule needn't stand any longer; empty if it must.
   [[nodiscard]] std::string why_not(std::size_t index) const {
-    if (!replaced_by_[index].empty()) return "in its place comes " + replaced_by_[index];
+    if (!replaced_by_[index].empty()) return "replaced by " + replaced_by_[index];
     if (needed_[index]) return "";
-    return asked_[index] ? "what was asked for never existed" : "nothing asked for it";
+    return asked_[index] ? "the queried names never existed" : "no query matched it";
   }
 
  private:
@@ -149,10 +149,10 @@ std::string addition(const ProposedRule& rule, const Gain& gain) {
       fmt::format("+ {}  # {}\n", rule_text(rule.scope, rule.name, rule.ports), reason(rule));
   append_names(text, rule, kNamesShownInDiff);
   if (gain.denial != nullptr) {
-    text += fmt::format("#   denied now by {}\n", place_and_rule(*gain.denial));
+    text += fmt::format("#   currently denied by {}\n", place_and_rule(*gain.denial));
   }
   for (const Port& port : gain.ports) {
-    text += fmt::format("#   {} is closed now\n", port.to_string());
+    text += fmt::format("#   {} is currently closed\n", port.to_string());
   }
   return text;
 }

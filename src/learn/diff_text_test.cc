@@ -72,7 +72,7 @@ TEST(DiffText, AddsRemovesAndCounts) {
   EXPECT_EQ(diff({{"=deb.debian.org"}, {"=old.example.com"}}, {{"deb.debian.org"}, {"pypi.org"}}),
             "# 1 rule to add, 1 to remove, 1 unchanged\n"
             "+ =pypi.org  # 1 query, 2026-11-23, by 10.0.0.5\n"
-            "- =old.example.com  # allow.list:2:1: nothing asked for it\n");
+            "- =old.example.com  # allow.list:2:1: no query matched it\n");
 }
 
 TEST(DiffText, IsEmptyOnceApplied) {
@@ -90,22 +90,22 @@ TEST(DiffText, NeedsNoFoldIfItsNamesAreAllowed) {
 TEST(DiffText, TakesTheLongestMatchAsUsed) {
   EXPECT_EQ(diff({{"example.com"}, {"*.www.example.com"}}, {{"a.www.example.com"}}),
             "# 0 rules to add, 1 to remove, 1 unchanged\n"
-            "- example.com  # allow.list:1:1: nothing asked for it\n");
+            "- example.com  # allow.list:1:1: no query matched it\n");
   EXPECT_EQ(diff({{"example.com"}, {"*.www.example.com"}}, {{"www.example.com"}}),
             "# 0 rules to add, 1 to remove, 1 unchanged\n"
-            "- *.www.example.com  # allow.list:2:1: nothing asked for it\n");
+            "- *.www.example.com  # allow.list:2:1: no query matched it\n");
 }
 
 TEST(DiffText, KeepsWhatNoiseNeeds) {
   EXPECT_EQ(diff({{"pool.ntp.org"}, {"slow.example"}},
-                 {{"0.pool.ntp.org"}, {"slow.example", Outcome::kFailed}}),
+                 {{"0.pool.ntp.org"}, {"slow.example", Existence::kFailed}}),
             "# 0 rules to add, 0 to remove, 2 unchanged\n");
 }
 
 TEST(DiffText, TellsOfRulesForWhatNeverExisted) {
-  EXPECT_EQ(diff({{"=gone.example.com"}}, {{"gone.example.com", Outcome::kMissing}}),
+  EXPECT_EQ(diff({{"=gone.example.com"}}, {{"gone.example.com", Existence::kMissing}}),
             "# 0 rules to add, 1 to remove, 0 unchanged\n"
-            "- =gone.example.com  # allow.list:1:1: what was asked for never existed\n");
+            "- =gone.example.com  # allow.list:1:1: the queried names never existed\n");
 }
 
 TEST(DiffText, TellsOfDenials) {
@@ -113,7 +113,7 @@ TEST(DiffText, TellsOfDenials) {
                  {{"www.example.com"}, {"x.ads.example.com"}}),
             "# 1 rule to add, 0 to remove, 1 unchanged\n"
             "+ =x.ads.example.com  # 1 query, 2026-11-23, by 10.0.0.5\n"
-            "#   denied now by ads.example.com (deny.list:2:1)\n");
+            "#   currently denied by ads.example.com (deny.list:2:1)\n");
 }
 
 TEST(DiffText, LeavesDenialsAndBuiltInRulesAlone) {
@@ -128,7 +128,7 @@ TEST(DiffText, AddsPortsThatAreClosed) {
   EXPECT_EQ(diff({{"example.com"}}, connected("git.example.com", {kHttps, kSsh}), {kHttps}),
             "# 1 rule to add, 0 to remove, 1 unchanged\n"
             "+ =git.example.com:tcp/22,tcp/443  # 1 query, 2026-11-23, by 10.0.0.5\n"
-            "#   tcp/22 is closed now\n");
+            "#   tcp/22 is currently closed\n");
 }
 
 TEST(DiffText, NeedsNoRuleForOpenPorts) {
@@ -145,12 +145,12 @@ TEST(DiffText, ARuleWithTooFewPortsGivesWayIfItWouldStillStandBefore) {
   EXPECT_EQ(diff({{"=git.example.com:tcp/443"}}, connected("git.example.com", {kSsh})),
             "# 1 rule to add, 1 to remove, 0 unchanged\n"
             "+ =git.example.com:tcp/22  # 1 query, 2026-11-23, by 10.0.0.5\n"
-            "#   tcp/22 is closed now\n"
-            "- =git.example.com:tcp/443  # allow.list:1:1: in its place comes =git.example.com\n");
+            "#   tcp/22 is currently closed\n"
+            "- =git.example.com:tcp/443  # allow.list:1:1: replaced by =git.example.com\n");
   EXPECT_EQ(diff({{"example.com:tcp/443"}}, connected("git.example.com", {kSsh})),
             "# 1 rule to add, 0 to remove, 1 unchanged\n"
             "+ =git.example.com:tcp/22  # 1 query, 2026-11-23, by 10.0.0.5\n"
-            "#   tcp/22 is closed now\n");
+            "#   tcp/22 is currently closed\n");
 }
 
 }  // namespace

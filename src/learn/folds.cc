@@ -122,7 +122,7 @@ std::string to_string(const Fold& fold) {
     case Evidence::kNumbered:
       return fmt::format("{} labels like {}", fold.count, fold.pattern);
     case Evidence::kRandom:
-      return fmt::format("{} labels made by a machine", fold.count);
+      return fmt::format("{} machine-generated labels", fold.count);
   }
   return {};
 }

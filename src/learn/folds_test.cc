@@ -126,8 +126,8 @@ TEST(Folds, CountOnlyWhatExistsAndIsWanted) {
   EXPECT_THAT(rules_of({{"a.example.com"},
                         {"b.example.com"},
                         {"c.example.com"},
-                        {"d.example.com", Outcome::kMissing},
-                        {"e.example.com", Outcome::kFailed},
+                        {"d.example.com", Existence::kMissing},
+                        {"e.example.com", Existence::kFailed},
                         {"ntp.example.com"},
                         {"_x.example.com"}}),
               ElementsAre("=a.example.com", "=b.example.com", "=c.example.com"));

@@ -94,8 +94,8 @@ void each_search_domain(const Record& record, const Labels& labels, Use use) {
 Kind kind_of(const wire::DomainName& name, const Sighting& sighting, bool search_domain) {
   const Labels labels(name);
   if (is_reverse(labels)) return Kind::kReverse;
-  if (sighting.outcome == Outcome::kFailed) return Kind::kFailed;
-  if (sighting.outcome == Outcome::kMissing) {
+  if (sighting.outcome == Existence::kFailed) return Kind::kFailed;
+  if (sighting.outcome == Existence::kMissing) {
     return search_domain ? Kind::kSearch : Kind::kMissing;
   }
   if (!is_writable(name)) return Kind::kUnwritable;
@@ -107,7 +107,7 @@ std::vector<std::optional<wire::DomainName>> find_search_domains(
     const Record& record, std::span<const Record::Named> names) {
   Candidates candidates;
   for (const auto& [name, sighting] : names) {
-    if (sighting->outcome != Outcome::kMissing) continue;
+    if (sighting->outcome != Existence::kMissing) continue;
     const Labels labels(name);
     each_search_domain(record, labels, [&](std::size_t depth) {
       ++candidates[key_of(labels.suffix(depth))].in_front;
@@ -117,7 +117,7 @@ std::vector<std::optional<wire::DomainName>> find_search_domains(
   std::vector<std::optional<wire::DomainName>> found(names.size());
   if (candidates.empty()) return found;
   for (const auto& [name, sighting] : names) {
-    if (sighting->outcome != Outcome::kExists) continue;
+    if (sighting->outcome != Existence::kExists) continue;
     const Labels labels(name);
     for (std::size_t depth = 1; depth <= std::min(labels.count(), kDeepestSearchDomain); ++depth) {
       const auto candidate = candidates.find(key_of(labels.suffix(depth)));
@@ -125,7 +125,7 @@ std::vector<std::optional<wire::DomainName>> find_search_domains(
     }
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i].sighting->outcome != Outcome::kMissing) continue;
+    if (names[i].sighting->outcome != Existence::kMissing) continue;
     const Labels labels(names[i].name);
     each_search_domain(record, labels, [&](std::size_t depth) {
       const Candidate& candidate = candidates[key_of(labels.suffix(depth))];

@@ -34,10 +34,10 @@ inline constexpr std::array<KindWords, 8> kKindWords{{
     {"service", "Services (labels with _: SRV, DMARC)"},
     {"time", "Time servers (NTP)"},
     {"reverse", "Reverse lookups of addresses"},
-    {"search", "Names that never existed, made by the search domain"},
+    {"search", "Names that never existed, produced by the search domain"},
     {"missing", "Names that never existed"},
     {"failed", "Names without an answer from upstream"},
-    {"unwritable", "Names that no rule can say"},
+    {"unwritable", "Names that can't be written as rules"},
 }};
 [[nodiscard]] constexpr const KindWords& words_of(Kind kind) noexcept {
   return kKindWords[static_cast<std::size_t>(kind)];

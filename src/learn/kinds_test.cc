@@ -19,20 +19,20 @@ using testing::IsEmpty;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
-Kind kind(std::string_view name, Outcome outcome = Outcome::kExists, Ports ports = {}) {
+Kind kind(std::string_view name, Existence outcome = Existence::kExists, Ports ports = {}) {
   return kind_of(name_of(name), {.outcome = outcome, .ports = std::move(ports)}, false);
 }
 
 TEST(Kinds, SetNoiseApart) {
   EXPECT_EQ(kind("deb.debian.org"), Kind::kWanted);
   EXPECT_EQ(kind("5.0.0.10.in-addr.arpa"), Kind::kReverse);
-  EXPECT_EQ(kind("5.0.0.10.in-addr.arpa", Outcome::kMissing), Kind::kReverse);
+  EXPECT_EQ(kind("5.0.0.10.in-addr.arpa", Existence::kMissing), Kind::kReverse);
   EXPECT_EQ(kind("8.b.d.0.1.0.0.2.ip6.arpa"), Kind::kReverse);
   EXPECT_EQ(kind("ipv4only.arpa"), Kind::kWanted);
   EXPECT_EQ(kind("_mongodb._tcp.db.example.com"), Kind::kService);
-  EXPECT_EQ(kind("_dmarc.example.com", Outcome::kMissing), Kind::kMissing);
-  EXPECT_EQ(kind("gone.example.com", Outcome::kMissing), Kind::kMissing);
-  EXPECT_EQ(kind("slow.example.com", Outcome::kFailed), Kind::kFailed);
+  EXPECT_EQ(kind("_dmarc.example.com", Existence::kMissing), Kind::kMissing);
+  EXPECT_EQ(kind("gone.example.com", Existence::kMissing), Kind::kMissing);
+  EXPECT_EQ(kind("slow.example.com", Existence::kFailed), Kind::kFailed);
 }
 
 TEST(Kinds, KnowTimeServers) {
@@ -45,8 +45,8 @@ TEST(Kinds, KnowTimeServers) {
                            "time-tracker.example.com", "example.time"}) {
     EXPECT_EQ(kind(name), Kind::kWanted) << name;
   }
-  EXPECT_EQ(kind("time.example.com", Outcome::kExists, {{IPPROTO_UDP, 123}}), Kind::kTime);
-  EXPECT_EQ(kind("time.example.com", Outcome::kExists, {{IPPROTO_TCP, 443}}), Kind::kWanted);
+  EXPECT_EQ(kind("time.example.com", Existence::kExists, {{IPPROTO_UDP, 123}}), Kind::kTime);
+  EXPECT_EQ(kind("time.example.com", Existence::kExists, {{IPPROTO_TCP, 443}}), Kind::kWanted);
 }
 
 TEST(Kinds, KnowWhatNoRuleCanSay) {
@@ -71,9 +71,9 @@ std::map<std::string, std::string> search_domains(std::initializer_list<Asked> a
 TEST(SearchDomains, OfKubernetes) {
   EXPECT_THAT(
       search_domains({{"api.github.com"},
-                      {"api.github.com.ci.svc.cluster.local", Outcome::kMissing},
-                      {"api.github.com.svc.cluster.local", Outcome::kMissing},
-                      {"api.github.com.cluster.local", Outcome::kMissing}}),
+                      {"api.github.com.ci.svc.cluster.local", Existence::kMissing},
+                      {"api.github.com.svc.cluster.local", Existence::kMissing},
+                      {"api.github.com.cluster.local", Existence::kMissing}}),
       UnorderedElementsAre(Pair("api.github.com.ci.svc.cluster.local", "ci.svc.cluster.local"),
                            Pair("api.github.com.svc.cluster.local", "svc.cluster.local"),
                            Pair("api.github.com.cluster.local", "cluster.local")));
@@ -82,20 +82,20 @@ TEST(SearchDomains, OfKubernetes) {
 TEST(SearchDomains, WithNamesOfItsOwnNeedTwo) {
   EXPECT_THAT(search_domains({{"git.corp.example"},
                               {"deb.debian.org"},
-                              {"deb.debian.org.corp.example", Outcome::kMissing}}),
+                              {"deb.debian.org.corp.example", Existence::kMissing}}),
               IsEmpty());
   EXPECT_THAT(search_domains({{"git.corp.example"},
                               {"deb.debian.org"},
                               {"pypi.org"},
-                              {"deb.debian.org.corp.example", Outcome::kMissing},
-                              {"pypi.org.corp.example", Outcome::kMissing}}),
+                              {"deb.debian.org.corp.example", Existence::kMissing},
+                              {"pypi.org.corp.example", Existence::kMissing}}),
               UnorderedElementsAre(Pair("deb.debian.org.corp.example", "corp.example"),
                                    Pair("pypi.org.corp.example", "corp.example")));
 }
 
 TEST(SearchDomains, AreBehindNamesThatNeverExistedOnly) {
   EXPECT_THAT(
-      search_domains({{"www"}, {"www.example.com"}, {"gone.example.com", Outcome::kMissing}}),
+      search_domains({{"www"}, {"www.example.com"}, {"gone.example.com", Existence::kMissing}}),
       IsEmpty());
 }
 

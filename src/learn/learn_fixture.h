@@ -23,7 +23,7 @@ inline wire::DomainName name_of(std::string_view text) {
 
 struct Asked {
   std::string_view name;
-  Outcome outcome = Outcome::kExists;
+  Existence outcome = Existence::kExists;
   std::string_view client = "10.0.0.5";
   std::int64_t when = kNoon;
   wire::Type type = wire::Type::kA;

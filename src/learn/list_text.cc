@@ -57,7 +57,7 @@ void append_names(std::string& text, const ProposedRule& rule, std::size_t names
 std::string to_list(const Proposal& proposal, std::size_t names_shown) {
   std::string text = fmt::format(
       "# Learned for {}.\n"
-      "# NAME allows it and all below, *.NAME what is below it, =NAME just itself.\n",
+      "# NAME allows NAME and everything below it, *.NAME only names below it, =NAME only NAME.\n",
       summary(proposal));
   const ProposedRule* before = nullptr;
   for (const ProposedRule& rule : proposal.rules) {
@@ -70,7 +70,7 @@ std::string to_list(const Proposal& proposal, std::size_t names_shown) {
   }
   if (!proposal.apart.empty()) {
     text +=
-        "\n# Set apart, and allowed by nothing above. To allow one, take away the # in front.\n";
+        "\n# Not allowed by the rules above. To allow one of these, remove the # in front of it.\n";
   }
   for (const Apart& group : proposal.apart) append_apart(text, group, names_shown);
   return text;

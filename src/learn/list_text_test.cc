@@ -43,7 +43,7 @@ bool allows(const policy::Matcher& matcher, std::string_view name) {
 /// A day of a build: packages, a CDN, noise of every kind, and names that try to escape.
 Record day_of_a_build() {
   Record record = record_of({{"deb.debian.org"},
-                             {"deb.debian.org", Outcome::kExists, "10.0.0.6", kNoon + kDay},
+                             {"deb.debian.org", Existence::kExists, "10.0.0.6", kNoon + kDay},
                              {"pypi.org"},
                              {"files.pythonhosted.org"},
                              {"r3---sn-4g5e6nez.googlevideo.com"},
@@ -51,15 +51,15 @@ Record day_of_a_build() {
                              {"sts.amazonaws.com"},
                              {"builds.s3.amazonaws.com"},
                              {"0.debian.pool.ntp.org"},
-                             {"_http._tcp.deb.debian.org", Outcome::kExists},
-                             {"5.0.0.10.in-addr.arpa", Outcome::kMissing},
-                             {"pypi.org.corp.example", Outcome::kMissing},
-                             {"gone.example.com", Outcome::kMissing},
-                             {"slow.example.com", Outcome::kFailed},
+                             {"_http._tcp.deb.debian.org", Existence::kExists},
+                             {"5.0.0.10.in-addr.arpa", Existence::kMissing},
+                             {"pypi.org.corp.example", Existence::kMissing},
+                             {"gone.example.com", Existence::kMissing},
+                             {"slow.example.com", Existence::kFailed},
                              {R"(a\010=evil.example.com)"},
                              {"a#=evil.example.com"},
                              {"10.0.0.1"},
-                             {"web.example.com", Outcome::kExists, "x\n=evil.example.com"}});
+                             {"web.example.com", Existence::kExists, "x\n=evil.example.com"}});
   record.add_port(name_of("pypi.org"), {IPPROTO_TCP, 443});
   record.add_port(name_of("files.pythonhosted.org"), {IPPROTO_TCP, 443});
   record.add_port(name_of("files.pythonhosted.org"), {IPPROTO_UDP, 443});
@@ -103,10 +103,10 @@ TEST(ListText, IsInDomainsWithEvidence) {
   EXPECT_THAT(list,
               HasSubstr("\n=files.pythonhosted.org:443  # 1 query, 2026-11-23, by 10.0.0.5\n"));
   EXPECT_THAT(list, HasSubstr("\n=pypi.org:tcp/443  # "));
-  EXPECT_THAT(list, HasSubstr("\n*.googlevideo.com  # folds 2 names: 2 labels made by a machine; 2 "
+  EXPECT_THAT(list, HasSubstr("\n*.googlevideo.com  # folds 2 names: 2 machine-generated labels; 2 "
                               "queries, 2026-11-23, by 10.0.0.5\n"
                               "#   =r1---sn-25glen7y.googlevideo.com  1 query, "));
-  EXPECT_THAT(list, HasSubstr("made by the search domain corp.example: 1 name, "));
+  EXPECT_THAT(list, HasSubstr("produced by the search domain corp.example: 1 name, "));
   EXPECT_THAT(list, HasSubstr("\n#=gone.example.com  # "));
   EXPECT_THAT(list, HasSubstr("by x?=evil.example.com\n"));
 }
@@ -117,20 +117,21 @@ TEST(ListText, ShowsTheFirstNamesOfMany) {
     const std::string name = fmt::format("img{}.example.com", i);
     add(record, {.name = name});
     const std::string missing = fmt::format("no{}.example.com", i);
-    add(record, {.name = missing, .outcome = Outcome::kMissing});
+    add(record, {.name = missing, .outcome = Existence::kMissing});
   }
   const std::string list = to_list(propose(record), 10);
   EXPECT_THAT(list, HasSubstr("\n*.example.com  # folds 100 names: 100 labels like img#; "));
-  EXPECT_THAT(list, HasSubstr("\n#   and 90 more\n\n# Set apart"));
+  EXPECT_THAT(list, HasSubstr("\n#   and 90 more\n\n# Not allowed by"));
   EXPECT_TRUE(list.ends_with("\n#   and 90 more\n"));
 }
 
 TEST(ListText, OfNothingIsAComment) {
   const std::string list = to_list(propose(Record("ci", kNoon)));
-  EXPECT_EQ(list,
-            "# Learned for policy ci, 2026-11-23 (UTC): 0 queries for 0 names by 0 clients.\n"
-            "# NAME allows it and all below, *.NAME what is below it, =NAME just itself.\n");
-  EXPECT_THAT(list, Not(HasSubstr("Set apart")));
+  EXPECT_EQ(
+      list,
+      "# Learned for policy ci, 2026-11-23 (UTC): 0 queries for 0 names by 0 clients.\n"
+      "# NAME allows NAME and everything below it, *.NAME only names below it, =NAME only NAME.\n");
+  EXPECT_THAT(list, Not(HasSubstr("Not allowed by")));
 }
 
 TEST(ListText, FoldsPortsToo) {

@@ -19,7 +19,7 @@ namespace nxgate::learn {
 /// A name and what is known of it. Times are seconds since 1970, UTC.
 struct Seen {
   wire::DomainName name;
-  Outcome outcome{};
+  Existence outcome{};
   std::uint64_t count = 0;
   std::int64_t first = 0;
   std::int64_t last = 0;

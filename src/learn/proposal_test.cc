@@ -28,9 +28,9 @@ TEST(Proposal, IsSortedByRegisteredDomain) {
 
 TEST(Proposal, GroupsWhatIsSetApart) {
   const Proposal proposal = propose(record_of({{"pypi.org"},
-                                               {"pypi.org.a.example", Outcome::kMissing},
-                                               {"pypi.org.b.example", Outcome::kMissing},
-                                               {"gone.example.com", Outcome::kMissing},
+                                               {"pypi.org.a.example", Existence::kMissing},
+                                               {"pypi.org.b.example", Existence::kMissing},
+                                               {"gone.example.com", Existence::kMissing},
                                                {"time.google.com"}}));
   ASSERT_EQ(proposal.apart.size(), 4U);
   EXPECT_EQ(proposal.apart[0].kind, Kind::kTime);
@@ -44,8 +44,8 @@ TEST(Proposal, GroupsWhatIsSetApart) {
 TEST(Proposal, OfTheRootIsARule) { EXPECT_THAT(rules_of({{"."}}), ElementsAre("=.")); }
 
 TEST(Proposal, AsJson) {
-  const Proposal proposal =
-      propose(record_of({{"pypi.org"}, {"gone.example.com", Outcome::kMissing, "web", kNoon + 1}}));
+  const Proposal proposal = propose(
+      record_of({{"pypi.org"}, {"gone.example.com", Existence::kMissing, "web", kNoon + 1}}));
   EXPECT_EQ(boost::json::serialize(to_json(proposal)),
             R"({"policy":"ci","first":1795435200,"last":1795435201,"queries":2,"names":2,)"
             R"("clients":2,"not_kept":0,"rules":[{"rule":"=pypi.org","domain":"pypi.org",)"

@@ -65,7 +65,7 @@ void Record::add(const Observation& observation) {
   sighting->first = sighting->count == 0 ? when : std::min(sighting->first, when);
   sighting->last = std::max(sighting->last, when);
   ++sighting->count;
-  if (observation.outcome == Outcome::kExists && sighting->outcome != Outcome::kExists) {
+  if (observation.outcome == Existence::kExists && sighting->outcome != Existence::kExists) {
     --nonexistent_;
   }
   sighting->outcome = std::max(sighting->outcome, observation.outcome);
@@ -102,11 +102,11 @@ std::vector<Record::Named> Record::names() const {
 }
 
 /// The sighting of the name, a new one if need be; null if there is no room.
-Sighting* Record::place_for(const wire::DomainName& name, Outcome outcome) {
+Sighting* Record::place_for(const wire::DomainName& name, Existence outcome) {
   const std::string_view bytes = view(name.wire());
   const auto found = names_.find(bytes);
   if (found != names_.end()) return &found->second;
-  const bool exists = outcome == Outcome::kExists;
+  const bool exists = outcome == Existence::kExists;
   if (names_.size() >= kMostNames || (!exists && nonexistent_ >= kMostNonexistent)) return nullptr;
   Sighting& sighting = names_[std::string(bytes)];
   sighting.outcome = outcome;

@@ -19,7 +19,7 @@
 namespace nxgate::learn {
 
 /// What upstream said of a name. Of several answers the greatest counts.
-enum class Outcome : std::uint8_t {
+enum class Existence : std::uint8_t {
   kFailed = 0,  ///< no answer, or one that tells nothing of the name (SERVFAIL)
   kMissing,     ///< NXDOMAIN
   kExists,      ///< NOERROR, with or without records
@@ -29,7 +29,7 @@ enum class Outcome : std::uint8_t {
 struct Observation {
   wire::DomainName name;
   wire::Type type{};
-  Outcome outcome{};
+  Existence outcome{};
   std::string_view client;  ///< as the operator should read it: an address, a container
   std::int64_t when = 0;
 };
@@ -39,7 +39,7 @@ struct Sighting {
   std::uint64_t count = 0;
   std::int64_t first = 0;
   std::int64_t last = 0;
-  Outcome outcome{};
+  Existence outcome{};
   std::vector<wire::Type> types;       ///< ascending
   std::vector<std::uint32_t> clients;  ///< numbers for Record::client, ascending
   std::uint64_t from_others = 0;       ///< queries by clients that found no room in `clients`
@@ -106,7 +106,7 @@ class Record {
   template <class Value>
   using Table = boost::unordered_flat_map<std::string, Value, Hash, Equal>;
 
-  Sighting* place_for(const wire::DomainName& name, Outcome outcome);
+  Sighting* place_for(const wire::DomainName& name, Existence outcome);
   /// False if the name is there already or there is no room.
   bool restore(const wire::DomainName& name, Sighting sighting);
   std::optional<std::uint32_t> number_of(std::string_view client);

@@ -70,7 +70,7 @@ class Reading {
     if (good()) fault_ = fmt::format("{}: {}", path, wrong);
   }
   const json::object* object(const json::value& value, const std::string& path) {
-    if (!value.is_object()) refuse(path, "an object is expected");
+    if (!value.is_object()) refuse(path, "expected an object");
     return value.if_object();
   }
   /// A whole number from 0 to `most`; 0 if it is missing and may be.
@@ -80,13 +80,13 @@ class Reading {
     if (value == nullptr && !needed) return 0;
     const std::int64_t* const found = value == nullptr ? nullptr : value->if_int64();
     if (found != nullptr && *found >= 0 && *found <= most) return *found;
-    refuse(path + std::string(key), fmt::format("a whole number from 0 to {} is expected", most));
+    refuse(path + std::string(key), fmt::format("expected a whole number from 0 to {}", most));
     return 0;
   }
   std::string text(const json::value* value, const std::string& path) {
     const json::string* const found = value == nullptr ? nullptr : value->if_string();
     if (found != nullptr) return {found->data(), found->size()};
-    refuse(path, "text is expected");
+    refuse(path, "expected text");
     return {};
   }
   /// Calls `use(value, path)` for each element; a missing array is an empty one.
@@ -97,7 +97,7 @@ class Reading {
     if (value == nullptr) return;
     const std::string here = path + std::string(key);
     const json::array* const array = value->if_array();
-    if (array == nullptr) return refuse(here, "an array is expected");
+    if (array == nullptr) return refuse(here, "expected an array");
     if (array->size() > most) return refuse(here, fmt::format("more than {}", most));
     for (std::size_t i = 0; i < array->size() && good(); ++i) {
       use((*array)[i], fmt::format("{}[{}]", here, i));
@@ -123,9 +123,9 @@ Sighting read_sighting(const json::object& object, const std::string& path, std:
   const auto outcome =
       std::ranges::find(kOutcomes, reading.text(object.if_contains("outcome"), path + "outcome"));
   if (outcome == kOutcomes.end()) {
-    reading.refuse(path + "outcome", "`failed`, `missing` or `exists` is expected");
+    reading.refuse(path + "outcome", "expected `failed`, `missing` or `exists`");
   } else {
-    sighting.outcome = static_cast<Outcome>(outcome - kOutcomes.begin());
+    sighting.outcome = static_cast<Existence>(outcome - kOutcomes.begin());
   }
   sighting.count = static_cast<std::uint64_t>(reading.number(object, "count", path, kLargest));
   sighting.first = reading.number(object, "first", path, Record::kLatest);
@@ -171,12 +171,12 @@ std::string to_json(const Record& record) {
 Result<Record> record_from_json(std::string_view text) {
   boost::system::error_code error;
   const json::value document = json::parse({text.data(), text.size()}, error);
-  if (error) return fail("no valid JSON: " + error.message());
+  if (error) return fail("invalid JSON: " + error.message());
   Reading reading;
   const json::object* const object = reading.object(document, "the document");
   if (object == nullptr) return fail(reading.fault());
   if (reading.number(*object, "version", "", kLargest) != kVersion) {
-    reading.refuse("version", fmt::format("{} is expected", kVersion));
+    reading.refuse("version", fmt::format("expected {}", kVersion));
   }
   Record record(reading.text(object->if_contains("policy"), "policy"),
                 reading.number(*object, "started", "", Record::kLatest));
@@ -189,7 +189,7 @@ Result<Record> record_from_json(std::string_view text) {
                [&](const auto& value, const auto& at) {
                  const std::size_t known = record.clients_.size();
                  record.number_of(plain_text(reading.text(&value, at)));
-                 if (record.clients_.size() == known) reading.refuse(at, "it stands there twice");
+                 if (record.clients_.size() == known) reading.refuse(at, "duplicate");
                });
   reading.each(*object, "names", "", Record::kMostNames, [&](const auto& value, const auto& at) {
     const json::object* const fields = reading.object(value, at);
@@ -200,7 +200,7 @@ Result<Record> record_from_json(std::string_view text) {
     Sighting sighting = read_sighting(*fields, path, record.clients_.size(), reading);
     if (!name) return reading.refuse(path + "name", name.error());
     if (reading.good() && !record.restore(*name, std::move(sighting))) {
-      reading.refuse(path + "name", "it stands there twice, or there are too many");
+      reading.refuse(path + "name", "duplicate, or there are too many");
     }
   });
   if (!reading.good()) return fail(reading.fault());

@@ -30,10 +30,10 @@ constexpr std::string_view kGood =
     R"("name":"a.example","outcome":"exists","count":2,"first":5,"last":7,"clients":[0])";
 
 TEST(RecordJson, ReadsBackWhatItWrote) {
-  Record record = record_of({{"a.example", Outcome::kExists, "web"},
-                             {"a.example", Outcome::kExists, "db", kNoon + kDay},
-                             {R"(odd\.\200#.example)", Outcome::kMissing},
-                             {"c.example", Outcome::kFailed}});
+  Record record = record_of({{"a.example", Existence::kExists, "web"},
+                             {"a.example", Existence::kExists, "db", kNoon + kDay},
+                             {R"(odd\.\200#.example)", Existence::kMissing},
+                             {"c.example", Existence::kFailed}});
   record.add_port(name_of("a.example"), {IPPROTO_TCP, 443});
   record.add_port(name_of("a.example"), {IPPROTO_UDP, 443});
   record.stop(kNoon + 2 * kDay);
@@ -61,17 +61,17 @@ TEST(RecordJson, GoesOnWhereItStopped) {
 
 TEST(RecordJson, TellsWhatIsWrongAndWhere) {
   EXPECT_EQ(fault_of(with_name(kGood)), "none");
-  EXPECT_THAT(fault_of(""), HasSubstr("no valid JSON"));
-  EXPECT_THAT(fault_of("[1]"), HasSubstr("an object is expected"));
-  EXPECT_THAT(fault_of(R"({"version":2})"), HasSubstr("version: 1 is expected"));
-  EXPECT_THAT(fault_of(R"({"version":1,"started":1})"), HasSubstr("policy: text"));
+  EXPECT_THAT(fault_of(""), HasSubstr("invalid JSON"));
+  EXPECT_THAT(fault_of("[1]"), HasSubstr("expected an object"));
+  EXPECT_THAT(fault_of(R"({"version":2})"), HasSubstr("version: expected 1"));
+  EXPECT_THAT(fault_of(R"({"version":1,"started":1})"), HasSubstr("policy: expected text"));
   EXPECT_THAT(fault_of(with_name(R"("name":"a.example","outcome":"maybe")")),
               HasSubstr("names[0].outcome"));
   EXPECT_THAT(
       fault_of(with_name(R"("name":"a..b","outcome":"exists","count":1,"first":1,"last":1)")),
       HasSubstr("names[0].name"));
   EXPECT_THAT(fault_of(with_name(R"("name":"a","outcome":"exists","count":-1,"first":1,"last":1)")),
-              HasSubstr("names[0].count: a whole number"));
+              HasSubstr("names[0].count: expected a whole number"));
   EXPECT_THAT(fault_of(with_name(R"("name":"a","outcome":"exists","count":1,"first":9,"last":1)")),
               HasSubstr("names[0].last: earlier"));
 }
@@ -87,10 +87,10 @@ TEST(RecordJson, RefusesWhatItNeverWrites) {
                   R"("name":"a","outcome":"exists","count":1,"first":1,"last":1,"clients":[1])")),
               HasSubstr("clients[0]"));
   EXPECT_THAT(fault_of(with_name(std::string(kGood) + "},{" + std::string(kGood))),
-              HasSubstr("names[1].name: it stands there twice"));
+              HasSubstr("names[1].name: duplicate"));
   EXPECT_THAT(fault_of(R"({"version":1,"policy":"","started":1,"clients":["a","a"]})"),
-              HasSubstr("clients[1]: it stands there twice"));
-  EXPECT_THAT(fault_of(std::string(100'000, '[')), HasSubstr("no valid JSON"));
+              HasSubstr("clients[1]: duplicate"));
+  EXPECT_THAT(fault_of(std::string(100'000, '[')), HasSubstr("invalid JSON"));
 }
 
 }  // namespace

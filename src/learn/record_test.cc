@@ -34,13 +34,13 @@ TEST(Record, KeepsCountTimesTypesAndClients) {
 }
 
 TEST(Record, OneAnswerIsEnoughToExist) {
-  const Record record = record_of({{"a.example", Outcome::kMissing},
-                                   {"a.example", Outcome::kExists},
-                                   {"a.example", Outcome::kFailed},
-                                   {"b.example", Outcome::kFailed},
-                                   {"b.example", Outcome::kMissing}});
-  EXPECT_EQ(record.find(name_of("a.example"))->outcome, Outcome::kExists);
-  EXPECT_EQ(record.find(name_of("b.example"))->outcome, Outcome::kMissing);
+  const Record record = record_of({{"a.example", Existence::kMissing},
+                                   {"a.example", Existence::kExists},
+                                   {"a.example", Existence::kFailed},
+                                   {"b.example", Existence::kFailed},
+                                   {"b.example", Existence::kMissing}});
+  EXPECT_EQ(record.find(name_of("a.example"))->outcome, Existence::kExists);
+  EXPECT_EQ(record.find(name_of("b.example"))->outcome, Existence::kMissing);
 }
 
 TEST(Record, ClientsBeyondTheLimitAreCounted) {
@@ -57,14 +57,14 @@ TEST(Record, ClientsBeyondTheLimitAreCounted) {
 
 TEST(Record, NamesThatNeverExistedCannotPushOutTheOthers) {
   Record record("ci", kNoon);
-  const auto ask = [&](std::size_t number, const char* suffix, Outcome outcome) {
+  const auto ask = [&](std::size_t number, const char* suffix, Existence outcome) {
     const std::string name = fmt::format("{}.{}", number, suffix);
     add(record, {.name = name, .outcome = outcome});
   };
-  for (std::size_t i = 0; i < Record::kMostNames; ++i) ask(i, "no.example", Outcome::kMissing);
+  for (std::size_t i = 0; i < Record::kMostNames; ++i) ask(i, "no.example", Existence::kMissing);
   EXPECT_EQ(record.size(), Record::kMostNonexistent);
   EXPECT_EQ(record.overflowed(), Record::kMostNames - Record::kMostNonexistent);
-  for (std::size_t i = 0; i < Record::kMostNames; ++i) ask(i, "yes.example", Outcome::kExists);
+  for (std::size_t i = 0; i < Record::kMostNames; ++i) ask(i, "yes.example", Existence::kExists);
   EXPECT_EQ(record.size(), Record::kMostNames);
   EXPECT_NE(record.find(name_of("7.yes.example")), nullptr);
   EXPECT_EQ(record.overflowed(), Record::kMostNames);
@@ -74,10 +74,10 @@ TEST(Record, ANameThatBeginsToExistGivesItsRoomBack) {
   Record record("ci", kNoon);
   for (std::size_t i = 0; i < Record::kMostNonexistent; ++i) {
     const std::string name = fmt::format("{}.example", i);
-    add(record, {.name = name, .outcome = Outcome::kMissing});
+    add(record, {.name = name, .outcome = Existence::kMissing});
   }
   add(record, {.name = "0.example"});
-  add(record, {.name = "new.example", .outcome = Outcome::kMissing});
+  add(record, {.name = "new.example", .outcome = Existence::kMissing});
   EXPECT_EQ(record.overflowed(), 0U);
 }
 

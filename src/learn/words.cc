@@ -70,7 +70,7 @@ std::string summary(const Proposal& proposal) {
                   utc_dates(proposal.first, proposal.last), counted(proposal.queries, "query"),
                   counted(proposal.names, "name"), counted(proposal.clients, "client"));
   if (proposal.overflowed != 0) {
-    text += fmt::format("; {} for more names than can be kept are not in here",
+    text += fmt::format("; {} for names beyond the limit are not included",
                         counted(proposal.overflowed, "query"));
   }
   return text;

@@ -1,4 +1,4 @@
-// What nf_tables takes as one transaction: all of it or nothing.
+// A transaction of nf_tables: all of it or nothing.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,7 @@ class Batch {
   /// `record` is kept with the table for whoever finds it.
   void add_table(const Table& table, std::uint32_t flags, std::string_view record);
   void delete_table(const Table& table);
-  /// Whatever was there goes, in the same transaction as what comes.
+  /// Replaces whatever was there, in the same transaction.
   void replace_table(const Table& table, std::uint32_t flags, std::string_view record);
   /// Without rules, also if it is there already.
   void add_chain(const Chain& chain);

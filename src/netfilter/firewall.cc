@@ -60,20 +60,19 @@ Result<void> check_size(const FirewallRules& rules) {
   const std::size_t ranges =
       rules.always.size() + rules.never.size() + rules.clients.size() + rules.others.size();
   if (ranges <= kMost) return {};
-  return fail(
-      fmt::format("a firewall takes {} ranges of `always`, `never` and `from`, and these are "
-                  "{}: join some",
-                  kMost, ranges));
+  return fail(fmt::format(
+      "a firewall supports {} ranges in `always`, `never` and `from`, but there are {}: join some",
+      kMost, ranges));
 }
 
 std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
   return fmt::format(
-      "cannot set up the firewall in {}: {}; it needs nf_tables with ct, fib and reject, and "
+      "cannot set up the firewall in {}: {}; it requires nf_tables with ct, fib and reject, and "
       "CAP_NET_ADMIN",
       netns.text(), error.message());
 }
 
-Result<void> take_down(Socket& socket, std::string_view table, const sys::NetnsRef& netns) {
+Result<void> remove_tables(Socket& socket, std::string_view table, const sys::NetnsRef& netns) {
   const Layout layout(table);
   for (const Table& each : {layout.inet, layout.netdev}) {
     Batch batch;
@@ -97,8 +96,8 @@ Result<std::vector<DeadFirewall>> dead_firewalls(Socket& socket, const sys::Netn
 
 }  // namespace
 
-Result<Firewall> Firewall::put_up(const sys::NetnsRef& netns, std::string table,
-                                  const FirewallRules& rules, OnDeath on_death) {
+Result<Firewall> Firewall::install(const sys::NetnsRef& netns, std::string table,
+                                   const FirewallRules& rules, OnDeath on_death) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
   Firewall firewall(netns, std::move(table), on_death, *std::move(socket));
@@ -106,7 +105,7 @@ Result<Firewall> Firewall::put_up(const sys::NetnsRef& netns, std::string table,
   if (!owner) return std::unexpected(owner.error());
   if (*owner && **owner != Owner::ourselves() && (*owner)->alive()) {
     return fail(
-        fmt::format("the firewall of {} is held by the nxgate of pid {}; stop that one first",
+        fmt::format("the firewall of {} is held by the nxgate with pid {}; stop that one first",
                     netns.text().empty() ? "this host" : netns.text(), (*owner)->pid));
   }
   firewall.rules_ = rules;
@@ -280,7 +279,7 @@ Result<void> Firewall::outlive() {
   return {};
 }
 
-Result<void> Firewall::take_down() { return netfilter::take_down(socket_, table_, netns_); }
+Result<void> Firewall::remove() { return netfilter::remove_tables(socket_, table_, netns_); }
 
 Result<std::vector<DeadFirewall>> find_dead_firewalls(const sys::NetnsRef& netns) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
@@ -297,7 +296,7 @@ Result<std::size_t> remove_firewalls(const sys::NetnsRef& netns,
   std::size_t removed = 0;
   for (const DeadFirewall& each : *dead) {
     if (std::ranges::find(kept, each.table) != kept.end()) continue;
-    if (auto done = take_down(*socket, each.table, netns); !done) {
+    if (auto done = remove_tables(*socket, each.table, netns); !done) {
       return std::unexpected(done.error());
     }
     ++removed;

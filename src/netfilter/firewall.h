@@ -1,4 +1,4 @@
-// The firewall of one network namespace: what may leave it.
+// The firewall of one network namespace.
 #pragma once
 
 #include <cstddef>
@@ -66,9 +66,9 @@ class Firewall {
   /// The table of a namespace's only firewall; others in there have a name behind it.
   static constexpr std::string_view kTable = "nxgate_egress";
 
-  /// Puts it up, or takes over what a dead nxgate left. Fails if a live one holds it.
-  [[nodiscard]] static Result<Firewall> put_up(const sys::NetnsRef& netns, std::string table,
-                                               const FirewallRules& rules, OnDeath on_death);
+  /// Installs it, or takes over what a dead nxgate left. Fails if a live one holds it.
+  [[nodiscard]] static Result<Firewall> install(const sys::NetnsRef& netns, std::string table,
+                                                const FirewallRules& rules, OnDeath on_death);
 
   [[nodiscard]] Result<void> set_rules(const FirewallRules& rules);
   [[nodiscard]] const FirewallRules& rules() const noexcept { return rules_; }
@@ -76,8 +76,8 @@ class Firewall {
   /// Which links its clients are behind.
   [[nodiscard]] const ClientLinks& client_links() const noexcept { return around_.clients; }
 
-  /// Puts right what changed: links, networks, routes to clients, rules that somebody took away.
-  /// The result says whether the table was gone, and with it all that was admitted.
+  /// Repairs what changed: links, networks, routes to clients, removed rules. The result says
+  /// whether the table was gone, and with it everything that was admitted.
   [[nodiscard]] Result<bool> keep();
 
   /// All of it or nothing, in the kernel when this returns; some microseconds.
@@ -91,10 +91,11 @@ class Firewall {
   /// Where new flows went in the last minute, if the rules note them.
   [[nodiscard]] Result<std::vector<Noted>> flows();
 
-  /// Has it stay with all that is open when we end, also with OnDeath::kOpens, in one transaction.
+  /// Makes it stay, with everything that is open, when this process ends, also with
+  /// OnDeath::kOpens, in one transaction.
   [[nodiscard]] Result<void> outlive();
 
-  [[nodiscard]] Result<void> take_down();
+  [[nodiscard]] Result<void> remove();
 
   /// Why packet sockets aren't stopped; empty if they are.
   [[nodiscard]] const std::string& packet_error() const noexcept { return packet_error_; }
@@ -131,8 +132,8 @@ struct DeadFirewall {
 };
 [[nodiscard]] Result<std::vector<DeadFirewall>> find_dead_firewalls(const sys::NetnsRef& netns);
 
-/// Takes away every firewall of dead nxgates but those of the tables in `kept`, and says how many
-/// there were.
+/// Removes every firewall of dead nxgates except those of the tables in `kept`, and returns how
+/// many there were.
 [[nodiscard]] Result<std::size_t> remove_firewalls(const sys::NetnsRef& netns,
                                                    std::span<const std::string> kept = {});
 

@@ -1,4 +1,4 @@
-// What stands in the tables of one firewall, and how its sets are read.
+// The tables of one firewall, and reading its sets.
 #pragma once
 
 #include <array>

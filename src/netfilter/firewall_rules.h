@@ -1,4 +1,4 @@
-// The rules of a firewall: from what a policy says to what the kernel is told.
+// The rules of a firewall, from a policy to netlink messages.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct Destination {
   auto operator<=>(const Destination&) const = default;
 };
 
-/// What the rules themselves say.
+/// The content of the rules.
 struct FirewallRules {
   struct Opening {
     Prefix to;
@@ -43,7 +43,7 @@ struct FirewallRules {
   bool operator==(const FirewallRules&) const = default;
 };
 
-/// What the rules depend on and the namespace decides.
+/// The properties of the namespace that the rules depend on.
 struct Surroundings {
   Networks networks;
   ClientLinks clients;  ///< none without clients
@@ -51,8 +51,8 @@ struct Surroundings {
   bool operator==(const Surroundings&) const = default;
 };
 
-/// All but the tables and the sets, instead of what there was. ARCHITECTURE.md says why each rule
-/// stands.
+/// Everything except the tables and the sets, replacing what there was. ARCHITECTURE.md gives the
+/// reason for each rule.
 void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
                const Surroundings& around);
 

@@ -41,23 +41,23 @@ class FirewallTest : public NamespaceTest {
         "socket.SOCK_DGRAM); s.sendto(b'x', ('" +
         address + "', " + std::to_string(port) + ")); print('sent')\"");
   }
-  [[nodiscard]] Firewall put_up(const FirewallRules& rules = {}) const {
-    return Firewall::put_up(netns, std::string(Firewall::kTable), rules, OnDeath::kStaysClosed)
+  [[nodiscard]] Firewall install(const FirewallRules& rules = {}) const {
+    return Firewall::install(netns, std::string(Firewall::kTable), rules, OnDeath::kStaysClosed)
         .value();
   }
 };
 
 TEST_F(FirewallTest, RefusesWhatIsNotOpenAndIsGoneWithoutATrace) {
-  Firewall firewall = put_up();
+  Firewall firewall = install();
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("PermissionError"));
   EXPECT_THAT(firewall.packet_error(), IsEmpty());
-  EXPECT_TRUE(firewall.take_down());
+  EXPECT_TRUE(firewall.remove());
   EXPECT_THAT(rules(), IsEmpty());
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
 }
 
 TEST_F(FirewallTest, OpensForATimeAndClosesAgain) {
-  Firewall firewall = put_up();
+  Firewall firewall = install();
   const Destination to{*IpAddress::parse("10.9.0.7"), {IPPROTO_UDP, 5000}};
   ASSERT_FALSE(firewall.open({{{to, Seconds(60), "a.example", false}}}));
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
@@ -70,7 +70,7 @@ TEST_F(FirewallTest, OpensForATimeAndClosesAgain) {
 }
 
 TEST_F(FirewallTest, AnyPortIsAnyProtocolAsWell) {
-  Firewall firewall = put_up();
+  Firewall firewall = install();
   const Destination to{*IpAddress::parse("10.9.0.7"), {}};
   ASSERT_FALSE(firewall.open({{{to, Seconds(60), "", false}}}));
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
@@ -79,7 +79,7 @@ TEST_F(FirewallTest, AnyPortIsAnyProtocolAsWell) {
 }
 
 TEST_F(FirewallTest, LengthensALifeAlsoOfWhatEnded) {
-  Firewall firewall = put_up();
+  Firewall firewall = install();
   ASSERT_FALSE(firewall.open({{{kWeb, Seconds(5), "", false}}}));
   ASSERT_FALSE(firewall.open({{{kWeb, Seconds(500), "", true}, {kAny, Seconds(5), "", true}}}));
   const auto opened = firewall.opened().value();
@@ -90,8 +90,8 @@ TEST_F(FirewallTest, LengthensALifeAlsoOfWhatEnded) {
 }
 
 TEST_F(FirewallTest, AlwaysWinsOverNeverAndNeverOverWhatIsOpen) {
-  Firewall firewall = put_up({.always = {{*Prefix::parse("10.9.0.8/32"), Port{IPPROTO_UDP, 5000}}},
-                              .never = {*Prefix::parse("10.9.0.0/24")}});
+  Firewall firewall = install({.always = {{*Prefix::parse("10.9.0.8/32"), Port{IPPROTO_UDP, 5000}}},
+                               .never = {*Prefix::parse("10.9.0.0/24")}});
   ASSERT_FALSE(firewall.open({{{{*IpAddress::parse("10.9.0.7"), {}}, Seconds(60), "", false}}}));
   EXPECT_THAT(send_to("10.9.0.8", 5000), HasSubstr("sent"));
   EXPECT_THAT(send_to("10.9.0.8", 5001), HasSubstr("PermissionError"));
@@ -99,12 +99,12 @@ TEST_F(FirewallTest, AlwaysWinsOverNeverAndNeverOverWhatIsOpen) {
 }
 
 TEST_F(FirewallTest, ConnectedNetworksAreOpenIfTheRulesSaySo) {
-  Firewall firewall = put_up({.networks = true});
+  Firewall firewall = install({.networks = true});
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
 }
 
 TEST_F(FirewallTest, NewRulesKeepWhatIsOpen) {
-  Firewall firewall = put_up();
+  Firewall firewall = install();
   ASSERT_FALSE(firewall.open({{{kWeb, Seconds(60), "a.example", false}}}));
   ASSERT_TRUE(firewall.set_rules({.never = {*Prefix::parse("10.9.0.8/32")}}));
   EXPECT_THAT(firewall.opened().value(), SizeIs(1));
@@ -113,9 +113,9 @@ TEST_F(FirewallTest, NewRulesKeepWhatIsOpen) {
 
 TEST_F(FirewallTest, TakesOverWhatADeadOneLeft) {
   {
-    ASSERT_FALSE(put_up().open({{{kWeb, Seconds(60), "a.example", false}}}));
+    ASSERT_FALSE(install().open({{{kWeb, Seconds(60), "a.example", false}}}));
   }
-  Firewall next = put_up();
+  Firewall next = install();
   const auto opened = next.opened().value();
   ASSERT_THAT(opened, SizeIs(1));
   EXPECT_EQ(opened[0].to, kWeb);
@@ -123,7 +123,7 @@ TEST_F(FirewallTest, TakesOverWhatADeadOneLeft) {
 }
 
 TEST_F(FirewallTest, AnAuditNotesAndLetsPass) {
-  Firewall firewall = put_up({.audit = true});
+  Firewall firewall = install({.audit = true});
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));
   const auto refused = firewall.refused().value();
   ASSERT_THAT(refused, SizeIs(1));
@@ -132,7 +132,7 @@ TEST_F(FirewallTest, AnAuditNotesAndLetsPass) {
 }
 
 TEST_F(FirewallTest, CountsWhatItRefuses) {
-  Firewall firewall = put_up();
+  Firewall firewall = install();
   (void)send_to("10.9.0.7", 5000);
   (void)send_to("10.9.0.7", 5000);
   const auto refused = firewall.refused().value();
@@ -141,7 +141,7 @@ TEST_F(FirewallTest, CountsWhatItRefuses) {
 }
 
 TEST_F(FirewallTest, NotesNewFlowsOpenOrNotIfTheRulesSaySo) {
-  Firewall firewall = put_up();
+  Firewall firewall = install();
   const Destination open{*IpAddress::parse("10.9.0.7"), {IPPROTO_UDP, 5000}};
   const Destination shut{open.address, {IPPROTO_UDP, 5001}};
   ASSERT_FALSE(firewall.open(std::vector<Opened>{{open, Seconds(60), "a.example", false}}));
@@ -163,12 +163,12 @@ TEST_F(FirewallTest, PacketSocketsDontGetPast) {
       "socket.SOCK_DGRAM, 0); s.sendto(b'E' + bytes(40), ('eth0', 0x800, 0, 0, b'x' * 6)); "
       "print('sent')\"";
   EXPECT_THAT(inside(script), HasSubstr("sent"));
-  Firewall firewall = put_up();
+  Firewall firewall = install();
   EXPECT_THAT(inside(script), AllOf(HasSubstr("No buffer space"), Not(HasSubstr("sent"))));
 }
 
 TEST_F(FirewallTest, AFlowBeginsWithASourceOfOursOrOneThatTheLinkLeadsBackTo) {
-  Firewall firewall = put_up();
+  Firewall firewall = install();
   for (const char* const rule :
        {"ct state established,related accept\n\t\tfib saddr type local accept\n\t\t"
         "ip6 saddr :: meta l4proto ipv6-icmp accept\n\t\tgoto forged",
@@ -191,7 +191,7 @@ TEST_F(FirewallTest, AFlowBeginsWithASourceOfOursOrOneThatTheLinkLeadsBackTo) {
 }
 
 TEST_F(FirewallTest, NeighboursAreToldWhatTheyMustKnow) {
-  const Firewall firewall = put_up();
+  const Firewall firewall = install();
   EXPECT_THAT(rules(), HasSubstr("ip6 daddr ff02::1:ff00:0/104 ip6 nexthdr ipv6-icmp ip6 hoplimit "
                                  "255 icmpv6 type nd-neighbor-solicit meta length 72 accept"));
   EXPECT_THAT(rules(), Not(HasSubstr("nd-router-advert accept")));
@@ -200,13 +200,13 @@ TEST_F(FirewallTest, NeighboursAreToldWhatTheyMustKnow) {
 TEST_F(FirewallTest, ANetworkOfARouterIsNotOpened) {
   run("ip -n " + name + " address add 2001:db8:1::2/64 dev eth0 nodad");
   run("ip -n " + name + " address add 2001:db8:2::2/64 dev eth0 valid_lft 900 preferred_lft 900");
-  const Firewall firewall = put_up({.networks = true});
+  const Firewall firewall = install({.networks = true});
   EXPECT_THAT(rules(), HasSubstr("ip6 daddr 2001:db8:1::/64 accept"));
   EXPECT_THAT(rules(), Not(HasSubstr("ip6 daddr 2001:db8:2::/64 accept")));
 }
 
 TEST_F(FirewallTest, IsPutUpAgainWhenSomebodyTookItAway) {
-  Firewall firewall = put_up();
+  Firewall firewall = install();
   EXPECT_FALSE(firewall.keep().value());
   run("ip netns exec " + name + " nft flush ruleset");
   EXPECT_TRUE(firewall.keep().value());
@@ -222,10 +222,10 @@ TEST_F(FirewallTest, ManyOpeningsFitInOneTransaction) {
         {{IpAddress::v4({198, 18, high, low}), {}}, Seconds(60), "a.example", false});
   }
   {
-    Firewall firewall = put_up();
+    Firewall firewall = install();
     ASSERT_FALSE(firewall.open(openings));
   }
-  EXPECT_THAT(put_up().opened().value(), SizeIs(5000)) << "taken over";
+  EXPECT_THAT(install().opened().value(), SizeIs(5000)) << "taken over";
 }
 
 TEST_F(FirewallTest, OfClientsJudgesTheirsAndWhatComesInByTheirLinks) {
@@ -233,10 +233,10 @@ TEST_F(FirewallTest, OfClientsJudgesTheirsAndWhatComesInByTheirLinks) {
   run("ip -n " + name + " route add default via 10.9.0.1");
   const std::string table = std::string(Firewall::kTable) + "_ci";
   auto firewall =
-      Firewall::put_up(netns, table,
-                       {.clients = {*Prefix::parse("10.5.0.0/16")},
-                        .others = {*Prefix::parse("10.5.7.0/24"), *Prefix::parse("10.6.0.0/16")}},
-                       OnDeath::kStaysClosed);
+      Firewall::install(netns, table,
+                        {.clients = {*Prefix::parse("10.5.0.0/16")},
+                         .others = {*Prefix::parse("10.5.7.0/24"), *Prefix::parse("10.6.0.0/16")}},
+                        OnDeath::kStaysClosed);
   ASSERT_TRUE(firewall);
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent")) << "what the host itself sends";
   EXPECT_THAT(rules(),
@@ -253,7 +253,7 @@ TEST_F(FirewallTest, OfClientsJudgesTheirsAndWhatComesInByTheirLinks) {
   EXPECT_EQ(firewall->client_links(), (ClientLinks{{"eth1"}, {}}));
   EXPECT_TRUE(remove_firewalls(netns));
   EXPECT_THAT(rules(), HasSubstr(table)) << "we live";
-  EXPECT_TRUE(firewall->take_down());
+  EXPECT_TRUE(firewall->remove());
   EXPECT_THAT(rules(), IsEmpty());
 }
 

@@ -1,4 +1,4 @@
-// What a namespace's connection tracking and routing know about DNS.
+// DNS flows in a namespace's connection tracking, and the route for DNS.
 #pragma once
 
 #include <system_error>
@@ -7,15 +7,15 @@
 
 namespace nxgate::netfilter {
 
-/// Forgets every flow whose first packet went to port 53 over UDP or TCP, so that its next packet
-/// is looked at afresh. That there is no connection tracking is fine.
+/// Deletes every flow whose first packet went to port 53 over UDP or TCP, so that its next packet
+/// is checked again. No connection tracking is fine.
 [[nodiscard]] std::error_code forget_dns_flows(const sys::NetnsRef& netns);
 
 /// Adds the IPv4 route by lo that is looked at when no other matches: in the table `default`, which
 /// containers don't use.
 [[nodiscard]] std::error_code add_last_route(const sys::NetnsRef& netns);
 
-/// Takes that route away; that it isn't there is fine.
+/// Removes that route; a missing one is fine.
 [[nodiscard]] std::error_code remove_last_route(const sys::NetnsRef& netns);
 
 }  // namespace nxgate::netfilter

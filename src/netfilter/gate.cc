@@ -180,15 +180,15 @@ std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
   switch (error.value()) {
     case EPERM:
       return fmt::format(
-          "no permission to set up rules in {}: needs root or CAP_NET_ADMIN, or another nxgate "
-          "holds its gate",
+          "no permission to set up rules in {}: root or CAP_NET_ADMIN is required, or another "
+          "nxgate holds its gate",
           netns.text());
     case ENOENT:
     case EOPNOTSUPP:
     case EPROTONOSUPPORT:
     case EAFNOSUPPORT:
       return fmt::format(
-          "this kernel can't set up the rules in {}: {}; it needs nf_tables with nat, redir, "
+          "this kernel can't set up the rules in {}: {}; it must have nf_tables with nat, redir, "
           "reject and fib (modules nft_chain_nat, nft_redir, nft_reject_inet, nft_fib_inet)",
           netns.text(), error.message());
     default:
@@ -199,11 +199,11 @@ std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
 Result<void> forget_flows(const sys::NetnsRef& netns) {
   const std::error_code error = forget_dns_flows(netns);
   if (!error) return {};
-  return fail(fmt::format("cannot end the DNS flows of {}: {}", netns.text(), error.message()));
+  return fail(fmt::format("cannot clear the DNS flows of {}: {}", netns.text(), error.message()));
 }
 
 /// The last route goes first: without the rules it would lead nowhere.
-Result<void> take_down(Socket& socket, const sys::NetnsRef& netns, Flows flows) {
+Result<void> remove_tables(Socket& socket, const sys::NetnsRef& netns, FlowCleanup flows) {
   if (const auto error = remove_last_route(netns)) {
     return fail(fmt::format("cannot remove a route in {}: {}", netns.text(), error.message()));
   }
@@ -213,24 +213,25 @@ Result<void> take_down(Socket& socket, const sys::NetnsRef& netns, Flows flows) 
     const std::error_code error = socket.transact(batch.finish());
     if (error && error.value() != ENOENT) return fail(advice(error, netns));
   }
-  return flows == Flows::kForget ? forget_flows(netns) : Result<void>();
+  return flows == FlowCleanup::kForget ? forget_flows(netns) : Result<void>();
 }
 
 }  // namespace
 
-Result<Gate> Gate::close(const sys::NetnsRef& netns, const GatePorts& ports, OnDeath on_death,
-                         Inside inside) {
+Result<Gate> Gate::install(const sys::NetnsRef& netns, const GatePorts& ports, OnDeath on_death,
+                           Inside inside) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
   std::optional<Owner> owner;
   if (const auto error = find_owner(*socket, owner)) return fail(advice(error, netns));
   if (owner && *owner != Owner::ourselves() && owner->alive()) {
-    return fail(fmt::format("{} is attached already, by the nxgate of pid {}; stop that one first",
+    return fail(fmt::format("{} is already attached by the nxgate with pid {}; stop that one first",
                             netns.text(), owner->pid));
   }
   Gate gate(netns, ports, on_death, *std::move(socket));
-  if (auto done = gate.put_up(owner || inside == Inside::kStarting, Flows::kForget); !done) {
-    if (!owner) (void)gate.open(Flows::kNone);
+  if (auto done = gate.write_rules(owner || inside == Inside::kStarting, FlowCleanup::kForget);
+      !done) {
+    if (!owner) (void)gate.remove(FlowCleanup::kNone);
     return std::unexpected(done.error());
   }
   return gate;
@@ -238,7 +239,7 @@ Result<Gate> Gate::close(const sys::NetnsRef& netns, const GatePorts& ports, OnD
 
 /// A gate that is replaced leaves no gap. Otherwise the guard comes last: it would refuse what
 /// comes by a flow of before, which is better caught.
-Result<void> Gate::put_up(bool guarded, Flows flows) {
+Result<void> Gate::write_rules(bool guarded, FlowCleanup flows) {
   if (const auto error = socket_.transact(redirect_rules(ports_, on_death_, guarded).finish())) {
     return fail(advice(error, netns_));
   }
@@ -247,7 +248,7 @@ Result<void> Gate::put_up(bool guarded, Flows flows) {
     return fail(fmt::format("cannot add a route in {}: {}", netns_.text(), error.message()));
   }
   cover_links(links_of(netns_));
-  if (flows == Flows::kForget) {
+  if (flows == FlowCleanup::kForget) {
     if (auto forgotten = forget_flows(netns_); !forgotten) return forgotten;
   }
   if (guarded) return {};
@@ -267,7 +268,8 @@ Result<bool> Gate::keep() {
   std::optional<Owner> owner;
   if (const auto error = find_owner(socket_, owner)) return fail(advice(error, netns_));
   if (!owner) {
-    if (auto done = put_up(false, Flows::kForget); !done) return std::unexpected(done.error());
+    if (auto done = write_rules(false, FlowCleanup::kForget); !done)
+      return std::unexpected(done.error());
     return true;
   }
   std::vector<std::string> links = links_of(netns_);
@@ -278,10 +280,10 @@ Result<bool> Gate::keep() {
 Result<void> Gate::outlive() {
   if (on_death_ == OnDeath::kStaysClosed) return {};
   on_death_ = OnDeath::kStaysClosed;
-  return put_up(true, Flows::kNone);
+  return write_rules(true, FlowCleanup::kNone);
 }
 
-Result<void> Gate::open(Flows flows) { return take_down(socket_, netns_, flows); }
+Result<void> Gate::remove(FlowCleanup flows) { return remove_tables(socket_, netns_, flows); }
 
 Result<std::optional<Owner>> find_gate(const sys::NetnsRef& netns) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
@@ -294,7 +296,7 @@ Result<std::optional<Owner>> find_gate(const sys::NetnsRef& netns) {
 Result<void> remove_gate(const sys::NetnsRef& netns) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
-  return take_down(*socket, netns, Flows::kForget);
+  return remove_tables(*socket, netns, FlowCleanup::kForget);
 }
 
 }  // namespace nxgate::netfilter

@@ -1,4 +1,4 @@
-// The gate of one network namespace: every DNS question asked in there comes to nxgate.
+// The gate of one network namespace: it redirects every DNS query in it to nxgate.
 #pragma once
 
 #include <cstdint>
@@ -22,24 +22,24 @@ struct GatePorts {
   std::uint16_t tcp6 = 0;
 };
 
-/// What becomes of the gate when nxgate dies.
+/// What happens to the gate when nxgate dies.
 enum class OnDeath : std::uint8_t {
   kStaysClosed = 0,  ///< questions are refused until nxgate is back or the gate is removed
-  kOpens,            ///< the kernel takes the rules away
+  kOpens,            ///< the kernel removes the rules
 };
 
-/// Whether the kernel is to forget the flows of sockets that have asked. Where there are any, that
-/// takes a walk over the flows of the whole machine, some 20 ms.
-enum class Flows : std::uint8_t {
+/// Whether the kernel must delete the flows of sockets that have sent queries. If there are any,
+/// that takes a walk over all flows of the machine, about 20 ms.
+enum class FlowCleanup : std::uint8_t {
   kForget = 0,
-  kNone,  ///< nothing will run in there any more
+  kNone,  ///< nothing runs in it any more
 };
 
-/// Whether programs run in the namespace. Where none should yet, all is refused at once that isn't
-/// caught; if one has asked already, its next question is caught as any other.
+/// Whether programs run in the namespace. If none should yet, everything that isn't redirected is
+/// refused at once; if one has already sent a query, its next one is redirected like any other.
 enum class Inside : std::uint8_t { kRunning = 0, kStarting };
 
-/// Tables of nxgate's own beside whatever else is there, and nothing of anybody else's is changed:
+/// Separate tables of nxgate; nobody else's tables are changed:
 ///
 /// - `inet nxgate`, chain `redirect` (nat, output, just before Docker's): port 53 of 127.0.0.11 and
 ///   of every address that isn't the namespace's own goes to our listeners.
@@ -61,21 +61,21 @@ enum class Inside : std::uint8_t { kRunning = 0, kStarting };
 /// Needs CAP_SYS_ADMIN and CAP_NET_ADMIN. One thread; destroying it leaves the rules in place.
 class Gate {
  public:
-  /// Puts the gate up, replacing at once one that a dead nxgate left. Fails if a live one holds it.
-  /// When it fails half-way nothing is left, unless there was a gate, which then stays closed.
-  [[nodiscard]] static Result<Gate> close(const sys::NetnsRef& netns, const GatePorts& ports,
-                                          OnDeath on_death, Inside inside = Inside::kRunning);
+  /// Installs the gate, replacing at once one that a dead nxgate left. Fails if a live one holds
+  /// it. When it fails half-way nothing is left, unless there was a gate, which then stays closed.
+  [[nodiscard]] static Result<Gate> install(const sys::NetnsRef& netns, const GatePorts& ports,
+                                            OnDeath on_death, Inside inside = Inside::kRunning);
 
-  /// Puts right what changed: links that came or went, rules that somebody took away. The result
-  /// says whether rules had to be put up anew.
+  /// Repairs what changed: new or removed links, removed rules. The result says whether rules had
+  /// to be written again.
   [[nodiscard]] Result<bool> keep();
 
-  /// Has it stay when we end, also with OnDeath::kOpens, in one transaction: for another nxgate to
-  /// take over.
+  /// Makes it stay when this process ends, also with OnDeath::kOpens, in one transaction: for
+  /// another nxgate to take over.
   [[nodiscard]] Result<void> outlive();
 
-  /// Takes everything away again.
-  [[nodiscard]] Result<void> open(Flows flows = Flows::kForget);
+  /// Removes everything again.
+  [[nodiscard]] Result<void> remove(FlowCleanup flows = FlowCleanup::kForget);
 
   /// Whether packet sockets are stopped as well.
   [[nodiscard]] bool stops_packet_sockets() const noexcept { return egress_error_.empty(); }
@@ -86,7 +86,7 @@ class Gate {
   Gate(const sys::NetnsRef& netns, const GatePorts& ports, OnDeath on_death, Socket socket)
       : netns_(netns), ports_(ports), on_death_(on_death), socket_(std::move(socket)) {}
 
-  [[nodiscard]] Result<void> put_up(bool guarded, Flows flows);
+  [[nodiscard]] Result<void> write_rules(bool guarded, FlowCleanup flows);
   void cover_links(std::vector<std::string> links);
 
   sys::NetnsRef netns_;
@@ -97,10 +97,10 @@ class Gate {
   std::string egress_error_;
 };
 
-/// Who holds the gate of this namespace; empty when there is none.
+/// The owner of this namespace's gate; empty if there is none.
 [[nodiscard]] Result<std::optional<Owner>> find_gate(const sys::NetnsRef& netns);
 
-/// Takes away what a nxgate that is dead by now left; no gate is fine.
+/// Removes the gate of a dead nxgate; no gate is fine.
 [[nodiscard]] Result<void> remove_gate(const sys::NetnsRef& netns);
 
 }  // namespace nxgate::netfilter

@@ -28,7 +28,7 @@ class GateTest : public NamespaceTest {
 
 TEST_F(GateTest, RedirectsAndGuardsAndIsGoneWithoutATrace) {
   const std::string before = inside("ip route show table all");
-  auto gate = Gate::close(netns, ports, OnDeath::kStaysClosed);
+  auto gate = Gate::install(netns, ports, OnDeath::kStaysClosed);
   ASSERT_TRUE(gate) << gate.error().message;
   EXPECT_THAT(rules(), HasSubstr("priority -101"));
   for (const char* const rule :
@@ -45,27 +45,27 @@ TEST_F(GateTest, RedirectsAndGuardsAndIsGoneWithoutATrace) {
 
   EXPECT_THAT(rules(), HasSubstr("hook forward"));
 
-  ASSERT_TRUE(gate->open());
+  ASSERT_TRUE(gate->remove());
   EXPECT_THAT(rules(), IsEmpty());
   EXPECT_EQ(inside("ip route show table all"), before);
 }
 
 TEST_F(GateTest, WithoutIpv6ListenersItsQuestionsAreLeftToTheGuard) {
-  const auto gate = Gate::close(netns, {.udp4 = 4001, .tcp4 = 4002}, OnDeath::kStaysClosed);
+  const auto gate = Gate::install(netns, {.udp4 = 4001, .tcp4 = 4002}, OnDeath::kStaysClosed);
   ASSERT_TRUE(gate) << gate.error().message;
   EXPECT_THAT(rules(), Not(HasSubstr("nfproto ipv6")));
 }
 
 TEST_F(GateTest, TellsWhoHoldsItAndReplacesItsOwn) {
   EXPECT_EQ(find_gate(netns).value(), std::nullopt);
-  const auto first = Gate::close(netns, ports, OnDeath::kStaysClosed);
+  const auto first = Gate::install(netns, ports, OnDeath::kStaysClosed);
   ASSERT_TRUE(first);
   const auto owner = find_gate(netns).value();
   ASSERT_TRUE(owner);
   EXPECT_EQ(owner->pid, ::getpid());
   EXPECT_TRUE(owner->alive());
   EXPECT_FALSE((Owner{owner->pid, owner->started + 1}).alive());
-  const auto second = Gate::close(netns, {.udp4 = 5001, .tcp4 = 5002}, OnDeath::kStaysClosed);
+  const auto second = Gate::install(netns, {.udp4 = 5001, .tcp4 = 5002}, OnDeath::kStaysClosed);
   ASSERT_TRUE(second);
   EXPECT_THAT(rules(), HasSubstr(":5001"));
   EXPECT_THAT(rules(), Not(HasSubstr(":4001")));
@@ -73,13 +73,13 @@ TEST_F(GateTest, TellsWhoHoldsItAndReplacesItsOwn) {
 
 TEST_F(GateTest, StaysWhenItsHolderIsGoneUnlessItIsToOpen) {
   {
-    ASSERT_TRUE(Gate::close(netns, ports, OnDeath::kStaysClosed));
+    ASSERT_TRUE(Gate::install(netns, ports, OnDeath::kStaysClosed));
   }
   EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));
   ASSERT_TRUE(remove_gate(netns));
   EXPECT_THAT(rules(), IsEmpty());
   {
-    const auto gate = Gate::close(netns, ports, OnDeath::kOpens);
+    const auto gate = Gate::install(netns, ports, OnDeath::kOpens);
     ASSERT_TRUE(gate) << gate.error().message;
     EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));
   }
@@ -87,7 +87,7 @@ TEST_F(GateTest, StaysWhenItsHolderIsGoneUnlessItIsToOpen) {
 }
 
 TEST_F(GateTest, KeepsUpWithLinksAndComesBackWhenFlushed) {
-  auto gate = Gate::close(netns, ports, OnDeath::kStaysClosed);
+  auto gate = Gate::install(netns, ports, OnDeath::kStaysClosed);
   ASSERT_TRUE(gate);
   EXPECT_FALSE(gate->keep().value()) << "all is well";
   run("ip -n " + name + " link del eth0");
@@ -100,9 +100,9 @@ TEST_F(GateTest, KeepsUpWithLinksAndComesBackWhenFlushed) {
 }
 
 TEST_F(GateTest, SaysThatTheNamespaceIsNotThere) {
-  const auto gate = Gate::close(sys::NetnsRef("nxgate-none"), ports, OnDeath::kStaysClosed);
+  const auto gate = Gate::install(sys::NetnsRef("nxgate-none"), ports, OnDeath::kStaysClosed);
   ASSERT_FALSE(gate);
-  EXPECT_THAT(gate.error().message, HasSubstr("no network namespace nxgate-none"));
+  EXPECT_THAT(gate.error().message, HasSubstr("no such network namespace: nxgate-none"));
   EXPECT_FALSE(remove_gate(sys::NetnsRef("nxgate-none")));
 }
 

@@ -42,8 +42,8 @@ class HelpedTest : public NamespaceTest {
   HelpedTest() : helper_(sys::Helper::start().value()) {
     const sys::KeptCapabilities keep{
         .enter_namespaces = true, .hold_queues = true, .change_rules = true};
-    EXPECT_TRUE(
-        helper_->employ("nobody", keep, sys::Confinement::kStrict, {.attachable = {netns.text()}}));
+    EXPECT_TRUE(helper_->activate("nobody", keep, sys::Confinement::kStrict,
+                                  {.attachable = {netns.text()}}));
     auto pinned = netns.pin();
     EXPECT_TRUE(pinned);
     netns = *std::move(pinned);
@@ -60,12 +60,12 @@ class HelpedTest : public NamespaceTest {
 TEST_F(HelpedTest, AGateGoesUpAndDown) {
   for (const OnDeath on_death : {OnDeath::kStaysClosed, OnDeath::kOpens}) {
     auto gate =
-        Gate::close(netns, {.udp4 = 4001, .tcp4 = 4002, .udp6 = 4003, .tcp6 = 4004}, on_death);
+        Gate::install(netns, {.udp4 = 4001, .tcp4 = 4002, .udp6 = 4003, .tcp6 = 4004}, on_death);
     ASSERT_TRUE(gate) << gate.error().message;
     EXPECT_TRUE(gate->stops_packet_sockets()) << gate->egress_error();
     EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));
     ASSERT_TRUE(gate->keep());
-    ASSERT_TRUE(gate->open());
+    ASSERT_TRUE(gate->remove());
     EXPECT_THAT(rules(), IsEmpty());
   }
 }
@@ -83,7 +83,7 @@ TEST_F(HelpedTest, AFirewallOpensClosesAndTells) {
         {*Prefix::parse(fmt::format("10.2.{}.{}", i / 250, i % 250)), Port{IPPROTO_TCP, 443}});
   }
   auto firewall =
-      Firewall::put_up(netns, std::string(Firewall::kTable), rules, OnDeath::kStaysClosed);
+      Firewall::install(netns, std::string(Firewall::kTable), rules, OnDeath::kStaysClosed);
   ASSERT_TRUE(firewall) << firewall.error().message;
   EXPECT_THAT(firewall->packet_error(), IsEmpty());
   const Destination web{*IpAddress::parse("10.9.0.1"), {IPPROTO_TCP, 80}};
@@ -93,7 +93,7 @@ TEST_F(HelpedTest, AFirewallOpensClosesAndTells) {
   ASSERT_FALSE(firewall->close(std::vector<Destination>{web}));
   EXPECT_THAT(firewall->opened().value(), IsEmpty());
   EXPECT_THAT(firewall->refused().value(), IsEmpty());
-  ASSERT_TRUE(firewall->take_down());
+  ASSERT_TRUE(firewall->remove());
   EXPECT_THAT(this->rules(), IsEmpty());
 }
 
@@ -112,8 +112,8 @@ TEST_F(HelpedTest, RoutesAreSeenAndAFirewallForClientsIsTheHostsAlone) {
   run("ip -n " + name + " link set eth1 up");
   const std::vector<Prefix> clients{*Prefix::parse("10.5.0.0/16")};
   EXPECT_THAT(links_towards(netns, clients).theirs, ElementsAre("eth1"));
-  const auto firewall = Firewall::put_up(netns, std::string(Firewall::kTable) + "_ci",
-                                         {.clients = clients}, OnDeath::kStaysClosed);
+  const auto firewall = Firewall::install(netns, std::string(Firewall::kTable) + "_ci",
+                                          {.clients = clients}, OnDeath::kStaysClosed);
   ASSERT_FALSE(firewall);
   EXPECT_THAT(firewall.error().message, HasSubstr("Operation not permitted"));
 }

@@ -72,7 +72,7 @@ void QueueHold::keep(const sys::NetnsRef& netns) {
     error_ +=
         failure.value() == EBUSY
             ? fmt::format("a program has an AF_XDP socket on {}", link.name)
-            : fmt::format("cannot keep AF_XDP sockets off {}: {}", link.name, failure.message());
+            : fmt::format("cannot block AF_XDP sockets on {}: {}", link.name, failure.message());
   }
 }
 

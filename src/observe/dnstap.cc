@@ -66,7 +66,7 @@ void Dnstap::run(const std::stop_token& stop) {
 
 void Dnstap::keep_connected(const std::stop_token& stop) {
   if (stream_ && stream_->ended()) {
-    log::info("dnstap: the reader at {} went away", reader());
+    log::info("dnstap: the reader at {} disconnected", reader());
     disconnect();
   }
   if (stream_ || Clock::now() < retry_at_ || stop.stop_requested()) return;
@@ -77,7 +77,7 @@ void Dnstap::keep_connected(const std::stop_token& stop) {
     connected_ = true;
     return;
   }
-  log::repeated("dnstap", fmt::format("dnstap: {}; what is answered meanwhile is not sent",
+  log::repeated("dnstap", fmt::format("dnstap: {}; answers are not sent until it is back",
                                       opened.error().message));
   disconnect();
 }
@@ -99,7 +99,8 @@ void Dnstap::send(std::span<const engine::Event> events) {
     (written ? sent_ : lost_) += batch.size();
     if (written) pause_ = kFirstPause;
     if (!stream_ || written) continue;
-    log::repeated("dnstap reader", fmt::format("dnstap: the reader at {} takes no more", reader()));
+    log::repeated("dnstap reader",
+                  fmt::format("dnstap: the reader at {} doesn't read fast enough", reader()));
     disconnect();
   }
 }

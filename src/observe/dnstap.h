@@ -29,7 +29,7 @@ struct DnstapOptions {
 
 /// Sends them to a reader, on a thread of its own, which connects and connects again. What a reader
 /// that is slow or away doesn't take is dropped and counted. Destroying it sends what is left, for
-/// FrameStream::kFarewell at most.
+/// FrameStream::kStopWait at most.
 class Dnstap {
  public:
   Dnstap(Hub& hub, DnstapOptions options);

@@ -56,18 +56,18 @@ std::optional<Dnstap__Policy__Action> denial_of(const engine::Event& event) {
 }
 
 std::optional<Dnstap__Policy__Action> action_of(const engine::Event& event) {
-  switch (engine::verdict_of(event)) {
-    case telemetry::Verdict::kProhibited:
-    case telemetry::Verdict::kDenied:
+  switch (engine::answer_class_of(event)) {
+    case telemetry::AnswerClass::kProhibited:
+    case telemetry::AnswerClass::kDenied:
       return denial_of(event);
-    case telemetry::Verdict::kNoData:
+    case telemetry::AnswerClass::kNoData:
       return DNSTAP__POLICY__ACTION__NODATA;
-    case telemetry::Verdict::kLocal:
+    case telemetry::AnswerClass::kLocal:
       return DNSTAP__POLICY__ACTION__LOCAL_DATA;
-    case telemetry::Verdict::kCached:
-    case telemetry::Verdict::kForwarded:
-    case telemetry::Verdict::kStale:
-    case telemetry::Verdict::kFailed:
+    case telemetry::AnswerClass::kCached:
+    case telemetry::AnswerClass::kForwarded:
+    case telemetry::AnswerClass::kStale:
+    case telemetry::AnswerClass::kFailed:
       break;
   }
   return DNSTAP__POLICY__ACTION__PASS;

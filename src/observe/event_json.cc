@@ -9,8 +9,8 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
+#include "engine/debug_log.h"
 #include "engine/observer.h"
-#include "engine/query_log.h"
 #include "engine/reason.h"
 #include "wire/types.h"
 
@@ -39,7 +39,7 @@ std::string to_json(const Event& event, std::string_view client) {
       {"transport", event.transport == engine::Transport::kTcp ? "tcp" : "udp"},
       {"name", event.question.name.to_text()},
       {"type", wire::to_string(event.question.type)},
-      {"verdict", to_string(engine::verdict_of(event))},
+      {"verdict", to_string(engine::answer_class_of(event))},
       {"rcode", event.answered ? wire::to_string(event.rcode) : "none"},
       {"rule", rule_of(engine::reason_of(event))},
       {"ms", taken.count()},

@@ -12,16 +12,16 @@ namespace nxgate::observe {
 namespace {
 
 bool is_denial(const engine::Event& event) noexcept {
-  switch (engine::verdict_of(event)) {
-    case telemetry::Verdict::kProhibited:
-    case telemetry::Verdict::kDenied:
-    case telemetry::Verdict::kNoData:
+  switch (engine::answer_class_of(event)) {
+    case telemetry::AnswerClass::kProhibited:
+    case telemetry::AnswerClass::kDenied:
+    case telemetry::AnswerClass::kNoData:
       return true;
-    case telemetry::Verdict::kLocal:
-    case telemetry::Verdict::kCached:
-    case telemetry::Verdict::kForwarded:
-    case telemetry::Verdict::kStale:
-    case telemetry::Verdict::kFailed:
+    case telemetry::AnswerClass::kLocal:
+    case telemetry::AnswerClass::kCached:
+    case telemetry::AnswerClass::kForwarded:
+    case telemetry::AnswerClass::kStale:
+    case telemetry::AnswerClass::kFailed:
       break;
   }
   return false;

@@ -58,7 +58,7 @@ Result<std::unique_ptr<FrameStream>> FrameStream::open(const ReaderAddress& to,
   std::unique_ptr<FrameStream> stream(new FrameStream(stop));
   if (auto connected = stream->connect(to); !connected) return fail(connected.error().message);
   if (!stream->make_writer()) {
-    return fail(to_string(to) + ": what listens there doesn't read dnstap");
+    return fail(to_string(to) + ": the program that listens there doesn't read dnstap");
   }
   return stream;
 }
@@ -114,8 +114,8 @@ bool FrameStream::wait_for(short events) {
   const Instant patience = Clock::now() + kPatience;
   while (true) {
     const Instant now = Clock::now();
-    if (stop_.stop_requested() && !farewell_) farewell_ = now + kFarewell;
-    if (now >= std::min(patience, farewell_.value_or(patience))) return false;
+    if (stop_.stop_requested() && !stop_deadline_) stop_deadline_ = now + kStopWait;
+    if (now >= std::min(patience, stop_deadline_.value_or(patience))) return false;
     pollfd state{.fd = socket_.get(), .events = events, .revents = 0};
     if (::poll(&state, 1, static_cast<int>(kBeat.count())) > 0) return true;
   }

@@ -28,11 +28,11 @@ using ReaderAddress = std::variant<std::string, Endpoint>;
 [[nodiscard]] std::string to_string(const ReaderAddress& address);
 
 /// One connection. Each wait for the reader ends after kPatience, and all that are left together
-/// within kFarewell once stop is requested. One thread.
+/// within kStopWait once stop is requested. One thread.
 class FrameStream {
  public:
   static constexpr Milliseconds kPatience{5000};
-  static constexpr Milliseconds kFarewell{1000};
+  static constexpr Milliseconds kStopWait{1000};
 
   /// Connects, and agrees with the reader that frames are dnstap's. The error names the address.
   [[nodiscard]] static Result<std::unique_ptr<FrameStream>> open(const ReaderAddress& to,
@@ -63,9 +63,9 @@ class FrameStream {
 
   const std::stop_token stop_;
   sys::Descriptor socket_;
-  std::optional<Instant> farewell_;  ///< when no wait is allowed any more
+  std::optional<Instant> stop_deadline_;  ///< when no wait is allowed any more
   bool failed_ = false;
-  std::unique_ptr<fstrm_writer, WriterEnd> writer_;  // goes first: it says goodbye at the socket
+  std::unique_ptr<fstrm_writer, WriterEnd> writer_;  // goes first: it writes to the socket
 };
 
 }  // namespace nxgate::observe

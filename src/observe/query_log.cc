@@ -57,7 +57,8 @@ Result<sys::Descriptor> QueryLog::open_file(const std::string& path, const std::
   if (::geteuid() != 0 || path == "-") return file;
   const auto identity = sys::find_user(user);
   if (!identity || ::fchown(file.get(), identity->user, static_cast<gid_t>(-1)) != 0) {
-    return fail(fmt::format("query-log.path: {} can't be given to {}: {}", path, user, words()));
+    return fail(fmt::format("query-log.path: cannot change the owner of {} to {}: {}", path, user,
+                            words()));
   }
   return file;
 }
@@ -82,8 +83,9 @@ void QueryLog::run(const std::stop_token& stop) {
       if (sys::Descriptor fresh = open_for_appending(path_)) {
         file_ = std::move(fresh);
       } else {
-        log::repeated("query log",
-                      fmt::format("query-log.path: {}: {}; the old file goes on", path_, words()));
+        log::repeated(
+            "query log",
+            fmt::format("query-log.path: {}: {}; still writing to the old file", path_, words()));
       }
     }
     std::string text;
@@ -122,8 +124,7 @@ void QueryLog::write(const std::string& text, const std::stop_token& stop) {
     const ssize_t count = ::write(file_.get(), whole.data() + done, piece);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
-      log::repeated("query log",
-                    fmt::format("{}: {}; lines of the query log are lost", path_, words()));
+      log::repeated("query log", fmt::format("{}: {}; query log lines are lost", path_, words()));
       break;
     }
     done += static_cast<std::size_t>(count);

@@ -69,14 +69,14 @@ class EgressSets {
 };
 
 /// A policy's firewall for clients of this host.
-struct ClientFence {
+struct ClientFirewall {
   std::string policy;
   Egress egress;
   std::vector<Prefix> clients;
   std::vector<Prefix> others;  ///< ranges of other policies
 };
 
-/// Where the answers of a policy with a ClientFence open the way.
+/// Where the answers of a policy with a ClientFirewall open the way.
 class EgressRegistry {
  public:
   virtual ~EgressRegistry() = default;

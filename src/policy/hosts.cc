@@ -30,11 +30,13 @@ Faults parse_hosts(std::string_view text, std::string_view file, LocalData& data
     if (first.text.find('%') != std::string_view::npos) continue;
     const auto address = IpAddress::parse(first.text);
     if (!address) {
-      fault(first, fmt::format("{} is no address; a line is ADDRESS NAME...", quote(first.text)));
+      fault(first,
+            fmt::format("{} is not an address; a line is ADDRESS NAME...", quote(first.text)));
       continue;
     }
     Word word = words.next();
-    if (word.text.empty()) fault(first, fmt::format("{} has no name behind it", quote(first.text)));
+    if (word.text.empty())
+      fault(first, fmt::format("{} is not followed by a name", quote(first.text)));
     for (; !word.text.empty() && faults.size() <= kMostFaults; word = words.next()) {
       const auto name = wire::DomainName::from_text(word.text);
       if (!name) {

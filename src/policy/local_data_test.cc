@@ -124,8 +124,8 @@ TEST(Hosts, ReportsFaultsWithTheirPlaceAndGoesOn) {
   const Faults faults =
       parse_hosts("10.0.0 a\n10.0.0.1\n10.0.0.2 ok a..b *.c fine\n", "hosts", data);
   ASSERT_EQ(faults.size(), 4U);
-  EXPECT_THAT(to_string(faults[0]), HasSubstr("hosts:1:1: `10.0.0` is no address"));
-  EXPECT_THAT(to_string(faults[1]), HasSubstr("hosts:2:1: `10.0.0.1` has no name"));
+  EXPECT_THAT(to_string(faults[0]), HasSubstr("hosts:1:1: `10.0.0` is not an address"));
+  EXPECT_THAT(to_string(faults[1]), HasSubstr("hosts:2:1: `10.0.0.1` is not followed by a name"));
   EXPECT_THAT(to_string(faults[2]), HasSubstr("hosts:3:13: `a..b`"));
   EXPECT_THAT(to_string(faults[3]), HasSubstr("hosts:3:18: `*.c`"));
   EXPECT_EQ(find(data, "ok").size(), 1U);

@@ -77,9 +77,9 @@ void Matcher::mark_ancestors() {
   }
 }
 
-std::shared_ptr<const Matcher> Matcher::amended(std::span<const Rule> rules,
-                                                std::span<const LocalName> local,
-                                                std::span<const Route> routes) const {
+std::shared_ptr<const Matcher> Matcher::with_rules(std::span<const Rule> rules,
+                                                   std::span<const LocalName> local,
+                                                   std::span<const Route> routes) const {
   RuleSet copy = rules_;
   SuffixTable& table = copy.table_;
   for (std::uint32_t node = SuffixTable::kRoot; node != table.end(); node = table.next(node)) {

@@ -65,9 +65,9 @@ class Matcher {
 
   /// The same with these rules, each standing whatever stood for the very names it is about.
   /// `local` and `routes` are those of the constructor. Copies the table.
-  [[nodiscard]] std::shared_ptr<const Matcher> amended(std::span<const Rule> rules,
-                                                       std::span<const LocalName> local,
-                                                       std::span<const Route> routes) const;
+  [[nodiscard]] std::shared_ptr<const Matcher> with_rules(std::span<const Rule> rules,
+                                                          std::span<const LocalName> local,
+                                                          std::span<const Route> routes) const;
 
   /// `hashes` must have been made with the hash key of the rules.
   [[nodiscard]] Match match(const wire::SuffixHashes& hashes) const noexcept;

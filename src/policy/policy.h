@@ -70,7 +70,7 @@ struct Policy {
 
   // Of one attached container, if anything.
   std::string container;                     ///< its name, for the operator
-  std::string payer;                         ///< by what it is counted; outlives its namespace
+  std::string budget_key;                    ///< by what it is counted; outlives its namespace
   std::shared_ptr<const Matcher> narrowing;  ///< allows only what this allows as well
   /// And what each of these allows: others in the same namespace have them.
   std::vector<std::shared_ptr<const Matcher>> others;

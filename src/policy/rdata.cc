@@ -65,7 +65,8 @@ template <class Number>
 Wrong read_number(std::string_view word, Rdata& rdata) {
   const auto number = parse_number<Number>(word);
   if (!number) {
-    return fmt::format("{} is no number up to {}", quote(word), std::numeric_limits<Number>::max());
+    return fmt::format("{} is not a number up to {}", quote(word),
+                       std::numeric_limits<Number>::max());
   }
   for (std::size_t shift = sizeof(Number); shift-- > 0;) {
     rdata.push_back(static_cast<std::uint8_t>(*number >> (8 * shift)));
@@ -76,7 +77,7 @@ Wrong read_number(std::string_view word, Rdata& rdata) {
 Wrong read_address(std::string_view word, bool v4, Rdata& rdata) {
   const auto address = IpAddress::parse(word);
   if (!address || address->is_v4() != v4) {
-    return fmt::format("{} is no {} address", quote(word), v4 ? "IPv4" : "IPv6");
+    return fmt::format("{} is not an {} address", quote(word), v4 ? "IPv4" : "IPv6");
   }
   append(rdata, address->bytes());
   return {};
@@ -103,7 +104,7 @@ Wrong read_tag(std::string_view word, Rdata& rdata) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   };
   if (word.empty() || word.size() > 15 || !std::ranges::all_of(word, is_tag_char)) {
-    return fmt::format("{} is no tag: 1 to 15 letters and digits, such as issue", quote(word));
+    return fmt::format("{} is not a tag: 1 to 15 letters and digits, such as issue", quote(word));
   }
   return read_string(word, true, rdata);
 }
@@ -111,7 +112,7 @@ Wrong read_tag(std::string_view word, Rdata& rdata) {
 Wrong read_field(Field field, std::string_view word, Rdata& rdata) {
   switch (field) {
     case Field::kEnd:
-      return fmt::format("{} is one word too many", quote(word));
+      return fmt::format("{} is unexpected here", quote(word));
     case Field::kV4:
     case Field::kV6:
       return read_address(word, field == Field::kV4, rdata);
@@ -134,14 +135,13 @@ Wrong read_field(Field field, std::string_view word, Rdata& rdata) {
 Wrong read_form(const Form& form, std::span<const RecordWord> words, Rdata& rdata) {
   std::size_t field = 0;
   for (const RecordWord& word : words) {
-    if (field == form.fields.size())
-      return fmt::format("{} is one word too many", quote(word.text));
+    if (field == form.fields.size()) return fmt::format("{} is unexpected here", quote(word.text));
     if (auto wrong = read_field(form.fields[field], word.text, rdata); !wrong.empty()) return wrong;
     if (form.fields[field] != Field::kStrings) ++field;
   }
   const bool strings = form.fields[0] == Field::kStrings;
   const bool complete = field == form.fields.size() || form.fields[field] == Field::kEnd;
-  if (strings ? words.empty() : !complete) return "something is missing behind the type";
+  if (strings ? words.empty() : !complete) return "data is missing after the type";
   return {};
 }
 
@@ -150,14 +150,14 @@ Wrong read_unknown(std::span<const RecordWord> words, Rdata& rdata) {
   if (words.size() < 2 || words[0].quoted || words[0].text != "\\#")
     return "this type has no other form";
   const auto length = parse_number<std::uint16_t>(words[1].text);
-  if (!length) return fmt::format("{} is no length up to 65535", quote(words[1].text));
+  if (!length) return fmt::format("{} is not a length up to 65535", quote(words[1].text));
   std::string hex;
   for (const RecordWord& word : words.subspan(2)) hex += word.text;
   if (hex.size() % 2 != 0) return "an odd number of hex digits";
   for (std::size_t at = 0; at < hex.size(); at += 2) {
     const std::string_view digits = std::string_view(hex).substr(at, 2);
     const auto byte = parse_number<std::uint8_t>(digits, 16);
-    if (!byte) return fmt::format("{} is no byte in hex", quote(digits));
+    if (!byte) return fmt::format("{} is not a hex byte", quote(digits));
     rdata.push_back(*byte);
   }
   if (*length != rdata.size()) {
@@ -178,7 +178,8 @@ Result<std::vector<std::uint8_t>> parse_rdata(wire::Type type, std::span<const R
     return fail(fmt::format("{}; the form is NAME [TTL] {} {}", wrong, to_string(type), shown));
   }
   if (rdata.size() > kLargestRdata) {
-    return fail(fmt::format("{} bytes of data; a reply holds {}", rdata.size(), kLargestRdata));
+    return fail(
+        fmt::format("{} bytes of data; a reply holds at most {}", rdata.size(), kLargestRdata));
   }
   return rdata;
 }

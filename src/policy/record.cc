@@ -83,7 +83,7 @@ Result<ParsedRecord> parse_record(std::string_view text) {
   if (rest.empty()) return fail(fmt::format("{}: the type is missing; {}", quote(text), kForm));
   const auto type = wire::parse_type(rest[0].text);
   if (!type || wire::is_meta(*type)) {
-    return fail(fmt::format("{} is no record type; {}", quote(rest[0].text), kForm));
+    return fail(fmt::format("{} is not a record type; {}", quote(rest[0].text), kForm));
   }
   auto rdata = parse_rdata(*type, rest.subspan(1));
   if (!rdata) return std::unexpected(std::move(rdata.error()));

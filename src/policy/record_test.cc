@@ -72,36 +72,36 @@ TEST(Record, SaysWhatIsWrong) {
            Case{"a", "type is missing"},
            Case{"a 60 IN", "type is missing"},
            Case{"a..b A 10.0.0.1", "`a..b`"},
-           Case{"a NOPE x", "`NOPE` is no record type"},
-           Case{"a ANY x", "`ANY` is no record type"},
-           Case{"a OPT \\# 0", "`OPT` is no record type"},
+           Case{"a NOPE x", "`NOPE` is not a record type"},
+           Case{"a ANY x", "`ANY` is not a record type"},
+           Case{"a OPT \\# 0", "`OPT` is not a record type"},
            Case{"a 2147483648 A 10.0.0.1", "a TTL is at most 2147483647"},
            Case{"a A fd00::1",
-                "`fd00::1` is no IPv4 address; the form is NAME [TTL] A IPV4-ADDRESS"},
-           Case{"a AAAA 10.0.0.1", "`10.0.0.1` is no IPv6 address"},
-           Case{"a A", "something is missing"},
-           Case{"a A 10.0.0.1 10.0.0.2", "`10.0.0.2` is one word too many"},
-           Case{"a MX mail", "`mail` is no number up to 65535"},
-           Case{"a MX 65536 mail", "`65536` is no number up to 65535"},
-           Case{"a MX 10", "something is missing"},
-           Case{"a SRV 1 2 3 x y", "`y` is one word too many"},
+                "`fd00::1` is not an IPv4 address; the form is NAME [TTL] A IPV4-ADDRESS"},
+           Case{"a AAAA 10.0.0.1", "`10.0.0.1` is not an IPv6 address"},
+           Case{"a A", "data is missing"},
+           Case{"a A 10.0.0.1 10.0.0.2", "`10.0.0.2` is unexpected here"},
+           Case{"a MX mail", "`mail` is not a number up to 65535"},
+           Case{"a MX 65536 mail", "`65536` is not a number up to 65535"},
+           Case{"a MX 10", "data is missing"},
+           Case{"a SRV 1 2 3 x y", "`y` is unexpected here"},
            Case{"a CNAME b..c", "`b..c`"},
-           Case{"a CAA 256 issue x", "`256` is no number up to 255"},
-           Case{"a CAA 0 is-sue x", "`is-sue` is no tag"},
-           Case{"a TXT", "something is missing"},
+           Case{"a CAA 256 issue x", "`256` is not a number up to 255"},
+           Case{"a CAA 0 is-sue x", "`is-sue` is not a tag"},
+           Case{"a TXT", "data is missing"},
            Case{"a TXT " + long_string, "a string of 256 bytes"},
-           Case{"a TXT \"open", "column 7: this quote is never closed"},
+           Case{"a TXT \"open", "column 7: unclosed quote"},
            Case{"a TXT x ; y", "column 9: `;`"},
            Case{"a TXT \\25", "escape"},
            Case{"a TXT \\256", "escape"},
-           Case{"a TXT \"x\\", "never closed"},
+           Case{"a TXT \"x\\", "unclosed quote"},
            Case{"a TXT x\\", "escape"},
            Case{"a A \\# 4 0a000001", "the form is NAME [TTL] A IPV4-ADDRESS"},
            Case{"a HTTPS 1 .", "no other form; the form is NAME [TTL] HTTPS \\# LENGTH HEX"},
            Case{"a TYPE9 \\# 2 00", "LENGTH says 2 bytes, but there are 1"},
            Case{"a TYPE9 \\# 1 0", "odd number"},
-           Case{"a TYPE9 \\# 1 0g", "`0g` is no byte"},
-           Case{"a TYPE9 \\# 1 -1", "`-1` is no byte"},
+           Case{"a TYPE9 \\# 1 0g", "`0g` is not a hex byte"},
+           Case{"a TYPE9 \\# 1 -1", "`-1` is not a hex byte"},
        }) {
     const auto parsed = parse_record(c.text);
     ASSERT_FALSE(parsed) << c.text;
@@ -112,7 +112,7 @@ TEST(Record, SaysWhatIsWrong) {
 TEST(Record, DataThatNoReplyHoldsIsRefused) {
   std::string text = "a TXT";
   for (int i = 0; i < 260; ++i) text += " " + std::string(255, 'x');
-  EXPECT_THAT(parse_record(text).error().message, HasSubstr("a reply holds 65000"));
+  EXPECT_THAT(parse_record(text).error().message, HasSubstr("a reply holds at most 65000"));
 }
 
 }  // namespace

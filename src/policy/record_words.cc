@@ -46,7 +46,7 @@ Result<std::vector<RecordWord>> split_record(std::string_view text) {
     const std::size_t begin = quoted ? at + 1 : at;
     const std::size_t end = end_of_word(text, begin, quoted);
     if (end == std::string_view::npos) {
-      return fail(fmt::format("column {}: this quote is never closed", at + 1));
+      return fail(fmt::format("column {}: unclosed quote", at + 1));
     }
     words.push_back({text.substr(begin, end - begin), quoted});
     at = text.find_first_not_of(kBlanks, quoted ? end + 1 : end);

@@ -22,7 +22,7 @@
 namespace nxgate::policy {
 namespace {
 
-constexpr std::string_view kForms = "a rule is NAME (it and all below), =NAME or *.NAME";
+constexpr std::string_view kForms = "a rule is NAME (with everything below it), =NAME or *.NAME";
 
 Scope take_scope(std::string_view& name) {
   if (name.starts_with('=')) {
@@ -66,8 +66,8 @@ std::string_view mistaken_for(std::string_view name) {
   const std::size_t odd = name.find_first_of(":,;*=");
   if (odd == std::string_view::npos) return {};
   if (name[odd] == ':') return "a name has no scheme";
-  if (name[odd] == ',' || name[odd] == ';') return "one rule at a time";
-  return "an asterisk or = may only stand in front";
+  if (name[odd] == ',' || name[odd] == ';') return "only one rule is expected";
+  return "`*` and `=` may only stand at the start";
 }
 
 /// Whether the list has `name` in these of its sections.
@@ -87,15 +87,14 @@ Result<ParsedRule> parse_rule(std::string_view text) {
   const std::string_view second = words.next().text;
   if (rule.empty()) return fail(fmt::format("empty rule: {}", kForms));
   if ((!second.empty() && second != "force") || !words.next().text.empty()) {
-    return fail(fmt::format("{}: only `force` may stand behind a rule", quote(text)));
+    return fail(fmt::format("{}: only `force` may follow a rule", quote(text)));
   }
   std::string_view name_text = rule;
   auto ports = take_ports(name_text);
   if (!ports) {
-    return fail(
-        fmt::format("{}: behind the colon ports are expected, like `:22,443` or "
-                    "`:tcp/22`; a name has no scheme",
-                    quote(rule)));
+    return fail(fmt::format(
+        "{}: expected ports after the colon, such as `:22,443` or `:tcp/22`; a name has no scheme",
+        quote(rule)));
   }
   const Scope scope = take_scope(name_text);
   const auto name = wire::DomainName::from_text(name_text);
@@ -109,15 +108,14 @@ Result<ParsedRule> parse_rule(std::string_view text) {
 Result<ParsedRule> parse_rule(std::string_view text, Action action) {
   auto rule = parse_rule(text);
   if (rule && action == Action::kDeny && !rule->ports.empty()) {
-    return fail(fmt::format("{}: only what is allowed has ports", quote(text)));
+    return fail(fmt::format("{}: only allow rules have ports", quote(text)));
   }
   if (!rule || action == Action::kDeny || rule->scope == Scope::kExact || rule->force) return rule;
   if (!is_public_suffix(rule->name.wire())) return rule;
   const std::string shown = to_string(rule->scope, rule->name);
-  return fail(
-      fmt::format("`{0}` would open everything under a public suffix; if that is meant, "
-                  "write `{0} force`",
-                  shown));
+  return fail(fmt::format(
+      "`{0}` would allow everything under a public suffix; if that is intended, write `{0} force`",
+      shown));
 }
 
 std::string to_string(Scope scope, const wire::DomainName& name) {

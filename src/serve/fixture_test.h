@@ -1,4 +1,4 @@
-// A Server with a scripted handler, and clients that speak to it over real sockets.
+// A DnsServer with a scripted handler, and clients that speak to it over real sockets.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "serve/server.h"
+#include "serve/dns_server.h"
 #include "sys/socket.h"
 
 namespace nxgate::serve {
@@ -151,7 +151,7 @@ inline std::uint16_t free_port() {
   return 0;
 }
 
-/// A Server on a loop of its own thread.
+/// A DnsServer on a loop of its own thread.
 class Running {
  public:
   explicit Running(std::string_view address = "127.0.0.1", const TcpLimits& limits = {},
@@ -180,7 +180,7 @@ class Running {
   [[nodiscard]] ScriptedHandler& handler() { return handler_; }
   [[nodiscard]] Census& census() { return tcp_.census; }
   [[nodiscard]] Shares& bytes() { return tcp_.bytes; }
-  [[nodiscard]] Server& server() { return *server_; }
+  [[nodiscard]] DnsServer& server() { return *server_; }
   void destroy_server() {
     on_loop([this] { server_.reset(); });
   }
@@ -208,7 +208,7 @@ class Running {
   boost::asio::io_context loop_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_{
       loop_.get_executor()};
-  std::optional<Server> server_;
+  std::optional<DnsServer> server_;
   Result<void> started_;
   std::jthread thread_;
 };

@@ -1,4 +1,4 @@
-// What answers the requests that come in: the engine, or a stand-in in tests.
+// The handler of incoming requests: the engine, or a stand-in in tests.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ class LateSource {
   ~LateSource() = default;
 };
 
-/// One worker's answers. One virtual call a query; used by the worker's thread alone.
+/// One worker's handler. One virtual call per query; used only by the worker's thread.
 class Handler {
  public:
   virtual ~Handler() = default;

@@ -1,4 +1,4 @@
-// Replies that come late, on their way out.
+// Sending late replies.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// How much a TCP client may claim.
+// The limits of TCP clients.
 #pragma once
 
 #include <cstddef>

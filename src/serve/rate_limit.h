@@ -18,8 +18,8 @@ namespace nxgate::serve {
 /// it is made: 512 KiB for 65536 clients. Any thread.
 ///
 /// Clients are told apart by a keyed hash, the only trace of them that is kept. A bucket is its
-/// "theoretical arrival time" (GCRA), so one that is full again is as good as none and gives way;
-/// where none is, the one that is nearest to it does.
+/// "theoretical arrival time" (GCRA), so a full one can be replaced; if none is full, the one
+/// nearest to full is replaced.
 class RateLimit {
  public:
   /// `limits.queries_per_second` isn't 0.
@@ -27,8 +27,8 @@ class RateLimit {
 
   [[nodiscard]] const RateLimits& limits() const noexcept { return limits_; }
 
-  /// Whether the client may ask once more; takes its token. Those that ask by a listener with a
-  /// policy of its own, as an attached container does, are told apart by that too.
+  /// Whether the client may send one more query; takes its token. Those that ask by a listener with
+  /// a policy of its own, as an attached container does, are told apart by that too.
   [[nodiscard]] bool admits(const IpAddress& client, std::string_view listener_policy,
                             Instant now) noexcept;
 

@@ -1,4 +1,4 @@
-// Waiting until a socket can be read, without the loop's hold on it in between.
+// Waiting until a socket is readable, with it in the loop's epoll only while waiting.
 #pragma once
 
 #include <utility>
@@ -12,11 +12,11 @@
 
 namespace nxgate::serve {
 
-/// Tells when a descriptor that somebody else owns is readable.
+/// Signals when a descriptor, owned elsewhere, is readable.
 ///
 /// From the first wait on the kernel's epoll holds on to the socket, and is called for each message
-/// that leaves it, a twentieth of all that an answer costs. Who is about to send many lets go of
-/// it, until it waits again. One thread; the descriptor outlives the hold.
+/// that leaves it, a twentieth of all that an answer costs. A sender of many messages removes it
+/// until it waits again. One thread; the descriptor outlives the hold.
 class Readiness {
  public:
   explicit Readiness(boost::asio::io_context& loop) : watched_(loop), retry_(loop) {}
@@ -26,7 +26,7 @@ class Readiness {
 
   /// Calls `handler` with an error_code once `descriptor` is readable, or it was cancelled. While
   /// epoll has no room for it, that is after a moment, readable or not; room is asked for once a
-  /// second, since Asio keeps a little memory of each time in vain.
+  /// second, since Asio leaks a little memory at each failed attempt.
   template <class Handler>
   void wait(int descriptor, Handler&& handler) {
     if (!watched_.is_open() && Clock::now() >= next_try_) {

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "serve/tcp_session.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
 
@@ -40,7 +40,7 @@ constexpr int kReceiveBuffer = 16 << 10;
 }  // namespace
 
 TcpListener::TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
-                         Worker& worker)
+                         WorkerContext& worker)
     : socket_(std::move(socket)),
       readable_(worker.loop),
       listener_(std::move(listener)),
@@ -116,10 +116,11 @@ void TcpListener::begin_session(sys::Descriptor connection, const Endpoint& clie
       session->client(),
       [close, executor = worker_.loop.get_executor()] { asio::post(executor, close); });
   if (!place) {
-    log::repeated("tcp refused",
-                  fmt::format("{}: no more TCP connections for {} now; see tcp-clients and "
-                              "tcp-per-client",
-                              listener_->at.to_string(), client.address.to_string()));
+    log::repeated(
+        "tcp refused",
+        fmt::format(
+            "{}: no more TCP connections for {} at the moment; see tcp-clients and tcp-per-client",
+            listener_->at.to_string(), client.address.to_string()));
     return;
   }
   worker_.sessions.push_back(weak);

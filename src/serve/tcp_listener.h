@@ -7,20 +7,21 @@
 
 #include "base/address.h"
 #include "serve/readiness.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::serve {
 
 /// A listening TCP socket of one worker. Each connection that the census lets in becomes a
 /// TcpSession; one that it doesn't is closed at once. When the process is out of descriptors it
-/// pauses rather than spin. One thread.
+/// pauses instead of spinning. One thread.
 class TcpListener : public std::enable_shared_from_this<TcpListener> {
  public:
-  TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener, Worker& worker);
+  TcpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
+              WorkerContext& worker);
 
   void start();
-  /// Accepts no more; sessions live on.
+  /// Accepts no more connections; sessions continue.
   void close();
 
  private:
@@ -31,7 +32,7 @@ class TcpListener : public std::enable_shared_from_this<TcpListener> {
   sys::Descriptor socket_;
   Readiness readable_;
   std::shared_ptr<const Listener> listener_;
-  Worker& worker_;
+  WorkerContext& worker_;
   boost::asio::steady_timer pause_;
 };
 

@@ -27,7 +27,7 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "serve/handler.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "wire/reader.h"
 #include "wire/types.h"
 
@@ -68,7 +68,7 @@ class TcpSession::Late final : public LateSource {
 };
 
 TcpSession::TcpSession(Socket socket, const Endpoint& client,
-                       std::shared_ptr<const Listener> listener, Worker& worker)
+                       std::shared_ptr<const Listener> listener, WorkerContext& worker)
     : socket_(std::move(socket)),
       client_(client),
       key_(listener->client ? listener->client : client_at(client.address, listener->policy)),

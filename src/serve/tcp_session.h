@@ -17,7 +17,7 @@
 #include "base/census.h"
 #include "base/client_key.h"
 #include "base/clock.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 
 namespace nxgate::serve {
 
@@ -27,12 +27,12 @@ namespace nxgate::serve {
 /// One coroutine reads and has the queries answered, as many as are there in one go; writes are
 /// handed over one at a time, each with all the answers that have gathered, and only what the
 /// socket doesn't take at once is kept. For each question there must be room for the longest answer
-/// (TcpLimits) before it is taken, or it is left lying. A client that closes its side, or sends an
-/// empty message, still gets the answers it is owed. One thread.
+/// (TcpLimits) before it is taken; otherwise it is left in the socket. A client that closes its
+/// side, or sends an empty message, still gets the answers it is owed. One thread.
 class TcpSession : public std::enable_shared_from_this<TcpSession> {
  public:
   TcpSession(boost::asio::ip::tcp::socket socket, const Endpoint& client,
-             std::shared_ptr<const Listener> listener, Worker& worker);
+             std::shared_ptr<const Listener> listener, WorkerContext& worker);
 
   void start(Census::Place place);
 
@@ -42,9 +42,10 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
 
   [[nodiscard]] bool open() const noexcept { return socket_.is_open(); }
   [[nodiscard]] const Listener& listener() const noexcept { return *listener_; }
-  /// Who counts for it.
+  /// The client that it counts for.
   [[nodiscard]] ClientKey client() const noexcept { return key_; }
-  /// Whether the client, owed nothing, has been silent, or has left an answer unread, for too long.
+  /// Whether the client has been silent with no reply pending, or has left an answer unread, for
+  /// too long.
   [[nodiscard]] bool overdue(Instant now) const noexcept;
 
  private:
@@ -72,7 +73,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   Endpoint client_;
   ClientKey key_;
   std::shared_ptr<const Listener> listener_;
-  Worker& worker_;
+  WorkerContext& worker_;
   boost::asio::steady_timer progress_;  ///< never expires; cancelled to wake the reader
   std::optional<Census::Place> place_;
 

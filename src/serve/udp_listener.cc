@@ -13,7 +13,7 @@
 #include "base/recycled.h"
 #include "engine/engine.h"
 #include "serve/handler.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
 #include "sys/udp_batch.h"
@@ -63,7 +63,7 @@ class UdpListener::Late final : public LateSource {
 };
 
 UdpListener::UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
-                         Worker& worker)
+                         WorkerContext& worker)
     : socket_(std::move(socket)),
       readable_(worker.loop),
       listener_(std::move(listener)),
@@ -104,12 +104,12 @@ void UdpListener::answer_waiting() {
   });
 }
 
-/// In a rush the worker waits at the socket itself, out of the loop's reach for some milliseconds
-/// at most; but only while this socket is all that it has served.
+/// While it polls busily the worker waits at the socket itself, out of the loop's reach for some
+/// milliseconds at most; but only while this socket is all that it has served.
 void UdpListener::stay_or_go(std::size_t count, Instant now) {
   const bool alone = std::exchange(worker_.served_last, this) == this && worker_.owes_nothing();
-  if (!alone) rush_ = {};
-  const bool stayed = std::exchange(stays_, rush_.on(count, now));
+  if (!alone) busy_poll_ = {};
+  const bool stayed = std::exchange(stays_, busy_poll_.on(count, now));
   if (!stays_ || stayed) return;
   readable_.let_go();
   sys::let_receives_wait(socket_.get());
@@ -123,13 +123,13 @@ std::size_t UdpListener::answer_batch() {
       batch.receive(socket_.get(), listener_->at.wildcard(), stays_ ? Waits::kForOne : Waits::kNot);
   const Instant now = Clock::now();
   if (count == 0) {
-    pressure_.caught_up();
+    overload_.caught_up();
     stay_or_go(0, now);
     return 0;
   }
   if (count >= kWorthAnotherTry) readable_.let_go();
   worker_.handler.refresh();
-  const bool shed = pressure_.sheds(count == sys::UdpBatch::kMessages, now,
+  const bool shed = overload_.sheds(count == sys::UdpBatch::kMessages, now,
                                     [this] { return sys::dropped_messages(socket_.get()); });
   engine::Request request{.message = {},
                           .client = {},
@@ -140,7 +140,7 @@ std::size_t UdpListener::answer_batch() {
   for (std::size_t i = 0; i < count; ++i) {
     request.message = batch.message(i);
     request.client = sys::to_endpoint(batch.client(i));
-    request.ration = shed ? engine::Ration::kNoDenial : engine::Ration::kWhole;
+    request.allowance = shed ? engine::ReplyAllowance::kNoDenial : engine::ReplyAllowance::kWhole;
     if (worker_.rate_limit != nullptr) limit(request);
     answer(i, request);
   }
@@ -157,7 +157,8 @@ void UdpListener::limit(engine::Request& request) {
   if (worker_.rate_limit->admits(address, listener_->policy, request.received)) return;
   const std::uint32_t most = worker_.rate_limit->limits().truncate;
   const bool truncate = most != 0 && ++too_many_ % most == 0;
-  request.ration = truncate ? engine::Ration::kTruncated : engine::Ration::kNothing;
+  request.allowance =
+      truncate ? engine::ReplyAllowance::kTruncated : engine::ReplyAllowance::kNothing;
 }
 
 void UdpListener::answer(std::size_t index, const engine::Request& request) {

@@ -8,21 +8,22 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "engine/engine.h"
-#include "serve/pressure.h"
+#include "serve/busy_poll.h"
+#include "serve/overload_detector.h"
 #include "serve/readiness.h"
-#include "serve/rush.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/descriptor.h"
 #include "sys/udp_batch.h"
 
 namespace nxgate::serve {
 
 /// A UDP socket of one worker: waits until it is readable, then receives, has answered and sends
-/// batch after batch until nothing is left. A reply that comes later finds its way back by itself,
-/// or nowhere if the socket is closed by then. One thread.
+/// batch after batch until nothing is left. A late reply is sent from the same socket, or dropped
+/// if it is closed by then. One thread.
 class UdpListener : public std::enable_shared_from_this<UdpListener> {
  public:
-  UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener, Worker& worker);
+  UdpListener(sys::Descriptor socket, std::shared_ptr<const Listener> listener,
+              WorkerContext& worker);
 
   void start();
   /// Sends what came late.
@@ -45,11 +46,11 @@ class UdpListener : public std::enable_shared_from_this<UdpListener> {
   sys::Descriptor socket_;
   Readiness readable_;
   std::shared_ptr<const Listener> listener_;
-  Worker& worker_;
+  WorkerContext& worker_;
   bool receiving_ = true;
-  bool stays_ = false;  ///< at the socket, out of the loop's epoll: a rush is on
-  Rush rush_;
-  Pressure pressure_;
+  bool stays_ = false;  ///< at the socket, out of the loop's epoll: busy polling is on
+  BusyPoll busy_poll_;
+  OverloadDetector overload_;
   std::uint32_t too_many_ = 0;  ///< queries beyond the rate limit
 };
 

@@ -12,7 +12,7 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "docker/names.h"
-#include "engine/payer.h"
+#include "engine/client_identity.h"
 #include "engine/snapshot.h"
 #include "policy/exfiltration.h"
 #include "policy/local_data.h"
@@ -60,7 +60,7 @@ std::shared_ptr<const policy::Exfiltration> stricter(
   return std::make_shared<const policy::Exfiltration>(std::move(both));
 }
 
-/// Leaves of `policy` what `other` allows as well; its records, routes and kind of denial stay.
+/// Restricts `policy` to what `other` allows as well; its records, routes and kind of denial stay.
 void hold_to(policy::Policy& policy, const policy::Policy& other) {
   if (!can_hold_both(policy, other)) policy.others.push_back(narrowing_of("", ""));
   policy.others.push_back(other.matcher);
@@ -79,9 +79,9 @@ std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
   if (base == nullptr) return nullptr;
   auto policy = std::make_shared<policy::Policy>(*base);
   policy->container = attached.label;
-  policy->payer = attached.payer;
+  policy->budget_key = attached.budget_key;
   if (policy->cache_by_address) {
-    policy->cache_part = engine::cache_part_named(attached.payer);
+    policy->cache_part = engine::cache_part_named(attached.budget_key);
     policy->cache_by_address = false;
   }
   policy->grants = attached.grants;
@@ -111,7 +111,7 @@ std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
     const std::string_view text = trimmed(rules.substr(0, comma));
     rules = comma == std::string_view::npos ? "" : rules.substr(comma + 1);
     if (text.empty()) continue;
-    // The configuration's own rules decide what is open at all, public suffixes too.
+    // The configuration's own rules decide what can be allowed, including public suffixes.
     const auto rule = policy::parse_rule(text);
     if (rule) {
       set.add({rule->name, rule->scope, policy::Action::kAllow, {"nxgate.allow", 0, 0}});
@@ -120,7 +120,7 @@ std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
     }
   }
   if (wrong > kMostWarnings) {
-    log::warning("{}: label nxgate.allow: {} more are no rules", container, wrong - kMostWarnings);
+    log::warning("{}: label nxgate.allow: {} more invalid rules", container, wrong - kMostWarnings);
   }
   return std::make_shared<const policy::Matcher>(std::move(set),
                                                  std::span<const policy::Matcher::LocalName>{},

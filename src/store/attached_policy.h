@@ -19,10 +19,10 @@ namespace nxgate::store {
 
 /// The policy of one attached container, apart from the configuration's part in it.
 struct AttachedPolicy {
-  std::string key;    ///< by which its listeners name it
-  std::string label;  ///< as the operator knows it
-  std::string base;   ///< the policy of the configuration
-  std::string payer;  ///< by what it is counted (Policy::payer)
+  std::string key;         ///< by which its listeners name it
+  std::string label;       ///< as the operator knows it
+  std::string base;        ///< the policy of the configuration
+  std::string budget_key;  ///< by what it is counted (Policy::budget_key)
   std::shared_ptr<const policy::Matcher> narrowing;
   /// Of others in the same namespace, which must allow as well.
   struct Other {
@@ -35,17 +35,17 @@ struct AttachedPolicy {
   std::shared_ptr<policy::EgressSets> sets;
 };
 
-/// Whether what both allow can be held. Of two policies with a firewall it can't: which ports and
+/// Whether both policies can be combined. Two policies with a firewall can't: which ports and
 /// addresses both open isn't known.
 [[nodiscard]] bool can_hold_both(const policy::Policy& one, const policy::Policy& other);
 
-/// All put together; null if the configuration has no such policy, so that nothing resolves. Of
-/// policies that can't be held both nothing resolves either.
+/// All combined; null if the configuration has no such policy, so that nothing resolves. With
+/// policies that can't be combined nothing resolves either.
 [[nodiscard]] std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
                                                                const engine::Snapshot& bare);
 
-/// Rules of a label `nxgate.allow`, separated by commas. What is no rule is left out, with a
-/// warning that names `container`.
+/// Rules of a label `nxgate.allow`, separated by commas. Invalid rules are ignored, with a warning
+/// that names `container`.
 [[nodiscard]] std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
                                                                   std::string_view container);
 

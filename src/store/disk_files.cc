@@ -37,7 +37,7 @@ Result<std::vector<std::string>> DiskFiles::expand(const std::string& pattern) {
   const std::size_t slash = pattern.rfind('/', wildcard);
   const std::string folder = slash == std::string::npos ? "." : pattern.substr(0, slash + 1);
   if (::access(folder.c_str(), R_OK | X_OK) != 0) {
-    return fail("folder " + folder + ": " + std::generic_category().message(errno));
+    return fail("directory " + folder + ": " + std::generic_category().message(errno));
   }
   glob_t matches{};
   // Unsafe only beside setenv and locale changes, which nobody makes.
@@ -46,7 +46,7 @@ Result<std::vector<std::string>> DiskFiles::expand(const std::string& pattern) {
   std::vector<std::string> paths;
   if (status == 0) paths.assign(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
   ::globfree(&matches);
-  if (status != 0 && status != GLOB_NOMATCH) return fail("can't be read in full");
+  if (status != 0 && status != GLOB_NOMATCH) return fail("can't be read completely");
   return paths;
 }
 

@@ -1,4 +1,4 @@
-// What a question would get, in words.
+// How a query would be answered, in words.
 #pragma once
 
 #include <string>
@@ -12,11 +12,11 @@
 
 namespace nxgate::store {
 
-/// What was found out, by name: `verdict`, `denied: NXDOMAIN`.
+/// The findings, by name: `verdict`, `denied: NXDOMAIN`.
 using Facts = std::vector<std::pair<std::string, std::string>>;
 
-/// Decides by the very function that serves, and tells the policy, the rule with its place, the
-/// verdict and the upstream. `listener_policy` as for engine::decide.
+/// Uses the same decision function as the server, and returns the policy, the rule with its
+/// location, the verdict and the upstream. `listener_policy` as for engine::decide.
 [[nodiscard]] Facts explain(const engine::Snapshot& snapshot, const wire::Question& question,
                             const IpAddress& client, std::string_view listener_policy = {});
 

@@ -21,7 +21,7 @@
 #include "config/settings.h"
 #include "policy/list.h"
 #include "policy/rule.h"
-#include "store/amendments.h"
+#include "store/runtime_rules.h"
 #include "sys/descriptor.h"
 #include "sys/privileges.h"
 #include "sys/state_directory.h"
@@ -37,7 +37,7 @@ constexpr std::size_t kLargestList = 16UL << 20;
 /// More isn't read at start.
 constexpr std::size_t kLargestRead = 256UL << 20;
 constexpr std::string_view kHeader =
-    "# Rules of `nxgate allow --save` and `nxgate deny --save`; nxgate writes this file anew.\n";
+    "# Rules of `nxgate allow --save` and `nxgate deny --save`; nxgate rewrites this file.\n";
 
 std::string list_of(const std::string& policy, Action action) {
   return fmt::format("{}/{}.d/saved.list", state_folder(policy),
@@ -71,10 +71,8 @@ Rest without(const std::string& text, const policy::Rule& rule) {
 }
 
 std::unexpected<Error> unreadable(const std::string& path, const std::string& why) {
-  return fail(
-      fmt::format("{} can't be read: {}; nothing was changed; put the file right, or move it "
-                  "away",
-                  path, why));
+  return fail(fmt::format(
+      "{} can't be read: {}; nothing was changed; fix the file, or move it away", path, why));
 }
 
 /// A list of one policy, and what it will be.
@@ -110,18 +108,16 @@ class SavedList {
   Result<void> stage() {
     if (!changed_) return {};
     if (text_.size() > kLargestList) {
-      return fail(
-          fmt::format("{} would be larger than {} MiB; move rules from it to a list that "
-                      "allow-files or deny-files names",
-                      path(), kLargestList >> 20));
+      return fail(fmt::format(
+          "{} would exceed {} MiB; move rules from it to a list in allow-files or deny-files",
+          path(), kLargestList >> 20));
     }
     auto staged = directory_.stage(name_, text_);
     if (!staged) {
-      return fail(
-          fmt::format("{} can't be written: {}; nothing was changed; see to it that there is room, "
-                      "and that the directory control.state is the server's user's, or restart "
-                      "nxgate, which makes it so",
-                      path(), staged.error().message));
+      return fail(fmt::format(
+          "{} can't be written: {}; nothing was changed; check that there is space, and that the "
+          "server's user owns the directory control.state, or restart nxgate, which sets the owner",
+          path(), staged.error().message));
     }
     staged_.emplace(*std::move(staged));
     return {};
@@ -143,7 +139,7 @@ class SavedList {
   std::optional<sys::StateDirectory::Staged> staged_;
 };
 
-/// All that may fail for want of room or rights comes before the first list is replaced.
+/// Everything that may fail for lack of space or rights comes before the first list is replaced.
 Result<void> write_both(SavedList& first, SavedList& second) {
   for (SavedList* const list : {&first, &second}) {
     if (auto done = list->stage(); !done) return done;
@@ -154,16 +150,16 @@ Result<void> write_both(SavedList& first, SavedList& second) {
   return {};
 }
 
-/// Takes a list into the policy, but for lines that are none.
+/// Adds a list to the policy, except for invalid lines.
 void take_list(const std::string& path, const std::string& text, Action action,
                config::PolicySettings& policy, SavedRules& found) {
   policy::ParsedList list = policy::parse_list(text, {path, 0}, action);
   policy.rules.add(list);
   if (list.faults.empty()) return;
-  found.notices.push_back(fmt::format(
-      "{}: {} no rule and left out, the first at line {}; put them right, or take them out", path,
-      list.faulty == 1 ? "a line is" : fmt::format("{} lines are", list.faulty),
-      list.faults.front().at.line));
+  found.notices.push_back(
+      fmt::format("{}: {} not valid and ignored, the first at line {}; fix or remove them", path,
+                  list.faulty == 1 ? "a line is" : fmt::format("{} lines are", list.faulty),
+                  list.faults.front().at.line));
   list.faults.resize(std::min(list.faults.size(), kMostFaults));
   std::ranges::move(list.faults, std::back_inserter(found.skipped));
 }
@@ -177,13 +173,13 @@ std::string state_folder(std::string policy) {
 }
 
 Result<std::string> save_rule(const std::string& state, const std::string& policy,
-                              const std::string& text, const Amendment& amendment) {
+                              const std::string& text, const RuntimeRule& added) {
   if (state.empty()) {
     return fail(
-        "nothing can be saved: the configuration names no directory for it, as in "
-        "`[control] state = \"/var/lib/nxgate\"`");
+        "nothing can be saved: set a directory for it in the configuration, such as `[control] "
+        "state = \"/var/lib/nxgate\"`");
   }
-  const policy::Rule& rule = amendment.rule;
+  const policy::Rule& rule = added.rule;
   const sys::StateDirectory directory(state);
   SavedList list(directory, policy, rule.action);
   SavedList other(directory, policy,
@@ -193,8 +189,8 @@ Result<std::string> save_rule(const std::string& state, const std::string& polic
     (void)each->forget(rule);
   }
   list.add(fmt::format("{}  # {:%Y-%m-%d %H:%M} UTC, {}{}\n", text,
-                       fmt::gmtime(std::chrono::system_clock::to_time_t(amendment.since)),
-                       amendment.by, amendment.why.empty() ? "" : ": " + amendment.why));
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(added.since)), added.by,
+                       added.why.empty() ? "" : ": " + added.why));
   if (auto written = write_both(list, other); !written) return std::unexpected(written.error());
   return list.path();
 }
@@ -226,11 +222,10 @@ SavedRules read_saved_rules(config::Settings& settings) {
       const auto text = directory.read(name, kLargestRead);
       if (!text || *text) found.watched.push_back(path);
       if (!text) {
-        found.faults.push_back(
-            {{path, 0, 0},
-             fmt::format("saved rules can't be read: {}; put the file right, or move it away to do "
-                         "without them",
-                         text.error().message)});
+        found.faults.push_back({{path, 0, 0},
+                                fmt::format("saved rules can't be read: {}; fix the file, or move "
+                                            "it away to start without them",
+                                            text.error().message)});
       } else if (*text) {
         take_list(path, **text, action, policy, found);
       }
@@ -249,18 +244,18 @@ Result<std::optional<sys::Descriptor>> prepare_state(const std::string& state,
     const auto identity = sys::find_user(user);
     const auto given = identity
                            ? sys::StateDirectory(state).give_to(identity->user, identity->group)
-                           : fail("there is no such user");
+                           : fail("no such user");
     if (!given) {
-      return fail(fmt::format("control.state: {} can't be given to {}: {}", state, user,
+      return fail(fmt::format("control.state: cannot change the owner of {} to {}: {}", state, user,
                               given.error().message));
     }
   }
   auto lock = sys::StateDirectory(state).lock();
   if (!lock) {
-    return fail(fmt::format("control.state: {}: {}; give each server a directory of its own", state,
+    return fail(fmt::format("control.state: {}: {}; give each server its own directory", state,
                             lock.error().message));
   }
-  if (!*lock) log::warning("control.state: {} can't be written to: nothing can be saved", state);
+  if (!*lock) log::warning("control.state: {} is not writable: nothing can be saved", state);
   return lock;
 }
 

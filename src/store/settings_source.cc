@@ -37,7 +37,7 @@ Settings read_file(Context& context, const std::string& path) {
   return config::read_toml(*text, path, context);
 }
 
-/// Lets the server options of the command line stand instead of what the file says.
+/// Lets the server options of the command line override the file.
 void override_server(Context& context, const config::Overrides& given,
                      config::ServerSettings& server) {
   if (!given.listen.empty()) server.listen.clear();
@@ -59,7 +59,7 @@ void override_server(Context& context, const config::Overrides& given,
   }
 }
 
-/// The same for what is said of containers.
+/// The same for the container options.
 void override_docker(Context& context, const config::Overrides& given, Settings& settings) {
   config::DockerSettings& docker = settings.docker;
   if (given.engine) docker.socket = given.engine->value;

@@ -16,8 +16,8 @@ struct LoadedSettings {
   config::Settings settings;  ///< to be used only if there is no fault
   Faults faults;
   Faults warnings;
-  std::vector<std::string> watched;  ///< whatever should cause a reload when it changes
-  std::vector<std::string> notices;  ///< what stays wrong while these settings are in force
+  std::vector<std::string> watched;  ///< paths whose changes cause a reload
+  std::vector<std::string> notices;  ///< persistent faults while these settings are in force
 };
 
 [[nodiscard]] LoadedSettings load_settings(const config::Overrides& given,

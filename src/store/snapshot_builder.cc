@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "config/settings.h"
-#include "engine/payer.h"
+#include "engine/client_identity.h"
 #include "engine/snapshot.h"
 #include "policy/egress.h"
 #include "policy/exfiltration.h"
@@ -32,8 +32,7 @@ std::uint32_t seconds(Milliseconds time) {
   return static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(time).count());
 }
 
-/// Where policies or upstreams stand, by name; `complete` has seen to it that each that is referred
-/// to is there.
+/// The index of policies or upstreams by name; `complete` has checked that each reference exists.
 class Numbers {
  public:
   template <class T>
@@ -121,18 +120,18 @@ std::vector<policy::PolicySet::ClientRange> build_clients(const config::Settings
 
 }  // namespace
 
-std::vector<policy::ClientFence> client_fences(const config::Settings& settings) {
-  std::vector<policy::ClientFence> fences;
+std::vector<policy::ClientFirewall> client_firewalls(const config::Settings& settings) {
+  std::vector<policy::ClientFirewall> firewalls;
   for (const config::PolicySettings& policy : settings.policies) {
     if (!policy.egress) continue;
-    policy::ClientFence fence{.policy = policy.name.name, .egress = *policy.egress};
+    policy::ClientFirewall firewall{.policy = policy.name.name, .egress = *policy.egress};
     for (const config::ClientSettings& client : settings.clients) {
-      auto& ranges = client.policy == policy.name ? fence.clients : fence.others;
+      auto& ranges = client.policy == policy.name ? firewall.clients : firewall.others;
       for (const config::ClientRange& range : client.from) ranges.push_back(range.prefix);
     }
-    if (!fence.clients.empty()) fences.push_back(std::move(fence));
+    if (!firewall.clients.empty()) firewalls.push_back(std::move(firewall));
   }
-  return fences;
+  return firewalls;
 }
 
 std::uint32_t Registry::identity_of(const engine::UpstreamGroup& group) {
@@ -155,7 +154,7 @@ std::uint8_t Registry::slot_of(const std::string& policy) {
 
 std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings,
                                                        Registry& registry,
-                                                       policy::EgressRegistry& fences,
+                                                       policy::EgressRegistry& firewalls,
                                                        std::uint32_t generation) {
   std::vector<engine::UpstreamGroup> groups;
   groups.reserve(settings.upstreams.size());
@@ -165,14 +164,15 @@ std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings
   const Numbers numbers(settings.policies);
   const Numbers upstreams(settings.upstreams);
   const auto clients = build_clients(settings, numbers);
-  const std::vector<policy::ClientFence> fenced_policies = client_fences(settings);
+  const std::vector<policy::ClientFirewall> with_firewall = client_firewalls(settings);
   policy::PolicySet::Policies policies;
   policies.reserve(settings.policies.size());
   for (config::PolicySettings& policy : settings.policies) {
-    const bool fenced = std::ranges::find(fenced_policies, policy.name.name,
-                                          &policy::ClientFence::policy) != fenced_policies.end();
+    const bool has_firewall =
+        std::ranges::find(with_firewall, policy.name.name, &policy::ClientFirewall::policy) !=
+        with_firewall.end();
     policies.push_back(build_policy(policy, upstreams,
-                                    fenced ? fences.sets_of(policy.name.name) : nullptr,
+                                    has_firewall ? firewalls.sets_of(policy.name.name) : nullptr,
                                     registry.slot_of(policy.name.name), settings.cache.scope));
   }
   return std::make_shared<const engine::Snapshot>(engine::Snapshot{

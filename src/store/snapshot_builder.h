@@ -13,12 +13,12 @@
 
 namespace nxgate::store {
 
-/// What outlives a reload. One thread.
+/// State that outlives a reload. One thread.
 class Registry {
  public:
   /// Equal settings, equal identity.
   [[nodiscard]] std::uint32_t identity_of(const engine::UpstreamGroup& group);
-  /// Where a policy of that name is counted.
+  /// The counter slot of a policy of that name.
   [[nodiscard]] std::uint8_t slot_of(const std::string& policy);
   /// The names by slot; that of slot 0, which is for all that have none, is empty.
   [[nodiscard]] const std::vector<std::string>& slots() const noexcept { return slots_; }
@@ -28,14 +28,14 @@ class Registry {
   std::vector<engine::UpstreamGroup> known_;
 };
 
-[[nodiscard]] std::vector<policy::ClientFence> client_fences(const config::Settings& settings);
+[[nodiscard]] std::vector<policy::ClientFirewall> client_firewalls(
+    const config::Settings& settings);
 
 /// Builds all of a snapshot. `settings` must be free of faults and completed; its rules and local
-/// data are taken out, so that they are never there twice.
-[[nodiscard]] std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings,
-                                                                     Registry& registry,
-                                                                     policy::EgressRegistry& fences,
-                                                                     std::uint32_t generation);
+/// data are moved out, so that they never exist twice.
+[[nodiscard]] std::shared_ptr<const engine::Snapshot> build_snapshot(
+    config::Settings settings, Registry& registry, policy::EgressRegistry& firewalls,
+    std::uint32_t generation);
 
 [[nodiscard]] cache::Limits cache_limits(const config::CacheSettings& settings);
 

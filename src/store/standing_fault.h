@@ -1,4 +1,4 @@
-// What is wrong with a running server and lasts.
+// Persistent faults of a running server.
 #pragma once
 
 #include <array>
@@ -22,8 +22,8 @@ enum class FaultSource : std::uint8_t {
 inline constexpr std::array<std::string_view, 7> kFaultSources{
     "reload", "saved rules", "learning", "attachment", "firewall", "files", "left closed"};
 
-/// A fault that stands until somebody puts it right. It is told in the log when it begins, and in
-/// `status`, `health` and metrics for as long as it stands.
+/// A fault that lasts until it is fixed. It is logged when it begins, and shown in `status`,
+/// `health` and metrics as long as it lasts.
 struct StandingFault {
   FaultSource source{};
   std::string text;

@@ -1,11 +1,11 @@
-// Work that must not disturb the answering.
+// Background work that must not disturb the workers.
 #pragma once
 
 namespace nxgate::sys {
 
 /// Gives the calling thread the lowest priority (SCHED_BATCH, a nice value of 19), so that workers
-/// which share a core with it go first. Where they leave the cores no rest it gets some 1.5 % of
-/// one. Without effect where the system refuses it.
+/// on the same core come first. If they keep the cores busy it gets about 1.5 % of one. Without
+/// effect if the system refuses it.
 void lower_priority_of_thread() noexcept;
 
 }  // namespace nxgate::sys

@@ -104,8 +104,7 @@ class Filter {
   [[nodiscard]] Result<void> load() {
     if (fault_ == 0) note(::seccomp_load(context_.get()));
     if (fault_ == 0) return {};
-    return fail("system calls can't be given up (seccomp): " +
-                std::generic_category().message(-fault_));
+    return fail("cannot block system calls (seccomp): " + std::generic_category().message(-fault_));
   }
 
  private:

@@ -1,4 +1,4 @@
-// System calls that are given up (seccomp).
+// System calls that are blocked (seccomp).
 #pragma once
 
 #include <cstdint>
@@ -8,28 +8,28 @@
 
 namespace nxgate::sys {
 
-/// What is left of the ways out.
+/// How much is blocked.
 enum class Confinement : std::uint8_t {
   kStrict = 0,
-  kNone,  ///< all of them
+  kNone,  ///< nothing
 };
 
-/// Takes from this process, for good, what only an intruder would ask the kernel for: to run
-/// another program, to look into another process, to mount, to load code into the kernel. Such
-/// calls fail with EPERM. Threads that are started afterwards inherit it. Also sets no_new_privs.
+/// Permanently blocks the system calls of this process that only an attacker would need: executing
+/// programs, inspecting processes, mounting, loading code into the kernel. They fail with EPERM.
+/// Threads that are started afterwards inherit it. Also sets no_new_privs.
 ///
-/// The error is that of a kernel without seccomp. A build with a sanitizer, which needs such calls
-/// itself, is left as it is.
+/// The error is that of a kernel without seccomp. A sanitizer build, which needs such calls itself,
+/// isn't confined.
 [[nodiscard]] Result<void> confine_process(Confinement how);
 
-/// Leaves the calling thread, besides, only what it takes to answer: to wait, to receive and send,
-/// to open sockets of IP, to write where something is open already. No file is opened, no thread or
-/// process started, no memory made executable. Nothing is given up with kNone.
+/// Further limits the calling thread to what answering needs: waiting, receiving and sending,
+/// opening IP sockets, writing to open files. It can't open files, start threads or processes, or
+/// make memory executable. With kNone nothing is blocked.
 [[nodiscard]] Result<void> confine_worker(Confinement how);
 
-/// The same for a thread of the helper process, which besides opens namespaces and enters them, and
-/// what its other rights are for: netlink sockets, or the processes of others. With `asks_engine`
-/// it connects to an engine, to see which process that is.
+/// The same for a thread of the helper process, which may also open and enter namespaces, and use
+/// its other rights: netlink sockets, or inspecting processes. With `asks_engine` it may connect to
+/// an engine, to find its process.
 [[nodiscard]] Result<void> confine_helper(Confinement how, const KeptCapabilities& keep,
                                           bool asks_engine);
 

@@ -1,4 +1,4 @@
-// How long a thread may go on with something.
+// Limits how long a thread may work on something.
 #pragma once
 
 #include <chrono>
@@ -7,13 +7,12 @@
 
 namespace nxgate::sys {
 
-/// Time of the processor, so that it lasts as far on a machine that is busy with other things. One
-/// thread.
+/// CPU time, so that the limit is the same on a busy machine. One thread.
 class CpuBudget {
  public:
   explicit CpuBudget(Milliseconds most) noexcept : end_(used() + most) {}
 
-  /// Whether it is used up; cheap, for the clock is read once in a while.
+  /// Whether it is used up; cheap, since the clock is read only occasionally.
   [[nodiscard]] bool over() noexcept;
 
  private:

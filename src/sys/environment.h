@@ -1,4 +1,4 @@
-// The environment, as a program takes it that has children.
+// Reading environment variables that children must not inherit.
 #pragma once
 
 #include <charconv>

@@ -25,7 +25,7 @@ namespace {
 constexpr int kReading = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 constexpr std::size_t kLeastRoom = 4096;
 constexpr std::size_t kPiece = 256UL << 10;
-constexpr const char* kEndlessLine = "a line longer than 1 MiB; a list has one rule a line";
+constexpr const char* kEndlessLine = "a line longer than 1 MiB; a list has one rule per line";
 
 std::unexpected<Error> system_failure() { return fail(std::generic_category().message(errno)); }
 

@@ -1,4 +1,4 @@
-// Reading files that somebody else may have prepared.
+// Reading files that may be hostile.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ inline constexpr std::size_t kLongestListLine = 1UL << 20;
                                       const std::function<void(std::string_view)>& take);
 
 /// As read_file, for `path` as a process sees it whose root directory is `root` (`/proc/PID/root`):
-/// no link of whatever kind leads out of it (openat2(2), RESOLVE_IN_ROOT, Linux 5.6).
+/// no link of any kind can leave it (openat2(2), RESOLVE_IN_ROOT, Linux 5.6).
 [[nodiscard]] Result<std::string> read_file_within(const std::string& root, const std::string& path,
                                                    std::size_t largest);
 

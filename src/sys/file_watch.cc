@@ -57,15 +57,14 @@ void FileWatch::open() {
 }
 
 std::string FileWatch::fault() const {
-  const std::string whose = fmt::format("of user {} has all there is", ::geteuid());
+  const std::string users = fmt::format("programs of user {} use all of them", ::geteuid());
   if (refused_ == std::errc::too_many_files_open) {
-    return fmt::format("{}, and a program {}; see fs.inotify.max_user_instances",
-                       refused_.message(), whose);
+    return fmt::format("no inotify instances are left: {}; see fs.inotify.max_user_instances",
+                       users);
   }
   if (refused_) return refused_.message();
   if (!short_of_watches_) return {};
-  return fmt::format("no watches are left, and a program {}; see fs.inotify.max_user_watches",
-                     whose);
+  return fmt::format("no inotify watches are left: {}; see fs.inotify.max_user_watches", users);
 }
 
 void FileWatch::watch(std::vector<std::string> patterns) {

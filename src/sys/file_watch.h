@@ -1,4 +1,4 @@
-// Noticing that files changed.
+// Detecting that files changed.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,12 @@ namespace nxgate::sys {
 ///
 /// inotify only says when to look; what counts is whether the files are other ones than at the last
 /// look (inode, size, time of change, links followed). So an editor that replaces the file by a
-/// rename, a ConfigMap that swaps a symlink, a file that appears or goes away are all noticed, and
-/// other traffic in the same directory is not. One thread.
+/// rename, a ConfigMap that swaps a symlink, and a file that appears or disappears are all
+/// detected, and other changes in the same directory are ignored. One thread.
 ///
 /// Use: wait until `descriptor` is readable, wait for kSettle more so that a burst of writes counts
-/// once, call `changed`, and begin again. While there is a `fault`, nothing or not all of it wakes
-/// anybody: call `changed` from time to time, which asks for what was missing once more.
+/// once, call `changed`, and begin again. While there is a `fault`, changes may not be signalled:
+/// call `changed` from time to time, which also retries the missing watches.
 class FileWatch {
  public:
   static constexpr Milliseconds kSettle{200};
@@ -40,7 +40,7 @@ class FileWatch {
   /// whether anything watched is different from the last look.
   [[nodiscard]] bool changed();
 
-  /// Why changes don't wake anybody, and what to do; empty if all is well.
+  /// Why changes aren't signalled, and what to do; empty if they are.
   [[nodiscard]] std::string fault() const;
 
  private:

@@ -85,19 +85,20 @@ Result<HandedSocket> examined(HandedSocket handed) {
   };
   if (!option<int>(socket, SOL_SOCKET, SO_TYPE)) return refused("is no socket");
   const auto kind = kind_of(socket);
-  if (!kind) return refused("is neither UDP nor TCP");
+  if (!kind) return refused("is neither a UDP nor a TCP socket");
   handed.kind = *kind;
   handed.endpoint = local_endpoint(handed.socket);
   handed.interface = interface_of(socket);
   handed.shareable = is_shareable(socket);
   const ListenAddress at{.endpoint = handed.endpoint, .interface = handed.interface, .netns = {}};
   handed.name += fmt::format(", {}/{}", at.to_string(), name_of(*kind));
-  if (is_connected(socket)) return refused("is a connection: its unit needs Accept=no");
-  if (handed.endpoint.port == 0) return refused("is bound to no port");
+  if (is_connected(socket)) return refused("is a connection: set Accept=no in its unit");
+  if (handed.endpoint.port == 0) return refused("is not bound to a port");
   if (!handed.endpoint.address.is_v4() && at.wildcard() &&
       !is_set(socket, IPPROTO_IPV6, IPV6_V6ONLY)) {
     return refused(
-        "takes IPv4 as well: its unit needs BindIPv6Only=ipv6-only, and a second socket for IPv4");
+        "also accepts IPv4: set BindIPv6Only=ipv6-only in its unit and add a second socket for "
+        "IPv4");
   }
   return handed;
 }
@@ -128,7 +129,7 @@ Result<std::vector<HandedSocket>> take_handed_sockets(const ListenEnvironment& s
   if (said.count.empty() || to_number<pid_t>(said.process) != ::getpid()) return sockets;
   const int count = to_number<int>(said.count).value_or(-1);
   if (count < 0 || count > kMostSockets) {
-    return fail(fmt::format("LISTEN_FDS is '{}', no number of sockets", said.count));
+    return fail(fmt::format("LISTEN_FDS is '{}', which is not a number of sockets", said.count));
   }
   for (std::string& name : names_of(said.names, first, count)) {
     HandedSocket& handed = sockets.emplace_back();

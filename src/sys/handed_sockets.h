@@ -11,7 +11,7 @@
 
 namespace nxgate::sys {
 
-/// What the service manager says in the environment.
+/// The service manager's variables in the environment.
 struct ListenEnvironment {
   std::string count;    ///< LISTEN_FDS
   std::string process;  ///< LISTEN_PID, for whom they are
@@ -22,7 +22,7 @@ struct ListenEnvironment {
   [[nodiscard]] static ListenEnvironment take();
 };
 
-/// A UDP or TCP socket bound by somebody else.
+/// A UDP or TCP socket that the service manager bound.
 struct HandedSocket {
   std::string name;  ///< `socket 3 (dns.socket), 127.0.0.1:53/udp`
   Descriptor socket;
@@ -37,7 +37,7 @@ struct HandedSocket {
 /// The descriptors from `first` on, as many as the environment says; none if they are for another
 /// process. From here on they are closed on exec. One that can't be listened at is an error that
 /// names it: no socket at all, a connection, neither UDP nor TCP, bound to no port, or [::] that
-/// takes IPv4 as well, whose clients would be taken for others.
+/// takes IPv4 as well, whose clients could not be told apart.
 [[nodiscard]] Result<std::vector<HandedSocket>> take_handed_sockets(const ListenEnvironment& said,
                                                                     int first = 3);
 

@@ -102,8 +102,9 @@ TEST(TakeHandedSockets, RefusesWhatNobodyCanListenAt) {
   EXPECT_THAT(fault(Descriptor(::dup(STDERR_FILENO))),
               AllOf(HasSubstr("socket 700, handed over"), HasSubstr("is no socket")));
   EXPECT_THAT(fault(Descriptor(::socket(AF_UNIX, SOCK_STREAM, 0))),
-              HasSubstr("neither UDP nor TCP"));
-  EXPECT_THAT(fault(Descriptor(::socket(AF_INET, SOCK_DGRAM, 0))), HasSubstr("bound to no port"));
+              HasSubstr("neither a UDP nor a TCP socket"));
+  EXPECT_THAT(fault(Descriptor(::socket(AF_INET, SOCK_DGRAM, 0))),
+              HasSubstr("not bound to a port"));
   EXPECT_THAT(fault(bound(AF_INET6, SOCK_DGRAM, "[::]", false)),
               AllOf(HasSubstr("[::]:"), HasSubstr("BindIPv6Only=ipv6-only")));
   EXPECT_EQ(fault(bound(AF_INET6, SOCK_DGRAM, "[::]", true)), "(none)");

@@ -43,39 +43,41 @@
 namespace nxgate::sys {
 namespace {
 
-const Helper* in_charge = nullptr;
+const Helper* active_helper = nullptr;
 
-/// A term, and the name that stands behind it.
-using Clause = std::pair<Term, std::string>;
+/// A permission, and the name that stands behind it.
+using NamedPermission = std::pair<Permission, std::string>;
 
-std::vector<Clause> clauses_of(const Reach& reach) {
-  std::vector<Clause> clauses;
+std::vector<NamedPermission> permissions_of(const Reach& reach) {
+  std::vector<NamedPermission> named;
   for (const ListenAddress& at : reach.listeners) {
-    clauses.emplace_back(Term{.kind = Term::Kind::kListener,
-                              .freebind = at.freebind,
-                              .endpoint = PlainEndpoint(at.endpoint),
-                              .interface = InterfaceName(at.interface)},
-                         at.netns.text());
+    named.emplace_back(Permission{.kind = Permission::Kind::kListener,
+                                  .freebind = at.freebind,
+                                  .endpoint = PlainEndpoint(at.endpoint),
+                                  .interface = InterfaceName(at.interface)},
+                       at.netns.text());
   }
   for (const std::string& name : reach.upstream_namespaces) {
-    clauses.emplace_back(Term{.kind = Term::Kind::kUpstreams}, name);
+    named.emplace_back(Permission{.kind = Permission::Kind::kUpstreams}, name);
   }
   for (const std::string& name : reach.attachable) {
-    clauses.emplace_back(Term{.kind = Term::Kind::kAttachable}, name);
+    named.emplace_back(Permission{.kind = Permission::Kind::kAttachable}, name);
   }
-  if (!reach.engine.empty()) clauses.emplace_back(Term{.kind = Term::Kind::kEngine}, reach.engine);
-  return clauses;
+  if (!reach.engine.empty()) {
+    named.emplace_back(Permission{.kind = Permission::Kind::kEngine}, reach.engine);
+  }
+  return named;
 }
 
 /// Of MessageChannel::kWait: how long nothing may come back. What a client waits for is 4 s, all
 /// else 10 s, since long rules take the kernel seconds.
-constexpr int kQuickWaits = 8;
-constexpr int kPatientWaits = 20;
+constexpr int kFastWaits = 8;
+constexpr int kSlowWaits = 20;
 
 /// An epoll that is readable once one of these has come to its end.
-Result<Descriptor> watch_for_end(const MessageChannel& quick, const MessageChannel& patient) {
+Result<Descriptor> watch_for_end(const MessageChannel& fast, const MessageChannel& slow) {
   Descriptor watch(::epoll_create1(EPOLL_CLOEXEC));
-  for (const MessageChannel* const each : {&quick, &patient}) {
+  for (const MessageChannel* const each : {&fast, &slow}) {
     epoll_event end{.events = EPOLLRDHUP, .data = {}};
     if (::epoll_ctl(watch.get(), EPOLL_CTL_ADD, each->descriptor().get(), &end) != 0) {
       const bool full = errno == ENOSPC;
@@ -134,31 +136,31 @@ struct Helper::Answer {
 Helper::Helper(pid_t pid, Channels channels, Descriptor gone) noexcept
     : pid_(pid),
       gone_(std::move(gone)),
-      quick_{std::move(channels.quick)},
-      patient_{std::move(channels.patient)} {}
+      fast_{std::move(channels.fast)},
+      slow_{std::move(channels.slow)} {}
 
 Result<std::unique_ptr<Helper>> Helper::start(EngineDirectory engine_directory) {
-  auto quick = MessageChannel::pair();
-  if (!quick) return std::unexpected(quick.error());
-  auto patient = MessageChannel::pair();
-  if (!patient) return std::unexpected(patient.error());
-  auto gone = watch_for_end(quick->first, patient->first);
+  auto fast = MessageChannel::pair();
+  if (!fast) return std::unexpected(fast.error());
+  auto slow = MessageChannel::pair();
+  if (!slow) return std::unexpected(slow.error());
+  auto gone = watch_for_end(fast->first, slow->first);
   if (!gone) return std::unexpected(gone.error());
   const pid_t child = ::fork();
   if (child < 0) {
     return fail("cannot start the helper process: " + std::generic_category().message(errno));
   }
   if (child == 0) {
-    run_helper({std::move(quick->second), std::move(patient->second)}, engine_directory);
+    run_helper({std::move(fast->second), std::move(slow->second)}, engine_directory);
   }
   return std::unique_ptr<Helper>(
-      new Helper(child, {std::move(quick->first), std::move(patient->first)}, *std::move(gone)));
+      new Helper(child, {std::move(fast->first), std::move(slow->first)}, *std::move(gone)));
 }
 
 Helper::~Helper() {
-  if (in_charge == this) in_charge = nullptr;
-  quick_.channel.close();
-  patient_.channel.close();
+  if (active_helper == this) active_helper = nullptr;
+  fast_.channel.close();
+  slow_.channel.close();
   // One that hangs would have us wait without end.
   if (!end_of(pid_)) (void)::kill(pid_, SIGKILL);
   if (end_of(pid_)) (void)::waitpid(pid_, nullptr, WNOHANG);
@@ -173,82 +175,86 @@ std::string Helper::fate() const {
                      signal == nullptr ? "of no name" : signal);
 }
 
-Result<void> Helper::employ(const std::string& user, const KeptCapabilities& keep,
-                            Confinement confinement, const Reach& reach) {
+Result<void> Helper::activate(const std::string& user, const KeptCapabilities& keep,
+                              Confinement confinement, const Reach& reach) {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
-  const std::vector<Clause> clauses = clauses_of(reach);
-  const Employment employment{UserName(user), keep, confinement, reach.host_rules,
-                              static_cast<std::uint32_t>(clauses.size())};
-  bool sent = !quick_.channel.send(employment);
-  for (const auto& [term, name] : clauses) {
-    if (name.size() > kLongestName) return fail("no network namespace has such a long name");
-    sent = sent && !quick_.channel.send(term, bytes_in(name));
+  const std::vector<NamedPermission> named = permissions_of(reach);
+  const StartRequest start{UserName(user), keep, confinement, reach.host_rules,
+                           static_cast<std::uint32_t>(named.size())};
+  bool sent = !fast_.channel.send(start);
+  for (const auto& [permission, name] : named) {
+    if (name.size() > kLongestName) return fail("the name of the network namespace is too long");
+    sent = sent && !fast_.channel.send(permission, bytes_in(name));
   }
-  const auto reply = sent ? quick_.channel.receive<Reply>(&text) : std::nullopt;
-  if (!reply) return fail("the helper process ended before it began; see above for why");
+  const auto reply = sent ? fast_.channel.receive<Reply>(&text) : std::nullopt;
+  if (!reply) return fail("the helper process ended before it was ready; see above for the reason");
   if (reply->error != 0) return fail("the helper process: " + text_in(text));
-  quick_.channel.give_up_after(kQuickWaits);
-  patient_.channel.give_up_after(kPatientWaits);
-  in_charge = this;
+  fast_.channel.give_up_after(kFastWaits);
+  slow_.channel.give_up_after(kSlowWaits);
+  active_helper = this;
   return {};
 }
 
-const Helper* Helper::employed() noexcept { return in_charge; }
+const Helper* Helper::active() noexcept { return active_helper; }
 
-Helper::Answer Helper::ask(const Lane& lane, const Request& request, const NetnsRef& netns) const {
+Helper::Answer Helper::ask(const LockedChannel& via, const Request& request,
+                           const NetnsRef& netns) const {
   if (netns.held() != nullptr) {
     const auto identity = netns.identity();
     if (!identity) {
-      return {.reply = {.error = ENOENT}, .text = "it is no network namespace", .descriptor = {}};
+      return {
+          .reply = {.error = ENOENT}, .text = "it is not a network namespace", .descriptor = {}};
     }
     Request pinned = request;
     pinned.netns = *identity;
-    return exchange(lane, pinned, {});
+    return exchange(via, pinned, {});
   }
   if (netns.text().size() > kLongestName) {
     return {.reply = {.error = ENAMETOOLONG},
-            .text = "no network namespace has such a long name",
+            .text = "the name of the network namespace is too long",
             .descriptor = {}};
   }
-  return exchange(lane, request, bytes_in(netns.text()));
+  return exchange(via, request, bytes_in(netns.text()));
 }
 
-Helper::Answer Helper::exchange(const Lane& lane, const Request& request, Bytes behind) const {
-  const std::scoped_lock lock(lane.turn);
-  return exchange_in_turn(lane, request, behind);
+Helper::Answer Helper::exchange(const LockedChannel& via, const Request& request,
+                                Bytes behind) const {
+  const std::scoped_lock lock(via.mutex);
+  return exchange_locked(via, request, behind);
 }
 
-Helper::Answer Helper::exchange_in_turn(const Lane& lane, Request request, Bytes behind) const {
+Helper::Answer Helper::exchange_locked(const LockedChannel& via, Request request,
+                                       Bytes behind) const {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
   Descriptor came;
-  const std::error_code unsent = send_whole(lane.channel, request, behind);
+  const std::error_code unsent = send_whole(via.channel, request, behind);
   if (is_local_lack(unsent.value())) {
-    std::string why = "the helper process can't be asked now: " + unsent.message();
+    std::string why = "the helper process can't be reached now: " + unsent.message();
     log::repeated("helper asked", why);
     return {.reply = {.error = unsent.value()}, .text = std::move(why), .descriptor = {}};
   }
-  const auto reply = unsent ? std::nullopt : lane.channel.receive<Reply>(&text, &came);
+  const auto reply = unsent ? std::nullopt : via.channel.receive<Reply>(&text, &came);
   if (reply && reply->error == 0 && !came && gives_descriptor(request.task)) {
     return {.reply = {.error = EMFILE, .number = reply->number},
-            .text = "too many files are open here; see the limit of open files (ulimit -n)",
+            .text = "too many open files; see `ulimit -n`",
             .descriptor = {}};
   }
   if (reply && reply->error == ETOOMANYREFS) log::repeated("helper answered", text_in(text));
   if (reply) return {*reply, text_in(text), std::move(came)};
   // A late answer must not be taken for that to the next request.
-  quick_.channel.shut();
-  patient_.channel.shut();
-  constexpr const char* kGone = "the helper process is gone; restart nxgate";
+  fast_.channel.shut();
+  slow_.channel.shut();
+  constexpr const char* kGone = "the helper process has ended; restart nxgate";
   log::repeated("helper", kGone);
   return {.reply = {.error = EPIPE}, .text = kGone, .descriptor = {}};
 }
 
 Result<Descriptor> Helper::open_listener(SocketKind kind, const ListenAddress& at,
                                          Sharing sharing) const {
-  if (!InterfaceName::fits(at.interface)) return fail("no interface has such a long name");
-  Answer answer = ask(patient_,
+  if (!InterfaceName::fits(at.interface)) return fail("the interface name is too long");
+  Answer answer = ask(slow_,
                       {.task = Task::kListener,
                        .kind = kind,
                        .sharing = sharing,
@@ -262,8 +268,8 @@ Result<Descriptor> Helper::open_listener(SocketKind kind, const ListenAddress& a
 
 std::expected<Descriptor, std::error_code> Helper::open_upstream_socket(
     SocketKind kind, const Endpoint& server, const NetnsRef& netns) const {
-  Answer answer = ask(
-      quick_, {.task = Task::kUpstream, .kind = kind, .endpoint = PlainEndpoint(server)}, netns);
+  Answer answer =
+      ask(fast_, {.task = Task::kUpstream, .kind = kind, .endpoint = PlainEndpoint(server)}, netns);
   if (!answer.descriptor) {
     return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
   }
@@ -273,23 +279,23 @@ std::expected<Descriptor, std::error_code> Helper::open_upstream_socket(
 unsigned Helper::interface_index(const std::string& name, const NetnsRef& netns) const {
   if (!InterfaceName::fits(name)) return 0;
   const Request request{.task = Task::kInterface, .interface = InterfaceName(name)};
-  return static_cast<unsigned>(ask(patient_, request, netns).reply.number);
+  return static_cast<unsigned>(ask(slow_, request, netns).reply.number);
 }
 
 std::optional<std::uint64_t> Helper::identity(const NetnsRef& netns) const {
-  const Reply reply = ask(patient_, {.task = Task::kIdentity}, netns).reply;
+  const Reply reply = ask(slow_, {.task = Task::kIdentity}, netns).reply;
   return reply.error == 0 ? std::optional(reply.number) : std::nullopt;
 }
 
 Result<Descriptor> Helper::open_namespace(const NetnsRef& netns) const {
-  Answer answer = ask(patient_, {.task = Task::kNamespace}, netns);
+  Answer answer = ask(slow_, {.task = Task::kNamespace}, netns);
   if (!answer.descriptor) return fail(answer.text);
   return std::move(answer.descriptor);
 }
 
 Result<NetlinkSocket> Helper::open_netlink(int protocol, const NetnsRef& netns) const {
-  Answer answer = ask(
-      patient_, {.task = Task::kNetlink, .protocol = static_cast<std::uint8_t>(protocol)}, netns);
+  Answer answer =
+      ask(slow_, {.task = Task::kNetlink, .protocol = static_cast<std::uint8_t>(protocol)}, netns);
   if (!answer.descriptor) {
     close_netlink(answer.reply.number);
     return fail(answer.text);
@@ -298,27 +304,27 @@ Result<NetlinkSocket> Helper::open_netlink(int protocol, const NetnsRef& netns) 
 }
 
 std::error_code Helper::send_netlink(std::uint64_t socket, Bytes messages, Waiting waiting) const {
-  const Lane& lane = waiting == Waiting::kClient ? quick_ : patient_;
+  const LockedChannel& via = waiting == Waiting::kClient ? fast_ : slow_;
   const Request request{.task = Task::kSend, .socket = socket};
-  return {exchange(lane, request, messages).reply.error, std::system_category()};
+  return {exchange(via, request, messages).reply.error, std::system_category()};
 }
 
 void Helper::close_netlink(std::uint64_t socket) const {
-  if (socket != 0) (void)exchange(patient_, {.task = Task::kClose, .socket = socket}, {});
+  if (socket != 0) (void)exchange(slow_, {.task = Task::kClose, .socket = socket}, {});
 }
 
 Result<void> Helper::attach(const NetnsRef& netns) const {
-  const Answer answer = ask(patient_, {.task = Task::kAttach}, netns);
+  const Answer answer = ask(slow_, {.task = Task::kAttach}, netns);
   return answer.reply.error == 0 ? Result<void>() : fail(answer.text);
 }
 
 void Helper::detach(const NetnsRef& netns) const {
-  (void)ask(patient_, {.task = Task::kDetach}, netns);
+  (void)ask(slow_, {.task = Task::kDetach}, netns);
 }
 
 std::expected<Descriptor, std::error_code> Helper::hold_queue(const NetnsRef& netns,
                                                               const LinkQueue& which) const {
-  Answer answer = ask(patient_, {.task = Task::kQueue, .queue = which}, netns);
+  Answer answer = ask(slow_, {.task = Task::kQueue, .queue = which}, netns);
   if (!answer.descriptor) {
     return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
   }
@@ -326,16 +332,16 @@ std::expected<Descriptor, std::error_code> Helper::hold_queue(const NetnsRef& ne
 }
 
 void Helper::ping() const {
-  for (const Lane* const lane : {&quick_, &patient_}) {
-    const std::unique_lock turn(lane->turn, std::try_to_lock);
-    if (turn) (void)exchange_in_turn(*lane, {.task = Task::kPing}, {});
+  for (const LockedChannel* const via : {&fast_, &slow_}) {
+    const std::unique_lock lock(via->mutex, std::try_to_lock);
+    if (lock) (void)exchange_locked(*via, {.task = Task::kPing}, {});
   }
 }
 
 std::optional<ProcessSeen> Helper::find_by_peer(const NetnsRef& netns, std::uint8_t protocol,
                                                 const Endpoint& peer) const {
   const Answer answer =
-      ask(patient_, {.task = Task::kProcess, .protocol = protocol, .endpoint = PlainEndpoint(peer)},
+      ask(slow_, {.task = Task::kProcess, .protocol = protocol, .endpoint = PlainEndpoint(peer)},
           netns);
   if (answer.reply.error != 0) return std::nullopt;
   return ProcessSeen{static_cast<pid_t>(answer.reply.number), answer.text};

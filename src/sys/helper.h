@@ -1,4 +1,4 @@
-// The process that keeps the rights this one gives up.
+// The process that keeps the rights that the server drops.
 #pragma once
 
 #include <cstdint>
@@ -30,25 +30,24 @@ namespace nxgate::sys {
 struct Channels;
 struct Request;
 
-/// A child that does for us what takes rights that we gave up: it opens sockets in network
-/// namespaces, on interfaces and at low ports, takes queues of links, and sends netlink messages
-/// that change what is nxgate's own, within the bounds that `employ` sets for good. It reads no
-/// packet and no configuration, and what it gives back are sockets, namespaces and numbers.
+/// A child process with the rights that the server dropped: it opens sockets in network namespaces,
+/// on interfaces and at low ports, occupies queues of links, and sends netlink messages that change
+/// nxgate's own tables, within the limits that `activate` sets permanently. It reads no packets and
+/// no configuration, and returns only sockets, namespaces and numbers. It is never sent a
+/// descriptor: Linux limits per user how many may be in flight, and any process with our user, in
+/// any container, can use that up. A pinned namespace is identified by its identity, and must be
+/// attached before other requests for it.
 ///
-/// No descriptor is ever sent to it: Linux bounds by user how many may be on their way, and whoever
-/// runs as ours, in any container, can use that up. A pinned namespace is named by its identity,
-/// and is to be attached before anything else is asked for in it.
-///
-/// From `employ` on open_listener, open_upstream_socket, interface_index, open_netlink,
-/// send_netlink, hold_queue, find_by_peer and NetnsRef ask it by themselves. It ends when we do, or
-/// when this is destroyed.
+/// From `activate` on open_listener, open_upstream_socket, interface_index, open_netlink,
+/// send_netlink, hold_queue, find_by_peer and NetnsRef use it automatically. It ends with this
+/// process, or when this is destroyed.
 ///
 /// Once it has ended, or has left a request unanswered for too long (4 s for an upstream's
 /// socket or an admission, 10 s for all else), it is gone for good: each request fails at once, and
 /// `gone` is readable.
 class Helper {
  public:
-  /// Forks it. Call before anything is read that others wrote, and before the first thread.
+  /// Forks it. Call before any foreign input is read, and before the first thread.
   /// `engine_directory` is what it finds an engine's namespaces by.
   [[nodiscard]] static Result<std::unique_ptr<Helper>> start(
       EngineDirectory engine_directory = nullptr);
@@ -56,13 +55,13 @@ class Helper {
   Helper& operator=(const Helper&) = delete;
   ~Helper();
 
-  /// Has it become `user` with these rights, and with only the system calls that its work takes
+  /// Makes it switch to `user` with these rights, and with only the system calls that it needs
   /// unless `confinement` is kNone. It does nothing beyond `reach`. Call before the first thread.
-  [[nodiscard]] Result<void> employ(const std::string& user, const KeptCapabilities& keep,
-                                    Confinement confinement, const Reach& reach);
+  [[nodiscard]] Result<void> activate(const std::string& user, const KeptCapabilities& keep,
+                                      Confinement confinement, const Reach& reach);
 
-  /// The one that is employed, if any. Any thread.
-  [[nodiscard]] static const Helper* employed() noexcept;
+  /// The active one, if any. Any thread.
+  [[nodiscard]] static const Helper* active() noexcept;
 
   // As the functions of the same names. Any thread. Two requests at a time: one that an answer may
   // wait for, of some 15 microseconds, and one of the others.
@@ -87,37 +86,40 @@ class Helper {
   [[nodiscard]] Result<void> attach(const NetnsRef& netns) const;
   void detach(const NetnsRef& netns) const;
 
-  /// Asks both of its threads for an answer, so that one which hangs is found gone although nothing
-  /// else is asked of it. Waits as any request does, for some 15 microseconds each if all is well;
-  /// a thread that is at work for somebody is passed over, who finds out by himself.
+  /// Checks both of its threads, so that a hang is detected even without other requests. Waits as
+  /// any request does, normally about 15 microseconds each; a thread that is busy with a request is
+  /// skipped, since that request detects a hang itself.
   void ping() const;
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
   /// Readable, for poll and its like, once it is gone.
   [[nodiscard]] const Descriptor& gone() const noexcept { return gone_; }
-  /// What became of it, once it is gone: "was ended by signal 9 (Killed)".
+  /// How it ended, once it is gone: "was ended by signal 9 (Killed)".
   [[nodiscard]] std::string fate() const;
 
  private:
-  /// A channel, and whose turn it is.
-  struct Lane {
+  /// A channel, and the mutex for its use.
+  struct LockedChannel {
     MessageChannel channel;
-    mutable std::mutex turn{};
+    mutable std::mutex mutex{};
   };
   struct Answer;
 
   Helper(pid_t pid, Channels channels, Descriptor gone) noexcept;
 
-  [[nodiscard]] Answer ask(const Lane& lane, const Request& request, const NetnsRef& netns) const;
-  [[nodiscard]] Answer exchange(const Lane& lane, const Request& request, Bytes behind) const;
-  /// To be called by whose turn it is.
-  [[nodiscard]] Answer exchange_in_turn(const Lane& lane, Request request, Bytes behind) const;
+  [[nodiscard]] Answer ask(const LockedChannel& via, const Request& request,
+                           const NetnsRef& netns) const;
+  [[nodiscard]] Answer exchange(const LockedChannel& via, const Request& request,
+                                Bytes behind) const;
+  /// Call with the channel's mutex held.
+  [[nodiscard]] Answer exchange_locked(const LockedChannel& via, Request request,
+                                       Bytes behind) const;
 
   pid_t pid_;
   Descriptor gone_;  ///< an epoll that watches for the end of both channels
-  Lane quick_;
-  Lane patient_;
+  LockedChannel fast_;
+  LockedChannel slow_;
 };
 
 }  // namespace nxgate::sys

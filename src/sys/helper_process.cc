@@ -55,15 +55,15 @@ struct Question {
 };
 
 /// What both threads work with.
-struct Desk {
+struct HelperState {
   ReachCheck bounds;
   NumberedSockets sockets{};
 };
 
 /// All but standard error, where a crash is reported.
 void close_all_but(const Channels& channels) {
-  std::array kept{STDERR_FILENO, channels.quick.descriptor().get(),
-                  channels.patient.descriptor().get()};
+  std::array kept{STDERR_FILENO, channels.fast.descriptor().get(),
+                  channels.slow.descriptor().get()};
   std::ranges::sort(kept);
   int next = 0;
   for (const int each : kept) {
@@ -166,18 +166,18 @@ std::optional<NetnsRef> namespace_of(const ReachCheck& bounds, const Question& q
   return bounds.attached(request.netns);
 }
 
-Answer perform(Desk& desk, const Question& question) {
-  ReachCheck& bounds = desk.bounds;
+Answer perform(HelperState& state, const Question& question) {
+  ReachCheck& bounds = state.bounds;
   const Request& request = question.request;
-  if (request.task == Task::kSend) return send(desk.sockets, request.socket, question.behind);
+  if (request.task == Task::kSend) return send(state.sockets, request.socket, question.behind);
   const std::optional<NetnsRef> found = namespace_of(bounds, question);
   if (!found) return {.reply = {.error = EPERM}, .text = "the namespace isn't attached"};
   const NetnsRef& netns = *found;
   if (!is_agreed(bounds, request, netns)) {
     return {.reply = {.error = EPERM},
-            .text = fmt::format("{}: the helper process was not told of this at start; restart "
-                                "nxgate",
-                                netns.own() ? "a request" : netns.text())};
+            .text = fmt::format(
+                "{}: the helper process was not told about this at start; restart nxgate",
+                netns.own() ? "a request" : netns.text())};
   }
   switch (request.task) {
     case Task::kNone:
@@ -194,9 +194,9 @@ Answer perform(Desk& desk, const Question& question) {
     case Task::kNamespace:
       return answer_with(netns.open());
     case Task::kNetlink:
-      return open(desk.sockets, request.protocol, netns);
+      return open(state.sockets, request.protocol, netns);
     case Task::kClose:
-      desk.sockets.remove(request.socket);
+      state.sockets.remove(request.socket);
       return {};
     case Task::kProcess:
       return find_process(request, netns);
@@ -254,34 +254,34 @@ bool reply(const MessageChannel& channel, const Answer& answer) {
   return !send_once_there_is_room([&] { return channel.send(refusal, bytes_in(why)); });
 }
 
-[[noreturn]] void serve(const MessageChannel& channel, Desk& desk) {
+[[noreturn]] void serve(const MessageChannel& channel, HelperState& state) {
   while (const auto question = next_question(channel)) {
-    if (!reply(channel, perform(desk, *question))) break;
+    if (!reply(channel, perform(state, *question))) break;
   }
   ::_exit(0);
 }
 
-/// The terms that follow the employment; nothing if the server is gone.
-std::optional<Reach> hear_terms(const MessageChannel& channel, const Employment& employment) {
-  Reach reach{.host_rules = employment.host_rules};
-  for (std::uint32_t i = 0; i < employment.terms; ++i) {
+/// The permissions that follow the start; nothing if the server is gone.
+std::optional<Reach> receive_permissions(const MessageChannel& channel, const StartRequest& start) {
+  Reach reach{.host_rules = start.host_rules};
+  for (std::uint32_t i = 0; i < start.permissions; ++i) {
     std::array<std::uint8_t, kLongestName> room;
     MutableBytes behind = room;
-    const auto term = channel.receive<Term>(&behind);
-    if (!term) return std::nullopt;
+    const auto permission = channel.receive<Permission>(&behind);
+    if (!permission) return std::nullopt;
     std::string name = text_in(behind);
-    switch (term->kind) {
-      case Term::Kind::kListener:
-        reach.listeners.push_back(
-            {term->endpoint.get(), term->interface.get(), NetnsRef(name), term->freebind});
+    switch (permission->kind) {
+      case Permission::Kind::kListener:
+        reach.listeners.push_back({permission->endpoint.get(), permission->interface.get(),
+                                   NetnsRef(name), permission->freebind});
         break;
-      case Term::Kind::kUpstreams:
+      case Permission::Kind::kUpstreams:
         reach.upstream_namespaces.push_back(std::move(name));
         break;
-      case Term::Kind::kAttachable:
+      case Permission::Kind::kAttachable:
         reach.attachable.push_back(std::move(name));
         break;
-      case Term::Kind::kEngine:
+      case Permission::Kind::kEngine:
         reach.engine = std::move(name);
         break;
     }
@@ -310,24 +310,23 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
   // Each queue that is held takes a page of it. Without the right to it the usual bound stays.
   const rlimit without_bound{RLIM_INFINITY, RLIM_INFINITY};
   (void)::setrlimit(RLIMIT_MEMLOCK, &without_bound);
-  const auto employment = channels.quick.receive<Employment>();
-  if (!employment) ::_exit(0);
-  auto reach = hear_terms(channels.quick, *employment);
+  const auto start = channels.fast.receive<StartRequest>();
+  if (!start) ::_exit(0);
+  auto reach = receive_permissions(channels.fast, *start);
   if (!reach) ::_exit(0);
-  Desk desk{.bounds = ReachCheck(engine_directory)};
-  desk.bounds.agree(*std::move(reach));
-  Result<void> ready = drop_privileges(employment->user.get(), employment->keep);
+  HelperState state{.bounds = ReachCheck(engine_directory)};
+  state.bounds.agree(*std::move(reach));
+  Result<void> ready = drop_privileges(start->user.get(), start->keep);
   // Each thread is confined for itself, since a confined one starts no other.
   const auto confine = [&] {
-    return confine_helper(employment->confinement, employment->keep,
-                          !desk.bounds.reach().engine.empty());
+    return confine_helper(start->confinement, start->keep, !state.bounds.reach().engine.empty());
   };
-  std::thread patient;
+  std::thread slow;
   if (ready) {
     try {
-      patient = std::thread([&] {
+      slow = std::thread([&] {
         if (!confine()) ::_exit(0);
-        serve(channels.patient, desk);
+        serve(channels.slow, state);
       });
       ready = confine();
     } catch (const std::system_error& error) {
@@ -336,8 +335,8 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
   }
   Answer first;
   if (!ready) first = {.reply = {.error = EPERM}, .text = ready.error().message};
-  if (!reply(channels.quick, first) || !ready) ::_exit(0);
-  serve(channels.quick, desk);
+  if (!reply(channels.fast, first) || !ready) ::_exit(0);
+  serve(channels.fast, state);
 }
 
 }  // namespace nxgate::sys

@@ -6,8 +6,8 @@
 
 namespace nxgate::sys {
 
-/// Serves these channels, a thread each, until the server has closed them. To be called in a fresh
-/// child: all else that is open is closed, but for standard error.
+/// Serves these channels, a thread each, until the server has closed them. Call in a fresh child:
+/// all other descriptors except standard error are closed.
 [[noreturn]] void run_helper(Channels channels, EngineDirectory engine_directory);
 
 }  // namespace nxgate::sys

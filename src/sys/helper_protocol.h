@@ -1,4 +1,4 @@
-// What is said between a server and its helper.
+// The protocol between a server and its helper.
 #pragma once
 
 #include <algorithm>
@@ -65,18 +65,18 @@ struct PlainEndpoint {
   std::uint16_t port = 0;
 };
 
-/// The first message: whom to become, and within which bounds.
-struct Employment {
+/// The first message: the user to switch to, and the limits.
+struct StartRequest {
   UserName user;
   KeptCapabilities keep;
   Confinement confinement;
   bool host_rules;
-  std::uint32_t terms;  ///< so many follow
+  std::uint32_t permissions;  ///< so many follow
 };
 
 /// A part of what was agreed (sys/reach.h). Behind it stands the name of a namespace, or of a
 /// socket.
-struct Term {
+struct Permission {
   enum class Kind : std::uint8_t { kListener = 0, kUpstreams, kAttachable, kEngine };
 
   Kind kind = Kind::kListener;
@@ -108,7 +108,7 @@ enum class Task : std::uint8_t {
          task == Task::kNetlink || task == Task::kQueue;
 }
 
-/// What a task doesn't need is empty. Of types whose every value is one, since an intruder may send
+/// What a task doesn't need is empty. Its types have only valid values, since an attacker may send
 /// anything. Behind it stand the messages of kSend; of all others the name of the namespace, unless
 /// `netns` says which one it is.
 ///
@@ -144,10 +144,10 @@ constexpr std::size_t kLongestText = 1024;
 /// Behind one message: whatever the kernel can surely take at once.
 constexpr std::size_t kLargestPiece = 32UL << 10;
 
-/// What doesn't keep an answer waiting has a channel of its own, so that it may take long.
+/// Requests that no client waits for have their own channel, so that they may take long.
 struct Channels {
-  MessageChannel quick;
-  MessageChannel patient;
+  MessageChannel fast;
+  MessageChannel slow;
 };
 
 }  // namespace nxgate::sys

@@ -62,15 +62,15 @@ class HelperTest : public testing::Test {
 };
 
 TEST_F(HelperTest, IsAskedOnceItIsEmployed) {
-  EXPECT_EQ(Helper::employed(), nullptr);
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
-  EXPECT_EQ(Helper::employed(), helper_.get());
+  EXPECT_EQ(Helper::active(), nullptr);
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
+  EXPECT_EQ(Helper::active(), helper_.get());
   helper_.reset();
-  EXPECT_EQ(Helper::employed(), nullptr);
+  EXPECT_EQ(Helper::active(), nullptr);
 }
 
 TEST_F(HelperTest, OpensListenersThatWorkHere) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   for (const SocketKind kind : {SocketKind::kUdp, SocketKind::kTcp}) {
     auto socket = open_listener(kind, {any_port_, "", own_, false}, Sharing::kNobody);
     ASSERT_TRUE(socket) << socket.error().message;
@@ -80,7 +80,7 @@ TEST_F(HelperTest, OpensListenersThatWorkHere) {
 }
 
 TEST_F(HelperTest, ConnectsToUpstreamsOfBothFamilies) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   for (const char* server : {"127.0.0.1:5300", "[::1]:5300"}) {
     const Endpoint to = *Endpoint::parse(server, 0);
     auto socket = open_upstream_socket(SocketKind::kUdp, to, own_);
@@ -95,7 +95,7 @@ TEST_F(HelperTest, ConnectsToUpstreamsOfBothFamilies) {
 TEST_F(HelperTest, KnowsNamespacesAndInterfaces) {
   const std::optional<std::uint64_t> identity = own_.identity();
   const unsigned loopback = interface_index("lo", own_);
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   EXPECT_EQ(own_.identity(), identity);
   EXPECT_EQ(interface_index("lo", own_), loopback);
   EXPECT_EQ(interface_index("nowhere0", own_), 0U);
@@ -105,7 +105,7 @@ TEST_F(HelperTest, KnowsNamespacesAndInterfaces) {
 TEST_F(HelperTest, OpensNamespacesAndNothingElse) {
   Reach files = reach_;
   for (const char* other : kNoNamespaces) files.upstream_namespaces.emplace_back(other);
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, files));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, files));
   const auto opened = helper_->open_namespace(own_);
   ASSERT_TRUE(opened) << opened.error().message;
   EXPECT_EQ(NetnsRef::of_descriptor("it", Descriptor(::dup(opened->get()))).identity(),
@@ -117,13 +117,13 @@ TEST_F(HelperTest, OpensNamespacesAndNothingElse) {
 
 TEST_F(HelperTest, DoesNothingThatItWasNotToldOfAtStart) {
   const Reach nothing;
-  ASSERT_TRUE(helper_->employ("nobody", {.enter_namespaces = true, .change_rules = true},
-                              Confinement::kStrict, nothing));
+  ASSERT_TRUE(helper_->activate("nobody", {.enter_namespaces = true, .change_rules = true},
+                                Confinement::kStrict, nothing));
   for (const NetnsRef& netns : {own_, NetnsRef()}) {
     const auto listener =
         open_listener(SocketKind::kUdp, {any_port_, "", netns, false}, Sharing::kNobody);
     ASSERT_FALSE(listener);
-    EXPECT_TRUE(listener.error().message.contains("not told of this at start"));
+    EXPECT_TRUE(listener.error().message.contains("not told about this at start"));
     EXPECT_FALSE(open_netlink(NETLINK_NETFILTER, netns));
     EXPECT_FALSE(open_netlink(NETLINK_ROUTE, netns));
     EXPECT_FALSE(helper_->open_namespace(netns));
@@ -137,8 +137,8 @@ TEST_F(HelperTest, DoesNothingThatItWasNotToldOfAtStart) {
 TEST_F(HelperTest, KnowsWhoTalksToWhom) {
   const Descriptor socket =
       *open_upstream_socket(SocketKind::kUdp, *Endpoint::parse("127.0.0.1:40057", 0), NetnsRef());
-  ASSERT_TRUE(helper_->employ("nobody", {.find_by_process = true, .pass_permissions = true},
-                              Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", {.find_by_process = true, .pass_permissions = true},
+                                Confinement::kStrict, reach_));
   const auto seen = find_by_peer(NetnsRef(), IPPROTO_UDP, *Endpoint::parse("127.0.0.1:40057", 0));
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->pid, ::getpid());
@@ -159,7 +159,7 @@ std::vector<std::uint8_t> list_of_links(std::size_t more = 0) {
 }
 
 TEST_F(HelperTest, SendsWhatIsOursAndWeReadTheAnswer) {
-  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
   const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
   ASSERT_TRUE(socket) << socket.error().message;
   ASSERT_FALSE(send_netlink(*socket, list_of_links()));
@@ -169,7 +169,7 @@ TEST_F(HelperTest, SendsWhatIsOursAndWeReadTheAnswer) {
 }
 
 TEST_F(HelperTest, DoesNotSendWhatIsNotOurs) {
-  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
   const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
   ASSERT_TRUE(socket);
   EXPECT_EQ(send_netlink(*socket, list_of_links(4)), std::errc::operation_not_permitted);
@@ -180,7 +180,7 @@ TEST_F(HelperTest, DoesNotSendWhatIsNotOurs) {
 }
 
 TEST_F(HelperTest, HasASocketForAsLongAsWeHave) {
-  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
   std::uint64_t number = 0;
   {
     const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
@@ -193,7 +193,7 @@ TEST_F(HelperTest, HasASocketForAsLongAsWeHave) {
 }
 
 TEST_F(HelperTest, TakesALongBatchInPieces) {
-  ASSERT_TRUE(helper_->employ("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
   const auto socket = open_netlink(NETLINK_NETFILTER, NetnsRef());
   ASSERT_TRUE(socket);
   const nlmsghdr begin{.nlmsg_len = sizeof(nlmsghdr) + sizeof(nfgenmsg),
@@ -216,7 +216,7 @@ TEST_F(HelperTest, SaysWhatIsWrongAsWeWould) {
   const ListenAddress missing{any_port_, "", NetnsRef("missing"), false};
   const auto here = open_listener(SocketKind::kUdp, missing, Sharing::kNobody);
   const Reach named{.listeners = {missing}, .upstream_namespaces = {missing.netns.text()}};
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, named));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, named));
   const auto there = open_listener(SocketKind::kUdp, missing, Sharing::kNobody);
   ASSERT_FALSE(here || there);
   EXPECT_EQ(here.error().message, there.error().message);
@@ -225,20 +225,20 @@ TEST_F(HelperTest, SaysWhatIsWrongAsWeWould) {
 }
 
 TEST_F(HelperTest, TextsThatAreTooLongAreRefused) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   const NetnsRef longer("/" + std::string(2000, 'a'));
   EXPECT_EQ(longer.identity(), std::nullopt);
   const auto refused =
       open_listener(SocketKind::kUdp, {any_port_, "", longer, false}, Sharing::kNobody);
   ASSERT_FALSE(refused);
-  EXPECT_TRUE(refused.error().message.contains("long name")) << refused.error().message;
+  EXPECT_TRUE(refused.error().message.contains("too long")) << refused.error().message;
   EXPECT_EQ(interface_index(std::string(100, 'a'), own_), 0U);
   EXPECT_FALSE(open_listener(SocketKind::kUdp, {any_port_, std::string(100, 'a'), own_, false},
                              Sharing::kNobody));
 }
 
 TEST_F(HelperTest, WhatCantBeOpenHereIsNoFaultOfAServer) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const Descriptor last(::dup(STDERR_FILENO));
@@ -251,13 +251,13 @@ TEST_F(HelperTest, WhatCantBeOpenHereIsNoFaultOfAServer) {
 }
 
 TEST_F(HelperTest, CannotBecomeAUserThatIsntThere) {
-  const auto employed = helper_->employ("no-such-user", kEntering, Confinement::kStrict, {});
-  ASSERT_FALSE(employed);
-  EXPECT_TRUE(employed.error().message.contains("no-such-user")) << employed.error().message;
+  const auto activated = helper_->activate("no-such-user", kEntering, Confinement::kStrict, {});
+  ASSERT_FALSE(activated);
+  EXPECT_TRUE(activated.error().message.contains("no-such-user")) << activated.error().message;
 }
 
 TEST_F(HelperTest, ItsEndIsNoEndOfOurs) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   ASSERT_EQ(::kill(helper_->pid(), SIGKILL), 0);
   const ListenAddress at{any_port_, "", own_, false};
   const auto socket = open_listener(SocketKind::kUdp, at, Sharing::kNobody);
@@ -278,7 +278,7 @@ bool stop(pid_t child) {
 }
 
 TEST_F(HelperTest, OneThatHangsIsGoneForGood) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   ASSERT_TRUE(open_upstream_socket(SocketKind::kUdp, any_port_, own_));
   EXPECT_FALSE(readable(helper_->gone()));
   ASSERT_TRUE(stop(helper_->pid()));
@@ -294,7 +294,7 @@ TEST_F(HelperTest, OneThatHangsIsGoneForGood) {
 }
 
 TEST_F(HelperTest, IsAskedWhetherItLives) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   helper_->ping();
   EXPECT_FALSE(readable(helper_->gone()));
   EXPECT_TRUE(open_upstream_socket(SocketKind::kUdp, any_port_, own_)) << "no answer is left over";
@@ -307,7 +307,7 @@ TEST_F(HelperTest, IsAskedWhetherItLives) {
 }
 
 TEST_F(HelperTest, OneThatHangsIsNotWaitedForAtTheEnd) {
-  ASSERT_TRUE(helper_->employ("nobody", kEntering, Confinement::kStrict, reach_));
+  ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   const pid_t pid = helper_->pid();
   ASSERT_TRUE(stop(pid));
   helper_.reset();

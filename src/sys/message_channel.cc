@@ -39,7 +39,7 @@ bool is_passing(int error) noexcept { return error == EINTR || error == EAGAIN; 
 Result<std::pair<MessageChannel, MessageChannel>> MessageChannel::pair() {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    return fail("cannot make a pair of sockets: " + std::generic_category().message(errno));
+    return fail("cannot create a pair of sockets: " + std::generic_category().message(errno));
   }
   return std::pair(MessageChannel(Descriptor(ends[0])), MessageChannel(Descriptor(ends[1])));
 }

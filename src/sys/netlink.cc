@@ -30,11 +30,11 @@ std::error_code system_error(int error) { return {error, std::system_category()}
 
 NetlinkSocket::~NetlinkSocket() {
   if (number_ == 0) return;
-  if (const Helper* const helper = Helper::employed()) helper->close_netlink(number_);
+  if (const Helper* const helper = Helper::active()) helper->close_netlink(number_);
 }
 
 Result<NetlinkSocket> open_netlink(int protocol, const NetnsRef& netns) {
-  if (const Helper* const helper = Helper::employed()) return helper->open_netlink(protocol, netns);
+  if (const Helper* const helper = Helper::active()) return helper->open_netlink(protocol, netns);
   Descriptor socket;
   int error = 0;
   const Result<void> entered = in_netns(netns, [&] {
@@ -56,7 +56,7 @@ Result<NetlinkSocket> open_netlink(int protocol, const NetnsRef& netns) {
 
 std::error_code send_netlink(const NetlinkSocket& socket, Bytes messages, Waiting waiting) {
   if (messages.size() > kLargestBatch) return system_error(EMSGSIZE);
-  if (const Helper* const helper = Helper::employed()) {
+  if (const Helper* const helper = Helper::active()) {
     return helper->send_netlink(socket.number(), messages, waiting);
   }
   const ssize_t sent = ::send(socket.get(), messages.data(), messages.size(), 0);

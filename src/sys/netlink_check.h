@@ -1,4 +1,4 @@
-// Which netlink messages the helper sends for a server that somebody else may have taken over.
+// Which netlink messages the helper sends for a server that an attacker may control.
 #pragma once
 
 #include <array>
@@ -38,10 +38,9 @@ inline constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
 /// - end one flow;
 /// - add or remove a route of nxgate's by lo, in the table `default`;
 /// - bring up lo.
-///
-/// Every length is checked before it is believed, and what the kernel could read otherwise than we
-/// do is refused: an attribute that comes twice or that isn't expected, bytes that are left over.
-/// Pure; takes time in proportion to the bytes, and no memory.
+/// Every length is checked before use, and anything that the kernel could interpret differently is
+/// refused: repeated or unexpected attributes, leftover bytes. Pure; takes time in proportion to
+/// the bytes, and no memory.
 [[nodiscard]] bool changes_only_ours(int protocol, Place place, Bytes messages) noexcept;
 
 }  // namespace nxgate::sys

@@ -69,7 +69,7 @@ std::string file_of(std::string_view pid) {
 
 /// Who may see a file that we can't, if anybody.
 const Helper* who_may_see(const NetnsRef& netns) noexcept {
-  return netns.own() || netns.held() != nullptr ? nullptr : Helper::employed();
+  return netns.own() || netns.held() != nullptr ? nullptr : Helper::active();
 }
 
 /// Brings the thread back to where it came from when the scope is left, also by an exception.
@@ -140,17 +140,15 @@ Result<Descriptor> NetnsRef::open() const {
   if (helper != nullptr) return helper->open_namespace(*this);
   switch (error) {
     case EINVAL:
-      return fail(fmt::format("{} is no network namespace (any more)", file));
+      return fail(fmt::format("{} is not a network namespace, or no longer one", file));
     case ENOENT:
     case ESRCH:
-      return fail(
-          fmt::format("there is no network namespace {} ({}); `ip netns list` or "
-                      "`lsns -t net` show those there are",
-                      text_, file));
+      return fail(fmt::format(
+          "no such network namespace: {} ({}); see `ip netns list` or `lsns -t net`", text_, file));
     case EACCES:
     case EPERM:
       return fail(
-          fmt::format("no permission to open the network namespace {} ({}): needs root, or "
+          fmt::format("no permission to open the network namespace {} ({}): root is required, or "
                       "CAP_SYS_PTRACE for pid:N",
                       text_, file));
     default:

@@ -42,8 +42,8 @@ class NetnsRef {
   /// there is none, also when the path is a stale file that is no namespace any more.
   [[nodiscard]] std::optional<std::uint64_t> identity() const;
 
-  /// The same namespace for good: held by a descriptor, so that it can be entered and lives on
-  /// whatever becomes of the process or file that named it.
+  /// The same namespace, pinned: held by a descriptor, so that it can be entered and stays alive
+  /// even if the process or file that named it is gone.
   [[nodiscard]] Result<NetnsRef> pin() const;
 
   /// Opens it. The error names it and says what to do (no such namespace, no permission).

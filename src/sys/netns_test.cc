@@ -74,7 +74,8 @@ TEST(NetnsRef, AStaleFileIsNoNamespace) {
   EXPECT_FALSE(NetnsRef(path).identity());
   const auto opened = NetnsRef(path).open();
   ASSERT_FALSE(opened);
-  EXPECT_NE(opened.error().message.find("no network namespace (any more)"), std::string::npos);
+  EXPECT_NE(opened.error().message.find("not a network namespace, or no longer one"),
+            std::string::npos);
   std::filesystem::remove(path);
 }
 

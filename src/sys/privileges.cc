@@ -46,8 +46,8 @@ Result<void> select(const KeptCapabilities& wanted, bool root) {
   std::array<bool, kNeeds.size()> stays{};
   if (capng_get_caps_process() != 0) {
     return fail(
-        "cannot tell which capabilities this process has (libcap-ng reads them with capget(2) "
-        "and from /proc): is /proc mounted?");
+        "cannot read the capabilities of this process (libcap-ng reads them with capget(2) and "
+        "from /proc): is /proc mounted?");
   }
   for (std::size_t i = 0; i < kNeeds.size(); ++i) {
     stays[i] = wanted.*kNeeds[i].wanted &&
@@ -66,21 +66,21 @@ Result<void> select(const KeptCapabilities& wanted, bool root) {
 Result<void> become(const std::string& user) {
   const std::optional<Identity> identity = find_user(user);
   if (!identity) {
-    return fail(fmt::format("there is no user '{}' to become; name another with --user", user));
+    return fail(fmt::format("no such user: '{}'; choose another with --user", user));
   }
   const auto flags = static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
   const int result =
       capng_change_id(static_cast<int>(identity->user), static_cast<int>(identity->group), flags);
   if (result == 0) return {};
   return fail(
-      fmt::format("cannot become user '{}' (libcap-ng step {}): run nxgate with all of "
-                  "root's capabilities, or not as root",
+      fmt::format("cannot switch to user '{}' (libcap-ng step {}): run nxgate with all "
+                  "capabilities of root, or not as root",
                   user, result));
 }
 
 Result<void> stay_who_we_are() {
   if (capng_apply(CAPNG_SELECT_CAPS) == 0) return {};
-  return fail("cannot give up capabilities: " + std::generic_category().message(errno));
+  return fail("cannot drop capabilities: " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -116,7 +116,8 @@ Result<void> drop_privileges(const std::string& user, const KeptCapabilities& ke
   }
   // A sanitizer looks for leaks by looking into its own process.
   if (confines() && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-    return fail("cannot close the process to others: " + std::generic_category().message(errno));
+    return fail("cannot protect the process from others: " +
+                std::generic_category().message(errno));
   }
   return {};
 }

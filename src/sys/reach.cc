@@ -63,7 +63,7 @@ std::optional<NetnsRef> find_in(const std::string& directory, std::uint64_t iden
 
 /// The same, but held by no file: one that is held can't be unmounted.
 Result<NetnsRef> without_file(const NetnsRef& pinned) {
-  Result<Descriptor> inside = fail("it can't be opened");
+  Result<Descriptor> inside = fail("cannot be opened");
   if (auto entered = in_netns(pinned, [&] { inside = NetnsRef().open(); }); !entered) {
     return std::unexpected(entered.error());
   }
@@ -109,12 +109,13 @@ Result<void> ReachCheck::attach(std::uint64_t identity) {
   auto found = find_named(identity);
   if (!found) found = find_engines(identity);
   if (!found) {
-    return fail(reach_.engine.empty()
-                    ? std::string("the helper process was not told of it at start, or can't open "
-                                  "it by the name it had then")
-                    : fmt::format("the helper process doesn't find it among those of the engine at "
-                                  "{} ({})",
-                                  reach_.engine, directory_));
+    return fail(
+        reach_.engine.empty()
+            ? std::string("the helper process was not told about it at start, or can't open it by "
+                          "the name it had then")
+            : fmt::format(
+                  "the helper process can't find it among the namespaces of the engine at {} ({})",
+                  reach_.engine, directory_));
   }
   if (attached_.size() >= kMostAttached) return fail("too many network namespaces are attached");
   auto kept = without_file(*found);
@@ -165,14 +166,14 @@ bool ReachCheck::may_look_at(const NetnsRef& netns) const {
 }
 
 Result<Attached> Attached::at(const NetnsRef& netns) {
-  const Helper* const helper = Helper::employed();
+  const Helper* const helper = Helper::active();
   if (helper == nullptr) return Attached();
   if (auto done = helper->attach(netns); !done) return std::unexpected(done.error());
   return Attached(netns);
 }
 
 Attached::~Attached() {
-  const Helper* const helper = Helper::employed();
+  const Helper* const helper = Helper::active();
   if (helper != nullptr && netns_.held() != nullptr) helper->detach(netns_);
 }
 

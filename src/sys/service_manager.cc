@@ -38,8 +38,10 @@ std::optional<std::chrono::microseconds> watchdog_of(const ServiceEnvironment& a
   }
   const auto microseconds = to_number<std::int64_t>(asked.watchdog_usec);
   if (!microseconds || *microseconds <= 0) {
-    log::warning("WATCHDOG_USEC is '{}', no number of microseconds: no watchdog is fed",
-                 asked.watchdog_usec);
+    log::warning(
+        "WATCHDOG_USEC is '{}', which is not a number of microseconds: the watchdog is not "
+        "notified",
+        asked.watchdog_usec);
     return std::nullopt;
   }
   return std::chrono::microseconds(*microseconds);
@@ -75,7 +77,7 @@ ServiceManager::ServiceManager(const ServiceEnvironment& asked) {
   if (asked.socket.empty()) return;
   auto connected = connected_to(asked.socket);
   if (!connected) {
-    log::warning("the service manager can't be told anything: NOTIFY_SOCKET {}: {}", asked.socket,
+    log::warning("cannot notify the service manager: NOTIFY_SOCKET {}: {}", asked.socket,
                  connected.error().message);
     return;
   }
@@ -109,7 +111,7 @@ void ServiceManager::tell(std::string_view message, Milliseconds patience) {
   pollfd room{.fd = socket_.get(), .events = POLLOUT, .revents = 0};
   if (patience > Milliseconds(0)) (void)::poll(&room, 1, static_cast<int>(patience.count()));
   if (::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL) >= 0) return;
-  log::repeated("service manager", fmt::format("the service manager can't be told anything: {}",
+  log::repeated("service manager", fmt::format("cannot notify the service manager: {}",
                                                std::generic_category().message(errno)));
 }
 

@@ -56,23 +56,22 @@ std::string advice(int error, SocketKind kind, const ListenAddress& at) {
   switch (error) {
     case EADDRINUSE:
       return fmt::format(
-          "{} is taken by another program; `{}ss -l{}np 'sport = :{}'` shows which; "
-          "choose another port with --listen",
+          "{} is in use by another program; `{}ss -l{}np 'sport = :{}'` shows which; choose "
+          "another port with --listen",
           place, inside, name_of(kind).front(), at.endpoint.port);
     case EACCES:
-      return fmt::format("{}: a port below 1024 needs root or CAP_NET_BIND_SERVICE", place);
+      return fmt::format("{}: a port below 1024 requires root or CAP_NET_BIND_SERVICE", place);
     case EPERM:
-      return fmt::format("{}: needs root or CAP_NET_RAW", place);
+      return fmt::format("{}: root or CAP_NET_RAW is required", place);
     case EADDRNOTAVAIL:
       return fmt::format(
-          "{}: no interface here has the address {}; `{}ip address` shows those there "
-          "are; --freebind listens on one that is to come",
+          "{}: no interface has the address {}; see `{}ip address`; use --freebind to listen on an "
+          "address that doesn't exist yet",
           place, at.endpoint.address.to_string(), inside);
     case ENODEV:
-      return fmt::format("{}: there is no interface {}; `{}ip link` shows those there are", place,
-                         at.interface, inside);
+      return fmt::format("{}: no such interface: {}; see `{}ip link`", place, at.interface, inside);
     case EAFNOSUPPORT:
-      return fmt::format("{}: this system has no {}", place,
+      return fmt::format("{}: this system doesn't support {}", place,
                          at.endpoint.address.is_v4() ? "IPv4" : "IPv6");
     default:
       return fmt::format("cannot listen on {}: {}", place, std::generic_category().message(error));
@@ -217,7 +216,7 @@ std::string ListenAddress::to_string() const {
 }
 
 Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at, Sharing sharing) {
-  if (const Helper* const helper = Helper::employed()) {
+  if (const Helper* const helper = Helper::active()) {
     return helper->open_listener(kind, at, sharing);
   }
   const bool shared = sharing == Sharing::kWorkers;
@@ -266,7 +265,7 @@ Result<void> probe_free(SocketKind kind, const ListenAddress& at) {
 std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
                                                                 const Endpoint& server,
                                                                 const NetnsRef& netns) {
-  if (const Helper* const helper = Helper::employed(); helper != nullptr && !netns.own()) {
+  if (const Helper* const helper = Helper::active(); helper != nullptr && !netns.own()) {
     return helper->open_upstream_socket(kind, server, netns);
   }
   std::expected<Descriptor, std::error_code> socket;
@@ -306,7 +305,7 @@ std::uint32_t dropped_messages(int socket) noexcept {
 }
 
 unsigned interface_index(const std::string& name, const NetnsRef& netns) {
-  if (const Helper* const helper = Helper::employed(); helper != nullptr && !netns.own()) {
+  if (const Helper* const helper = Helper::active(); helper != nullptr && !netns.own()) {
     return helper->interface_index(name, netns);
   }
   unsigned index = 0;

@@ -63,8 +63,8 @@ enum class Sharing : std::uint8_t {
 [[nodiscard]] Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at,
                                                Sharing sharing);
 
-/// Gives a socket that somebody else has bound to `at` what open_listener's have, and listens if
-/// nobody does yet.
+/// Gives a socket that is already bound to `at` the options of open_listener, and listens if it
+/// doesn't yet.
 [[nodiscard]] Result<void> prepare_listener(SocketKind kind, const Descriptor& socket,
                                             const ListenAddress& at);
 
@@ -73,9 +73,9 @@ enum class Sharing : std::uint8_t {
 /// The port that a socket is bound to.
 [[nodiscard]] std::uint16_t local_port(const Descriptor& socket);
 
-/// Whether nobody else serves there: binds once without SO_REUSEPORT and lets go again. With it
-/// another program of the same user would silently share our port. Call before the first
-/// open_listener; the errors are those of open_listener.
+/// Checks that no other program serves there: binds once without SO_REUSEPORT and closes again.
+/// With SO_REUSEPORT another program of the same user could silently share our port. Call before
+/// the first open_listener; the errors are those of open_listener.
 [[nodiscard]] Result<void> probe_free(SocketKind kind, const ListenAddress& at);
 
 /// Opens a non-blocking UDP socket connected to `server`, from a random port by CSPRNG (RFC 5452
@@ -86,7 +86,7 @@ enum class Sharing : std::uint8_t {
 [[nodiscard]] std::expected<Descriptor, std::error_code> open_upstream_socket(
     SocketKind kind, const Endpoint& server, const NetnsRef& netns);
 
-/// Whether an errno tells of our own lack of descriptors, memory or buffers, not of the network.
+/// Whether an errno means a local lack of descriptors, memory or buffers, not a network error.
 [[nodiscard]] bool is_local_lack(int error) noexcept;
 
 /// Lets a receive without MSG_DONTWAIT wait for a message, for a tick of the kernel's (some

@@ -92,7 +92,7 @@ bool holds(const std::filesystem::path& process, const std::string& link, CpuBud
 
 std::optional<ProcessSeen> find_by_peer(const NetnsRef& netns, std::uint8_t protocol,
                                         const Endpoint& peer) {
-  if (const Helper* const helper = Helper::employed()) {
+  if (const Helper* const helper = Helper::active()) {
     return helper->find_by_peer(netns, protocol, peer);
   }
   CpuBudget budget(kLongestSearch);

@@ -1,4 +1,4 @@
-// Which process talks to whom.
+// Finding the process behind a connection.
 #pragma once
 
 #include <cstdint>

@@ -36,7 +36,7 @@ constexpr Milliseconds kPatience{3000};
 constexpr Milliseconds kPause{50};
 
 std::unexpected<Error> system_failure() {
-  if (errno == ELOOP) return fail("a symbolic link, which is not followed here");
+  if (errno == ELOOP) return fail("a symbolic link, which nxgate doesn't follow here");
   return fail(std::generic_category().message(errno));
 }
 
@@ -90,11 +90,11 @@ Result<void> check(const Descriptor& file, const Place& place) {
     return system_failure();
   }
   if (!S_ISREG(status.st_mode)) return fail("not a regular file");
-  if (status.st_nlink != 1) return fail("a file with a second name elsewhere (a hard link)");
+  if (status.st_nlink != 1) return fail("a file with more than one name (hard links)");
   const uid_t owner = status.st_uid;
   if (owner == 0 || owner == place.owner || owner == around.st_uid) return {};
-  return fail(
-      fmt::format("it belongs to user {}, and the directory to user {}", owner, place.owner));
+  return fail(fmt::format("it belongs to user {}, but the directory belongs to user {}", owner,
+                          place.owner));
 }
 
 Result<void> write_out(const Descriptor& file, std::string_view text) {

@@ -1,4 +1,4 @@
-// Files in a directory that belongs to the server's own user, who may be in somebody else's hands.
+// Files in a directory of the server's own user, which an attacker may control.
 #pragma once
 
 #include <cstddef>
@@ -56,10 +56,10 @@ class StateDirectory {
   /// as somebody else from now on can go on. For root. What belongs to others stays theirs.
   [[nodiscard]] Result<void> give_to(uid_t user, gid_t group) const;
 
-  /// Keeps others out for as long as the descriptor is open, which ends with this process at the
-  /// latest; waits a little for one that is about to end. The error names who is there. Nothing if
-  /// the directory can't be written to, so that nobody need be kept out. The file `.lock` is given
-  /// to the owner of the directory.
+  /// Locks the directory against other servers as long as the descriptor is open, at most until
+  /// this process ends; waits briefly for one that is stopping. The error names the holder. Nothing
+  /// if the directory isn't writable, since no lock is needed then. The file `.lock` is given to
+  /// the owner of the directory.
   [[nodiscard]] Result<std::optional<Descriptor>> lock() const;
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }

@@ -68,7 +68,7 @@ bool take(const Descriptor& socket, const LinkQueue& which) noexcept {
 
 std::expected<Descriptor, std::error_code> hold_queue(const NetnsRef& netns,
                                                       const LinkQueue& which) {
-  if (const Helper* const helper = Helper::employed()) return helper->hold_queue(netns, which);
+  if (const Helper* const helper = Helper::active()) return helper->hold_queue(netns, which);
   Descriptor socket;
   int error = 0;
   const auto entered = in_netns(netns, [&] {

@@ -1,4 +1,4 @@
-// Keeping AF_XDP sockets of others away from a link.
+// Blocking AF_XDP sockets of others on a link.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,11 @@ struct LinkQueue {
   std::uint32_t queue = 0;
 };
 
-/// Takes this queue of a link for AF_XDP, so that nobody else can: an AF_XDP socket sends past
-/// every hook of the kernel, and the kernel gives each queue to one of them. Ours receives and
-/// sends nothing: it has no room to send, and what a link receives goes to such a socket only by a
-/// program that somebody loads. It is ours until the descriptor is closed or the link leaves the
-/// namespace, which SO_ERROR then tells as ENETDOWN.
+/// Occupies this queue of a link for AF_XDP, so that no other socket can: an AF_XDP socket bypasses
+/// every hook of the kernel, and the kernel gives each queue to only one. Ours neither receives nor
+/// sends: it has no buffers to send, and received packets go to such a socket only through a loaded
+/// program. It is held until the descriptor is closed or the link leaves the namespace, which
+/// SO_ERROR then reports as ENETDOWN.
 ///
 /// EBUSY: somebody else has it. EINVAL: the link has no such queue. ENODEV: there is no such link.
 /// EAFNOSUPPORT: the kernel has no such sockets. Needs CAP_NET_RAW, and CAP_SYS_ADMIN to enter the

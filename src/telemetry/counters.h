@@ -29,7 +29,7 @@ enum class Counter : std::uint8_t {
   kStaleAnswers,
   kForwarded,
   kUpstreamFailures,
-  kExcessive,
+  kExfiltration,
   kFilteredAddresses,
   kFirewallFailures,
 };
@@ -53,7 +53,7 @@ inline constexpr std::array<std::string_view, kCounterCount> kCounterNames{"udp 
                                                                            "firewall failures"};
 
 /// What became of a question, as metrics have it.
-enum class Verdict : std::uint8_t {
+enum class AnswerClass : std::uint8_t {
   kProhibited,  ///< no policy covers the client
   kDenied,
   kNoData,
@@ -66,7 +66,7 @@ enum class Verdict : std::uint8_t {
 inline constexpr std::array<std::string_view, 8> kVerdictNames{
     "prohibited", "denied", "nodata", "local", "cached", "forwarded", "stale", "failed"};
 
-[[nodiscard]] constexpr std::string_view to_string(Verdict verdict) noexcept {
+[[nodiscard]] constexpr std::string_view to_string(AnswerClass verdict) noexcept {
   return kVerdictNames[static_cast<std::size_t>(verdict)];
 }
 
@@ -84,7 +84,7 @@ inline constexpr std::array<std::uint32_t, 11> kPromptBounds{
 
 struct AnswerKind {
   std::uint8_t policy = 0;
-  Verdict verdict{};
+  AnswerClass verdict{};
   bool stream = false;
 };
 

@@ -37,7 +37,7 @@ void Feed::run(const std::stop_token& stop) {
   } else if (!answer->good()) {
     batch_.ended = Error{http::refusal(*answer)};
   } else {
-    batch_.ended = Error{fmt::format("the nxgate at {} has ended", socket_)};
+    batch_.ended = Error{fmt::format("the nxgate at {} has stopped", socket_)};
   }
 }
 

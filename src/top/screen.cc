@@ -15,7 +15,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
-#include "top/picture.h"
+#include "top/layout.h"
 #include "top/view.h"
 
 namespace nxgate::top {
@@ -80,8 +80,7 @@ Result<std::unique_ptr<Screen>> Screen::open(bool colour) {
   if (::newterm(nullptr, stdout, stdin) == nullptr) {
     const char* const kind = std::getenv("TERM");
     return fail(
-        fmt::format("nothing is known of this kind of terminal, TERM={}: nxgate watch shows "
-                    "queries on any",
+        fmt::format("unknown terminal type TERM={}: use nxgate watch, which works on any terminal",
                     kind == nullptr ? "" : kind));
   }
   // NOLINTEND(concurrency-mt-unsafe)

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "top/picture.h"
+#include "top/layout.h"
 #include "top/view.h"
 
 namespace nxgate::top {

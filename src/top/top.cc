@@ -19,10 +19,10 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "http/client.h"
-#include "top/errand.h"
+#include "top/background_request.h"
 #include "top/feed.h"
+#include "top/layout.h"
 #include "top/model.h"
-#include "top/picture.h"
 #include "top/screen.h"
 #include "top/view.h"
 
@@ -63,7 +63,7 @@ class Interruptions {
 class Session {
  public:
   Session(const std::string& socket, boost::json::object status)
-      : status_(socket), errand_(socket), feed_(socket) {
+      : status_(socket), request_(socket), feed_(socket) {
     head_.status = std::move(status);
   }
 
@@ -72,11 +72,11 @@ class Session {
       auto ended = take_events();
       if (ended) return std::unexpected(*std::move(ended));
       ask_status();
-      if (const auto answer = errand_.take()) view_.answer(*answer);
+      if (const auto answer = request_.take()) view_.answer(*answer);
       const auto counted = Clock::now() - began_;
       head_.seconds = static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::seconds>(counted).count());
-      screen.draw(picture(head_, view_, model_, screen.size()));
+      screen.draw(lay_out(head_, view_, model_, screen.size()));
       const auto press = screen.read();
       if (press && !obey(view_.press(*press, model_))) return {};
     }
@@ -108,10 +108,10 @@ class Session {
       began_ = Clock::now();
     }
     if (auto* const inquiry = std::get_if<Inquiry>(&step)) {
-      if (errand_.busy()) {
-        view_.tell("the server hasn't answered the last question yet");
+      if (request_.busy()) {
+        view_.tell("the server hasn't replied to the last request yet");
       } else {
-        errand_.ask(std::move(*inquiry));
+        request_.ask(std::move(*inquiry));
       }
     }
     return true;
@@ -122,8 +122,8 @@ class Session {
   Head head_;
   Clock::time_point began_ = Clock::now();
   Clock::time_point next_status_ = began_ + kStatusEvery;
-  Errand status_;
-  Errand errand_;
+  BackgroundRequest status_;
+  BackgroundRequest request_;
   Feed feed_;
 };
 
@@ -134,7 +134,7 @@ Result<void> show(const std::string& socket, bool colour) {
   const auto answer = http::ask(socket, "GET", {"/v1/status", {}});
   if (!answer) return std::unexpected(answer.error());
   const auto status = parse_object(*answer);
-  if (!status) return fail("the server's answer is no JSON");
+  if (!status) return fail("the server's reply is not JSON");
   const Interruptions interruptions;
   const auto screen = Screen::open(colour);
   if (!screen) return std::unexpected(screen.error());

@@ -123,7 +123,7 @@ Step View::press_in_question(Press press) {
     return {};
   }
   message_ = "asking the server";
-  return std::exchange(wished_, {});
+  return std::exchange(inquiry_, {});
 }
 
 Step View::press_in_lists(Press press, const Model& model) {
@@ -158,7 +158,7 @@ Step View::press_letter(char letter, const Model& model) {
     case 'a':
     case 'A':
     case 'd':
-      return wish(letter, model);
+      return rule_change(letter, model);
     default:
       return {};
   }
@@ -190,15 +190,15 @@ void View::toggle_client(const Model& model) {
 const Denial* View::chosen_name(const Model& model) {
   const auto rows = names(model);
   if (list_ == List::kNames && !rows.empty()) return rows[chosen(rows)].last;
-  message_ = rows.empty() ? "no name was denied yet" : "choose a name first: tab changes the list";
+  message_ = rows.empty() ? "no name was denied yet" : "select a name first: tab changes the list";
   return nullptr;
 }
 
-Step View::wish(char letter, const Model& model) {
+Step View::rule_change(char letter, const Model& model) {
   const Denial* const last = chosen_name(model);
   if (last == nullptr) return {};
   if (last->policy.empty()) {
-    message_ = "no policy holds for this client, so there is none to add a rule to";
+    message_ = "no policy covers this client, so there is none to add a rule to";
     return {};
   }
   if (!is_plain(last->name)) {
@@ -212,7 +212,7 @@ Step View::wish(char letter, const Model& model) {
                     {"why", "nxgate top"}};
   if (letter == 'a') body["for"] = "10m";
   if (letter == 'A') body["save"] = true;
-  wished_ = {"POST", {"/v1/rules", {}}, json::serialize(body)};
+  inquiry_ = {"POST", {"/v1/rules", {}}, json::serialize(body)};
   question_ =
       fmt::format("{} {} in the policy {}{}?", letter == 'd' ? "deny" : "allow", rule, last->policy,
                   letter == 'a'   ? " for 10 minutes"

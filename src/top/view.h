@@ -75,7 +75,7 @@ class View {
   void move(std::ptrdiff_t by, const Model& model);
   void toggle_client(const Model& model);
   [[nodiscard]] const Denial* chosen_name(const Model& model);
-  Step wish(char letter, const Model& model);
+  Step rule_change(char letter, const Model& model);
   Step explain(const Model& model);
 
   Mode mode_ = Mode::kLists;
@@ -87,7 +87,7 @@ class View {
   std::string message_;
   std::vector<std::string> pane_;
   std::string question_;
-  Inquiry wished_;
+  Inquiry inquiry_;
 };
 
 }  // namespace nxgate::top

@@ -11,8 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "top/layout.h"
 #include "top/model.h"
-#include "top/picture.h"
 
 namespace nxgate::top {
 namespace {
@@ -37,7 +37,7 @@ struct ViewTest : testing::Test {
   }
   std::string screen(Size size = {24, 80}) {
     std::string text;
-    for (const Line& line : picture({}, view, model, size)) text += line.text + "\n";
+    for (const Line& line : lay_out({}, view, model, size)) text += line.text + "\n";
     return text;
   }
 };
@@ -153,7 +153,7 @@ TEST_F(ViewTest, FitsAnyScreen) {
     EXPECT_EQ(pane, !view.pane().empty());
     for (std::size_t rows = 0; rows < 30; ++rows) {
       for (std::size_t columns = 0; columns < 120; columns += 7) {
-        const auto lines = picture({}, view, model, {rows, columns});
+        const auto lines = lay_out({}, view, model, {rows, columns});
         EXPECT_EQ(lines.size(), rows);
         for (const Line& line : lines) {
           const auto characters = std::ranges::count_if(

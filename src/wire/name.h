@@ -119,9 +119,9 @@ std::size_t write_text(Bytes name, std::span<char> out) noexcept;
 /// Hashes of a name and of every name above it, each computed when it is first asked for.
 ///
 /// That of a suffix is made from that of the suffix with one label less, so a look-up that goes
-/// root-first and stops early pays for what it saw. It is keyed, yet no proof of equality: whoever
-/// finds a hash in a table compares the name as well. A short-lived local of one thread; the name
-/// must outlive it.
+/// root-first and stops early pays only for what it visited. It is keyed, yet no proof of equality:
+/// whoever finds a hash in a table compares the name as well. A short-lived local of one thread;
+/// the name must outlive it.
 class SuffixHashes {
  public:
   SuffixHashes(const DomainName& name, std::uint64_t key) noexcept

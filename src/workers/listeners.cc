@@ -7,7 +7,7 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "config/settings.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
 
@@ -37,7 +37,7 @@ std::vector<serve::Listener> to_open(const std::vector<config::Listener>& config
     for (const auto& [endpoint, implied] : places) {
       opened.push_back(opened_as(listener, endpoint));
       if (!implied || with_ipv6) continue;
-      log::warning("not listening on {}: no IPv6 here", opened.back().at.to_string());
+      log::warning("not listening on {}: no IPv6 on this system", opened.back().at.to_string());
       opened.pop_back();
     }
   }

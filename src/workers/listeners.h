@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "config/settings.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 
 namespace nxgate::workers {
 
-/// Whether sockets of IPv6 can be had at all.
+/// Whether IPv6 sockets are available.
 [[nodiscard]] bool host_has_ipv6();
 
 /// An interface becomes a wildcard of each family; an implied IPv6 listener is left out, with a

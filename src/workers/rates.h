@@ -1,4 +1,4 @@
-// How much a second, lately.
+// Recent rates per second.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Whether every worker still turns, for the service manager's watchdog.
+// Checks that every worker is responsive, for the service manager's watchdog.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@ class Workers;
 /// Main thread. It must outlive the workers' threads, whose answers come back to it.
 class Watchdog {
  public:
-  /// Has each of `count` workers call `answer`, on its own thread.
+  /// Makes each of `count` workers call `answer`, on its own thread.
   using Ask = std::function<void(const std::function<void()>& answer)>;
 
   Watchdog(boost::asio::io_context& loop, std::chrono::microseconds every, Workers& workers,

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/confinement.h"
 #include "telemetry/counters.h"
 

@@ -1,4 +1,4 @@
-// One thread that answers.
+// One worker thread.
 #pragma once
 
 #include <cstddef>
@@ -21,11 +21,11 @@
 #include "engine/snapshot.h"
 #include "forward/forwarder.h"
 #include "observe/hub.h"
+#include "serve/dns_server.h"
 #include "serve/handler.h"
 #include "serve/limits.h"
 #include "serve/rate_limit.h"
-#include "serve/server.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/confinement.h"
 #include "telemetry/counters.h"
 
@@ -64,16 +64,17 @@ class Worker {
   [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given) {
     return server_.start(std::move(given));
   }
-  /// On a thread of its own, which can do little else than answer once this returns.
+  /// Starts its own thread, which can do little else than answer once this returns.
   void run(sys::Confinement confinement);
-  /// Takes up what was published, soon, and not only at the next query. Any thread.
+  /// Switches to the published snapshot soon, and not only at the next query. Any thread.
   void refresh();
   /// Calls this when its turn comes. Any thread.
   void ask(std::function<void()> answer);
   /// Serves at these sockets as well, soon. Any thread, like the next.
   void adopt(serve::OpenListener open);
   void abandon(const std::string& policy);
-  /// Takes no more queries, and ends once all that came are answered, or at `deadline`. Any thread.
+  /// Accepts no more queries, and ends once all pending ones are answered, or at `deadline`. Any
+  /// thread.
   void stop(Instant deadline);
   void join();
 
@@ -84,7 +85,7 @@ class Worker {
   forward::Forwarder forwarder_;
   engine::Engine engine_;
   serve::EngineHandler handler_;
-  serve::Server server_;
+  serve::DnsServer server_;
   boost::asio::steady_timer drained_;
   std::jthread thread_;
 };

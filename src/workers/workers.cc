@@ -14,24 +14,24 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/confinement.h"
 #include "telemetry/counters.h"
-#include "workers/openings.h"
+#include "workers/inherited_listeners.h"
 #include "workers/worker.h"
 
 namespace nxgate::workers {
 namespace {
 
-/// How long stopping waits for upstreams that still owe an answer.
+/// How long stopping waits for pending upstream answers.
 constexpr Milliseconds kGrace{1500};
 
 }  // namespace
 
-Workers::Workers(Shared& shared, const Openings& openings, std::size_t count) {
+Workers::Workers(Shared& shared, const InheritedListeners& inherited, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     counters_.push_back(std::make_unique<telemetry::Counters>());
-    const auto& listeners = i == 0 ? openings.all : openings.shared;
+    const auto& listeners = i == 0 ? inherited.all : inherited.shared;
     workers_.push_back(std::make_unique<Worker>(shared, listeners, *counters_.back(), i));
   }
 }
@@ -48,10 +48,10 @@ Result<void> Workers::run(sys::Confinement confinement) {
     for (const auto& worker : workers_) worker->run(confinement);
   } catch (const std::system_error& error) {
     stop();
-    return fail(fmt::format(
-        "cannot start a worker's thread: {}; programs of the same user may have as many as there "
-        "may be, see `ulimit -u`",
-        error.what()));
+    return fail(
+        fmt::format("cannot start a worker thread: {}; the user may have reached its limit of "
+                    "threads, see `ulimit -u`",
+                    error.what()));
   }
   return {};
 }

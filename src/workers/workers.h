@@ -1,4 +1,4 @@
-// All threads that answer.
+// All worker threads.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/error.h"
-#include "serve/worker.h"
+#include "serve/worker_context.h"
 #include "sys/confinement.h"
 #include "telemetry/counters.h"
-#include "workers/openings.h"
+#include "workers/inherited_listeners.h"
 #include "workers/worker.h"
 
 namespace nxgate::workers {
@@ -20,17 +20,17 @@ namespace nxgate::workers {
 /// The threads and their counters, from opening the sockets to the last answer. Main thread.
 class Workers {
  public:
-  Workers(Shared& shared, const Openings& openings, std::size_t count);
+  Workers(Shared& shared, const InheritedListeners& inherited, std::size_t count);
 
   /// The first worker takes what is open already.
   [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given);
   [[nodiscard]] Result<void> run(sys::Confinement confinement);
   void stop();
 
-  /// All take up what was published.
+  /// All switch to the published snapshot.
   void refresh();
 
-  /// Has each thread call `answer` when its turn comes.
+  /// Makes each thread call `answer` in its loop.
   void ask(const std::function<void()>& answer);
 
   /// Hands an open listener to the thread that has fewest of its family, so that those of one

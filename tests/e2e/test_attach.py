@@ -234,16 +234,16 @@ def test_two_do_not_fight_over_one_namespace(attach, app):
     first = attach(app)
     second = run("attach", "--netns", app.path, "--allow", ALLOWED)
     assert second.returncode == 1
-    assert f"attached already, by the nxgate of pid {first.pid}" in second.stderr
+    assert f"already attached by the nxgate with pid {first.pid}" in second.stderr
     held = run("detach", "--netns", app.path)
     assert held.returncode == 1
-    assert f"held by the nxgate of pid {first.pid}" in held.stderr
+    assert f"held by the nxgate with pid {first.pid}" in held.stderr
 
 
 def test_rules_that_somebody_flushed_come_back(attach, app):
     server = attach(app)
     app.run("nft", "flush", "ruleset", check=True)
-    server.wait_for_log("took nxgate's rules away; they are back")
+    server.wait_for_log("nxgate's rules were removed by another program; they have been restored")
     assert rcode(ask(app, "tired.com", SILENT)) == "NXDOMAIN"
 
 
@@ -270,7 +270,7 @@ def test_a_process_that_moves_to_another_namespace_opens_none(nxgate, app):
                    os.readlink("/proc/self/ns/net"))
         server = nxgate("--pid", process.pid, command="attach", listen=[])
         process.send_signal(signal.SIGUSR1)
-        server.wait_for_log(f"detached pid {process.pid}, which is gone")
+        server.wait_for_log(f"detached pid {process.pid}, which has ended")
         assert "table inet nxgate" in rules(app)
     finally:
         process.kill()
@@ -317,8 +317,8 @@ def test_it_gives_up_what_it_does_not_need(attach, app):
 
 @pytest.mark.parametrize("arguments, words", [
     ([], "expected a CONTAINER, --pid N or --netns NETNS"),
-    (["--netns", "no-such"], "there is no network namespace no-such"),
-    (["--netns", "/proc/self/ns/net"], "the host's own network"),
+    (["--netns", "no-such"], "no such network namespace: no-such"),
+    (["--netns", "/proc/self/ns/net"], "the host's network"),
     (["--netns", "x", "--policy", "nope"], '"nope": no such policy'),
     (["--netns", "x", "--fail", "maybe"], '"closed", "open"'),
 ])

@@ -66,7 +66,7 @@ def test_what_is_no_list_is_told_in_few_words(check, directory, content, key):
     assert done.status == 1 and 0 < len(lines) <= 101
     assert str(path) in lines[0]
     if content == "faults":
-        assert "stopped after 100 faults" in lines[-1] and len(lines) == 101
+        assert "stopped after 100 errors" in lines[-1] and len(lines) == 101
     if content == "long lines":
         assert "…` (5000 octets)" in done.told
 
@@ -93,7 +93,7 @@ def test_what_is_no_file_is_an_error_at_once(check, directory, kind, key):
     ("x" * 4_000_000 + " = 1\n", "octets)"),
     ('deny = "' + "x" * 4_000_000 + '"\n', "octets)"),
     ("deny = [" + '"x", ' * 500_000 + "]\n", "a list"),
-    ("allow = [" + '"a..b", ' * 300_000 + "]\n", "stopped after 100 faults"),
+    ("allow = [" + '"a..b", ' * 300_000 + "]\n", "stopped after 100 errors"),
     ('records = ["a.test A ' + "9" * 2_000_000 + '"]\n', "octets)"),
     ("\0" * 4_000_000, "nxgate.toml"),
     ("allow = " + "[" * 4_000_000, "nxgate.toml"),
@@ -174,7 +174,7 @@ def test_a_reload_that_reads_junk_keeps_nobody_waiting(nxgate, upstream, directo
     text = CONFIG.replace("192.0.2.1", up.endpoint) + f'allow-files = ["{path}"]\n'
     server = nxgate(config=text)
     path.write_bytes(b"\0" * (40 << 20))
-    server.wait_for_log("reload refused")
+    server.wait_for_log("reload rejected")
     begin = time.monotonic()
     assert "fault" in server.operate("health").stdout
     assert time.monotonic() - begin < within(1)

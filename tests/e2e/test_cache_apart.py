@@ -69,7 +69,7 @@ def test_a_flush_reaches_every_part(start):
     server = start("policy")
     for source in ("127.0.1.1", "127.0.2.1"):
         ttl(server, source)
-    assert server.operate("flush", "secret.test").stdout == "2 answers forgotten\n"
+    assert server.operate("flush", "secret.test").stdout == "2 answers flushed\n"
 
 
 def test_a_reload_changes_who_shares(start):

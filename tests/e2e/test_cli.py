@@ -164,13 +164,13 @@ def test_a_taken_port_is_an_error_that_names_it(kind):
             holder.listen()
         done = run("serve", "--listen", f"127.0.0.1:{port}")
     assert done.returncode == 1
-    assert f"127.0.0.1:{port}" in done.stderr and "taken by another program" in done.stderr
+    assert f"127.0.0.1:{port}" in done.stderr and "in use by another program" in done.stderr
 
 
 def test_a_second_server_on_the_same_port_is_an_error(nxgate):
     server = nxgate()
     done = run("serve", "--listen", f"127.0.0.1:{server.port}")
-    assert done.returncode == 1 and "taken by another program" in done.stderr
+    assert done.returncode == 1 and "in use by another program" in done.stderr
 
 
 def test_a_low_port_without_the_right_to_it(namespace):
@@ -178,7 +178,7 @@ def test_a_low_port_without_the_right_to_it(namespace):
     done = inside.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                       BINARY, "serve", "--listen", "127.0.0.1:53")
     assert done.returncode == 1
-    assert "127.0.0.1:53" in done.stderr and "needs root or CAP_NET_BIND_SERVICE" in done.stderr
+    assert "127.0.0.1:53" in done.stderr and "requires root or CAP_NET_BIND_SERVICE" in done.stderr
 
 
 def test_version_and_help_go_to_standard_output():
@@ -192,12 +192,12 @@ def test_version_and_help_go_to_standard_output():
 
 def test_a_url_is_no_name():
     done = run("explain", "http://qiqitori.com/")
-    assert done.returncode == 2 and "a name is without scheme or path" in done.stderr
+    assert done.returncode == 2 and "expected a name without scheme or path" in done.stderr
 
 
 @pytest.mark.parametrize("command, listens", [
     ("serve", "127.0.0.1:53 and [::1]:53"), ("forward", "127.0.0.1:53 and [::1]:53"),
-    ("attach", "only inside of what is attached"), ("docker", "only inside of what is attached")])
+    ("attach", "only inside attached namespaces"), ("docker", "only inside attached namespaces")])
 def test_help_tells_where_each_command_listens_by_default(command, listens):
     words = " ".join(run("help", command).stdout.split())
     assert f"INTERFACE:PORT[@NETNS]; repeatable (default: {listens})" in words
@@ -208,10 +208,10 @@ def test_it_answers_where_ipv6_is_off(nxgate, namespace):
     inside = namespace("v4only")
     inside.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", check=True)
     server = nxgate(config="[policies.default]\n", namespace=inside)
-    assert "not listening on [::1]:53: no IPv6 here" in server.log_text()
+    assert "not listening on [::1]:53: no IPv6 on this system" in server.log_text()
     assert "NXDOMAIN" in inside.run("dig", "@127.0.0.1", "x.test").stdout
     done = inside.run(BINARY, "serve", "--listen", "[::1]:53")
-    assert done.returncode == 1 and "no interface here has the address ::1" in done.stderr
+    assert done.returncode == 1 and "no interface has the address ::1" in done.stderr
 
 
 def test_it_answers_as_nobody_after_binding(nxgate):

@@ -52,11 +52,11 @@ def test_every_command_and_every_option_is_offered(offer):
 
 @pytest.mark.parametrize("offer", ["zsh", "fish"], indirect=True)
 def test_what_is_offered_comes_with_its_help(offer):
-    assert offer("nxgate ")["check"] == "Report every fault of a configuration as file:line:column"
+    assert offer("nxgate ")["check"] == "Report every error in a configuration as file:line:column"
     options = offer("nxgate docker --")
-    assert options["--record"] == "A record, answered locally: 'db.test A 10.0.0.5'"
+    assert options["--record"] == "Record to answer locally, such as 'db.test A 10.0.0.5'"
     assert options["--upstream"] == \
-        "A server for allowed names: ADDR[@NETNS], tcp://ADDR (default: /etc/resolv.conf's)"
+        "Upstream server for allowed names: ADDR[@NETNS] or tcp://ADDR (default: those in /etc/resolv.conf)"
     assert options["--all"].endswith("with the policy `default`")
 
 

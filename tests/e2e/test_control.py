@@ -36,7 +36,7 @@ allow = ["ci.test"]
 [[clients]]
 from = ["127.0.2.0/24"]
 policy = "ci"
-[policies.fenced.egress]
+[policies.firewalled.egress]
 """
 
 
@@ -77,8 +77,8 @@ def test_every_path_answers_as_the_openapi_file_says(server, control):
     assert valid(control.ask("GET", "/v1/attachments"), "GET", "/v1/attachments") == {"attachments": []}
     told = valid(control.ask("GET", "/v1/explain?name=www.good.test&type=AAAA"), "GET", "/v1/explain")
     assert 'allow "good.test"' in told["rule"]
-    wish = {"action": "allow", "rule": "=new.test", "policy": "ci", "for": "10m", "why": "a\ntry"}
-    added = valid(control.ask("POST", "/v1/rules", wish), "POST", "/v1/rules")
+    body = {"action": "allow", "rule": "=new.test", "policy": "ci", "for": "10m", "why": "a\ntry"}
+    added = valid(control.ask("POST", "/v1/rules", body), "POST", "/v1/rules")
     assert added["by"] == "root" and added["why"] == "a try"
     assert valid(control.ask("GET", "/v1/rules"), "GET", "/v1/rules")["rules"] == [added]
     valid(control.ask("DELETE", "/v1/rules?rule=%3Dnew.test&policy=ci"), "DELETE", "/v1/rules")
@@ -145,9 +145,9 @@ def test_explain_says_what_thousands_of_answers_are(nxgate, upstream, directory)
         for turn in range(300 if SANITIZED else 4000):
             if turn % 200 == 150:  # what is decided meanwhile as well
                 rule = ".".join([*dice.choices(test_explain.LABELS[:7], k=dice.randrange(1, 4)), "test"])
-                wish = {"action": dice.choice(["allow", "deny"]), "rule": dice.choice(["", "=", "*."]) + rule,
+                body = {"action": dice.choice(["allow", "deny"]), "rule": dice.choice(["", "=", "*."]) + rule,
                         "policy": dice.choice(["default", "nodata", "refused"])}
-                assert control.ask("POST", "/v1/rules", wish).status == 200
+                assert control.ask("POST", "/v1/rules", body).status == 200
             qname = ".".join([*dice.choices(test_explain.LABELS, k=dice.randrange(5)), "test"])
             qtype, client = dice.choice(test_explain.TYPES), dice.choice(test_explain.CLIENTS)
             told = control.explain(qname, qtype, client)
@@ -247,8 +247,8 @@ def test_reload_and_flush(server):
     assert addresses(server.query("a.good.test")) == ["192.0.2.1"]
     told = server.operate("status").stdout
     assert ": 4 rules\n" in told and ": 1 rule\n" in told and " 1 answer, " in told
-    assert server.operate("flush", "b.good.test").stdout == "0 answers forgotten\n"
-    assert server.operate("flush", "good.test").stdout == "1 answer forgotten\n"
+    assert server.operate("flush", "b.good.test").stdout == "0 answers flushed\n"
+    assert server.operate("flush", "good.test").stdout == "1 answer flushed\n"
     assert server.operate("reload").stdout == "reloaded: generation 2\n"
 
 
@@ -260,7 +260,7 @@ def test_a_refused_reload_tells_every_fault(server, control):
     line = len(good.splitlines()) + 2
     assert [fault.partition(": ")[0] for fault in faults] == [
         f"{server.config}:{line}:10", f"{server.config}:{line + 1}:1"]
-    assert refused.returncode == 1 and not refused.stdout and "generation 1 goes on" in last
+    assert refused.returncode == 1 and not refused.stdout and "still serving generation 1" in last
     as_json = server.operate("reload", "--json", check=False)
     told = json.loads(as_json.stdout)["faults"]
     assert as_json.returncode == 1 and [f"{x['file']}:{x['line']}:{x['column']}: {x['text']}" for x in told] == faults
@@ -314,7 +314,7 @@ def test_watch_says_that_the_server_has_ended(server):
         wait_for(lambda: control.readers() > 0, what="the watcher's tap")
     server.stop()
     told = process.communicate(timeout=within(10))[1]
-    assert process.returncode == 1 and told == "nxgate: the server has ended\n"
+    assert process.returncode == 1 and told == "nxgate: the server has stopped\n"
 
 
 def test_a_stalled_reader_delays_no_answer(server):
@@ -353,7 +353,7 @@ def test_without_a_server_or_without_permission_it_says_what_to_do(nxgate, direc
     env = {**os.environ, "NXGATE_CONTROL": str(directory / "none.sock")}
     for command in (["status"], ["watch"], ["allow", "x.test"], ["reload"], ["explain", "x.test"], ["health"]):
         done = run(*command, env=env)
-        assert done.returncode == 1 and "no nxgate runs" in done.stderr and "--control" in done.stderr
+        assert done.returncode == 1 and "no nxgate is running" in done.stderr and "--control" in done.stderr
     server = nxgate()
     done = server.operate("status", check=False, user="daemon", group="daemon", extra_groups=[])
     assert done.returncode == 1 and "no permission" in done.stderr and "control.group" in done.stderr
@@ -404,13 +404,13 @@ def test_a_clean_stop_takes_the_socket_away(nxgate, directory):
 
 def test_a_second_server_leaves_the_socket_to_the_first(nxgate, server):
     done = run("serve", "--listen", "127.0.0.1:1053", "--control", server.control)
-    assert done.returncode == 1 and "another nxgate answers" in done.stderr
+    assert done.returncode == 1 and "another nxgate is listening on" in done.stderr
     assert server.operate("health").stdout == "ok\n"
 
 
 def test_all_text_fits_80_columns(server):
     server.query("good.test")
-    server.operate("allow", "=registry.packages.example.test:tcp/443", "--for", "10m", "--policy", "fenced",
+    server.operate("allow", "=registry.packages.example.test:tcp/443", "--for", "10m", "--policy", "firewalled",
                    "--why", "the build of the release needs it until its own registry is there again, says Anna")
     for command in (["status"], ["rules"], ["attachments"], ["explain", "good.test"], ["reload"], ["flush"]):
         for line in server.operate(*command).stdout.splitlines():

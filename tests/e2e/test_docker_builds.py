@@ -129,7 +129,7 @@ def test_the_hosts_network_is_said_to_be_open(engine, watch, directory):
     server = watch('attach = "all"\n')
     thread = threading.Thread(target=build, args=(engine, directory, ["sleep 13"], "--network", "host"))
     thread.start()
-    server.wait_for_log("a step of a build is not attached: it shares the host's network", timeout=20)
+    server.wait_for_log("a build step is not attached: it uses the host's network", timeout=20)
     thread.join()
 
 

@@ -38,10 +38,10 @@ def test_silent_outside_and_nothing_is_changed(engine, examine, web):
     text = examine("web")
     assert rules() == before
     assert "lookup       no answer in 10.0 s" in text
-    assert ("127.0.0.11 asks 8.8.8.8 (its fallback) from inside this namespace: no answer in 4.0 s."
+    assert ("127.0.0.11 forwards to 8.8.8.8 (its fallback) from inside this namespace: no answer in 4.0 s."
             in text)
-    assert "the program asks again: 2 times 5.0 s each" in text
-    assert "cure         nxgate attach web --allow NAME --upstream ADDRESS" in text
+    assert "the program tries again: 2 times 5.0 s each" in text
+    assert "fix          nxgate attach web --allow NAME --upstream ADDRESS" in text
 
 
 @pytest.mark.skipif(SANITIZED, reason="ten seconds of waiting, the same in every build")
@@ -54,22 +54,22 @@ def test_port_unreachable(engine, examine, web):
         for address in ("8.8.8.8/32", "8.8.4.4/32"):
             ip(engine.outside, "addr", "del", address, "dev", "lo")
     assert "8.8.8.8 (its fallback) from inside this namespace: port unreachable" in text
-    assert "cure" in text
+    assert "fix  " in text
 
 
 def test_no_route(engine, examine):
     engine.run("lonely", "--network", "none")
     text = examine("lonely")
-    assert "no route there" in text
-    assert "This namespace has no default route at all." in text
-    assert "cure         nxgate attach lonely" in text
+    assert "no route to it" in text
+    assert "This namespace has no default route." in text
+    assert "fix          nxgate attach lonely" in text
 
 
 def test_healthy(engine, examine, web, nxgate):
     nxgate("web", "--engine", engine.socket, command="attach", listen=[])
     text = examine("web")
-    assert re.search(r"verdict +Lookups are healthy: NXDOMAIN in \d+ ms, answered by nxgate", text)
-    assert "cure" not in text
+    assert re.search(r"diagnosis +Lookups are healthy: NXDOMAIN in \d+ ms, answered by nxgate", text)
+    assert "fix  " not in text
 
 
 def test_a_server_of_ones_own_in_a_namespace(namespace, upstream):
@@ -77,7 +77,7 @@ def test_a_server_of_ones_own_in_a_namespace(namespace, upstream):
     app.resolv_conf("nameserver 127.0.0.1\n")
     upstream({}, namespace=app, port=53)
     text = run("doctor", app.path).stdout
-    assert re.search(r"verdict +Lookups are healthy: NXDOMAIN", text)
+    assert re.search(r"diagnosis +Lookups are healthy: NXDOMAIN", text)
     assert "127.0.0.1: NXDOMAIN" in text
 
 
@@ -143,7 +143,7 @@ def test_silent_servers_are_asked_all_at_once(hostile):
     text, seconds = examined(hostile(lambda path: path.write_text(
         "nameserver 127.0.0.11\noptions timeout:1 attempts:0\n"
         "# ExtServers: [127.0.0.21 127.0.0.22 127.0.0.23]\n")))
-    assert text.count("behind it") == 3
+    assert text.count("upstream     ") == 3
     assert seconds < within(6)
 
 
@@ -155,20 +155,20 @@ def test_a_pid_may_be_written_either_way(hostile):
 
 def test_a_pid_that_is_not_there_is_no_container():
     done = run("doctor", "pid:4194305")
-    assert done.returncode == 1 and done.stderr.startswith("nxgate: pid:4194305: there is no such process here")
+    assert done.returncode == 1 and done.stderr.startswith("nxgate: pid:4194305: no such process here")
 
 
 def test_the_hosts_own_namespace_gets_no_cure():
     text, _ = examined("/proc/self/ns/net")
-    assert "cure" not in text
+    assert "fix  " not in text
 
 
 def test_the_host_is_told_of_as_such(engine, examine):
     engine.run("hosted", "--network", "host")
     engine.outside.add_address("192.0.2.53/32")
     text = examine("hosted")
-    assert "It uses the host's own network: mend /etc/resolv.conf of the host." in text
-    assert "cure" not in text
+    assert "It uses the host's network: fix /etc/resolv.conf on the host." in text
+    assert "fix  " not in text
 
 
 def test_who_is_not_there_is_said():

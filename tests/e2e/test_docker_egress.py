@@ -91,7 +91,7 @@ def test_whole_networks_are_open_by_option(engine, attach):
     assert fetch(web, db.address(network)) == "neighbour\n"
 
 
-def test_a_network_joined_later_is_fenced_too(engine, attach):
+def test_a_network_joined_later_is_covered_too(engine, attach):
     web = engine.run("web", network=engine.network("app_net"))
     attach("web")
     engine.docker("network", "connect", engine.network("more_net"), "web")

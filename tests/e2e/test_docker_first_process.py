@@ -107,7 +107,7 @@ def test_a_guest_without_its_first_thread_is_held_to_its_policy_still(engine, wa
     server.wait_for_log(r"attached owner \(policy wide")
     assert resolved(owner, "other.test")
     guest = leaderless("guest", "--network", "container:owner", "--label", "nxgate.policy=narrow")
-    server.wait_for_log("held to narrow")
+    server.wait_for_log("also restricted by narrow")
     guest.wait()
     for _ in range(int(within(2.5) / 0.25)):  # it looks again each second
         assert not resolved(owner, "other.test")

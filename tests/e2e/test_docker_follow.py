@@ -50,10 +50,10 @@ def assert_held_from_the_first(container):
 
 
 def assert_lost(server, label="web"):
-    server.wait_for_log(f"warning {label}: it doesn't run, and is waited for")
+    server.wait_for_log(f"warning {label}: it isn't running; nxgate waits for it")
     assert health(server)[0] == 1
-    assert f"0 of 1 attached; {label}: it doesn't run" in health(server)[1]
-    assert f"unattached  {label}: it doesn't run" in server.operate("status").stdout
+    assert f"0 of 1 attached; {label}: it isn't running" in health(server)[1]
+    assert f"unattached  {label}: it isn't running" in server.operate("status").stdout
 
 
 def test_removed_and_run_again(engine, attach):
@@ -95,10 +95,10 @@ def test_through_a_restart_of_the_engine(engine, attach):
     engine.run("web", network=network)
     server = attach("web")
     engine.kill()
-    server.wait_for_log("what is attached stays so")
+    server.wait_for_log("attached containers stay attached")
     assert health(server)[0] == 1 and "the engine: " in health(server)[1]
     engine.start()
-    server.wait_for_log("the engine is back")
+    server.wait_for_log("the Docker engine is back")
     wait_for(lambda: health(server) == (0, "ok\n"))
     engine.docker("rm", "-f", "web")
     assert_lost(server)
@@ -112,7 +112,7 @@ def test_its_end_opens_nothing_for_who_shares_its_network(engine, attach):
     server = attach("web")
     assert "nxgate" in guest.rules()
     engine.docker("kill", "web")
-    server.wait_for_log("detached web, which is gone")
+    server.wait_for_log("detached web, which has ended")
     assert "table inet nxgate" in guest.rules()
     looked_up = guest.run("nslookup", "a.test")
     assert ADDRESS not in looked_up.stdout
@@ -128,7 +128,7 @@ def test_one_given_by_its_id_is_followed_by_its_id(engine, attach):
     wait_for(lambda: "nxgate" in web.rules())
     other = engine.run("web")
     engine.docker("rm", "-f", "shop")
-    server.wait_for_log("it doesn't run, and is waited for")
+    server.wait_for_log("it isn't running; nxgate waits for it")
     assert "0 of 1 attached" in health(server)[1]
     assert "nxgate" not in other.rules()
 

@@ -26,9 +26,9 @@ suppress-types = ["TXT"]
 [policies.walled]
 allow = ["both.test"]
 [policies.walled.egress]
-[policies.fenced]
+[policies.firewalled]
 allow = ["both.test"]
-[policies.fenced.egress]
+[policies.firewalled.egress]
 [docker]
 socket = "ENGINE"
 [control]
@@ -134,7 +134,7 @@ def test_an_images_allow_label_narrows_and_opens_nothing(engine, watch, image_wi
     web = engine.run("web", image=image)
     attached(server, "web", "default")
     assert resolves(web) == {"both"}
-    server.wait_for_log("but nxgate.allow narrows")
+    server.wait_for_log("restricted by nxgate.allow")
 
 
 @pytest.mark.parametrize("rule, labels", [
@@ -172,7 +172,7 @@ def test_compose_2_leaves_its_labels_on_images_too(engine, watch, image_with):
 def test_an_unknown_policy_in_a_label_is_an_error_that_names_those_there_are(engine, watch):
     server = watch(ANY)
     web = engine.run("web", "--label", "nxgate.policy=opne")
-    server.wait_for_log("error web: label nxgate.policy=opne: there is no such policy; nothing is resolved or reached; "
+    server.wait_for_log("error web: label nxgate.policy=opne: no such policy; nothing can be resolved or reached; "
                         "there is ci, default, .*open")
     assert resolves(web) == set()
 
@@ -190,14 +190,14 @@ def test_a_guest_with_another_label_holds_both(engine, watch):
     attached(server, "owner", "ci")
     assert resolves(owner) == {"ci", "both"}
     engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=strict")
-    server.wait_for_log("owner: policy ci, held to strict from now on")
+    server.wait_for_log("owner: policy ci, also restricted by strict from now on")
     server.wait_for_log("warning owner: guest shares its namespace, and its own policy would be strict")
     assert resolves(owner) == {"both"}
     assert status(owner, "no.both.test") == "NXDOMAIN"
     assert "ANSWER: 0" in owner.run("dig", "both.test", "TXT").stdout
     listed = json.loads(server.operate("attachments", "--json").stdout)["attachments"]
     assert listed[0]["held_to"] == ["strict"]
-    assert "held to strict" in server.operate("attachments").stdout
+    assert "also restricted by strict" in server.operate("attachments").stdout
     engine.docker("rm", "-f", "guest")
     wait_for(lambda: resolves(owner) == {"ci", "both"})
 
@@ -215,7 +215,7 @@ def test_a_guests_firewall_holds_where_the_owner_has_none(engine, watch):
     server = watch(ANY)
     owner = engine.run("owner", "--label", "nxgate.policy=ci")
     engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=walled")
-    server.wait_for_log("held to walled")
+    server.wait_for_log("also restricted by walled")
     wait_for(lambda: "nxgate_egress" in owner.rules())
     assert resolves(owner) == {"both"}
     assert owner.run("nc", "-w", "2", "10.99.0.1", "9").returncode != 0
@@ -225,8 +225,8 @@ def test_a_guests_firewall_holds_where_the_owner_has_none(engine, watch):
 def test_two_firewalls_cannot_both_be_held_so_nothing_resolves(engine, watch):
     server = watch(ANY)
     owner = engine.run("owner", "--label", "nxgate.policy=walled")
-    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=fenced")
-    server.wait_for_log("error owner: the policies walled and fenced in one namespace have a firewall each")
+    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=firewalled")
+    server.wait_for_log("error owner: the policies walled and firewalled in one namespace each have a firewall")
     assert resolves(owner) == set()
 
 
@@ -234,7 +234,7 @@ def test_nor_can_those_of_two_guests(engine, watch):
     server = watch(ANY)
     owner = engine.run("owner", "--label", "nxgate.policy=ci")
     engine.run("one", "--network", "container:owner", "--label", "nxgate.policy=walled")
-    engine.run("two", "--network", "container:owner", "--label", "nxgate.policy=fenced")
-    server.wait_for_log("error owner: the policies (walled and fenced|fenced and walled) in one namespace")
+    engine.run("two", "--network", "container:owner", "--label", "nxgate.policy=firewalled")
+    server.wait_for_log("error owner: the policies (walled and firewalled|firewalled and walled) in one namespace")
     assert resolves(owner) == set()
     assert "fault" in server.operate("status").stdout

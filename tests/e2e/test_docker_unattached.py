@@ -54,10 +54,10 @@ def test_who_is_left_alone_is_named_and_no_failure(engine, watch):
     assert metric(server, "unmatched", False) == 1 and metric(server, "host-network", False) == 1
     assert metric(server, "unmatched", True) == 0
     assert health(server) == (0, "ok\n")
-    assert server.log_text().count("alone is not attached: neither a rule nor a label asks for it") == 1
-    assert "hosted is not attached: it shares the host's network" in server.log_text()
+    assert server.log_text().count("alone is not attached: no rule or label selects it") == 1
+    assert "hosted is not attached: it uses the host's network" in server.log_text()
     text = server.operate("status").stdout
-    assert re.search(r"^unattached  alone: \(neither a rule", text, re.M)
+    assert re.search(r"^unattached  alone: \(no rule or label", text, re.M)
     assert all(len(line) <= 80 for line in text.splitlines())
     engine.docker("rm", "-f", "alone")
     wait_for(lambda: "alone" not in unattached(server))
@@ -71,9 +71,9 @@ def test_who_should_be_attached_and_shares_the_hosts_network_fails_health(engine
     server = watch(more)
     assert unattached(server) == {"hosted": ("host-network", True)}
     assert metric(server, "host-network", True) == 1
-    server.wait_for_log("warning hosted is not attached: it shares the host's network")
+    server.wait_for_log("warning hosted is not attached: it uses the host's network")
     code, text = health(server)
-    assert code == 1 and "0 of 1 attached; hosted: it shares the host's network" in text
+    assert code == 1 and "0 of 1 attached; hosted: it uses the host's network" in text
     with Control(server.control) as control:
         body = valid(control.ask("GET", "/v1/health"), "GET", "/v1/health", 503)
         assert body["unattached"][0]["name"] == "hosted"
@@ -100,7 +100,7 @@ def test_what_cannot_be_attached_fails_health_until_it_can(engine, nxgate, watch
     server = watch()
     assert unattached(server) == {"web": ("failed", True)}
     code, text = health(server)
-    assert code == 1 and "0 of 1 attached; web: " in text and "is attached already" in text
+    assert code == 1 and "0 of 1 attached; web: " in text and "is already attached" in text
     assert metric(server, "failed", True) == 1
     other.stop()
     wait_for(lambda: not unattached(server))
@@ -144,7 +144,7 @@ def test_a_namespace_of_the_engine_that_is_of_nobody_is_told_of(engine, watch, u
     assert metric(server, "undescribed", bool(more)) == 1
     code, text = health(server)
     assert code == (1 if more else 0)
-    assert ("nxgate" in rules(unknown)) == ("nothing resolves in there" in text) == bool(more)
+    assert ("nxgate" in rules(unknown)) == ("nothing resolves in it" in text) == bool(more)
 
 
 def test_what_a_killed_nxgate_left_stays_until_it_is_known_whose_it_is(engine, watch, unknown):
@@ -155,7 +155,7 @@ def test_what_a_killed_nxgate_left_stays_until_it_is_known_whose_it_is(engine, w
     server.process.kill()
     server.process.wait()
     again = watch()
-    again.wait_for_log("removed what the nxgate of pid .* left in .*")
+    again.wait_for_log("removed what the nxgate with pid .* left in .*")
     time.sleep(2)
     assert "nxgate" in rules(unknown), "a step of a build may be in there"
     assert again.log_text().count("removed what the nxgate") == 1

@@ -104,7 +104,7 @@ def test_a_list_is_learnt_as_getting_started_says(nxgate, namespace, upstream, d
     job.resolv_conf("nameserver 127.0.0.11\n")
     up = upstream({"*": answer("@ 60 A 192.0.2.1")})
     server = nxgate("--netns", job.name, "--upstream", up.endpoint, command="attach", listen=[])
-    assert "everything resolves" in server.operate("learn", "start").stdout
+    assert "resolving everything" in server.operate("learn", "start").stdout
     assert "status: NOERROR" in job.run("dig", "www.example.com").stdout
     (directory / "web.list").write_text(server.operate("learn", "propose").stdout)
     server.operate("learn", "stop")

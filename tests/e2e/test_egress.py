@@ -353,7 +353,7 @@ def test_what_is_refused_is_told_with_the_name_behind_it(attach, app):
     connect(app, WEB, 22)
     connect(app, OTHER, 80)
     server.wait_for_log(rf"refused tcp/22 of {WEB} \(web\.test\)")
-    server.wait_for_log(rf"refused tcp/80 of {OTHER} \(no name led there\)")
+    server.wait_for_log(rf"refused tcp/80 of {OTHER} \(no allowed name resolved to it\)")
 
 
 def test_an_audit_lets_pass_and_tells(attach, app):
@@ -362,7 +362,7 @@ def test_an_audit_lets_pass_and_tells(attach, app):
         assert connection.recv(5) == b"hello"
         assert addresses(ask(app, "meta.test")) == [METADATA], "answers stay as they are"
         line = server.wait_for_log(rf"would refuse tcp/80 of {OTHER}")
-        assert re.search(rf"\(no name led there\), by \S+ \(pid {os.getpid()}\)$", line)
+        assert re.search(rf"\(no allowed name resolved to it\), by \S+ \(pid {os.getpid()}\)$", line)
 
 
 def test_dns_in_disguise_is_closed(attach, app):
@@ -375,7 +375,7 @@ def test_a_firewall_that_is_taken_away_comes_back(attach, app):
     server = attach(app)
     subprocess.run(["ip", "netns", "exec", app.name, "nft", "delete", "table", "inet",
                     "nxgate_egress"], check=True)
-    server.wait_for_log("took nxgate's firewall away")
+    server.wait_for_log("nxgate's firewall was removed by another program")
     assert refused(connect(app, OTHER))
 
 

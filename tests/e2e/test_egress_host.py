@@ -84,7 +84,7 @@ def client(namespace, router):
 
 
 @pytest.fixture
-def fenced(nxgate, upstream, router, outside):
+def firewalled(nxgate, upstream, router, outside):
     server = upstream({"web.test": answer(f"@ 60 A {WEB}"),
                        "other.test": answer(f"@ 60 A {OTHER}")}, namespace=outside,
                       address="10.99.0.1")
@@ -142,9 +142,9 @@ def refused(outcome):
     return isinstance(outcome, ConnectionRefusedError)
 
 
-def test_a_client_reaches_what_its_names_lead_to(fenced, client, router):
+def test_a_client_reaches_what_its_names_lead_to(firewalled, client, router):
     app = client("app", "10.5.0.2", "10.5.0.1")
-    server = fenced()
+    server = firewalled()
     assert refused(connect(app, WEB))
     ask(app, server, "web.test", "10.5.0.1")
     assert connect(app, WEB) == b"hello"
@@ -153,23 +153,23 @@ def test_a_client_reaches_what_its_names_lead_to(fenced, client, router):
     server.wait_for_log(f"policy ci: refused tcp/80 of {OTHER}")
 
 
-def test_a_client_of_another_policy_is_not_fenced(fenced, client):
+def test_a_client_of_another_policy_has_no_firewall(firewalled, client):
     free = client("free", "10.5.7.2", "10.5.7.1")
-    fenced()
+    firewalled()
     assert connect(free, OTHER) == b"hello"
 
 
-def test_ipv6_of_the_same_clients(fenced, client, router):
+def test_ipv6_of_the_same_clients(firewalled, client, router):
     app = client("app", "10.5.0.2", "10.5.0.1")
     both_families(app, router)
     assert connect(app, WEB6) == b"hello"
-    fenced()
+    firewalled()
     assert refused(connect(app, WEB6))
 
 
-def test_a_reload_closes_what_is_no_longer_allowed(fenced, client):
+def test_a_reload_closes_what_is_no_longer_allowed(firewalled, client):
     app = client("app", "10.5.0.2", "10.5.0.1")
-    server = fenced()
+    server = firewalled()
     for name in ("web.test", "other.test"):
         ask(app, server, name, "10.5.0.1")
     server.write_config(server.text(allow=["web.test"]))
@@ -180,15 +180,15 @@ def test_a_reload_closes_what_is_no_longer_allowed(fenced, client):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR2],
                          ids=["crash", "stop", "hand-over"])
-def test_it_is_closed_from_one_to_the_next(fenced, client, router, how):
+def test_it_is_closed_from_one_to_the_next(firewalled, client, router, how):
     app = client("app", "10.5.0.2", "10.5.0.1")
-    server = fenced()
+    server = firewalled()
     ask(app, server, "web.test", "10.5.0.1")
     server.process.send_signal(how)
     server.process.wait()
     assert ("policy ci: its firewall on this host stays closed" in server.log_text()) == (how == signal.SIGTERM)
     assert refused(connect(app, OTHER))
-    following = fenced()
+    following = firewalled()
     assert connect(app, WEB) == b"hello", "no gap"
     assert refused(connect(app, OTHER))
     following.stop()
@@ -198,26 +198,26 @@ def test_it_is_closed_from_one_to_the_next(fenced, client, router, how):
     assert connect(app, OTHER) == b"hello"
 
 
-def test_it_goes_with_a_stop_if_it_shall(fenced, client, router):
+def test_it_goes_with_a_stop_if_it_shall(firewalled, client, router):
     app = client("app", "10.5.0.2", "10.5.0.1")
-    server = fenced('fail = "open"')
+    server = firewalled('fail = "open"')
     assert refused(connect(app, OTHER))
     server.stop()
     assert router.run("nft", "list", "ruleset", check=True).stdout == ""
     assert connect(app, OTHER) == b"hello"
 
 
-def test_it_needs_a_restart_to_begin_with(fenced, client, nxgate, router):
+def test_it_needs_a_restart_to_begin_with(firewalled, client, nxgate, router):
     server = nxgate(config='[server]\nlisten = ["127.0.0.1:PORT"]\n', namespace=router)
     server.write_config('[server]\nlisten = ["127.0.0.1:PORT"]\n[policies.ci.egress]\n'
                         '[[clients]]\nfrom = ["10.5.0.0/16"]\npolicy = "ci"\n')
-    assert "refused" in server.reload()
+    assert "rejected" in server.reload()
     server.wait_for_log("restart to use one")
 
 
-def test_ports_are_learnt_from_what_is_forwarded(fenced, client):
+def test_ports_are_learnt_from_what_is_forwarded(firewalled, client):
     app = client("app", "10.5.0.2", "10.5.0.1")
-    server = fenced()
+    server = firewalled()
     server.operate("learn", "start", "--policy", "ci")
     ask(app, server, "web.test", "10.5.0.1")
     assert connect(app, WEB) == b"hello"
@@ -237,14 +237,14 @@ SPOOFED = {
 
 
 @pytest.mark.parametrize("spoof", SPOOFED.values(), ids=SPOOFED.keys())
-def test_a_source_outside_its_ranges_is_judged_too(fenced, client, router, seen, spoof):
+def test_a_source_outside_its_ranges_is_judged_too(firewalled, client, router, seen, spoof):
     app, _ = client("app", "10.5.0.2", "10.5.0.1"), client("free", "10.5.7.2", "10.5.7.1")
     both_families(app, router)
     for address in ("10.6.0.1/24", "2001:db8:51::1/64"):
         router.add_address(address, "app")
     app.call(spoof)
     assert seen(MARKER, 5), "it shows nothing if it doesn't work without nxgate"
-    fenced()
+    firewalled()
     while seen(MARKER, 0.1):
         pass
     app.call(spoof)
@@ -252,7 +252,7 @@ def test_a_source_outside_its_ranges_is_judged_too(fenced, client, router, seen,
 
 
 @pytest.mark.parametrize("family", [4, 6])
-def test_a_forged_flow_of_a_client_is_none(fenced, client, router, seen, family):
+def test_a_forged_flow_of_a_client_is_none(firewalled, client, router, seen, family):
     """By the host and back to the client: what it then sends would be an answer."""
     app = client("app", "10.5.0.2", "10.5.0.1")
     both_families(app, router)
@@ -267,7 +267,7 @@ def test_a_forged_flow_of_a_client_is_none(fenced, client, router, seen, family)
 
     app.call(forge)
     assert seen(MARKER, 5)
-    fenced()
+    firewalled()
     while seen(MARKER, 0.1):
         pass
     app.call(forge)
@@ -301,7 +301,7 @@ INTRUSIONS = {
 
 
 @pytest.mark.parametrize("owner, intrude", INTRUSIONS.values(), ids=INTRUSIONS.keys())
-def test_nobody_gets_into_a_flow_of_somebody_else(fenced, client, router, outside, seen, owner, intrude):
+def test_nobody_gets_into_a_flow_of_somebody_else(firewalled, client, router, outside, seen, owner, intrude):
     app, free = client("app", "10.5.0.2", "10.5.0.1"), client("free", "10.5.7.2", "10.5.7.1")
     # The kernel's own test of sources, which isn't everywhere and which IPv6 hasn't.
     router.run("sysctl", "-qw", *(f"net.ipv4.conf.{link}.rp_filter=0" for link in ("all", "app", "free")),
@@ -310,7 +310,7 @@ def test_nobody_gets_into_a_flow_of_somebody_else(fenced, client, router, outsid
     begin_flow(inside, outside, owner)
     app.call(intrude)
     assert seen(MARKER, 5), "it shows nothing if it doesn't work without nxgate"
-    fenced()
+    firewalled()
     begin_flow(inside, outside, owner)
     while seen(MARKER, 0.1):
         pass
@@ -318,17 +318,17 @@ def test_nobody_gets_into_a_flow_of_somebody_else(fenced, client, router, outsid
     assert not seen(MARKER, 0.5)
 
 
-def test_a_client_tells_of_errors_about_its_own_flows(fenced, client, router, outside, seen):
+def test_a_client_tells_of_errors_about_its_own_flows(firewalled, client, router, outside, seen):
     app = client("app", "10.5.0.2", "10.5.0.1")
-    fenced(f'always = ["{OTHER}"]')
+    firewalled(f'always = ["{OTHER}"]')
     begin_flow(app, outside, "10.5.0.2")
     app.call(lambda: error_about_flow_of("10.5.0.2"))
     assert seen(MARKER, 5)
 
 
-def test_no_error_takes_a_forged_packet_to_its_source(fenced, client, router, seen):
+def test_no_error_takes_a_forged_packet_to_its_source(firewalled, client, router, seen):
     app = client("app", "10.5.0.2", "10.5.0.1")
-    fenced()
+    firewalled()
     app.call(lambda: raw(ipv4(udp(data=MARKER * 5), source=WEB, destination=OTHER)))
     assert not seen(MARKER, 0.5)
 
@@ -358,7 +358,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("packet", ERRORS.values(), ids=ERRORS.keys())
-def test_no_error_of_the_host_takes_data_to_a_forged_source(fenced, client, router, seen, packet):
+def test_no_error_of_the_host_takes_data_to_a_forged_source(firewalled, client, router, seen, packet):
     app = client("app", "10.5.0.2", "10.5.0.1")
     both_families(app, router)
     router.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.app.rp_filter=0",
@@ -368,7 +368,7 @@ def test_no_error_of_the_host_takes_data_to_a_forged_source(fenced, client, rout
     go = lambda: app.call(lambda: send(whole, to={raw: "10.5.0.1", raw6: GATEWAY6}[send]))  # noqa: E731
     go()
     assert seen(MARKER, 5), "it shows nothing if it doesn't work without nxgate"
-    fenced()
+    firewalled()
     router.run("sysctl", "-qw", "net.netfilter.nf_conntrack_frag6_timeout=1", check=True)
     while seen(MARKER, 0.1):
         pass
@@ -377,10 +377,10 @@ def test_no_error_of_the_host_takes_data_to_a_forged_source(fenced, client, rout
 
 
 @pytest.mark.parametrize("family", [4, 6])
-def test_fragments_of_a_client_pass(fenced, client, router, seen, family):
+def test_fragments_of_a_client_pass(firewalled, client, router, seen, family):
     app = client("app", "10.5.0.2", "10.5.0.1")
     both_families(app, router)
-    fenced(f'always = ["{OTHER}", "{WEB6}"]')
+    firewalled(f'always = ["{OTHER}", "{WEB6}"]')
     far, kind = {4: (OTHER, socket.AF_INET), 6: (WEB6, socket.AF_INET6)}[family]
 
     def send():
@@ -391,17 +391,17 @@ def test_fragments_of_a_client_pass(fenced, client, router, seen, family):
     assert seen(MARKER, 5)
 
 
-def test_it_says_what_it_covers(fenced, client, router):
+def test_it_says_what_it_covers(firewalled, client, router):
     client("app", "10.5.0.2", "10.5.0.1")
-    server = fenced()
-    server.wait_for_log("policy ci: judges what comes in by app, whatever its source")
-    assert "ci: all that comes in by app\n" in server.operate("status").stdout
+    server = firewalled()
+    server.wait_for_log("policy ci: filters everything that comes in on app, whatever its source")
+    assert "ci: everything that comes in on app\n" in server.operate("status").stdout
     client("late", "10.5.1.2", "10.5.1.1")
-    server.wait_for_log("policy ci: judges what comes in by app, late")
+    server.wait_for_log("policy ci: filters everything that comes in on app, late")
 
 
-def test_it_says_what_it_can_not_cover(fenced, router):
+def test_it_says_what_it_can_not_cover(firewalled, router):
     route(router, "10.5.0.0/16", "via", "10.99.0.1")
-    server = fenced()
-    server.wait_for_log("policy ci: its clients are behind eth0, where the default route is too")
-    assert "by eth0 not\n" in server.operate("status").stdout
+    server = firewalled()
+    server.wait_for_log("policy ci: its clients are behind eth0, which also has the default route")
+    assert "on eth0 only its clients' ranges\n" in server.operate("status").stdout

@@ -38,7 +38,7 @@ EGRESS = "[policies.default.egress]\n"
 #: What the kernel ends with us: tables with an owner.
 OWNED = '[docker]\nfail = "open"\n'
 #: How long a request may go unanswered: for what a client waits for, and for all else.
-QUICK, PATIENT = 4, 10
+FAST, SLOW = 4, 10
 #: How often it is asked whether it lives.
 PING = 3
 
@@ -61,7 +61,7 @@ def ends_for_want_of_its_helper(server, seconds, how):
     server._reader.join(5)
     line = server.log[-1]
     assert f"the helper process {how}" in line, server.log_text()
-    assert "leaves all as it is; start it again" in line
+    assert "leaves everything in place; restart it" in line
 
 
 @contextlib.contextmanager
@@ -147,8 +147,8 @@ def test_one_that_hangs_is_given_up(attach, app):
     with hanging(server) as helper, Stopwatch() as watch:
         with contextlib.suppress(dns.exception.Timeout, OSError):
             ask(app, "new.web.test", timeout=1)
-        ends_for_want_of_its_helper(server, QUICK + 3, "did not answer in time")
-    assert watch.seconds > QUICK - 1
+        ends_for_want_of_its_helper(server, FAST + 3, "did not answer in time")
+    assert watch.seconds > FAST - 1
     assert not os.path.exists(f"/proc/{helper}"), "nor is it left behind"
     assert not connects(app, DENIED)
     attach(EGRESS)
@@ -158,22 +158,22 @@ def test_one_that_hangs_is_given_up(attach, app):
 def test_one_that_hangs_is_given_up_though_nobody_asks_anything(attach, app):
     server = attach(EGRESS)
     with hanging(server):
-        # The look at the firewalls each second may come first, which is patient.
-        ends_for_want_of_its_helper(server, PATIENT + 3, "did not answer in time")
+        # The look at the firewalls each second may come first, which may take long.
+        ends_for_want_of_its_helper(server, SLOW + 3, "did not answer in time")
     assert not connects(app, DENIED)
 
 
 def test_so_it_is_by_a_server_without_a_firewall(plain):
     with hanging(plain):
-        ends_for_want_of_its_helper(plain, PING + QUICK + 3, "did not answer in time")
+        ends_for_want_of_its_helper(plain, PING + FAST + 3, "did not answer in time")
 
 
 def test_one_of_which_one_thread_hangs_is_given_up_too(plain):
     """Which no signal can do: a debugger holds the one that nobody waits for."""
-    patient = max(map(int, os.listdir(f"/proc/{plain.helper}/task")))
-    assert patient != plain.helper
-    with held(patient):
-        ends_for_want_of_its_helper(plain, PING + PATIENT + 3, "did not answer in time")
+    slow = max(map(int, os.listdir(f"/proc/{plain.helper}/task")))
+    assert slow != plain.helper
+    with held(slow):
+        ends_for_want_of_its_helper(plain, PING + SLOW + 3, "did not answer in time")
 
 
 def test_a_server_that_asks_whether_it_lives_does_so_cheaply(plain):
@@ -191,7 +191,7 @@ def test_one_that_hangs_keeps_nobody_from_stopping_the_server(attach):
     with hanging(server):
         server.process.send_signal(signal.SIGTERM)
         server.good_ends.add(1)
-        assert server.process.wait(within(PATIENT + 3)) in (0, 1)
+        assert server.process.wait(within(SLOW + 3)) in (0, 1)
 
 
 def test_one_that_hangs_keeps_status_waiting_for_no_longer_than_its_time(attach):
@@ -200,8 +200,8 @@ def test_one_that_hangs_keeps_status_waiting_for_no_longer_than_its_time(attach)
     with hanging(server), Stopwatch() as watch:
         server.process.send_signal(signal.SIGHUP)  # which looks at the firewalls anew
         server.operate("status", check=False)
-    assert watch.seconds < within(PATIENT + 3)
-    server.process.wait(within(PATIENT + 3))
+    assert watch.seconds < within(SLOW + 3)
+    server.process.wait(within(SLOW + 3))
 
 
 def test_a_pause_that_is_short_enough_is_no_end(attach, app):

@@ -117,7 +117,7 @@ def test_the_watcher_needs_each_of_its_capabilities(engine, tar, outside):
     for lacking in [watcher(engine, outside, [each for each in CAPABILITIES if each != missing],
                             name=f"without-{missing}") for missing in CAPABILITIES]:
         assert engine.docker("wait", lacking.name).strip() == "1", lacking.name
-        assert re.search("cannot become user|permission", lacking.logs()), lacking.name
+        assert re.search("cannot switch to user|permission", lacking.logs()), lacking.name
 
 
 def test_the_compose_file_works(engine, tar, outside, directory):

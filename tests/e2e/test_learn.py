@@ -56,7 +56,7 @@ def rules(text):
 def test_what_is_asked_for_is_recorded_and_proposed(start):
     server = start()
     assert rcode(server.query("new.test")) == "NXDOMAIN"
-    assert "everything resolves" in server.operate("learn", "start").stdout
+    assert "resolving everything" in server.operate("learn", "start").stdout
     for name in ("new.test", "known.test", "db.test", "gone.test", "never.test"):
         server.query(name)
     for i in range(5):
@@ -77,7 +77,7 @@ def test_what_is_asked_for_is_recorded_and_proposed(start):
 
 def test_nothing_is_proposed_for_a_policy_that_is_not_there(start):
     done = start().operate("learn", "propose", "--policy", "nosuch", check=False)
-    assert done.returncode == 1 and done.stderr == "nxgate: policy: `nosuch`: there is no such policy\n"
+    assert done.returncode == 1 and done.stderr == "nxgate: policy: `nosuch`: no such policy\n"
 
 
 def learning(server):
@@ -92,7 +92,7 @@ def test_a_server_that_learns_says_so(start):
     assert "learning" not in server.operate("status").stdout and learning(server) == [0, 0]
     server.operate("learn", "start")
     line = re.search("^policy +default: learning since .*$", server.operate("status").stdout, re.M)[0]
-    assert line.endswith("Z, everything resolves") and len(line) <= 80
+    assert line.endswith("Z, resolving everything") and len(line) <= 80
     with Control(server.control) as control:
         told = valid(control.ask("GET", "/v1/status"), "GET", "/v1/status")["policies"][0]["learning"]
     assert told["since"] in line and not told["denies"] and learning(server) == [1, 0]
@@ -100,7 +100,7 @@ def test_a_server_that_learns_says_so(start):
     server = start(port=server.port)
     assert line in server.operate("status").stdout, "a restart is no new beginning"
     server.operate("learn", "start", "--deny")
-    assert "Z, enforced meanwhile" in server.operate("status").stdout and learning(server) == [0, 1]
+    assert "Z, still enforced" in server.operate("status").stdout and learning(server) == [0, 1]
     server.operate("learn", "stop")
     assert "learning" not in server.operate("status").stdout and learning(server) == [0, 0]
 
@@ -153,7 +153,7 @@ def test_a_spoilt_state_is_left_alone(start, directory):
     (directory / "state/default").mkdir(parents=True)
     (directory / "state/default/learnt.json").write_text("{")
     server = start()
-    server.wait_for_log("learnt.json can.t be read: no record")
+    server.wait_for_log("learnt.json can.t be read: not a record")
     assert (directory / "state/default/learnt.json").read_text() == "{"
 
 

@@ -67,7 +67,7 @@ def test_the_diff_tells_of_ports_that_are_closed(attach, app, curl):
     assert [curl("web.test", port) for port in (ONE, TWO)] == [0, REFUSED]
     diff = proposed(server, "--diff")
     wanted = f"=web.test:tcp/{ONE},tcp/{TWO}"
-    assert f"+ {wanted} " in diff and f"#   tcp/{TWO} is closed now" in diff and "- *.test" not in diff
+    assert f"+ {wanted} " in diff and f"#   tcp/{TWO} is currently closed" in diff and "- *.test" not in diff
     server.write_config(server.text(allow=["*.test", wanted], egress=f'ports = ["tcp/{ONE}"]'))
     server.reload()
     assert curl("web.test", TWO) == 0

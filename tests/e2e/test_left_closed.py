@@ -74,7 +74,7 @@ def test_a_namespace_that_is_no_longer_attached_is_told(attach, namespace, how):
     server = attach(one)
     text, = about(other.path, server)
     assert not about(one.path, server), "which it took over"
-    assert f"by the nxgate of pid {former.pid}" in text
+    assert f"by the nxgate with pid {former.pid}" in text
     assert f"`nxgate detach --netns {other.path}`" in text
     assert "detached" in run("detach", "--netns", other.path).stdout
     server.stop()
@@ -117,7 +117,7 @@ def test_a_firewall_on_the_host_is_told_once_no_clients_are_left(nxgate, namespa
     again.stop()
     server = nxgate(config=SERVED, namespace=host)
     text, = about("this host", server)
-    assert "nxgate_egress_ci" in text and f"by the nxgate of pid {again.pid}" in text
+    assert "nxgate_egress_ci" in text and f"from the nxgate with pid {again.pid}" in text
     assert f"`nxgate detach --netns {host.path}`" in text
     assert "detached" in run("detach", "--netns", host.path).stdout
     server.stop()

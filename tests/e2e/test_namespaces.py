@@ -214,7 +214,7 @@ def test_an_interface_that_goes_and_returns_is_taken_up_again(nxgate, namespace)
             return False
     assert answered()
     ip("-n", left.name, "link", "del", "eth0")
-    server.wait_for_log(f"eth0:53@{left.name} is gone", timeout=30)
+    server.wait_for_log(f"eth0:53@{left.name}: its namespace or interface is gone", timeout=30)
     left.join(right, "10.77.0.1/24", "10.77.0.2/24")
     server.wait_for_log(f"listening on eth0:53@{left.name} again", timeout=30)
     wait_for(answered, timeout=20, what="an answer on the new interface")

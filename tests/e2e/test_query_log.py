@@ -116,7 +116,7 @@ def test_a_full_disk_is_told_and_delays_nobody(logging):
     server, _ = logging(path="/dev/full")
     for i in range(20):
         server.query(f"n{i}.test")
-    server.wait_for_log("/dev/full: No space left on device; lines of the query log are lost")
+    server.wait_for_log("/dev/full: No space left on device; query log lines are lost")
     assert addresses(server.query("good.test")) == ["192.0.2.1"]
 
 

@@ -77,7 +77,7 @@ def test_every_example_belongs_to_one_of_three_stories():
 
 
 def test_the_packages_of_what_the_examples_use_are_named():
-    named = re.search(r"Debian packages `(.*?)`", README.partition("## Three stories")[2])[1].split()
+    named = re.search(r"Debian packages `(.*?)`", README.partition("## Three examples")[2])[1].split()
     for program in ("dig", "ip", "curl", "dnsmasq"):
         assert any(f" {program} " in commands.replace("\n", " ") for _, story in STORIES for commands, _ in blocks_of(story))
         path = os.path.realpath(shutil.which(program))

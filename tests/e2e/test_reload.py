@@ -86,7 +86,7 @@ def test_list_files_are_watched_and_a_new_one_of_the_pattern_counts(nxgate, up, 
 def test_a_fault_keeps_what_is_running_and_is_told_with_its_place(nxgate, up):
     server = nxgate(config=config(up))
     server.write_config(config(up, '"y.test", "a..b"'))
-    assert "refused" in server.reload()
+    assert "rejected" in server.reload()
     assert f"{server.config}:7:20: " in server.log_text() and "`a..b`" in server.log_text()
     assert resolves(server, "x.test") and rcode(server.query("y.test")) == "NXDOMAIN"
     server.write_config(config(up, '"y.test"'))
@@ -97,7 +97,7 @@ def test_a_fault_keeps_what_is_running_and_is_told_with_its_place(nxgate, up):
 def test_a_missing_file_keeps_what_is_running(nxgate, up):
     server = nxgate(config=config(up))
     server.config.unlink()
-    assert "refused" in server.reload()
+    assert "rejected" in server.reload()
     assert resolves(server, "x.test")
 
 
@@ -107,7 +107,7 @@ def test_a_missing_file_keeps_what_is_running(nxgate, up):
 def test_what_is_sealed_is_refused_by_name(nxgate, up, key, line):
     server = nxgate(config=config(up))
     server.write_config(config(up, '"y.test"', server=line))
-    assert "refused" in server.reload()
+    assert "rejected" in server.reload()
     assert f"{key} can't change while running" in server.log_text()
     assert resolves(server, "x.test") and not resolves(server, "y.test")
 
@@ -115,7 +115,7 @@ def test_what_is_sealed_is_refused_by_name(nxgate, up, key, line):
 def test_other_listeners_are_refused_by_name(nxgate, up):
     server = nxgate(config=config(up))
     server.write_config(config(up).replace("127.0.0.1:PORT", "127.0.0.2:PORT"))
-    assert "refused" in server.reload()
+    assert "rejected" in server.reload()
     assert "server.listen can't change while running" in server.log_text()
 
 
@@ -274,6 +274,6 @@ def test_without_inotify_it_starts_tells_it_and_looks_by_itself(nxgate, up):
         wait_for(lambda: resolves(server, "z.test"), 10, what="the new rule")
         assert faults() and server.log_text().count("fs.inotify.max_user_instances") == 1
     wait_for(lambda: not faults() and not counted(), 10, what="inotify again")
-    server.wait_for_log("files are watched for changes again")
+    server.wait_for_log("watching files for changes again")
     server.write_config(config(up, '"x.test"'))
     wait_for(lambda: resolves(server, "x.test"), 3, what="the new rule")

@@ -158,7 +158,7 @@ def test_a_gate_alone_stays_when_it_is_handed_over(attach, app, flood):
         flooding = flood(port=53)
         assert closed_for_a_while(flooding) == 0
         end(server, signal.SIGUSR2)
-        assert "1 attachment is left as it is for the next nxgate" in server.log_text()
+        assert "1 attachment is left in place for the next nxgate" in server.log_text()
         assert "stopped by SIGUSR2" in server.log_text()
         assert closed_for_a_while(flooding) == 0
         server = attach(*tables)

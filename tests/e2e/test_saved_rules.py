@@ -197,7 +197,7 @@ def test_a_broken_line_is_left_out_and_told(start, place):
     os.chown(denied_list(place), NOBODY, NOBODY)
     server = start()
     assert is_denied(server), "what stands behind it still counts"
-    where = f"{denied_list(place)}: 151 lines are no rule"
+    where = f"{denied_list(place)}: 151 lines are not valid"
     for command in ("status", "health"):
         assert where in told(server, command)
     assert where in server.log_text()
@@ -295,6 +295,6 @@ def test_a_rule_that_a_refused_reload_keeps_is_said_to_be_enforced_still(start):
     server.config.write_text(server.config.read_text() + "[nonsense]\n")
     removed = server.operate("allow", "--remove", "new.test", check=False)
     assert removed.returncode == 1
-    assert "no longer saved, but it is enforced until a reload is taken up" in removed.stderr
+    assert "no longer saved, but stays in force until a reload succeeds" in removed.stderr
     assert "nonsense" in removed.stderr
     assert addresses(server.query("new.test")) == ["192.0.2.1"]

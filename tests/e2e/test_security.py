@@ -157,12 +157,12 @@ listen = ["127.0.0.1:PORT"]
 [upstreams.default]
 servers = ["{up.endpoint}"]
 [policies.default]
-[policies.fenced]
+[policies.firewalled]
 allow = ["allowed.test"]
-[policies.fenced.egress]
+[policies.firewalled.egress]
 [[clients]]
 from = ["127.0.0.9"]
-policy = "fenced"
+policy = "firewalled"
 """)
 
 
@@ -300,7 +300,7 @@ def test_the_helper_changes_only_tables_of_nxgates_for_an_intruder(attaching):
     with Intruder(server.pid, threads(server.pid)[1]) as taken:
         done = ask_helper(taken, channel, SEND, delete_table("nxgate"), number=netlink)
     assert done == "Success", "so it is asked rightly"
-    server.wait_for_log("took nxgate's rules away; they are back")
+    server.wait_for_log("nxgate's rules were removed by another program; they have been restored")
 
 
 @pytest.mark.parametrize("chain, hook, priority", [

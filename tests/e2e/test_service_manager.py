@@ -70,7 +70,7 @@ def test_a_refused_reload_ends_too_and_says_so(nxgate, manager):
     server.write_config("[nonsense")
     server.reload()
     _, ready = told(listening, "RELOADING", "READY")
-    assert "refused" in ready["STATUS"] and "generation 1" in ready["STATUS"]
+    assert "rejected" in ready["STATUS"] and "generation 1" in ready["STATUS"]
     server.write_config(CONFIG)
     _, ready = told(listening, "RELOADING", "READY")
     assert ready["STATUS"] == "generation 2"
@@ -105,7 +105,7 @@ def test_a_manager_out_of_reach_is_no_reason_not_to_serve(nxgate, name):
 def test_a_manager_that_hears_nothing_holds_nothing_up(nxgate, manager):
     deaf = manager(watchdog=0.002)
     server = nxgate(config=CONFIG, environment=deaf.environment)
-    server.wait_for_log("the service manager can't be told anything")
+    server.wait_for_log("cannot notify the service manager")
     for _ in range(3):
         server.reload()
     assert addresses(server.query("db.test")) == ["10.0.0.5"]
@@ -350,9 +350,9 @@ def test_a_socket_inside_another_namespace_is_served_there_and_nowhere_else(acti
 
 @pytest.mark.parametrize("sockets, words", [
     ([*BOTH, ("udp", "127.0.0.1", 54)], ["socket 5 (c), 127.0.0.1:54/udp", "127.0.0.1:53"]),
-    ([("udp", "0.0.0.0", 53)], ["socket 3 (a), 0.0.0.0:53/udp", "for no listener"]),
+    ([("udp", "0.0.0.0", 53)], ["socket 3 (a), 0.0.0.0:53/udp", "matches no listener"]),
     ([("udp", "::", 53)], ["socket 3 (a), [::]:53/udp", "BindIPv6Only=ipv6-only"]),
-    ([("tcp", "127.0.0.1", 54)], ["socket 3 (a), 127.0.0.1:54/tcp", "for no listener"])])
+    ([("tcp", "127.0.0.1", 54)], ["socket 3 (a), 127.0.0.1:54/tcp", "matches no listener"])])
 def test_a_socket_for_no_listener_is_refused_by_name(namespace, sockets, words):
     done = namespace("activated").run(*launcher(sockets, names="a:b:c"), BINARY, "serve", "--listen",
                                       "127.0.0.1:53")

@@ -61,7 +61,7 @@ def test_threads_of_its_user_keep_no_rule_from_being_taken_up(attach, app):
         assert addresses(ask(app, "newer.web.test")) == [WEB] and addresses(ask(app, "new.web.test")) == []
         assert not connects(app, DENIED)
         bounded = f"{THREADS}" in Path(f"/proc/{server.pid}/limits").read_text().split("Max processes")[1].split()[:2]
-        assert ("no thread was to be had" in server.log_text()) == bounded
+        assert ("cannot start a thread to read the configuration" in server.log_text()) == bounded
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer needs a thread at the end")
@@ -71,7 +71,7 @@ def test_without_threads_to_start_with_it_says_so_and_ends(attach, app):
     with threads_taken(ALONE, THREADS + 10):
         server = attach(f"--nproc={THREADS}:{THREADS}", wait=False)
         server.good_ends.add(1)
-        server.wait_for_log("ready:|cannot start a worker's thread: .*ulimit -u")
+        server.wait_for_log("ready:|cannot start a worker thread: .*ulimit -u")
         assert not connects(app, DENIED)
         if not any("ready:" in line for line in server.log):
             assert server.process.wait(10) == 1
@@ -84,4 +84,4 @@ def test_all_of_inotify_taken_by_its_user_keeps_no_container_waiting(nxgate, ups
                       .replace("127.0.0.1", "10.99.0.1") + f'[docker]\nsocket = "{engine.socket}"\nattach = "all"\n')
         engine.run("app", network=engine.network("app_net"))
         gate.wait_for_log("attached app")
-        assert "cannot watch for namespaces" not in gate.log_text()
+        assert "cannot watch for container namespaces" not in gate.log_text()

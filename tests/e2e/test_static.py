@@ -72,4 +72,4 @@ def test_it_reads_a_configuration(root):
 
 def test_a_user_by_name_is_missed_by_name(root):
     started = run(root, "serve", "--listen", "127.0.0.1:5390", "--allow", "a.test", "--control", "")
-    assert started.returncode == 1 and "there is no user 'nobody'" in started.stderr
+    assert started.returncode == 1 and "no such user: 'nobody'" in started.stderr

@@ -26,14 +26,14 @@ def overload(bench):
                    ("within 100 ms", "{:.1%}"), ("a second later: allowed", "{:.1%}"),
                    ("p99", "{:.2f} ms")])
     allowed = [f"host{i}.{ALLOWED}" for i in range(100)]
-    wishes = bench.file("wishes", allowed)
+    questions = bench.file("allowed", allowed)
     mixed = bench.file("mixed", (each for i, name in enumerate(allowed)
                                  for each in (name, f"other{i}.denied.example")))
     for peer in bench.able("forward", table):
         with (star(2) as (middle, (flooder, client)), bench.upstream(middle) as upstream,
               bench.start(peer, "forward", namespace=middle, address="0.0.0.0",
                           upstream=upstream) as server):
-            dnsperf(server, wishes, ANSWERED, "-n", 1, "-q", 50)
+            dnsperf(server, questions, ANSWERED, "-n", 1, "-q", 50)
             capacity = dnsperf(server, bench.denied, DENIED, "-l", 1, *LOAD).per_cpu
             flood = start_kxdpgun(address(0), server.port, bench.denied, 2 * capacity, FLOOD, flooder)
             time.sleep(1)

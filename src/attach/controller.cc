@@ -1,0 +1,320 @@
+#include "attach/controller.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/system/error_code.hpp>
+#include <fcntl.h>
+
+#include "attach/attachments.h"
+#include "attach/followed.h"
+#include "attach/selection.h"
+#include "attach/subjects.h"
+#include "attach/unattached.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "docker/client.h"
+#include "docker/container.h"
+#include "docker/names.h"
+#include "docker/netns_watch.h"
+#include "docker/watcher.h"
+#include "store/policy_store.h"
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+
+namespace nxgate::attach {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr Milliseconds kLookAgain{1000};
+
+/// Of the network mode, before the id of the container whose namespace it shares.
+constexpr std::string_view kMember = "container:";
+
+std::string id_of(const docker::Container& container) { return "container " + container.id; }
+
+/// Shares another container's namespace.
+bool joins_namespace(const docker::Container& container) {
+  return container.network_mode.starts_with(kMember);
+}
+
+}  // namespace
+
+Controller::Controller(asio::io_context& loop, Subjects subjects, store::PolicyStore& policy_store,
+                       Attachments& attachments, sys::Descriptor inotify)
+    : loop_(loop),
+      subjects_(std::move(subjects)),
+      policy_store_(policy_store),
+      attachments_(attachments),
+      client_(loop, subjects_.socket, labels_that_count(policy_store.docker())),
+      inotify_(std::move(inotify)),
+      timer_(loop),
+      builds_(attachments),
+      search_timer_(loop) {
+  if (!subjects_.socket.empty()) {
+    watcher_ = std::make_unique<docker::Watcher>(loop, subjects_.socket, *this,
+                                                 labels_that_count(policy_store.docker()));
+  }
+}
+
+Controller::~Controller() = default;
+
+void Controller::start(std::function<void(Result<void>)> ready) {
+  ready_ = std::move(ready);
+  if (watcher_) {
+    watcher_->start();
+  } else {
+    const std::vector<Error> errors = reconcile();
+    clean_up();
+    be_ready(errors.empty() ? Result<void>() : std::unexpected(errors.front()));
+  }
+  look_again();
+}
+
+void Controller::reconsider() {
+  const docker::LabelKeys labels = labels_that_count(policy_store_.docker());
+  client_.keep_labels(labels);
+  if (watcher_ && watcher_->keep_labels(labels)) {
+    for (const docker::Container& each : running_) outdated_.insert(each.id);
+    for (const Starting& each : starting_) outdated_.insert(each.container.id);
+  }
+  learn_all();
+  reconcile(true);
+}
+
+void Controller::be_ready(Result<void> how) {
+  if (ready_) std::exchange(ready_, nullptr)(std::move(how));
+}
+
+void Controller::look_again() {
+  timer_.expires_after(kLookAgain);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    if (!watch_fault_.empty()) begin_watch();
+    look_for_builds();
+    reconcile(true);
+    clean_up_later();
+    look_again();
+  });
+}
+
+void Controller::on_engine(const docker::EngineVersion& version) {
+  if (lost_) log::info("the Docker engine is back: version {}", version.engine);
+  if (!lost_) log::info("watching Docker {} at {}", version.engine, subjects_.socket);
+  lost_ = false;
+  trouble_ = "it hasn't listed its containers yet";
+  const auto engines_own = sys::NetnsRef::of_pid(docker::engine_process(subjects_.socket));
+  if (const auto identity = engines_own.identity()) attachments_.spare(*identity);
+  watch_namespaces();
+  learn_all();
+}
+
+/// Their directory is known once the engine answers; it may be another engine than before.
+void Controller::watch_namespaces() {
+  // Another number of the same one: each would count for our user.
+  netns_watch_ = std::make_unique<docker::NetnsWatch>(
+      loop_, docker::netns_directory(subjects_.socket),
+      [this](const std::string& path) { appeared(path); },
+      sys::Descriptor(::fcntl(inotify_.get(), F_DUPFD_CLOEXEC, 0)));
+  begin_watch();
+}
+
+void Controller::begin_watch() {
+  const auto started = netns_watch_->start();
+  std::string fault;
+  if (!started) {
+    fault = started.error().message +
+            "; a container may send packets before it is attached, which takes up to 1 s";
+  }
+  if (std::exchange(watch_fault_, fault) == fault) return;
+  if (fault.empty()) {
+    log::info("watching for container namespaces again");
+  } else {
+    log::warning("{}", fault);
+  }
+  attachments_.set_watch_fault(fault);
+}
+
+/// A starting container stays in that state until the engine reports it running.
+void Controller::note_outdated() {
+  std::erase_if(outdated_, [this](const std::string& id) {
+    if (std::ranges::find(running_, id, &docker::Container::id) != running_.end()) {
+      return !view_.outdated.contains(id);
+    }
+    const auto is_it = [&](const Starting& each) { return each.container.id == id; };
+    return std::ranges::none_of(starting_, is_it);
+  });
+}
+
+void Controller::on_engine_lost(const Error& error) {
+  if (!lost_) {
+    log::warning("{}; attached containers stay attached; waiting for the engine", error.message);
+  }
+  lost_ = true;
+  trouble_ = error.message;
+  update_unattached();
+  if (!ready_) return;
+  be_ready(subjects_.watches_all() ? Result<void>() : std::unexpected(error));
+}
+
+void Controller::on_containers(const docker::View& view) {
+  running_ = view.running;
+  view_ = view;
+  view_.running.clear();
+  note_outdated();
+  listed_ = view.trouble.empty();
+  trouble_ = view.trouble;
+  for (Followed& each : subjects_.containers) each.remember(running_);
+  const std::vector<Error> errors = reconcile();
+  // A gate that a dead nxgate left may belong to a container that isn't known yet.
+  if (view.whole) {
+    look_for_builds();
+    clean_up();
+  }
+  if (!ready_) return;
+  const bool fatal = !subjects_.watches_all() && !errors.empty();
+  be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
+}
+
+/// For the namespace in which it is, if that is known.
+std::optional<Choice> Controller::choose(const docker::Container& container,
+                                         std::optional<std::uint64_t> identity) const {
+  if (subjects_.watches_all()) {
+    const bool outdated = identity && outdated_.contains(container.id);
+    if (const Choice* last = outdated ? attachments_.choice(*identity) : nullptr) return *last;
+    return select(container, policy_store_.docker(), &policy_store_.configured()->policies);
+  }
+  const auto is_it = [&](const Followed& each) { return each.is(container); };
+  if (std::ranges::none_of(subjects_.containers, is_it)) return std::nullopt;
+  return Choice{.policy = subjects_.policy, .asked = true};
+}
+
+void Controller::add_subject(const docker::Container& container, const sys::NetnsRef& netns,
+                             std::vector<Subject>& wanted) const {
+  const bool located = container.pid != 0 || places_.contains(container.id);
+  const bool reachable = located && container.network_mode != "host";
+  const auto identity = netns.identity();
+  const auto choice = reachable ? choose(container, identity) : std::nullopt;
+  if (!choice) return;
+  // `update_unattached` reports these; a named container is an error.
+  if (subjects_.watches_all() && identity && attachments_.spares(*identity)) return;
+  const std::string power = container.power_to_undo();
+  wanted.push_back({.label = container.name,
+                    .id = id_of(container),
+                    .netns = netns,
+                    .choice = *choice,
+                    .warning = power.empty() ? "" : "it " + power + " and can undo the gate",
+                    .names = docker::names_for(container, running_),
+                    .reverse_names = docker::reverse_names_for(container, running_)});
+}
+
+/// For those that the engine doesn't describe. It may be busy, or kept busy; closing them doesn't
+/// wait for it.
+void Controller::find_processes() {
+  std::set<std::string> wanted;
+  for (const docker::Container& container : running_) {
+    if (!container.inspected) wanted.insert(container.id);
+  }
+  if (wanted.empty()) return;
+  const auto found = docker::find_processes(wanted);
+  for (docker::Container& container : running_) {
+    if (container.inspected) continue;
+    const auto process = found.find(container.id);
+    container.pid = process == found.end() ? 0 : process->second;
+  }
+}
+
+/// Of running containers. A starting one has its place already.
+void Controller::note_places() {
+  std::set<std::string> starting;
+  for (const Starting& each : starting_) starting.insert(each.container.id);
+  std::erase_if(places_, [&](const auto& place) {
+    return !starting.contains(place.first) &&
+           std::ranges::find(running_, place.first, &docker::Container::id) == running_.end();
+  });
+  for (const docker::Container& container : running_) {
+    if (container.pid == 0 || container.network_mode == "host") continue;
+    if (starting.contains(container.id)) continue;
+    const auto known = places_.find(container.id);
+    // A process that wasn't reported by the engine can be any process of the container.
+    const pid_t pid = container.inspected ? container.pid : 0;
+    const bool same =
+        known != places_.end() && (pid == 0 || known->second.pid == 0 || known->second.pid == pid);
+    if (same) {
+      if (pid != 0) known->second.pid = pid;
+      continue;
+    }
+    places_.erase(container.id);                     // of an earlier run
+    if (!choose(container, std::nullopt)) continue;  // it needs no attachment
+    if (auto pinned = sys::NetnsRef::of_pid(container.pid).pin()) {
+      places_.emplace(container.id, Place{pid, *std::move(pinned)});
+    }
+  }
+}
+
+/// A member has the namespace of its owner, even if its own process ended before it was inspected.
+sys::NetnsRef Controller::netns_of(const docker::Container& container) const {
+  if (const auto known = places_.find(container.id); known != places_.end()) {
+    return known->second.netns;
+  }
+  if (joins_namespace(container)) {
+    const std::string id = container.network_mode.substr(kMember.size());
+    const auto owner = std::ranges::find(running_, id, &docker::Container::id);
+    if (owner != running_.end()) return netns_of(*owner);
+  }
+  return sys::NetnsRef::of_pid(container.pid);
+}
+
+/// Whether it runs where it was attached, and should no longer be attached.
+bool Controller::released(const Subject& subject, std::uint64_t identity) const {
+  if (subject.unclaimed) return let_go_.contains(identity);
+  if (!subjects_.watches_all()) return false;
+  if (is_build(subject)) return !select_for_builds(policy_store_.docker());
+  const auto container = std::ranges::find_if(
+      running_, [&](const docker::Container& each) { return id_of(each) == subject.id; });
+  return container != running_.end() && container->inspected &&
+         !outdated_.contains(container->id) && netns_of(*container).identity() == identity &&
+         !choose(*container, identity);
+}
+
+/// The owner of a namespace comes before the members of it.
+std::vector<Error> Controller::reconcile(bool look) {
+  find_processes();
+  note_places();
+  std::vector<Subject> wanted = subjects_.namespaces;
+  for (const bool members : {false, true}) {
+    for (const docker::Container& container : running_) {
+      if (joins_namespace(container) == members)
+        add_subject(container, netns_of(container), wanted);
+    }
+  }
+  forget_started();
+  for (const Starting& each : starting_) add_subject(each.container, each.netns, wanted);
+  if (subjects_.watches_all()) builds_.add_subjects(policy_store_.docker(), wanted);
+  add_unclaimed(wanted);
+  const auto is_released = [this](const Subject& subject, std::uint64_t identity) {
+    return released(subject, identity);
+  };
+  std::vector<Error> errors = attachments_.reconcile(wanted, is_released, look);
+  let_go_.clear();
+  update_unattached();
+  return errors;
+}
+
+}  // namespace nxgate::attach

@@ -1,0 +1,34 @@
+// Gates and firewalls that an earlier nxgate left in place when it ended.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <vector>
+
+#include "base/error.h"
+#include "store/standing_fault.h"
+#include "sys/netns.h"
+
+namespace nxgate::attach {
+
+/// Removes the gate and firewall of dead nxgates, and returns whether there was a firewall.
+[[nodiscard]] Result<bool> remove_gate_and_firewalls(const sys::NetnsRef& netns);
+
+/// Removes gate and firewall of a namespace that may be attached (sys/reach.h) and whose nxgate is
+/// dead, and logs it. Needs the same rights as attaching.
+void remove_stale_tables(const sys::NetnsRef& netns);
+
+/// The same for the namespaces of all processes and those in /run/netns, but for `spared`
+/// (sys::NetnsRef::identity).
+void remove_all_stale_tables(const std::set<std::uint64_t>& spared);
+
+enum class Look : std::uint8_t { kEverywhere = 0, kHost };
+
+/// What dead nxgates left closed in our own namespace and, if told to look everywhere, in those of
+/// all processes and those with a name in /run/netns or in Docker's directory, but for `spared`; it
+/// is for the operator to open. As much as can be read: it takes the rights of a start as root.
+/// Some hundred microseconds a namespace.
+[[nodiscard]] std::vector<store::StandingFault> find_left_closed(
+    Look look, const std::set<std::uint64_t>& spared);
+
+}  // namespace nxgate::attach

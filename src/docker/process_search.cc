@@ -1,0 +1,139 @@
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "docker/netns_watch.h"
+#include "docker/process.h"
+#include "sys/cpu_budget.h"
+#include "sys/file.h"
+#include "sys/netns.h"
+
+namespace nxgate::docker {
+namespace {
+
+constexpr std::size_t kIdLength = 64;
+/// Below the engine's own, whatever its driver.
+constexpr std::string_view kBuildCgroup = "/buildkit/";
+constexpr std::size_t kLargestProcessFile = 1UL << 20;
+/// Of those that begin anew each time.
+constexpr Milliseconds kLongestScan{50};
+
+/// The process that an entry of /proc stands for; 0 for none.
+pid_t pid_of(const std::filesystem::directory_entry& entry) {
+  const std::string name = entry.path().filename();
+  pid_t pid = 0;
+  const auto [rest, wrong] = std::from_chars(name.data(), name.data() + name.size(), pid);
+  return wrong == std::errc() && rest == name.data() + name.size() ? pid : 0;
+}
+
+/// Whether `is_it` says so of one of those that are seen in time.
+template <class Predicate>
+bool any_process(Predicate is_it) {
+  sys::CpuBudget budget(kLongestScan);
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry("/proc", error), none;
+       !error && entry != none && !budget.over(); entry.increment(error)) {
+    const pid_t pid = pid_of(*entry);
+    if (pid != 0 && is_it(pid)) return true;
+  }
+  return false;
+}
+
+bool is_hexadecimal(char letter) {
+  return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
+}
+
+/// Nobody who only looks into a namespace, from our own shell, is.
+bool is_shut_off(pid_t pid) {
+  std::error_code hidden;
+  const auto theirs =
+      std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/pid", hidden);
+  if (hidden) return false;
+  const auto ours = std::filesystem::read_symlink("/proc/self/ns/pid", hidden);
+  return !hidden && theirs != ours;
+}
+
+}  // namespace
+
+std::string process_file(pid_t pid, std::string_view name) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/" + std::string(name);
+  return sys::read_file(path, kLargestProcessFile).value_or("");
+}
+
+std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
+  // In front of it there may be the container in which the engine itself runs.
+  if (const auto step = cgroup.rfind(kBuildCgroup); step != std::string_view::npos) {
+    cgroup.remove_prefix(step + kBuildCgroup.size());
+  }
+  auto end = cgroup.rbegin();
+  while (end != cgroup.rend()) {
+    const auto from = std::find_if(end, cgroup.rend(), is_hexadecimal);
+    const auto to = std::find_if_not(from, cgroup.rend(), is_hexadecimal);
+    if (static_cast<std::size_t>(to - from) == kIdLength)
+      return std::string(to.base(), from.base());
+    end = to;
+  }
+  return std::nullopt;
+}
+
+std::map<std::uint64_t, ContainerProcess> ProcessSearch::look(
+    const std::set<std::uint64_t>& namespaces, Milliseconds longest) {
+  std::map<std::uint64_t, ContainerProcess> found;
+  sys::CpuBudget budget(longest);
+  std::error_code error;
+  const std::filesystem::directory_iterator none;
+  if (next_ == none) {
+    next_ = std::filesystem::directory_iterator("/proc", error);
+    shut_off_.clear();
+  }
+  for (; !error && next_ != none && !budget.over(); next_.increment(error)) {
+    const pid_t pid = pid_of(*next_);
+    if (pid == 0) continue;
+    const auto identity = sys::NetnsRef::of_pid(pid).identity();
+    if (!identity || !namespaces.contains(*identity) || found.contains(*identity)) continue;
+    const std::string cgroup = process_file(pid, "cgroup");
+    const std::optional<std::string> container = container_of_cgroup(cgroup);
+    if (container || cgroup.contains(kBuildCgroup)) {
+      found.emplace(*identity, ContainerProcess{.pid = pid, .container = container.value_or("")});
+    } else if (is_shut_off(pid)) {
+      shut_off_.emplace(*identity, ContainerProcess{.pid = pid, .container = {}});
+    }
+  }
+  if (error) next_ = none;
+  if (next_ != none) return found;
+  // They may have been looked for when the round began, and not any more.
+  std::erase_if(shut_off_, [&](const auto& each) { return !namespaces.contains(each.first); });
+  found.merge(shut_off_);
+  return found;
+}
+
+std::map<std::string, pid_t> find_processes(const std::set<std::string>& containers) {
+  std::map<std::string, pid_t> found;
+  if (containers.empty()) return found;
+  (void)any_process([&](pid_t pid) {
+    const std::optional<std::string> container = container_of_cgroup(process_file(pid, "cgroup"));
+    if (container && containers.contains(*container)) found.emplace(*container, pid);
+    return found.size() == containers.size();
+  });
+  return found;
+}
+
+bool has_build_step(std::uint64_t netns) {
+  return any_process([netns](pid_t pid) {
+    return sys::NetnsRef::of_pid(pid).identity() == netns &&
+           process_file(pid, "cgroup").contains(kBuildCgroup);
+  });
+}
+
+}  // namespace nxgate::docker

@@ -1,0 +1,243 @@
+#include "firewall/name_firewall.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "netfilter/firewall.h"
+#include "policy/egress.h"
+#include "sys/netns.h"
+#include "sys/our_tables.h"
+#include "wire/address_edit.h"
+
+namespace nxgate::firewall {
+namespace {
+
+using netfilter::Destination;
+using netfilter::Firewall;
+using netfilter::FirewallRules;
+using netfilter::Opened;
+
+// So that what the configuration takes the kernel's guard takes too, beside the other rules.
+static_assert(policy::kMostRanges <= sys::OurTransaction::kMostRules / 2);
+/// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
+constexpr Milliseconds kRounding{1000};
+constexpr std::size_t kMostAddresses = 16384;
+constexpr std::size_t kMostNamesOfAddress = 16;
+constexpr std::array<Port, 1> kAnyPort{};
+
+FirewallRules rules_of(const policy::Egress& egress) {
+  FirewallRules rules{.audit = egress.mode == policy::EgressMode::kAudit,
+                      .always = {},
+                      .never = egress.never,
+                      .networks = egress.networks};
+  for (const policy::Reach& reach : egress.always) rules.always.push_back({reach.to, reach.port});
+  return rules;
+}
+
+Milliseconds until(Instant end, Instant now) {
+  return std::chrono::duration_cast<Milliseconds>(end - now);
+}
+
+}  // namespace
+
+Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
+                                   Flows flows, const std::vector<Prefix>& clients,
+                                   const std::vector<Prefix>& others) {
+  const std::lock_guard lock(mutex_);
+  if (egress == nullptr) {
+    failed_ = false;
+    if (!firewall_) return {};
+    if (auto done = firewall_->remove(); !done) return done;
+    firewall_.reset();
+    openings_.clear();
+    return {};
+  }
+  FirewallRules rules = rules_of(*egress);
+  rules.clients = clients;
+  rules.others = others;
+  rules.notes_flows = flows == Flows::kNoted;
+  auto done = install(netns, rules);
+  failed_ = !done && !rules.audit;
+  return done;
+}
+
+Result<void> NameFirewall::install(const sys::NetnsRef& netns, const FirewallRules& rules) {
+  if (firewall_) return firewall_->rules() == rules ? Result<void>() : firewall_->set_rules(rules);
+  auto firewall = Firewall::install(netns, table_, rules, on_death_);
+  if (!firewall) return std::unexpected(firewall.error());
+  firewall_ = *std::move(firewall);
+  label_ = netns.own() ? "this host" : netns.text();
+  adopt();
+  return {};
+}
+
+bool NameFirewall::stands() {
+  const std::lock_guard lock(mutex_);
+  return firewall_.has_value();
+}
+
+void NameFirewall::adopt() {
+  const auto opened = firewall_->opened();
+  if (!opened) return;
+  const Instant now = Clock::now();
+  for (const Opened& each : *opened) {
+    openings_[each.to] = {now + each.life, each.name};
+    remember(each.to.address, each.name);
+  }
+}
+
+void NameFirewall::remember(const IpAddress& address, const std::string& name) {
+  std::vector<std::string>& names = names_[address];
+  if (!names.empty() && names.back() == name) return;
+  std::erase(names, name);
+  if (names.size() == kMostNamesOfAddress) names.erase(names.begin());
+  names.push_back(name);
+}
+
+bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexcept try {
+  const std::lock_guard lock(mutex_);
+  if (failed_) return false;
+  if (!firewall_) return true;
+  asked_for_.clear();
+  const std::span<const Port> ports = admission.ports.empty() ? kAnyPort : admission.ports;
+  for (const wire::FoundAddress& found : admission.addresses) {
+    const Instant end = now + Seconds(found.ttl) + admission.grace;
+    // Also if it is open already, for another name.
+    if (firewall_->rules().notes_flows) remember(found.address, admission.name.to_text());
+    for (const Port& port : ports) {
+      const Destination to{found.address, port};
+      const auto held = openings_.find(to);
+      if (held != openings_.end() && held->second.until + kRounding >= end) continue;
+      const bool again = held != openings_.end() && held->second.until > now;
+      asked_for_.push_back({to, until(end, now), admission.name.to_text(), again});
+    }
+  }
+  if (asked_for_.empty()) return true;
+  if (!make_room(now)) return false;
+  if (const std::error_code error = firewall_->open(asked_for_)) {
+    log::repeated("egress " + label_, fmt::format("cannot open addresses in the firewall of {}: {}",
+                                                  label_, error.message()));
+    return false;
+  }
+  admissions_ += asked_for_.size();
+  for (Opened& each : asked_for_) {
+    remember(each.to.address, each.name);
+    openings_[each.to] = {now + each.life, std::move(each.name)};
+  }
+  return true;
+} catch (const std::exception&) {
+  return false;  // out of memory: the client is told of a failure
+}
+
+bool NameFirewall::make_room(Instant now) {
+  if (openings_.size() + asked_for_.size() > forget_at_) forget_ended(now);
+  if (openings_.size() + asked_for_.size() <= kMostOpenings) return true;
+  log::repeated("egress " + label_,
+                fmt::format("the firewall of {} has reached its limit of {} open addresses", label_,
+                            openings_.size()));
+  return false;
+}
+
+void NameFirewall::forget_ended(Instant now) {
+  std::erase_if(openings_, [now](const auto& entry) { return entry.second.until < now; });
+  forget_at_ = std::max<std::size_t>(1024, 2 * openings_.size());
+  if (names_.size() <= kMostAddresses) return;
+  boost::unordered::erase_if(names_, [this](const auto& entry) {
+    const auto first = openings_.lower_bound({entry.first, {}});
+    return first == openings_.end() || first->first.address != entry.first;
+  });
+}
+
+void NameFirewall::review(
+    const std::function<bool(const std::string& name, const Destination& to)>& allows) {
+  const std::lock_guard lock(mutex_);
+  if (!firewall_) return;
+  std::vector<Destination> closing;
+  for (const auto& [to, opening] : openings_) {
+    if (!allows(opening.name, to)) closing.push_back(to);
+  }
+  if (const std::error_code error = firewall_->close(closing)) {
+    log::error("cannot close addresses in the firewall of {}: {}", label_, error.message());
+    return;
+  }
+  for (const Destination& to : closing) openings_.erase(to);
+}
+
+Result<void> NameFirewall::outlive() {
+  const std::lock_guard lock(mutex_);
+  on_death_ = netfilter::OnDeath::kStaysClosed;
+  return firewall_ ? firewall_->outlive() : Result<void>();
+}
+
+Result<bool> NameFirewall::keep() {
+  const std::lock_guard lock(mutex_);
+  if (!firewall_) return false;
+  auto kept = firewall_->keep();
+  if (kept && *kept) openings_.clear();
+  return kept;
+}
+
+Report NameFirewall::report() {
+  const std::lock_guard lock(mutex_);
+  Report report{.admissions = std::exchange(admissions_, 0)};
+  if (!firewall_) return report;
+  add_refusals(report);
+  if (firewall_->rules().notes_flows) add_flows(report);
+  return report;
+}
+
+void NameFirewall::add_flows(Report& report) {
+  const auto noted = firewall_->flows();
+  if (!noted) return;
+  for (const netfilter::Noted& each : *noted) {
+    const auto names = names_.find(each.to.address);
+    if (names != names_.end()) report.flows.push_back({each.to, names->second});
+  }
+}
+
+void NameFirewall::add_refusals(Report& report) {
+  const auto seen = firewall_->refused();
+  if (!seen) return;
+  std::map<Destination, std::uint64_t> now;
+  for (const netfilter::Noted& each : *seen) {
+    now.emplace(each.to, each.packets);
+    const auto known = refused_.find(each.to);
+    // One that expired and was recorded again meanwhile counts from zero.
+    const bool goes_on = known != refused_.end() && known->second <= each.packets;
+    report.refused_packets += each.packets - (goes_on ? known->second : 0);
+    if (known != refused_.end()) continue;
+    const auto names = names_.find(each.to.address);
+    report.refusals.push_back({each.to, names == names_.end() ? "" : names->second.back()});
+  }
+  std::ranges::sort(report.refusals, {}, &Refusal::to);
+  refused_ = std::move(now);
+}
+
+netfilter::ClientLinks NameFirewall::client_links() {
+  const std::lock_guard lock(mutex_);
+  return firewall_ ? firewall_->client_links() : netfilter::ClientLinks();
+}
+
+std::string NameFirewall::packet_error() {
+  const std::lock_guard lock(mutex_);
+  return firewall_ ? firewall_->packet_error() : "";
+}
+
+}  // namespace nxgate::firewall

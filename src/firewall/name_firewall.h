@@ -1,0 +1,131 @@
+// A namespace's firewall and what it holds open, by name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "netfilter/firewall.h"
+#include "netfilter/gate.h"
+#include "netfilter/links.h"
+#include "policy/egress.h"
+#include "sys/netns.h"
+
+namespace nxgate::firewall {
+
+/// A destination that was refused, or in an audit would have been.
+struct Refusal {
+  netfilter::Destination to;
+  std::string name;  ///< the last one that led there; empty if none is known
+};
+
+/// Where new flows went in the last minute, and the names that led to the address: which of them
+/// was meant nobody can tell.
+struct Flow {
+  netfilter::Destination to;
+  std::vector<std::string> names;
+};
+
+/// Whether new flows are noted, which costs the kernel something for each.
+enum class Flows : std::uint8_t { kIgnored = 0, kNoted };
+
+/// What a firewall did since it was asked last.
+struct Report {
+  std::vector<Refusal> refusals;      ///< of destinations that weren't told of for a minute
+  std::uint64_t refused_packets = 0;  ///< in an audit those that would have been
+  std::uint64_t admissions = 0;       ///< openings in the kernel, made or prolonged
+  std::vector<Flow> flows;            ///< to addresses with a name, if they are noted
+};
+
+/// The firewall of one namespace: installs it, maintains it and opens addresses. Answers are
+/// admitted on the workers' threads, the main thread does everything else; a mutex protects both.
+///
+/// What the kernel holds is remembered here, so that an answer from the cache costs no system call
+/// as long as its addresses are open for longer than it may be kept. The kernel ends each opening
+/// by itself; nothing depends on this process going on.
+class NameFirewall final : public policy::EgressSets {
+ public:
+  /// As many openings as a namespace can have at a time. Past that nothing more is admitted.
+  static constexpr std::size_t kMostOpenings = 65536;
+
+  NameFirewall(std::string table, netfilter::OnDeath on_death)
+      : table_(std::move(table)), on_death_(on_death) {}
+
+  /// Installs the firewall, or changes its rules; null removes it. What is open stays open,
+  /// including what a dead nxgate left open. With `clients` it is about what is forwarded for them,
+  /// and not for `others`; of ranges in ranges the longest decides. Without a firewall nothing of
+  /// the namespace is held, however long a snapshot holds this. If an enforcing firewall can't be
+  /// installed or changed, nothing is admitted until it can; the previous rules stay.
+  [[nodiscard]] Result<void> enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
+                                     Flows flows = Flows::kIgnored,
+                                     const std::vector<Prefix>& clients = {},
+                                     const std::vector<Prefix>& others = {});
+
+  [[nodiscard]] bool admit(const policy::Admission& admission, Instant now) noexcept override;
+
+  /// Closes what was opened for names of which `allows` says no.
+  void review(
+      const std::function<bool(const std::string& name, const netfilter::Destination& to)>& allows);
+
+  /// Makes the firewall stay, with everything that is open, when this process ends, for another
+  /// nxgate to take over; nothing without one.
+  [[nodiscard]] Result<void> outlive();
+
+  /// Whether there is a firewall, whatever was requested last.
+  [[nodiscard]] bool stands();
+
+  /// Repairs what changed in the namespace. The result says whether the firewall was gone.
+  [[nodiscard]] Result<bool> keep();
+
+  /// What happened since the last call.
+  [[nodiscard]] Report report();
+
+  /// Which links its clients are behind.
+  [[nodiscard]] netfilter::ClientLinks client_links();
+
+  /// Why packet sockets bypass it; empty if they don't.
+  [[nodiscard]] std::string packet_error();
+
+ private:
+  struct Opening {
+    Instant until;
+    std::string name;
+  };
+
+  [[nodiscard]] Result<void> install(const sys::NetnsRef& netns,
+                                     const netfilter::FirewallRules& rules);
+  void adopt();
+  [[nodiscard]] bool make_room(Instant now);
+  void forget_ended(Instant now);
+  void add_refusals(Report& report);
+  void add_flows(Report& report);
+  void remember(const IpAddress& address, const std::string& name);
+
+  std::mutex mutex_;
+  std::string label_;  ///< of the namespace
+  std::string table_;
+  netfilter::OnDeath on_death_;
+  std::optional<netfilter::Firewall> firewall_;
+  bool failed_ = false;  ///< an enforcing one isn't as it was asked for
+  std::map<netfilter::Destination, Opening> openings_;
+  std::size_t forget_at_ = 1024;
+  std::vector<netfilter::Opened> asked_for_;
+  /// That led to an address, the last one at the end.
+  boost::unordered_flat_map<IpAddress, std::vector<std::string>, std::hash<IpAddress>> names_;
+  std::map<netfilter::Destination, std::uint64_t> refused_;  ///< and how often, as last seen
+  std::uint64_t admissions_ = 0;                             ///< not reported yet
+};
+
+}  // namespace nxgate::firewall

@@ -1,0 +1,172 @@
+#include "firewall/name_firewall.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "netfilter/firewall.h"
+#include "netfilter/namespace_fixture.h"
+#include "policy/egress.h"
+#include "wire/address_edit.h"
+#include "wire/name.h"
+
+namespace nxgate::firewall {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+const wire::DomainName kName = *wire::DomainName::from_text("web.test");
+
+class NameFirewallTest : public netfilter::NamespaceTest {
+ protected:
+  bool admit(const char* address, std::uint32_t ttl, const Ports& ports = {},
+             Instant now = Clock::now()) {
+    const std::vector<wire::FoundAddress> found{{*IpAddress::parse(address), ttl}};
+    return firewall.admit(
+        {.name = kName, .addresses = found, .ports = ports, .grace = egress.grace}, now);
+  }
+
+  /// A datagram from inside.
+  void send_to(const std::string& address) {
+    (void)inside(
+        "/usr/bin/python3 -c \"import socket; socket.socket(socket.AF_INET, "
+        "socket.SOCK_DGRAM).sendto(b'x', ('" +
+        address + "', 5000))\"");
+  }
+
+  policy::Egress egress;
+  NameFirewall firewall{std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed};
+};
+
+TEST_F(NameFirewallTest, WithoutAFirewallEverythingIsAdmitted) {
+  EXPECT_TRUE(admit("192.0.2.1", 60));
+  EXPECT_THAT(rules(), IsEmpty());
+}
+
+TEST_F(NameFirewallTest, AnOpeningLastsForTtlAndGraceAndHasItsName) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  ASSERT_TRUE(admit("192.0.2.1", 60, {{IPPROTO_TCP, 443}}));
+  EXPECT_THAT(rules(), AllOf(HasSubstr("192.0.2.1 . tcp . 443 timeout 2m"),
+                             HasSubstr("comment \"web.test\"")));
+}
+
+TEST_F(NameFirewallTest, WhatIsOpenForLongEnoughCostsNothing) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  const Instant now = Clock::now();
+  ASSERT_TRUE(admit("192.0.2.1", 60, {}, now));
+  run("ip netns exec " + name + " nft flush set inet nxgate_egress open4");
+  ASSERT_TRUE(admit("192.0.2.1", 40, {}, now + Seconds(20)));
+  EXPECT_THAT(rules(), Not(HasSubstr("192.0.2.1"))) << "the kernel wasn't asked again";
+  ASSERT_TRUE(admit("192.0.2.1", 60, {}, now + Seconds(20)));
+  EXPECT_THAT(rules(), HasSubstr("192.0.2.1")) << "for a longer time";
+}
+
+TEST_F(NameFirewallTest, WhatTheKernelRefusesIsNotAdmitted) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  run("ip netns exec " + name + " nft flush ruleset");
+  EXPECT_FALSE(admit("192.0.2.1", 60));
+  EXPECT_TRUE(firewall.keep().value()) << "it was gone";
+  EXPECT_TRUE(admit("192.0.2.1", 60));
+}
+
+TEST_F(NameFirewallTest, AReviewClosesByName) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  ASSERT_TRUE(admit("192.0.2.1", 60));
+  ASSERT_TRUE(admit("192.0.2.2", 60));
+  firewall.review([](const std::string& opened_for, const netfilter::Destination& to) {
+    return opened_for == "web.test" && to.address == *IpAddress::parse("192.0.2.2");
+  });
+  EXPECT_THAT(rules(), AllOf(Not(HasSubstr("192.0.2.1")), HasSubstr("192.0.2.2")));
+}
+
+TEST_F(NameFirewallTest, TheNextOneKnowsWhatIsOpen) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  ASSERT_TRUE(admit("192.0.2.1", 60));
+  NameFirewall next(std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed);
+  ASSERT_TRUE(next.enforce(netns, &egress));
+  std::vector<std::string> names;
+  next.review([&](const std::string& opened_for, const netfilter::Destination&) {
+    names.push_back(opened_for);
+    return true;
+  });
+  EXPECT_THAT(names, testing::ElementsAre("web.test"));
+}
+
+TEST_F(NameFirewallTest, RefusalsAreToldOnceWithTheNameBehindThem) {
+  run("ip -n " + name + " address add 10.9.0.2/24 dev eth0");
+  run("ip -n " + name + " link set eth0 up");
+  run("ip -n " + name + " link set eth1 up");
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  ASSERT_TRUE(admit("10.9.0.7", 60, {{IPPROTO_UDP, 443}}));
+  send_to("10.9.0.7");
+  send_to("10.9.0.8");
+  const auto [refusals, packets, admissions, flows] = firewall.report();
+  ASSERT_THAT(refusals, SizeIs(2));
+  EXPECT_EQ(refusals[0].name, "web.test");
+  EXPECT_EQ(refusals[0].to.port, (Port{IPPROTO_UDP, 5000}));
+  EXPECT_EQ(refusals[1].name, "");
+  EXPECT_THAT(flows, IsEmpty());
+  EXPECT_EQ(packets, 2U);
+  EXPECT_EQ(admissions, 1U);
+  send_to("10.9.0.8");
+  const Report later = firewall.report();
+  EXPECT_THAT(later.refusals, IsEmpty());
+  EXPECT_EQ(later.refused_packets, 1U);
+  EXPECT_EQ(later.admissions, 0U);
+}
+
+TEST_F(NameFirewallTest, FlowsAreToldWithAllNamesThatLedThere) {
+  run("ip -n " + name + " address add 10.9.0.2/24 dev eth0");
+  run("ip -n " + name + " link set eth0 up");
+  run("ip -n " + name + " link set eth1 up");
+  ASSERT_TRUE(firewall.enforce(netns, &egress, Flows::kNoted));
+  ASSERT_TRUE(admit("10.9.0.7", 60));
+  const std::vector<wire::FoundAddress> same{{*IpAddress::parse("10.9.0.7"), 30}};
+  const wire::DomainName other = *wire::DomainName::from_text("other.test");
+  ASSERT_TRUE(firewall.admit({.name = other, .addresses = same, .ports = {}, .grace = egress.grace},
+                             Clock::now()));
+  send_to("10.9.0.7");
+  send_to("10.9.0.8");
+  const Report report = firewall.report();
+  EXPECT_EQ(report.admissions, 1U) << "the other name found it open";
+  ASSERT_THAT(report.flows, SizeIs(1));
+  EXPECT_EQ(report.flows[0].to.port, (Port{IPPROTO_UDP, 5000}));
+  EXPECT_THAT(report.flows[0].names, testing::ElementsAre("web.test", "other.test"));
+}
+
+TEST_F(NameFirewallTest, TooManyOpeningsAreNotAdmitted) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  std::vector<wire::FoundAddress> found;
+  for (std::size_t i = 0; i < NameFirewall::kMostOpenings + 1; ++i) {
+    found.push_back(
+        {IpAddress::v4({10, static_cast<std::uint8_t>(i >> 16), static_cast<std::uint8_t>(i >> 8),
+                        static_cast<std::uint8_t>(i)}),
+         60});
+  }
+  const auto all = std::span(std::as_const(found));
+  EXPECT_FALSE(firewall.admit({.name = kName, .addresses = all, .ports = {}}, Clock::now()));
+  EXPECT_TRUE(
+      firewall.admit({.name = kName, .addresses = all.first(1000), .ports = {}}, Clock::now()));
+}
+
+TEST_F(NameFirewallTest, NoFirewallAnyMoreIsNoTrace) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  ASSERT_TRUE(firewall.enforce(netns, nullptr));
+  EXPECT_THAT(rules(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace nxgate::firewall
