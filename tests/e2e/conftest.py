@@ -11,11 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harness import lookup  # noqa: E402
 from harness.engine import Engine  # noqa: E402
 from harness.netns import Namespace  # noqa: E402
-from harness.nxgate import SANITIZED, Nxgate, free_port  # noqa: E402
+from harness.nxgate import Nxgate, free_port  # noqa: E402
 from harness.upstream import Upstream  # noqa: E402
-
-#: What is counted in there is the release binary's alone.
-collect_ignore = ["test_instructions.py"] if SANITIZED else []
 
 
 @pytest.fixture
