@@ -174,7 +174,8 @@ void Controller::on_engine_lost(const Error& error) {
 }
 
 void Controller::on_containers(const docker::View& view) {
-  running_ = view.running;
+  const std::vector<docker::Container> before = std::exchange(running_, view.running);
+  keep_outliving(before);
   view_ = view;
   view_.running.clear();
   note_outdated();
@@ -190,6 +191,29 @@ void Controller::on_containers(const docker::View& view) {
   if (!ready_) return;
   const bool fatal = !subjects_.watches_all() && !errors.empty();
   be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
+}
+
+/// The processes of a member can outlive it, in a namespace that lives on: its policy still
+/// applies.
+void Controller::keep_outliving(const std::vector<docker::Container>& before) {
+  std::set<std::string> gone;
+  for (const docker::Container& each : before) {
+    const bool placed = joins_namespace(each) && places_.contains(each.id);
+    if (placed && std::ranges::find(running_, each.id, &docker::Container::id) == running_.end()) {
+      gone.insert(each.id);
+    }
+  }
+  const std::set<std::string> alive = docker::still_alive(gone);
+  for (const docker::Container& each : before) {
+    if (!alive.contains(each.id)) continue;
+    running_.push_back(each);
+    if (outliving_.contains(each.id)) continue;
+    log::warning(
+        "{}: the engine reports its end, but it still has processes; its policy applies until they "
+        "end",
+        each.name);
+  }
+  outliving_ = alive;
 }
 
 /// For the namespace in which it is, if that is known.

@@ -70,6 +70,7 @@ class Controller final : public docker::Observer {
   void settle(std::uint64_t identity);
   void look_for_builds();
   void find_processes();
+  void keep_outliving(const std::vector<docker::Container>& before);
   void note_places();
   [[nodiscard]] sys::NetnsRef netns_of(const docker::Container& container) const;
   void add_undescribed(std::vector<Unattached>& all) const;
@@ -130,6 +131,7 @@ class Controller final : public docker::Observer {
     sys::NetnsRef netns;
   };
   std::map<std::string, Place> places_;
+  std::set<std::string> outliving_;  ///< ids of ended containers that `keep_outliving` kept
   /// A new namespace, until it is attached or known to need no attachment.
   struct Empty {
     sys::NetnsRef netns;

@@ -37,9 +37,9 @@ pid_t pid_of(const std::filesystem::directory_entry& entry) {
   return wrong == std::errc() && rest == name.data() + name.size() ? pid : 0;
 }
 
-/// Whether `is_it` says so of one of those that are seen in time.
+/// Whether `is_it` says so of one process; nothing if that takes too long.
 template <class Predicate>
-bool any_process(Predicate is_it) {
+std::optional<bool> any_process(Predicate is_it) {
   sys::CpuBudget budget(kLongestScan);
   std::error_code error;
   for (std::filesystem::directory_iterator entry("/proc", error), none;
@@ -47,6 +47,7 @@ bool any_process(Predicate is_it) {
     const pid_t pid = pid_of(*entry);
     if (pid != 0 && is_it(pid)) return true;
   }
+  if (budget.over()) return std::nullopt;
   return false;
 }
 
@@ -86,6 +87,24 @@ std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
   }
   return std::nullopt;
 }
+
+namespace {
+
+/// Once the first thread has ended, that of another: an ended one can be in no cgroup (v1).
+std::optional<std::string> container_of_process(pid_t pid) {
+  auto container = container_of_cgroup(process_file(pid, "cgroup"));
+  if (container || !process_file(pid, "stat").contains(") Z ")) return container;
+  std::error_code error;
+  for (std::filesystem::directory_iterator thread("/proc/" + std::to_string(pid) + "/task", error),
+       none;
+       !error && thread != none && !container; thread.increment(error)) {
+    container = container_of_cgroup(
+        process_file(pid, "task/" + thread->path().filename().string() + "/cgroup"));
+  }
+  return container;
+}
+
+}  // namespace
 
 std::map<std::uint64_t, ContainerProcess> ProcessSearch::look(
     const std::set<std::uint64_t>& namespaces, Milliseconds longest) {
@@ -129,11 +148,26 @@ std::map<std::string, pid_t> find_processes(const std::set<std::string>& contain
   return found;
 }
 
+std::set<std::string> still_alive(const std::set<std::string>& containers) {
+  std::set<std::string> alive;
+  if (containers.empty()) return alive;
+  const auto all = any_process([&](pid_t pid) {
+    const std::optional<std::string> container = container_of_process(pid);
+    // A zombie shows no namespace.
+    if (container && containers.contains(*container) && sys::NetnsRef::of_pid(pid).identity()) {
+      alive.insert(*container);
+    }
+    return alive.size() == containers.size();
+  });
+  return all ? alive : containers;
+}
+
 bool has_build_step(std::uint64_t netns) {
   return any_process([netns](pid_t pid) {
-    return sys::NetnsRef::of_pid(pid).identity() == netns &&
-           process_file(pid, "cgroup").contains(kBuildCgroup);
-  });
+           return sys::NetnsRef::of_pid(pid).identity() == netns &&
+                  process_file(pid, "cgroup").contains(kBuildCgroup);
+         })
+      .value_or(false);
 }
 
 }  // namespace nxgate::docker

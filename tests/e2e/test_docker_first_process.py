@@ -1,4 +1,5 @@
 """A container's first process can go where /proc doesn't show its network any more; what was decided stays."""
+import os
 import signal
 import subprocess
 import time
@@ -113,6 +114,27 @@ def test_a_guest_without_its_first_thread_is_held_to_its_policy_still(engine, wa
         assert not resolved(owner, "other.test")
         time.sleep(0.25)
     assert resolved(owner, "both.test")
+
+
+@pytest.mark.parametrize("how", [("stop", "-t", "1"), ("rm", "-f")], ids=["stopped", "removed"])
+def test_one_that_outlives_its_container_is_held_to_its_policy_still(engine, watch, leaderless, how):
+    server = watch()
+    owner = engine.run("owner", "--label", "nxgate.policy=wide", network=engine.network("app_net"))
+    server.wait_for_log(r"attached owner \(policy wide")
+    guest = leaderless("guest", "--network", "container:owner", "--label", "nxgate.policy=narrow")
+    server.wait_for_log("also restricted by narrow")
+    pid = guest.pid
+    guest.wait()
+    engine.docker(*how, "guest")
+    server.wait_for_log("guest: the engine reports its end, but it still has processes")
+    for _ in range(int(within(2.5) / 0.25)):
+        assert Path(f"/proc/{pid}").exists(), "it shows nothing if it has ended"
+        assert not resolved(owner, "other.test")
+        time.sleep(0.25)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not Path(f"/proc/{pid}/task").exists() or "Z (" in Path(f"/proc/{pid}/status").read_text())
+    engine.run("another")  # of which the engine tells
+    wait_for(lambda: resolved(owner, "other.test"))
 
 
 def test_a_next_nxgate_removes_nothing_of_who_has_lost_its_first_thread(engine, watch, leaderless):
