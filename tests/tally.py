@@ -34,6 +34,10 @@ def pytest_counts(case):
     return int(not bad), int(bad), []
 
 
+def cases_in(path):
+    return list(ElementTree.parse(path).iter("testcase")) if path.exists() else []
+
+
 def main():
     results, presets = Path(sys.argv[1]), sys.argv[2:]
     files = sorted(path.stem for path in (Path(__file__).parent / "e2e").glob("test_*.py"))
@@ -41,12 +45,11 @@ def main():
     for preset in presets:
         for suite, counts, reports in (("ctest", ctest_counts, [f"{preset}-ctest"]),
                                        ("e2e", pytest_counts, [f"{preset}-e2e-{file}" for file in files])):
-            paths = [results / f"{report}.xml" for report in reports]
-            missing = [path.stem for path in paths if not path.exists()]
+            cases = {report: cases_in(results / f"{report}.xml") for report in reports}
+            missing = [report for report, found in cases.items() if not found]
             for each in missing:
                 print(f"{each}: no result")
-            totals = [counts(case) for path in paths if path.exists()
-                      for case in ElementTree.parse(path).iter("testcase")]
+            totals = [counts(case) for found in cases.values() for case in found]
             ok, bad = sum(t[0] for t in totals), sum(t[1] for t in totals) + len(missing)
             skipped = [skip for t in totals for skip in t[2]]
             print(f"{preset} {suite}: {ok} ok, {bad} bad, {len(skipped)} left out")
