@@ -5,6 +5,7 @@ import signal
 import socket
 import struct
 import subprocess
+from pathlib import Path
 
 from harness.timing import wait_for
 
@@ -20,8 +21,8 @@ class Capture:
         where = ["-u", path] if path else ["-a", "127.0.0.1", "-p", port]
         command = ["fstrm_capture", "-t", CONTENT_TYPE.decode(), "-w", self.file, *where]
         self.process = subprocess.Popen([str(word) for word in command], stderr=subprocess.DEVNULL)
-        # The file is opened once it listens.
-        wait_for(self.file.exists, what="fstrm_capture")
+        made = [Path(each) for each in (self.file, path) if each]  # in either order
+        wait_for(lambda: all(each.exists() for each in made), what="fstrm_capture")
         if path:
             os.chmod(path, mode)
 
