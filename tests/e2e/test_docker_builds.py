@@ -7,14 +7,11 @@ import threading
 import pytest
 
 from harness.engine import DOCKER, IMAGE
+from harness.engine_upstream import ADDRESS, configured  # noqa: F401
 from harness.timing import wait_for
 from harness.upstream import answer
 
-ADDRESS = "203.0.113.7"
 CONFIG = """
-[upstreams.default]
-servers = ["10.99.0.1:UPSTREAM"]
-netns = "OUTSIDE"
 [policies.default]
 [policies.ci]
 allow = ["a.test"]
@@ -25,15 +22,12 @@ STEPS = 20
 
 
 @pytest.fixture
-def watch(nxgate, upstream, engine, directory):
-    """watch(more configuration): `nxgate docker`, whose upstream knows every name of `test`."""
-    server = upstream({"*": answer(f"@ 60 A {ADDRESS}")}, namespace=engine.outside,
-                      address="10.99.0.1")
+def watch(nxgate, configured, directory):  # noqa: F811
+    """watch(more configuration): `nxgate docker`."""
 
     def start(more=""):
-        text = (CONFIG + more).replace("UPSTREAM", str(server.port))
-        text = text.replace("OUTSIDE", engine.outside.path).replace("ENGINE", engine.socket)
-        return nxgate("--hook-socket", str(directory / "hook.sock"), config=text, command="docker")
+        return nxgate("--hook-socket", str(directory / "hook.sock"), config=configured(CONFIG + more),
+                      command="docker")
 
     return start
 

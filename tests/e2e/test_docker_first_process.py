@@ -8,15 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness import frames
+from harness.engine_upstream import ADDRESS, configured  # noqa: F401
 from harness.nxgate import run
 from harness.timing import wait_for, within
-from harness.upstream import answer
 
-ADDRESS = "203.0.113.7"
 CONFIG = """
-[upstreams.default]
-servers = ["10.99.0.1:UPSTREAM"]
-netns = "OUTSIDE"
 [policies.default]
 [policies.wide]
 allow = ["*.test"]
@@ -84,16 +80,11 @@ def leaderless(engine, program):
 
 
 @pytest.fixture
-def watch(nxgate, upstream, engine, directory):
-    server = upstream({"*": answer(f"@ 60 A {ADDRESS}")}, namespace=engine.outside, address="10.99.0.1")
-
+def watch(nxgate, configured, directory):  # noqa: F811
     def start(docker="", command="docker", *arguments):
-        text = CONFIG
-        for what, value in (("UPSTREAM", server.port), ("OUTSIDE", engine.outside.path), ("ENGINE", engine.socket)):
-            text = text.replace(what, str(value))
         if command == "docker":
             arguments += ("--hook-socket", str(directory / "hook.sock"))
-        return nxgate(*arguments, config=text + docker, command=command)
+        return nxgate(*arguments, config=configured(CONFIG + docker), command=command)
 
     return start
 
@@ -116,8 +107,9 @@ def test_a_guest_without_its_first_thread_is_held_to_its_policy_still(engine, wa
     assert resolved(owner, "both.test")
 
 
-@pytest.mark.parametrize("how", [("stop", "-t", "1"), ("rm", "-f")], ids=["stopped", "removed"])
-def test_one_that_outlives_its_container_is_held_to_its_policy_still(engine, watch, leaderless, how):
+@pytest.mark.parametrize("end", [lambda engine: engine.docker("stop", "-t", "1", "guest"),
+                                 lambda engine: engine.remove("guest")], ids=["stopped", "removed"])
+def test_one_that_outlives_its_container_is_held_to_its_policy_still(engine, watch, leaderless, end):
     server = watch()
     owner = engine.run("owner", "--label", "nxgate.policy=wide", network=engine.network("app_net"))
     server.wait_for_log(r"attached owner \(policy wide")
@@ -125,14 +117,14 @@ def test_one_that_outlives_its_container_is_held_to_its_policy_still(engine, wat
     server.wait_for_log("also restricted by narrow")
     pid = guest.pid
     guest.wait()
-    engine.docker(*how, "guest")
+    end(engine)
     server.wait_for_log("guest: the engine reports its end, but it still has processes")
     for _ in range(int(within(2.5) / 0.25)):
         assert Path(f"/proc/{pid}").exists(), "it shows nothing if it has ended"
         assert not resolved(owner, "other.test")
         time.sleep(0.25)
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not Path(f"/proc/{pid}/task").exists() or "Z (" in Path(f"/proc/{pid}/status").read_text())
+    wait_for(lambda: len(list(Path("/proc").glob(f"{pid}/task/*"))) < 2, what="the end of its other threads")
     engine.run("another")  # of which the engine tells
     wait_for(lambda: resolved(owner, "other.test"))
 

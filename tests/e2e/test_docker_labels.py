@@ -5,14 +5,10 @@ import re
 import pytest
 
 from harness.engine import IMAGE
+from harness.engine_upstream import ADDRESS, configured  # noqa: F401
 from harness.timing import wait_for
-from harness.upstream import answer
 
-ADDRESS = "203.0.113.7"
 CONFIG = """
-[upstreams.default]
-servers = ["10.99.0.1:UPSTREAM"]
-netns = "OUTSIDE"
 [policies.default]
 allow = ["default.test", "both.test"]
 [policies.open]
@@ -38,14 +34,10 @@ OWN = ["--label", "nxgate.policy=open"]
 
 
 @pytest.fixture
-def watch(nxgate, upstream, engine, directory):
-    server = upstream({"*": answer(f"@ 60 A {ADDRESS}")}, namespace=engine.outside, address="10.99.0.1")
-
+def watch(nxgate, configured, directory):  # noqa: F811
     def start(docker="", rules=""):
         text = CONFIG.replace("[control]", f"{docker}\n{rules}\n[control]")
-        for what, value in (("UPSTREAM", server.port), ("OUTSIDE", engine.outside.path),
-                            ("ENGINE", engine.socket), ("CONTROL", directory / "control.sock")):
-            text = text.replace(what, str(value))
+        text = configured(text.replace("CONTROL", str(directory / "control.sock")))
         started = nxgate("--hook-socket", str(directory / "hook.sock"), config=text, command="docker")
         started.control = directory / "control.sock"
         return started

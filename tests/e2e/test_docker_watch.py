@@ -7,15 +7,11 @@ import subprocess
 import pytest
 
 from harness.engine import IMAGE, ROOT
+from harness.engine_upstream import ADDRESS, configured  # noqa: F401
 from harness.nxgate import SANITIZED, run
 from harness.timing import wait_for
-from harness.upstream import answer
 
-ADDRESS = "203.0.113.7"
 CONFIG = """
-[upstreams.default]
-servers = ["10.99.0.1:UPSTREAM"]
-netns = "OUTSIDE"
 [policies.default]
 [policies.ci]
 allow = ["a.test", "b.test", "many.test"]
@@ -32,17 +28,13 @@ AT_ONCE = 4 if ROOT else 8
 
 
 @pytest.fixture
-def watch(nxgate, upstream, engine, directory):
-    """watch(more configuration): `nxgate docker`, whose upstream knows every name of `test`."""
-    server = upstream({"*": answer(f"@ 60 A {ADDRESS}")}, namespace=engine.outside,
-                      address="10.99.0.1")
+def watch(nxgate, configured, directory):  # noqa: F811
+    """watch(more configuration): `nxgate docker`."""
 
     def start(more="", *arguments):
-        text = (CONFIG + more).replace("UPSTREAM", str(server.port))
-        text = text.replace("OUTSIDE", engine.outside.path).replace("ENGINE", engine.socket)
         if "--hook-socket" not in arguments:
             arguments += ("--hook-socket", str(directory / "hook.sock"))
-        return nxgate(*arguments, config=text, command="docker")
+        return nxgate(*arguments, config=configured(CONFIG + more), command="docker")
 
     return start
 

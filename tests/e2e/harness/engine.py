@@ -163,15 +163,19 @@ class Engine:
         return self._docker("run", *arguments)
 
     def clear(self):
-        wait_for(self._is_empty, 60, "the end of all containers")
+        self.remove(*self._docker("ps", "-aq").stdout.split())
         for network in self._networks:
             wait_for(lambda: self._is_removed(network), 30, f"the end of {network}")
         self._networks.clear()
 
-    def _is_empty(self):
-        """An engine may fail to remove one whose first thread ended before its others."""
-        names = self._docker("ps", "-aq").stdout.split()
-        return not names or self._docker("rm", "-f", *names).returncode == 0
+    def remove(self, *containers):
+        """An engine may fail at first with one whose first thread ended before its others."""
+        if containers:
+            wait_for(lambda: self._are_removed(containers), 60, f"the end of {containers}")
+
+    def _are_removed(self, containers):
+        self._docker("rm", "-f", *containers)
+        return not self._docker("container", "inspect", "-f", "{{.Id}}", *containers).stdout.strip()
 
     def _is_removed(self, network):
         """An engine with much to do holds it a moment longer than its last container."""
