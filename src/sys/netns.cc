@@ -53,18 +53,20 @@ Descriptor open_namespace(const std::string& file) {
   return {};
 }
 
-/// A process whose first thread has ended shows its namespaces by those that live.
-std::string file_of(std::string_view pid) {
+/// That of a living thread of the process `pid:N`, whose first one has ended; empty if there is
+/// none.
+std::optional<NetnsRef> of_other_thread(std::string_view text) {
+  if (!text.starts_with(kPidPrefix)) return std::nullopt;
   struct stat status{};
-  std::string file = fmt::format("/proc/{}/ns/net", pid);
-  if (::stat(file.c_str(), &status) == 0 || errno != ENOENT) return file;
-  std::error_code none;
-  for (fs::directory_iterator thread(fmt::format("/proc/{}/task", pid), none), end;
-       !none && thread != end; thread.increment(none)) {
-    std::string its = thread->path() / "ns/net";
-    if (::stat(its.c_str(), &status) == 0) return its;
+  std::error_code error;
+  for (fs::directory_iterator
+           thread(fmt::format("/proc/{}/task", text.substr(kPidPrefix.size())), error),
+       end;
+       !error && thread != end; thread.increment(error)) {
+    std::string file = thread->path() / "ns/net";
+    if (::stat(file.c_str(), &status) == 0) return NetnsRef(std::move(file));
   }
-  return file;
+  return std::nullopt;
 }
 
 /// Who may see a file that we can't, if anybody.
@@ -101,7 +103,9 @@ NetnsRef NetnsRef::of_descriptor(std::string text, Descriptor held) {
 
 std::string NetnsRef::path() const {
   if (held_) return fmt::format("/proc/self/fd/{}", held_->get());
-  if (text_.starts_with(kPidPrefix)) return file_of(text_.substr(kPidPrefix.size()));
+  if (text_.starts_with(kPidPrefix)) {
+    return "/proc/" + text_.substr(kPidPrefix.size()) + "/ns/net";
+  }
   if (text_.contains('/')) return text_;
   return "/run/netns/" + text_;
 }
@@ -119,6 +123,8 @@ std::optional<std::uint64_t> NetnsRef::look() const {
   struct statfs filesystem{};
   struct stat status{};
   if (::statfs(file.c_str(), &filesystem) != 0) {
+    const auto thread = errno == ENOENT ? of_other_thread(text_) : std::nullopt;
+    if (thread) return thread->look();
     const Helper* const helper = who_may_see(*this);
     return helper == nullptr ? std::nullopt : helper->identity(*this);
   }
@@ -136,6 +142,8 @@ Result<Descriptor> NetnsRef::open() const {
   Descriptor opened = open_namespace(file);
   if (opened) return opened;
   const int error = errno;
+  const auto thread = error == ENOENT ? of_other_thread(text_) : std::nullopt;
+  if (thread) return thread->open();
   const Helper* const helper = error == EINVAL ? nullptr : who_may_see(*this);
   if (helper != nullptr) return helper->open_namespace(*this);
   switch (error) {

@@ -15,8 +15,8 @@
 
 namespace nxgate::sys {
 
-/// Which namespace: a path, an `ip netns` name (below /run/netns), or `pid:N`.
-/// The empty text is our own namespace.
+/// Which namespace: a path, an `ip netns` name (below /run/netns), or `pid:N`, the process's: that
+/// of another thread once its first has ended. The empty text is our own namespace.
 class NetnsRef {
  public:
   NetnsRef() = default;
@@ -30,8 +30,7 @@ class NetnsRef {
 
   [[nodiscard]] bool own() const noexcept { return text_.empty(); }
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
-  /// The file behind it: `/run/netns/NAME`, `/proc/N/ns/net` (that of another thread once the first
-  /// has ended), or our descriptor if it is pinned.
+  /// The file behind it: `/run/netns/NAME`, `/proc/N/ns/net`, or our descriptor if it is pinned.
   [[nodiscard]] std::string path() const;
 
   /// Whether it is named by a process, as `pid:N` or below /proc: to reach another user's takes
