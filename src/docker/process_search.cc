@@ -65,6 +65,20 @@ bool is_shut_off(pid_t pid) {
   return !hidden && theirs != ours;
 }
 
+/// Once the first thread has ended, that of another: an ended one can be in no cgroup (v1).
+std::optional<std::string> container_of_process(pid_t pid) {
+  auto container = container_of_cgroup(process_file(pid, "cgroup"));
+  if (container || !process_file(pid, "stat").contains(") Z ")) return container;
+  std::error_code error;
+  for (std::filesystem::directory_iterator thread("/proc/" + std::to_string(pid) + "/task", error),
+       none;
+       !error && thread != none && !container; thread.increment(error)) {
+    container = container_of_cgroup(
+        process_file(pid, "task/" + thread->path().filename().string() + "/cgroup"));
+  }
+  return container;
+}
+
 }  // namespace
 
 std::string process_file(pid_t pid, std::string_view name) {
@@ -87,24 +101,6 @@ std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
   }
   return std::nullopt;
 }
-
-namespace {
-
-/// Once the first thread has ended, that of another: an ended one can be in no cgroup (v1).
-std::optional<std::string> container_of_process(pid_t pid) {
-  auto container = container_of_cgroup(process_file(pid, "cgroup"));
-  if (container || !process_file(pid, "stat").contains(") Z ")) return container;
-  std::error_code error;
-  for (std::filesystem::directory_iterator thread("/proc/" + std::to_string(pid) + "/task", error),
-       none;
-       !error && thread != none && !container; thread.increment(error)) {
-    container = container_of_cgroup(
-        process_file(pid, "task/" + thread->path().filename().string() + "/cgroup"));
-  }
-  return container;
-}
-
-}  // namespace
 
 std::map<std::uint64_t, ContainerProcess> ProcessSearch::look(
     const std::set<std::uint64_t>& namespaces, Milliseconds longest) {
