@@ -18,6 +18,7 @@
 #include "config/settings.h"
 #include "docker/client.h"
 #include "docker/container.h"
+#include "docker/netns_watch.h"
 #include "doctor/doctor.h"
 #include "netfilter/gate.h"
 #include "sys/netns.h"
@@ -99,9 +100,10 @@ attach::SubjectNames named_by(const cli::Options& options) {
 int detach(const cli::Options& options) {
   auto subjects = attach::find_subjects(named_by(options), engine_settings(options));
   if (!subjects) return cli::failed(subjects.error().message);
+  const std::string directory = docker::netns_directory(subjects->socket);
   for (const attach::Followed& followed : subjects->containers) {
     const docker::Container& container = followed.found();
-    const auto netns = sys::NetnsRef::of_pid(container.pid);
+    const auto netns = docker::netns_of(container, directory);
     if (auto done = detach_one(container.name, netns); !done)
       return cli::failed(done.error().message);
   }

@@ -180,8 +180,7 @@ AttachSource attach_source(const std::optional<attach::Subjects>& subjects) {
 /// What an earlier nxgate left closed and this one won't take over. One that watches an engine
 /// removes those of containers by itself, and a firewall for clients those of others on this host.
 std::vector<store::StandingFault> left_closed_by_others(
-    const cli::Options& options, const std::optional<attach::Subjects>& subjects,
-    bool has_client_firewalls) {
+    const std::optional<attach::Subjects>& subjects, bool has_client_firewalls) {
   std::set<std::uint64_t> spared;
   const auto spare = [&spared](const sys::NetnsRef& netns) {
     if (const auto identity = netns.identity()) spared.insert(*identity);
@@ -189,13 +188,15 @@ std::vector<store::StandingFault> left_closed_by_others(
   if (has_client_firewalls) spare(sys::NetnsRef());
   if (subjects) {
     for (const attach::Subject& each : subjects->namespaces) spare(each.netns);
+    const std::string directory = docker::netns_directory(subjects->socket);
     for (const attach::Followed& each : subjects->containers) {
-      spare(sys::NetnsRef::of_pid(each.found().pid));
+      spare(docker::netns_of(each.found(), directory));
+    }
+    if (subjects->watches_all()) {
+      for (const sys::NetnsRef& each : docker::namespaces_in(directory)) spare(each);
     }
   }
-  const attach::Look look =
-      options.command == cli::Command::kDocker ? attach::Look::kHost : attach::Look::kEverywhere;
-  return attach::find_left_closed(look, spared);
+  return attach::find_left_closed(spared);
 }
 
 int failed(const Error& error) {
@@ -261,7 +262,7 @@ int serve(const cli::Options& options) {
   auto log_file = workers::open_query_log(logged, user);
   if (!log_file) return failed(log_file.error());
   const auto left_closed =
-      left_closed_by_others(options, subjects, !policy_store.client_firewalls().empty());
+      left_closed_by_others(subjects, !policy_store.client_firewalls().empty());
   // These count for root, and not for a user that any container can run as: inotify instances and
   // epoll watches count for the user who created them.
   MainLoop loop(policy_store, manager, sys::FileWatch());

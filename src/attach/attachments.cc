@@ -57,14 +57,14 @@ Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& ne
   return open;
 }
 
-/// Where it is closed by a fault, not even local names open the firewall.
+/// Where it is closed by a fault nothing resolves, not even local names.
 void set_policy(store::AttachedPolicy& policy, const Subject& subject,
                 const std::shared_ptr<firewall::NameFirewall>& firewall) {
   policy.sets = subject.choice.closed ? nullptr : firewall;
   policy.base = subject.choice.policy;
   policy.budget_key = subject.id;
-  policy.narrowing =
-      subject.choice.allow ? store::narrowing_of(*subject.choice.allow, subject.label) : nullptr;
+  const auto allow = subject.choice.closed ? std::optional<std::string>("") : subject.choice.allow;
+  policy.narrowing = allow ? store::narrowing_of(*allow, subject.label) : nullptr;
   policy.others.clear();
   for (const Choice::Other& other : subject.choice.others) {
     policy.others.push_back(
@@ -112,6 +112,7 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
       detach(*entry.second, netfilter::FlowCleanup::kNone);
     } else if (gone) {
       leave(*entry.second);
+      left_closed_.insert_or_assign(entry.first, entry.second->subject.label);
     }
     changed = changed || gone;
     return gone;
@@ -191,6 +192,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   review(*held);
   follow_links(*held, std::move(watch));
   failed_.erase(identity);
+  left_closed_.erase(identity);
   if (subject.unclaimed) {
     log_gaps(*held);
   } else {
@@ -206,6 +208,11 @@ bool Attachments::holds(std::uint64_t identity) const {
 
 const Choice* Attachments::choice(std::uint64_t identity) const {
   return holds(identity) ? &attached_.at(identity)->subject.choice : nullptr;
+}
+
+std::string Attachments::left_closed_by(std::uint64_t identity) const {
+  const auto left = left_closed_.find(identity);
+  return left == left_closed_.end() ? std::string() : left->second;
 }
 
 Result<void> Attachments::add(const Subject& subject) {
@@ -304,7 +311,7 @@ void Attachments::detach(Attachment& attachment, netfilter::FlowCleanup flows) {
 
 void Attachments::leave(Attachment& attachment) {
   take_report(attachment);
-  leave_closed(attachment);
+  outlive(attachment);
   workers_.abandon(attachment.policy.key);
   log::info(
       "detached {}, which has ended; its network namespace stays closed for whatever still runs in "
@@ -314,7 +321,7 @@ void Attachments::leave(Attachment& attachment) {
 
 /// Also where the kernel would open them when this process ends, as with `fail = "open"` after a
 /// crash.
-void Attachments::leave_closed(Attachment& attachment) {
+void Attachments::outlive(Attachment& attachment) {
   for (const auto& done : {attachment.firewall->outlive(), attachment.gate->outlive()}) {
     if (!done) log::error("{}: {}", attachment.subject.label, done.error().message);
   }
@@ -323,7 +330,7 @@ void Attachments::leave_closed(Attachment& attachment) {
 void Attachments::hand_over() {
   for (const auto& [identity, attachment] : attached_) {
     take_report(*attachment);
-    leave_closed(*attachment);
+    outlive(*attachment);
   }
   if (!attached_.empty()) {
     log::info("{} left in place for the next nxgate to take over",
@@ -338,7 +345,7 @@ void Attachments::detach_all() {
     const auto egress = egress_of(attachment->subject);
     if (egress != nullptr && egress->stays_closed) {
       take_report(*attachment);
-      leave_closed(*attachment);
+      outlive(*attachment);
       log::warning(
           "{} stays closed, as its policy {} says: whatever isn't open now is refused until "
           "another nxgate attaches it or `nxgate detach` opens it",

@@ -103,6 +103,11 @@ class Attachments {
   /// Why attaching failed, as logged; empty if it wasn't tried or isn't any more.
   [[nodiscard]] std::string failure(std::uint64_t identity) const;
 
+  /// Whose end left the namespace closed; empty if none did since it was attached or is a new one.
+  [[nodiscard]] std::string left_closed_by(std::uint64_t identity) const;
+  /// Another namespace has been given that identity.
+  void is_new(std::uint64_t identity) { left_closed_.erase(identity); }
+
   /// Nor is this one: the engine's.
   void spare(std::uint64_t identity) { spared_.insert(identity); }
   [[nodiscard]] bool spares(std::uint64_t identity) const { return spared_.contains(identity); }
@@ -143,7 +148,7 @@ class Attachments {
   void take_report(Attachment& attachment);
   void detach(Attachment& attachment, netfilter::FlowCleanup flows);
   void leave(Attachment& attachment);
-  static void leave_closed(Attachment& attachment);
+  static void outlive(Attachment& attachment);
   void publish();
 
   boost::asio::io_context& loop_;
@@ -155,6 +160,7 @@ class Attachments {
   Attached attached_;
   std::shared_ptr<const engine::Snapshot> followed_;  ///< by the firewalls
   std::map<std::uint64_t, std::string> failed_;       ///< and why, as logged
+  std::map<std::uint64_t, std::string> left_closed_;  ///< by the end of whom
   UnattachedList unattached_;
   std::string watch_fault_;
 };

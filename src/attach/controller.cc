@@ -44,15 +44,7 @@ namespace {
 
 constexpr Milliseconds kLookAgain{1000};
 
-/// Of the network mode, before the id of the container whose namespace it shares.
-constexpr std::string_view kMember = "container:";
-
 std::string id_of(const docker::Container& container) { return "container " + container.id; }
-
-/// Shares another container's namespace.
-bool joins_namespace(const docker::Container& container) {
-  return container.network_mode.starts_with(kMember);
-}
 
 }  // namespace
 
@@ -108,6 +100,7 @@ void Controller::look_again() {
     if (error) return;
     if (!watch_fault_.empty()) begin_watch();
     look_for_builds();
+    drop_ended();
     reconcile(true);
     clean_up_later();
     look_again();
@@ -127,10 +120,10 @@ void Controller::on_engine(const docker::EngineVersion& version) {
 
 /// Their directory is known once the engine answers; it may be another engine than before.
 void Controller::watch_namespaces() {
+  netns_directory_ = docker::netns_directory(subjects_.socket);
   // Another number of the same one: each would count for our user.
   netns_watch_ = std::make_unique<docker::NetnsWatch>(
-      loop_, docker::netns_directory(subjects_.socket),
-      [this](const std::string& path) { appeared(path); },
+      loop_, netns_directory_, [this](const std::string& path) { appeared(path); },
       sys::Descriptor(::fcntl(inotify_.get(), F_DUPFD_CLOEXEC, 0)));
   begin_watch();
 }
@@ -181,6 +174,7 @@ void Controller::on_containers(const docker::View& view) {
   note_outdated();
   listed_ = view.trouble.empty();
   trouble_ = view.trouble;
+  if (listed_ && !looked_for_strangers_) find_strangers();
   for (Followed& each : subjects_.containers) each.remember(running_);
   const std::vector<Error> errors = reconcile();
   // A gate that a dead nxgate left may belong to a container that isn't known yet.
@@ -193,32 +187,12 @@ void Controller::on_containers(const docker::View& view) {
   be_ready(fatal ? std::unexpected(errors.front()) : Result<void>());
 }
 
-/// The processes of a member can outlive it, in a namespace that lives on: its policy still
-/// applies.
-void Controller::keep_outliving(const std::vector<docker::Container>& before) {
-  std::set<std::string> gone;
-  for (const docker::Container& each : before) {
-    const bool placed = joins_namespace(each) && places_.contains(each.id);
-    if (placed && std::ranges::find(running_, each.id, &docker::Container::id) == running_.end()) {
-      gone.insert(each.id);
-    }
-  }
-  const std::set<std::string> alive = docker::still_alive(gone);
-  for (const docker::Container& each : before) {
-    if (!alive.contains(each.id)) continue;
-    running_.push_back(each);
-    if (outliving_.contains(each.id)) continue;
-    log::warning(
-        "{}: the engine reports its end, but it still has processes; its policy applies until they "
-        "end",
-        each.name);
-  }
-  outliving_ = alive;
-}
-
 /// For the namespace in which it is, if that is known.
 std::optional<Choice> Controller::choose(const docker::Container& container,
                                          std::optional<std::uint64_t> identity) const {
+  if (const auto stranger = strangers_.find(container.id); stranger != strangers_.end()) {
+    return Choice{.allow = "", .fault = stranger->second, .closed = true};
+  }
   if (subjects_.watches_all()) {
     const bool outdated = identity && outdated_.contains(container.id);
     if (const Choice* last = outdated ? attachments_.choice(*identity) : nullptr) return *last;
@@ -248,63 +222,6 @@ void Controller::add_subject(const docker::Container& container, const sys::Netn
                     .reverse_names = docker::reverse_names_for(container, running_)});
 }
 
-/// For those that the engine doesn't describe. It may be busy, or kept busy; closing them doesn't
-/// wait for it.
-void Controller::find_processes() {
-  std::set<std::string> wanted;
-  for (const docker::Container& container : running_) {
-    if (!container.inspected) wanted.insert(container.id);
-  }
-  if (wanted.empty()) return;
-  const auto found = docker::find_processes(wanted);
-  for (docker::Container& container : running_) {
-    if (container.inspected) continue;
-    const auto process = found.find(container.id);
-    container.pid = process == found.end() ? 0 : process->second;
-  }
-}
-
-/// Of running containers. A starting one has its place already.
-void Controller::note_places() {
-  std::set<std::string> starting;
-  for (const Starting& each : starting_) starting.insert(each.container.id);
-  std::erase_if(places_, [&](const auto& place) {
-    return !starting.contains(place.first) &&
-           std::ranges::find(running_, place.first, &docker::Container::id) == running_.end();
-  });
-  for (const docker::Container& container : running_) {
-    if (container.pid == 0 || container.network_mode == "host") continue;
-    if (starting.contains(container.id)) continue;
-    const auto known = places_.find(container.id);
-    // A process that wasn't reported by the engine can be any process of the container.
-    const pid_t pid = container.inspected ? container.pid : 0;
-    const bool same =
-        known != places_.end() && (pid == 0 || known->second.pid == 0 || known->second.pid == pid);
-    if (same) {
-      if (pid != 0) known->second.pid = pid;
-      continue;
-    }
-    places_.erase(container.id);                     // of an earlier run
-    if (!choose(container, std::nullopt)) continue;  // it needs no attachment
-    if (auto pinned = sys::NetnsRef::of_pid(container.pid).pin()) {
-      places_.emplace(container.id, Place{pid, *std::move(pinned)});
-    }
-  }
-}
-
-/// A member has the namespace of its owner, even if its own process ended before it was inspected.
-sys::NetnsRef Controller::netns_of(const docker::Container& container) const {
-  if (const auto known = places_.find(container.id); known != places_.end()) {
-    return known->second.netns;
-  }
-  if (joins_namespace(container)) {
-    const std::string id = container.network_mode.substr(kMember.size());
-    const auto owner = std::ranges::find(running_, id, &docker::Container::id);
-    if (owner != running_.end()) return netns_of(*owner);
-  }
-  return sys::NetnsRef::of_pid(container.pid);
-}
-
 /// Whether it runs where it was attached, and should no longer be attached.
 bool Controller::released(const Subject& subject, std::uint64_t identity) const {
   if (subject.unclaimed) return let_go_.contains(identity);
@@ -324,8 +241,8 @@ std::vector<Error> Controller::reconcile(bool look) {
   std::vector<Subject> wanted = subjects_.namespaces;
   for (const bool members : {false, true}) {
     for (const docker::Container& container : running_) {
-      if (joins_namespace(container) == members)
-        add_subject(container, netns_of(container), wanted);
+      if (container.namespace_owner().empty() == members) continue;
+      add_subject(container, netns_of(container), wanted);
     }
   }
   forget_started();

@@ -71,7 +71,10 @@ class Controller final : public docker::Observer {
   void look_for_builds();
   void find_processes();
   void keep_outliving(const std::vector<docker::Container>& before);
+  void drop_ended();
+  void find_strangers();
   void note_places();
+  [[nodiscard]] sys::NetnsRef first_place(const docker::Container& container) const;
   [[nodiscard]] sys::NetnsRef netns_of(const docker::Container& container) const;
   void add_undescribed(std::vector<Unattached>& all) const;
   void learn_all();
@@ -106,6 +109,7 @@ class Controller final : public docker::Observer {
   docker::Client client_;
   std::unique_ptr<docker::Watcher> watcher_;
   sys::Descriptor inotify_;
+  std::string netns_directory_;  ///< of the engine; empty until it answers
   std::unique_ptr<docker::NetnsWatch> netns_watch_;
   std::string watch_fault_;  ///< why it isn't told of namespaces, as logged
   boost::asio::steady_timer timer_;
@@ -131,7 +135,10 @@ class Controller final : public docker::Observer {
     sys::NetnsRef netns;
   };
   std::map<std::string, Place> places_;
-  std::set<std::string> outliving_;  ///< ids of ended containers that `keep_outliving` kept
+  std::set<std::string> outliving_;  ///< ids of ended containers in `running_`
+  /// Those of them that ended before our start, by id, and what they bring about.
+  std::map<std::string, std::string> strangers_;
+  bool looked_for_strangers_ = false;  ///< with everyone known who is listed
   /// A new namespace, until it is attached or known to need no attachment.
   struct Empty {
     sys::NetnsRef netns;

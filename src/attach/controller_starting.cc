@@ -61,6 +61,7 @@ void Controller::appeared(const std::string& path) {
   const sys::NetnsRef netns(path);
   const auto identity = netns.identity();
   if (!identity) return;
+  attachments_.is_new(*identity);
   const bool looking = !empty_.empty();
   empty_.insert_or_assign(*identity, Empty{netns, Clock::now() + kLongestStart});
   if (!looking) await_processes();

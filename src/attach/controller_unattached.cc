@@ -16,11 +16,6 @@
 #include "sys/netns.h"
 
 namespace nxgate::attach {
-namespace {
-
-constexpr std::size_t kShortId = 12;
-
-}  // namespace
 
 /// Everything that runs without an attachment: a state that isn't reported isn't safe.
 void Controller::update_unattached() {
@@ -77,7 +72,7 @@ void Controller::add_undescribed(std::vector<Unattached>& all) const {
   }
   for (const auto& [id, why] : view_.uninspected) {
     const bool told = std::ranges::find(running_, id, &docker::Container::id) != running_.end();
-    if (!told) add(id.substr(0, kShortId), why);
+    if (!told) add(id.substr(0, docker::kShortId), why);
   }
 }
 
@@ -103,6 +98,12 @@ std::optional<Unattached> Controller::why_unattached(const docker::Container& co
   } else if (!choice && outdated_.contains(container.id)) {
     each.reason = "its labels are being read again, since other labels matter now";
     each.wanted = true;
+  } else if (const auto by = identity ? attachments_.left_closed_by(*identity) : "";
+             !choice && !by.empty()) {
+    because(WhyUnattached::kLeftClosed,
+            fmt::format("no rule or label selects it, but it stays closed since {}, which shared "
+                        "its network namespace, has ended: restart it to open it",
+                        by));
   } else if (!choice) {
     because(WhyUnattached::kUnmatched, "no rule or label selects it");
   } else if (!identity && !container.inspected) {

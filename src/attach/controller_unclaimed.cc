@@ -180,9 +180,8 @@ std::set<std::uint64_t> Controller::left_alone() const {
 
 std::map<std::uint64_t, sys::NetnsRef> Controller::present() const {
   std::map<std::uint64_t, sys::NetnsRef> found;
-  if (!netns_watch_) return found;
-  for (const std::string& path : netns_watch_->present()) {
-    const sys::NetnsRef netns(path);
+  if (netns_directory_.empty()) return found;
+  for (const sys::NetnsRef& netns : docker::namespaces_in(netns_directory_)) {
     const auto identity = netns.identity();
     if (identity && !attachments_.spares(*identity)) found.emplace(*identity, netns);
   }

@@ -139,16 +139,14 @@ void remove_all_stale_tables(const std::set<std::uint64_t>& spared) {
   }
 }
 
-std::vector<store::StandingFault> find_left_closed(Look look,
-                                                   const std::set<std::uint64_t>& spared) {
-  if (look == Look::kHost && !stale_tables_in(sys::NetnsRef())) return {};
+std::vector<store::StandingFault> find_left_closed(const std::set<std::uint64_t>& spared) {
   Namespaces found = all_namespaces();
   add_files_of(found, "/var/run/docker/netns");
   const auto own = sys::NetnsRef().identity();
   std::vector<store::StandingFault> faults;
   std::size_t more = 0;
   for (const auto& [identity, netns] : found) {
-    if (spared.contains(identity) || (look == Look::kHost && identity != own)) continue;
+    if (spared.contains(identity)) continue;
     const auto left = stale_tables_in(netns);
     if (!left) continue;
     if (faults.size() == kMostTold) {

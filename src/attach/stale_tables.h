@@ -22,13 +22,11 @@ void remove_stale_tables(const sys::NetnsRef& netns);
 /// (sys::NetnsRef::identity).
 void remove_all_stale_tables(const std::set<std::uint64_t>& spared);
 
-enum class Look : std::uint8_t { kEverywhere = 0, kHost };
-
-/// What dead nxgates left closed in our own namespace and, if told to look everywhere, in those of
-/// all processes and those with a name in /run/netns or in Docker's directory, but for `spared`; it
-/// is for the operator to open. As much as can be read: it takes the rights of a start as root.
-/// Some hundred microseconds a namespace.
+/// What dead nxgates left closed in our own namespace, in those of all processes and in those with
+/// a name in /run/netns or in Docker's directory, but for `spared`; it is for the operator to open.
+/// As much as can be read: it takes the rights of a start as root. Some hundred microseconds a
+/// namespace.
 [[nodiscard]] std::vector<store::StandingFault> find_left_closed(
-    Look look, const std::set<std::uint64_t>& spared);
+    const std::set<std::uint64_t>& spared);
 
 }  // namespace nxgate::attach

@@ -18,15 +18,16 @@ enum class WhyUnattached : std::uint8_t {
   kNoNamespace,  ///< its process or its namespace isn't visible from here
   kHostNetwork,  ///< its network is the host's or the engine's own, which is never changed
   kUnmatched,    ///< no rule or label selects it
+  kLeftClosed,   ///< nor that, but it shared its namespace with one that has ended
   kNotNamed,     ///< `nxgate attach` names others
   kUndescribed,  ///< the engine doesn't describe it, or the namespace's owner isn't known
   kBuild,        ///< a BuildKit build step
 };
 
 /// The words by which metrics and the control socket know them, in that order.
-inline constexpr std::array<std::string_view, 10> kWhyUnattached{
-    "engine",       "failed",    "pending",   "not-running", "no-namespace",
-    "host-network", "unmatched", "not-named", "undescribed", "build",
+inline constexpr std::array<std::string_view, 11> kWhyUnattached{
+    "engine",    "failed",      "pending",   "not-running", "no-namespace", "host-network",
+    "unmatched", "left-closed", "not-named", "undescribed", "build",
 };
 
 [[nodiscard]] constexpr std::string_view word_of(WhyUnattached why) noexcept {

@@ -28,7 +28,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kIdLength = 64;
-constexpr std::size_t kShortIdLength = 12;
 
 std::string without_slash(std::string_view name) {
   return std::string(name.starts_with('/') ? name.substr(1) : name);
@@ -66,7 +65,7 @@ Membership read_membership(const Container& container, const std::string& networ
   add_once(membership.names, container.name);
   for (const std::string& name : endpoint.texts("DNSNames")) add_once(membership.names, name);
   for (const std::string& name : endpoint.texts("Aliases")) add_once(membership.names, name);
-  add_once(membership.names, container.id.substr(0, kShortIdLength));
+  add_once(membership.names, container.id.substr(0, kShortId));
   for (const std::string& text : endpoint.texts("Links")) {
     if (Membership::Link link = to_link(text); !link.target.empty()) {
       membership.links.push_back(std::move(link));
@@ -204,6 +203,11 @@ std::string Container::power_to_undo() const {
 std::string Container::label(const std::string& key) const {
   const auto found = labels.find(key);
   return found == labels.end() ? std::string() : found->second;
+}
+
+std::string Container::namespace_owner() const {
+  constexpr std::string_view kMember = "container:";
+  return network_mode.starts_with(kMember) ? network_mode.substr(kMember.size()) : std::string();
 }
 
 LabelKeys with_compose(LabelKeys labels) {

@@ -65,8 +65,13 @@ struct Container {
   [[nodiscard]] std::string power_to_undo() const;
   /// The value of a label of its own; empty without it.
   [[nodiscard]] std::string label(const std::string& key) const;
+  /// The id of the container whose network namespace it shares; empty if it has its own.
+  [[nodiscard]] std::string namespace_owner() const;
   bool operator==(const Container&) const = default;
 };
+
+/// As many of an id's digits as people and engines use.
+inline constexpr std::size_t kShortId = 12;
 
 /// 64 hexadecimal digits.
 [[nodiscard]] bool is_container_id(std::string_view text);

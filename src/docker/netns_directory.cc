@@ -11,9 +11,11 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include "docker/container.h"
 #include "docker/netns_watch.h"
 #include "docker/process.h"
 #include "sys/descriptor.h"
+#include "sys/netns.h"
 
 namespace nxgate::docker {
 namespace {
@@ -22,6 +24,8 @@ constexpr std::string_view kExecRoot = "--exec-root";
 constexpr std::string_view kDefaultExecRoot = "/var/run/docker";
 /// As many as Linux itself follows.
 constexpr int kMostLinks = 40;
+/// The beginning of the sandbox's id; Swarm's have names of another kind.
+constexpr std::size_t kSandboxName = 12;
 
 std::vector<std::string_view> arguments(std::string_view command_line) {
   std::vector<std::string_view> found;
@@ -91,6 +95,28 @@ std::string path_within(const std::string& root, const std::string& path) {
     rest = target.relative_path() / rest;
   }
   return root / at;
+}
+
+std::vector<sys::NetnsRef> namespaces_in(const std::string& directory) {
+  std::vector<sys::NetnsRef> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), none; !error && entry != none;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    const bool of_container = name.size() == kSandboxName &&
+                              name.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (of_container) found.emplace_back(entry->path());
+  }
+  return found;
+}
+
+sys::NetnsRef netns_of(const Container& container, const std::string& directory) {
+  const std::string name = std::filesystem::path(container.sandbox).filename();
+  if (!name.empty() && !directory.empty()) {
+    sys::NetnsRef file(directory + "/" + name);
+    if (file.identity()) return file;
+  }
+  return sys::NetnsRef::of_pid(container.pid);
 }
 
 std::string netns_directory(const std::string& socket) {

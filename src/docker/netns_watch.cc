@@ -46,8 +46,6 @@ constexpr std::uint32_t kDirectoryGone = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMO
 /// The mount follows the file after 0.6 ms where it was measured.
 constexpr Milliseconds kMountPoll{1};
 constexpr Seconds kLongestMount{2};
-/// The beginning of the sandbox's id; Swarm's have names of another kind.
-constexpr std::size_t kSandboxName = 12;
 constexpr std::size_t kEventBytes = 16384;
 /// The engine's own namespace, which containers with `--network host` have.
 constexpr std::string_view kOwnNamespace = "default";
@@ -77,7 +75,6 @@ class NetnsWatch::State : public std::enable_shared_from_this<NetnsWatch::State>
 
   Result<void> start();
   void stop();
-  [[nodiscard]] std::vector<std::string> present() const;
 
  private:
   static asio::awaitable<void> run(std::shared_ptr<State> self);
@@ -131,16 +128,6 @@ void NetnsWatch::State::stop() {
   stopped_ = true;
   boost::system::error_code ignored;
   inotify_.close(ignored);
-}
-
-std::vector<std::string> NetnsWatch::State::present() const {
-  std::vector<std::string> paths;
-  for (const std::string& name : names_in(directory_)) {
-    const bool of_container = name.size() == kSandboxName &&
-                              name.find_first_not_of("0123456789abcdef") == std::string::npos;
-    if (of_container) paths.push_back(directory_ + "/" + name);
-  }
-  return paths;
 }
 
 asio::awaitable<void> NetnsWatch::State::run(std::shared_ptr<State> self) {
@@ -235,7 +222,5 @@ sys::Descriptor NetnsWatch::open_inotify() noexcept {
 }
 
 Result<void> NetnsWatch::start() { return state_->start(); }
-
-std::vector<std::string> NetnsWatch::present() const { return state_->present(); }
 
 }  // namespace nxgate::docker

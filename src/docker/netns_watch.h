@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,7 +16,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "docker/container.h"
 #include "sys/descriptor.h"
+#include "sys/netns.h"
 
 namespace nxgate::docker {
 
@@ -59,6 +62,17 @@ class ProcessSearch {
 /// ms of CPU time.
 [[nodiscard]] std::set<std::string> still_alive(const std::set<std::string>& containers);
 
+/// A process of a container that isn't among these, though it is in the namespace of one of them.
+struct Stranger {
+  ContainerProcess process;
+  std::uint64_t netns = 0;
+};
+
+/// Such processes in `namespaces` (sys::NetnsRef::identity), one of each container. Those of
+/// containers within `containers` are none. Nothing if it takes more than two seconds of CPU time.
+[[nodiscard]] std::optional<std::vector<Stranger>> find_strangers(
+    const std::set<std::uint64_t>& namespaces, const std::set<std::string>& containers);
+
 /// Whether a BuildKit build step runs in this namespace (`--network host`), as far as is found in
 /// that time.
 [[nodiscard]] bool has_build_step(std::uint64_t netns);
@@ -71,6 +85,14 @@ class ProcessSearch {
 /// `--exec-root` of the process behind the socket, if that is a dockerd, in front of `/netns`,
 /// below /proc/PID/root when dockerd has a mount namespace of its own; /var/run/docker/netns else.
 [[nodiscard]] std::string netns_directory(const std::string& socket);
+
+/// The namespaces in that directory, of containers and build steps: not the engine's own, nor
+/// Swarm's.
+[[nodiscard]] std::vector<sys::NetnsRef> namespaces_in(const std::string& directory);
+
+/// Where the engine put a container that shares nobody's namespace, whatever its processes did
+/// since: its file in that directory, or if there is none the namespace of its first process.
+[[nodiscard]] sys::NetnsRef netns_of(const Container& container, const std::string& directory);
 
 /// Watches that directory, also when it doesn't exist yet or is made anew. `appeared` is called
 /// with the path of each namespace as soon as it is one (the file comes first, the mount a moment
@@ -89,8 +111,6 @@ class NetnsWatch {
 
   /// After an error it can be tried again.
   [[nodiscard]] Result<void> start();
-  /// Those that are there, of containers and build steps: not the engine's own, nor Swarm's.
-  [[nodiscard]] std::vector<std::string> present() const;
 
  private:
   class State;

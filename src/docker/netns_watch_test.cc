@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "docker/container.h"
 #include "docker/process.h"
 #include "sys/netns.h"
 
@@ -216,6 +217,30 @@ TEST_F(NetnsWatchTest, AProcessOfNoContainerIsNotFound) {
   const auto processes = search.look({identity});
   ASSERT_EQ(processes.contains(identity), container.has_value());
   if (container) EXPECT_EQ(processes.at(identity).pid, child_.pid());
+}
+
+TEST_F(NetnsWatchTest, AContainerIsWhereItsEngineKeepsItsNamespace) {
+  NEED_NAMESPACES;
+  make_directory();
+  mount(make_file("1a2b3c4d5e6f"));
+  const Container web{.pid = ::getpid(), .sandbox = "/other/netns/1a2b3c4d5e6f"};
+  EXPECT_EQ(netns_of(web, directory_).identity(), sys::NetnsRef::of_pid(child_.pid()).identity());
+  const sys::NetnsRef own = sys::NetnsRef::of_pid(::getpid());
+  EXPECT_EQ(netns_of(web, directory_ + "/none"), own);
+  EXPECT_EQ(netns_of(web, ""), own);
+  make_file("0a2b3c4d5e6f");
+  EXPECT_EQ(netns_of({.pid = ::getpid(), .sandbox = "/x/0a2b3c4d5e6f"}, directory_), own)
+      << "a file, but no namespace";
+  EXPECT_EQ(netns_of({.pid = ::getpid()}, directory_), own);
+}
+
+TEST_F(NetnsWatchTest, WhatIsNoContainersIsLeftOut) {
+  make_directory();
+  make_file("default");
+  make_file("1-abcdefghij");
+  const std::string path = make_file("1a2b3c4d5e6f");
+  EXPECT_THAT(namespaces_in(directory_), ElementsAre(sys::NetnsRef(path)));
+  EXPECT_THAT(namespaces_in(directory_ + "/none"), IsEmpty());
 }
 
 TEST_F(NetnsWatchTest, WithoutAnEngineTheUsualDirectoryIsMeant) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -28,6 +30,8 @@ constexpr std::string_view kBuildCgroup = "/buildkit/";
 constexpr std::size_t kLargestProcessFile = 1UL << 20;
 /// Of those that begin anew each time.
 constexpr Milliseconds kLongestScan{50};
+/// Of the one at a start.
+constexpr Milliseconds kLongestFirstScan{2'000};
 
 /// The process that an entry of /proc stands for; 0 for none.
 pid_t pid_of(const std::filesystem::directory_entry& entry) {
@@ -39,8 +43,8 @@ pid_t pid_of(const std::filesystem::directory_entry& entry) {
 
 /// Whether `is_it` says so of one process; nothing if that takes too long.
 template <class Predicate>
-std::optional<bool> any_process(Predicate is_it) {
-  sys::CpuBudget budget(kLongestScan);
+std::optional<bool> any_process(Predicate is_it, Milliseconds longest = kLongestScan) {
+  sys::CpuBudget budget(longest);
   std::error_code error;
   for (std::filesystem::directory_iterator entry("/proc", error), none;
        !error && entry != none && !budget.over(); entry.increment(error)) {
@@ -65,18 +69,20 @@ bool is_shut_off(pid_t pid) {
   return !hidden && theirs != ours;
 }
 
-/// Once the first thread has ended, that of another: an ended one can be in no cgroup (v1).
-std::optional<std::string> container_of_process(pid_t pid) {
-  auto container = container_of_cgroup(process_file(pid, "cgroup"));
-  if (container || !process_file(pid, "stat").contains(") Z ")) return container;
+/// The text of /proc/PID/cgroup; once the first thread has ended, that of another: an ended one can
+/// be in no cgroup (v1).
+std::string cgroup_of_process(pid_t pid) {
+  std::string cgroup = process_file(pid, "cgroup");
+  if (container_of_cgroup(cgroup) || !process_file(pid, "stat").contains(") Z ")) return cgroup;
   std::error_code error;
   for (std::filesystem::directory_iterator thread("/proc/" + std::to_string(pid) + "/task", error),
        none;
-       !error && thread != none && !container; thread.increment(error)) {
-    container = container_of_cgroup(
-        process_file(pid, "task/" + thread->path().filename().string() + "/cgroup"));
+       !error && thread != none; thread.increment(error)) {
+    std::string theirs =
+        process_file(pid, "task/" + thread->path().filename().string() + "/cgroup");
+    if (container_of_cgroup(theirs)) return theirs;
   }
-  return container;
+  return cgroup;
 }
 
 }  // namespace
@@ -117,7 +123,7 @@ std::map<std::uint64_t, ContainerProcess> ProcessSearch::look(
     if (pid == 0) continue;
     const auto identity = sys::NetnsRef::of_pid(pid).identity();
     if (!identity || !namespaces.contains(*identity) || found.contains(*identity)) continue;
-    const std::string cgroup = process_file(pid, "cgroup");
+    const std::string cgroup = cgroup_of_process(pid);
     const std::optional<std::string> container = container_of_cgroup(cgroup);
     if (container || cgroup.contains(kBuildCgroup)) {
       found.emplace(*identity, ContainerProcess{.pid = pid, .container = container.value_or("")});
@@ -137,7 +143,7 @@ std::map<std::string, pid_t> find_processes(const std::set<std::string>& contain
   std::map<std::string, pid_t> found;
   if (containers.empty()) return found;
   (void)any_process([&](pid_t pid) {
-    const std::optional<std::string> container = container_of_cgroup(process_file(pid, "cgroup"));
+    const auto container = container_of_cgroup(cgroup_of_process(pid));
     if (container && containers.contains(*container)) found.emplace(*container, pid);
     return found.size() == containers.size();
   });
@@ -148,7 +154,7 @@ std::set<std::string> still_alive(const std::set<std::string>& containers) {
   std::set<std::string> alive;
   if (containers.empty()) return alive;
   const auto all = any_process([&](pid_t pid) {
-    const std::optional<std::string> container = container_of_process(pid);
+    const auto container = container_of_cgroup(cgroup_of_process(pid));
     // A zombie shows no namespace.
     if (container && containers.contains(*container) && sys::NetnsRef::of_pid(pid).identity()) {
       alive.insert(*container);
@@ -156,6 +162,25 @@ std::set<std::string> still_alive(const std::set<std::string>& containers) {
     return alive.size() == containers.size();
   });
   return all ? alive : containers;
+}
+
+std::optional<std::vector<Stranger>> find_strangers(const std::set<std::uint64_t>& namespaces,
+                                                    const std::set<std::string>& containers) {
+  std::map<std::string, Stranger> found;
+  const auto look = [&](pid_t pid) {
+    const std::string cgroup = cgroup_of_process(pid);
+    const auto container = container_of_cgroup(cgroup);
+    const auto within = [&](const std::string& id) { return cgroup.contains(id); };
+    if (!container || std::ranges::any_of(containers, within)) return false;
+    const auto identity = sys::NetnsRef::of_pid(pid).identity();
+    if (!identity || !namespaces.contains(*identity)) return false;
+    found.emplace(*container, Stranger{{.pid = pid, .container = *container}, *identity});
+    return false;
+  };
+  if (!any_process(look, kLongestFirstScan)) return std::nullopt;
+  std::vector<Stranger> strangers;
+  for (auto& [id, stranger] : found) strangers.push_back(std::move(stranger));
+  return strangers;
 }
 
 bool has_build_step(std::uint64_t netns) {

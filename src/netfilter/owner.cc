@@ -1,9 +1,6 @@
 #include "netfilter/owner.h"
 
 #include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -12,32 +9,13 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "sys/file.h"
+#include "sys/process.h"
 
 namespace nxgate::netfilter {
-namespace {
 
-constexpr std::size_t kLargestStat = 4096;
+Owner Owner::ourselves() { return {::getpid(), sys::start_time(::getpid()).value_or(0)}; }
 
-/// The time a process was started, the 22nd word of its stat; the second may hold spaces.
-std::optional<std::uint64_t> start_time(pid_t pid) {
-  const std::string text =
-      sys::read_file(fmt::format("/proc/{}/stat", pid), kLargestStat).value_or("");
-  std::size_t at = text.rfind(')');
-  if (at == std::string::npos) return std::nullopt;
-  for (int word = 2; word < 22 && at != std::string::npos; ++word) at = text.find(' ', at + 1);
-  if (at == std::string::npos) return std::nullopt;
-  std::uint64_t ticks = 0;
-  const char* const begin = text.data() + at + 1;
-  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), ticks);
-  return error == std::errc{} ? std::optional(ticks) : std::nullopt;
-}
-
-}  // namespace
-
-Owner Owner::ourselves() { return {::getpid(), start_time(::getpid()).value_or(0)}; }
-
-bool Owner::alive() const { return pid > 0 && start_time(pid) == started; }
+bool Owner::alive() const { return pid > 0 && sys::start_time(pid) == started; }
 
 std::string to_record(const Owner& owner) { return fmt::format("{} {}", owner.pid, owner.started); }
 

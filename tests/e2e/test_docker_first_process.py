@@ -1,4 +1,5 @@
 """A container's first process can go where /proc doesn't show its network any more; what was decided stays."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from harness import frames
 from harness.engine_upstream import ADDRESS, configured  # noqa: F401
 from harness.nxgate import run
 from harness.timing import wait_for, within
+from harness.told import unattached
 
 CONFIG = """
 [policies.default]
@@ -60,12 +62,17 @@ def program(tmp_path_factory):
 
 @pytest.fixture
 def leaderless(engine, program):
-    """leaderless(name, options, command=...): a container whose leading thread ends; `wait()` waits for that."""
+    """leaderless(name, options, command=...): a container whose leading thread ends; `wait()` waits for that.
+
+    They are killed in the end, which an engine tries long for such a process.
+    """
+    pids = []
 
     def start(name, *options, command=("/bin/sleep", "1000"), **more):
         container = engine.run(name, "-v", f"{program}:/leader:ro", *options,
                                command=["/leader", *command], **more)
-        namespace = Path(f"/proc/{container.pid}/ns/net")
+        pids.append(container.pid)
+        namespace = Path(f"/proc/{pids[-1]}/ns/net")
 
         def gone():
             try:
@@ -76,7 +83,10 @@ def leaderless(engine, program):
         container.wait = lambda: wait_for(gone, LIFE + 10, what="the end of the leading thread")
         return container
 
-    return start
+    yield start
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -126,7 +136,6 @@ def test_one_that_outlives_its_container_is_held_to_its_policy_still(engine, wat
         time.sleep(0.25)
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: len(list(Path("/proc").glob(f"{pid}/task/*"))) < 2, what="the end of its other threads")
-    engine.run("another")  # of which the engine tells
     wait_for(lambda: resolved(owner, "other.test"))
 
 
@@ -147,6 +156,89 @@ def test_a_next_nxgate_removes_nothing_of_who_has_lost_its_first_thread(engine, 
     assert "removed what" not in following.log_text()
     following.wait_for_log("attached owner")
     assert resolved(guest, "both.test")
+
+
+@pytest.mark.parametrize("label", [["--label", "nxgate.policy=wide"], []], ids=["attached", "unmatched"])
+def test_a_next_nxgate_closes_where_one_outlived_its_container(engine, watch, leaderless, label):
+    server = watch()
+    owner = engine.run("owner", *label, network=engine.network("app_net"))
+    guest = leaderless("guest", "--network", "container:owner", "--label", "nxgate.policy=narrow")
+    server.wait_for_log("also restricted by narrow" if label else "attached guest")
+    pid = guest.pid
+    guest.wait()
+    engine.docker("stop", "-t", "1", "guest")
+    server.wait_for_log("guest: the engine reports its end, but it still has processes")
+    server.process.send_signal(signal.SIGUSR2)
+    server.process.wait(within(10))
+    following = watch()
+    following.wait_for_log(f"process {pid} of the container {guest.id[:12]} still runs in the namespace of owner")
+    for _ in range(int(within(2.5) / 0.25)):
+        assert Path(f"/proc/{pid}").exists(), "it shows nothing if it has ended"
+        assert "table inet nxgate" in owner.rules()
+        assert not resolved(owner, "both.test")
+        time.sleep(0.25)
+    assert "removed what" not in following.log_text()
+    assert f"process {pid} of the container" in following.operate("status").stdout
+    os.kill(pid, signal.SIGKILL)
+    if label:
+        wait_for(lambda: resolved(owner, "other.test"), what="the owner's own policy")
+    else:
+        following.wait_for_log("stays closed for whatever still runs in it")
+
+
+def test_an_owner_that_an_ended_guest_leaves_closed_is_told(engine, watch):
+    server = watch()
+    owner = engine.run("owner", network=engine.network("app_net"))
+    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=narrow")
+    server.wait_for_log("attached guest")
+    engine.docker("stop", "-t", "0", "guest")
+    server.wait_for_log("detached guest, which has ended")
+    assert unattached(server) == {"owner": ("left-closed", False)}
+    assert "stays closed since" in server.operate("status").stdout
+    server.wait_for_log("owner is not attached: .*closed since guest, .*restart it")
+    assert not resolved(owner, "both.test")
+    engine.docker("restart", "-t", "0", "owner")
+    wait_for(lambda: unattached(server) == {"owner": ("unmatched", False)})
+    assert "nxgate" not in owner.rules()
+
+
+MOVES = ("--security-opt", "seccomp=unconfined")
+MOVED = ("busybox", "sh", "-c", "sleep 1000 & exec busybox unshare -U -n sleep 1000")
+
+
+def moved(container):
+    """Once its first process has made itself a namespace; then the pid of its other process."""
+    other = wait_for(lambda: Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text().split())[0]
+    wait_for(lambda: os.readlink(f"/proc/{container.pid}/ns/net") != os.readlink(f"/proc/{other}/ns/net"))
+    return other
+
+
+def test_a_guest_that_moved_before_it_was_seen_restricts_its_owner(engine, watch):
+    owner = engine.run("owner", "--label", "nxgate.policy=wide", network=engine.network("app_net"))
+    moved(engine.run("guest", *MOVES, "--network", "container:owner", "--label", "nxgate.policy=narrow", command=MOVED))
+    watch().wait_for_log("also restricted by narrow")
+    assert resolved(owner, "both.test")
+    assert not resolved(owner, "other.test")
+
+
+@pytest.mark.parametrize("command", ["attach", "docker"])
+def test_one_that_moved_before_it_was_seen_is_attached_where_its_engine_put_it(engine, watch, command):
+    web = engine.run("web", *MOVES, "--label", "nxgate.policy=narrow", network=engine.network("app_net"), command=MOVED)
+    other = moved(web)
+    server = watch() if command == "docker" else watch("", "attach", "web", "--policy", "narrow")
+    server.wait_for_log("attached web")
+    left = ["nsenter", f"--net=/proc/{other}/ns/net"]
+    tables = subprocess.run([*left, "nft", "list", "tables"], capture_output=True, text=True, check=True)
+    assert "table inet nxgate" in tables.stdout
+
+
+def test_a_guest_of_a_former_run_of_its_owner_is_not_looked_for_in_the_new_one(engine, watch):
+    owner = engine.run("owner", "--label", "nxgate.policy=wide", network=engine.network("app_net"))
+    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=narrow")
+    engine.docker("restart", "-t", "0", "owner")
+    server = watch()
+    server.wait_for_log("cannot attach guest: .* can't find it among the namespaces of the engine")
+    assert resolved(owner, "other.test")
 
 
 @pytest.mark.parametrize("command", ["attach", "docker"])

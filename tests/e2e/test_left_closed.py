@@ -106,6 +106,20 @@ def test_one_that_only_a_process_is_in_is_named_by_it(attach, nxgate, namespace)
         hidden.wait()
 
 
+def test_a_server_that_watches_an_engine_tells_of_it_too(attach, nxgate, engine, namespace, directory):
+    app, web = namespace("app"), engine.run("web")
+    container = f'[docker]\nsocket = "{engine.socket}"\n'
+    kill(attach(app))
+    of_web = nxgate("web", command="attach", config=CONFIG + container)
+    of_web.wait_for_log("attached web")
+    kill(of_web)
+    server = nxgate("--hook-socket", directory / "hook.sock", command="docker", config=CONFIG + container)
+    text, = faults(server)
+    assert app.path in text
+    server.wait_for_log("removed what the nxgate")  # of the container, that nobody asks for
+    assert "nxgate" not in web.rules()
+
+
 def test_a_firewall_on_the_host_is_told_once_no_clients_are_left(nxgate, namespace):
     host = namespace("host")
     former = nxgate(config=CLIENTS + CONFIG, namespace=host)

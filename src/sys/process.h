@@ -1,0 +1,15 @@
+// Processes, told apart also once their number is given to another.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <sys/types.h>
+
+namespace nxgate::sys {
+
+/// When it was started, in clock ticks since boot (/proc/PID/stat): the same after an exec, and
+/// once its first thread has ended. Nothing if there is no such process.
+[[nodiscard]] std::optional<std::uint64_t> start_time(pid_t pid);
+
+}  // namespace nxgate::sys
