@@ -7,26 +7,14 @@
 #include <cstring>
 #include <string_view>
 
-#include <sodium.h>
-
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/keyed_hash.h"
 
 namespace nxgate {
 namespace {
 
 constexpr std::size_t kMostHashed = 255;
-
-using Secret = std::array<std::uint8_t, crypto_shorthash_siphash24_KEYBYTES>;
-
-const Secret& secret() noexcept {
-  static const Secret value = [] {
-    Secret random;
-    randombytes_buf(random.data(), random.size());
-    return random;
-  }();
-  return value;
-}
 
 /// The bytes that addresses of one client have in common.
 Bytes common_part(const IpAddress& address) noexcept {
@@ -56,10 +44,7 @@ std::uint64_t keyed_hash(std::uint64_t seed, Bytes bytes) noexcept {
   std::memcpy(input.data(), &seed, sizeof seed);
   const Bytes counted = bytes.first(std::min(bytes.size(), kMostHashed));
   std::ranges::copy(counted, input.begin() + sizeof seed);
-  std::uint64_t hash = 0;
-  crypto_shorthash_siphash24(reinterpret_cast<std::uint8_t*>(&hash), input.data(),
-                             sizeof seed + counted.size(), secret().data());
-  return hash;
+  return process_hash()(Bytes(input).first(sizeof seed + counted.size()));
 }
 
 }  // namespace nxgate

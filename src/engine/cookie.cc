@@ -4,11 +4,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-
-#include <sodium.h>
+#include <cstring>
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/keyed_hash.h"
 #include "wire/query.h"
 #include "wire/writer.h"
 
@@ -17,17 +17,6 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kPlainSize = 16;  // client cookie, version, reserved, time; a hash follows
-
-using Secret = std::array<std::uint8_t, crypto_shorthash_siphash24_KEYBYTES>;
-
-const Secret& secret() noexcept {
-  static const Secret value = [] {
-    Secret random;
-    randombytes_buf(random.data(), random.size());
-    return random;
-  }();
-  return value;
-}
 
 }  // namespace
 
@@ -44,7 +33,8 @@ FullCookie make_cookie(const wire::Cookie& cookie, const IpAddress& client,
 
   FullCookie out{};
   std::copy_n(input.begin(), kPlainSize, out.begin());
-  crypto_shorthash_siphash24(out.data() + kPlainSize, input.data(), writer.size(), secret().data());
+  const std::uint64_t hash = process_hash()(Bytes(input).first(writer.size()));
+  std::memcpy(out.data() + kPlainSize, &hash, sizeof hash);
   return out;
 }
 

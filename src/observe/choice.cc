@@ -5,8 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include <sodium.h>
-
 #include "engine/observer.h"
 #include "observe/filter.h"
 #include "observe/hub.h"
@@ -14,12 +12,7 @@
 
 namespace nxgate::observe {
 
-static_assert(crypto_shorthash_BYTES == sizeof(std::uint64_t));
-static_assert(crypto_shorthash_KEYBYTES == 16);
-
-Choice::Choice(ChoiceOptions options) : options_(std::move(options)) {
-  randombytes_buf(key_.data(), key_.size());
-}
+Choice::Choice(ChoiceOptions options) : options_(std::move(options)) {}
 
 Filter Choice::filter(const ChoiceOptions& options) {
   Selection selection;
@@ -34,13 +27,6 @@ Filter Choice::filter(const ChoiceOptions& options) {
 bool Choice::takes(const engine::Event& event) {
   if (options_.which == LoggedQueries::kFirstSeen && !first_seen(event)) return false;
   return ++count_ % options_.sample == 0;
-}
-
-std::uint64_t Choice::hash(std::string_view text) const noexcept {
-  std::uint64_t value = 0;
-  crypto_shorthash(reinterpret_cast<unsigned char*>(&value),
-                   reinterpret_cast<const unsigned char*>(text.data()), text.size(), key_.data());
-  return value;
 }
 
 bool Choice::first_seen(const engine::Event& event) {

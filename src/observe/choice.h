@@ -1,7 +1,6 @@
 // Which answered questions are written down, be it as lines or by dnstap.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -9,6 +8,7 @@
 
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include "base/keyed_hash.h"
 #include "engine/observer.h"
 #include "observe/hub.h"
 #include "wire/name.h"
@@ -37,7 +37,7 @@ class Choice {
   /// Whether an event that the filter let through is wanted; it counts as seen.
   [[nodiscard]] bool takes(const engine::Event& event);
   /// By a key of this object's own.
-  [[nodiscard]] std::uint64_t hash(std::string_view text) const noexcept;
+  [[nodiscard]] std::uint64_t hash(std::string_view text) const noexcept { return hash_(text); }
 
  private:
   /// Then all are forgotten, and names count as new again.
@@ -47,7 +47,7 @@ class Choice {
 
   ChoiceOptions options_;
   std::uint64_t count_ = 0;
-  std::array<std::uint8_t, 16> key_{};
+  KeyedHash hash_;
   boost::unordered_flat_set<std::uint64_t> seen_;
 };
 

@@ -9,8 +9,6 @@
 #include <memory>
 #include <string_view>
 
-#include <sodium.h>
-
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -46,9 +44,7 @@ RateLimit::RateLimit(const RateLimits& limits)
     : limits_(limits),
       interval_(std::max<std::uint64_t>(1, kTicksASecond / limits.queries_per_second)),
       most_(interval_ * (std::max(1U, limits.burst) - 1)),
-      sets_(std::make_unique<std::array<Set, kSets>>()) {
-  randombytes_buf(key_.data(), key_.size());
-}
+      sets_(std::make_unique<std::array<Set, kSets>>()) {}
 
 bool RateLimit::admits(const IpAddress& client, std::string_view listener_policy,
                        Instant now) noexcept {
@@ -89,10 +85,7 @@ std::uint64_t RateLimit::hash_of(const IpAddress& client,
   input[16] = static_cast<std::uint8_t>(address.size());
   const std::string_view name = listener_policy.substr(0, kMostOfName);
   std::ranges::copy(name, input.begin() + 17);
-  std::uint64_t hash = 0;
-  crypto_shorthash_siphash24(reinterpret_cast<std::uint8_t*>(&hash), input.data(), 17 + name.size(),
-                             key_.data());
-  return hash;
+  return hash_(Bytes(input).first(17 + name.size()));
 }
 
 }  // namespace nxgate::serve

@@ -10,6 +10,7 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/keyed_hash.h"
 #include "serve/limits.h"
 
 namespace nxgate::serve {
@@ -47,7 +48,7 @@ class RateLimit {
   RateLimits limits_;
   std::uint64_t interval_;  ///< ticks from one query to the next
   std::uint64_t most_;      ///< ticks a bucket may be ahead of the time
-  std::array<std::uint8_t, 16> key_{};
+  KeyedHash hash_;
   std::unique_ptr<std::array<Set, kSets>> sets_;
 };
 
