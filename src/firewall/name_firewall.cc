@@ -60,7 +60,7 @@ Milliseconds until(Instant end, Instant now) {
 Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
                                    Flows flows, const std::vector<Prefix>& clients,
                                    const std::vector<Prefix>& others) {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   if (egress == nullptr) {
     failed_ = false;
     if (!firewall_) return {};
@@ -88,10 +88,7 @@ Result<void> NameFirewall::install(const sys::NetnsRef& netns, const FirewallRul
   return {};
 }
 
-bool NameFirewall::stands() {
-  const std::lock_guard lock(mutex_);
-  return firewall_.has_value();
-}
+bool NameFirewall::stands() const { return firewall_.has_value(); }
 
 void NameFirewall::adopt() {
   const auto opened = firewall_->opened();
@@ -112,7 +109,7 @@ void NameFirewall::remember(const IpAddress& address, const std::string& name) {
 }
 
 bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexcept try {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   if (failed_) return false;
   if (!firewall_) return true;
   asked_for_.clear();
@@ -167,7 +164,7 @@ void NameFirewall::forget_ended(Instant now) {
 
 void NameFirewall::review(
     const std::function<bool(const std::string& name, const Destination& to)>& allows) {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   if (!firewall_) return;
   std::vector<Destination> closing;
   for (const auto& [to, opening] : openings_) {
@@ -181,42 +178,42 @@ void NameFirewall::review(
 }
 
 Result<void> NameFirewall::outlive() {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   on_death_ = netfilter::OnDeath::kStaysClosed;
   return firewall_ ? firewall_->outlive() : Result<void>();
 }
 
 Result<bool> NameFirewall::keep() {
-  const std::lock_guard lock(mutex_);
   if (!firewall_) return false;
   auto kept = firewall_->keep();
-  if (kept && *kept) openings_.clear();
+  if (!kept || !*kept) return kept;
+  const std::scoped_lock lock(mutex_);
+  openings_.clear();
   return kept;
 }
 
 Report NameFirewall::report() {
-  const std::lock_guard lock(mutex_);
+  using Seen = Result<std::vector<netfilter::Noted>>;
+  const Seen refused = firewall_ ? firewall_->refused() : Seen();
+  const Seen flows = firewall_ && firewall_->rules().notes_flows ? firewall_->flows() : Seen();
+  const std::scoped_lock lock(mutex_);
   Report report{.admissions = std::exchange(admissions_, 0)};
   if (!firewall_) return report;
-  add_refusals(report);
-  if (firewall_->rules().notes_flows) add_flows(report);
+  if (refused) add_refusals(report, *refused);
+  if (flows) add_flows(report, *flows);
   return report;
 }
 
-void NameFirewall::add_flows(Report& report) {
-  const auto noted = firewall_->flows();
-  if (!noted) return;
-  for (const netfilter::Noted& each : *noted) {
+void NameFirewall::add_flows(Report& report, const std::vector<netfilter::Noted>& seen) const {
+  for (const netfilter::Noted& each : seen) {
     const auto names = names_.find(each.to.address);
     if (names != names_.end()) report.flows.push_back({each.to, names->second});
   }
 }
 
-void NameFirewall::add_refusals(Report& report) {
-  const auto seen = firewall_->refused();
-  if (!seen) return;
+void NameFirewall::add_refusals(Report& report, const std::vector<netfilter::Noted>& seen) {
   std::map<Destination, std::uint64_t> now;
-  for (const netfilter::Noted& each : *seen) {
+  for (const netfilter::Noted& each : seen) {
     now.emplace(each.to, each.packets);
     const auto known = refused_.find(each.to);
     // One that expired and was recorded again meanwhile counts from zero.
@@ -230,13 +227,11 @@ void NameFirewall::add_refusals(Report& report) {
   refused_ = std::move(now);
 }
 
-netfilter::ClientLinks NameFirewall::client_links() {
-  const std::lock_guard lock(mutex_);
+netfilter::ClientLinks NameFirewall::client_links() const {
   return firewall_ ? firewall_->client_links() : netfilter::ClientLinks();
 }
 
-std::string NameFirewall::packet_error() {
-  const std::lock_guard lock(mutex_);
+std::string NameFirewall::packet_error() const {
   return firewall_ ? firewall_->packet_error() : "";
 }
 

@@ -50,7 +50,8 @@ struct Report {
 };
 
 /// The firewall of one namespace: installs it, maintains it and opens addresses. Answers are
-/// admitted on the workers' threads, the main thread does everything else; a mutex protects both.
+/// admitted on the workers' threads, the main thread does everything else. A mutex protects what is
+/// remembered of the openings and the rules; upkeep, once a second, reads the kernel without it.
 ///
 /// What the kernel holds is remembered here, so that an answer from the cache costs no system call
 /// as long as its addresses are open for longer than it may be kept. The kernel ends each opening
@@ -84,7 +85,7 @@ class NameFirewall final : public policy::EgressSets {
   [[nodiscard]] Result<void> outlive();
 
   /// Whether there is a firewall, whatever was requested last.
-  [[nodiscard]] bool stands();
+  [[nodiscard]] bool stands() const;
 
   /// Repairs what changed in the namespace. The result says whether the firewall was gone.
   [[nodiscard]] Result<bool> keep();
@@ -93,10 +94,10 @@ class NameFirewall final : public policy::EgressSets {
   [[nodiscard]] Report report();
 
   /// Which links its clients are behind.
-  [[nodiscard]] netfilter::ClientLinks client_links();
+  [[nodiscard]] netfilter::ClientLinks client_links() const;
 
   /// Why packet sockets bypass it; empty if they don't.
-  [[nodiscard]] std::string packet_error();
+  [[nodiscard]] std::string packet_error() const;
 
  private:
   struct Opening {
@@ -109,14 +110,17 @@ class NameFirewall final : public policy::EgressSets {
   void adopt();
   [[nodiscard]] bool make_room(Instant now);
   void forget_ended(Instant now);
-  void add_refusals(Report& report);
-  void add_flows(Report& report);
+  void add_refusals(Report& report, const std::vector<netfilter::Noted>& seen);
+  void add_flows(Report& report, const std::vector<netfilter::Noted>& seen) const;
   void remember(const IpAddress& address, const std::string& name);
 
-  std::mutex mutex_;
-  std::string label_;  ///< of the namespace
   std::string table_;
   netfilter::OnDeath on_death_;
+  std::map<netfilter::Destination, std::uint64_t> refused_;  ///< and how often, as last seen
+
+  std::mutex mutex_;   ///< over what follows; the main thread reads `firewall_` without
+  std::string label_;  ///< of the namespace
+  /// Set, and its rules changed, by the main thread. Workers use its rules and `open`.
   std::optional<netfilter::Firewall> firewall_;
   bool failed_ = false;  ///< an enforcing one isn't as it was asked for
   std::map<netfilter::Destination, Opening> openings_;
@@ -124,8 +128,7 @@ class NameFirewall final : public policy::EgressSets {
   std::vector<netfilter::Opened> asked_for_;
   /// That led to an address, the last one at the end.
   boost::unordered_flat_map<IpAddress, std::vector<std::string>, std::hash<IpAddress>> names_;
-  std::map<netfilter::Destination, std::uint64_t> refused_;  ///< and how often, as last seen
-  std::uint64_t admissions_ = 0;                             ///< not reported yet
+  std::uint64_t admissions_ = 0;  ///< not reported yet
 };
 
 }  // namespace nxgate::firewall

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <expected>
 #include <functional>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -98,9 +99,11 @@ Result<std::vector<DeadFirewall>> dead_firewalls(Socket& socket, const sys::Netn
 
 Result<Firewall> Firewall::install(const sys::NetnsRef& netns, std::string table,
                                    const FirewallRules& rules, OnDeath on_death) {
-  auto socket = Socket::open(NETLINK_NETFILTER, netns);
-  if (!socket) return std::unexpected(socket.error());
-  Firewall firewall(netns, std::move(table), on_death, *std::move(socket));
+  auto writer = Socket::open(NETLINK_NETFILTER, netns);
+  if (!writer) return std::unexpected(writer.error());
+  auto reader = Socket::open(NETLINK_NETFILTER, netns);
+  if (!reader) return std::unexpected(reader.error());
+  Firewall firewall(netns, std::move(table), on_death, *std::move(writer), *std::move(reader));
   const auto owner = firewall.owner();
   if (!owner) return std::unexpected(owner.error());
   if (*owner && **owner != Owner::ourselves() && (*owner)->alive()) {
@@ -118,6 +121,11 @@ Result<Firewall> Firewall::install(const sys::NetnsRef& netns, std::string table
   return firewall;
 }
 
+std::error_code Firewall::transact(const Messages& messages, sys::Waiting waiting) {
+  const std::scoped_lock lock(*writing_);
+  return writer_.transact(messages, waiting);
+}
+
 Result<void> Firewall::write_all(std::span<const Opened> openings) {
   if (auto fits = check_size(rules_); !fits) return fits;
   const Layout layout(table_);
@@ -133,7 +141,7 @@ Result<void> Firewall::write_all(std::span<const Opened> openings) {
                       opening.name);
   }
   add_rules(batch, layout, rules_, around_);
-  if (const auto error = socket_.transact(batch.finish())) return fail(advice(error, netns_));
+  if (const auto error = transact(batch.finish())) return fail(advice(error, netns_));
   return {};
 }
 
@@ -141,7 +149,7 @@ Result<void> Firewall::write_rules() {
   if (auto fits = check_size(rules_); !fits) return fits;
   Batch batch;
   add_rules(batch, Layout(table_), rules_, around_);
-  if (const auto error = socket_.transact(batch.finish())) return fail(advice(error, netns_));
+  if (const auto error = transact(batch.finish())) return fail(advice(error, netns_));
   return {};
 }
 
@@ -162,8 +170,9 @@ void Firewall::cover_links() {
   const auto rules_for = [this](const std::vector<std::string>& names) {
     return packet_rules(Layout(table_), names, flags_for(on_death_));
   };
+  const std::scoped_lock lock(*writing_);
   const std::error_code error =
-      rules_.audit ? socket_.transact(rules_for({}).finish()) : cover(socket_, links_, rules_for);
+      rules_.audit ? writer_.transact(rules_for({}).finish()) : cover(writer_, links_, rules_for);
   packet_error_ = error ? error.message() : "";
 }
 
@@ -180,7 +189,7 @@ bool Firewall::look_around(bool at_routes) {
 
 Result<std::optional<Owner>> Firewall::owner() {
   std::optional<Owner> found;
-  const std::error_code error = for_each_table(socket_, [&](std::string_view name, Bytes record) {
+  const std::error_code error = for_each_table(reader_, [&](std::string_view name, Bytes record) {
     if (name == table_) found = parse_record(record);
   });
   if (error) return fail(advice(error, netns_));
@@ -212,7 +221,7 @@ std::error_code Firewall::open(std::span<const Opened> openings) {
       if (renew && opening.again) batch.delete_element(set, key);
       batch.add_element(set, key, opening.life, opening.name);
     }
-    return socket_.transact(batch.finish(), sys::Waiting::kClient);
+    return transact(batch.finish(), sys::Waiting::kClient);
   };
   const std::error_code error = try_it(true);
   // One of them ended just now.
@@ -224,7 +233,7 @@ std::error_code Firewall::close(std::span<const Destination> openings) {
   for (const Destination& to : openings) {
     Batch batch;
     batch.delete_element(layout.open_for(to.address), key_of(to));
-    const std::error_code error = socket_.transact(batch.finish());
+    const std::error_code error = transact(batch.finish());
     if (error && error.value() != ENOENT) return error;
   }
   return {};
@@ -238,7 +247,7 @@ Result<std::vector<Opened>> Firewall::opened() {
       const auto to = destination_in(seen.key, sets.ipv6);
       if (to) all.push_back({*to, seen.left, std::string(seen.note), true});
     };
-    const auto error = socket_.dump(
+    const auto error = reader_.dump(
         list_elements(sets.open), [&](std::uint16_t, Bytes body) { for_each_element(body, take); });
     if (error) return fail(advice(error, netns_));
   }
@@ -252,7 +261,7 @@ Result<std::vector<Noted>> Firewall::noted_in(const Set& v4, const Set& v6) {
       const auto to = destination_in(seen.key, set == &v6);
       if (to) all.push_back({*to, seen.packets});
     };
-    const auto error = socket_.dump(
+    const auto error = reader_.dump(
         list_elements(*set), [&](std::uint16_t, Bytes body) { for_each_element(body, take); });
     if (error) return fail(advice(error, netns_));
   }
@@ -279,7 +288,10 @@ Result<void> Firewall::outlive() {
   return {};
 }
 
-Result<void> Firewall::remove() { return netfilter::remove_tables(socket_, table_, netns_); }
+Result<void> Firewall::remove() {
+  const std::scoped_lock lock(*writing_);
+  return netfilter::remove_tables(writer_, table_, netns_);
+}
 
 Result<std::vector<DeadFirewall>> find_dead_firewalls(const sys::NetnsRef& netns) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);

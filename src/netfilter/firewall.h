@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,8 +17,10 @@
 #include "base/error.h"
 #include "netfilter/firewall_rules.h"
 #include "netfilter/gate.h"
+#include "netfilter/messages.h"
 #include "netfilter/owner.h"
 #include "netfilter/socket.h"
+#include "sys/netlink.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
@@ -60,7 +64,10 @@ struct Noted {
 /// puts them together first.
 ///
 /// Rules are replaced in one transaction, and what was admitted stays; so also when a dead nxgate
-/// left the table. Needs CAP_NET_ADMIN. One thread at a time; destroying it leaves all in place.
+/// left the table. Needs CAP_NET_ADMIN. Destroying it leaves all in place.
+///
+/// One thread, but for `open` and `close`: those any thread may use, and they wait only for
+/// transactions, not for what the others read of the kernel.
 class Firewall {
  public:
   /// The table of a namespace's only firewall; others in there have a name behind it.
@@ -101,8 +108,16 @@ class Firewall {
   [[nodiscard]] const std::string& packet_error() const noexcept { return packet_error_; }
 
  private:
-  Firewall(const sys::NetnsRef& netns, std::string table, OnDeath on_death, Socket socket)
-      : netns_(netns), table_(std::move(table)), on_death_(on_death), socket_(std::move(socket)) {}
+  Firewall(const sys::NetnsRef& netns, std::string table, OnDeath on_death, Socket writer,
+           Socket reader)
+      : netns_(netns),
+        table_(std::move(table)),
+        on_death_(on_death),
+        writer_(std::move(writer)),
+        reader_(std::move(reader)) {}
+
+  [[nodiscard]] std::error_code transact(const Messages& messages,
+                                         sys::Waiting waiting = sys::Waiting::kNobody);
 
   /// Rules and sets in place of whatever is there, with these openings.
   [[nodiscard]] Result<void> write_all(std::span<const Opened> openings);
@@ -117,7 +132,9 @@ class Firewall {
   sys::NetnsRef netns_;
   std::string table_;
   OnDeath on_death_;
-  Socket socket_;
+  std::unique_ptr<std::mutex> writing_ = std::make_unique<std::mutex>();  ///< of `writer_`
+  Socket writer_;  ///< which owns the table if it is to end with us
+  Socket reader_;
   FirewallRules rules_;
   Surroundings around_;
   Instant routes_at_{};
