@@ -14,7 +14,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/options.h"
+#include "containers/engine.h"
 #include "control/control_api.h"
+#include "docker/docker_engine.h"
 #include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
 #include "store/policy_store.h"
@@ -34,8 +36,12 @@ Result<std::string> run_attach_service(MainLoop& loop, const cli::Options& optio
   const bool watches_all = subjects.watches_all();
   attach::Attachments attachments(loop.loop(), policy_store, workers, reports, on_death);
   api.show(&attachments);
-  attach::Controller controller(loop.loop(), std::move(subjects), policy_store, attachments,
-                                std::move(inotify));
+  std::shared_ptr<containers::Engine> engine;
+  if (!subjects.socket.empty()) {
+    engine = std::make_shared<docker::DockerEngine>(loop.loop(), subjects.socket);
+  }
+  attach::Controller controller(loop.loop(), std::move(subjects), std::move(engine), policy_store,
+                                attachments, std::move(inotify));
   std::unique_ptr<attach::HookListener> hook;
   if (watches_all) {
     auto opened = attach::HookListener::open(loop.loop(), options.hook_socket, controller);

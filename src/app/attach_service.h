@@ -16,8 +16,8 @@
 
 namespace nxgate::app {
 
-/// `inotify` is for docker::NetnsWatch. Attaches, calls `ready`, runs the loop until it is told to
-/// stop, and detaches everything. The result is as MainLoop::run gives it; the error is why
+/// `inotify` is for containers::NetnsWatch. Attaches, calls `ready`, runs the loop until it is told
+/// to stop, and detaches everything. The result is as MainLoop::run gives it; the error is why
 /// `attach` could not begin.
 [[nodiscard]] Result<std::string> run_attach_service(
     MainLoop& loop, const cli::Options& options, attach::Subjects subjects,

@@ -16,9 +16,11 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "config/settings.h"
+#include "containers/container.h"
+#include "containers/namespaces.h"
+#include "docker/ask.h"
 #include "docker/client.h"
-#include "docker/container.h"
-#include "docker/netns_watch.h"
+#include "docker/engine_process.h"
 #include "doctor/doctor.h"
 #include "netfilter/gate.h"
 #include "sys/netns.h"
@@ -74,7 +76,7 @@ Result<doctor::Subject> subject_of(const cli::Options& options) {
   }
   const auto socket = docker::engine_socket(engine_settings(options).socket);
   if (!socket) return std::unexpected(socket.error());
-  auto container = attach::find_container(*socket, name);
+  auto container = docker::find_container(*socket, name);
   if (!container && is_namespace(name)) return doctor::Subject{.label = name, .netns = name};
   if (!container) return std::unexpected(container.error());
   if (container->pid == 0) return fail(fmt::format("container {} is not running", name));
@@ -82,15 +84,15 @@ Result<doctor::Subject> subject_of(const cli::Options& options) {
                          .netns = sys::NetnsRef::of_pid(container->pid).text(),
                          .pid = container->pid,
                          .container = *container,
-                         .engine = attach::engine_version(*socket)};
+                         .engine = docker::engine_version(*socket)};
 }
 
 }  // namespace
 
-attach::SubjectNames named_by(const cli::Options& options) {
-  attach::SubjectNames named{.all = options.command == cli::Command::kDocker,
-                             .containers = options.containers,
-                             .policy = options.policy};
+SubjectNames named_by(const cli::Options& options) {
+  SubjectNames named{.all = options.command == cli::Command::kDocker,
+                     .containers = options.containers,
+                     .policy = options.policy};
   for (const cli::NamespaceOption& each : options.namespaces) {
     named.namespaces.push_back({.label = each.label, .netns = each.netns});
   }
@@ -98,12 +100,12 @@ attach::SubjectNames named_by(const cli::Options& options) {
 }
 
 int detach(const cli::Options& options) {
-  auto subjects = attach::find_subjects(named_by(options), engine_settings(options));
+  auto subjects = find_subjects(named_by(options), engine_settings(options));
   if (!subjects) return cli::failed(subjects.error().message);
   const std::string directory = docker::netns_directory(subjects->socket);
   for (const attach::Followed& followed : subjects->containers) {
-    const docker::Container& container = followed.found();
-    const auto netns = docker::netns_of(container, directory);
+    const containers::Container& container = followed.found();
+    const auto netns = containers::netns_of(container, directory);
     if (auto done = detach_one(container.name, netns); !done)
       return cli::failed(done.error().message);
   }

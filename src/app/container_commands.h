@@ -1,13 +1,13 @@
 // Commands about containers or namespaces that end at once.
 #pragma once
 
-#include "attach/subjects.h"
+#include "app/find_subjects.h"
 #include "cli/options.h"
 
 namespace nxgate::app {
 
 /// The subjects of the command.
-[[nodiscard]] attach::SubjectNames named_by(const cli::Options& options);
+[[nodiscard]] SubjectNames named_by(const cli::Options& options);
 
 /// `nxgate detach`. Returns an exit status, as does the other.
 [[nodiscard]] int detach(const cli::Options& options);

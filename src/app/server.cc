@@ -29,9 +29,11 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "config/settings.h"
+#include "containers/namespaces.h"
+#include "containers/netns_watch.h"
 #include "control/control_api.h"
 #include "control/control_socket.h"
-#include "docker/netns_watch.h"
+#include "docker/engine_process.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/host_firewalls.h"
 #include "serve/dns_server.h"
@@ -190,10 +192,10 @@ std::vector<store::StandingFault> left_closed_by_others(
     for (const attach::Subject& each : subjects->namespaces) spare(each.netns);
     const std::string directory = docker::netns_directory(subjects->socket);
     for (const attach::Followed& each : subjects->containers) {
-      spare(docker::netns_of(each.found(), directory));
+      spare(containers::netns_of(each.found(), directory));
     }
     if (subjects->watches_all()) {
-      for (const sys::NetnsRef& each : docker::namespaces_in(directory)) spare(each);
+      for (const sys::NetnsRef& each : containers::namespaces_in(directory)) spare(each);
     }
   }
   return attach::find_left_closed(spared);
@@ -235,7 +237,7 @@ int serve(const cli::Options& options) {
   const serve::RateLimits rate = rate_limits(loaded.settings.server.rate_limit);
   std::optional<attach::Subjects> subjects;
   if (attaches) {
-    auto found = attach::find_subjects(named_by(options), loaded.settings.docker);
+    auto found = find_subjects(named_by(options), loaded.settings.docker);
     if (!found) return failed(found.error());
     subjects = *std::move(found);
   }
@@ -267,7 +269,7 @@ int serve(const cli::Options& options) {
   // epoll watches count for the user who created them.
   MainLoop loop(policy_store, manager, sys::FileWatch());
   sys::Descriptor inotify;
-  if (attaches) inotify = docker::NetnsWatch::open_inotify();
+  if (attaches) inotify = containers::NetnsWatch::open_inotify();
   if (auto done = give_up_rights(kept, bounds, user, *helper); !done) return failed(done.error());
   policy_store.on_publish([&workers] { workers.refresh(); });
   warn_of_shared_user();

@@ -15,7 +15,7 @@
 #include "attach/selection.h"
 #include "attach/unattached.h"
 #include "base/error.h"
-#include "docker/names.h"
+#include "containers/names.h"
 #include "engine/snapshot.h"
 #include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
@@ -41,8 +41,8 @@ struct Subject {
   bool starting = false;  ///< nothing has run in there yet
   /// Its owner isn't known yet: closed, and not reported, until another subject claims it.
   bool unclaimed = false;
-  std::vector<docker::NamedAddresses> names{};
-  std::vector<docker::AddressName> reverse_names{};
+  std::vector<containers::NamedAddresses> names{};
+  std::vector<containers::AddressName> reverse_names{};
 };
 
 /// Makes the attachments match the wanted subjects. Main thread; destroying it leaves every gate in

@@ -13,7 +13,7 @@
 #include "attach/unattached.h"
 #include "base/log.h"
 #include "config/settings.h"
-#include "docker/netns_watch.h"
+#include "containers/process_search.h"
 #include "sys/netns.h"
 
 namespace nxgate::attach {
@@ -60,7 +60,7 @@ void Builds::begin(const sys::NetnsRef& netns, const config::DockerSettings& set
 void Builds::look_at_host(const sys::NetnsRef& engines_own,
                           const config::DockerSettings& settings) {
   const auto identity = engines_own.identity();
-  on_host_ = select_for_builds(settings) && identity && docker::has_build_step(*identity);
+  on_host_ = select_for_builds(settings) && identity && containers::has_build_step(*identity);
   if (on_host_ && !std::exchange(told_host_, true)) {
     log::warning("a build step is not attached: {}", kOnHost);
   }

@@ -27,11 +27,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "docker/client.h"
-#include "docker/container.h"
-#include "docker/names.h"
-#include "docker/netns_watch.h"
-#include "docker/watcher.h"
+#include "containers/container.h"
+#include "containers/engine.h"
+#include "containers/names.h"
+#include "containers/namespaces.h"
+#include "containers/netns_watch.h"
 #include "store/policy_store.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
@@ -44,33 +44,33 @@ namespace {
 
 constexpr Milliseconds kLookAgain{1000};
 
-std::string id_of(const docker::Container& container) { return "container " + container.id; }
+std::string id_of(const containers::Container& container) { return "container " + container.id; }
 
 }  // namespace
 
-Controller::Controller(asio::io_context& loop, Subjects subjects, store::PolicyStore& policy_store,
+Controller::Controller(asio::io_context& loop, Subjects subjects,
+                       std::shared_ptr<containers::Engine> engine, store::PolicyStore& policy_store,
                        Attachments& attachments, sys::Descriptor inotify)
     : loop_(loop),
+      engine_(std::move(engine)),
       subjects_(std::move(subjects)),
       policy_store_(policy_store),
       attachments_(attachments),
-      client_(loop, subjects_.socket, labels_that_count(policy_store.docker())),
       inotify_(std::move(inotify)),
       timer_(loop),
       builds_(attachments),
       search_timer_(loop) {
-  if (!subjects_.socket.empty()) {
-    watcher_ = std::make_unique<docker::Watcher>(loop, subjects_.socket, *this,
-                                                 labels_that_count(policy_store.docker()));
-  }
+  if (engine_) engine_->keep_labels(labels_that_count(policy_store.docker()));
 }
 
-Controller::~Controller() = default;
+Controller::~Controller() {
+  if (engine_) engine_->end_watch();
+}
 
 void Controller::start(std::function<void(Result<void>)> ready) {
   ready_ = std::move(ready);
-  if (watcher_) {
-    watcher_->start();
+  if (engine_) {
+    engine_->watch(*this);
   } else {
     const std::vector<Error> errors = reconcile();
     clean_up();
@@ -80,10 +80,8 @@ void Controller::start(std::function<void(Result<void>)> ready) {
 }
 
 void Controller::reconsider() {
-  const docker::LabelKeys labels = labels_that_count(policy_store_.docker());
-  client_.keep_labels(labels);
-  if (watcher_ && watcher_->keep_labels(labels)) {
-    for (const docker::Container& each : running_) outdated_.insert(each.id);
+  if (engine_ && engine_->keep_labels(labels_that_count(policy_store_.docker()))) {
+    for (const containers::Container& each : running_) outdated_.insert(each.id);
     for (const Starting& each : starting_) outdated_.insert(each.container.id);
   }
   learn_all();
@@ -107,12 +105,14 @@ void Controller::look_again() {
   });
 }
 
-void Controller::on_engine(const docker::EngineVersion& version) {
-  if (lost_) log::info("the Docker engine is back: version {}", version.engine);
-  if (!lost_) log::info("watching Docker {} at {}", version.engine, subjects_.socket);
+void Controller::on_engine(const containers::EngineVersion& version) {
+  if (lost_) log::info("the {} engine is back: version {}", engine_->name(), version.engine);
+  if (!lost_) {
+    log::info("watching {} {} at {}", engine_->name(), version.engine, engine_->socket());
+  }
   lost_ = false;
   trouble_ = "it hasn't listed its containers yet";
-  const auto engines_own = sys::NetnsRef::of_pid(docker::engine_process(subjects_.socket));
+  const auto engines_own = sys::NetnsRef::of_pid(engine_->process());
   if (const auto identity = engines_own.identity()) attachments_.spare(*identity);
   watch_namespaces();
   learn_all();
@@ -120,9 +120,9 @@ void Controller::on_engine(const docker::EngineVersion& version) {
 
 /// Their directory is known once the engine answers; it may be another engine than before.
 void Controller::watch_namespaces() {
-  netns_directory_ = docker::netns_directory(subjects_.socket);
+  netns_directory_ = engine_->namespaces();
   // Another number of the same one: each would count for our user.
-  netns_watch_ = std::make_unique<docker::NetnsWatch>(
+  netns_watch_ = std::make_unique<containers::NetnsWatch>(
       loop_, netns_directory_, [this](const std::string& path) { appeared(path); },
       sys::Descriptor(::fcntl(inotify_.get(), F_DUPFD_CLOEXEC, 0)));
   begin_watch();
@@ -147,7 +147,7 @@ void Controller::begin_watch() {
 /// A starting container stays in that state until the engine reports it running.
 void Controller::note_outdated() {
   std::erase_if(outdated_, [this](const std::string& id) {
-    if (std::ranges::find(running_, id, &docker::Container::id) != running_.end()) {
+    if (std::ranges::find(running_, id, &containers::Container::id) != running_.end()) {
       return !view_.outdated.contains(id);
     }
     const auto is_it = [&](const Starting& each) { return each.container.id == id; };
@@ -166,8 +166,8 @@ void Controller::on_engine_lost(const Error& error) {
   be_ready(subjects_.watches_all() ? Result<void>() : std::unexpected(error));
 }
 
-void Controller::on_containers(const docker::View& view) {
-  const std::vector<docker::Container> before = std::exchange(running_, view.running);
+void Controller::on_containers(const containers::View& view) {
+  const std::vector<containers::Container> before = std::exchange(running_, view.running);
   keep_outliving(before);
   view_ = view;
   view_.running.clear();
@@ -188,7 +188,7 @@ void Controller::on_containers(const docker::View& view) {
 }
 
 /// For the namespace in which it is, if that is known.
-std::optional<Choice> Controller::choose(const docker::Container& container,
+std::optional<Choice> Controller::choose(const containers::Container& container,
                                          std::optional<std::uint64_t> identity) const {
   if (const auto stranger = strangers_.find(container.id); stranger != strangers_.end()) {
     return Choice{.allow = "", .fault = stranger->second, .closed = true};
@@ -203,7 +203,7 @@ std::optional<Choice> Controller::choose(const docker::Container& container,
   return Choice{.policy = subjects_.policy, .asked = true};
 }
 
-void Controller::add_subject(const docker::Container& container, const sys::NetnsRef& netns,
+void Controller::add_subject(const containers::Container& container, const sys::NetnsRef& netns,
                              std::vector<Subject>& wanted) const {
   const bool located = container.pid != 0 || places_.contains(container.id);
   const bool reachable = located && container.network_mode != "host";
@@ -218,8 +218,8 @@ void Controller::add_subject(const docker::Container& container, const sys::Netn
                     .netns = netns,
                     .choice = *choice,
                     .warning = power.empty() ? "" : "it " + power + " and can undo the gate",
-                    .names = docker::names_for(container, running_),
-                    .reverse_names = docker::reverse_names_for(container, running_)});
+                    .names = containers::names_for(container, running_),
+                    .reverse_names = containers::reverse_names_for(container, running_)});
 }
 
 /// Whether it runs where it was attached, and should no longer be attached.
@@ -228,7 +228,7 @@ bool Controller::released(const Subject& subject, std::uint64_t identity) const 
   if (!subjects_.watches_all()) return false;
   if (is_build(subject)) return !select_for_builds(policy_store_.docker());
   const auto container = std::ranges::find_if(
-      running_, [&](const docker::Container& each) { return id_of(each) == subject.id; });
+      running_, [&](const containers::Container& each) { return id_of(each) == subject.id; });
   return container != running_.end() && container->inspected &&
          !outdated_.contains(container->id) && netns_of(*container).identity() == identity &&
          !choose(*container, identity);
@@ -240,7 +240,7 @@ std::vector<Error> Controller::reconcile(bool look) {
   note_places();
   std::vector<Subject> wanted = subjects_.namespaces;
   for (const bool members : {false, true}) {
-    for (const docker::Container& container : running_) {
+    for (const containers::Container& container : running_) {
       if (container.namespace_owner().empty() == members) continue;
       add_subject(container, netns_of(container), wanted);
     }

@@ -21,10 +21,10 @@
 #include "attach/unattached.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "docker/client.h"
-#include "docker/container.h"
-#include "docker/netns_watch.h"
-#include "docker/watcher.h"
+#include "containers/container.h"
+#include "containers/engine.h"
+#include "containers/netns_watch.h"
+#include "containers/process_search.h"
 #include "store/policy_store.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
@@ -33,10 +33,12 @@ namespace nxgate::attach {
 
 /// Turns the engine's reports, and namespaces given by name, into attachments; checks again once a
 /// second, since a process or a namespace file can disappear without notice. Main thread.
-class Controller final : public docker::Observer {
+class Controller final : public containers::Observer {
  public:
   /// `inotify` is for namespaces that appear, opened while we were root; may be empty.
-  Controller(boost::asio::io_context& loop, Subjects subjects, store::PolicyStore& policy_store,
+  /// `engine` tells what runs; null if only namespaces are attached.
+  Controller(boost::asio::io_context& loop, Subjects subjects,
+             std::shared_ptr<containers::Engine> engine, store::PolicyStore& policy_store,
              Attachments& attachments, sys::Descriptor inotify);
   ~Controller() override;
 
@@ -48,12 +50,12 @@ class Controller final : public docker::Observer {
   void reconsider();
 
   /// Attaches a container that the runtime is about to start, and reports the result.
-  void attach_starting(const docker::ContainerProcess& process, const sys::NetnsRef& netns,
+  void attach_starting(const containers::ContainerProcess& process, const sys::NetnsRef& netns,
                        std::function<void(Result<void>)> done);
 
  private:
-  void on_engine(const docker::EngineVersion& version) override;
-  void on_containers(const docker::View& view) override;
+  void on_engine(const containers::EngineVersion& version) override;
+  void on_containers(const containers::View& view) override;
   void on_changed(const std::string& id) override;
   void on_engine_lost(const Error& error) override;
 
@@ -66,22 +68,23 @@ class Controller final : public docker::Observer {
   void add_unclaimed(std::vector<Subject>& wanted);
   void await_processes();
   void await_processes_later();
-  void found_process(std::uint64_t identity, const docker::ContainerProcess& process);
+  void found_process(std::uint64_t identity, const containers::ContainerProcess& process);
   void settle(std::uint64_t identity);
   void look_for_builds();
   void find_processes();
-  void keep_outliving(const std::vector<docker::Container>& before);
+  void keep_outliving(const std::vector<containers::Container>& before);
   void drop_ended();
   void find_strangers();
   void note_places();
-  [[nodiscard]] sys::NetnsRef first_place(const docker::Container& container) const;
-  [[nodiscard]] sys::NetnsRef netns_of(const docker::Container& container) const;
+  [[nodiscard]] sys::NetnsRef first_place(const containers::Container& container) const;
+  [[nodiscard]] sys::NetnsRef netns_of(const containers::Container& container) const;
   void add_undescribed(std::vector<Unattached>& all) const;
   void learn_all();
   void learn(const std::string& id);
-  void learned(const std::string& id, const docker::Client::Listing& listing);
+  void learned(const std::string& id, const containers::Listing& listing);
   void note_outdated();
-  Result<void> add_starting(docker::Container container, const docker::ContainerProcess& process,
+  Result<void> add_starting(containers::Container container,
+                            const containers::ContainerProcess& process,
                             const sys::NetnsRef& netns);
   void clean_up();
   void clean_up_later();
@@ -93,37 +96,37 @@ class Controller final : public docker::Observer {
   void forget_started();
   std::vector<Error> reconcile(bool look = false);
   [[nodiscard]] bool released(const Subject& subject, std::uint64_t identity) const;
-  void add_subject(const docker::Container& container, const sys::NetnsRef& netns,
+  void add_subject(const containers::Container& container, const sys::NetnsRef& netns,
                    std::vector<Subject>& wanted) const;
-  [[nodiscard]] std::optional<Choice> choose(const docker::Container& container,
+  [[nodiscard]] std::optional<Choice> choose(const containers::Container& container,
                                              std::optional<std::uint64_t> identity) const;
   void update_unattached();
-  [[nodiscard]] std::optional<Unattached> why_unattached(const docker::Container& container) const;
+  [[nodiscard]] std::optional<Unattached> why_unattached(
+      const containers::Container& container) const;
   [[nodiscard]] bool runs(const Followed& followed) const;
   void be_ready(Result<void> how);
 
   boost::asio::io_context& loop_;
+  std::shared_ptr<containers::Engine> engine_;
   Subjects subjects_;
   store::PolicyStore& policy_store_;
   Attachments& attachments_;
-  docker::Client client_;
-  std::unique_ptr<docker::Watcher> watcher_;
   sys::Descriptor inotify_;
   std::string netns_directory_;  ///< of the engine; empty until it answers
-  std::unique_ptr<docker::NetnsWatch> netns_watch_;
+  std::unique_ptr<containers::NetnsWatch> netns_watch_;
   std::string watch_fault_;  ///< why it isn't told of namespaces, as logged
   boost::asio::steady_timer timer_;
-  std::vector<docker::Container> running_;
+  std::vector<containers::Container> running_;
   /// Ids whose labels were read before other labels were needed: their policy stays in force.
   std::set<std::string> outdated_;
   /// The engine's last report about them; `running` in it isn't kept.
-  docker::View view_;
+  containers::View view_;
   Builds builds_;
   Instant next_look_for_builds_;
   /// A container that the engine doesn't report running yet. Its namespace is known by the file,
   /// for the runtime's first processes come and go.
   struct Starting {
-    docker::Container container;
+    containers::Container container;
     sys::NetnsRef netns;
     Instant until;  ///< then another namespace is accepted for it
   };
@@ -147,8 +150,8 @@ class Controller final : public docker::Observer {
     bool owner_known = false;  ///< its owner is known, and the engine is being asked about it
   };
   std::map<std::uint64_t, Empty> empty_;
-  docker::ProcessSearch search_;
-  docker::ProcessSearch missed_;  ///< for namespaces that weren't reported
+  containers::ProcessSearch search_;
+  containers::ProcessSearch missed_;  ///< for namespaces that weren't reported
   /// Namespaces of the engine whose owner isn't known yet.
   std::map<std::uint64_t, sys::NetnsRef> unclaimed_;
   /// Those that need no attachment: the next `reconcile` opens them.
@@ -156,11 +159,11 @@ class Controller final : public docker::Observer {
   boost::asio::steady_timer search_timer_;
   /// All containers, running or not, from the engine's events and lists, by id: a starting
   /// container gets its policy without a request.
-  std::map<std::string, docker::Container> known_;
+  std::map<std::string, containers::Container> known_;
   /// A container that the engine is being asked about.
   struct Learning {
     bool again = false;  ///< it changed meanwhile
-    std::vector<std::function<void(const docker::Client::Listing&)>> waiting;
+    std::vector<std::function<void(const containers::Listing&)>> waiting;
   };
   std::map<std::string, Learning> learning_;
   unsigned lists_ = 0;  ///< of all there is, asked for

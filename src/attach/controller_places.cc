@@ -14,9 +14,10 @@
 #include "attach/controller.h"
 #include "attach/selection.h"
 #include "base/log.h"
-#include "docker/container.h"
-#include "docker/netns_watch.h"
-#include "docker/watcher.h"
+#include "containers/container.h"
+#include "containers/engine.h"
+#include "containers/namespaces.h"
+#include "containers/process_search.h"
 #include "sys/netns.h"
 #include "sys/process.h"
 
@@ -26,12 +27,12 @@ namespace nxgate::attach {
 /// wait for it.
 void Controller::find_processes() {
   std::set<std::string> wanted;
-  for (const docker::Container& container : running_) {
+  for (const containers::Container& container : running_) {
     if (!container.inspected) wanted.insert(container.id);
   }
   if (wanted.empty()) return;
-  const auto found = docker::find_processes(wanted);
-  for (docker::Container& container : running_) {
+  const auto found = containers::find_processes(wanted);
+  for (containers::Container& container : running_) {
     if (container.inspected) continue;
     const auto process = found.find(container.id);
     container.pid = process == found.end() ? 0 : process->second;
@@ -44,9 +45,9 @@ void Controller::note_places() {
   for (const Starting& each : starting_) starting.insert(each.container.id);
   std::erase_if(places_, [&](const auto& place) {
     return !starting.contains(place.first) &&
-           std::ranges::find(running_, place.first, &docker::Container::id) == running_.end();
+           std::ranges::find(running_, place.first, &containers::Container::id) == running_.end();
   });
-  for (const docker::Container& container : running_) {
+  for (const containers::Container& container : running_) {
     if (container.pid == 0 || container.network_mode == "host") continue;
     if (starting.contains(container.id)) continue;
     const auto known = places_.find(container.id);
@@ -68,33 +69,34 @@ void Controller::note_places() {
 
 /// Where the engine put it: its first process can have gone elsewhere. A member is in its owner's
 /// namespace, unless the owner began anew since.
-sys::NetnsRef Controller::first_place(const docker::Container& container) const {
+sys::NetnsRef Controller::first_place(const containers::Container& container) const {
   const std::string id = container.namespace_owner();
-  if (id.empty()) return docker::netns_of(container, netns_directory_);
-  const auto owner = std::ranges::find(running_, id, &docker::Container::id);
+  if (id.empty()) return containers::netns_of(container, netns_directory_);
+  const auto owner = std::ranges::find(running_, id, &containers::Container::id);
   if (owner == running_.end()) return sys::NetnsRef::of_pid(container.pid);
   const auto began = sys::start_time(container.pid);
   const bool before = began && began < sys::start_time(owner->pid);
   return before ? sys::NetnsRef::of_pid(container.pid) : netns_of(*owner);
 }
 
-sys::NetnsRef Controller::netns_of(const docker::Container& container) const {
+sys::NetnsRef Controller::netns_of(const containers::Container& container) const {
   const auto known = places_.find(container.id);
   return known != places_.end() ? known->second.netns : first_place(container);
 }
 
 /// The processes of a member can outlive it, in a namespace that lives on: its policy still
 /// applies.
-void Controller::keep_outliving(const std::vector<docker::Container>& before) {
+void Controller::keep_outliving(const std::vector<containers::Container>& before) {
   std::set<std::string> gone;
-  for (const docker::Container& each : before) {
+  for (const containers::Container& each : before) {
     const bool placed = !each.namespace_owner().empty() && places_.contains(each.id);
-    if (placed && std::ranges::find(running_, each.id, &docker::Container::id) == running_.end()) {
+    if (placed &&
+        std::ranges::find(running_, each.id, &containers::Container::id) == running_.end()) {
       gone.insert(each.id);
     }
   }
-  const std::set<std::string> alive = docker::still_alive(gone);
-  for (const docker::Container& each : before) {
+  const std::set<std::string> alive = containers::still_alive(gone);
+  for (const containers::Container& each : before) {
     if (!alive.contains(each.id)) continue;
     running_.push_back(each);
     if (outliving_.contains(each.id)) continue;
@@ -110,11 +112,11 @@ void Controller::keep_outliving(const std::vector<docker::Container>& before) {
 /// No engine tells of their end.
 void Controller::drop_ended() {
   if (outliving_.empty()) return;
-  const std::set<std::string> alive = docker::still_alive(outliving_);
+  const std::set<std::string> alive = containers::still_alive(outliving_);
   const auto ended = [&](const std::string& id) {
     return outliving_.contains(id) && !alive.contains(id);
   };
-  std::erase_if(running_, [&](const docker::Container& each) { return ended(each.id); });
+  std::erase_if(running_, [&](const containers::Container& each) { return ended(each.id); });
   std::erase_if(strangers_, [&](const auto& each) { return ended(each.first); });
   outliving_ = alive;
 }
@@ -125,36 +127,36 @@ void Controller::find_strangers() {
   looked_for_strangers_ = view_.whole;
   if (!subjects_.watches_all()) return;
   find_processes();
-  std::map<std::uint64_t, const docker::Container*> owners;
+  std::map<std::uint64_t, const containers::Container*> owners;
   std::set<std::string> known;
-  for (const docker::Container& each : running_) {
+  for (const containers::Container& each : running_) {
     known.insert(each.id);
     if (each.network_mode == "host" || !each.namespace_owner().empty()) continue;
     if (const auto identity = netns_of(each).identity()) owners.emplace(*identity, &each);
   }
   for (const auto& [id, why] : view_.uninspected) known.insert(id);
-  for (const docker::OddEntry& each : view_.odd) known.insert(each.id);
+  for (const containers::OddEntry& each : view_.odd) known.insert(each.id);
   std::set<std::uint64_t> namespaces;
   for (const auto& [identity, owner] : owners) namespaces.insert(identity);
-  const auto found = docker::find_strangers(namespaces, known);
+  const auto found = containers::find_strangers(namespaces, known);
   if (!found) {
     log::warning(
         "there are too many processes to find those of ended containers; a namespace that one of "
         "them shares has the policy of its owner");
     return;
   }
-  for (const docker::Stranger& each : *found) {
-    const docker::Container& owner = *owners.at(each.netns);
+  for (const containers::Stranger& each : *found) {
+    const containers::Container& owner = *owners.at(each.netns);
     const std::string& id = each.process.container;
     std::string fault = fmt::format(
         "process {} of the container {} still runs in the namespace of {}, though the engine "
         "reports no such container as running: nothing resolves until it ends",
-        each.process.pid, id.substr(0, docker::kShortId), owner.name);
+        each.process.pid, id.substr(0, containers::kShortId), owner.name);
     log::warning("{}", fault);
     strangers_.emplace(id, std::move(fault));
     outliving_.insert(id);
     running_.push_back({.id = id,
-                        .name = id.substr(0, docker::kShortId),
+                        .name = id.substr(0, containers::kShortId),
                         .running = true,
                         .inspected = true,
                         .pid = each.process.pid,

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,9 +20,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "docker/client.h"
-#include "docker/container.h"
-#include "docker/netns_watch.h"
+#include "containers/container.h"
+#include "containers/engine.h"
+#include "containers/netns_watch.h"
 #include "sys/netns.h"
 
 namespace nxgate::attach {
@@ -36,20 +37,22 @@ constexpr Milliseconds kLongestStart{10'000};
 /// How long a starting container waits for the labels of its image; then it is restricted.
 constexpr Seconds kLongestImage{1};
 
-using Listed = std::function<void(docker::Client::Listing)>;
+using Listed = std::function<void(containers::Listing)>;
 
-asio::awaitable<void> list_all(docker::Client client, Listed listed) {
-  listed(co_await client.list(true));
+asio::awaitable<void> list_all(std::shared_ptr<containers::Engine> engine, Listed listed) {
+  listed(co_await engine->list());
 }
 
-asio::awaitable<void> list_one(docker::Client client, std::string container, Listed listed) {
-  listed(co_await client.list_one(std::move(container)));
+asio::awaitable<void> list_one(std::shared_ptr<containers::Engine> engine, std::string container,
+                               Listed listed) {
+  listed(co_await engine->list_one(std::move(container)));
 }
 
 /// A labelled container is attached by its own labels, not by its image's.
-asio::awaitable<void> with_own_labels(docker::Client client, docker::Container container,
-                                      std::function<void(docker::Container)> use) {
-  co_await client.tell_labels_apart(container, kLongestImage);
+asio::awaitable<void> with_own_labels(std::shared_ptr<containers::Engine> engine,
+                                      containers::Container container,
+                                      std::function<void(containers::Container)> use) {
+  co_await engine->tell_labels_apart(container, kLongestImage);
   use(std::move(container));
 }
 
@@ -101,7 +104,8 @@ void Controller::await_processes_later() {
   });
 }
 
-void Controller::found_process(std::uint64_t identity, const docker::ContainerProcess& process) {
+void Controller::found_process(std::uint64_t identity,
+                               const containers::ContainerProcess& process) {
   Empty& empty = empty_.at(identity);
   if (process.container.empty()) {
     if (subjects_.watches_all()) builds_.begin(empty.netns, policy_store_.docker());
@@ -128,7 +132,7 @@ void Controller::settle(std::uint64_t identity) {
 /// Lists all containers. Events report later changes.
 void Controller::learn_all() {
   known_.clear();
-  auto learn = [this, list = ++lists_](docker::Client::Listing listing) {
+  auto learn = [this, list = ++lists_](containers::Listing listing) {
     if (listing.fault || list != lists_) return;
     // An invalid entry in the list is no reason to forget other containers.
     if (listing.list.odd.empty()) {
@@ -137,12 +141,12 @@ void Controller::learn_all() {
         each.remember(running_);  // who came since the list was made
       }
     }
-    for (docker::Container& container : listing.list.containers) {
+    for (containers::Container& container : listing.list.containers) {
       std::string id = container.id;
       known_.try_emplace(std::move(id), std::move(container));  // an event's answer is newer
     }
   };
-  asio::co_spawn(loop_, list_all(client_, std::move(learn)), asio::detached);
+  asio::co_spawn(loop_, list_all(engine_, std::move(learn)), asio::detached);
 }
 
 void Controller::on_changed(const std::string& id) {
@@ -152,25 +156,25 @@ void Controller::on_changed(const std::string& id) {
 }
 
 void Controller::learn(const std::string& id) {
-  auto done = [this, id, list = lists_](const docker::Client::Listing& listing) {
+  auto done = [this, id, list = lists_](const containers::Listing& listing) {
     if (list != lists_) return learn(id);  // other labels count now
     learned(id, listing);
   };
-  asio::co_spawn(loop_, list_one(client_, id, std::move(done)), asio::detached);
+  asio::co_spawn(loop_, list_one(engine_, id, std::move(done)), asio::detached);
 }
 
-void Controller::learned(const std::string& id, const docker::Client::Listing& listing) {
+void Controller::learned(const std::string& id, const containers::Listing& listing) {
   const auto asked = learning_.find(id);
   // What it was when it was asked about will do for who starts.
   for (const auto& use : std::exchange(asked->second.waiting, {})) use(listing);
   if (std::exchange(asked->second.again, false)) return learn(id);
   learning_.erase(asked);
   const auto& containers = listing.list.containers;
-  const auto found = std::ranges::find(containers, id, &docker::Container::id);
+  const auto found = std::ranges::find(containers, id, &containers::Container::id);
   if (found != containers.end()) {
     known_.insert_or_assign(id, *found);
     // So that its image needn't be asked for when it starts.
-    asio::co_spawn(loop_, with_own_labels(client_, *found, [](const docker::Container&) {}),
+    asio::co_spawn(loop_, with_own_labels(engine_, *found, [](const containers::Container&) {}),
                    asio::detached);
   } else if (!listing.fault && listing.list.odd.empty()) {
     known_.erase(id);
@@ -178,29 +182,29 @@ void Controller::learned(const std::string& id, const docker::Client::Listing& l
   }
 }
 
-void Controller::attach_starting(const docker::ContainerProcess& process,
+void Controller::attach_starting(const containers::ContainerProcess& process,
                                  const sys::NetnsRef& netns,
                                  std::function<void(Result<void>)> done) {
-  auto attach = [this, process, netns, done](docker::Container container) {
-    auto add = [this, process, netns, done](docker::Container known) {
+  auto attach = [this, process, netns, done](containers::Container container) {
+    auto add = [this, process, netns, done](containers::Container known) {
       done(add_starting(std::move(known), process, netns));
     };
     // A container that is attached by name is attached whatever its labels say.
     if (!subjects_.watches_all()) return add(std::move(container));
     // An image can be made slow to inspect; nothing gets out until its labels are known.
     const auto identity = netns.identity();
-    if (identity && !client_.tells_labels_apart(container) && choose(container, identity)) {
+    if (identity && !engine_->tells_labels_apart(container) && choose(container, identity)) {
       close_unclaimed(*identity, netns, true);
     }
-    asio::co_spawn(loop_, with_own_labels(client_, std::move(container), std::move(add)),
+    asio::co_spawn(loop_, with_own_labels(engine_, std::move(container), std::move(add)),
                    asio::detached);
   };
   if (const auto known = known_.find(process.container); known != known_.end()) {
     return attach(known->second);
   }
-  auto ask = [attach, process, done](const docker::Client::Listing& listing) {
+  auto ask = [attach, process, done](const containers::Listing& listing) {
     const auto& all = listing.list.containers;
-    const auto found = std::ranges::find(all, process.container, &docker::Container::id);
+    const auto found = std::ranges::find(all, process.container, &containers::Container::id);
     if (found != all.end()) return attach(*found);
     done(std::unexpected(listing.fault.value_or(Error{"no such container: " + process.container})));
   };
@@ -214,7 +218,7 @@ void Controller::forget_started() {
   std::erase_if(starting_, [&, now = Clock::now()](const Starting& each) {
     const auto identity = each.netns.identity();
     if (!identity) return true;
-    const auto known = std::ranges::find(running_, each.container.id, &docker::Container::id);
+    const auto known = std::ranges::find(running_, each.container.id, &containers::Container::id);
     if (known == running_.end()) return false;
     const auto runs_in = sys::NetnsRef::of_pid(known->pid).identity();
     return runs_in && (runs_in == identity || each.until < now);
@@ -222,8 +226,8 @@ void Controller::forget_started() {
 }
 
 /// Only this one, to be fast: the others are checked when the engine reports it running.
-Result<void> Controller::add_starting(docker::Container container,
-                                      const docker::ContainerProcess& process,
+Result<void> Controller::add_starting(containers::Container container,
+                                      const containers::ContainerProcess& process,
                                       const sys::NetnsRef& netns) {
   container.pid = process.pid;
   container.running = true;

@@ -12,7 +12,7 @@
 #include "attach/controller.h"
 #include "attach/followed.h"
 #include "attach/unattached.h"
-#include "docker/container.h"
+#include "containers/container.h"
 #include "sys/netns.h"
 
 namespace nxgate::attach {
@@ -29,7 +29,7 @@ void Controller::update_unattached() {
                    .reason = identity ? attachments_.failure(*identity)
                                       : "the network namespace no longer exists"});
   }
-  for (const docker::Container& container : running_) {
+  for (const containers::Container& container : running_) {
     if (auto each = why_unattached(container)) all.push_back(*std::move(each));
   }
   for (const Followed& each : subjects_.containers) {
@@ -40,7 +40,7 @@ void Controller::update_unattached() {
                      .reason = "it isn't running; nxgate waits for it"});
     }
   }
-  if (watcher_ && (lost_ || !listed_)) {
+  if (engine_ && (lost_ || !listed_)) {
     all.push_back(
         {.label = "the engine", .netns = {}, .why = WhyUnattached::kEngine, .reason = trouble_});
   }
@@ -52,7 +52,7 @@ void Controller::update_unattached() {
 
 /// One of them, at least.
 bool Controller::runs(const Followed& followed) const {
-  const auto is_it = [&](const docker::Container& each) { return followed.is(each); };
+  const auto is_it = [&](const containers::Container& each) { return followed.is(each); };
   return std::ranges::any_of(running_, is_it) ||
          std::ranges::any_of(starting_, is_it, &Starting::container);
 }
@@ -66,18 +66,18 @@ void Controller::add_undescribed(std::vector<Unattached>& all) const {
                    .reason = reason,
                    .wanted = subjects_.watches_all()});
   };
-  for (const docker::OddEntry& odd : view_.odd) {
+  for (const containers::OddEntry& odd : view_.odd) {
     add(odd.name.empty() ? odd.id : odd.name,
         "its entry in the engine's list is invalid: " + odd.why);
   }
   for (const auto& [id, why] : view_.uninspected) {
-    const bool told = std::ranges::find(running_, id, &docker::Container::id) != running_.end();
-    if (!told) add(id.substr(0, docker::kShortId), why);
+    const bool told = std::ranges::find(running_, id, &containers::Container::id) != running_.end();
+    if (!told) add(id.substr(0, containers::kShortId), why);
   }
 }
 
 /// Empty if it is attached, even as another container's namespace.
-std::optional<Unattached> Controller::why_unattached(const docker::Container& container) const {
+std::optional<Unattached> Controller::why_unattached(const containers::Container& container) const {
   const auto identity = netns_of(container).identity();
   if (identity && attachments_.holds(*identity)) return std::nullopt;
   const auto choice = choose(container, identity);

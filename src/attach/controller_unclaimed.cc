@@ -12,8 +12,8 @@
 #include "attach/stale_tables.h"
 #include "attach/unattached.h"
 #include "base/clock.h"
-#include "docker/container.h"
-#include "docker/netns_watch.h"
+#include "containers/container.h"
+#include "containers/namespaces.h"
 #include "sys/netns.h"
 
 namespace nxgate::attach {
@@ -91,8 +91,7 @@ void Controller::look_for_builds() {
       if (unclaimed_.erase(identity) != 0) let_go_.insert(identity);
     }
   }
-  builds_.look_at_host(sys::NetnsRef::of_pid(docker::engine_process(subjects_.socket)),
-                       policy_store_.docker());
+  builds_.look_at_host(sys::NetnsRef::of_pid(engine_->process()), policy_store_.docker());
   // With many processes one look isn't enough.
   next_look_for_builds_ = Clock::now() + (missed_.is_round_over() ? kLookForBuilds : Seconds(0));
 }
@@ -108,7 +107,7 @@ void Controller::note_unknown(const std::map<std::uint64_t, sys::NetnsRef>& unhe
 /// Of running containers and build steps.
 std::set<std::uint64_t> Controller::known_namespaces() const {
   std::set<std::uint64_t> known = builds_.namespaces();
-  for (const docker::Container& container : running_) {
+  for (const containers::Container& container : running_) {
     if (const auto identity = netns_of(container).identity()) {
       known.insert(*identity);
     }
@@ -165,7 +164,7 @@ void Controller::clean_up_later() {
 std::set<std::uint64_t> Controller::left_alone() const {
   std::set<std::uint64_t> alone;
   std::set<std::uint64_t> wanted;
-  for (const docker::Container& container : running_) {
+  for (const containers::Container& container : running_) {
     if (container.network_mode == "host") continue;
     const auto identity = netns_of(container).identity();
     if (!identity) return {};
@@ -181,7 +180,7 @@ std::set<std::uint64_t> Controller::left_alone() const {
 std::map<std::uint64_t, sys::NetnsRef> Controller::present() const {
   std::map<std::uint64_t, sys::NetnsRef> found;
   if (netns_directory_.empty()) return found;
-  for (const sys::NetnsRef& netns : docker::namespaces_in(netns_directory_)) {
+  for (const sys::NetnsRef& netns : containers::namespaces_in(netns_directory_)) {
     const auto identity = netns.identity();
     if (identity && !attachments_.spares(*identity)) found.emplace(*identity, netns);
   }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "docker/container.h"
+#include "containers/container.h"
 
 namespace nxgate::attach {
 
@@ -16,23 +16,23 @@ namespace nxgate::attach {
 class Followed {
  public:
   /// `text` is what the operator wrote, and `found` what the engine made of it.
-  Followed(std::string text, docker::Container found);
+  Followed(std::string text, containers::Container found);
 
-  [[nodiscard]] bool is(const docker::Container& container) const;
+  [[nodiscard]] bool is(const containers::Container& container) const;
   /// Whoever runs and is it stays it when it is renamed, also while it is stopped.
-  void remember(const std::vector<docker::Container>& running);
+  void remember(const std::vector<containers::Container>& running);
   /// `all` is what there is, running or not: who isn't among them was removed.
-  void forget_removed(const std::vector<docker::Container>& all);
+  void forget_removed(const std::vector<containers::Container>& all);
   /// This one was.
   void forget(const std::string& id);
 
-  [[nodiscard]] const docker::Container& found() const noexcept { return found_; }
+  [[nodiscard]] const containers::Container& found() const noexcept { return found_; }
   /// `web`, `service web of shop`, or an id.
   [[nodiscard]] std::string label() const;
 
  private:
   std::string text_;
-  docker::Container found_;
+  containers::Container found_;
   bool by_id_;
   std::string project_;  ///< of compose; empty if it has none, or was given by id
   std::string service_;

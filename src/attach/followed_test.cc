@@ -4,21 +4,21 @@
 
 #include <gtest/gtest.h>
 
-#include "docker/container.h"
+#include "containers/container.h"
 
 namespace nxgate::attach {
 namespace {
 
-docker::Container made(char digit, const std::string& name) {
-  docker::Container container;
+containers::Container made(char digit, const std::string& name) {
+  containers::Container container;
   container.id = std::string(64, digit);
   container.name = name;
   return container;
 }
 
-docker::Container composed(char digit, const std::string& name) {
-  docker::Container container = made(digit, name);
-  container.labels = {{docker::kProjectLabel, "shop"}, {docker::kServiceLabel, "web"}};
+containers::Container composed(char digit, const std::string& name) {
+  containers::Container container = made(digit, name);
+  container.labels = {{containers::kProjectLabel, "shop"}, {containers::kServiceLabel, "web"}};
   return container;
 }
 
@@ -57,10 +57,10 @@ TEST(Followed, ByItsIdItIsThatOneAlone) {
 TEST(Followed, OfAComposeServiceItIsEveryOneOfTheService) {
   const Followed web("shop_web_1", composed('a', "shop_web_1"));
   EXPECT_TRUE(web.is(composed('b', "shop_web_2")));
-  docker::Container db = composed('c', "shop_db_1");
-  db.labels[docker::kServiceLabel] = "db";
+  containers::Container db = composed('c', "shop_db_1");
+  db.labels[containers::kServiceLabel] = "db";
   EXPECT_FALSE(web.is(db));
-  docker::Container claimed = made('d', "claimed");
+  containers::Container claimed = made('d', "claimed");
   claimed.image_labels = composed('d', "").labels;
   EXPECT_FALSE(web.is(claimed)) << "an image says so, nobody else";
   EXPECT_EQ(web.label(), "service web of shop");

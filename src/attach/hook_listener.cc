@@ -28,7 +28,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "docker/netns_watch.h"
+#include "containers/netns_watch.h"
 #include "sys/netns.h"
 #include "sys/unix_socket.h"
 
@@ -47,8 +47,8 @@ constexpr Milliseconds kPause{250};
 /// The runtime waits for its hook; the engine gives up later than this.
 constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
 
-std::optional<docker::ContainerProcess> parse_line(std::string_view line) {
-  docker::ContainerProcess process;
+std::optional<containers::ContainerProcess> parse_line(std::string_view line) {
+  containers::ContainerProcess process;
   const char* const end = line.data() + line.size();
   const auto [after, error] = std::from_chars(line.data(), end, process.pid);
   if (error != std::errc{} || after == end || *after != ' ') return std::nullopt;

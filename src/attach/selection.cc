@@ -14,7 +14,7 @@
 
 #include "base/escape.h"
 #include "config/settings.h"
-#include "docker/container.h"
+#include "containers/container.h"
 #include "policy/policy.h"
 
 namespace nxgate::attach {
@@ -44,18 +44,18 @@ bool has_label(const Labels& labels, const std::string& wanted) {
   return value != nullptr && (equals == std::string::npos || *value == wanted.substr(equals + 1));
 }
 
-bool is_on(const docker::Container& container, const std::string& network) {
+bool is_on(const containers::Container& container, const std::string& network) {
   return network.empty() || std::ranges::any_of(container.networks, [&](const auto& membership) {
            return membership.network == network;
          });
 }
 
-bool matches(const config::ContainerRule& rule, const docker::Container& container,
+bool matches(const config::ContainerRule& rule, const containers::Container& container,
              const Labels& labels) {
   return (rule.name.empty() || ::fnmatch(rule.name.c_str(), container.name.c_str(), 0) == 0) &&
-         has_value(labels, docker::kProjectLabel, rule.project) &&
-         has_value(labels, docker::kServiceLabel, rule.service) && has_label(labels, rule.label) &&
-         is_on(container, rule.network);
+         has_value(labels, containers::kProjectLabel, rule.project) &&
+         has_value(labels, containers::kServiceLabel, rule.service) &&
+         has_label(labels, rule.label) && is_on(container, rule.network);
 }
 
 bool may_choose(const config::DockerSettings& settings, const std::string& policy) {
@@ -89,7 +89,7 @@ Choice choice_by_label(const std::string& policy, const config::DockerSettings& 
 }
 
 /// By these labels, whether the container's or its image's.
-std::optional<Choice> choose(const docker::Container& container, const Labels& labels,
+std::optional<Choice> choose(const containers::Container& container, const Labels& labels,
                              const config::DockerSettings& settings,
                              const policy::PolicySet* known) {
   const auto rule = std::ranges::find_if(
@@ -113,7 +113,8 @@ std::optional<Choice> choose(const docker::Container& container, const Labels& l
 }
 
 /// The message about labels that an image tries to use.
-std::string complaint_of(const docker::Container& container, const std::string& but, bool chosen) {
+std::string complaint_of(const containers::Container& container, const std::string& but,
+                         bool chosen) {
   std::string tried;
   for (const auto& [key, value] : container.image_labels) {
     const bool ours = key == kPolicyLabel || key == kAllowLabel;
@@ -136,8 +137,8 @@ std::string text_of(const std::string& policy, const std::optional<std::string>&
 
 }  // namespace
 
-docker::LabelKeys labels_that_count(const config::DockerSettings& settings) {
-  docker::LabelKeys keys{kPolicyLabel, kAllowLabel};
+containers::LabelKeys labels_that_count(const config::DockerSettings& settings) {
+  containers::LabelKeys keys{kPolicyLabel, kAllowLabel};
   for (const config::ContainerRule& rule : settings.containers) {
     if (!rule.label.empty()) keys.insert(rule.label.substr(0, rule.label.find('=')));
   }
@@ -153,7 +154,7 @@ std::optional<Choice> select_for_builds(const config::DockerSettings& settings) 
   return choice;
 }
 
-std::optional<Choice> select(const docker::Container& container,
+std::optional<Choice> select(const containers::Container& container,
                              const config::DockerSettings& settings,
                              const policy::PolicySet* known) {
   auto own = choose(container, container.labels, settings, known);

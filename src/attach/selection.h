@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "config/settings.h"
-#include "docker/container.h"
+#include "containers/container.h"
 #include "policy/policy.h"
 
 namespace nxgate::attach {
@@ -36,7 +36,7 @@ struct Choice {
 };
 
 /// The labels that `select` looks at.
-[[nodiscard]] docker::LabelKeys labels_that_count(const config::DockerSettings& settings);
+[[nodiscard]] containers::LabelKeys labels_that_count(const config::DockerSettings& settings);
 
 /// The policy for BuildKit build steps, which aren't containers. Empty: they aren't attached.
 [[nodiscard]] std::optional<Choice> select_for_builds(const config::DockerSettings& settings);
@@ -49,7 +49,7 @@ struct Choice {
 /// Labels of the image (docker/image.h) choose nothing and match no rule. What they leave is the
 /// stricter: `nxgate.allow` narrows, the policy that they would have got as the container's own
 /// must allow as well, and who would be left alone but for them gets `default`.
-[[nodiscard]] std::optional<Choice> select(const docker::Container& container,
+[[nodiscard]] std::optional<Choice> select(const containers::Container& container,
                                            const config::DockerSettings& settings,
                                            const policy::PolicySet* known = nullptr);
 

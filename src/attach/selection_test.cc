@@ -8,13 +8,13 @@
 #include <gtest/gtest.h>
 
 #include "config/settings.h"
-#include "docker/container.h"
+#include "containers/container.h"
 
 namespace nxgate::attach {
 namespace {
 
-docker::Container web() {
-  docker::Container container;
+containers::Container web() {
+  containers::Container container;
   container.name = "shop-web-1";
   container.networks = {{.network = "shop_default"}};
   container.labels = {{"com.docker.compose.project", "shop"},
@@ -23,8 +23,8 @@ docker::Container web() {
   return container;
 }
 
-docker::Container labelled(const std::string& policy, const std::string& allow = {}) {
-  docker::Container container = web();
+containers::Container labelled(const std::string& policy, const std::string& allow = {}) {
+  containers::Container container = web();
   if (!policy.empty()) container.labels[kPolicyLabel] = policy;
   if (!allow.empty()) container.labels[kAllowLabel] = allow;
   return container;
@@ -43,7 +43,7 @@ config::DockerSettings any_label() {
 }
 
 /// The same labels, by whoever built its image.
-docker::Container by_image(docker::Container container) {
+containers::Container by_image(containers::Container container) {
   container.image_labels = std::exchange(container.labels, {});
   return container;
 }
@@ -139,7 +139,7 @@ TEST(Selection, WhatAnImagesLabelsWouldChooseMustAllowAsWell) {
 
 TEST(Selection, WhoWouldBeLeftAloneButForItsImagesLabelsGetsTheDefault) {
   EXPECT_EQ(select(by_image(web()), any_label()), std::nullopt);
-  for (const docker::Container& container :
+  for (const containers::Container& container :
        {by_image(labelled("open")), by_image(labelled("", "a.test"))}) {
     const auto choice = select(container, any_label());
     ASSERT_TRUE(choice);
@@ -149,14 +149,14 @@ TEST(Selection, WhoWouldBeLeftAloneButForItsImagesLabelsGetsTheDefault) {
 }
 
 TEST(Selection, AnImagesAllowLabelNarrowsUnlessTheContainerHasItsOwn) {
-  docker::Container container = by_image(labelled("", "a.test,b.test"));
+  containers::Container container = by_image(labelled("", "a.test,b.test"));
   EXPECT_EQ(select(container, any_label())->allow, "a.test,b.test");
   container.labels[kAllowLabel] = "c.test";
   EXPECT_EQ(select(container, any_label())->allow, "c.test");
 }
 
 TEST(Selection, ImagesThatCannotBeLookedAtAreNamed) {
-  docker::Container container = by_image(labelled("open"));
+  containers::Container container = by_image(labelled("open"));
   container.image_fault = "no such image";
   EXPECT_TRUE(
       select(container, any_label())->complaint.contains("can't be inspected (no such image)"));

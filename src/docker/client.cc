@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "docker/api_version.h"
-#include "docker/container.h"
+#include "docker/container_reader.h"
 #include "docker/event.h"
 #include "docker/fields.h"
 #include "docker/http.h"
@@ -89,16 +89,16 @@ asio::awaitable<Result<EngineVersion>> Client::version() {
   co_return version;
 }
 
-asio::awaitable<Client::Listing> Client::list(bool all) {
+asio::awaitable<Listing> Client::list(bool all) {
   return list_by(all ? "/containers/json?all=1" : "/containers/json");
 }
 
-asio::awaitable<Client::Listing> Client::list_one(std::string container) {
+asio::awaitable<Listing> Client::list_one(std::string container) {
   const std::string filter = fmt::format(R"({{"id":["{}"]}})", container);
   return list_by("/containers/json?all=1&filters=" + percent_encode(filter));
 }
 
-asio::awaitable<Client::Listing> Client::list_by(std::string path) {
+asio::awaitable<Listing> Client::list_by(std::string path) {
   ListReader reader(labels_);
   const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
   const Result<HttpAnswer> answer = co_await get(path, kListTimeout, sink);

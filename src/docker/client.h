@@ -13,7 +13,8 @@
 #include <boost/asio/io_context.hpp>
 
 #include "base/error.h"
-#include "docker/container.h"
+#include "containers/engine.h"
+#include "docker/container_reader.h"
 #include "docker/event.h"
 #include "docker/image.h"
 
@@ -28,10 +29,8 @@ namespace nxgate::docker {
 class Http;
 struct HttpAnswer;
 
-struct EngineVersion {
-  std::string engine;  ///< `20.10.24`
-  std::string api;     ///< the one used: the engine's, but no newer than we know
-};
+using containers::EngineVersion;
+using containers::Listing;
 
 /// One connection per request. Errors say what to do: no such socket (is Docker running? another
 /// DOCKER_HOST?), permission denied (group docker, root), no such container. Used by the thread
@@ -49,10 +48,6 @@ class Client {
 
   /// Asks which API both sides know; the other requests do it themselves when it wasn't done.
   [[nodiscard]] boost::asio::awaitable<Result<EngineVersion>> version();
-  struct Listing {
-    ContainerList list;
-    std::optional<Error> fault;  ///< why it isn't whole
-  };
   /// Running containers, or all that exist. Doesn't wait for a container that is just starting.
   [[nodiscard]] boost::asio::awaitable<Listing> list(bool all);
   /// The same for this container only, by its id: fast, however many there are.

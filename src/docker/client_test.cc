@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "docker/container.h"
+#include "docker/container_reader.h"
 #include "docker/fake_engine.h"
 #include "docker/http.h"
 

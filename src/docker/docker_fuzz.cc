@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "docker/container.h"
+#include "docker/container_reader.h"
 #include "docker/event.h"
 #include "docker/excerpt.h"
 

@@ -12,7 +12,8 @@
 #include <boost/json/value.hpp>
 
 #include "base/error.h"
-#include "docker/container.h"
+#include "containers/container.h"
+#include "docker/container_reader.h"
 #include "docker/excerpt.h"
 #include "docker/fields.h"
 
@@ -39,7 +40,7 @@ Event read_event(const boost::json::value& document, std::string& fault) {
   if (!fault.empty()) return event;
   if (event.type.empty() || event.action.empty()) fault = "Type or Action is missing";
   const bool needed = event.type == "container" || !event.container.empty();
-  if (needed && !is_container_id(event.container)) {
+  if (needed && !containers::is_container_id(event.container)) {
     fault = "the container's id is not 64 hexadecimal digits";
   }
   return event;

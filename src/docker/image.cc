@@ -9,7 +9,8 @@
 #include <boost/json/value.hpp>
 
 #include "base/error.h"
-#include "docker/container.h"
+#include "containers/container.h"
+#include "docker/container_reader.h"
 #include "docker/excerpt.h"
 #include "docker/fields.h"
 
@@ -21,8 +22,8 @@ constexpr const char* kComposePrefix = "com.docker.compose.";
 /// Moves the labels for which `is_images` holds.
 template <class IsImages>
 void move_labels(Container& container, const IsImages& is_images) {
-  const bool composed =
-      !container.image.empty() && container.label(kComposeImageLabel) == container.image;
+  const bool composed = !container.image.empty() &&
+                        container.label(containers::kComposeImageLabel) == container.image;
   for (auto label = container.labels.begin(); label != container.labels.end();) {
     const bool own = (composed && label->first.starts_with(kComposePrefix)) ||
                      !is_images(label->first, label->second);
@@ -36,7 +37,8 @@ void move_labels(Container& container, const IsImages& is_images) {
 
 struct ImageReader::State {
   explicit State(const LabelKeys& labels) {
-    for (const std::string& label : with_compose(labels)) wanted.add({"Config", "Labels", label});
+    for (const std::string& label : containers::with_compose(labels))
+      wanted.add({"Config", "Labels", label});
   }
 
   WantedFields wanted;

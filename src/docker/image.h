@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "docker/container.h"
+#include "docker/container_reader.h"
 
 namespace nxgate::docker {
 

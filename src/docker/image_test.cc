@@ -8,8 +8,9 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include "containers/container.h"
 #include "docker/client.h"
-#include "docker/container.h"
+#include "docker/container_reader.h"
 #include "docker/fake_engine.h"
 
 namespace nxgate::docker {
@@ -78,17 +79,17 @@ TEST_F(Image, WithoutItNoLabelIsTheContainersOwn) {
 }
 
 TEST(TellLabelsApart, ComposeNamesTheImageItMadeTheContainerOf) {
-  const Labels carried{{kProjectLabel, "shop"}, {"tier", "front"}};
+  const Labels carried{{containers::kProjectLabel, "shop"}, {"tier", "front"}};
   Container container{.image = kImage, .labels = carried};
-  container.labels[kComposeImageLabel] = kImage;
+  container.labels[containers::kComposeImageLabel] = kImage;
   tell_labels_apart(container, carried);
-  EXPECT_EQ(container.label(kProjectLabel), "shop");
+  EXPECT_EQ(container.label(containers::kProjectLabel), "shop");
   EXPECT_EQ(container.image_labels, (Labels{{"tier", "front"}}));
 
   Container liar{.image = "sha256:" + std::string(64, '8'), .labels = carried};
-  liar.labels[kComposeImageLabel] = kImage;
+  liar.labels[containers::kComposeImageLabel] = kImage;
   tell_labels_apart(liar, carried);
-  EXPECT_EQ(liar.label(kProjectLabel), "");
+  EXPECT_EQ(liar.label(containers::kProjectLabel), "");
 }
 
 TEST(ImageLabels, IsBounded) {

@@ -26,7 +26,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "docker/client.h"
-#include "docker/container.h"
+#include "docker/container_reader.h"
 #include "docker/event.h"
 #include "docker/image.h"
 #include "docker/inspections.h"
@@ -74,7 +74,7 @@ class Watcher::State : public std::enable_shared_from_this<Watcher::State> {
   void puzzled(const Error& error);
   void lost(const Error& error);
   void begin_list();
-  void listed(Client::Listing listing);
+  void listed(Listing listing);
   void log_odd(const std::vector<OddEntry>& odd);
   void expect(const std::string& id);
   void refresh(const std::string& id);
@@ -213,13 +213,13 @@ void Watcher::State::begin_list() {
 }
 
 asio::awaitable<void> Watcher::State::list(std::shared_ptr<State> self, unsigned session) {
-  Client::Listing listing = co_await self->client_.list(false);
+  Listing listing = co_await self->client_.list(false);
   if (!self->stopped_ && self->session_ == session) self->listed(std::move(listing));
 }
 
 /// Inspects what is new or differs, and what was there before and isn't now. In a new session all
 /// of it: what happened meanwhile needn't show in the list.
-void Watcher::State::listed(Client::Listing listing) {
+void Watcher::State::listed(Listing listing) {
   std::map<std::string, Container> found;
   for (Container& each : listing.list.containers) {
     if (each.running) found.insert_or_assign(each.id, std::move(each));

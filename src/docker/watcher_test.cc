@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "containers/container.h"
 #include "docker/client.h"
-#include "docker/container.h"
+#include "docker/container_reader.h"
 #include "docker/fake_engine.h"
 
 namespace nxgate::docker {
@@ -339,7 +340,7 @@ TEST_F(WatcherTest, LabelsThatCannotBeToldApartAreTriedAgain) {
   EXPECT_TRUE(notes_.last.uninspected.contains(FakeEngine::id('a')));
   engine_->put_image('1', "{}");
   told(3);
-  EXPECT_EQ(notes_.last.running.at(0).labels.at(kProjectLabel), "shop");
+  EXPECT_EQ(notes_.last.running.at(0).labels.at(containers::kProjectLabel), "shop");
   EXPECT_TRUE(notes_.last.uninspected.empty());
 }
 

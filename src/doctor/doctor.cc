@@ -16,7 +16,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "docker/container.h"
+#include "containers/container.h"
 #include "doctor/diagnosis.h"
 #include "doctor/probe.h"
 #include "doctor/report.h"

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "docker/container.h"
+#include "containers/container.h"
 
 namespace nxgate::doctor {
 
@@ -18,7 +18,7 @@ struct Subject {
   std::string label;  ///< as the user called it: `web`, `pid 4711`, `/run/netns/app`
   std::string netns;  ///< for sys::NetnsRef
   pid_t pid = 0;  ///< whose /etc/resolv.conf counts; 0: /etc/netns/NAME/resolv.conf or the host's
-  std::optional<docker::Container> container;
+  std::optional<containers::Container> container;
   std::string engine;  ///< the engine's version; empty without one
 };
 

@@ -12,7 +12,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/escape.h"
-#include "docker/container.h"
+#include "containers/container.h"
 #include "doctor/diagnosis.h"
 #include "doctor/doctor.h"
 #include "doctor/probe.h"

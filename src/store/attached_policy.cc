@@ -11,7 +11,7 @@
 
 #include "base/address.h"
 #include "base/log.h"
-#include "docker/names.h"
+#include "containers/names.h"
 #include "engine/client_identity.h"
 #include "engine/snapshot.h"
 #include "policy/exfiltration.h"
@@ -128,10 +128,10 @@ std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
 }
 
 std::shared_ptr<const policy::Neighbours> neighbours_of(
-    const std::vector<docker::NamedAddresses>& names,
-    const std::vector<docker::AddressName>& reverse_names) {
+    const std::vector<containers::NamedAddresses>& names,
+    const std::vector<containers::AddressName>& reverse_names) {
   policy::LocalData data(wire::process_hash_key());
-  for (const docker::NamedAddresses& named : names) {
+  for (const containers::NamedAddresses& named : names) {
     const auto owner = wire::DomainName::from_text(named.name);
     if (!owner) continue;
     for (const IpAddress& address : named.addresses) {
@@ -142,7 +142,7 @@ std::shared_ptr<const policy::Neighbours> neighbours_of(
                 .rdata = {bytes.begin(), bytes.end()}});
     }
   }
-  for (const docker::AddressName& reverse : reverse_names) {
+  for (const containers::AddressName& reverse : reverse_names) {
     const auto name = wire::DomainName::from_text(reverse.name);
     if (!name) continue;
     data.add(policy::reverse_name(reverse.address), false,

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "docker/names.h"
+#include "containers/names.h"
 #include "engine/snapshot.h"
 #include "policy/egress.h"
 #include "policy/grants.h"
@@ -51,7 +51,7 @@ struct AttachedPolicy {
 
 /// Local data of the names of a container's networks; null if there are none.
 [[nodiscard]] std::shared_ptr<const policy::Neighbours> neighbours_of(
-    const std::vector<docker::NamedAddresses>& names,
-    const std::vector<docker::AddressName>& reverse_names);
+    const std::vector<containers::NamedAddresses>& names,
+    const std::vector<containers::AddressName>& reverse_names);
 
 }  // namespace nxgate::store

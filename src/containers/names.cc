@@ -1,4 +1,4 @@
-#include "docker/names.h"
+#include "containers/names.h"
 
 #include <algorithm>
 #include <map>
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/address.h"
-#include "docker/container.h"
+#include "containers/container.h"
 
-namespace nxgate::docker {
+namespace nxgate::containers {
 namespace {
 
 constexpr std::string_view kDefaultBridge = "bridge";
@@ -120,4 +120,4 @@ std::vector<AddressName> reverse_names_for(const Container& container,
   return result;
 }
 
-}  // namespace nxgate::docker
+}  // namespace nxgate::containers

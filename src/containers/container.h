@@ -1,10 +1,9 @@
-// A container as the engine describes it, as far as names and namespaces are concerned.
+// A container as an engine describes it, as far as names and namespaces are concerned.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -13,9 +12,8 @@
 #include <sys/types.h>
 
 #include "base/address.h"
-#include "base/error.h"
 
-namespace nxgate::docker {
+namespace nxgate::containers {
 
 /// A container's membership in one network.
 struct Membership {
@@ -49,7 +47,7 @@ struct Container {
   bool inspected = false;  ///< false: from the list, which lacks pid, aliases, links and privileges
   pid_t pid = 0;           ///< of its first process, in the engine's pid namespace; 0: not running
   std::string image;       ///< its id
-  /// Those that were asked for; its own, once they were told apart (image.h).
+  /// Those that were asked for; its own, once they were told apart from its image's.
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> image_labels;  ///< those that are its image's
   std::string image_fault;   ///< why it isn't known which are whose; empty: it is known
@@ -70,6 +68,7 @@ struct Container {
   bool operator==(const Container&) const = default;
 };
 
+inline constexpr std::size_t kIdLength = 64;
 /// As many of an id's digits as people and engines use.
 inline constexpr std::size_t kShortId = 12;
 
@@ -81,21 +80,6 @@ using LabelKeys = std::set<std::string, std::less<>>;
 
 /// These and what Compose says of its containers, which is always kept.
 [[nodiscard]] LabelKeys with_compose(LabelKeys labels);
-
-/// Reads `GET /containers/{id}/json`, in pieces of any size. Bounded in memory (excerpt.h).
-class InspectReader {
- public:
-  explicit InspectReader(const LabelKeys& labels);
-  ~InspectReader();
-
-  [[nodiscard]] Result<void> write(std::string_view piece);
-  /// The error says what is missing or of the wrong kind.
-  [[nodiscard]] Result<Container> finish();
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 /// An invalid entry of the list.
 struct OddEntry {
@@ -114,21 +98,4 @@ struct ContainerList {
 /// At most so many containers are handled; the rest are one odd entry.
 inline constexpr std::size_t kMostContainers = 16'384;
 
-/// Reads `GET /containers/json`, in pieces of any size. An invalid entry doesn't affect the others.
-class ListReader {
- public:
-  explicit ListReader(const LabelKeys& labels);
-  ~ListReader();
-
-  [[nodiscard]] Result<void> write(std::string_view piece);
-  /// Fails when it is no list, or no whole one.
-  [[nodiscard]] Result<void> finish();
-  /// What was read up to now, whether or not all went well.
-  [[nodiscard]] ContainerList take();
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
-
-}  // namespace nxgate::docker
+}  // namespace nxgate::containers

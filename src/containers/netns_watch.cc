@@ -1,4 +1,4 @@
-#include "docker/netns_watch.h"
+#include "containers/netns_watch.h"
 
 #include <array>
 #include <cerrno>
@@ -33,7 +33,7 @@
 #include "sys/file.h"
 #include "sys/netns.h"
 
-namespace nxgate::docker {
+namespace nxgate::containers {
 
 namespace asio = boost::asio;
 
@@ -223,4 +223,4 @@ sys::Descriptor NetnsWatch::open_inotify() noexcept {
 
 Result<void> NetnsWatch::start() { return state_->start(); }
 
-}  // namespace nxgate::docker
+}  // namespace nxgate::containers

@@ -1,3 +1,5 @@
+#include "docker/engine_process.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -11,11 +13,8 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
-#include "docker/container.h"
-#include "docker/netns_watch.h"
-#include "docker/process.h"
+#include "containers/process.h"
 #include "sys/descriptor.h"
-#include "sys/netns.h"
 
 namespace nxgate::docker {
 namespace {
@@ -24,8 +23,6 @@ constexpr std::string_view kExecRoot = "--exec-root";
 constexpr std::string_view kDefaultExecRoot = "/var/run/docker";
 /// As many as Linux itself follows.
 constexpr int kMostLinks = 40;
-/// The beginning of the sandbox's id; Swarm's have names of another kind.
-constexpr std::size_t kSandboxName = 12;
 
 std::vector<std::string_view> arguments(std::string_view command_line) {
   std::vector<std::string_view> found;
@@ -97,33 +94,11 @@ std::string path_within(const std::string& root, const std::string& path) {
   return root / at;
 }
 
-std::vector<sys::NetnsRef> namespaces_in(const std::string& directory) {
-  std::vector<sys::NetnsRef> found;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(directory, error), none; !error && entry != none;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename();
-    const bool of_container = name.size() == kSandboxName &&
-                              name.find_first_not_of("0123456789abcdef") == std::string::npos;
-    if (of_container) found.emplace_back(entry->path());
-  }
-  return found;
-}
-
-sys::NetnsRef netns_of(const Container& container, const std::string& directory) {
-  const std::string name = std::filesystem::path(container.sandbox).filename();
-  if (!name.empty() && !directory.empty()) {
-    sys::NetnsRef file(directory + "/" + name);
-    if (file.identity()) return file;
-  }
-  return sys::NetnsRef::of_pid(container.pid);
-}
-
 std::string netns_directory(const std::string& socket) {
   const pid_t pid = engine_process(socket);
-  const bool is_engine = pid > 0 && process_file(pid, "comm") == "dockerd\n";
+  const bool is_engine = pid > 0 && containers::process_file(pid, "comm") == "dockerd\n";
   if (!is_engine) return std::string(kDefaultExecRoot) + "/netns";
-  std::string directory = exec_root(process_file(pid, "cmdline")) + "/netns";
+  std::string directory = exec_root(containers::process_file(pid, "cmdline")) + "/netns";
   if (!has_own_mounts(pid)) return directory;
   return path_within("/proc/" + std::to_string(pid) + "/root", directory);
 }

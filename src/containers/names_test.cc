@@ -1,4 +1,4 @@
-#include "docker/names.h"
+#include "containers/names.h"
 
 #include <string>
 #include <string_view>
@@ -9,9 +9,9 @@
 #include <gtest/gtest.h>
 
 #include "base/address.h"
-#include "docker/container.h"
+#include "containers/container.h"
 
-namespace nxgate::docker {
+namespace nxgate::containers {
 namespace {
 
 using ::testing::ElementsAre;
@@ -148,4 +148,4 @@ TEST(ReverseNames, AreTheContainersNameWithTheNetwork) {
 }
 
 }  // namespace
-}  // namespace nxgate::docker
+}  // namespace nxgate::containers

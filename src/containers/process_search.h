@@ -1,26 +1,19 @@
-// Detecting a container's network namespace before its first process runs.
+// Which processes belong to which container.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
 #include <sys/types.h>
 
 #include "base/clock.h"
-#include "base/error.h"
-#include "docker/container.h"
-#include "sys/descriptor.h"
-#include "sys/netns.h"
 
-namespace nxgate::docker {
+namespace nxgate::containers {
 
 /// The container that a process of some network namespace belongs to.
 struct ContainerProcess {
@@ -77,44 +70,4 @@ struct Stranger {
 /// that time.
 [[nodiscard]] bool has_build_step(std::uint64_t netns);
 
-/// The process behind the engine's socket: the engine, or systemd where that listens for it; 0 if
-/// it can't be seen from here.
-[[nodiscard]] pid_t engine_process(const std::string& socket);
-
-/// The directory in which the engine mounts the namespaces of its containers, as seen from here:
-/// `--exec-root` of the process behind the socket, if that is a dockerd, in front of `/netns`,
-/// below /proc/PID/root when dockerd has a mount namespace of its own; /var/run/docker/netns else.
-[[nodiscard]] std::string netns_directory(const std::string& socket);
-
-/// The namespaces in that directory, of containers and build steps: not the engine's own, nor
-/// Swarm's.
-[[nodiscard]] std::vector<sys::NetnsRef> namespaces_in(const std::string& directory);
-
-/// Where the engine put a container that shares nobody's namespace, whatever its processes did
-/// since: its file in that directory, or if there is none the namespace of its first process.
-[[nodiscard]] sys::NetnsRef netns_of(const Container& container, const std::string& directory);
-
-/// Watches that directory, also when it doesn't exist yet or is made anew. `appeared` is called
-/// with the path of each namespace as soon as it is one (the file comes first, the mount a moment
-/// later). One thread.
-class NetnsWatch {
- public:
-  /// `inotify` is used if there is one, else `start` opens it. Linux counts them per user, so one
-  /// that was opened before root is dropped doesn't count for the later user.
-  NetnsWatch(boost::asio::io_context& loop, std::string directory,
-             std::function<void(const std::string& path)> appeared, sys::Descriptor inotify = {});
-  ~NetnsWatch();
-  NetnsWatch(const NetnsWatch&) = delete;
-  NetnsWatch& operator=(const NetnsWatch&) = delete;
-
-  [[nodiscard]] static sys::Descriptor open_inotify() noexcept;
-
-  /// After an error it can be tried again.
-  [[nodiscard]] Result<void> start();
-
- private:
-  class State;
-  std::shared_ptr<State> state_;
-};
-
-}  // namespace nxgate::docker
+}  // namespace nxgate::containers

@@ -1,4 +1,4 @@
-#include "docker/container.h"
+#include "docker/container_reader.h"
 
 #include <algorithm>
 #include <cctype>
@@ -18,6 +18,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "containers/container.h"
 #include "docker/excerpt.h"
 #include "docker/fields.h"
 
@@ -26,8 +27,6 @@ namespace nxgate::docker {
 namespace json = boost::json;
 
 namespace {
-
-constexpr std::size_t kIdLength = 64;
 
 std::string without_slash(std::string_view name) {
   return std::string(name.starts_with('/') ? name.substr(1) : name);
@@ -65,7 +64,7 @@ Membership read_membership(const Container& container, const std::string& networ
   add_once(membership.names, container.name);
   for (const std::string& name : endpoint.texts("DNSNames")) add_once(membership.names, name);
   for (const std::string& name : endpoint.texts("Aliases")) add_once(membership.names, name);
-  add_once(membership.names, container.id.substr(0, kShortId));
+  add_once(membership.names, container.id.substr(0, containers::kShortId));
   for (const std::string& text : endpoint.texts("Links")) {
     if (Membership::Link link = to_link(text); !link.target.empty()) {
       membership.links.push_back(std::move(link));
@@ -85,7 +84,8 @@ void read_networks(Container& container, const Fields& all, std::string& fault) 
 
 void read_id(Container& container, const Fields& all, std::string& fault) {
   container.id = all.text("Id");
-  if (!is_container_id(container.id) && fault.empty()) fault = "Id is not 64 hexadecimal digits";
+  if (!containers::is_container_id(container.id) && fault.empty())
+    fault = "Id is not 64 hexadecimal digits";
 }
 
 std::string to_capability(std::string name) {
@@ -184,39 +184,9 @@ WantedFields of_listed(const LabelKeys& labels) {
 
 }  // namespace
 
-bool is_container_id(std::string_view text) {
-  return text.size() == kIdLength && std::ranges::all_of(text, [](char digit) {
-           return (digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f');
-         });
-}
-
-std::string Container::power_to_undo() const {
-  if (privileged) return "is privileged";
-  for (const char* const power : {"ALL", "SYS_ADMIN", "NET_ADMIN"}) {
-    if (std::ranges::find(added_capabilities, power) != added_capabilities.end()) {
-      return fmt::format("has {}", power);
-    }
-  }
-  return {};
-}
-
-std::string Container::label(const std::string& key) const {
-  const auto found = labels.find(key);
-  return found == labels.end() ? std::string() : found->second;
-}
-
-std::string Container::namespace_owner() const {
-  constexpr std::string_view kMember = "container:";
-  return network_mode.starts_with(kMember) ? network_mode.substr(kMember.size()) : std::string();
-}
-
-LabelKeys with_compose(LabelKeys labels) {
-  labels.insert({kProjectLabel, kServiceLabel, kComposeImageLabel});
-  return labels;
-}
-
 struct InspectReader::State {
-  explicit State(const LabelKeys& labels) : wanted(of_inspected(with_compose(labels))) {}
+  explicit State(const LabelKeys& labels)
+      : wanted(of_inspected(containers::with_compose(labels))) {}
 
   WantedFields wanted;
   Excerpt excerpt;
@@ -246,7 +216,7 @@ Result<Container> InspectReader::finish() {
 }
 
 struct ListReader::State {
-  explicit State(const LabelKeys& labels) : wanted(of_listed(with_compose(labels))) {}
+  explicit State(const LabelKeys& labels) : wanted(of_listed(containers::with_compose(labels))) {}
 
   void take(Excerpt excerpt);
 
@@ -258,7 +228,7 @@ struct ListReader::State {
 };
 
 void ListReader::State::take(Excerpt excerpt) {
-  if (list.containers.size() + list.odd.size() >= kMostContainers) {
+  if (list.containers.size() + list.odd.size() >= containers::kMostContainers) {
     ++left_out;
     return;
   }
@@ -268,8 +238,9 @@ void ListReader::State::take(Excerpt excerpt) {
   if (fault.empty()) {
     list.containers.push_back(std::move(container));
   } else {
-    list.odd.push_back(
-        {.id = container.id.substr(0, kIdLength), .name = container.name, .why = fault});
+    list.odd.push_back({.id = container.id.substr(0, containers::kIdLength),
+                        .name = container.name,
+                        .why = fault});
   }
 }
 
@@ -296,7 +267,7 @@ ContainerList ListReader::take() {
         {.id = {},
          .name = {},
          .why = fmt::format("{} more containers than the {} that nxgate handles", more,
-                            kMostContainers)});
+                            containers::kMostContainers)});
   }
   return std::exchange(state_->list, {});
 }

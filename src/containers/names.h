@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "base/address.h"
-#include "docker/container.h"
+#include "containers/container.h"
 
-namespace nxgate::docker {
+namespace nxgate::containers {
 
 struct NamedAddresses {
   std::string name;                  ///< `db`, `db.app_net`, an alias, a short id
@@ -32,4 +32,4 @@ struct AddressName {
 [[nodiscard]] std::vector<AddressName> reverse_names_for(const Container& container,
                                                          const std::vector<Container>& all);
 
-}  // namespace nxgate::docker
+}  // namespace nxgate::containers

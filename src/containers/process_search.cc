@@ -1,3 +1,5 @@
+#include "containers/process_search.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
@@ -15,16 +17,15 @@
 #include <sys/types.h>
 
 #include "base/clock.h"
-#include "docker/netns_watch.h"
-#include "docker/process.h"
+#include "containers/container.h"
+#include "containers/process.h"
 #include "sys/cpu_budget.h"
 #include "sys/file.h"
 #include "sys/netns.h"
 
-namespace nxgate::docker {
+namespace nxgate::containers {
 namespace {
 
-constexpr std::size_t kIdLength = 64;
 /// Below the engine's own, whatever its driver.
 constexpr std::string_view kBuildCgroup = "/buildkit/";
 constexpr std::size_t kLargestProcessFile = 1UL << 20;
@@ -191,4 +192,4 @@ bool has_build_step(std::uint64_t netns) {
       .value_or(false);
 }
 
-}  // namespace nxgate::docker
+}  // namespace nxgate::containers

@@ -1,4 +1,4 @@
-#include "docker/container.h"
+#include "docker/container_reader.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -12,8 +12,8 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "containers/container.h"
 #include "docker/excerpt.h"
-#include "docker/process.h"
 
 namespace nxgate::docker {
 namespace {
@@ -256,10 +256,11 @@ TEST(ParseList, WhatWasReadBeforeAFaultCounts) {
 TEST(ParseList, NoMoreThanSoManyContainers) {
   std::string text = "[";
   const std::string entry = filled(R"({"Id":"@"})");
-  for (std::size_t i = 0; i < kMostContainers + 5; ++i) text += (i > 0 ? "," : "") + entry;
+  for (std::size_t i = 0; i < containers::kMostContainers + 5; ++i)
+    text += (i > 0 ? "," : "") + entry;
   const auto list = parse_list(text + "]", 65536);
   ASSERT_TRUE(list) << list.error().message;
-  EXPECT_EQ(list->containers.size(), kMostContainers);
+  EXPECT_EQ(list->containers.size(), containers::kMostContainers);
   ASSERT_EQ(list->odd.size(), 1U);
   EXPECT_THAT(list->odd[0].why, HasSubstr("5 more containers than the 16384"));
 }
@@ -322,32 +323,6 @@ TEST(ParseInspect, PiecesMakeNoDifference) {
   ASSERT_TRUE(whole) << whole.error().message;
   for (std::size_t piece = 1; piece < 20; ++piece)
     EXPECT_EQ(parse_inspect(text, piece).value_or(Container()), *whole);
-}
-
-TEST(Cgroup, HoldsTheContainersId) {
-  const std::string id(kId);
-  EXPECT_EQ(container_of_cgroup("0::/docker/" + id + "\n"), id);
-  EXPECT_EQ(container_of_cgroup("0::/system.slice/docker-" + id + ".scope\n"), id);
-  EXPECT_EQ(container_of_cgroup("2:cpu:/docker/" + id + "\n1:name=systemd:/docker/" + id), id);
-  EXPECT_EQ(container_of_cgroup("0::/docker/" + std::string(64, 'a') + "/docker/" + id), id);
-  EXPECT_FALSE(container_of_cgroup("0::/user.slice/abc\n"));
-  EXPECT_FALSE(container_of_cgroup("0::/docker/" + id + "0"));
-  EXPECT_FALSE(container_of_cgroup(""));
-  EXPECT_FALSE(container_of_cgroup("0::/docker/" + id + "/docker/buildkit/xyz\n"))
-      << "a step of a build by an engine in a container";
-  EXPECT_FALSE(container_of_cgroup("2:cpu:/docker/" + id +
-                                   "/buildkit/xyz\n1:name=systemd:/docker/" + id +
-                                   "/buildkit/xyz\n0::/\n"));
-  EXPECT_EQ(container_of_cgroup("0::/x/buildkit/y/docker/" + id + "\n"), id);
-}
-
-TEST(ExecRoot, IsReadFromTheCommandLine) {
-  using namespace std::string_view_literals;
-  EXPECT_EQ(exec_root("dockerd\0--exec-root=/x/run\0-D\0"sv), "/x/run");
-  EXPECT_EQ(exec_root("dockerd\0--exec-root\0/x/run\0"sv), "/x/run");
-  EXPECT_EQ(exec_root("dockerd\0-H\0fd://\0"sv), "/var/run/docker");
-  EXPECT_EQ(exec_root("dockerd\0--exec-root"sv), "/var/run/docker");
-  EXPECT_EQ(exec_root(""), "/var/run/docker");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "docker/netns_watch.h"
+#include "containers/netns_watch.h"
 
 #include <chrono>
 #include <filesystem>
@@ -17,11 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "docker/container.h"
-#include "docker/process.h"
+#include "containers/container.h"
+#include "containers/namespaces.h"
+#include "containers/process.h"
+#include "containers/process_search.h"
 #include "sys/netns.h"
 
-namespace nxgate::docker {
+namespace nxgate::containers {
 namespace {
 
 using ::testing::ElementsAre;
@@ -243,17 +245,5 @@ TEST_F(NetnsWatchTest, WhatIsNoContainersIsLeftOut) {
   EXPECT_THAT(namespaces_in(directory_ + "/none"), IsEmpty());
 }
 
-TEST_F(NetnsWatchTest, WithoutAnEngineTheUsualDirectoryIsMeant) {
-  EXPECT_EQ(netns_directory(base_ + "/none.sock"), "/var/run/docker/netns");
-}
-
-TEST_F(NetnsWatchTest, AnAbsoluteLinkStaysBelowTheOtherRoot) {
-  std::filesystem::create_directories(base_ + "/var");
-  std::filesystem::create_directory_symlink("/run", base_ + "/var/run");
-  EXPECT_EQ(path_within(base_, "/var/run/docker/netns"), base_ + "/run/docker/netns");
-  std::filesystem::create_directory_symlink("../run", base_ + "/var/up");
-  EXPECT_EQ(path_within(base_, "/var/up/netns"), base_ + "/run/netns");
-}
-
 }  // namespace
-}  // namespace nxgate::docker
+}  // namespace nxgate::containers
