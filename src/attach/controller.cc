@@ -112,6 +112,7 @@ void Controller::on_engine(const containers::EngineVersion& version) {
   }
   lost_ = false;
   trouble_ = "it hasn't listed its containers yet";
+  looked_for_strangers_ = false;
   const auto engines_own = sys::NetnsRef::of_pid(engine_->process());
   if (const auto identity = engines_own.identity()) attachments_.spare(*identity);
   watch_namespaces();

@@ -21,6 +21,7 @@
 #include "attach/unattached.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "containers/cgroup.h"
 #include "containers/container.h"
 #include "containers/engine.h"
 #include "containers/netns_watch.h"
@@ -72,6 +73,7 @@ class Controller final : public containers::Observer {
   void settle(std::uint64_t identity);
   void look_for_builds();
   void find_processes();
+  [[nodiscard]] bool lives_on(const std::string& id) const;
   void keep_outliving(const std::vector<containers::Container>& before);
   void drop_ended();
   void find_strangers();
@@ -136,11 +138,14 @@ class Controller final : public containers::Observer {
   struct Place {
     pid_t pid = 0;  ///< as the engine reports it; 0 until then
     sys::NetnsRef netns;
+    std::optional<containers::Cgroup> cgroup;
   };
+  [[nodiscard]] bool goes_on(const Place& place, const containers::Container& container) const;
   std::map<std::string, Place> places_;
   std::set<std::string> outliving_;  ///< ids of ended containers in `running_`
   /// Those of them that ended before our start, by id, and what they bring about.
   std::map<std::string, std::string> strangers_;
+  std::string strangers_fault_;        ///< why they aren't known
   bool looked_for_strangers_ = false;  ///< with everyone known who is listed
   /// A new namespace, until it is attached or known to need no attachment.
   struct Empty {

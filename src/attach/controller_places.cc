@@ -14,6 +14,7 @@
 #include "attach/controller.h"
 #include "attach/selection.h"
 #include "base/log.h"
+#include "containers/cgroup.h"
 #include "containers/container.h"
 #include "containers/engine.h"
 #include "containers/namespaces.h"
@@ -50,21 +51,30 @@ void Controller::note_places() {
   for (const containers::Container& container : running_) {
     if (container.pid == 0 || container.network_mode == "host") continue;
     if (starting.contains(container.id)) continue;
-    const auto known = places_.find(container.id);
     // A process that wasn't reported by the engine can be any process of the container.
     const pid_t pid = container.inspected ? container.pid : 0;
-    const bool same =
-        known != places_.end() && (pid == 0 || known->second.pid == 0 || known->second.pid == pid);
-    if (same) {
+    const auto known = places_.find(container.id);
+    if (known != places_.end() && goes_on(known->second, container)) {
       if (pid != 0) known->second.pid = pid;
-      continue;
+    } else {
+      places_.erase(container.id);
+      if (!choose(container, std::nullopt)) continue;  // it needs no attachment
+      auto pinned = first_place(container).pin();
+      if (!pinned) continue;
+      places_.emplace(container.id, Place{.pid = pid, .netns = *std::move(pinned), .cgroup = {}});
     }
-    places_.erase(container.id);                     // of an earlier run
-    if (!choose(container, std::nullopt)) continue;  // it needs no attachment
-    if (auto pinned = first_place(container).pin()) {
-      places_.emplace(container.id, Place{pid, *std::move(pinned)});
-    }
+    auto& cgroup = places_.at(container.id).cgroup;
+    if (!cgroup) cgroup = containers::Cgroup::of(container.pid, container.id);
   }
+}
+
+/// Whether the place is of this run. One that was noted before the engine described the container
+/// may be where a process of it went.
+bool Controller::goes_on(const Place& place, const containers::Container& container) const {
+  if (!container.inspected) return true;
+  if (place.pid != 0) return place.pid == container.pid;
+  const auto described = first_place(container).identity();
+  return !described || described == place.netns.identity();
 }
 
 /// Where the engine put it: its first process can have gone elsewhere. A member is in its owner's
@@ -84,41 +94,42 @@ sys::NetnsRef Controller::netns_of(const containers::Container& container) const
   return known != places_.end() ? known->second.netns : first_place(container);
 }
 
-/// The processes of a member can outlive it, in a namespace that lives on: its policy still
-/// applies.
+/// As its cgroup says, or else a search.
+bool Controller::lives_on(const std::string& id) const {
+  const auto place = places_.find(id);
+  if (place == places_.end()) return false;
+  const auto& cgroup = place->second.cgroup;
+  return cgroup ? cgroup->state() != containers::Cgroup::State::kEmpty
+                : containers::still_alive({id}).contains(id);
+}
+
+/// The processes of a container can outlive it, for the engine watches its first thread: its policy
+/// still applies.
 void Controller::keep_outliving(const std::vector<containers::Container>& before) {
-  std::set<std::string> gone;
+  std::set<std::string> kept;
   for (const containers::Container& each : before) {
-    const bool placed = !each.namespace_owner().empty() && places_.contains(each.id);
-    if (placed &&
-        std::ranges::find(running_, each.id, &containers::Container::id) == running_.end()) {
-      gone.insert(each.id);
-    }
-  }
-  const std::set<std::string> alive = containers::still_alive(gone);
-  for (const containers::Container& each : before) {
-    if (!alive.contains(each.id)) continue;
+    const bool listed =
+        std::ranges::find(running_, each.id, &containers::Container::id) != running_.end();
+    if (listed || !lives_on(each.id)) continue;
     running_.push_back(each);
+    kept.insert(each.id);
     if (outliving_.contains(each.id)) continue;
     log::warning(
         "{}: the engine reports its end, but it still has processes; its policy applies until they "
         "end",
         each.name);
   }
-  outliving_ = alive;
-  std::erase_if(strangers_, [&](const auto& each) { return !alive.contains(each.first); });
+  outliving_ = std::move(kept);
+  std::erase_if(strangers_, [this](const auto& each) { return !outliving_.contains(each.first); });
 }
 
 /// No engine tells of their end.
 void Controller::drop_ended() {
-  if (outliving_.empty()) return;
-  const std::set<std::string> alive = containers::still_alive(outliving_);
-  const auto ended = [&](const std::string& id) {
-    return outliving_.contains(id) && !alive.contains(id);
-  };
-  std::erase_if(running_, [&](const containers::Container& each) { return ended(each.id); });
-  std::erase_if(strangers_, [&](const auto& each) { return ended(each.first); });
-  outliving_ = alive;
+  std::erase_if(running_, [this](const containers::Container& each) {
+    const bool ended = outliving_.contains(each.id) && !lives_on(each.id);
+    if (ended) strangers_.erase(each.id);
+    return ended && outliving_.erase(each.id) != 0;
+  });
 }
 
 /// Members that outlived their end before this start. Their policy isn't known, so nothing resolves
@@ -139,10 +150,11 @@ void Controller::find_strangers() {
   std::set<std::uint64_t> namespaces;
   for (const auto& [identity, owner] : owners) namespaces.insert(identity);
   const auto found = containers::find_strangers(namespaces, known);
+  strangers_fault_.clear();
   if (!found) {
-    log::warning(
-        "there are too many processes to find those of ended containers; a namespace that one of "
-        "them shares has the policy of its owner");
+    strangers_fault_ =
+        "there are too many processes to find theirs; where one of them shares a namespace, the "
+        "policy of the namespace's owner applies alone";
     return;
   }
   for (const containers::Stranger& each : *found) {

@@ -233,7 +233,7 @@ Result<void> Controller::add_starting(containers::Container container,
   container.running = true;
   std::erase_if(starting_, [&](const Starting& each) { return each.container.id == container.id; });
   if (auto pinned = netns.pin()) {
-    places_.insert_or_assign(container.id, Place{.netns = *std::move(pinned)});
+    places_.insert_or_assign(container.id, Place{.netns = *std::move(pinned), .cgroup = {}});
   }
   std::vector<Subject> wanted;
   add_subject(container, netns, wanted);

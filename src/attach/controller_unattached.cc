@@ -66,6 +66,7 @@ void Controller::add_undescribed(std::vector<Unattached>& all) const {
                    .reason = reason,
                    .wanted = subjects_.watches_all()});
   };
+  if (!strangers_fault_.empty()) add("containers that have ended", strangers_fault_);
   for (const containers::OddEntry& odd : view_.odd) {
     add(odd.name.empty() ? odd.id : odd.name,
         "its entry in the engine's list is invalid: " + odd.why);

@@ -12,6 +12,10 @@ namespace nxgate::containers {
 /// The content of /proc/PID/NAME; empty when the process is gone or hidden from us.
 [[nodiscard]] std::string process_file(pid_t pid, std::string_view name);
 
+/// The content of /proc/PID/cgroup; once the first thread has ended, that of another: an ended one
+/// is in no cgroup of version 1.
+[[nodiscard]] std::string cgroup_of_process(pid_t pid);
+
 /// The last 64 hexadecimal digits in a row in the text of /proc/PID/cgroup: `.../docker/ID` or
 /// `.../docker-ID.scope`, whichever driver and version of cgroups. None for a step of a build,
 /// `.../buildkit/STEP`, also where the engine itself runs in a container.

@@ -70,8 +70,13 @@ bool is_shut_off(pid_t pid) {
   return !hidden && theirs != ours;
 }
 
-/// The text of /proc/PID/cgroup; once the first thread has ended, that of another: an ended one can
-/// be in no cgroup (v1).
+}  // namespace
+
+std::string process_file(pid_t pid, std::string_view name) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/" + std::string(name);
+  return sys::read_file(path, kLargestProcessFile).value_or("");
+}
+
 std::string cgroup_of_process(pid_t pid) {
   std::string cgroup = process_file(pid, "cgroup");
   if (container_of_cgroup(cgroup) || !process_file(pid, "stat").contains(") Z ")) return cgroup;
@@ -84,13 +89,6 @@ std::string cgroup_of_process(pid_t pid) {
     if (container_of_cgroup(theirs)) return theirs;
   }
   return cgroup;
-}
-
-}  // namespace
-
-std::string process_file(pid_t pid, std::string_view name) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/" + std::string(name);
-  return sys::read_file(path, kLargestProcessFile).value_or("");
 }
 
 std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
