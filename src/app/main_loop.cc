@@ -18,11 +18,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/snapshot.h"
+#include "helper/helper.h"
 #include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/background.h"
 #include "sys/file_watch.h"
-#include "sys/helper.h"
 #include "sys/service_manager.h"
 
 namespace nxgate::app {
@@ -77,7 +77,7 @@ MainLoop::~MainLoop() {
   if (helper_gone_.is_open()) helper_gone_.release();
 }
 
-void MainLoop::depend_on(const sys::Helper& helper) {
+void MainLoop::depend_on(const helper::Helper& helper) {
   helper_gone_.assign(helper.gone().get());
   helper_gone_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this, &helper](
                                                                               const error_code&
@@ -92,7 +92,7 @@ void MainLoop::depend_on(const sys::Helper& helper) {
   await_ping(helper);
 }
 
-void MainLoop::await_ping(const sys::Helper& helper) {
+void MainLoop::await_ping(const helper::Helper& helper) {
   ping_.expires_after(kPing);
   ping_.async_wait([this, &helper](const error_code& error) {
     if (error) return;

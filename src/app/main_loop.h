@@ -16,10 +16,10 @@
 
 #include "base/error.h"
 #include "control/control_api.h"
+#include "helper/helper.h"
 #include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/file_watch.h"
-#include "sys/helper.h"
 #include "sys/service_manager.h"
 
 namespace nxgate::app {
@@ -43,7 +43,7 @@ class MainLoop final : public control::Operations {
   /// Ends as for SIGUSR2, but with an error, once the helper process is gone, which is checked
   /// every few seconds: so every rule stays in place until a service manager has started the next
   /// nxgate.
-  void depend_on(const sys::Helper& helper);
+  void depend_on(const helper::Helper& helper);
 
   /// Until it is told to stop; returns the name of the signal that did, or the `reason` of `end`.
   /// An error is why it can't go on.
@@ -75,7 +75,7 @@ class MainLoop final : public control::Operations {
   void await_signal();
   void await_change();
   void follow_files();
-  void await_ping(const sys::Helper& helper);
+  void await_ping(const helper::Helper& helper);
 
   store::PolicyStore& policy_store_;
   sys::ServiceManager& manager_;

@@ -7,11 +7,11 @@
 
 #include "attach/subjects.h"
 #include "config/settings.h"
+#include "helper/confinement.h"
+#include "helper/reach.h"
 #include "store/snapshot_builder.h"
-#include "sys/confinement.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
-#include "sys/reach.h"
 #include "sys/socket.h"
 
 namespace nxgate::app {
@@ -50,14 +50,15 @@ Rights rights(const config::Settings& settings, AttachSource source) {
   if (source == AttachSource::kContainers) {
     result.server.find_by_process = result.server.pass_permissions = true;
   }
-  if (!settings.server.seccomp) result.calls = sys::Confinement::kNone;
+  if (!settings.server.seccomp) result.calls = helper::Confinement::kNone;
   return result;
 }
 
-sys::Reach reach(const config::Settings& settings, const std::vector<sys::ListenAddress>& listeners,
-                 const attach::Subjects* subjects) {
-  sys::Reach result{.listeners = listeners,
-                    .host_rules = !store::client_firewalls(settings).empty()};
+helper::Reach reach(const config::Settings& settings,
+                    const std::vector<sys::ListenAddress>& listeners,
+                    const attach::Subjects* subjects) {
+  helper::Reach result{.listeners = listeners,
+                       .host_rules = !store::client_firewalls(settings).empty()};
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
     if (!upstream.netns.empty()) result.upstream_namespaces.push_back(upstream.netns);
   }

@@ -6,9 +6,9 @@
 
 #include "attach/subjects.h"
 #include "config/settings.h"
-#include "sys/confinement.h"
+#include "helper/confinement.h"
+#include "helper/reach.h"
 #include "sys/privileges.h"
-#include "sys/reach.h"
 #include "sys/socket.h"
 
 namespace nxgate::app {
@@ -22,17 +22,17 @@ enum class AttachSource : std::uint8_t {
 
 struct Rights {
   sys::KeptCapabilities server;  ///< by the process that answers
-  /// By its helper (sys/helper.h), and so what a later configuration may ask for; no helper is
+  /// By its helper (helper/helper.h), and so what a later configuration may ask for; no helper is
   /// needed if all is false.
   sys::KeptCapabilities helper;
-  sys::Confinement calls = sys::Confinement::kStrict;
+  helper::Confinement calls = helper::Confinement::kStrict;
 };
 
 /// The requests that the helper must allow for these settings, and for these subjects if there are
 /// any.
-[[nodiscard]] sys::Reach reach(const config::Settings& settings,
-                               const std::vector<sys::ListenAddress>& listeners,
-                               const attach::Subjects* subjects);
+[[nodiscard]] helper::Reach reach(const config::Settings& settings,
+                                  const std::vector<sys::ListenAddress>& listeners,
+                                  const attach::Subjects* subjects);
 
 /// Of a server by these settings once everything is bound: a namespace or an interface can come
 /// back, and must then be bound anew.

@@ -36,6 +36,9 @@
 #include "docker/engine_process.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/host_firewalls.h"
+#include "helper/confinement.h"
+#include "helper/helper.h"
+#include "helper/reach.h"
 #include "serve/dns_server.h"
 #include "serve/limits.h"
 #include "serve/worker_context.h"
@@ -45,14 +48,11 @@
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
 #include "store/standing_fault.h"
-#include "sys/confinement.h"
 #include "sys/descriptor.h"
 #include "sys/file_watch.h"
 #include "sys/handed_sockets.h"
-#include "sys/helper.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
-#include "sys/reach.h"
 #include "sys/service_manager.h"
 #include "sys/socket.h"
 #include "telemetry/counters.h"
@@ -130,15 +130,15 @@ std::size_t worker_count(const config::ServerSettings& settings) {
 }
 
 /// From here on this process and its helper have only the rights in `rights`.
-Result<void> give_up_rights(const Rights& rights, const sys::Reach& reach, const std::string& user,
-                            std::unique_ptr<sys::Helper>& helper) {
+Result<void> give_up_rights(const Rights& rights, const helper::Reach& reach,
+                            const std::string& user, std::unique_ptr<helper::Helper>& helper) {
   if (rights.helper.any()) {
     if (auto done = helper->activate(user, rights.helper, rights.calls, reach); !done) return done;
   } else {
     helper.reset();
   }
   if (auto done = sys::drop_privileges(user, rights.server); !done) return done;
-  return sys::confine_process(rights.calls);
+  return helper::confine_process(rights.calls);
 }
 
 serve::TcpLimits tcp_limits(const config::ServerSettings& settings) {
@@ -215,7 +215,7 @@ int serve(const cli::Options& options) {
   auto handed = sys::take_handed_sockets(sys::ListenEnvironment::take());
   if (!handed) return failed(handed.error());
   raise_thread_limit();
-  auto helper = sys::Helper::start(docker::netns_directory);
+  auto helper = helper::Helper::start(docker::netns_directory);
   if (!helper) return failed(helper.error());
   sys::ServiceManager manager(sys::ServiceEnvironment::take());
   store::DiskFiles files;
@@ -242,7 +242,7 @@ int serve(const cli::Options& options) {
     subjects = *std::move(found);
   }
   const Rights kept = rights(loaded.settings, attach_source(subjects));
-  const sys::Reach bounds =
+  const helper::Reach bounds =
       reach(loaded.settings, addresses_of(listeners), subjects ? &*subjects : nullptr);
   const config::ControlSettings control = loaded.settings.control;
   const config::QueryLogSettings logged = loaded.settings.query_log;

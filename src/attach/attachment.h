@@ -13,8 +13,8 @@
 #include "netfilter/gate.h"
 #include "netfilter/queue_hold.h"
 #include "store/attached_policy.h"
+#include "sys/attached.h"
 #include "sys/netns.h"
-#include "sys/reach.h"
 
 namespace nxgate::attach {
 

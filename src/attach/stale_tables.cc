@@ -21,9 +21,9 @@
 #include "netfilter/gate.h"
 #include "netfilter/owner.h"
 #include "store/standing_fault.h"
+#include "sys/attached.h"
 #include "sys/file.h"
 #include "sys/netns.h"
-#include "sys/reach.h"
 
 namespace nxgate::attach {
 namespace {

@@ -14,8 +14,8 @@ namespace nxgate::attach {
 /// Removes the gate and firewall of dead nxgates, and returns whether there was a firewall.
 [[nodiscard]] Result<bool> remove_gate_and_firewalls(const sys::NetnsRef& netns);
 
-/// Removes gate and firewall of a namespace that may be attached (sys/reach.h) and whose nxgate is
-/// dead, and logs it. Needs the same rights as attaching.
+/// Removes gate and firewall of a namespace that may be attached (sys/attached.h) and whose nxgate
+/// is dead, and logs it. Needs the same rights as attaching.
 void remove_stale_tables(const sys::NetnsRef& netns);
 
 /// The same for the namespaces of all processes and those in /run/netns, but for `spared`

@@ -20,10 +20,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "helper/our_tables.h"
 #include "netfilter/firewall.h"
 #include "policy/egress.h"
 #include "sys/netns.h"
-#include "sys/our_tables.h"
 #include "wire/address_edit.h"
 
 namespace nxgate::firewall {
@@ -35,7 +35,7 @@ using netfilter::FirewallRules;
 using netfilter::Opened;
 
 // So that what the configuration takes the kernel's guard takes too, beside the other rules.
-static_assert(policy::kMostRanges <= sys::OurTransaction::kMostRules / 2);
+static_assert(policy::kMostRanges <= helper::OurTransaction::kMostRules / 2);
 /// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
 constexpr Milliseconds kRounding{1000};
 constexpr std::size_t kMostAddresses = 16384;

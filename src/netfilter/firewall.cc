@@ -30,6 +30,8 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "helper/netlink_check.h"
+#include "helper/our_tables.h"
 #include "netfilter/batch.h"
 #include "netfilter/firewall_layout.h"
 #include "netfilter/firewall_rules.h"
@@ -40,14 +42,12 @@
 #include "netfilter/owner.h"
 #include "netfilter/socket.h"
 #include "sys/netlink.h"
-#include "sys/netlink_check.h"
 #include "sys/netns.h"
-#include "sys/our_tables.h"
 
 namespace nxgate::netfilter {
 namespace {
 
-static_assert(Firewall::kTable.starts_with(sys::kOurTables));
+static_assert(Firewall::kTable.starts_with(helper::kOurTables));
 /// For so long routes are believed to be as they were; addresses are looked at each time.
 constexpr Seconds kRoutesLast{30};
 
@@ -55,9 +55,9 @@ std::uint32_t flags_for(OnDeath on_death) {
   return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
 }
 
-/// Half of what the kernel is asked for at most (sys/our_tables.h), so that the other rules fit.
+/// Half of what the kernel is asked for at most (helper/our_tables.h), so that the other rules fit.
 Result<void> check_size(const FirewallRules& rules) {
-  constexpr std::size_t kMost = sys::OurTransaction::kMostRules / 2;
+  constexpr std::size_t kMost = helper::OurTransaction::kMostRules / 2;
   const std::size_t ranges =
       rules.always.size() + rules.never.size() + rules.clients.size() + rules.others.size();
   if (ranges <= kMost) return {};

@@ -13,8 +13,8 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "helper/our_tables.h"
 #include "netfilter/firewall_rules.h"
-#include "sys/our_tables.h"
 
 namespace nxgate::netfilter {
 namespace {
@@ -27,7 +27,7 @@ constexpr std::uint32_t kIpv4KeySize = 12;
 constexpr std::uint32_t kIpv6KeySize = 24;
 constexpr std::uint32_t kMostNoted = 4096;
 /// Those that ended count until the kernel has collected them.
-constexpr std::uint32_t kMostOpen = sys::OurTransaction::kMostElements;
+constexpr std::uint32_t kMostOpen = helper::OurTransaction::kMostElements;
 
 template <std::size_t N>
 std::array<std::uint8_t, N> first(Bytes bytes) {

@@ -17,9 +17,9 @@
 #include <linux/rtnetlink.h>
 
 #include "base/bytes.h"
+#include "helper/netlink_check.h"
 #include "netfilter/messages.h"
 #include "netfilter/socket.h"
-#include "sys/netlink_check.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
@@ -103,11 +103,11 @@ std::error_code change_route(const sys::NetnsRef& netns, std::uint16_t type, std
   if (!socket) return system_error(ENETUNREACH);
   Messages request;
   {
-    const auto message = request.message(type, flags | NLM_F_ACK, bytes_of(sys::our_route()));
-    request.put(RTA_OIF, bytes_of(sys::kLoopbackLink));
-    request.put(RTA_PRIORITY, bytes_of(sys::kOurRouteMetric));
+    const auto message = request.message(type, flags | NLM_F_ACK, bytes_of(helper::our_route()));
+    request.put(RTA_OIF, bytes_of(helper::kLoopbackLink));
+    request.put(RTA_PRIORITY, bytes_of(helper::kOurRouteMetric));
     // In a namespace with no other address there would be none to send from.
-    request.put(RTA_PREFSRC, sys::kLoopbackAddress);
+    request.put(RTA_PREFSRC, helper::kLoopbackAddress);
   }
   const std::error_code error = socket->transact(request);
   return error.value() == fine ? std::error_code() : error;

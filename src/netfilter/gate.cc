@@ -24,6 +24,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "helper/netlink_check.h"
 #include "netfilter/batch.h"
 #include "netfilter/flows.h"
 #include "netfilter/frames.h"
@@ -33,13 +34,12 @@
 #include "netfilter/owner.h"
 #include "netfilter/rule.h"
 #include "netfilter/socket.h"
-#include "sys/netlink_check.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
 namespace {
 
-constexpr std::string_view kTable = sys::kOurTables;
+constexpr std::string_view kTable = helper::kOurTables;
 constexpr Table kInet{NFPROTO_INET, kTable};
 constexpr Table kNetdev{NFPROTO_NETDEV, kTable};
 constexpr std::string_view kLoopback = "lo";

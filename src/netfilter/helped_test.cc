@@ -15,6 +15,9 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "helper/confinement.h"
+#include "helper/helper.h"
+#include "helper/reach.h"
 #include "netfilter/batch.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
@@ -23,10 +26,8 @@
 #include "netfilter/namespace_fixture.h"
 #include "netfilter/queue_hold.h"
 #include "netfilter/socket.h"
-#include "sys/confinement.h"
-#include "sys/helper.h"
+#include "sys/attached.h"
 #include "sys/privileges.h"
-#include "sys/reach.h"
 
 namespace nxgate::netfilter {
 namespace {
@@ -39,10 +40,10 @@ using testing::UnorderedElementsAre;
 
 class HelpedTest : public NamespaceTest {
  protected:
-  HelpedTest() : helper_(sys::Helper::start().value()) {
+  HelpedTest() : helper_(helper::Helper::start().value()) {
     const sys::KeptCapabilities keep{
         .enter_namespaces = true, .hold_queues = true, .change_rules = true};
-    EXPECT_TRUE(helper_->activate("nobody", keep, sys::Confinement::kStrict,
+    EXPECT_TRUE(helper_->activate("nobody", keep, helper::Confinement::kStrict,
                                   {.attachable = {netns.text()}}));
     auto pinned = netns.pin();
     EXPECT_TRUE(pinned);
@@ -53,7 +54,7 @@ class HelpedTest : public NamespaceTest {
   }
 
  private:
-  std::unique_ptr<sys::Helper> helper_;
+  std::unique_ptr<helper::Helper> helper_;
   sys::Attached right_;
 };
 

@@ -27,9 +27,9 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "helper/netlink_check.h"
 #include "netfilter/messages.h"
 #include "netfilter/socket.h"
-#include "sys/netlink_check.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
@@ -145,7 +145,7 @@ std::vector<std::string> links_of(const sys::NetnsRef& netns) {
   const auto links = all_links_of(netns);
   if (!links) return names;
   for (const Link& link : *links) {
-    if (link.index != sys::kLoopbackLink) names.push_back(link.name);
+    if (link.index != helper::kLoopbackLink) names.push_back(link.name);
   }
   return names;
 }
@@ -156,7 +156,7 @@ Result<bool> bring_up_lo(const sys::NetnsRef& netns) {
   if (!socket->is_down("lo")) return false;
   Messages request;
   {
-    const auto message = request.message(RTM_NEWLINK, NLM_F_ACK, bytes_of(sys::loopback_up()));
+    const auto message = request.message(RTM_NEWLINK, NLM_F_ACK, bytes_of(helper::loopback_up()));
   }
   const std::error_code error = socket->transact(request);
   if (!error) return true;

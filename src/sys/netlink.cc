@@ -14,8 +14,8 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "sys/broker.h"
 #include "sys/descriptor.h"
-#include "sys/helper.h"
 #include "sys/netns.h"
 
 namespace nxgate::sys {
@@ -30,11 +30,11 @@ std::error_code system_error(int error) { return {error, std::system_category()}
 
 NetlinkSocket::~NetlinkSocket() {
   if (number_ == 0) return;
-  if (const Helper* const helper = Helper::active()) helper->close_netlink(number_);
+  if (const Broker* const broker = Broker::active()) broker->close_netlink(number_);
 }
 
 Result<NetlinkSocket> open_netlink(int protocol, const NetnsRef& netns) {
-  if (const Helper* const helper = Helper::active()) return helper->open_netlink(protocol, netns);
+  if (const Broker* const broker = Broker::active()) return broker->open_netlink(protocol, netns);
   Descriptor socket;
   int error = 0;
   const Result<void> entered = in_netns(netns, [&] {
@@ -56,8 +56,8 @@ Result<NetlinkSocket> open_netlink(int protocol, const NetnsRef& netns) {
 
 std::error_code send_netlink(const NetlinkSocket& socket, Bytes messages, Waiting waiting) {
   if (messages.size() > kLargestBatch) return system_error(EMSGSIZE);
-  if (const Helper* const helper = Helper::active()) {
-    return helper->send_netlink(socket.number(), messages, waiting);
+  if (const Broker* const broker = Broker::active()) {
+    return broker->send_netlink(socket.number(), messages, waiting);
   }
   const ssize_t sent = ::send(socket.get(), messages.data(), messages.size(), 0);
   return sent < 0 ? system_error(errno) : std::error_code();

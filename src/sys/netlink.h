@@ -17,7 +17,7 @@ namespace nxgate::sys {
 constexpr std::size_t kLargestBatch = 32UL << 20;
 
 /// A socket of NETLINK_NETFILTER or NETLINK_ROUTE that belongs to a namespace, whatever the process
-/// that uses it. Reading from it takes no right. Where there is a helper, it has the socket as
+/// that uses it. Reading from it takes no right. Where there is a broker, it has the socket as
 /// well, until this is destroyed. Any thread.
 class NetlinkSocket {
  public:
@@ -34,7 +34,7 @@ class NetlinkSocket {
   ~NetlinkSocket();
 
   [[nodiscard]] int get() const noexcept { return socket_.get(); }
-  /// What the helper knows it by; 0 without one.
+  /// What the broker (broker.h) knows it by; 0 without one.
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
  private:
@@ -49,8 +49,8 @@ enum class Waiting : std::uint8_t { kNobody = 0, kClient };
 
 /// Sends messages to the kernel, which has done what they ask for when this returns, and whose
 /// answers can be read then. Takes CAP_NET_ADMIN of whoever opened the socket and of whoever sends:
-/// where there is a helper, it sends, and refuses with EPERM what `changes_only_ours` does. Any
-/// thread.
+/// where there is a broker, it sends, and refuses with EPERM what changes more than nxgate's own
+/// tables and routes. Any thread.
 [[nodiscard]] std::error_code send_netlink(const NetlinkSocket& socket, Bytes messages,
                                            Waiting waiting = Waiting::kNobody);
 

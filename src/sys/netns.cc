@@ -24,8 +24,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "sys/broker.h"
 #include "sys/descriptor.h"
-#include "sys/helper.h"
 
 namespace nxgate::sys {
 
@@ -70,8 +70,8 @@ std::optional<NetnsRef> of_other_thread(std::string_view text) {
 }
 
 /// Who may see a file that we can't, if anybody.
-const Helper* who_may_see(const NetnsRef& netns) noexcept {
-  return netns.own() || netns.held() != nullptr ? nullptr : Helper::active();
+const Broker* who_may_see(const NetnsRef& netns) noexcept {
+  return netns.own() || netns.held() != nullptr ? nullptr : Broker::active();
 }
 
 /// Brings the thread back to where it came from when the scope is left, also by an exception.
@@ -125,8 +125,8 @@ std::optional<std::uint64_t> NetnsRef::look() const {
   if (::statfs(file.c_str(), &filesystem) != 0) {
     const auto thread = errno == ENOENT ? of_other_thread(text_) : std::nullopt;
     if (thread) return thread->look();
-    const Helper* const helper = who_may_see(*this);
-    return helper == nullptr ? std::nullopt : helper->identity(*this);
+    const Broker* const broker = who_may_see(*this);
+    return broker == nullptr ? std::nullopt : broker->identity(*this);
   }
   if (filesystem.f_type != NSFS_MAGIC) return std::nullopt;
   if (::stat(file.c_str(), &status) != 0) return std::nullopt;
@@ -144,8 +144,8 @@ Result<Descriptor> NetnsRef::open() const {
   const int error = errno;
   const auto thread = error == ENOENT ? of_other_thread(text_) : std::nullopt;
   if (thread) return thread->open();
-  const Helper* const helper = error == EINVAL ? nullptr : who_may_see(*this);
-  if (helper != nullptr) return helper->open_namespace(*this);
+  const Broker* const broker = error == EINVAL ? nullptr : who_may_see(*this);
+  if (broker != nullptr) return broker->open_namespace(*this);
   switch (error) {
     case EINVAL:
       return fail(fmt::format("{} is not a network namespace, or no longer one", file));

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "sys/confinement.h"
+#include "sys/sanitizer.h"
 
 namespace nxgate::sys {
 namespace {
@@ -115,7 +115,7 @@ Result<void> drop_privileges(const std::string& user, const KeptCapabilities& ke
     return fail("cannot set no_new_privs: " + std::generic_category().message(errno));
   }
   // A sanitizer looks for leaks by looking into its own process.
-  if (confines() && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+  if (!kSanitized && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
     return fail("cannot protect the process from others: " +
                 std::generic_category().message(errno));
   }

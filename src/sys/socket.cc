@@ -22,8 +22,8 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "sys/broker.h"
 #include "sys/descriptor.h"
-#include "sys/helper.h"
 #include "sys/netns.h"
 
 namespace nxgate::sys {
@@ -216,8 +216,8 @@ std::string ListenAddress::to_string() const {
 }
 
 Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at, Sharing sharing) {
-  if (const Helper* const helper = Helper::active()) {
-    return helper->open_listener(kind, at, sharing);
+  if (const Broker* const broker = Broker::active()) {
+    return broker->open_listener(kind, at, sharing);
   }
   const bool shared = sharing == Sharing::kWorkers;
   Descriptor socket;
@@ -265,8 +265,8 @@ Result<void> probe_free(SocketKind kind, const ListenAddress& at) {
 std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
                                                                 const Endpoint& server,
                                                                 const NetnsRef& netns) {
-  if (const Helper* const helper = Helper::active(); helper != nullptr && !netns.own()) {
-    return helper->open_upstream_socket(kind, server, netns);
+  if (const Broker* const broker = Broker::active(); broker != nullptr && !netns.own()) {
+    return broker->open_upstream_socket(kind, server, netns);
   }
   std::expected<Descriptor, std::error_code> socket;
   const Result<void> entered = in_netns(netns, [&] { socket = connected_socket(kind, server); });
@@ -305,8 +305,8 @@ std::uint32_t dropped_messages(int socket) noexcept {
 }
 
 unsigned interface_index(const std::string& name, const NetnsRef& netns) {
-  if (const Helper* const helper = Helper::active(); helper != nullptr && !netns.own()) {
-    return helper->interface_index(name, netns);
+  if (const Broker* const broker = Broker::active(); broker != nullptr && !netns.own()) {
+    return broker->interface_index(name, netns);
   }
   unsigned index = 0;
   const Result<void> entered = in_netns(netns, [&] { index = ::if_nametoindex(name.c_str()); });

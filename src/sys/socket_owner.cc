@@ -18,9 +18,9 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "sys/broker.h"
 #include "sys/cpu_budget.h"
 #include "sys/file.h"
-#include "sys/helper.h"
 #include "sys/netns.h"
 
 namespace nxgate::sys {
@@ -92,8 +92,8 @@ bool holds(const std::filesystem::path& process, const std::string& link, CpuBud
 
 std::optional<ProcessSeen> find_by_peer(const NetnsRef& netns, std::uint8_t protocol,
                                         const Endpoint& peer) {
-  if (const Helper* const helper = Helper::active()) {
-    return helper->find_by_peer(netns, protocol, peer);
+  if (const Broker* const broker = Broker::active()) {
+    return broker->find_by_peer(netns, protocol, peer);
   }
   CpuBudget budget(kLongestSearch);
   const auto given_up = [&budget] {

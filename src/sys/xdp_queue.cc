@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "sys/broker.h"
 #include "sys/descriptor.h"
-#include "sys/helper.h"
 #include "sys/netns.h"
 
 namespace nxgate::sys {
@@ -68,7 +68,7 @@ bool take(const Descriptor& socket, const LinkQueue& which) noexcept {
 
 std::expected<Descriptor, std::error_code> hold_queue(const NetnsRef& netns,
                                                       const LinkQueue& which) {
-  if (const Helper* const helper = Helper::active()) return helper->hold_queue(netns, which);
+  if (const Broker* const broker = Broker::active()) return broker->hold_queue(netns, which);
   Descriptor socket;
   int error = 0;
   const auto entered = in_netns(netns, [&] {

@@ -15,8 +15,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "helper/confinement.h"
 #include "serve/worker_context.h"
-#include "sys/confinement.h"
 #include "telemetry/counters.h"
 
 namespace nxgate::workers {
@@ -38,10 +38,10 @@ Worker::Worker(Shared& shared, std::vector<serve::Listener> listeners,
 
 Worker::~Worker() = default;
 
-void Worker::run(sys::Confinement confinement) {
+void Worker::run(helper::Confinement confinement) {
   std::latch confined{1};
   thread_ = std::jthread([this, confinement, &confined] {
-    if (auto done = sys::confine_worker(confinement); !done) {
+    if (auto done = helper::confine_worker(confinement); !done) {
       log::warning("{}", done.error().message);
     }
     confined.count_down();

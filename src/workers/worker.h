@@ -20,13 +20,13 @@
 #include "engine/name_budget.h"
 #include "engine/snapshot.h"
 #include "forward/forwarder.h"
+#include "helper/confinement.h"
 #include "observe/hub.h"
 #include "serve/dns_server.h"
 #include "serve/handler.h"
 #include "serve/limits.h"
 #include "serve/rate_limit.h"
 #include "serve/worker_context.h"
-#include "sys/confinement.h"
 #include "telemetry/counters.h"
 
 namespace nxgate::workers {
@@ -65,7 +65,7 @@ class Worker {
     return server_.start(std::move(given));
   }
   /// Starts its own thread, which can do little else than answer once this returns.
-  void run(sys::Confinement confinement);
+  void run(helper::Confinement confinement);
   /// Switches to the published snapshot soon, and not only at the next query. Any thread.
   void refresh();
   /// Calls this when its turn comes. Any thread.

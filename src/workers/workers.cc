@@ -14,8 +14,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "helper/confinement.h"
 #include "serve/worker_context.h"
-#include "sys/confinement.h"
 #include "telemetry/counters.h"
 #include "workers/inherited_listeners.h"
 #include "workers/worker.h"
@@ -43,7 +43,7 @@ Result<void> Workers::open(std::vector<serve::OpenListener> given) {
   return {};
 }
 
-Result<void> Workers::run(sys::Confinement confinement) {
+Result<void> Workers::run(helper::Confinement confinement) {
   try {
     for (const auto& worker : workers_) worker->run(confinement);
   } catch (const std::system_error& error) {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "helper/confinement.h"
 #include "serve/worker_context.h"
-#include "sys/confinement.h"
 #include "telemetry/counters.h"
 #include "workers/inherited_listeners.h"
 #include "workers/worker.h"
@@ -24,7 +24,7 @@ class Workers {
 
   /// The first worker takes what is open already.
   [[nodiscard]] Result<void> open(std::vector<serve::OpenListener> given);
-  [[nodiscard]] Result<void> run(sys::Confinement confinement);
+  [[nodiscard]] Result<void> run(helper::Confinement confinement);
   void stop();
 
   /// All switch to the published snapshot.

@@ -236,13 +236,13 @@ def test_an_intruder_changes_no_firewall_by_the_sockets_that_are_open(attaching)
     assert not has_table(inside, "victim"), "it is not the batch that was wrong"
 
 
-REQUEST_HEAD = 56  # of sys/helper_protocol.h, up to `netns`
+REQUEST_HEAD = 56  # of helper/helper_protocol.h, up to `netns`
 LISTENER, UPSTREAM, NAMESPACE, NETLINK, SEND, ATTACH = 1, 2, 5, 6, 7, 9
 ROUTE, NETFILTER = 0, 12
 
 
 def ask_helper(taken, channel, task, behind=b"", number=0, netns=0, protocol=0, more=()):
-    """What the helper answers to a request (sys/helper_protocol.h) that a thread makes by itself; `number`
+    """What the helper answers to a request (helper/helper_protocol.h) that a thread makes by itself; `number`
     is that of a socket, `more` are pieces that follow in messages of their own."""
     left = sum(len(piece) for piece in more)
     head = bytes([task, 0, 0, 0, protocol]).ljust(REQUEST_HEAD, b"\0")

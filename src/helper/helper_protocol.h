@@ -14,14 +14,14 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
-#include "sys/confinement.h"
+#include "helper/confinement.h"
+#include "helper/message_channel.h"
 #include "sys/descriptor.h"
-#include "sys/message_channel.h"
 #include "sys/privileges.h"
 #include "sys/socket.h"
 #include "sys/xdp_queue.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 
 /// A short text in a message. What doesn't fit is cut off.
 template <std::size_t kSize>
@@ -68,13 +68,13 @@ struct PlainEndpoint {
 /// The first message: the user to switch to, and the limits.
 struct StartRequest {
   UserName user;
-  KeptCapabilities keep;
+  sys::KeptCapabilities keep;
   Confinement confinement;
   bool host_rules;
   std::uint32_t permissions;  ///< so many follow
 };
 
-/// A part of what was agreed (sys/reach.h). Behind it stands the name of a namespace, or of a
+/// A part of what was agreed (reach.h). Behind it stands the name of a namespace, or of a
 /// socket.
 struct Permission {
   enum class Kind : std::uint8_t { kListener = 0, kUpstreams, kAttachable, kEngine };
@@ -116,13 +116,13 @@ enum class Task : std::uint8_t {
 /// their way by user, also what a container sends as the server's, and refuses more than some.
 struct Request {
   Task task = Task::kNone;
-  SocketKind kind = SocketKind::kUdp;
-  Sharing sharing = Sharing::kWorkers;
+  sys::SocketKind kind = sys::SocketKind::kUdp;
+  sys::Sharing sharing = sys::Sharing::kWorkers;
   std::uint8_t freebind = 0;
   std::uint8_t protocol = 0;  ///< of netlink, or of IP
   PlainEndpoint endpoint;
   InterfaceName interface;
-  LinkQueue queue;
+  sys::LinkQueue queue;
   std::uint64_t netns = 0;   ///< the identity of one to attach, or that is attached
   std::uint64_t socket = 0;  ///< of netlink, as the reply to kNetlink numbered it
   std::uint32_t more = 0;    ///< octets that stand behind it in further messages
@@ -150,4 +150,4 @@ struct Channels {
   MessageChannel slow;
 };
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

@@ -1,4 +1,4 @@
-#include "sys/confinement.h"
+#include "helper/confinement.h"
 
 #include <array>
 #include <cerrno>
@@ -19,7 +19,7 @@
 
 #include "sys/descriptor.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
 
 /// Runs `check` in a child process, since what is given up is so for good.
@@ -57,10 +57,12 @@ bool lists_files() {
   std::array<char, 64> room{};
   return !refused(::readlink("/proc/self/exe", room.data(), room.size()));
 }
-bool opens_files() { return Descriptor(::open("/dev/null", O_RDONLY)).get() >= 0; }
-bool writes_files() { return Descriptor(::open("/dev/null", O_WRONLY)).get() >= 0; }
-bool truncates_files() { return Descriptor(::open("/dev/null", O_RDONLY | O_TRUNC)).get() >= 0; }
-bool opens(int family, int type) { return Descriptor(::socket(family, type, 0)).get() >= 0; }
+bool opens_files() { return sys::Descriptor(::open("/dev/null", O_RDONLY)).get() >= 0; }
+bool writes_files() { return sys::Descriptor(::open("/dev/null", O_WRONLY)).get() >= 0; }
+bool truncates_files() {
+  return sys::Descriptor(::open("/dev/null", O_RDONLY | O_TRUNC)).get() >= 0;
+}
+bool opens(int family, int type) { return sys::Descriptor(::socket(family, type, 0)).get() >= 0; }
 bool maps(int protection) {
   return ::mmap(nullptr, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
 }
@@ -122,4 +124,4 @@ TEST_F(ConfinementTest, OfAWorkerIsItsThreadsAlone) {
 }
 
 }  // namespace
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "sys/privileges.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 
 /// How much is blocked.
 enum class Confinement : std::uint8_t {
@@ -30,10 +30,10 @@ enum class Confinement : std::uint8_t {
 /// The same for a thread of the helper process, which may also open and enter namespaces, and use
 /// its other rights: netlink sockets, or inspecting processes. With `asks_engine` it may connect to
 /// an engine, to find its process.
-[[nodiscard]] Result<void> confine_helper(Confinement how, const KeptCapabilities& keep,
+[[nodiscard]] Result<void> confine_helper(Confinement how, const sys::KeptCapabilities& keep,
                                           bool asks_engine);
 
 /// Whether this build confines anything.
 [[nodiscard]] bool confines() noexcept;
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

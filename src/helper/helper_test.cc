@@ -1,4 +1,4 @@
-#include "sys/helper.h"
+#include "helper/helper.h"
 
 #include <chrono>
 #include <csignal>
@@ -25,7 +25,8 @@
 #include <linux/rtnetlink.h>
 
 #include "base/address.h"
-#include "sys/confinement.h"
+#include "helper/confinement.h"
+#include "sys/broker.h"
 #include "sys/descriptor.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
@@ -33,12 +34,12 @@
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
 
 constexpr const char* kNoNamespaces[] = {"/etc/hostname", "/proc/self/ns/mnt", "/dev/null",
                                          "missing"};
-constexpr KeptCapabilities kEntering{.enter_namespaces = true, .find_by_process = true};
+constexpr sys::KeptCapabilities kEntering{.enter_namespaces = true, .find_by_process = true};
 
 class HelperTest : public testing::Test {
  protected:
@@ -50,7 +51,7 @@ class HelperTest : public testing::Test {
   }
 
   /// Our own namespace by a name, for the helper isn't asked for what has none.
-  const NetnsRef own_{"pid:" + std::to_string(::getpid())};
+  const sys::NetnsRef own_{"pid:" + std::to_string(::getpid())};
   const Endpoint any_port_{*IpAddress::parse("127.0.0.1"), 0};
   /// As of a server that has a listener and upstreams in `own_`, and a firewall on this host.
   const Reach reach_{.listeners = {{any_port_, "", own_, false}},
@@ -62,17 +63,17 @@ class HelperTest : public testing::Test {
 };
 
 TEST_F(HelperTest, IsAskedOnceItIsEmployed) {
-  EXPECT_EQ(Helper::active(), nullptr);
+  EXPECT_EQ(sys::Broker::active(), nullptr);
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
-  EXPECT_EQ(Helper::active(), helper_.get());
+  EXPECT_EQ(sys::Broker::active(), helper_.get());
   helper_.reset();
-  EXPECT_EQ(Helper::active(), nullptr);
+  EXPECT_EQ(sys::Broker::active(), nullptr);
 }
 
 TEST_F(HelperTest, OpensListenersThatWorkHere) {
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
-  for (const SocketKind kind : {SocketKind::kUdp, SocketKind::kTcp}) {
-    auto socket = open_listener(kind, {any_port_, "", own_, false}, Sharing::kNobody);
+  for (const sys::SocketKind kind : {sys::SocketKind::kUdp, sys::SocketKind::kTcp}) {
+    auto socket = sys::open_listener(kind, {any_port_, "", own_, false}, sys::Sharing::kNobody);
     ASSERT_TRUE(socket) << socket.error().message;
     EXPECT_EQ(local_endpoint(*socket).address, *IpAddress::parse("127.0.0.1"));
     EXPECT_NE(local_port(*socket), 0);
@@ -83,23 +84,23 @@ TEST_F(HelperTest, ConnectsToUpstreamsOfBothFamilies) {
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   for (const char* server : {"127.0.0.1:5300", "[::1]:5300"}) {
     const Endpoint to = *Endpoint::parse(server, 0);
-    auto socket = open_upstream_socket(SocketKind::kUdp, to, own_);
+    auto socket = sys::open_upstream_socket(sys::SocketKind::kUdp, to, own_);
     ASSERT_TRUE(socket) << server << socket.error().message();
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     ASSERT_EQ(::getpeername(socket->get(), reinterpret_cast<sockaddr*>(&peer), &size), 0);
-    EXPECT_EQ(to_endpoint(peer), to);
+    EXPECT_EQ(sys::to_endpoint(peer), to);
   }
 }
 
 TEST_F(HelperTest, KnowsNamespacesAndInterfaces) {
   const std::optional<std::uint64_t> identity = own_.identity();
-  const unsigned loopback = interface_index("lo", own_);
+  const unsigned loopback = sys::interface_index("lo", own_);
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   EXPECT_EQ(own_.identity(), identity);
-  EXPECT_EQ(interface_index("lo", own_), loopback);
-  EXPECT_EQ(interface_index("nowhere0", own_), 0U);
-  EXPECT_EQ(NetnsRef("missing").identity(), std::nullopt);
+  EXPECT_EQ(sys::interface_index("lo", own_), loopback);
+  EXPECT_EQ(sys::interface_index("nowhere0", own_), 0U);
+  EXPECT_EQ(sys::NetnsRef("missing").identity(), std::nullopt);
 }
 
 TEST_F(HelperTest, OpensNamespacesAndNothingElse) {
@@ -108,10 +109,10 @@ TEST_F(HelperTest, OpensNamespacesAndNothingElse) {
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, files));
   const auto opened = helper_->open_namespace(own_);
   ASSERT_TRUE(opened) << opened.error().message;
-  EXPECT_EQ(NetnsRef::of_descriptor("it", Descriptor(::dup(opened->get()))).identity(),
+  EXPECT_EQ(sys::NetnsRef::of_descriptor("it", sys::Descriptor(::dup(opened->get()))).identity(),
             own_.identity());
   for (const char* other : kNoNamespaces) {
-    EXPECT_FALSE(helper_->open_namespace(NetnsRef(other))) << other;
+    EXPECT_FALSE(helper_->open_namespace(sys::NetnsRef(other))) << other;
   }
 }
 
@@ -119,31 +120,33 @@ TEST_F(HelperTest, DoesNothingThatItWasNotToldOfAtStart) {
   const Reach nothing;
   ASSERT_TRUE(helper_->activate("nobody", {.enter_namespaces = true, .change_rules = true},
                                 Confinement::kStrict, nothing));
-  for (const NetnsRef& netns : {own_, NetnsRef()}) {
-    const auto listener =
-        open_listener(SocketKind::kUdp, {any_port_, "", netns, false}, Sharing::kNobody);
+  for (const sys::NetnsRef& netns : {own_, sys::NetnsRef()}) {
+    const auto listener = sys::open_listener(sys::SocketKind::kUdp, {any_port_, "", netns, false},
+                                             sys::Sharing::kNobody);
     ASSERT_FALSE(listener);
     EXPECT_TRUE(listener.error().message.contains("not told about this at start"));
-    EXPECT_FALSE(open_netlink(NETLINK_NETFILTER, netns));
-    EXPECT_FALSE(open_netlink(NETLINK_ROUTE, netns));
+    EXPECT_FALSE(sys::open_netlink(NETLINK_NETFILTER, netns));
+    EXPECT_FALSE(sys::open_netlink(NETLINK_ROUTE, netns));
     EXPECT_FALSE(helper_->open_namespace(netns));
     EXPECT_EQ(helper_->identity(netns), std::nullopt);
     EXPECT_FALSE(helper_->find_by_peer(netns, IPPROTO_UDP, any_port_));
   }
-  EXPECT_EQ(open_upstream_socket(SocketKind::kUdp, any_port_, own_).error(),
+  EXPECT_EQ(sys::open_upstream_socket(sys::SocketKind::kUdp, any_port_, own_).error(),
             std::errc::operation_not_permitted);
 }
 
 TEST_F(HelperTest, KnowsWhoTalksToWhom) {
-  const Descriptor socket =
-      *open_upstream_socket(SocketKind::kUdp, *Endpoint::parse("127.0.0.1:40057", 0), NetnsRef());
+  const sys::Descriptor socket = *sys::open_upstream_socket(
+      sys::SocketKind::kUdp, *Endpoint::parse("127.0.0.1:40057", 0), sys::NetnsRef());
   ASSERT_TRUE(helper_->activate("nobody", {.find_by_process = true, .pass_permissions = true},
                                 Confinement::kStrict, reach_));
-  const auto seen = find_by_peer(NetnsRef(), IPPROTO_UDP, *Endpoint::parse("127.0.0.1:40057", 0));
+  const auto seen =
+      sys::find_by_peer(sys::NetnsRef(), IPPROTO_UDP, *Endpoint::parse("127.0.0.1:40057", 0));
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->pid, ::getpid());
-  EXPECT_EQ(seen->name, "sys_test");
-  EXPECT_FALSE(find_by_peer(NetnsRef(), IPPROTO_UDP, *Endpoint::parse("127.0.0.1:40058", 0)));
+  EXPECT_EQ(seen->name, "helper_test");
+  EXPECT_FALSE(
+      sys::find_by_peer(sys::NetnsRef(), IPPROTO_UDP, *Endpoint::parse("127.0.0.1:40058", 0)));
 }
 
 /// A list of links, with `more` behind it.
@@ -160,9 +163,9 @@ std::vector<std::uint8_t> list_of_links(std::size_t more = 0) {
 
 TEST_F(HelperTest, SendsWhatIsOursAndWeReadTheAnswer) {
   ASSERT_TRUE(helper_->activate("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
-  const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
+  const auto socket = sys::open_netlink(NETLINK_ROUTE, sys::NetnsRef());
   ASSERT_TRUE(socket) << socket.error().message;
-  ASSERT_FALSE(send_netlink(*socket, list_of_links()));
+  ASSERT_FALSE(sys::send_netlink(*socket, list_of_links()));
   nlmsghdr head{};
   ASSERT_GE(::recv(socket->get(), &head, sizeof head, MSG_DONTWAIT), long{sizeof head});
   EXPECT_EQ(head.nlmsg_type, RTM_NEWLINK);
@@ -170,12 +173,13 @@ TEST_F(HelperTest, SendsWhatIsOursAndWeReadTheAnswer) {
 
 TEST_F(HelperTest, DoesNotSendWhatIsNotOurs) {
   ASSERT_TRUE(helper_->activate("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
-  const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
+  const auto socket = sys::open_netlink(NETLINK_ROUTE, sys::NetnsRef());
   ASSERT_TRUE(socket);
-  EXPECT_EQ(send_netlink(*socket, list_of_links(4)), std::errc::operation_not_permitted);
-  EXPECT_FALSE(open_netlink(NETLINK_XFRM, NetnsRef()));
-  EXPECT_EQ(send_netlink(NetlinkSocket(), list_of_links()), std::errc::operation_not_permitted);
-  EXPECT_EQ(helper_->send_netlink(socket->number() + 1, list_of_links(), Waiting::kClient),
+  EXPECT_EQ(sys::send_netlink(*socket, list_of_links(4)), std::errc::operation_not_permitted);
+  EXPECT_FALSE(sys::open_netlink(NETLINK_XFRM, sys::NetnsRef()));
+  EXPECT_EQ(sys::send_netlink(sys::NetlinkSocket(), list_of_links()),
+            std::errc::operation_not_permitted);
+  EXPECT_EQ(helper_->send_netlink(socket->number() + 1, list_of_links(), sys::Waiting::kClient),
             std::errc::operation_not_permitted);
 }
 
@@ -183,18 +187,18 @@ TEST_F(HelperTest, HasASocketForAsLongAsWeHave) {
   ASSERT_TRUE(helper_->activate("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
   std::uint64_t number = 0;
   {
-    const auto socket = open_netlink(NETLINK_ROUTE, NetnsRef());
+    const auto socket = sys::open_netlink(NETLINK_ROUTE, sys::NetnsRef());
     ASSERT_TRUE(socket);
     number = socket->number();
-    EXPECT_FALSE(helper_->send_netlink(number, list_of_links(), Waiting::kNobody));
+    EXPECT_FALSE(helper_->send_netlink(number, list_of_links(), sys::Waiting::kNobody));
   }
-  EXPECT_EQ(helper_->send_netlink(number, list_of_links(), Waiting::kNobody),
+  EXPECT_EQ(helper_->send_netlink(number, list_of_links(), sys::Waiting::kNobody),
             std::errc::operation_not_permitted);
 }
 
 TEST_F(HelperTest, TakesALongBatchInPieces) {
   ASSERT_TRUE(helper_->activate("nobody", {.change_rules = true}, Confinement::kStrict, reach_));
-  const auto socket = open_netlink(NETLINK_NETFILTER, NetnsRef());
+  const auto socket = sys::open_netlink(NETLINK_NETFILTER, sys::NetnsRef());
   ASSERT_TRUE(socket);
   const nlmsghdr begin{.nlmsg_len = sizeof(nlmsghdr) + sizeof(nfgenmsg),
                        .nlmsg_type = NFNL_MSG_BATCH_BEGIN,
@@ -205,46 +209,48 @@ TEST_F(HelperTest, TakesALongBatchInPieces) {
   for (std::size_t at = 0; at < batch.size(); at += begin.nlmsg_len) {
     std::memcpy(batch.data() + at, &begin, sizeof begin);
   }
-  EXPECT_FALSE(send_netlink(*socket, batch));
+  EXPECT_FALSE(sys::send_netlink(*socket, batch));
   batch.push_back(0);
-  EXPECT_EQ(send_netlink(*socket, batch), std::errc::operation_not_permitted);
-  batch.resize(kLargestBatch + 1);
-  EXPECT_EQ(send_netlink(*socket, batch), std::errc::message_size);
+  EXPECT_EQ(sys::send_netlink(*socket, batch), std::errc::operation_not_permitted);
+  batch.resize(sys::kLargestBatch + 1);
+  EXPECT_EQ(sys::send_netlink(*socket, batch), std::errc::message_size);
 }
 
 TEST_F(HelperTest, SaysWhatIsWrongAsWeWould) {
-  const ListenAddress missing{any_port_, "", NetnsRef("missing"), false};
-  const auto here = open_listener(SocketKind::kUdp, missing, Sharing::kNobody);
+  const sys::ListenAddress missing{any_port_, "", sys::NetnsRef("missing"), false};
+  const auto here = sys::open_listener(sys::SocketKind::kUdp, missing, sys::Sharing::kNobody);
   const Reach named{.listeners = {missing}, .upstream_namespaces = {missing.netns.text()}};
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, named));
-  const auto there = open_listener(SocketKind::kUdp, missing, Sharing::kNobody);
+  const auto there = sys::open_listener(sys::SocketKind::kUdp, missing, sys::Sharing::kNobody);
   ASSERT_FALSE(here || there);
   EXPECT_EQ(here.error().message, there.error().message);
-  EXPECT_EQ(open_upstream_socket(SocketKind::kUdp, missing.endpoint, missing.netns).error(),
-            std::errc::network_unreachable);
+  EXPECT_EQ(
+      sys::open_upstream_socket(sys::SocketKind::kUdp, missing.endpoint, missing.netns).error(),
+      std::errc::network_unreachable);
 }
 
 TEST_F(HelperTest, TextsThatAreTooLongAreRefused) {
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
-  const NetnsRef longer("/" + std::string(2000, 'a'));
+  const sys::NetnsRef longer("/" + std::string(2000, 'a'));
   EXPECT_EQ(longer.identity(), std::nullopt);
-  const auto refused =
-      open_listener(SocketKind::kUdp, {any_port_, "", longer, false}, Sharing::kNobody);
+  const auto refused = sys::open_listener(sys::SocketKind::kUdp, {any_port_, "", longer, false},
+                                          sys::Sharing::kNobody);
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().message.contains("too long")) << refused.error().message;
-  EXPECT_EQ(interface_index(std::string(100, 'a'), own_), 0U);
-  EXPECT_FALSE(open_listener(SocketKind::kUdp, {any_port_, std::string(100, 'a'), own_, false},
-                             Sharing::kNobody));
+  EXPECT_EQ(sys::interface_index(std::string(100, 'a'), own_), 0U);
+  EXPECT_FALSE(sys::open_listener(sys::SocketKind::kUdp,
+                                  {any_port_, std::string(100, 'a'), own_, false},
+                                  sys::Sharing::kNobody));
 }
 
 TEST_F(HelperTest, WhatCantBeOpenHereIsNoFaultOfAServer) {
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const Descriptor last(::dup(STDERR_FILENO));
+  const sys::Descriptor last(::dup(STDERR_FILENO));
   const rlimit full{static_cast<rlim_t>(last.get()) + 1, before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &full), 0);
-  const auto socket = open_upstream_socket(SocketKind::kUdp, any_port_, own_);
+  const auto socket = sys::open_upstream_socket(sys::SocketKind::kUdp, any_port_, own_);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   ASSERT_FALSE(socket);
   EXPECT_EQ(socket.error(), std::errc::too_many_files_open);
@@ -259,14 +265,14 @@ TEST_F(HelperTest, CannotBecomeAUserThatIsntThere) {
 TEST_F(HelperTest, ItsEndIsNoEndOfOurs) {
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   ASSERT_EQ(::kill(helper_->pid(), SIGKILL), 0);
-  const ListenAddress at{any_port_, "", own_, false};
-  const auto socket = open_listener(SocketKind::kUdp, at, Sharing::kNobody);
+  const sys::ListenAddress at{any_port_, "", own_, false};
+  const auto socket = sys::open_listener(sys::SocketKind::kUdp, at, sys::Sharing::kNobody);
   ASSERT_FALSE(socket);
   EXPECT_TRUE(socket.error().message.contains("restart")) << socket.error().message;
   EXPECT_EQ(helper_->fate(), "was ended by signal 9 (Killed)");
 }
 
-bool readable(const Descriptor& descriptor) {
+bool readable(const sys::Descriptor& descriptor) {
   pollfd one{.fd = descriptor.get(), .events = POLLIN, .revents = 0};
   return ::poll(&one, 1, 0) == 1;
 }
@@ -279,16 +285,16 @@ bool stop(pid_t child) {
 
 TEST_F(HelperTest, OneThatHangsIsGoneForGood) {
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
-  ASSERT_TRUE(open_upstream_socket(SocketKind::kUdp, any_port_, own_));
+  ASSERT_TRUE(sys::open_upstream_socket(sys::SocketKind::kUdp, any_port_, own_));
   EXPECT_FALSE(readable(helper_->gone()));
   ASSERT_TRUE(stop(helper_->pid()));
-  EXPECT_EQ(open_upstream_socket(SocketKind::kUdp, any_port_, own_).error(),
+  EXPECT_EQ(sys::open_upstream_socket(sys::SocketKind::kUdp, any_port_, own_).error(),
             std::errc::broken_pipe);
   EXPECT_TRUE(readable(helper_->gone()));
   EXPECT_EQ(helper_->fate(), "did not answer in time");
   ASSERT_EQ(::kill(helper_->pid(), SIGCONT), 0);
   // Nothing of the late answer, on either channel.
-  EXPECT_EQ(open_upstream_socket(SocketKind::kUdp, any_port_, own_).error(),
+  EXPECT_EQ(sys::open_upstream_socket(sys::SocketKind::kUdp, any_port_, own_).error(),
             std::errc::broken_pipe);
   EXPECT_EQ(helper_->identity(own_), std::nullopt);
 }
@@ -297,7 +303,8 @@ TEST_F(HelperTest, IsAskedWhetherItLives) {
   ASSERT_TRUE(helper_->activate("nobody", kEntering, Confinement::kStrict, reach_));
   helper_->ping();
   EXPECT_FALSE(readable(helper_->gone()));
-  EXPECT_TRUE(open_upstream_socket(SocketKind::kUdp, any_port_, own_)) << "no answer is left over";
+  EXPECT_TRUE(sys::open_upstream_socket(sys::SocketKind::kUdp, any_port_, own_))
+      << "no answer is left over";
   EXPECT_NE(helper_->identity(own_), std::nullopt);
   ASSERT_TRUE(stop(helper_->pid()));
   const auto before = std::chrono::steady_clock::now();
@@ -315,4 +322,4 @@ TEST_F(HelperTest, OneThatHangsIsNotWaitedForAtTheEnd) {
 }
 
 }  // namespace
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

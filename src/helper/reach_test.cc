@@ -1,4 +1,4 @@
-#include "sys/reach.h"
+#include "helper/reach.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -16,7 +16,7 @@
 #include "sys/netns.h"
 #include "sys/socket.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
 
 /// Two namespaces of the test's own.
@@ -33,12 +33,12 @@ class ReachTest : public testing::Test {
   }
   static void run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0); }
   static std::uint64_t identity(const std::string& name) {
-    return NetnsRef(name).identity().value();
+    return sys::NetnsRef(name).identity().value();
   }
 
   const std::string mine_ = fmt::format("nxt{}-mine", ::getpid());
   const std::string other_ = fmt::format("nxt{}-other", ::getpid());
-  const ListenAddress at_{{*IpAddress::parse("127.0.0.1"), 0}, "", {}, false};
+  const sys::ListenAddress at_{{*IpAddress::parse("127.0.0.1"), 0}, "", {}, false};
 };
 
 TEST_F(ReachTest, WhatWasNamedIsAttachedByItsIdentity) {
@@ -51,7 +51,7 @@ TEST_F(ReachTest, WhatWasNamedIsAttachedByItsIdentity) {
   EXPECT_EQ(netns->identity(), identity(mine_));
   EXPECT_NE(netns->held(), nullptr);
   EXPECT_TRUE(check.may_change(*netns));
-  EXPECT_FALSE(check.may_change(NetnsRef(mine_))) << "by its name it may be another by now";
+  EXPECT_FALSE(check.may_change(sys::NetnsRef(mine_))) << "by its name it may be another by now";
   check.detach(identity(mine_));
   EXPECT_FALSE(check.may_change(*netns));
   EXPECT_FALSE(check.attached(identity(mine_)));
@@ -81,7 +81,7 @@ TEST_F(ReachTest, TheHostsIsNeverAttached) {
   ReachCheck check(nullptr);
   check.agree({.attachable = {"pid:1", "/proc/self/ns/net"}});
   for (const char* name : {"pid:1", "/proc/self/ns/net"}) {
-    const auto host = NetnsRef(name).identity();
+    const auto host = sys::NetnsRef(name).identity();
     if (!host) continue;  // the first process may be out of reach, as in a sandbox
     const auto refused = check.attach(*host);
     ASSERT_FALSE(refused) << name;
@@ -112,17 +112,18 @@ TEST_F(ReachTest, AnEnginesNamespacesAreThoseInItsDirectory) {
 }
 
 TEST_F(ReachTest, ListenersAreThoseOfTheConfiguration) {
-  const ListenAddress there{*Endpoint::parse("192.0.2.1:53", 0), "", NetnsRef(mine_), false};
-  const ListenAddress here{*Endpoint::parse("192.0.2.1:53", 0), "eth0", {}, true};
+  const sys::ListenAddress there{*Endpoint::parse("192.0.2.1:53", 0), "", sys::NetnsRef(mine_),
+                                 false};
+  const sys::ListenAddress here{*Endpoint::parse("192.0.2.1:53", 0), "eth0", {}, true};
   ReachCheck check(nullptr);
   check.agree({.listeners = {there, here}});
   EXPECT_TRUE(check.may_listen(there));
   EXPECT_TRUE(check.may_listen(here));
-  ListenAddress wrong = there;
+  sys::ListenAddress wrong = there;
   wrong.endpoint.port = 54;
   EXPECT_FALSE(check.may_listen(wrong));
   wrong = there;
-  wrong.netns = NetnsRef(other_);
+  wrong.netns = sys::NetnsRef(other_);
   EXPECT_FALSE(check.may_listen(wrong));
   wrong = here;
   wrong.interface = "eth1";
@@ -132,7 +133,7 @@ TEST_F(ReachTest, ListenersAreThoseOfTheConfiguration) {
 TEST_F(ReachTest, WhereItIsAttachedItListensOnLoopbackAlone) {
   ReachCheck check(nullptr);
   check.agree({.attachable = {mine_}});
-  ListenAddress at = at_;
+  sys::ListenAddress at = at_;
   ASSERT_TRUE(check.attach(identity(mine_)));
   at.netns = check.attached(identity(mine_)).value();
   EXPECT_TRUE(check.may_listen(at));
@@ -152,24 +153,25 @@ TEST_F(ReachTest, WhereItIsAttachedItListensOnLoopbackAlone) {
 TEST_F(ReachTest, UpstreamsAreAskedWhereTheConfigurationSays) {
   ReachCheck check(nullptr);
   check.agree({.upstream_namespaces = {mine_}, .attachable = {other_}});
-  EXPECT_TRUE(check.may_ask_upstreams_in(NetnsRef(mine_)));
-  EXPECT_FALSE(check.may_ask_upstreams_in(NetnsRef(other_)));
-  EXPECT_FALSE(check.may_ask_upstreams_in(NetnsRef()));
+  EXPECT_TRUE(check.may_ask_upstreams_in(sys::NetnsRef(mine_)));
+  EXPECT_FALSE(check.may_ask_upstreams_in(sys::NetnsRef(other_)));
+  EXPECT_FALSE(check.may_ask_upstreams_in(sys::NetnsRef()));
   ASSERT_TRUE(check.attach(identity(other_)));
   EXPECT_FALSE(check.may_ask_upstreams_in(check.attached(identity(other_)).value()))
       << "nothing is sent from a container";
-  EXPECT_TRUE(check.may_look_at(NetnsRef(mine_)));
-  EXPECT_FALSE(check.may_look_at(NetnsRef("pid:1")));
+  EXPECT_TRUE(check.may_look_at(sys::NetnsRef(mine_)));
+  EXPECT_FALSE(check.may_look_at(sys::NetnsRef("pid:1")));
 }
 
 TEST_F(ReachTest, TheHostsRulesAreChangedOnlyIfThatWasAsked) {
   ReachCheck check(nullptr);
-  EXPECT_FALSE(check.may_change(NetnsRef()));
+  EXPECT_FALSE(check.may_change(sys::NetnsRef()));
   check.agree({.host_rules = true});
-  EXPECT_TRUE(check.may_change(NetnsRef()));
+  EXPECT_TRUE(check.may_change(sys::NetnsRef()));
   // With a descriptor and without a name it would be entered as if it were our own.
-  EXPECT_FALSE(check.may_change(NetnsRef::of_descriptor("", NetnsRef(mine_).open().value())));
+  EXPECT_FALSE(
+      check.may_change(sys::NetnsRef::of_descriptor("", sys::NetnsRef(mine_).open().value())));
 }
 
 }  // namespace
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

@@ -6,12 +6,12 @@
 #include <string_view>
 
 #include "base/bytes.h"
-#include "sys/our_tables.h"
+#include "helper/our_tables.h"
 
 struct ifinfomsg;
 struct rtmsg;
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 
 /// What the names of nxgate's tables of nf_tables begin with (our_tables.h); it changes no others.
 inline constexpr std::string_view kOurTables = "nxgate";
@@ -43,4 +43,4 @@ inline constexpr std::array<std::uint8_t, 4> kLoopbackAddress{127, 0, 0, 1};
 /// the bytes, and no memory.
 [[nodiscard]] bool changes_only_ours(int protocol, Place place, Bytes messages) noexcept;
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

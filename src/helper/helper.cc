@@ -1,4 +1,4 @@
-#include "sys/helper.h"
+#include "helper/helper.h"
 
 #include <algorithm>
 #include <array>
@@ -27,30 +27,28 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "sys/confinement.h"
+#include "helper/confinement.h"
+#include "helper/helper_process.h"
+#include "helper/helper_protocol.h"
+#include "helper/message_channel.h"
+#include "helper/reach.h"
 #include "sys/descriptor.h"
-#include "sys/helper_process.h"
-#include "sys/helper_protocol.h"
-#include "sys/message_channel.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
-#include "sys/reach.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
 #include "sys/xdp_queue.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
-
-const Helper* active_helper = nullptr;
 
 /// A permission, and the name that stands behind it.
 using NamedPermission = std::pair<Permission, std::string>;
 
 std::vector<NamedPermission> permissions_of(const Reach& reach) {
   std::vector<NamedPermission> named;
-  for (const ListenAddress& at : reach.listeners) {
+  for (const sys::ListenAddress& at : reach.listeners) {
     named.emplace_back(Permission{.kind = Permission::Kind::kListener,
                                   .freebind = at.freebind,
                                   .endpoint = PlainEndpoint(at.endpoint),
@@ -75,8 +73,8 @@ constexpr int kFastWaits = 8;
 constexpr int kSlowWaits = 20;
 
 /// An epoll that is readable once one of these has come to its end.
-Result<Descriptor> watch_for_end(const MessageChannel& fast, const MessageChannel& slow) {
-  Descriptor watch(::epoll_create1(EPOLL_CLOEXEC));
+Result<sys::Descriptor> watch_for_end(const MessageChannel& fast, const MessageChannel& slow) {
+  sys::Descriptor watch(::epoll_create1(EPOLL_CLOEXEC));
   for (const MessageChannel* const each : {&fast, &slow}) {
     epoll_event end{.events = EPOLLRDHUP, .data = {}};
     if (::epoll_ctl(watch.get(), EPOLL_CTL_ADD, each->descriptor().get(), &end) != 0) {
@@ -108,7 +106,7 @@ std::optional<siginfo_t> end_of(pid_t child) noexcept {
 std::error_code send_rest(const MessageChannel& channel, Bytes piece) {
   const std::error_code error =
       send_once_there_is_room([&] { return channel.send(Continuation(), piece); });
-  return is_local_lack(error.value()) ? std::make_error_code(std::errc::timed_out) : error;
+  return sys::is_local_lack(error.value()) ? std::make_error_code(std::errc::timed_out) : error;
 }
 
 /// One message, or as many as the bytes take. With an error of `is_local_lack` nothing was sent.
@@ -130,10 +128,10 @@ std::error_code send_whole(const MessageChannel& channel, Request& request, Byte
 struct Helper::Answer {
   Reply reply;
   std::string text;
-  Descriptor descriptor;
+  sys::Descriptor descriptor;
 };
 
-Helper::Helper(pid_t pid, Channels channels, Descriptor gone) noexcept
+Helper::Helper(pid_t pid, Channels channels, sys::Descriptor gone) noexcept
     : pid_(pid),
       gone_(std::move(gone)),
       fast_{std::move(channels.fast)},
@@ -158,7 +156,7 @@ Result<std::unique_ptr<Helper>> Helper::start(EngineDirectory engine_directory) 
 }
 
 Helper::~Helper() {
-  if (active_helper == this) active_helper = nullptr;
+  reset_active();
   fast_.channel.close();
   slow_.channel.close();
   // One that hangs would have us wait without end.
@@ -175,7 +173,7 @@ std::string Helper::fate() const {
                      signal == nullptr ? "of no name" : signal);
 }
 
-Result<void> Helper::activate(const std::string& user, const KeptCapabilities& keep,
+Result<void> Helper::activate(const std::string& user, const sys::KeptCapabilities& keep,
                               Confinement confinement, const Reach& reach) {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
@@ -192,14 +190,12 @@ Result<void> Helper::activate(const std::string& user, const KeptCapabilities& k
   if (reply->error != 0) return fail("the helper process: " + text_in(text));
   fast_.channel.give_up_after(kFastWaits);
   slow_.channel.give_up_after(kSlowWaits);
-  active_helper = this;
+  set_active();
   return {};
 }
 
-const Helper* Helper::active() noexcept { return active_helper; }
-
 Helper::Answer Helper::ask(const LockedChannel& via, const Request& request,
-                           const NetnsRef& netns) const {
+                           const sys::NetnsRef& netns) const {
   if (netns.held() != nullptr) {
     const auto identity = netns.identity();
     if (!identity) {
@@ -228,9 +224,9 @@ Helper::Answer Helper::exchange_locked(const LockedChannel& via, Request request
                                        Bytes behind) const {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
-  Descriptor came;
+  sys::Descriptor came;
   const std::error_code unsent = send_whole(via.channel, request, behind);
-  if (is_local_lack(unsent.value())) {
+  if (sys::is_local_lack(unsent.value())) {
     std::string why = "the helper process can't be reached now: " + unsent.message();
     log::repeated("helper asked", why);
     return {.reply = {.error = unsent.value()}, .text = std::move(why), .descriptor = {}};
@@ -251,8 +247,8 @@ Helper::Answer Helper::exchange_locked(const LockedChannel& via, Request request
   return {.reply = {.error = EPIPE}, .text = kGone, .descriptor = {}};
 }
 
-Result<Descriptor> Helper::open_listener(SocketKind kind, const ListenAddress& at,
-                                         Sharing sharing) const {
+Result<sys::Descriptor> Helper::open_listener(sys::SocketKind kind, const sys::ListenAddress& at,
+                                              sys::Sharing sharing) const {
   if (!InterfaceName::fits(at.interface)) return fail("the interface name is too long");
   Answer answer = ask(slow_,
                       {.task = Task::kListener,
@@ -266,8 +262,8 @@ Result<Descriptor> Helper::open_listener(SocketKind kind, const ListenAddress& a
   return std::move(answer.descriptor);
 }
 
-std::expected<Descriptor, std::error_code> Helper::open_upstream_socket(
-    SocketKind kind, const Endpoint& server, const NetnsRef& netns) const {
+std::expected<sys::Descriptor, std::error_code> Helper::open_upstream_socket(
+    sys::SocketKind kind, const Endpoint& server, const sys::NetnsRef& netns) const {
   Answer answer =
       ask(fast_, {.task = Task::kUpstream, .kind = kind, .endpoint = PlainEndpoint(server)}, netns);
   if (!answer.descriptor) {
@@ -276,35 +272,36 @@ std::expected<Descriptor, std::error_code> Helper::open_upstream_socket(
   return std::move(answer.descriptor);
 }
 
-unsigned Helper::interface_index(const std::string& name, const NetnsRef& netns) const {
+unsigned Helper::interface_index(const std::string& name, const sys::NetnsRef& netns) const {
   if (!InterfaceName::fits(name)) return 0;
   const Request request{.task = Task::kInterface, .interface = InterfaceName(name)};
   return static_cast<unsigned>(ask(slow_, request, netns).reply.number);
 }
 
-std::optional<std::uint64_t> Helper::identity(const NetnsRef& netns) const {
+std::optional<std::uint64_t> Helper::identity(const sys::NetnsRef& netns) const {
   const Reply reply = ask(slow_, {.task = Task::kIdentity}, netns).reply;
   return reply.error == 0 ? std::optional(reply.number) : std::nullopt;
 }
 
-Result<Descriptor> Helper::open_namespace(const NetnsRef& netns) const {
+Result<sys::Descriptor> Helper::open_namespace(const sys::NetnsRef& netns) const {
   Answer answer = ask(slow_, {.task = Task::kNamespace}, netns);
   if (!answer.descriptor) return fail(answer.text);
   return std::move(answer.descriptor);
 }
 
-Result<NetlinkSocket> Helper::open_netlink(int protocol, const NetnsRef& netns) const {
+Result<sys::NetlinkSocket> Helper::open_netlink(int protocol, const sys::NetnsRef& netns) const {
   Answer answer =
       ask(slow_, {.task = Task::kNetlink, .protocol = static_cast<std::uint8_t>(protocol)}, netns);
   if (!answer.descriptor) {
     close_netlink(answer.reply.number);
     return fail(answer.text);
   }
-  return NetlinkSocket(std::move(answer.descriptor), answer.reply.number);
+  return sys::NetlinkSocket(std::move(answer.descriptor), answer.reply.number);
 }
 
-std::error_code Helper::send_netlink(std::uint64_t socket, Bytes messages, Waiting waiting) const {
-  const LockedChannel& via = waiting == Waiting::kClient ? fast_ : slow_;
+std::error_code Helper::send_netlink(std::uint64_t socket, Bytes messages,
+                                     sys::Waiting waiting) const {
+  const LockedChannel& via = waiting == sys::Waiting::kClient ? fast_ : slow_;
   const Request request{.task = Task::kSend, .socket = socket};
   return {exchange(via, request, messages).reply.error, std::system_category()};
 }
@@ -313,17 +310,17 @@ void Helper::close_netlink(std::uint64_t socket) const {
   if (socket != 0) (void)exchange(slow_, {.task = Task::kClose, .socket = socket}, {});
 }
 
-Result<void> Helper::attach(const NetnsRef& netns) const {
+Result<void> Helper::attach(const sys::NetnsRef& netns) const {
   const Answer answer = ask(slow_, {.task = Task::kAttach}, netns);
   return answer.reply.error == 0 ? Result<void>() : fail(answer.text);
 }
 
-void Helper::detach(const NetnsRef& netns) const {
+void Helper::detach(const sys::NetnsRef& netns) const {
   (void)ask(slow_, {.task = Task::kDetach}, netns);
 }
 
-std::expected<Descriptor, std::error_code> Helper::hold_queue(const NetnsRef& netns,
-                                                              const LinkQueue& which) const {
+std::expected<sys::Descriptor, std::error_code> Helper::hold_queue(
+    const sys::NetnsRef& netns, const sys::LinkQueue& which) const {
   Answer answer = ask(slow_, {.task = Task::kQueue, .queue = which}, netns);
   if (!answer.descriptor) {
     return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
@@ -338,13 +335,14 @@ void Helper::ping() const {
   }
 }
 
-std::optional<ProcessSeen> Helper::find_by_peer(const NetnsRef& netns, std::uint8_t protocol,
-                                                const Endpoint& peer) const {
+std::optional<sys::ProcessSeen> Helper::find_by_peer(const sys::NetnsRef& netns,
+                                                     std::uint8_t protocol,
+                                                     const Endpoint& peer) const {
   const Answer answer =
       ask(slow_, {.task = Task::kProcess, .protocol = protocol, .endpoint = PlainEndpoint(peer)},
           netns);
   if (answer.reply.error != 0) return std::nullopt;
-  return ProcessSeen{static_cast<pid_t>(answer.reply.number), answer.text};
+  return sys::ProcessSeen{static_cast<pid_t>(answer.reply.number), answer.text};
 }
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

@@ -1,4 +1,4 @@
-#include "sys/our_tables.h"
+#include "helper/our_tables.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
 
 constexpr std::string_view kGate = "nxgate";
@@ -117,4 +117,4 @@ bool OurTransaction::elements(std::string_view set, std::size_t count) noexcept 
   return std::ranges::find(kSets, set) != kSets.end() && elements_ <= kMostElements;
 }
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

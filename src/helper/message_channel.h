@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "sys/descriptor.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 
 /// One end of a pair of connected sockets that keep messages apart (SOCK_SEQPACKET). A message is a
 /// trivially copyable value, behind which bytes may stand, and with which one descriptor may go. It
@@ -33,7 +33,7 @@ class MessageChannel {
   template <class Message>
     requires std::is_trivially_copyable_v<Message>
   [[nodiscard]] std::error_code send(const Message& message, Bytes behind = {},
-                                     const Descriptor* with = nullptr) const noexcept {
+                                     const sys::Descriptor* with = nullptr) const noexcept {
     return send(Bytes(reinterpret_cast<const std::uint8_t*>(&message), sizeof message), behind,
                 with);
   }
@@ -44,7 +44,7 @@ class MessageChannel {
   template <class Message>
     requires std::is_trivially_copyable_v<Message>
   [[nodiscard]] std::optional<Message> receive(MutableBytes* behind = nullptr,
-                                               Descriptor* with = nullptr) const noexcept {
+                                               sys::Descriptor* with = nullptr) const noexcept {
     Message message{};
     MutableBytes nothing;
     const bool whole =
@@ -62,26 +62,26 @@ class MessageChannel {
   /// Both ends are at their end, and whoever waits at one is woken. Any thread.
   void shut() const noexcept;
   /// So that the other end notices.
-  void close() noexcept { end_ = Descriptor(); }
-  [[nodiscard]] const Descriptor& descriptor() const noexcept { return end_; }
+  void close() noexcept { end_ = sys::Descriptor(); }
+  [[nodiscard]] const sys::Descriptor& descriptor() const noexcept { return end_; }
 
  private:
-  explicit MessageChannel(Descriptor end) noexcept : end_(std::move(end)) {}
+  explicit MessageChannel(sys::Descriptor end) noexcept : end_(std::move(end)) {}
 
   [[nodiscard]] std::error_code send(Bytes message, Bytes behind,
-                                     const Descriptor* with) const noexcept;
+                                     const sys::Descriptor* with) const noexcept;
   [[nodiscard]] bool receive(MutableBytes message, MutableBytes& behind,
-                             Descriptor* with) const noexcept;
+                             sys::Descriptor* with) const noexcept;
 
   /// False if there was nothing to do for too long; always true without a bound.
   [[nodiscard]] bool wait_for(short events) const noexcept;
   [[nodiscard]] int flags() const noexcept { return waits_ == 0 ? 0 : MSG_DONTWAIT; }
 
-  Descriptor end_;
+  sys::Descriptor end_;
   int waits_ = 0;  ///< 0 is without a bound
 };
 
 /// Calls `send` until it gives no error of `is_local_lack`, for a second at most; the last error.
 [[nodiscard]] std::error_code send_once_there_is_room(const std::function<std::error_code()>& send);
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

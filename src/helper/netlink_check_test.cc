@@ -1,4 +1,4 @@
-#include "sys/netlink_check.h"
+#include "helper/netlink_check.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -20,9 +20,9 @@
 #include <linux/rtnetlink.h>
 
 #include "base/bytes.h"
-#include "sys/our_tables.h"
+#include "helper/our_tables.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
 
 using Octets = std::vector<std::uint8_t>;
@@ -425,4 +425,4 @@ TEST(NetlinkCheck, LengthsThatDontFitAreRefused) {
 }
 
 }  // namespace
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

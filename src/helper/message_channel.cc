@@ -1,4 +1,4 @@
-#include "sys/message_channel.h"
+#include "helper/message_channel.h"
 
 #include <array>
 #include <cerrno>
@@ -18,7 +18,7 @@
 #include "sys/descriptor.h"
 #include "sys/socket.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
 
 /// Room for one descriptor beside a message. What is told to the kernel to be received is its exact
@@ -41,7 +41,8 @@ Result<std::pair<MessageChannel, MessageChannel>> MessageChannel::pair() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return fail("cannot create a pair of sockets: " + std::generic_category().message(errno));
   }
-  return std::pair(MessageChannel(Descriptor(ends[0])), MessageChannel(Descriptor(ends[1])));
+  return std::pair(MessageChannel(sys::Descriptor(ends[0])),
+                   MessageChannel(sys::Descriptor(ends[1])));
 }
 
 void MessageChannel::shut() const noexcept { (void)::shutdown(end_.get(), SHUT_RDWR); }
@@ -58,7 +59,7 @@ bool MessageChannel::wait_for(short events) const noexcept {
 }
 
 std::error_code MessageChannel::send(Bytes message, Bytes behind,
-                                     const Descriptor* with) const noexcept {
+                                     const sys::Descriptor* with) const noexcept {
   std::array<iovec, 2> parts{{{const_cast<std::uint8_t*>(message.data()), message.size()},
                               {const_cast<std::uint8_t*>(behind.data()), behind.size()}}};
   msghdr header = header_of(parts);
@@ -82,7 +83,7 @@ std::error_code MessageChannel::send(Bytes message, Bytes behind,
 }
 
 bool MessageChannel::receive(MutableBytes message, MutableBytes& behind,
-                             Descriptor* with) const noexcept {
+                             sys::Descriptor* with) const noexcept {
   std::array<iovec, 2> parts{{{message.data(), message.size()}, {behind.data(), behind.size()}}};
   msghdr header = header_of(parts);
   Control control{};
@@ -98,7 +99,7 @@ bool MessageChannel::receive(MutableBytes message, MutableBytes& behind,
       first != nullptr && first->cmsg_type == SCM_RIGHTS) {
     int number = -1;
     std::memcpy(&number, CMSG_DATA(first), sizeof number);
-    Descriptor received(number);
+    sys::Descriptor received(number);
     if (with != nullptr) *with = std::move(received);
   }
   if (std::cmp_less(size, message.size()) || (header.msg_flags & MSG_TRUNC) != 0) return false;
@@ -110,11 +111,11 @@ std::error_code send_once_there_is_room(const std::function<std::error_code()>& 
   constexpr int kTries = 100;
   constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 10'000'000};
   std::error_code error = send();
-  for (int tries = 1; tries < kTries && is_local_lack(error.value()); ++tries) {
+  for (int tries = 1; tries < kTries && sys::is_local_lack(error.value()); ++tries) {
     (void)::nanosleep(&kPause, nullptr);
     error = send();
   }
   return error;
 }
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

@@ -15,12 +15,12 @@
 #include "sys/netns.h"
 #include "sys/socket.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 
 /// What the helper is told once, before anything is read that others wrote, and keeps to: whoever
 /// takes over the server later gets no more.
 struct Reach {
-  std::vector<ListenAddress> listeners;          ///< that may be bound again
+  std::vector<sys::ListenAddress> listeners;     ///< that may be bound again
   std::vector<std::string> upstream_namespaces;  ///< to ask upstreams in
   std::vector<std::string> attachable;           ///< namespaces to attach, by name
   std::string engine;       ///< the socket of an engine whose namespaces may be attached; or empty
@@ -48,21 +48,21 @@ class ReachCheck {
   [[nodiscard]] Result<void> attach(std::uint64_t identity);
   void detach(std::uint64_t identity);  ///< once for each time it was attached
   /// Pinned; nothing if it isn't attached.
-  [[nodiscard]] std::optional<NetnsRef> attached(std::uint64_t identity) const;
+  [[nodiscard]] std::optional<sys::NetnsRef> attached(std::uint64_t identity) const;
 
   /// One of the configuration's, or one on a loopback address of an attached namespace.
-  [[nodiscard]] bool may_listen(const ListenAddress& at) const;
-  [[nodiscard]] bool may_ask_upstreams_in(const NetnsRef& netns) const;
+  [[nodiscard]] bool may_listen(const sys::ListenAddress& at) const;
+  [[nodiscard]] bool may_ask_upstreams_in(const sys::NetnsRef& netns) const;
   /// Whether its rules may be changed, and its processes looked for.
-  [[nodiscard]] bool may_change(const NetnsRef& netns) const;
+  [[nodiscard]] bool may_change(const sys::NetnsRef& netns) const;
   /// Whether it may be opened and identified, which changes nothing in it.
-  [[nodiscard]] bool may_look_at(const NetnsRef& netns) const;
+  [[nodiscard]] bool may_look_at(const sys::NetnsRef& netns) const;
 
  private:
-  [[nodiscard]] bool is_attached(const NetnsRef& netns) const;
+  [[nodiscard]] bool is_attached(const sys::NetnsRef& netns) const;
   [[nodiscard]] bool is_of_host(std::uint64_t identity) const;
-  [[nodiscard]] std::optional<NetnsRef> find_named(std::uint64_t identity) const;
-  [[nodiscard]] std::optional<NetnsRef> find_engines(std::uint64_t identity);
+  [[nodiscard]] std::optional<sys::NetnsRef> find_named(std::uint64_t identity) const;
+  [[nodiscard]] std::optional<sys::NetnsRef> find_engines(std::uint64_t identity);
 
   Reach reach_;
   EngineDirectory find_directory_;
@@ -72,28 +72,10 @@ class ReachCheck {
   std::string directory_;
   /// What is kept open, and by how many it is attached.
   struct Held {
-    NetnsRef kept;
+    sys::NetnsRef kept;
     std::size_t times = 1;
   };
   std::map<std::uint64_t, Held> attached_;
 };
 
-/// A namespace that the helper may change as long as this lives. Without a helper it says nothing.
-class Attached {
- public:
-  Attached() = default;
-  /// `netns` is pinned. The error says why the helper refuses.
-  [[nodiscard]] static Result<Attached> at(const NetnsRef& netns);
-  Attached(Attached&& other) noexcept : netns_(std::exchange(other.netns_, {})) {}
-  Attached& operator=(Attached&& other) noexcept {
-    std::swap(netns_, other.netns_);
-    return *this;
-  }
-  ~Attached();
-
- private:
-  explicit Attached(NetnsRef netns) : netns_(std::move(netns)) {}
-  NetnsRef netns_;
-};
-
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

@@ -1,4 +1,4 @@
-#include "sys/reach.h"
+#include "helper/reach.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -18,11 +18,10 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "sys/descriptor.h"
-#include "sys/helper.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
 
 /// What an engine calls the namespace that it runs in itself.
@@ -34,13 +33,13 @@ bool is_loopback(const IpAddress& address) {
   return loopback4.contains(address) || loopback6.contains(address);
 }
 
-bool names(const std::vector<std::string>& texts, const NetnsRef& netns) {
+bool names(const std::vector<std::string>& texts, const sys::NetnsRef& netns) {
   return netns.held() == nullptr && std::ranges::find(texts, netns.text()) != texts.end();
 }
 
 /// The namespace of that name if it has this identity, pinned.
-std::optional<NetnsRef> pinned_if(const std::string& text, std::uint64_t identity) {
-  const NetnsRef named(text);
+std::optional<sys::NetnsRef> pinned_if(const std::string& text, std::uint64_t identity) {
+  const sys::NetnsRef named(text);
   if (named.own() || named.identity() != identity) return std::nullopt;
   auto pinned = named.pin();
   if (!pinned || pinned->identity() != identity) return std::nullopt;
@@ -48,9 +47,9 @@ std::optional<NetnsRef> pinned_if(const std::string& text, std::uint64_t identit
 }
 
 /// By a file in the directory, other than the engine's own.
-std::optional<NetnsRef> find_in(const std::string& directory, std::uint64_t identity) {
+std::optional<sys::NetnsRef> find_in(const std::string& directory, std::uint64_t identity) {
   std::error_code error;
-  std::optional<NetnsRef> found;
+  std::optional<sys::NetnsRef> found;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
     auto one = pinned_if(entry->path().string(), identity);
@@ -62,27 +61,27 @@ std::optional<NetnsRef> find_in(const std::string& directory, std::uint64_t iden
 }
 
 /// The same, but held by no file: one that is held can't be unmounted.
-Result<NetnsRef> without_file(const NetnsRef& pinned) {
-  Result<Descriptor> inside = fail("cannot be opened");
-  if (auto entered = in_netns(pinned, [&] { inside = NetnsRef().open(); }); !entered) {
+Result<sys::NetnsRef> without_file(const sys::NetnsRef& pinned) {
+  Result<sys::Descriptor> inside = fail("cannot be opened");
+  if (auto entered = sys::in_netns(pinned, [&] { inside = sys::NetnsRef().open(); }); !entered) {
     return std::unexpected(entered.error());
   }
   if (!inside) return std::unexpected(inside.error());
-  return NetnsRef::of_descriptor(pinned.text(), *std::move(inside));
+  return sys::NetnsRef::of_descriptor(pinned.text(), *std::move(inside));
 }
 
 }  // namespace
 
 ReachCheck::ReachCheck(EngineDirectory engine_directory)
     : find_directory_(engine_directory),
-      own_(NetnsRef().identity()),
-      first_(NetnsRef::of_pid(1).identity()) {}
+      own_(sys::NetnsRef().identity()),
+      first_(sys::NetnsRef::of_pid(1).identity()) {}
 
 bool ReachCheck::is_of_host(std::uint64_t identity) const {
   return identity == own_ || identity == first_;
 }
 
-std::optional<NetnsRef> ReachCheck::find_named(std::uint64_t identity) const {
+std::optional<sys::NetnsRef> ReachCheck::find_named(std::uint64_t identity) const {
   for (const std::string& text : reach_.attachable) {
     if (auto found = pinned_if(text, identity)) return found;
   }
@@ -90,7 +89,7 @@ std::optional<NetnsRef> ReachCheck::find_named(std::uint64_t identity) const {
 }
 
 /// Where the engine keeps its namespaces changes only with the engine's own process.
-std::optional<NetnsRef> ReachCheck::find_engines(std::uint64_t identity) {
+std::optional<sys::NetnsRef> ReachCheck::find_engines(std::uint64_t identity) {
   if (reach_.engine.empty() || find_directory_ == nullptr) return std::nullopt;
   if (!directory_.empty()) {
     if (auto found = find_in(directory_, identity)) return found;
@@ -130,19 +129,19 @@ void ReachCheck::detach(std::uint64_t identity) {
   if (held != attached_.end() && --held->second.times == 0) attached_.erase(held);
 }
 
-std::optional<NetnsRef> ReachCheck::attached(std::uint64_t identity) const {
+std::optional<sys::NetnsRef> ReachCheck::attached(std::uint64_t identity) const {
   const std::scoped_lock lock(mutex_);
   const auto held = attached_.find(identity);
   return held == attached_.end() ? std::nullopt : std::optional(held->second.kept);
 }
 
-bool ReachCheck::is_attached(const NetnsRef& netns) const {
+bool ReachCheck::is_attached(const sys::NetnsRef& netns) const {
   const auto identity = netns.held() == nullptr ? std::nullopt : netns.identity();
   const std::scoped_lock lock(mutex_);
   return identity && attached_.contains(*identity);
 }
 
-bool ReachCheck::may_listen(const ListenAddress& at) const {
+bool ReachCheck::may_listen(const sys::ListenAddress& at) const {
   if (at.netns.held() == nullptr) {
     return std::ranges::find(reach_.listeners, at) != reach_.listeners.end();
   }
@@ -150,31 +149,19 @@ bool ReachCheck::may_listen(const ListenAddress& at) const {
          is_attached(at.netns);
 }
 
-bool ReachCheck::may_ask_upstreams_in(const NetnsRef& netns) const {
+bool ReachCheck::may_ask_upstreams_in(const sys::NetnsRef& netns) const {
   return names(reach_.upstream_namespaces, netns);
 }
 
-bool ReachCheck::may_change(const NetnsRef& netns) const {
+bool ReachCheck::may_change(const sys::NetnsRef& netns) const {
   return netns.own() && netns.held() == nullptr ? reach_.host_rules : is_attached(netns);
 }
 
-bool ReachCheck::may_look_at(const NetnsRef& netns) const {
-  const auto listens_there = [&](const ListenAddress& at) { return at.netns == netns; };
+bool ReachCheck::may_look_at(const sys::NetnsRef& netns) const {
+  const auto listens_there = [&](const sys::ListenAddress& at) { return at.netns == netns; };
   return netns.held() != nullptr || !reach_.engine.empty() || names(reach_.attachable, netns) ||
          names(reach_.upstream_namespaces, netns) ||
          std::ranges::any_of(reach_.listeners, listens_there);
 }
 
-Result<Attached> Attached::at(const NetnsRef& netns) {
-  const Helper* const helper = Helper::active();
-  if (helper == nullptr) return Attached();
-  if (auto done = helper->attach(netns); !done) return std::unexpected(done.error());
-  return Attached(netns);
-}
-
-Attached::~Attached() {
-  const Helper* const helper = Helper::active();
-  if (helper != nullptr && netns_.held() != nullptr) helper->detach(netns_);
-}
-
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

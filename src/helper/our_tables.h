@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 
 /// Where a base chain is hooked in.
 struct OurHook {
@@ -53,4 +53,4 @@ class OurTransaction {
   std::size_t elements_ = 0;
 };
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

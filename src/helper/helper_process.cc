@@ -1,4 +1,4 @@
-#include "sys/helper_process.h"
+#include "helper/helper_process.h"
 
 #include <algorithm>
 #include <array>
@@ -24,28 +24,28 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "sys/confinement.h"
+#include "helper/confinement.h"
+#include "helper/helper_protocol.h"
+#include "helper/message_channel.h"
+#include "helper/netlink_check.h"
+#include "helper/numbered_sockets.h"
+#include "helper/our_tables.h"
+#include "helper/reach.h"
 #include "sys/descriptor.h"
-#include "sys/helper_protocol.h"
-#include "sys/message_channel.h"
 #include "sys/netlink.h"
-#include "sys/netlink_check.h"
 #include "sys/netns.h"
-#include "sys/numbered_sockets.h"
-#include "sys/our_tables.h"
 #include "sys/privileges.h"
-#include "sys/reach.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
 #include "sys/xdp_queue.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
 
 struct Answer {
   Reply reply;
   std::string text{};
-  Descriptor descriptor{};
+  sys::Descriptor descriptor{};
 };
 
 /// What was asked, whole.
@@ -75,32 +75,32 @@ void close_all_but(const Channels& channels) {
   (void)::close_range(static_cast<unsigned>(next), ~0U, 0);
 }
 
-Answer answer_with(Result<Descriptor> opened) {
+Answer answer_with(Result<sys::Descriptor> opened) {
   if (!opened) return {.reply = {.error = EINVAL}, .text = opened.error().message};
   return {.reply = {}, .text = {}, .descriptor = *std::move(opened)};
 }
 
-Answer answer_with(std::expected<Descriptor, std::error_code> opened) {
+Answer answer_with(std::expected<sys::Descriptor, std::error_code> opened) {
   if (!opened) return {.reply = {.error = opened.error().value()}};
   return {.reply = {}, .text = {}, .descriptor = *std::move(opened)};
 }
 
-Answer identify(const NetnsRef& netns) {
+Answer identify(const sys::NetnsRef& netns) {
   const auto identity = netns.identity();
   return {.reply = {.error = identity ? 0 : ENOENT, .number = identity.value_or(0)}};
 }
 
-Answer find_process(const Request& request, const NetnsRef& netns) {
-  auto seen = find_by_peer(netns, request.protocol, request.endpoint.get());
+Answer find_process(const Request& request, const sys::NetnsRef& netns) {
+  auto seen = sys::find_by_peer(netns, request.protocol, request.endpoint.get());
   if (!seen) return {.reply = {.error = ENOENT}};
   return {.reply = {.number = static_cast<std::uint64_t>(seen->pid)},
           .text = std::move(seen->name)};
 }
 
-Answer open(NumberedSockets& sockets, int protocol, const NetnsRef& netns) {
-  auto opened = open_netlink(protocol, netns);
+Answer open(NumberedSockets& sockets, int protocol, const sys::NetnsRef& netns) {
+  auto opened = sys::open_netlink(protocol, netns);
   if (!opened) return {.reply = {.error = EINVAL}, .text = opened.error().message};
-  Descriptor theirs(::fcntl(opened->get(), F_DUPFD_CLOEXEC, 0));
+  sys::Descriptor theirs(::fcntl(opened->get(), F_DUPFD_CLOEXEC, 0));
   if (!theirs) {
     const int error = errno;
     return {.reply = {.error = error}, .text = std::generic_category().message(error)};
@@ -116,7 +116,7 @@ Answer send(const NumberedSockets& sockets, std::uint64_t number, Bytes messages
   if (!known || !changes_only_ours(known->protocol, known->place, messages)) {
     return {.reply = {.error = EPERM}};
   }
-  return {.reply = {.error = send_netlink(known->socket, messages).value()}};
+  return {.reply = {.error = sys::send_netlink(known->socket, messages).value()}};
 }
 
 Answer attach(ReachCheck& bounds, std::uint64_t identity) {
@@ -125,12 +125,12 @@ Answer attach(ReachCheck& bounds, std::uint64_t identity) {
   return {};
 }
 
-ListenAddress address_in(const Request& request, const NetnsRef& netns) {
+sys::ListenAddress address_in(const Request& request, const sys::NetnsRef& netns) {
   return {request.endpoint.get(), request.interface.get(), netns, request.freebind != 0};
 }
 
 /// Whether it is within what was agreed at start.
-bool is_agreed(const ReachCheck& bounds, const Request& request, const NetnsRef& netns) {
+bool is_agreed(const ReachCheck& bounds, const Request& request, const sys::NetnsRef& netns) {
   switch (request.task) {
     case Task::kNone:
       return false;
@@ -158,10 +158,10 @@ bool is_agreed(const ReachCheck& bounds, const Request& request, const NetnsRef&
 }
 
 /// By its identity if it has to be attached, else by its name.
-std::optional<NetnsRef> namespace_of(const ReachCheck& bounds, const Question& question) {
+std::optional<sys::NetnsRef> namespace_of(const ReachCheck& bounds, const Question& question) {
   const Request& request = question.request;
   if (request.netns == 0 || request.task == Task::kAttach || request.task == Task::kDetach) {
-    return NetnsRef(text_in(question.behind));
+    return sys::NetnsRef(text_in(question.behind));
   }
   return bounds.attached(request.netns);
 }
@@ -170,9 +170,9 @@ Answer perform(HelperState& state, const Question& question) {
   ReachCheck& bounds = state.bounds;
   const Request& request = question.request;
   if (request.task == Task::kSend) return send(state.sockets, request.socket, question.behind);
-  const std::optional<NetnsRef> found = namespace_of(bounds, question);
+  const std::optional<sys::NetnsRef> found = namespace_of(bounds, question);
   if (!found) return {.reply = {.error = EPERM}, .text = "the namespace isn't attached"};
-  const NetnsRef& netns = *found;
+  const sys::NetnsRef& netns = *found;
   if (!is_agreed(bounds, request, netns)) {
     return {.reply = {.error = EPERM},
             .text = fmt::format(
@@ -184,11 +184,12 @@ Answer perform(HelperState& state, const Question& question) {
     case Task::kSend:
       break;
     case Task::kListener:
-      return answer_with(open_listener(request.kind, address_in(request, netns), request.sharing));
+      return answer_with(
+          sys::open_listener(request.kind, address_in(request, netns), request.sharing));
     case Task::kUpstream:
-      return answer_with(open_upstream_socket(request.kind, request.endpoint.get(), netns));
+      return answer_with(sys::open_upstream_socket(request.kind, request.endpoint.get(), netns));
     case Task::kInterface:
-      return {.reply = {.number = interface_index(request.interface.get(), netns)}};
+      return {.reply = {.number = sys::interface_index(request.interface.get(), netns)}};
     case Task::kIdentity:
       return identify(netns);
     case Task::kNamespace:
@@ -206,7 +207,7 @@ Answer perform(HelperState& state, const Question& question) {
       bounds.detach(request.netns);
       return {};
     case Task::kQueue:
-      return answer_with(hold_queue(netns, request.queue));
+      return answer_with(sys::hold_queue(netns, request.queue));
     case Task::kPing:
       return {};
   }
@@ -219,7 +220,8 @@ std::optional<Question> next_question(const MessageChannel& channel) {
   MutableBytes piece = room;
   Question question;
   const auto request = channel.receive<Request>(&piece);
-  const std::size_t most = request && request->task == Task::kSend ? kLargestBatch : kLongestName;
+  const std::size_t most =
+      request && request->task == Task::kSend ? sys::kLargestBatch : kLongestName;
   if (!request || piece.size() > most || request->more > most - piece.size()) return std::nullopt;
   question.request = *request;
   std::size_t left = request->more;
@@ -242,7 +244,7 @@ bool reply(const MessageChannel& channel, const Answer& answer) {
   const Bytes text = bytes_in(answer.text);
   const std::error_code unsent = channel.send(
       answer.reply, text.first(std::min(text.size(), kLongestText)), &answer.descriptor);
-  if (!is_local_lack(unsent.value())) return !unsent;
+  if (!sys::is_local_lack(unsent.value())) return !unsent;
   const std::string why =
       fmt::format("the helper process cannot hand over what it opened: {}{}", unsent.message(),
                   unsent.value() == ETOOMANYREFS
@@ -273,7 +275,7 @@ std::optional<Reach> receive_permissions(const MessageChannel& channel, const St
     switch (permission->kind) {
       case Permission::Kind::kListener:
         reach.listeners.push_back({permission->endpoint.get(), permission->interface.get(),
-                                   NetnsRef(name), permission->freebind});
+                                   sys::NetnsRef(name), permission->freebind});
         break;
       case Permission::Kind::kUpstreams:
         reach.upstream_namespaces.push_back(std::move(name));
@@ -316,7 +318,7 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
   if (!reach) ::_exit(0);
   HelperState state{.bounds = ReachCheck(engine_directory)};
   state.bounds.agree(*std::move(reach));
-  Result<void> ready = drop_privileges(start->user.get(), start->keep);
+  Result<void> ready = sys::drop_privileges(start->user.get(), start->keep);
   // Each thread is confined for itself, since a confined one starts no other.
   const auto confine = [&] {
     return confine_helper(start->confinement, start->keep, !state.bounds.reach().engine.empty());
@@ -339,4 +341,4 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
   serve(channels.fast, state);
 }
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

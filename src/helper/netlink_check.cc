@@ -1,4 +1,4 @@
-#include "sys/netlink_check.h"
+#include "helper/netlink_check.h"
 
 #include <algorithm>
 #include <array>
@@ -21,9 +21,9 @@
 #include <linux/rtnetlink.h>
 
 #include "base/bytes.h"
-#include "sys/our_tables.h"
+#include "helper/our_tables.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
 
 /// Types of attributes, a bit each.
@@ -360,4 +360,4 @@ bool changes_only_ours(int protocol, Place place, Bytes messages) noexcept {
   return true;
 }
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

@@ -16,8 +16,8 @@
 #include <linux/netlink.h>
 
 #include "base/bytes.h"
-#include "sys/netlink_check.h"
-#include "sys/our_tables.h"
+#include "helper/netlink_check.h"
+#include "helper/our_tables.h"
 
 namespace {
 
@@ -76,8 +76,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const int protocol = data[0] % 16;
   Bytes messages(data + 1, size - 1);
-  const auto place = static_cast<nxgate::sys::Place>(data[0] / 16 % 2);
-  if (!nxgate::sys::changes_only_ours(protocol, place, messages)) return 0;
+  const auto place = static_cast<nxgate::helper::Place>(data[0] / 16 % 2);
+  if (!nxgate::helper::changes_only_ours(protocol, place, messages)) return 0;
   while (messages.size() >= sizeof(nlmsghdr)) {
     nlmsghdr head{};
     std::memcpy(&head, messages.data(), sizeof head);

@@ -7,17 +7,17 @@
 #include <mutex>
 #include <utility>
 
+#include "helper/our_tables.h"
 #include "sys/netlink.h"
-#include "sys/our_tables.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 
 /// By numbers that are never used twice, so that the server can name one without sending it. Any
 /// thread.
 class NumberedSockets {
  public:
   struct Known {
-    NetlinkSocket socket;
+    sys::NetlinkSocket socket;
     int protocol = 0;
     Place place{};  ///< whose namespace it belongs to
   };
@@ -45,4 +45,4 @@ class NumberedSockets {
   std::uint64_t last_ = 0;
 };
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

@@ -14,18 +14,19 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
-#include "sys/confinement.h"
+#include "helper/confinement.h"
+#include "helper/message_channel.h"
+#include "helper/reach.h"
+#include "sys/broker.h"
 #include "sys/descriptor.h"
-#include "sys/message_channel.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
-#include "sys/reach.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
 #include "sys/xdp_queue.h"
 
-namespace nxgate::sys {
+namespace nxgate::helper {
 
 struct Channels;
 struct Request;
@@ -38,14 +39,13 @@ struct Request;
 /// any container, can use that up. A pinned namespace is identified by its identity, and must be
 /// attached before other requests for it.
 ///
-/// From `activate` on open_listener, open_upstream_socket, interface_index, open_netlink,
-/// send_netlink, hold_queue, find_by_peer and NetnsRef use it automatically. It ends with this
-/// process, or when this is destroyed.
+/// From `activate` on it is the active sys::Broker, which the functions of `sys` use automatically.
+/// It ends with this process, or when this is destroyed.
 ///
 /// Once it has ended, or has left a request unanswered for too long (4 s for an upstream's
 /// socket or an admission, 10 s for all else), it is gone for good: each request fails at once, and
 /// `gone` is readable.
-class Helper {
+class Helper final : public sys::Broker {
  public:
   /// Forks it. Call before any foreign input is read, and before the first thread.
   /// `engine_directory` is what it finds an engine's namespaces by.
@@ -53,38 +53,36 @@ class Helper {
       EngineDirectory engine_directory = nullptr);
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
-  ~Helper();
+  ~Helper() override;
 
   /// Makes it switch to `user` with these rights, and with only the system calls that it needs
   /// unless `confinement` is kNone. It does nothing beyond `reach`. Call before the first thread.
-  [[nodiscard]] Result<void> activate(const std::string& user, const KeptCapabilities& keep,
+  [[nodiscard]] Result<void> activate(const std::string& user, const sys::KeptCapabilities& keep,
                                       Confinement confinement, const Reach& reach);
 
-  /// The active one, if any. Any thread.
-  [[nodiscard]] static const Helper* active() noexcept;
-
-  // As the functions of the same names. Any thread. Two requests at a time: one that an answer may
-  // wait for, of some 15 microseconds, and one of the others.
-  [[nodiscard]] Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at,
-                                                 Sharing sharing) const;
-  [[nodiscard]] std::expected<Descriptor, std::error_code> open_upstream_socket(
-      SocketKind kind, const Endpoint& server, const NetnsRef& netns) const;
-  [[nodiscard]] unsigned interface_index(const std::string& name, const NetnsRef& netns) const;
-  [[nodiscard]] std::optional<std::uint64_t> identity(const NetnsRef& netns) const;
-  [[nodiscard]] Result<Descriptor> open_namespace(const NetnsRef& netns) const;
-  [[nodiscard]] Result<NetlinkSocket> open_netlink(int protocol, const NetnsRef& netns) const;
+  // As sys::Broker says. Two requests at a time: one that an answer may wait for, of some 15
+  // microseconds, and one of the others.
+  [[nodiscard]] Result<sys::Descriptor> open_listener(sys::SocketKind kind,
+                                                      const sys::ListenAddress& at,
+                                                      sys::Sharing sharing) const override;
+  [[nodiscard]] std::expected<sys::Descriptor, std::error_code> open_upstream_socket(
+      sys::SocketKind kind, const Endpoint& server, const sys::NetnsRef& netns) const override;
+  [[nodiscard]] unsigned interface_index(const std::string& name,
+                                         const sys::NetnsRef& netns) const override;
+  [[nodiscard]] std::optional<std::uint64_t> identity(const sys::NetnsRef& netns) const override;
+  [[nodiscard]] Result<sys::Descriptor> open_namespace(const sys::NetnsRef& netns) const override;
+  [[nodiscard]] Result<sys::NetlinkSocket> open_netlink(int protocol,
+                                                        const sys::NetnsRef& netns) const override;
   [[nodiscard]] std::error_code send_netlink(std::uint64_t socket, Bytes messages,
-                                             Waiting waiting) const;
-  void close_netlink(std::uint64_t socket) const;
-  [[nodiscard]] std::expected<Descriptor, std::error_code> hold_queue(const NetnsRef& netns,
-                                                                      const LinkQueue& which) const;
-  [[nodiscard]] std::optional<ProcessSeen> find_by_peer(const NetnsRef& netns,
-                                                        std::uint8_t protocol,
-                                                        const Endpoint& peer) const;
-
-  /// Agrees to change a pinned namespace, until `detach`; see Attached (sys/reach.h).
-  [[nodiscard]] Result<void> attach(const NetnsRef& netns) const;
-  void detach(const NetnsRef& netns) const;
+                                             sys::Waiting waiting) const override;
+  void close_netlink(std::uint64_t socket) const override;
+  [[nodiscard]] std::expected<sys::Descriptor, std::error_code> hold_queue(
+      const sys::NetnsRef& netns, const sys::LinkQueue& which) const override;
+  [[nodiscard]] std::optional<sys::ProcessSeen> find_by_peer(const sys::NetnsRef& netns,
+                                                             std::uint8_t protocol,
+                                                             const Endpoint& peer) const override;
+  [[nodiscard]] Result<void> attach(const sys::NetnsRef& netns) const override;
+  void detach(const sys::NetnsRef& netns) const override;
 
   /// Checks both of its threads, so that a hang is detected even without other requests. Waits as
   /// any request does, normally about 15 microseconds each; a thread that is busy with a request is
@@ -94,7 +92,7 @@ class Helper {
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
   /// Readable, for poll and its like, once it is gone.
-  [[nodiscard]] const Descriptor& gone() const noexcept { return gone_; }
+  [[nodiscard]] const sys::Descriptor& gone() const noexcept { return gone_; }
   /// How it ended, once it is gone: "was ended by signal 9 (Killed)".
   [[nodiscard]] std::string fate() const;
 
@@ -106,10 +104,10 @@ class Helper {
   };
   struct Answer;
 
-  Helper(pid_t pid, Channels channels, Descriptor gone) noexcept;
+  Helper(pid_t pid, Channels channels, sys::Descriptor gone) noexcept;
 
   [[nodiscard]] Answer ask(const LockedChannel& via, const Request& request,
-                           const NetnsRef& netns) const;
+                           const sys::NetnsRef& netns) const;
   [[nodiscard]] Answer exchange(const LockedChannel& via, const Request& request,
                                 Bytes behind) const;
   /// Call with the channel's mutex held.
@@ -117,9 +115,9 @@ class Helper {
                                        Bytes behind) const;
 
   pid_t pid_;
-  Descriptor gone_;  ///< an epoll that watches for the end of both channels
+  sys::Descriptor gone_;  ///< an epoll that watches for the end of both channels
   LockedChannel fast_;
   LockedChannel slow_;
 };
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper

@@ -1,4 +1,4 @@
-#include "sys/confinement.h"
+#include "helper/confinement.h"
 
 #include <cerrno>
 #include <cstdint>
@@ -14,14 +14,9 @@
 
 #include "base/error.h"
 #include "sys/privileges.h"
+#include "sys/sanitizer.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define NXGATE_SANITIZED
-#endif
-#endif
-
-namespace nxgate::sys {
+namespace nxgate::helper {
 namespace {
 
 using Calls = std::span<const int>;
@@ -131,13 +126,7 @@ void allow_answering(Filter& filter) {
 
 }  // namespace
 
-bool confines() noexcept {
-#ifdef NXGATE_SANITIZED
-  return false;
-#else
-  return true;
-#endif
-}
+bool confines() noexcept { return !sys::kSanitized; }
 
 Result<void> confine_process(Confinement how) {
   if (!confines() || how == Confinement::kNone) return {};
@@ -157,7 +146,7 @@ Result<void> confine_worker(Confinement how) {
   return filter.load();
 }
 
-Result<void> confine_helper(Confinement how, const KeptCapabilities& keep, bool asks_engine) {
+Result<void> confine_helper(Confinement how, const sys::KeptCapabilities& keep, bool asks_engine) {
   if (!confines() || how == Confinement::kNone) return {};
   Filter filter(kRefuse);
   allow_answering(filter);
@@ -174,4 +163,4 @@ Result<void> confine_helper(Confinement how, const KeptCapabilities& keep, bool 
   return filter.load();
 }
 
-}  // namespace nxgate::sys
+}  // namespace nxgate::helper
