@@ -1,6 +1,7 @@
 #include "docker/client.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <expected>
 #include <functional>
@@ -19,8 +20,10 @@
 #include "docker/container_reader.h"
 #include "docker/event.h"
 #include "docker/fields.h"
-#include "docker/http.h"
 #include "docker/image.h"
+#include "docker/requests.h"
+#include "http/answer.h"
+#include "http/target.h"
 
 namespace nxgate::docker {
 
@@ -31,11 +34,11 @@ namespace {
 constexpr std::string_view kDefaultSocket = "/var/run/docker.sock";
 constexpr std::string_view kUnixScheme = "unix://";
 constexpr std::string_view kEventFilter = R"({"type":["container","network"]})";
-constexpr unsigned kOk = 200;
+constexpr std::size_t kLongestVersion = 1U << 20U;
 constexpr unsigned kNotFound = 404;
 
 /// What the engine itself says about a failure, or the beginning of whatever it sent instead.
-std::string reason(const HttpAnswer& answer) {
+std::string reason(const http::Answer& answer) {
   if (const auto document = parse_document(answer.body)) {
     std::string fault;
     const std::string message = Fields(*document, fault).text("message");
@@ -44,7 +47,7 @@ std::string reason(const HttpAnswer& answer) {
   return fmt::format("HTTP status {}", answer.status);
 }
 
-Error refused(std::string_view path, const HttpAnswer& answer) {
+Error refused(std::string_view path, const http::Answer& answer) {
   return {fmt::format("GET {}: the Docker engine refused: {}", path, reason(answer))};
 }
 
@@ -71,7 +74,7 @@ Result<std::string> engine_socket(std::string_view configured) {
 }
 
 Client::Client(asio::io_context& loop, std::string socket, LabelKeys labels)
-    : http_(std::make_shared<Http>(loop, std::move(socket))),
+    : requests_(std::make_shared<Requests>(loop, std::move(socket))),
       labels_(std::move(labels)),
       images_(std::make_shared<ImageLabels>()) {}
 
@@ -81,10 +84,12 @@ void Client::keep_labels(LabelKeys labels) {
 }
 
 asio::awaitable<Result<EngineVersion>> Client::version() {
-  const Result<HttpAnswer> answer = co_await http_->get("/version", kTimeout);
+  std::string body;
+  const http::Sink keep = http::up_to(kLongestVersion, body);
+  const Result<http::Answer> answer = co_await requests_->get("/version", kTimeout, keep);
   if (!answer) co_return std::unexpected(answer.error());
-  if (answer->status != kOk) co_return std::unexpected(refused("/version", *answer));
-  Result<EngineVersion> version = parse_version(answer->body);
+  if (!answer->good()) co_return std::unexpected(refused("/version", *answer));
+  Result<EngineVersion> version = parse_version(body);
   if (version) api_ = version->api;
   co_return version;
 }
@@ -95,17 +100,17 @@ asio::awaitable<Listing> Client::list(bool all) {
 
 asio::awaitable<Listing> Client::list_one(std::string container) {
   const std::string filter = fmt::format(R"({{"id":["{}"]}})", container);
-  return list_by("/containers/json?all=1&filters=" + percent_encode(filter));
+  return list_by("/containers/json?all=1&filters=" + http::percent_encode(filter));
 }
 
 asio::awaitable<Listing> Client::list_by(std::string path) {
   ListReader reader(labels_);
-  const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
-  const Result<HttpAnswer> answer = co_await get(path, kListTimeout, sink);
+  const http::Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+  const Result<http::Answer> answer = co_await get(path, kListTimeout, sink);
   Listing listing;
   if (!answer) {
     listing.fault = answer.error();
-  } else if (answer->status != kOk) {
+  } else if (!answer->good()) {
     listing.fault = refused(path, *answer);
   } else if (const Result<void> whole = reader.finish(); !whole) {
     listing.fault = Error{fmt::format("GET {}: {}", path, whole.error().message)};
@@ -126,13 +131,13 @@ asio::awaitable<Result<Container>> Client::inspect(std::string container) {
 
 asio::awaitable<Result<std::optional<Container>>> Client::find(std::string container) {
   if (container.empty()) co_return std::optional<Container>();
-  const std::string path = "/containers/" + percent_encode(container) + "/json";
+  const std::string path = "/containers/" + http::percent_encode(container) + "/json";
   InspectReader reader(labels_);
-  const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
-  const Result<HttpAnswer> answer = co_await get(path, kTimeout, sink);
+  const http::Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+  const Result<http::Answer> answer = co_await get(path, kTimeout, sink);
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->status == kNotFound) co_return std::optional<Container>();
-  if (answer->status != kOk) co_return std::unexpected(refused(path, *answer));
+  if (!answer->good()) co_return std::unexpected(refused(path, *answer));
   Result<Container> parsed = reader.finish();
   if (!parsed) co_return fail(fmt::format("GET {}: {}", path, parsed.error().message));
   co_await tell_labels_apart(*parsed);
@@ -148,11 +153,11 @@ asio::awaitable<void> Client::tell_labels_apart(Container& container, std::chron
   const std::shared_ptr<ImageLabels> images = images_;
   auto labels = images->find(container.image);
   if (!labels) {
-    const std::string path = "/images/" + percent_encode(container.image) + "/json";
+    const std::string path = "/images/" + http::percent_encode(container.image) + "/json";
     ImageReader reader(labels_);
-    const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
-    const Result<HttpAnswer> answer = co_await get(path, limit, sink);
-    if (!answer || answer->status != kOk) {
+    const http::Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+    const Result<http::Answer> answer = co_await get(path, limit, sink);
+    if (!answer || !answer->good()) {
       distrust_labels(container, answer ? refused(path, *answer).message : answer.error().message);
       co_return;
     }
@@ -171,21 +176,21 @@ asio::awaitable<Error> Client::events(std::function<void()> subscribed,
                                       std::function<void(const Error&)> odd) {
   if (const Result<void> agreed = co_await agree_on_version(); !agreed) co_return agreed.error();
   const std::string path =
-      fmt::format("/v{}/events?filters={}", api_, percent_encode(kEventFilter));
+      fmt::format("/v{}/events?filters={}", api_, http::percent_encode(kEventFilter));
   EventReader reader(std::move(seen), std::move(odd));
-  const Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
-  co_return co_await http_->follow(path, std::move(subscribed), sink);
+  const http::Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+  co_return co_await requests_->follow(path, std::move(subscribed), sink);
 }
 
-void Client::close() { http_->close(); }
+void Client::close() { requests_->close(); }
 
-asio::awaitable<Result<HttpAnswer>> Client::get(std::string path, std::chrono::seconds limit,
-                                                Sink sink) {
+asio::awaitable<Result<http::Answer>> Client::get(std::string path, std::chrono::seconds limit,
+                                                  http::Sink sink) {
   if (const Result<void> agreed = co_await agree_on_version(); !agreed) {
     co_return std::unexpected(agreed.error());
   }
   const std::string target = fmt::format("/v{}{}", api_, path);
-  co_return co_await http_->get(target, limit, std::move(sink));
+  co_return co_await requests_->get(target, limit, std::move(sink));
 }
 
 asio::awaitable<Result<void>> Client::agree_on_version() {

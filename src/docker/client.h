@@ -17,6 +17,7 @@
 #include "docker/container_reader.h"
 #include "docker/event.h"
 #include "docker/image.h"
+#include "http/answer.h"
 
 namespace nxgate::docker {
 
@@ -26,8 +27,7 @@ namespace nxgate::docker {
 /// entered.
 [[nodiscard]] Result<std::string> engine_socket(std::string_view configured);
 
-class Http;
-struct HttpAnswer;
+class Requests;
 
 using containers::EngineVersion;
 using containers::Listing;
@@ -76,13 +76,12 @@ class Client {
  private:
   boost::asio::awaitable<Listing> list_by(std::string path);
   /// A request for `path` in the chosen version of the interface; `sink` takes the body.
-  boost::asio::awaitable<Result<HttpAnswer>> get(
-      std::string path, std::chrono::seconds limit,
-      std::function<Result<void>(std::string_view)> sink);
+  boost::asio::awaitable<Result<http::Answer>> get(std::string path, std::chrono::seconds limit,
+                                                   http::Sink sink);
   /// The path's beginning, once the version is known.
   boost::asio::awaitable<Result<void>> agree_on_version();
 
-  std::shared_ptr<Http> http_;
+  std::shared_ptr<Requests> requests_;
   LabelKeys labels_;
   std::shared_ptr<ImageLabels> images_;
   std::string api_;  ///< `1.41`, empty until it was asked for

@@ -22,7 +22,6 @@
 #include "base/error.h"
 #include "docker/container_reader.h"
 #include "docker/fake_engine.h"
-#include "docker/http.h"
 
 namespace nxgate::docker {
 namespace {
@@ -81,11 +80,6 @@ TEST(EngineSocket, IsWhatWasConfiguredOrOfTheEnvironment) {
   EXPECT_FALSE(engine_socket("tcp://127.0.0.1:2375"));
   EXPECT_FALSE(engine_socket("unix://"));
   ::unsetenv("DOCKER_HOST");
-}
-
-TEST(PercentEncode, LeavesOnlyWhatNeedsNone) {
-  EXPECT_EQ(percent_encode("web-1_a.b~"), "web-1_a.b~");
-  EXPECT_EQ(percent_encode("a/../b c\xff{"), "a%2F..%2Fb%20c%FF%7B");
 }
 
 TEST_F(ClientTest, SpeaksTheApiThatBothKnow) {

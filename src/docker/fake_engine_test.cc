@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "docker/http.h"
+#include "http/target.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::docker {
@@ -243,7 +243,7 @@ std::string FakeEngine::respond(const std::string& target) {
     return http_response("200 OK", there->second);
   }
   for (const auto& [image, labels] : images_) {
-    if (target.ends_with("/images/" + percent_encode(image) + "/json")) {
+    if (target.ends_with("/images/" + http::percent_encode(image) + "/json")) {
       return http_response("200 OK", fmt::format(R"({{"Config":{{"Labels":{}}}}})", labels));
     }
   }

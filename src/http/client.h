@@ -7,17 +7,10 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "http/answer.h"
 #include "http/target.h"
 
 namespace nxgate::http {
-
-/// What a server answers, also if it refuses.
-struct Answer {
-  unsigned status = 0;  ///< of HTTP
-  std::string body;
-
-  [[nodiscard]] bool good() const noexcept { return status == 200; }
-};
 
 /// The answer to one question; blocks until then, or until another thread asks it to stop. The
 /// error says what to do: no server there, or no permission.

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include <boost/url/parse.hpp>
-#include <boost/url/url.hpp>
 #include <boost/url/url_view.hpp>
+#include <fmt/core.h>
 
 namespace nxgate::http {
 
@@ -19,10 +19,27 @@ std::optional<Target> parse_target(std::string_view text) {
 }
 
 std::string to_string(const Target& target) {
-  boost::urls::url url;
-  url.set_path(target.path);
-  for (const auto& [key, value] : target.query) url.params().append({key, value});
-  return std::string(url.encoded_target());
+  std::string text = percent_encode(target.path, "/");
+  char separator = '?';
+  for (const auto& [key, value] : target.query) {
+    text += fmt::format("{}{}={}", separator, percent_encode(key), percent_encode(value));
+    separator = '&';
+  }
+  return text;
+}
+
+std::string percent_encode(std::string_view text, std::string_view plain) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  std::string encoded;
+  for (const char letter : text) {
+    if (kPlain.contains(letter) || plain.contains(letter)) {
+      encoded += letter;
+    } else {
+      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(letter));
+    }
+  }
+  return encoded;
 }
 
 }  // namespace nxgate::http

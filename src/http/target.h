@@ -19,4 +19,7 @@ struct Target {
 /// The other way round.
 [[nodiscard]] std::string to_string(const Target& target);
 
+/// Letters, digits, `-._~` and what is in `plain` stay, everything else becomes `%XX`.
+[[nodiscard]] std::string percent_encode(std::string_view text, std::string_view plain = {});
+
 }  // namespace nxgate::http
