@@ -13,7 +13,7 @@ roots=${NXGATE_ENGINE_ROOTS:-$PWD/build/engines}
 releases=${NXGATE_RELEASES:-"trixie sid"}
 packages=docker.io,docker-cli,containerd,runc,iptables,nftables,ca-certificates,iproute2
 # All but those about the doctor, whose words depend on the engine.
-tests=$(ls tests/e2e/test_docker*.py | grep -v doctor)
+tests=$(ls tests/e2e/test_docker*.py tests/e2e/test_redteam_docker.py | grep -v doctor)
 mkdir -p "$roots" build/results
 
 run() { # NAME ROOT

@@ -69,7 +69,7 @@ def leaderless(engine, program):
     pids = []
 
     def start(name, *options, command=("/bin/sleep", "1000"), **more):
-        container = engine.run(name, "-v", f"{program}:/leader:ro", *options,
+        container = engine.run(name, "-v", f"{engine.source(program)}:/leader:ro", *options,
                                command=["/leader", *command], **more)
         pids.append(container.pid)
         namespace = Path(f"/proc/{pids[-1]}/ns/net")
@@ -261,7 +261,7 @@ def test_one_that_has_lost_it_already_is_attached(engine, watch, leaderless, com
 def test_its_links_queues_stay_held(engine, watch, leaderless, tmp_path, command):
     tool = frames.build(tmp_path)
     hold = ["/bin/sh", "-c", f"sleep {LIFE + 3}; exec /frames hold eth0"]
-    web = leaderless("web", "-v", f"{tool}:/frames:ro", network=engine.network("app_net"), command=hold)
+    web = leaderless("web", "-v", f"{engine.source(tool)}:/frames:ro", network=engine.network("app_net"), command=hold)
     server = watch('attach = "all"\n', "docker") if command == "docker" else watch("", "attach", "web")
     server.wait_for_log("attached web")
     web.wait()

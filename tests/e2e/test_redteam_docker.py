@@ -13,9 +13,8 @@ from harness.senders import HOP, HOP6
 from harness.wayout import ATTEMPTS, Rights
 
 TESTS = Path(__file__).parent
-#: Python, which the image doesn't have.
-PROGRAMS = [word for path in ("/usr", "/lib", "/lib64", "/bin") if Path(path).exists()
-            for word in ("-v", f"{Path(path).resolve()}:{path}:ro")]
+#: With Python, which the image doesn't have.
+PROGRAMS = [Path(path) for path in ("/usr", "/lib", "/lib64", "/bin") if Path(path).exists()]
 UNPRIVILEGED = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "65534")
 #: What the engine's own rules keep back: conntrack waits for the first fragment.
 KEPT = {"a later fragment alone"}
@@ -77,8 +76,10 @@ def attempt(container, title):
 ], ids=["default capabilities", "no right"])
 def test_every_way_out_is_closed_in_a_container(engine, nxgate, upstream, network, seen, options,
                                                 attempts):
+    volumes = [word for path in PROGRAMS for word in ("-v", f"{engine.source(path.resolve())}:{path}:ro")]
+
     def run(name):
-        container = engine.run(name, *options, *PROGRAMS, "-v", f"{TESTS}:/tests:ro",
+        container = engine.run(name, *options, *volumes, "-v", f"{engine.source(TESTS)}:/tests:ro",
                                network=network)
         time.sleep(2)  # its address of IPv6 is being tried
         return container

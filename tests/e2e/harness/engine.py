@@ -34,8 +34,9 @@ if [ -n "$2" ]; then
     mount --rbind /dev dev
     mount -t tmpfs tmpfs run
     mount -t tmpfs tmpfs tmp
-    mkdir -p "$2$1" old
+    mkdir -p "$2$1" old host
     mount --bind "$1" "$2$1"
+    mount --bind / host
     pivot_root . old
     umount -l /old
 fi
@@ -146,6 +147,10 @@ class Engine:
 
     def version(self):
         return self.docker("version", "-f", "{{.Server.Version}}").strip()
+
+    def source(self, path):
+        """Where the engine finds a file of this system, for -v."""
+        return f"/host{path}" if ROOT else str(path)
 
     def network(self, name, *options):
         self.docker("network", "create", *options, name)
