@@ -136,11 +136,13 @@ class Controller final : public containers::Observer {
   /// Where a container runs, found once per run and kept open: its first process can end or move,
   /// and then no longer shows where the others run.
   struct Place {
-    pid_t pid = 0;  ///< as the engine reports it; 0 until then
+    pid_t pid = 0;      ///< as the engine reports it; 0 until then
+    bool sure = false;  ///< by the engine, not by whatever process was found
     sys::NetnsRef netns;
     std::optional<containers::Cgroup> cgroup;
   };
   [[nodiscard]] bool goes_on(const Place& place, const containers::Container& container) const;
+  [[nodiscard]] bool is_sure(const containers::Container& container) const;
   std::map<std::string, Place> places_;
   std::set<std::string> outliving_;  ///< ids of ended containers in `running_`
   /// Those of them that ended before our start, by id, and what they bring about.

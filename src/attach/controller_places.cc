@@ -56,25 +56,37 @@ void Controller::note_places() {
     const auto known = places_.find(container.id);
     if (known != places_.end() && goes_on(known->second, container)) {
       if (pid != 0) known->second.pid = pid;
+      known->second.sure = is_sure(container);
     } else {
       places_.erase(container.id);
       if (!choose(container, std::nullopt)) continue;  // it needs no attachment
       auto pinned = first_place(container).pin();
       if (!pinned) continue;
-      places_.emplace(container.id, Place{.pid = pid, .netns = *std::move(pinned), .cgroup = {}});
+      places_.emplace(
+          container.id,
+          Place{.pid = pid, .sure = is_sure(container), .netns = *std::move(pinned), .cgroup = {}});
     }
     auto& cgroup = places_.at(container.id).cgroup;
     if (!cgroup) cgroup = containers::Cgroup::of(container.pid, container.id);
   }
 }
 
-/// Whether the place is of this run. One that was noted before the engine described the container
-/// may be where a process of it went.
+/// Whether the place is of this run, and the right one as far as is known now.
 bool Controller::goes_on(const Place& place, const containers::Container& container) const {
   if (!container.inspected) return true;
-  if (place.pid != 0) return place.pid == container.pid;
+  if (place.pid != 0 && place.pid != container.pid) return false;
+  if (place.sure) return true;
   const auto described = first_place(container).identity();
   return !described || described == place.netns.identity();
+}
+
+/// Until the engine has described it, and its owner, its place may be where a process of it went.
+bool Controller::is_sure(const containers::Container& container) const {
+  const std::string id = container.namespace_owner();
+  if (!container.inspected || id.empty()) return container.inspected;
+  if (const auto place = places_.find(id); place != places_.end()) return place->second.sure;
+  const auto owner = std::ranges::find(running_, id, &containers::Container::id);
+  return owner == running_.end() || owner->inspected;
 }
 
 /// Where the engine put it: its first process can have gone elsewhere. A member is in its owner's
