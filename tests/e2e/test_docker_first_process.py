@@ -11,8 +11,9 @@ import pytest
 from harness import frames
 from harness.engine_upstream import ADDRESS, configured  # noqa: F401
 from harness.nxgate import run
+from harness.slow_engine import slow_engine  # noqa: F401
 from harness.timing import wait_for, within
-from harness.told import unattached
+from harness.told import health, unattached
 
 CONFIG = """
 [policies.default]
@@ -91,12 +92,17 @@ def leaderless(engine, program):
 
 @pytest.fixture
 def watch(nxgate, configured, directory):  # noqa: F811
-    def start(docker="", command="docker", *arguments):
+    def start(docker="", command="docker", *arguments, socket=None):
         if command == "docker":
             arguments += ("--hook-socket", str(directory / "hook.sock"))
-        return nxgate(*arguments, config=configured(CONFIG + docker), command=command)
+        config = CONFIG.replace("ENGINE", socket) if socket else CONFIG
+        return nxgate(*arguments, config=configured(config + docker), command=command)
 
     return start
+
+
+def other_thread(pid):
+    return next(each for each in os.listdir(f"/proc/{pid}/task") if each != str(pid))
 
 
 def resolved(container, qname):
@@ -230,6 +236,51 @@ def test_one_that_moved_before_it_was_seen_is_attached_where_its_engine_put_it(e
     left = ["nsenter", f"--net=/proc/{other}/ns/net"]
     tables = subprocess.run([*left, "nft", "list", "tables"], capture_output=True, text=True, check=True)
     assert "table inet nxgate" in tables.stdout
+
+
+@pytest.mark.parametrize("which", ["web", "owner"])
+def test_one_that_moved_and_is_described_late_is_looked_for_again(engine, watch, slow_engine, which):  # noqa: F811
+    policy = "narrow" if which == "web" else "wide"
+    web = engine.run("web", *MOVES, "--label", f"nxgate.policy={policy}", network=engine.network("app_net"),
+                     command=MOVED)
+    if which == "owner":
+        engine.run("guest", "--network", "container:web", "--label", "nxgate.policy=narrow")
+    other = moved(web)
+    slow_engine.describe(False)
+    server = watch(socket=slow_engine.socket)
+    server.wait_for_log("cannot attach web")
+    slow_engine.describe(True)
+    server.wait_for_log("attached web" if which == "web" else "also restricted by narrow")
+    wait_for(lambda: health(server)[0] == 0)
+    inside = ["nsenter", f"--net=/proc/{other}/ns/net", "nslookup"]
+    for qname, known in (("both.test", True), ("other.test", False)):
+        done = subprocess.run([*inside, qname, "127.0.0.11"], capture_output=True, text=True, check=False)
+        assert (ADDRESS in done.stdout) == known
+
+
+def test_owner_and_guest_that_outlive_their_engine_are_held_to_both_policies(engine, watch, leaderless):
+    flags, engine.flags = engine.flags, [each for each in engine.flags if each != "--live-restore"]
+    engine.process.terminate()
+    engine.process.wait(within(20))
+    engine.start()
+    try:
+        server = watch()
+        owner = leaderless("owner", "--label", "nxgate.policy=narrow", network=engine.network("app_net"))
+        server.wait_for_log(r"attached owner \(policy narrow")
+        guest = leaderless("guest", "--network", "container:owner", "--label", "nxgate.policy=wide")
+        server.wait_for_log("also restricted by wide")
+        guest.wait()
+        inside = ["nsenter", f"--net=/proc/{guest.pid}/task/{other_thread(guest.pid)}/ns/net"]
+        engine.kill()
+        engine.start()
+        server.wait_for_log("owner: the engine reports its end, but it still has processes")
+        server.wait_for_log("guest: the engine reports its end, but it still has processes")
+        time.sleep(within(2.5))
+        rules = subprocess.run([*inside, "nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+        assert "table inet nxgate" in rules
+        assert "from now on" not in server.log_text().split("the engine reports its end")[-1]
+    finally:
+        engine.flags = flags
 
 
 def test_a_guest_of_a_former_run_of_its_owner_is_not_looked_for_in_the_new_one(engine, watch):
