@@ -20,15 +20,10 @@
 #include "base/escape.h"
 #include "base/json.h"
 #include "cli/help.h"
-#include "http/fields.h"
 
 namespace nxgate::cli {
 
 namespace json = boost::json;
-using http::list_of;
-using http::number_of;
-using http::part_of;
-using http::text_of;
 
 namespace {
 

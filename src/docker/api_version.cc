@@ -12,7 +12,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
-#include "docker/fields.h"
+#include "base/json_fields.h"
 
 namespace nxgate::docker {
 namespace {
@@ -53,7 +53,7 @@ Result<EngineVersion> parse_version(std::string_view json) {
   const auto document = parse_document(json);
   if (!document) return fail("invalid version from the Docker engine: " + document.error().message);
   std::string fault;
-  const Fields all(*document, fault);
+  const JsonFields all(*document, fault);
   const std::string engine = all.text("Version");
   const std::string oldest_text = all.text("MinAPIVersion");
   const std::optional<ApiVersion> newest = to_api_version(all.text("ApiVersion"));

@@ -16,10 +16,10 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/json_fields.h"
 #include "docker/api_version.h"
 #include "docker/container_reader.h"
 #include "docker/event.h"
-#include "docker/fields.h"
 #include "docker/image.h"
 #include "docker/requests.h"
 #include "http/answer.h"
@@ -41,7 +41,7 @@ constexpr unsigned kNotFound = 404;
 std::string reason(const http::Answer& answer) {
   if (const auto document = parse_document(answer.body)) {
     std::string fault;
-    const std::string message = Fields(*document, fault).text("message");
+    const std::string message = JsonFields(*document, fault).text("message");
     if (!message.empty()) return message;
   }
   return fmt::format("HTTP status {}", answer.status);

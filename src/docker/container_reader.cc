@@ -18,9 +18,9 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/json_fields.h"
 #include "containers/container.h"
 #include "docker/excerpt.h"
-#include "docker/fields.h"
 
 namespace nxgate::docker {
 
@@ -36,7 +36,7 @@ void add_once(std::vector<std::string>& names, const std::string& name) {
   if (!name.empty() && std::ranges::find(names, name) == names.end()) names.push_back(name);
 }
 
-void add_address(Membership& membership, const std::string& key, const Fields& endpoint,
+void add_address(Membership& membership, const std::string& key, const JsonFields& endpoint,
                  std::string& fault) {
   const std::string text = endpoint.text(key);
   if (text.empty()) return;
@@ -57,7 +57,7 @@ Membership::Link to_link(std::string_view text) {
 }
 
 Membership read_membership(const Container& container, const std::string& network,
-                           const Fields& endpoint, std::string& fault) {
+                           const JsonFields& endpoint, std::string& fault) {
   Membership membership{.network = network, .network_id = endpoint.text("NetworkID")};
   add_address(membership, "IPAddress", endpoint, fault);
   add_address(membership, "GlobalIPv6Address", endpoint, fault);
@@ -74,15 +74,15 @@ Membership read_membership(const Container& container, const std::string& networ
 }
 
 /// After id and name, from which the names on a network come.
-void read_networks(Container& container, const Fields& all, std::string& fault) {
-  const Fields networks = all.inner("NetworkSettings").inner("Networks");
-  networks.each([&](const std::string& network, const Fields& endpoint) {
+void read_networks(Container& container, const JsonFields& all, std::string& fault) {
+  const JsonFields networks = all.inner("NetworkSettings").inner("Networks");
+  networks.each([&](const std::string& network, const JsonFields& endpoint) {
     container.networks.push_back(read_membership(container, network, endpoint, fault));
   });
   std::ranges::sort(container.networks, {}, &Membership::network);
 }
 
-void read_id(Container& container, const Fields& all, std::string& fault) {
+void read_id(Container& container, const JsonFields& all, std::string& fault) {
   container.id = all.text("Id");
   if (!containers::is_container_id(container.id) && fault.empty())
     fault = "Id is not 64 hexadecimal digits";
@@ -96,7 +96,7 @@ std::string to_capability(std::string name) {
 }
 
 /// While the engine waits before it restarts a container it calls it running, without a process.
-void read_state(Container& container, const Fields& state, std::string& fault) {
+void read_state(Container& container, const JsonFields& state, std::string& fault) {
   container.running = state.flag("Running") && !state.flag("Restarting");
   const std::int64_t pid = state.number("Pid");
   if ((pid < 0 || pid > std::numeric_limits<pid_t>::max()) && fault.empty()) {
@@ -106,7 +106,7 @@ void read_state(Container& container, const Fields& state, std::string& fault) {
 }
 
 Container read_inspected(const json::value& document, std::string& fault) {
-  const Fields all(document, fault);
+  const JsonFields all(document, fault);
   Container container;
   read_id(container, all, fault);
   container.name = without_slash(all.text("Name"));
@@ -114,7 +114,7 @@ Container read_inspected(const json::value& document, std::string& fault) {
   read_state(container, all.inner("State"), fault);
   container.image = all.text("Image");
   container.labels = all.inner("Config").text_map("Labels");
-  const Fields host = all.inner("HostConfig");
+  const JsonFields host = all.inner("HostConfig");
   container.network_mode = host.text("NetworkMode");
   container.privileged = host.flag("Privileged");
   for (const std::string& name : host.texts("CapAdd")) {
@@ -133,7 +133,7 @@ std::string own_name(const std::vector<std::string>& names) {
 }
 
 Container read_listed(const json::value& document, std::string& fault) {
-  const Fields all(document, fault);
+  const JsonFields all(document, fault);
   Container container;
   read_id(container, all, fault);
   container.name = own_name(all.texts("Names"));

@@ -12,10 +12,10 @@
 #include <boost/json/value.hpp>
 
 #include "base/error.h"
+#include "base/json_fields.h"
 #include "containers/container.h"
 #include "docker/container_reader.h"
 #include "docker/excerpt.h"
-#include "docker/fields.h"
 
 namespace nxgate::docker {
 namespace {
@@ -32,8 +32,8 @@ const WantedFields& wanted_fields() {
 }
 
 Event read_event(const boost::json::value& document, std::string& fault) {
-  const Fields all(document, fault);
-  const Fields actor = all.inner("Actor");
+  const JsonFields all(document, fault);
+  const JsonFields actor = all.inner("Actor");
   Event event{.type = all.text("Type"), .action = all.text("Action"), .container = {}};
   if (event.type == "container") event.container = actor.text("ID");
   if (event.type == "network") event.container = actor.inner("Attributes").text("container");

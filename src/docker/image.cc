@@ -9,10 +9,10 @@
 #include <boost/json/value.hpp>
 
 #include "base/error.h"
+#include "base/json_fields.h"
 #include "containers/container.h"
 #include "docker/container_reader.h"
 #include "docker/excerpt.h"
-#include "docker/fields.h"
 
 namespace nxgate::docker {
 namespace {
@@ -55,7 +55,7 @@ Result<void> ImageReader::write(std::string_view piece) { return state_->reader.
 Result<Labels> ImageReader::finish() {
   if (const auto read = state_->reader.finish(); !read) return std::unexpected(read.error());
   std::string fault;
-  Labels labels = Fields(state_->value, fault).inner("Config").text_map("Labels");
+  Labels labels = JsonFields(state_->value, fault).inner("Config").text_map("Labels");
   if (!fault.empty()) return fail(fault);
   return labels;
 }

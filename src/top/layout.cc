@@ -12,13 +12,11 @@
 #include <boost/json/object.hpp>
 #include <fmt/core.h>
 
-#include "http/fields.h"
+#include "base/json.h"
 #include "top/model.h"
 #include "top/view.h"
 
 namespace nxgate::top {
-
-using http::text_of;
 
 namespace {
 
@@ -75,7 +73,7 @@ std::string clock_text(std::uint64_t seconds) {
 }
 
 std::vector<Line> head_lines(const Head& head, const View& view, const Model& model) {
-  const auto& rates = http::part_of(head.status, "rates");
+  const auto& rates = part_of(head.status, "rates");
   std::string counted = "counted for " + clock_text(head.seconds);
   if (model.missed() != 0) counted += fmt::format(", {} dropped", model.missed());
   std::string only;

@@ -12,12 +12,10 @@
 #include <boost/json/value.hpp>
 
 #include "base/json.h"
-#include "http/fields.h"
 
 namespace nxgate::top {
 
 namespace json = boost::json;
-using http::text_of;
 
 namespace {
 
@@ -46,7 +44,7 @@ void Model::add(std::string_view line) {
   const auto event = parse_object(line);
   if (!event) return;
   if (event->contains("dropped")) {
-    return miss(static_cast<std::uint64_t>(std::max(0.0, http::number_of(*event, "dropped"))));
+    return miss(static_cast<std::uint64_t>(std::max(0.0, number_of(*event, "dropped"))));
   }
   if (!event->contains("name")) return;
   const std::string client = client_of(*event);

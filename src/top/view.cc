@@ -16,13 +16,11 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/json.h"
-#include "http/fields.h"
 #include "top/model.h"
 
 namespace nxgate::top {
 
 namespace json = boost::json;
-using http::text_of;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "docker/fields.h"
+#include "base/json_fields.h"
 
 #include <cstdint>
 #include <functional>
@@ -19,7 +19,7 @@
 
 #include "base/error.h"
 
-namespace nxgate::docker {
+namespace nxgate {
 
 namespace json = boost::json;
 
@@ -57,30 +57,30 @@ Result<json::value> parse_document(std::string_view json) {
   return document;
 }
 
-Fields::Fields(const json::value& document, std::string& fault)
+JsonFields::JsonFields(const json::value& document, std::string& fault)
     : object_(document.if_object()), fault_(fault) {
   if (object_ == nullptr && fault_.empty()) fault_ = "it is not an object";
 }
 
-Fields::Fields(const json::object* object, std::string path, std::string& fault)
+JsonFields::JsonFields(const json::object* object, std::string path, std::string& fault)
     : object_(object), path_(std::move(path)), fault_(fault) {}
 
-std::string Fields::text(std::string_view key) const {
+std::string JsonFields::text(std::string_view key) const {
   const json::value* value = find(key, json::kind::string);
   return value == nullptr ? std::string() : copy(value->get_string());
 }
 
-bool Fields::flag(std::string_view key) const {
+bool JsonFields::flag(std::string_view key) const {
   const json::value* value = find(key, json::kind::bool_);
   return value != nullptr && value->get_bool();
 }
 
-std::int64_t Fields::number(std::string_view key) const {
+std::int64_t JsonFields::number(std::string_view key) const {
   const json::value* value = find(key, json::kind::int64);
   return value == nullptr ? 0 : value->get_int64();
 }
 
-std::vector<std::string> Fields::texts(std::string_view key) const {
+std::vector<std::string> JsonFields::texts(std::string_view key) const {
   std::vector<std::string> texts;
   const json::value* value = find(key, json::kind::array);
   if (value == nullptr) return texts;
@@ -90,7 +90,7 @@ std::vector<std::string> Fields::texts(std::string_view key) const {
   return texts;
 }
 
-std::map<std::string, std::string> Fields::text_map(std::string_view key) const {
+std::map<std::string, std::string> JsonFields::text_map(std::string_view key) const {
   std::map<std::string, std::string> texts;
   const json::value* value = find(key, json::kind::object);
   if (value == nullptr) return texts;
@@ -100,26 +100,26 @@ std::map<std::string, std::string> Fields::text_map(std::string_view key) const 
   return texts;
 }
 
-Fields Fields::inner(std::string_view key) const {
+JsonFields JsonFields::inner(std::string_view key) const {
   const json::value* value = find(key, json::kind::object);
   return {value == nullptr ? nullptr : &value->get_object(), fmt::format("{}{}.", path_, key),
           fault_};
 }
 
-void Fields::each(
-    const std::function<void(const std::string& key, const Fields& inner)>& use) const {
+void JsonFields::each(
+    const std::function<void(const std::string& key, const JsonFields& inner)>& use) const {
   if (object_ == nullptr) return;
   for (const auto& [key, value] : *object_) use(key, inner(key));
 }
 
 /// The field, if it is there and neither null nor of another kind.
-const json::value* Fields::find(std::string_view key, json::kind kind) const {
+const json::value* JsonFields::find(std::string_view key, json::kind kind) const {
   if (object_ == nullptr) return nullptr;
   const json::value* value = object_->if_contains({key.data(), key.size()});
   return value != nullptr && is(*value, kind, key) ? value : nullptr;
 }
 
-bool Fields::is(const json::value& value, json::kind kind, std::string_view key) const {
+bool JsonFields::is(const json::value& value, json::kind kind, std::string_view key) const {
   if (value.kind() == kind) return true;
   if (!value.is_null() && fault_.empty()) {
     fault_ = fmt::format("{}{} is not {}", path_, key, describe(kind));
@@ -127,4 +127,4 @@ bool Fields::is(const json::value& value, json::kind kind, std::string_view key)
   return false;
 }
 
-}  // namespace nxgate::docker
+}  // namespace nxgate
