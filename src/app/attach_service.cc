@@ -10,6 +10,7 @@
 #include "app/main_loop.h"
 #include "attach/attachments.h"
 #include "attach/controller.h"
+#include "attach/dns_service.h"
 #include "attach/hook_listener.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -34,7 +35,8 @@ Result<std::string> run_attach_service(MainLoop& loop, const cli::Options& optio
   const auto on_death = policy_store.docker().opens_on_death ? netfilter::OnDeath::kOpens
                                                              : netfilter::OnDeath::kStaysClosed;
   const bool watches_all = subjects.watches_all();
-  attach::Attachments attachments(loop.loop(), policy_store, workers, reports, on_death);
+  attach::DnsService dns(workers);
+  attach::Attachments attachments(loop.loop(), policy_store, dns, reports, on_death);
   api.show(&attachments);
   std::shared_ptr<containers::Engine> engine;
   if (!subjects.socket.empty()) {

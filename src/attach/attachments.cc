@@ -1,6 +1,5 @@
 #include "attach/attachments.h"
 
-#include <array>
 #include <cstdint>
 #include <expected>
 #include <map>
@@ -15,7 +14,7 @@
 
 #include "attach/attachment.h"
 #include "attach/link_follower.h"
-#include "base/address.h"
+#include "attach/service.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "firewall/firewall_reports.h"
@@ -26,36 +25,17 @@
 #include "netfilter/links.h"
 #include "netfilter/queue_hold.h"
 #include "policy/grants.h"
-#include "serve/worker_context.h"
 #include "store/attached_policy.h"
 #include "store/policy_store.h"
 #include "sys/attached.h"
-#include "sys/descriptor.h"
 #include "sys/netns.h"
-#include "sys/socket.h"
 #include "wire/name.h"
-#include "workers/workers.h"
 
 namespace nxgate::attach {
 
 using netfilter::Gate;
-using netfilter::GatePorts;
 
 namespace {
-
-/// UDP and TCP on one loopback address, each on a port that the kernel chooses.
-Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& netns,
-                                    const std::string& policy) {
-  serve::OpenListener open{
-      .listener = {{Endpoint::parse(address, 0).value(), {}, netns}, policy}, .udp = {}, .tcp = {}};
-  for (const auto& [kind, socket] :
-       {std::pair(sys::SocketKind::kUdp, &open.udp), std::pair(sys::SocketKind::kTcp, &open.tcp)}) {
-    auto opened = sys::open_listener(kind, open.listener.at, sys::Sharing::kNobody);
-    if (!opened) return std::unexpected(opened.error());
-    *socket = *std::move(opened);
-  }
-  return open;
-}
 
 /// Where it is closed by a fault nothing resolves, not even local names.
 void set_policy(store::AttachedPolicy& policy, const Subject& subject,
@@ -77,11 +57,11 @@ void set_policy(store::AttachedPolicy& policy, const Subject& subject,
 }  // namespace
 
 Attachments::Attachments(boost::asio::io_context& loop, store::PolicyStore& policy_store,
-                         workers::Workers& workers, firewall::FirewallReports& reports,
+                         Service& service, firewall::FirewallReports& reports,
                          netfilter::OnDeath on_death)
     : loop_(loop),
       policy_store_(policy_store),
-      workers_(workers),
+      service_(service),
       reports_(reports),
       on_death_(on_death) {
   for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
@@ -159,22 +139,15 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
       std::make_shared<firewall::NameFirewall>(std::string(netfilter::Firewall::kTable), on_death_);
   set_policy(attachment->policy, subject, attachment->firewall);
 
-  auto v4 = open_at("127.0.0.1", attachment->pinned, attachment->policy.key);
-  if (!v4) return std::unexpected(v4.error());
-  // A namespace without IPv6 has no ::1.
-  auto v6 = open_at("::1", attachment->pinned, attachment->policy.key);
-  GatePorts ports{.udp4 = sys::local_port(v4->udp), .tcp4 = sys::local_port(v4->tcp)};
-  if (v6) {
-    ports.udp6 = sys::local_port(v6->udp);
-    ports.tcp6 = sys::local_port(v6->tcp);
-  }
+  auto sockets = service_.open(attachment->pinned, attachment->policy.key);
+  if (!sockets) return std::unexpected(sockets.error());
+  const netfilter::GatePorts ports = (*sockets)->ports();
   const auto& held = attached_.emplace(identity, std::move(attachment)).first->second;
   publish();
-  workers_.adopt(*std::move(v4));
-  if (v6) workers_.adopt(*std::move(v6));
+  service_.serve(*std::move(sockets));
   const auto inside = subject.starting ? netfilter::Inside::kStarting : netfilter::Inside::kRunning;
   const auto give_up = [&](Error error) {
-    workers_.abandon(held->policy.key);
+    service_.end(held->policy.key);
     attached_.erase(identity);
     publish();
     return std::unexpected(std::move(error));
@@ -305,14 +278,14 @@ void Attachments::detach(Attachment& attachment, netfilter::FlowCleanup flows) {
   if (auto opened = attachment.gate->remove(flows); !opened) {
     log::warning("{}: {}", attachment.subject.label, opened.error().message);
   }
-  workers_.abandon(attachment.policy.key);
+  service_.end(attachment.policy.key);
   if (!attachment.subject.unclaimed) log::info("detached {}", attachment.subject.label);
 }
 
 void Attachments::leave(Attachment& attachment) {
   take_report(attachment);
   outlive(attachment);
-  workers_.abandon(attachment.policy.key);
+  service_.end(attachment.policy.key);
   log::info(
       "detached {}, which has ended; its network namespace stays closed for whatever still runs in "
       "it",
@@ -361,7 +334,8 @@ void Attachments::publish() {
   std::vector<store::AttachedPolicy> policies;
   policies.reserve(attached_.size());
   for (const auto& [identity, attachment] : attached_) policies.push_back(attachment->policy);
-  policy_store_.set_attached(std::move(policies));
+  policy_store_.attached().assign(std::move(policies));
+  policy_store_.changed(policy_store_.attached());
 }
 
 }  // namespace nxgate::attach

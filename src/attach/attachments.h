@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "attach/selection.h"
+#include "attach/service.h"
 #include "attach/unattached.h"
 #include "base/error.h"
 #include "containers/names.h"
@@ -25,7 +26,6 @@
 #include "store/policy_store.h"
 #include "store/standing_fault.h"
 #include "sys/netns.h"
-#include "workers/workers.h"
 
 namespace nxgate::attach {
 
@@ -50,9 +50,8 @@ struct Subject {
 class Attachments {
  public:
   /// Our own namespace and that of the first process are never attached.
-  Attachments(boost::asio::io_context& loop, store::PolicyStore& policy_store,
-              workers::Workers& workers, firewall::FirewallReports& reports,
-              netfilter::OnDeath on_death);
+  Attachments(boost::asio::io_context& loop, store::PolicyStore& policy_store, Service& service,
+              firewall::FirewallReports& reports, netfilter::OnDeath on_death);
   ~Attachments();
   Attachments(const Attachments&) = delete;
   Attachments& operator=(const Attachments&) = delete;
@@ -153,7 +152,7 @@ class Attachments {
 
   boost::asio::io_context& loop_;
   store::PolicyStore& policy_store_;
-  workers::Workers& workers_;
+  Service& service_;
   firewall::FirewallReports& reports_;
   netfilter::OnDeath on_death_;
   std::set<std::uint64_t> spared_;

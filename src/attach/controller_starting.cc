@@ -131,6 +131,7 @@ void Controller::settle(std::uint64_t identity) {
 
 /// Lists all containers. Events report later changes.
 void Controller::learn_all() {
+  if (!engine_) return;
   known_.clear();
   auto learn = [this, list = ++lists_](containers::Listing listing) {
     if (listing.fault || list != lists_) return;

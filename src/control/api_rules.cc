@@ -235,7 +235,7 @@ std::string ControlApi::others_of(const std::string& policy, const wire::DomainN
 }
 
 void ControlApi::rules_changed() {
-  running_.policy_store.rules_changed();
+  running_.policy_store.changed(running_.policy_store.runtime_rules());
   running_.operations.changed();
   await_end();
 }

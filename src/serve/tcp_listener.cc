@@ -15,7 +15,8 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "serve/tcp_session.h"
+#include "serve/stream_session.h"
+#include "serve/tcp_stream.h"
 #include "serve/worker_context.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
@@ -107,8 +108,9 @@ void TcpListener::begin_session(sys::Descriptor connection, const Endpoint& clie
   }
   (void)connection.release();
 
-  const auto session = std::make_shared<TcpSession>(std::move(socket), client, listener_, worker_);
-  const std::weak_ptr<TcpSession> weak = session;
+  const auto session = std::make_shared<StreamSession>(
+      std::make_unique<TcpStream>(std::move(socket)), client, listener_, worker_);
+  const std::weak_ptr<StreamSession> weak = session;
   auto close = [weak] {
     if (const auto evicted = weak.lock()) evicted->close();
   };

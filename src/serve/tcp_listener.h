@@ -13,7 +13,7 @@
 namespace nxgate::serve {
 
 /// A listening TCP socket of one worker. Each connection that the census lets in becomes a
-/// TcpSession; one that it doesn't is closed at once. When the process is out of descriptors it
+/// StreamSession; one that it doesn't is closed at once. When the process is out of descriptors it
 /// pauses instead of spinning. One thread.
 class TcpListener : public std::enable_shared_from_this<TcpListener> {
  public:

@@ -22,7 +22,7 @@
 
 namespace nxgate::serve {
 
-class TcpSession;
+class StreamSession;
 
 /// A place to listen at, over UDP and TCP.
 struct Listener {
@@ -62,7 +62,7 @@ struct WorkerContext {
   sys::UdpBatch batch{};
   LateQueue late{loop};
   std::vector<std::uint8_t> tcp_reply = std::vector<std::uint8_t>(wire::kLargestMessage);
-  std::vector<std::weak_ptr<TcpSession>> sessions{};
+  std::vector<std::weak_ptr<StreamSession>> sessions{};
   /// Each late reply that is still out holds a copy.
   std::shared_ptr<const bool> pending = std::make_shared<const bool>();
   const void* served_last = nullptr;  ///< the listener or session, to be compared and no more

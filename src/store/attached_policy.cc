@@ -101,6 +101,21 @@ bool can_hold_both(const policy::Policy& one, const policy::Policy& other) {
   return one.name == other.name || !one.egress || !other.egress;
 }
 
+Enforced AttachedPolicies::over(const Enforced& below) const {
+  if (all_.empty()) return below;
+  policy::PolicySet::Attached policies;
+  for (const AttachedPolicy& attached : all_) {
+    if (auto policy = policy_for(attached, *below)) {
+      policies.emplace(attached.key, std::move(policy));
+    }
+  }
+  engine::Snapshot snapshot{.generation = below->generation,
+                            .policies = below->policies.with(std::move(policies)),
+                            .groups = below->groups,
+                            .options = below->options};
+  return std::make_shared<const engine::Snapshot>(std::move(snapshot));
+}
+
 std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
                                                     std::string_view container) {
   constexpr std::size_t kMostWarnings = 10;

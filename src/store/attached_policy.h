@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "containers/names.h"
@@ -14,6 +15,7 @@
 #include "policy/grants.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
+#include "store/layer.h"
 
 namespace nxgate::store {
 
@@ -43,6 +45,26 @@ struct AttachedPolicy {
 /// policies that can't be combined nothing resolves either.
 [[nodiscard]] std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
                                                                const engine::Snapshot& bare);
+
+/// Those of all attached containers, by their keys.
+class AttachedPolicies final : public Layer {
+ public:
+  void assign(std::vector<AttachedPolicy> all) {
+    all_ = std::move(all);
+    ++version_;
+  }
+  [[nodiscard]] const std::vector<AttachedPolicy>& all() const noexcept { return all_; }
+
+  [[nodiscard]] Enforced over(const Enforced& below) const override;
+  [[nodiscard]] std::uint64_t version() const noexcept override { return version_; }
+  [[nodiscard]] std::unique_ptr<const Layer> copy() const override {
+    return std::make_unique<const AttachedPolicies>(*this);
+  }
+
+ private:
+  std::vector<AttachedPolicy> all_;
+  std::uint64_t version_ = 0;
+};
 
 /// Rules of a label `nxgate.allow`, separated by commas. Invalid rules are ignored, with a warning
 /// that names `container`.

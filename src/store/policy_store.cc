@@ -86,8 +86,8 @@ PolicyStore::PolicyStore(const config::Overrides& given, config::FileReader& fil
       docker_(first.settings.docker),
       client_firewalls_(store::client_firewalls(first.settings)),
       bare_(build_snapshot(std::move(first.settings), registry_, firewalls_, generation_)),
-      with_rules_(bare_),
-      snapshots_(enforced()) {}
+      levels_(layers().size(), Level{.version = 0, .result = bare_}),
+      snapshots_(bare_) {}
 
 std::vector<StandingFault> PolicyStore::standing_faults() const {
   std::vector<StandingFault> standing;
@@ -123,38 +123,28 @@ Faults PolicyStore::refusals(const config::Settings& next) const {
   return refused;
 }
 
-void PolicyStore::set_attached(std::vector<AttachedPolicy> attached) {
-  attached_ = std::move(attached);
-  publish(enforced());
+void PolicyStore::changed(const Layer& layer) {
+  const auto all = layers();
+  rebuild_from(static_cast<std::size_t>(std::ranges::find(all, &layer) - all.begin()));
+  publish();
 }
 
-/// The configuration as it was read, what was decided since, and the containers.
-std::shared_ptr<const engine::Snapshot> PolicyStore::enforced() const {
-  policy::PolicySet::Attached policies;
-  for (const AttachedPolicy& attached : attached_) {
-    if (auto policy = policy_for(attached, *with_rules_)) {
-      policies.emplace(attached.key, std::move(policy));
-    }
+void PolicyStore::rebuild_from(std::size_t first) {
+  const auto all = layers();
+  for (std::size_t i = first; i < all.size(); ++i) {
+    levels_[i] = {all[i]->version(), all[i]->over(i == 0 ? bare_ : levels_[i - 1].result)};
   }
-  engine::Snapshot snapshot{.generation = with_rules_->generation,
-                            .policies = with_rules_->policies.with(std::move(policies)),
-                            .groups = with_rules_->groups,
-                            .options = with_rules_->options};
-  return std::make_shared<const engine::Snapshot>(std::move(snapshot));
 }
 
-void PolicyStore::publish(std::shared_ptr<const engine::Snapshot> next) {
-  snapshots_.publish(std::move(next));
+void PolicyStore::publish() {
+  snapshots_.publish(levels_.back().result);
   published_();
 }
 
-void PolicyStore::rules_changed() {
-  with_rules_ = runtime_rules_.applied(bare_);
-  publish(enforced());
-}
-
 PolicyStore::Pending PolicyStore::begin() const {
-  return {.registry = registry_, .runtime_rules = runtime_rules_, .generation = generation_ + 1};
+  Pending pending{.registry = registry_, .layers = {}, .generation = generation_ + 1};
+  for (const Layer* const layer : layers()) pending.layers.push_back(layer->copy());
+  return pending;
 }
 
 void PolicyStore::prepare(Pending& pending) const noexcept {
@@ -171,7 +161,11 @@ void PolicyStore::prepare(Pending& pending) const noexcept {
     pending.client_firewalls = store::client_firewalls(next.settings);
     pending.bare =
         build_snapshot(std::move(next.settings), pending.registry, firewalls_, pending.generation);
-    pending.with_rules = pending.runtime_rules.applied(pending.bare);
+    Enforced below = pending.bare;
+    for (const auto& layer : pending.layers) {
+      below = layer->over(below);
+      pending.levels.push_back({layer->version(), below});
+    }
   } catch (const std::exception& error) {  // for want of memory
     pending.faults = {{{}, error.what()}};
   }
@@ -189,17 +183,19 @@ bool PolicyStore::commit(Pending& pending) {
   }
   for (const Fault& warning : pending.warnings) log::warning("{}", to_string(warning));
   for (const std::string& notice : pending.notices) log::error("{}", notice);
-  // A rule that was added meanwhile isn't in what was built.
-  const bool same = pending.runtime_rules.version() == runtime_rules_.version();
-  auto with_rules = same ? std::move(pending.with_rules) : runtime_rules_.applied(pending.bare);
-  pending.replaced = {snapshots_.load(), std::exchange(bare_, std::move(pending.bare)),
-                      std::exchange(with_rules_, std::move(with_rules))};
+  pending.replaced = {std::exchange(bare_, std::move(pending.bare))};
+  for (Level& level : levels_) pending.replaced.push_back(std::move(level.result));
+  levels_ = std::move(pending.levels);
   registry_ = std::move(pending.registry);
   generation_ = pending.generation;
   notices_ = std::move(pending.notices);
   docker_ = std::move(pending.docker);
   client_firewalls_ = std::move(pending.client_firewalls);
-  publish(enforced());
+  // What was changed meanwhile isn't in what was built.
+  const auto all = layers();
+  const auto outdated = std::ranges::mismatch(all, levels_, {}, &Layer::version, &Level::version);
+  rebuild_from(static_cast<std::size_t>(outdated.in1 - all.begin()));
+  publish();
   ++reloads_.taken;
   log::info("reloaded: generation {}, {}", generation_, pending.description);
   return true;

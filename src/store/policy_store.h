@@ -1,6 +1,8 @@
 // The policies in force, and reloading a changed configuration while serving.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,6 +18,7 @@
 #include "config/settings.h"
 #include "engine/snapshot.h"
 #include "store/attached_policy.h"
+#include "store/layer.h"
 #include "store/runtime_rules.h"
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
@@ -57,18 +60,16 @@ class PolicyStore {
   /// the settings in force.
   [[nodiscard]] std::vector<StandingFault> standing_faults() const;
 
-  /// Publishes the present configuration for these containers as well; a reload keeps them.
-  void set_attached(std::vector<AttachedPolicy> attached);
-  [[nodiscard]] const std::vector<AttachedPolicy>& attached() const noexcept { return attached_; }
+  // Layers over the configuration, from below; a reload keeps them.
 
-  /// Rules added while running. Call `rules_changed` after a change.
+  /// Rules added while running.
   [[nodiscard]] RuntimeRules& runtime_rules() noexcept { return runtime_rules_; }
-  void rules_changed();
+  [[nodiscard]] AttachedPolicies& attached() noexcept { return attached_; }
+  /// Publishes the configuration with all layers, after this one has changed.
+  void changed(const Layer& layer);
 
   /// What the configuration alone says.
-  [[nodiscard]] const std::shared_ptr<const engine::Snapshot>& configured() const noexcept {
-    return bare_;
-  }
+  [[nodiscard]] const Enforced& configured() const noexcept { return bare_; }
   [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
   struct Reloads {
     std::uint32_t taken = 0;
@@ -88,9 +89,18 @@ class PolicyStore {
   [[nodiscard]] const std::vector<std::string>& watched() const noexcept { return watched_; }
 
  private:
-  void publish(std::shared_ptr<const engine::Snapshot> next);
+  /// What is enforced with a layer and all below it.
+  struct Level {
+    std::uint64_t version = 0;  ///< of the layer
+    Enforced result;
+  };
+
+  [[nodiscard]] std::array<const Layer*, 2> layers() const noexcept {
+    return {&runtime_rules_, &attached_};
+  }
+  void rebuild_from(std::size_t first);
+  void publish();
   [[nodiscard]] Faults refusals(const config::Settings& next) const;
-  [[nodiscard]] std::shared_ptr<const engine::Snapshot> enforced() const;
 
   const config::Overrides overrides_;
   config::FileReader& files_;
@@ -106,10 +116,10 @@ class PolicyStore {
   policy::EgressRegistry& firewalls_;
   config::DockerSettings docker_;
   std::vector<policy::ClientFirewall> client_firewalls_;
-  std::vector<AttachedPolicy> attached_;
   RuntimeRules runtime_rules_;
-  std::shared_ptr<const engine::Snapshot> bare_;        ///< of the configuration alone
-  std::shared_ptr<const engine::Snapshot> with_rules_;  ///< with the runtime rules
+  AttachedPolicies attached_;
+  Enforced bare_;              ///< of the configuration alone
+  std::vector<Level> levels_;  ///< one a layer
   SnapshotCell<engine::Snapshot> snapshots_;
   std::function<void()> published_ = [] {};
 };
@@ -117,7 +127,7 @@ class PolicyStore {
 struct PolicyStore::Pending {
   // What it begins with.
   Registry registry;
-  RuntimeRules runtime_rules;
+  std::vector<std::unique_ptr<const Layer>> layers;
   std::uint32_t generation = 0;
 
   // What it has found, and built if there is no fault.
@@ -128,11 +138,11 @@ struct PolicyStore::Pending {
   std::string description;
   config::DockerSettings docker;
   std::vector<policy::ClientFirewall> client_firewalls;
-  std::shared_ptr<const engine::Snapshot> bare;
-  std::shared_ptr<const engine::Snapshot> with_rules;
+  Enforced bare;
+  std::vector<Level> levels;
 
   /// What `commit` replaced.
-  std::vector<std::shared_ptr<const engine::Snapshot>> replaced;
+  std::vector<Enforced> replaced;
 };
 
 }  // namespace nxgate::store

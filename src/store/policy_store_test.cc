@@ -73,7 +73,7 @@ class PolicyStoreTest : public testing::Test {
                   .scope = policy::Scope::kSubtree,
                   .action = policy::Action::kAllow,
                   .at = {}}});
-    policy_store.rules_changed();
+    policy_store.changed(policy_store.runtime_rules());
   }
 
   static std::string explained(PolicyStore& policy_store, const char* name,
@@ -219,7 +219,8 @@ TEST_F(PolicyStoreTest, WhatAttachesSharesTheTablesWithRuntimeRules) {
     return policy_store.snapshots().load()->policies.find("default")->matcher;
   };
   const auto before = table();
-  policy_store.set_attached({});
+  policy_store.attached().assign({});
+  policy_store.changed(policy_store.attached());
   EXPECT_EQ(table(), before);
 }
 

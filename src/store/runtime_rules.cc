@@ -50,10 +50,9 @@ std::optional<RuntimeRule::Time> RuntimeRules::next_end() const {
   return next;
 }
 
-std::shared_ptr<const engine::Snapshot> RuntimeRules::applied(
-    const std::shared_ptr<const engine::Snapshot>& bare) const {
-  if (all_.empty()) return bare;
-  policy::PolicySet::Policies policies = bare->policies.all();
+Enforced RuntimeRules::over(const Enforced& below) const {
+  if (all_.empty()) return below;
+  policy::PolicySet::Policies policies = below->policies.all();
   for (auto& policy : policies) {
     std::vector<policy::Rule> rules;
     for (const RuntimeRule& each : all_) {
@@ -65,10 +64,10 @@ std::shared_ptr<const engine::Snapshot> RuntimeRules::applied(
         policy->matcher->with_rules(rules, policy->local->names(), policy->routes);
     policy = std::move(with_rules);
   }
-  engine::Snapshot snapshot{.generation = bare->generation,
-                            .policies = bare->policies.replaced(std::move(policies)),
-                            .groups = bare->groups,
-                            .options = bare->options};
+  engine::Snapshot snapshot{.generation = below->generation,
+                            .policies = below->policies.replaced(std::move(policies)),
+                            .groups = below->groups,
+                            .options = below->options};
   return std::make_shared<const engine::Snapshot>(std::move(snapshot));
 }
 

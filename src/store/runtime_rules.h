@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/snapshot.h"
 #include "policy/rule.h"
+#include "store/layer.h"
 
 namespace nxgate::store {
 
@@ -27,7 +27,7 @@ struct RuntimeRule {
 };
 
 /// All of them; a reload keeps them. One thread.
-class RuntimeRules {
+class RuntimeRules final : public Layer {
  public:
   /// Replaces an earlier one for the same names.
   void add(RuntimeRule rule);
@@ -37,12 +37,12 @@ class RuntimeRules {
   bool expire(RuntimeRule::Time now);
   [[nodiscard]] std::optional<RuntimeRule::Time> next_end() const;
   [[nodiscard]] const std::vector<RuntimeRule>& all() const noexcept { return all_; }
-  /// Changes after each modification.
-  [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
 
-  /// `bare` as it is enforced with them; `bare` itself if there are none.
-  [[nodiscard]] std::shared_ptr<const engine::Snapshot> applied(
-      const std::shared_ptr<const engine::Snapshot>& bare) const;
+  [[nodiscard]] Enforced over(const Enforced& below) const override;
+  [[nodiscard]] std::uint64_t version() const noexcept override { return version_; }
+  [[nodiscard]] std::unique_ptr<const Layer> copy() const override {
+    return std::make_unique<const RuntimeRules>(*this);
+  }
 
  private:
   std::vector<RuntimeRule> all_;

@@ -58,13 +58,13 @@ bool permit_fragments(int socket) noexcept {
 }
 
 /// Resumes after a short sendmmsg; returns how many left.
-std::size_t send_all(int socket, std::span<mmsghdr> messages) noexcept {
+std::size_t send_all(const UdpCalls& calls, int socket, std::span<mmsghdr> messages) noexcept {
   std::size_t done = 0;
   std::size_t sent = 0;
   int waits = 0;
   while (done < messages.size()) {
     const int count =
-        ::sendmmsg(socket, &messages[done], static_cast<unsigned>(messages.size() - done),
+        calls.send(socket, &messages[done], static_cast<unsigned>(messages.size() - done),
                    MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count > 0) {
       done += static_cast<std::size_t>(count);
@@ -82,6 +82,13 @@ std::size_t send_all(int socket, std::span<mmsghdr> messages) noexcept {
 }
 
 }  // namespace
+
+constinit const UdpCalls kSocketCalls{
+    .receive = [](int socket, mmsghdr* messages, unsigned count,
+                  int flags) { return ::recvmmsg(socket, messages, count, flags, nullptr); },
+    .send = [](int socket, mmsghdr* messages, unsigned count,
+               int flags) { return ::sendmmsg(socket, messages, count, flags); },
+};
 
 /// The headers point into the arrays for good; per batch only what the kernel or a reply changed is
 /// written again.
@@ -126,7 +133,7 @@ struct UdpBatch::Buffers {
   }
 };
 
-UdpBatch::UdpBatch() : buffers_(std::make_unique<Buffers>()) {}
+UdpBatch::UdpBatch(const UdpCalls& calls) : calls_(calls), buffers_(std::make_unique<Buffers>()) {}
 UdpBatch::~UdpBatch() = default;
 
 std::size_t UdpBatch::receive(int socket, bool wildcard, Waits waits) noexcept {
@@ -134,7 +141,7 @@ std::size_t UdpBatch::receive(int socket, bool wildcard, Waits waits) noexcept {
   b.reset(wildcard);
   b.queued = 0;
   const int flags = waits == Waits::kForOne ? MSG_WAITFORONE : MSG_DONTWAIT;
-  const int count = ::recvmmsg(socket, b.in.data(), kMessages, flags, nullptr);
+  const int count = calls_.receive(socket, b.in.data(), kMessages, flags);
   b.received = count > 0 ? static_cast<std::size_t>(count) : 0;
   if (wildcard) {
     for (std::size_t i = 0; i < b.received; ++i) {
@@ -169,7 +176,8 @@ void UdpBatch::reply(std::size_t index, std::size_t size) noexcept {
 }
 
 std::size_t UdpBatch::flush(int socket) noexcept {
-  return send_all(socket, std::span(buffers_->out).first(std::exchange(buffers_->queued, 0)));
+  return send_all(calls_, socket,
+                  std::span(buffers_->out).first(std::exchange(buffers_->queued, 0)));
 }
 
 UdpBatch::ReturnPath UdpBatch::return_path(std::size_t index) const noexcept {
@@ -192,7 +200,8 @@ struct UdpReplies::Buffers {
   std::size_t count = 0;
 };
 
-UdpReplies::UdpReplies() : buffers_(std::make_unique<Buffers>()) {}
+UdpReplies::UdpReplies(const UdpCalls& calls)
+    : calls_(calls), buffers_(std::make_unique<Buffers>()) {}
 UdpReplies::~UdpReplies() = default;
 
 bool UdpReplies::empty() const noexcept { return buffers_->count == 0; }
@@ -216,7 +225,7 @@ void UdpReplies::add(const UdpBatch::ReturnPath& path, Bytes message) noexcept {
 }
 
 void UdpReplies::flush(int socket) noexcept {
-  send_all(socket, std::span(buffers_->headers).first(std::exchange(buffers_->count, 0)));
+  send_all(calls_, socket, std::span(buffers_->headers).first(std::exchange(buffers_->count, 0)));
 }
 
 }  // namespace nxgate::sys

@@ -16,6 +16,16 @@ namespace nxgate::sys {
 /// Room for one IP_PKTINFO or IPV6_PKTINFO.
 inline constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(in6_pktinfo));
 
+/// How the messages of a batch are exchanged with the system, in the way of the calls of the same
+/// names.
+struct UdpCalls {
+  int (*receive)(int socket, mmsghdr* messages, unsigned count, int flags);  ///< recvmmsg(2)
+  int (*send)(int socket, mmsghdr* messages, unsigned count, int flags);     ///< sendmmsg(2)
+};
+
+/// By the kernel's sockets.
+extern const UdpCalls kSocketCalls;
+
 /// Buffers for one recvmmsg and the sendmmsg that answers it; made once a worker and used for its
 /// sockets in turn.
 ///
@@ -30,7 +40,8 @@ class UdpBatch {
   /// A query is small; one that is cut off at this size is malformed anyway.
   static constexpr std::size_t kMessageSize = MessageBuffers::kMessageSize;
 
-  UdpBatch();
+  /// `calls` must outlive it.
+  explicit UdpBatch(const UdpCalls& calls = kSocketCalls);
   ~UdpBatch();
   UdpBatch(const UdpBatch&) = delete;
   UdpBatch& operator=(const UdpBatch&) = delete;
@@ -65,13 +76,14 @@ class UdpBatch {
 
  private:
   struct Buffers;
+  const UdpCalls& calls_;
   std::unique_ptr<Buffers> buffers_;
 };
 
 /// Late replies of one socket, which leave by one sendmmsg. One thread.
 class UdpReplies {
  public:
-  UdpReplies();
+  explicit UdpReplies(const UdpCalls& calls = kSocketCalls);
   ~UdpReplies();
   UdpReplies(const UdpReplies&) = delete;
   UdpReplies& operator=(const UdpReplies&) = delete;
@@ -85,6 +97,7 @@ class UdpReplies {
 
  private:
   struct Buffers;
+  const UdpCalls& calls_;
   std::unique_ptr<Buffers> buffers_;
 };
 

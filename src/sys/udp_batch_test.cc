@@ -1,6 +1,7 @@
 #include "sys/udp_batch.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -133,6 +134,33 @@ TEST(UdpBatch, CutsOffWhatIsTooLong) {
   ASSERT_EQ(batch.receive(pair.server.get(), false), 2U);
   EXPECT_EQ(batch.message(0).size(), UdpBatch::kMessageSize);
   EXPECT_EQ(batch.message(1).size(), 0U);
+}
+
+/// Sends one message a call, and none that begins with an r.
+const UdpCalls kOneAtATime{
+    .receive = kSocketCalls.receive,
+    .send =
+        [](int socket, mmsghdr* messages, unsigned, int flags) {
+          const iovec& part = *messages->msg_hdr.msg_iov;
+          if (part.iov_len > 0 && *static_cast<const char*>(part.iov_base) == 'r') {
+            errno = EPERM;
+            return -1;
+          }
+          return kSocketCalls.send(socket, messages, 1, flags);
+        },
+};
+
+TEST(UdpBatch, AShortSendGoesOnAndARefusedReplyHoldsUpNone) {
+  const Pair pair("127.0.0.1", "127.0.0.1");
+  UdpBatch batch(kOneAtATime);
+  for (const char* const text : {"a", "refused", "b", "c"}) pair.ask(text);
+  ASSERT_EQ(batch.receive(pair.server.get(), false), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    std::ranges::copy(batch.message(i), batch.reply_buffer(i).begin());
+    batch.reply(i, batch.message(i).size());
+  }
+  EXPECT_EQ(batch.flush(pair.server.get()), 3U);
+  for (const char* const text : {"a", "b", "c"}) EXPECT_EQ(pair.answer(), text);
 }
 
 TEST(UdpReplies, FindTheirWayBack) {

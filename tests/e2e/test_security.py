@@ -223,7 +223,7 @@ def test_an_intruder_changes_no_firewall_by_the_sockets_that_are_open(attaching)
     server, inside = attaching
     inside.run("nft", "add table inet victim", check=True)
     found = firewall_sockets(server, inside)
-    assert len(found) == 2, "of the gate and of the firewall"
+    assert len(found) == 3, "of the gate, and the two of the firewall"
     batch = delete_table("victim")
     for thread in threads(server.pid)[:2]:
         with Intruder(server.pid, thread) as taken:

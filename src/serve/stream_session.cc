@@ -1,7 +1,6 @@
-#include "serve/tcp_session.h"
+#include "serve/stream_session.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,15 +9,11 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/system/error_code.hpp>
-#include <sys/socket.h>
-#include <sys/types.h>
 
 #include "base/address.h"
 #include "base/bytes.h"
@@ -27,6 +22,7 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "serve/handler.h"
+#include "serve/stream.h"
 #include "serve/worker_context.h"
 #include "wire/reader.h"
 #include "wire/types.h"
@@ -52,9 +48,9 @@ void empty(std::vector<std::uint8_t>& buffer) {
 }  // namespace
 
 /// The late reply may come when the session is gone, but its listener's policy must outlive it.
-class TcpSession::Late final : public LateSource {
+class StreamSession::Late final : public LateSource {
  public:
-  explicit Late(TcpSession& session) : session_(session) {}
+  explicit Late(StreamSession& session) : session_(session) {}
   engine::LateReply make_late() override {
     ++session_.unanswered_;
     return [weak = session_.weak_from_this(), listener = session_.listener_,
@@ -64,48 +60,46 @@ class TcpSession::Late final : public LateSource {
   }
 
  private:
-  TcpSession& session_;
+  StreamSession& session_;
 };
 
-TcpSession::TcpSession(Socket socket, const Endpoint& client,
-                       std::shared_ptr<const Listener> listener, WorkerContext& worker)
-    : socket_(std::move(socket)),
+StreamSession::StreamSession(std::unique_ptr<Stream> stream, const Endpoint& client,
+                             std::shared_ptr<const Listener> listener, WorkerContext& worker)
+    : stream_(std::move(stream)),
       client_(client),
       key_(listener->client ? listener->client : client_at(client.address, listener->policy)),
       listener_(std::move(listener)),
       worker_(worker),
       progress_(worker.loop, Instant::max()) {}
 
-void TcpSession::start(Census::Place place) {
+void StreamSession::start(Census::Place place) {
   place_.emplace(std::move(place));
-  asio::co_spawn(socket_.get_executor(), run(shared_from_this()), asio::detached);
+  asio::co_spawn(stream_->executor(), run(shared_from_this()), asio::detached);
 }
 
-void TcpSession::drain() {
+void StreamSession::drain() {
   if (!open()) return;
   input_ended_ = true;
-  boost::system::error_code ignored;
-  socket_.shutdown(Socket::shutdown_receive, ignored);  // ends a read that waits
+  stream_->end_input();
   progress_.cancel();
 }
 
-void TcpSession::close() {
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+void StreamSession::close() {
+  stream_->close();
   progress_.cancel();
   place_.reset();
   output_ = {};
   give_back(borrowed_);
 }
 
-bool TcpSession::overdue(Instant now) const noexcept {
+bool StreamSession::overdue(Instant now) const noexcept {
   // A write that doesn't end is the client's fault, whatever else it sends meanwhile.
   if (!writing_.empty()) return now - write_began_ > worker_.limits.idle;
   // Who waits for an answer isn't idle (RFC 7766 section 3).
   return unanswered_ == 0 && now - last_active_ > worker_.limits.idle;
 }
 
-asio::awaitable<void> TcpSession::run(std::shared_ptr<TcpSession> self) {
+asio::awaitable<void> StreamSession::run(std::shared_ptr<StreamSession> self) {
   while (self->open() && !self->input_ended_) {
     if (self->stalled_) {
       co_await self->progress();
@@ -120,12 +114,11 @@ asio::awaitable<void> TcpSession::run(std::shared_ptr<TcpSession> self) {
 }
 
 /// Reads once, into a buffer that grows as bytes come, not as a length promises them.
-asio::awaitable<void> TcpSession::read() {
+asio::awaitable<void> StreamSession::read() {
   if (filled_ == input_.size()) {
     input_.resize(std::clamp(2 * input_.size(), kFirstInput, kLargestFrame));
   }
-  const auto room = asio::buffer(input_.data() + filled_, input_.size() - filled_);
-  const auto [error, size] = co_await socket_.async_read_some(room, kNoThrow);
+  const auto [error, size] = co_await stream_->read_some(MutableBytes(input_).subspan(filled_));
   if (error == asio::error::eof) {
     input_ended_ = true;
   } else if (error) {
@@ -135,9 +128,9 @@ asio::awaitable<void> TcpSession::read() {
 }
 
 /// Waits until a write has ended, a late reply has come, or the session is to end.
-asio::awaitable<void> TcpSession::progress() { co_await progress_.async_wait(kNoThrow); }
+asio::awaitable<void> StreamSession::progress() { co_await progress_.async_wait(kNoThrow); }
 
-void TcpSession::take_queries() {
+void StreamSession::take_queries() {
   worker_.handler.refresh();
   std::size_t taken = 0;
   while (true) {
@@ -162,12 +155,12 @@ void TcpSession::take_queries() {
   settle();
 }
 
-void TcpSession::answer(Bytes query) {
+void StreamSession::answer(Bytes query) {
   worker_.served_last = this;
   last_active_ = Clock::now();
   const engine::Request request{.message = query,
                                 .client = client_,
-                                .transport = engine::Transport::kTcp,
+                                .transport = stream_->transport(),
                                 .listener_policy = listener_->policy,
                                 .listener_client = listener_->client,
                                 .received = last_active_};
@@ -178,7 +171,7 @@ void TcpSession::answer(Bytes query) {
   }
 }
 
-void TcpSession::answer_late(Bytes reply) {
+void StreamSession::answer_late(Bytes reply) {
   --unanswered_;
   if (!open()) return;
   if (!reply.empty()) queue(reply);
@@ -187,30 +180,29 @@ void TcpSession::answer_late(Bytes reply) {
   progress_.cancel();
 }
 
-void TcpSession::queue(Bytes reply) {
+void StreamSession::queue(Bytes reply) {
   output_.push_back(static_cast<std::uint8_t>(reply.size() >> 8));
   output_.push_back(static_cast<std::uint8_t>(reply.size()));
   output_.insert(output_.end(), reply.begin(), reply.end());
 }
 
-void TcpSession::flush() {
+void StreamSession::flush() {
   if (!open() || !writing_.empty() || output_.empty()) return;
-  const auto sent =
-      ::send(socket_.native_handle(), output_.data(), output_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (sent < 0 && errno != EAGAIN && errno != EINTR) return close();
-  const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  const auto taken = stream_->send_some(output_);
+  if (!taken) return close();
   write_began_ = Clock::now();
-  if (taken == output_.size()) {
+  if (*taken == output_.size()) {
     last_active_ = write_began_;
     return empty(output_);
   }
   std::swap(output_, writing_);
-  asio::async_write(socket_, asio::buffer(writing_) + taken,
-                    [self = shared_from_this()](const boost::system::error_code& error,
-                                                std::size_t) { self->written(error); });
+  stream_->send(Bytes(writing_).subspan(*taken),
+                [self = shared_from_this()](const boost::system::error_code& error) {
+                  self->written(error);
+                });
 }
 
-void TcpSession::written(const boost::system::error_code& error) {
+void StreamSession::written(const boost::system::error_code& error) {
   empty(writing_);
   if (!open()) return;
   if (error) return close();
@@ -222,7 +214,7 @@ void TcpSession::written(const boost::system::error_code& error) {
 
 /// Gives back what isn't needed any more, and tells the census whether this connection may be
 /// closed in favour of another.
-void TcpSession::settle() {
+void StreamSession::settle() {
   if (!place_) return;
   const std::size_t room = worker_.limits.own_bytes + borrowed_;
   give_back(std::min(borrowed_, (room - std::min(room, owed())) / kLargestFrame * kLargestFrame));
@@ -234,13 +226,13 @@ void TcpSession::settle() {
 }
 
 /// What the client may yet be sent, were each answer as long as can be.
-std::size_t TcpSession::owed() const noexcept {
+std::size_t StreamSession::owed() const noexcept {
   return output_.size() + writing_.size() + unanswered_ * kLargestFrame;
 }
 
 /// Whether there is room for one more answer. A client that doesn't read gets none of what all
 /// share.
-bool TcpSession::reserve() {
+bool StreamSession::reserve() {
   if (!open() || unanswered_ >= worker_.limits.unanswered) return false;
   const auto fits = [this] {
     return owed() + kLargestFrame <= worker_.limits.own_bytes + borrowed_;
@@ -253,12 +245,12 @@ bool TcpSession::reserve() {
   return true;
 }
 
-void TcpSession::give_back(std::size_t bytes) noexcept {
+void StreamSession::give_back(std::size_t bytes) noexcept {
   if (bytes != 0) worker_.tcp.bytes.give_back(key_, bytes);
   borrowed_ -= bytes;
 }
 
-bool TcpSession::owes_nothing() const noexcept {
+bool StreamSession::owes_nothing() const noexcept {
   return unanswered_ == 0 && output_.empty() && writing_.empty();
 }
 

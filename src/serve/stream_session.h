@@ -1,4 +1,4 @@
-// One TCP connection of a client.
+// Queries and answers over one connection of a client.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -17,6 +16,7 @@
 #include "base/census.h"
 #include "base/client_key.h"
 #include "base/clock.h"
+#include "serve/stream.h"
 #include "serve/worker_context.h"
 
 namespace nxgate::serve {
@@ -26,13 +26,13 @@ namespace nxgate::serve {
 ///
 /// One coroutine reads and has the queries answered, as many as are there in one go; writes are
 /// handed over one at a time, each with all the answers that have gathered, and only what the
-/// socket doesn't take at once is kept. For each question there must be room for the longest answer
-/// (TcpLimits) before it is taken; otherwise it is left in the socket. A client that closes its
+/// stream doesn't take at once is kept. For each question there must be room for the longest answer
+/// (TcpLimits) before it is taken; otherwise it is left in the connection. A client that closes its
 /// side, or sends an empty message, still gets the answers it is owed. One thread.
-class TcpSession : public std::enable_shared_from_this<TcpSession> {
+class StreamSession : public std::enable_shared_from_this<StreamSession> {
  public:
-  TcpSession(boost::asio::ip::tcp::socket socket, const Endpoint& client,
-             std::shared_ptr<const Listener> listener, WorkerContext& worker);
+  StreamSession(std::unique_ptr<Stream> stream, const Endpoint& client,
+                std::shared_ptr<const Listener> listener, WorkerContext& worker);
 
   void start(Census::Place place);
 
@@ -40,7 +40,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   void drain();
   void close();
 
-  [[nodiscard]] bool open() const noexcept { return socket_.is_open(); }
+  [[nodiscard]] bool open() const noexcept { return stream_->open(); }
   [[nodiscard]] const Listener& listener() const noexcept { return *listener_; }
   /// The client that it counts for.
   [[nodiscard]] ClientKey client() const noexcept { return key_; }
@@ -50,9 +50,8 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
 
  private:
   class Late;
-  using Socket = boost::asio::ip::tcp::socket;
 
-  static boost::asio::awaitable<void> run(std::shared_ptr<TcpSession> self);
+  static boost::asio::awaitable<void> run(std::shared_ptr<StreamSession> self);
   boost::asio::awaitable<void> read();
   boost::asio::awaitable<void> progress();
 
@@ -69,7 +68,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   void give_back(std::size_t bytes) noexcept;
   [[nodiscard]] bool owes_nothing() const noexcept;
 
-  Socket socket_;
+  std::unique_ptr<Stream> stream_;
   Endpoint client_;
   ClientKey key_;
   std::shared_ptr<const Listener> listener_;

@@ -1,4 +1,4 @@
-#include "serve/tcp_session.h"
+#include "serve/stream_session.h"
 
 #include <chrono>
 #include <string>
@@ -18,7 +18,7 @@ TcpLimits short_idle() {
   return limits;
 }
 
-TEST(TcpSession, TakesAnySegmentation) {
+TEST(StreamSession, TakesAnySegmentation) {
   const Running running;
   const Client client = running.tcp();
   const std::string queries = framed("one") + framed("two") + framed(std::string(5000, 'x'));
@@ -29,7 +29,7 @@ TEST(TcpSession, TakesAnySegmentation) {
   EXPECT_EQ(client.receive_framed(), std::string(5000, 'x'));
 }
 
-TEST(TcpSession, AnswersManyQueriesOfOneSegment) {
+TEST(StreamSession, AnswersManyQueriesOfOneSegment) {
   const Running running;
   const Client client = running.tcp();
   std::string queries;
@@ -38,7 +38,7 @@ TEST(TcpSession, AnswersManyQueriesOfOneSegment) {
   for (int i = 0; i < 1000; ++i) ASSERT_EQ(client.receive_framed(), "q" + std::to_string(i));
 }
 
-TEST(TcpSession, AnswersOutOfOrder) {
+TEST(StreamSession, AnswersOutOfOrder) {
   const Running running;
   const Client client = running.tcp();
   ASSERT_TRUE(client.send(framed("l1") + framed("e") + framed("d") + framed("l2") + framed("n")));
@@ -48,7 +48,7 @@ TEST(TcpSession, AnswersOutOfOrder) {
   EXPECT_EQ(client.receive_framed(), "l1");
 }
 
-TEST(TcpSession, TakesTheLargestMessageThereIs) {
+TEST(StreamSession, TakesTheLargestMessageThereIs) {
   const Running running;
   const Client client = running.tcp();
   const std::string largest(65535, 'z');
@@ -56,7 +56,7 @@ TEST(TcpSession, TakesTheLargestMessageThereIs) {
   EXPECT_EQ(client.receive_framed(), largest);
 }
 
-TEST(TcpSession, ServesAClientThatHasClosedItsSide) {
+TEST(StreamSession, ServesAClientThatHasClosedItsSide) {
   Running running;
   const Client client = running.tcp();
   ASSERT_TRUE(client.send(framed("l1") + framed("now")));
@@ -68,7 +68,7 @@ TEST(TcpSession, ServesAClientThatHasClosedItsSide) {
   EXPECT_TRUE(eventually([&] { return running.census().connections() == 0; }));
 }
 
-TEST(TcpSession, EndsAtAnEmptyMessage) {
+TEST(StreamSession, EndsAtAnEmptyMessage) {
   const Running running;
   const Client client = running.tcp();
   ASSERT_TRUE(client.send(framed("one") + framed("")));
@@ -76,7 +76,7 @@ TEST(TcpSession, EndsAtAnEmptyMessage) {
   EXPECT_TRUE(client.closed());
 }
 
-TEST(TcpSession, ClosesWhenIdleEvenIfBytesTrickle) {
+TEST(StreamSession, ClosesWhenIdleEvenIfBytesTrickle) {
   const Running running("127.0.0.1", short_idle());
   const Client silent = running.tcp();
   const Client slow = running.tcp();
@@ -90,7 +90,7 @@ TEST(TcpSession, ClosesWhenIdleEvenIfBytesTrickle) {
   EXPECT_TRUE(silent.closed());
 }
 
-TEST(TcpSession, IsNotIdleWhileItWaitsForAnAnswer) {
+TEST(StreamSession, IsNotIdleWhileItWaitsForAnAnswer) {
   const Running running("127.0.0.1", short_idle());
   const Client client = running.tcp();
   ASSERT_TRUE(client.send(framed("l1")));
@@ -100,7 +100,7 @@ TEST(TcpSession, IsNotIdleWhileItWaitsForAnAnswer) {
   EXPECT_TRUE(client.closed());
 }
 
-TEST(TcpSession, StopsReadingWhenTooMuchIsUnanswered) {
+TEST(StreamSession, StopsReadingWhenTooMuchIsUnanswered) {
   TcpLimits limits;
   limits.unanswered = 4;
   Running running("127.0.0.1", limits);
@@ -120,7 +120,7 @@ TEST(TcpSession, StopsReadingWhenTooMuchIsUnanswered) {
   EXPECT_EQ(answers, 11);
 }
 
-TEST(TcpSession, TakesNoQuestionForWhoseAnswerThereIsNoRoom) {
+TEST(StreamSession, TakesNoQuestionForWhoseAnswerThereIsNoRoom) {
   TcpLimits limits;
   limits.more_bytes = 8 * 65537;  // one client gets half
   Running running("127.0.0.1", limits);
@@ -144,7 +144,7 @@ TEST(TcpSession, TakesNoQuestionForWhoseAnswerThereIsNoRoom) {
   EXPECT_TRUE(eventually([&] { return running.bytes().taken() == 0; }));
 }
 
-TEST(TcpSession, AClientThatDoesNotReadBorrowsNothing) {
+TEST(StreamSession, AClientThatDoesNotReadBorrowsNothing) {
   Running running;
   const Client client = running.tcp();
   const timeval timeout{.tv_sec = 0, .tv_usec = 100'000};
@@ -157,7 +157,7 @@ TEST(TcpSession, AClientThatDoesNotReadBorrowsNothing) {
   for (int i = 0; i < 500; ++i) ASSERT_EQ(client.receive_framed().size(), 60000U) << i;
 }
 
-TEST(TcpSession, GivesBackWhatItBorrowedWhenItIsClosed) {
+TEST(StreamSession, GivesBackWhatItBorrowedWhenItIsClosed) {
   Running running;
   {
     const Client client = running.tcp();
@@ -172,7 +172,7 @@ TEST(TcpSession, GivesBackWhatItBorrowedWhenItIsClosed) {
   EXPECT_TRUE(eventually([&] { return running.bytes().taken() == 0; }));
 }
 
-TEST(TcpSession, ClosesOnAClientThatDoesNotRead) {
+TEST(StreamSession, ClosesOnAClientThatDoesNotRead) {
   Running running("127.0.0.1", short_idle());
   const Client client = running.tcp();
   const timeval timeout{.tv_sec = 0, .tv_usec = 100'000};
@@ -184,7 +184,7 @@ TEST(TcpSession, ClosesOnAClientThatDoesNotRead) {
   EXPECT_TRUE(eventually([&] { return running.census().connections() == 0; }));
 }
 
-TEST(TcpSession, SurvivesAClientThatGoesAwayWhileItWaits) {
+TEST(StreamSession, SurvivesAClientThatGoesAwayWhileItWaits) {
   Running running;
   {
     const Client client = running.tcp();

@@ -1,0 +1,34 @@
+// What serves inside attached namespaces.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "netfilter/gate.h"
+#include "sys/netns.h"
+
+namespace nxgate::attach {
+
+/// Sockets in a namespace, and where the gate redirects to them. Main thread.
+class Service {
+ public:
+  /// Open, but not served yet: what comes waits. Closed when it is destroyed.
+  class Sockets {
+   public:
+    virtual ~Sockets() = default;
+    [[nodiscard]] virtual netfilter::GatePorts ports() const = 0;
+  };
+
+  virtual ~Service() = default;
+
+  /// Those of one namespace. `key` names its policy (store::AttachedPolicy).
+  [[nodiscard]] virtual Result<std::unique_ptr<Sockets>> open(const sys::NetnsRef& netns,
+                                                              const std::string& key) = 0;
+  /// Serves them from now on, by the policy of their key.
+  virtual void serve(std::unique_ptr<Sockets> sockets) = 0;
+  /// Closes those that it serves by this key.
+  virtual void end(const std::string& key) = 0;
+};
+
+}  // namespace nxgate::attach
