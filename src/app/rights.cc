@@ -9,10 +9,10 @@
 #include "config/settings.h"
 #include "helper/confinement.h"
 #include "helper/reach.h"
+#include "serve/worker_context.h"
 #include "store/snapshot_builder.h"
 #include "sys/netns.h"
 #include "sys/privileges.h"
-#include "sys/socket.h"
 
 namespace nxgate::app {
 namespace {
@@ -54,11 +54,10 @@ Rights rights(const config::Settings& settings, AttachSource source) {
   return result;
 }
 
-helper::Reach reach(const config::Settings& settings,
-                    const std::vector<sys::ListenAddress>& listeners,
+helper::Reach reach(const config::Settings& settings, const std::vector<serve::Listener>& listeners,
                     const attach::Subjects* subjects) {
-  helper::Reach result{.listeners = listeners,
-                       .host_rules = !store::client_firewalls(settings).empty()};
+  helper::Reach result{.host_rules = !store::client_firewalls(settings).empty()};
+  for (const serve::Listener& each : listeners) result.listeners.push_back(each.at);
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
     if (!upstream.netns.empty()) result.upstream_namespaces.push_back(upstream.netns);
   }

@@ -8,8 +8,8 @@
 #include "config/settings.h"
 #include "helper/confinement.h"
 #include "helper/reach.h"
+#include "serve/worker_context.h"
 #include "sys/privileges.h"
-#include "sys/socket.h"
 
 namespace nxgate::app {
 
@@ -31,7 +31,7 @@ struct Rights {
 /// The requests that the helper must allow for these settings, and for these subjects if there are
 /// any.
 [[nodiscard]] helper::Reach reach(const config::Settings& settings,
-                                  const std::vector<sys::ListenAddress>& listeners,
+                                  const std::vector<serve::Listener>& listeners,
                                   const attach::Subjects* subjects);
 
 /// Of a server by these settings once everything is bound: a namespace or an interface can come

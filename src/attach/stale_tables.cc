@@ -14,9 +14,13 @@
 
 #include <fmt/core.h>
 
+#include "attach/attachments.h"
+#include "attach/followed.h"
+#include "attach/subjects.h"
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/log.h"
+#include "containers/namespaces.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
 #include "netfilter/owner.h"
@@ -118,6 +122,19 @@ Result<bool> remove_gate_and_firewalls(const sys::NetnsRef& netns) {
   return *firewalls != 0;
 }
 
+Result<bool> remove_dead(const std::string& label, const sys::NetnsRef& netns) {
+  const auto owner = netfilter::find_gate(netns);
+  if (!owner) return std::unexpected(owner.error());
+  if (*owner && (*owner)->alive()) {
+    return fail(fmt::format(
+        "{} is held by the nxgate with pid {}, which detaches when it is stopped (kill {})", label,
+        (*owner)->pid, (*owner)->pid));
+  }
+  const auto removed = remove_gate_and_firewalls(netns);
+  if (!removed) return std::unexpected(removed.error());
+  return owner->has_value() || *removed;
+}
+
 void remove_stale_tables(const sys::NetnsRef& named) {
   const auto pinned = named.pin();
   if (!pinned) return;
@@ -137,6 +154,21 @@ void remove_all_stale_tables(const std::set<std::uint64_t>& spared) {
   for (const auto& [identity, netns] : all_namespaces()) {
     if (!spared.contains(identity)) remove_stale_tables(netns);
   }
+}
+
+std::set<std::uint64_t> taken_over(const Subjects& subjects, const std::string& directory) {
+  std::set<std::uint64_t> spared;
+  const auto spare = [&spared](const sys::NetnsRef& netns) {
+    if (const auto identity = netns.identity()) spared.insert(*identity);
+  };
+  for (const Subject& each : subjects.namespaces) spare(each.netns);
+  for (const Followed& each : subjects.containers) {
+    spare(containers::netns_of(each.found(), directory));
+  }
+  if (subjects.watches_all()) {
+    for (const sys::NetnsRef& each : containers::namespaces_in(directory)) spare(each);
+  }
+  return spared;
 }
 
 std::vector<store::StandingFault> find_left_closed(const std::set<std::uint64_t>& spared) {

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <set>
+#include <string>
 #include <vector>
 
+#include "attach/subjects.h"
 #include "base/error.h"
 #include "store/standing_fault.h"
 #include "sys/netns.h"
@@ -13,6 +15,10 @@ namespace nxgate::attach {
 
 /// Removes the gate and firewall of dead nxgates, and returns whether there was a firewall.
 [[nodiscard]] Result<bool> remove_gate_and_firewalls(const sys::NetnsRef& netns);
+
+/// The same for an operator, who knows the namespace by `label`: whether there was anything. Fails
+/// if a nxgate that runs holds it.
+[[nodiscard]] Result<bool> remove_dead(const std::string& label, const sys::NetnsRef& netns);
 
 /// Removes gate and firewall of a namespace that may be attached (sys/attached.h) and whose nxgate
 /// is dead, and logs it. Needs the same rights as attaching.
@@ -28,5 +34,10 @@ void remove_all_stale_tables(const std::set<std::uint64_t>& spared);
 /// namespace.
 [[nodiscard]] std::vector<store::StandingFault> find_left_closed(
     const std::set<std::uint64_t>& spared);
+
+/// The namespaces that a server with these subjects takes over by itself, or opens: the engine's,
+/// which it keeps in `directory`, if all containers are watched.
+[[nodiscard]] std::set<std::uint64_t> taken_over(const Subjects& subjects,
+                                                 const std::string& directory);
 
 }  // namespace nxgate::attach

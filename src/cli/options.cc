@@ -14,6 +14,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include "base/log.h"
 #include "cli/command_tree.h"
 #include "cli/help.h"
 #include "cli/operate_options.h"
@@ -140,6 +141,11 @@ struct CommandLine {
 };
 
 }  // namespace
+
+log::Level log_level(const Options& options) {
+  constexpr log::Level kLevels[] = {log::Level::kInfo, log::Level::kQuery, log::Level::kExchange};
+  return kLevels[std::clamp(options.verbosity, 0, 2)];
+}
 
 CommandNode describe_commands() { return read_commands(CommandLine().app); }
 

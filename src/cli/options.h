@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/log.h"
 #include "cli/command_tree.h"
 #include "config/overrides.h"
 
@@ -107,6 +108,9 @@ struct EarlyExit {
 
 [[nodiscard]] std::variant<Options, EarlyExit> parse_command_line(int argc,
                                                                   const char* const* argv);
+
+/// By how often -v is given.
+[[nodiscard]] log::Level log_level(const Options& options);
 
 /// Everything that can be asked for, as --help tells it.
 [[nodiscard]] CommandNode describe_commands();

@@ -1,13 +1,17 @@
 #include "store/settings_source.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "config/complete.h"
 #include "config/context.h"
 #include "config/load.h"
@@ -17,6 +21,7 @@
 #include "config/value.h"
 #include "policy/rule.h"
 #include "store/saved_rules.h"
+#include "sys/netns.h"
 
 namespace nxgate::store {
 namespace {
@@ -171,6 +176,23 @@ LoadedSettings load_settings(const config::Overrides& given, config::FileReader&
   loaded.warnings = std::move(context.warnings);
   loaded.watched = std::move(context.watched);
   return loaded;
+}
+
+Result<void> find_namespaces(const config::Settings& settings) {
+  for (const config::UpstreamSettings& upstream : settings.upstreams) {
+    if (upstream.netns.empty()) continue;
+    if (auto found = sys::NetnsRef(upstream.netns).open(); !found) {
+      return fail("upstream " + upstream.name.name + ": " + found.error().message);
+    }
+  }
+  return {};
+}
+
+void warn_of_unreadable(const std::vector<std::string>& watched, const std::string& user) {
+  for (const std::string& path : watched) {
+    if (::access(path.c_str(), R_OK) == 0 || errno != EACCES) continue;
+    log::warning("{} can't be read as {}: nxgate can't reload it", path, user);
+  }
 }
 
 }  // namespace nxgate::store

@@ -23,4 +23,11 @@ struct LoadedSettings {
 [[nodiscard]] LoadedSettings load_settings(const config::Overrides& given,
                                            config::FileReader& files);
 
+/// The network namespaces that the settings name for upstreams. One that is missing at start is a
+/// mistake; one that disappears later may come back.
+[[nodiscard]] Result<void> find_namespaces(const config::Settings& settings);
+
+/// Logs, now and not at the first reload, which files can't be read any more as this user.
+void warn_of_unreadable(const std::vector<std::string>& watched, const std::string& user);
+
 }  // namespace nxgate::store

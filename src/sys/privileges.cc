@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "sys/sanitizer.h"
 
 namespace nxgate::sys {
@@ -120,6 +121,15 @@ Result<void> drop_privileges(const std::string& user, const KeptCapabilities& ke
                 std::generic_category().message(errno));
   }
   return {};
+}
+
+void warn_of_shared_user() {
+  const std::string user = std::to_string(::geteuid());
+  if (!is_shared(user)) return;
+  log::warning(
+      "runs as nobody ({}); other programs that run as nobody can signal nxgate; `adduser --system "
+      "--group --no-create-home nxgate` creates a user for nxgate, which it then uses by default",
+      user);
 }
 
 }  // namespace nxgate::sys

@@ -49,4 +49,7 @@ struct Identity {
 /// look into this one, which leaves no core either. Call before the first thread is started.
 [[nodiscard]] Result<void> drop_privileges(const std::string& user, const KeptCapabilities& keep);
 
+/// Logs it if other programs may run as our user, who could then signal us.
+void warn_of_shared_user();
+
 }  // namespace nxgate::sys
