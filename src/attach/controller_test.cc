@@ -84,8 +84,9 @@ class FakeEngine final : public containers::Engine {
   pid_t process() const override { return 0; }
   std::string namespaces() const override { return "/run/netns"; }
 
+  /// Never all that there is: what others left in namespaces of this machine would be removed.
   void report(std::vector<containers::Container> running) const {
-    observer_->on_containers({.running = std::move(running), .whole = true});
+    observer_->on_containers({.running = std::move(running), .whole = false});
   }
   void lose() const { observer_->on_engine_lost({"it is away"}); }
 

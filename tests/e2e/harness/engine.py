@@ -4,6 +4,7 @@ It has a network namespace (`host`), whose default route leads to another (`outs
 with a resolv.conf of its own, and data below a temporary directory. The resolv.conf is empty, so that
 engines before 28 ask 8.8.8.8 and 8.8.4.4, which `outside` doesn't answer for.
 """
+import contextlib
 import json
 import os
 import shutil
@@ -209,7 +210,8 @@ class Engine:
     def _left_behind(self):
         """What a killed dockerd leaves: its containerd, shims, and the processes in its cgroups."""
         for directory in self._cgroups():
-            yield from map(int, (directory / "cgroup.procs").read_text().split())
+            with contextlib.suppress(OSError):
+                yield from map(int, (directory / "cgroup.procs").read_text().split())
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 words = (process / "cmdline").read_bytes().split(b"\0")
@@ -219,8 +221,9 @@ class Engine:
                 yield int(process.name)
 
     def _cgroups(self):
-        found = list(Path("/sys/fs/cgroup").glob(f"**/{self.cgroup}"))
-        return [each for root in found for each in (*root.glob("**/"), root)]
+        """Other engines' come and go meanwhile, which os.walk overlooks."""
+        every = [Path(directory) for directory, _, _ in os.walk("/sys/fs/cgroup")]
+        return [each for each in every if self.cgroup in each.parts]
 
     def _remove_cgroups(self):
         left = sorted(set(self._cgroups()), key=lambda path: -len(path.parts))

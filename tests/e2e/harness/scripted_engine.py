@@ -27,15 +27,15 @@ class Fake:
     """A container: a process that sleeps in a namespace, of which there is a file in `directory`, and in a
     cgroup with the container's id."""
 
-    def __init__(self, directory, digit, name, namespace, labels=None):
+    def __init__(self, directory, cgroups, digit, name, namespace, labels=None):
         self.id, self.name, self.labels = digit * 64, name, labels or {}
         self.namespace = namespace
         self.file = directory / self.id[:12]
         self.file.touch()
         subprocess.run(["mount", "--bind", namespace.path, self.file], check=True)
         self.process = namespace.popen("sleep", "1000")
-        self.cgroup = CGROUPS / self.id
-        self.cgroup.mkdir(exist_ok=True)
+        self.cgroup = cgroups / self.id
+        self.cgroup.mkdir()
         (self.cgroup / "cgroup.procs").write_text(str(self.process.pid))
 
     def listed(self):
@@ -74,6 +74,9 @@ class ScriptedEngine:
         self._root = tempfile.TemporaryDirectory(prefix="nxgate-test-")
         self.directory = Path(self._root.name) / "netns"
         self.directory.mkdir()
+        # Other tests, which run at the same time, have containers of the same ids.
+        self._cgroups = CGROUPS / Path(self._root.name).name
+        self._cgroups.mkdir()
         program = Path(self._root.name) / "dockerd"
         program.symlink_to("/usr/bin/python3")
         self._process = subprocess.Popen(
@@ -83,7 +86,7 @@ class ScriptedEngine:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def add(self, *arguments, **options):
-        self.containers.append(Fake(self.directory, *arguments, **options))
+        self.containers.append(Fake(self.directory, self._cgroups, *arguments, **options))
         return self.containers[-1]
 
     def tell(self, text):
@@ -106,6 +109,8 @@ class ScriptedEngine:
                 connection.shutdown(socket.SHUT_RDWR)
         for container in self.containers:
             container.end()
+        with suppress(OSError):
+            self._cgroups.rmdir()
         self._process.kill()
         self._process.wait()
         self._root.cleanup()
