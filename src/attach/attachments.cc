@@ -162,6 +162,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     return give_up(gate.error());
   }
   held->gate = *std::move(gate);
+  if (egress_of(subject) == nullptr) remove_dead_firewalls(*held);
   review(*held);
   follow_links(*held, std::move(watch));
   failed_.erase(identity);
@@ -172,6 +173,12 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     log_attached(*held);
   }
   return {};
+}
+
+/// An earlier nxgate may have enforced one there, which would go on refusing.
+void Attachments::remove_dead_firewalls(const Attachment& attachment) {
+  const auto removed = netfilter::remove_firewalls(attachment.pinned);
+  if (!removed) log::warning("{}: {}", attachment.subject.label, removed.error().message);
 }
 
 bool Attachments::holds(std::uint64_t identity) const {

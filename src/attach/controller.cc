@@ -191,8 +191,8 @@ void Controller::on_containers(const containers::View& view) {
 /// For the namespace in which it is, if that is known.
 std::optional<Choice> Controller::choose(const containers::Container& container,
                                          std::optional<std::uint64_t> identity) const {
-  if (const auto stranger = strangers_.find(container.id); stranger != strangers_.end()) {
-    return Choice{.allow = "", .fault = stranger->second, .closed = true};
+  if (const auto kept = outliving_.find(container.id); kept != outliving_.end()) {
+    return kept->second;
   }
   if (subjects_.watches_all()) {
     const bool outdated = identity && outdated_.contains(container.id);

@@ -144,9 +144,9 @@ class Controller final : public containers::Observer {
   [[nodiscard]] bool goes_on(const Place& place, const containers::Container& container) const;
   [[nodiscard]] bool is_sure(const containers::Container& container) const;
   std::map<std::string, Place> places_;
-  std::set<std::string> outliving_;  ///< ids of ended containers in `running_`
-  /// Those of them that ended before our start, by id, and what they bring about.
-  std::map<std::string, std::string> strangers_;
+  /// Ended containers in `running_`, by id, with what was chosen for them: no engine tells of their
+  /// labels any more. Those that ended before our start close their namespace.
+  std::map<std::string, std::optional<Choice>> outliving_;
   std::string strangers_fault_;        ///< why they aren't known
   bool looked_for_strangers_ = false;  ///< with everyone known who is listed
   /// A new namespace, until it is attached or known to need no attachment.

@@ -118,13 +118,14 @@ bool Controller::lives_on(const std::string& id) const {
 /// The processes of a container can outlive it, for the engine watches its first thread: its policy
 /// still applies.
 void Controller::keep_outliving(const std::vector<containers::Container>& before) {
-  std::set<std::string> kept;
+  std::map<std::string, std::optional<Choice>> kept;
   for (const containers::Container& each : before) {
     const bool listed =
         std::ranges::find(running_, each.id, &containers::Container::id) != running_.end();
     if (listed || !lives_on(each.id)) continue;
+    kept.emplace(each.id, choose(each, netns_of(each).identity()));
     running_.push_back(each);
-    kept.insert(each.id);
+    running_.back().networks.clear();  // its addresses may be given to others
     if (outliving_.contains(each.id)) continue;
     log::warning(
         "{}: the engine reports its end, but it still has processes; its policy applies until they "
@@ -132,15 +133,12 @@ void Controller::keep_outliving(const std::vector<containers::Container>& before
         each.name);
   }
   outliving_ = std::move(kept);
-  std::erase_if(strangers_, [this](const auto& each) { return !outliving_.contains(each.first); });
 }
 
 /// No engine tells of their end.
 void Controller::drop_ended() {
   std::erase_if(running_, [this](const containers::Container& each) {
-    const bool ended = outliving_.contains(each.id) && !lives_on(each.id);
-    if (ended) strangers_.erase(each.id);
-    return ended && outliving_.erase(each.id) != 0;
+    return outliving_.contains(each.id) && !lives_on(each.id) && outliving_.erase(each.id) != 0;
   });
 }
 
@@ -177,8 +175,7 @@ void Controller::find_strangers() {
         "reports no such container as running: nothing resolves until it ends",
         each.process.pid, id.substr(0, containers::kShortId), owner.name);
     log::warning("{}", fault);
-    strangers_.emplace(id, std::move(fault));
-    outliving_.insert(id);
+    outliving_.emplace(id, Choice{.allow = "", .fault = std::move(fault), .closed = true});
     running_.push_back({.id = id,
                         .name = id.substr(0, containers::kShortId),
                         .running = true,

@@ -33,10 +33,13 @@ std::string mount_of(std::string_view controllers, const std::string& root) {
   return fs::exists(root + "/cgroup.controllers", error) ? root : root + "/unified";
 }
 
-/// Of one line, the directory of the container's whole cgroup, not of one that a process has made
-/// below it.
-std::string directory_in(std::string_view line, const std::string& container,
-                         const std::string& root) {
+struct Place {
+  std::string mount;
+  std::string directory;
+};
+
+/// Of one line, where the container's whole cgroup is, not one that a process has made below it.
+Place place_in(std::string_view line, const std::string& container, const std::string& root) {
   const std::size_t first = line.find(':');
   const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
   if (second == std::string_view::npos) return {};
@@ -44,7 +47,8 @@ std::string directory_in(std::string_view line, const std::string& container,
   const std::size_t id = path.find(container);
   if (id == std::string_view::npos) return {};
   const std::string_view whole = path.substr(0, path.find('/', id));
-  return mount_of(line.substr(first + 1, second - first - 1), root) + std::string(whole);
+  std::string mount = mount_of(line.substr(first + 1, second - first - 1), root);
+  return {mount, mount + std::string(whole)};
 }
 
 /// Whether a file says something; nothing if it can't be read.
@@ -63,9 +67,11 @@ std::optional<Cgroup> Cgroup::of(pid_t pid, const std::string& container, const 
 std::optional<Cgroup> Cgroup::in(std::string_view text, const std::string& container,
                                  const std::string& root) {
   for (const auto& part : text | std::views::split('\n')) {
-    std::string directory = directory_in(std::string_view(part), container, root);
+    const Place place = place_in(std::string_view(part), container, root);
     std::error_code error;
-    if (!directory.empty() && fs::is_directory(directory, error)) return Cgroup(directory);
+    if (!place.directory.empty() && fs::is_directory(place.directory, error)) {
+      return Cgroup(place.mount, place.directory);
+    }
   }
   return std::nullopt;
 }
@@ -73,7 +79,10 @@ std::optional<Cgroup> Cgroup::in(std::string_view text, const std::string& conta
 /// Version 2 counts what is below; version 1 lists the threads of each alone.
 Cgroup::State Cgroup::state() const {
   std::error_code error;
-  if (!fs::exists(directory_, error)) return error ? State::kUnknown : State::kEmpty;
+  if (!fs::exists(directory_, error)) {
+    const bool mounted = !error && fs::exists(mount_ + "/cgroup.procs", error);
+    return mounted ? State::kEmpty : State::kUnknown;
+  }
   if (const auto events = content(directory_ + "/cgroup.events")) {
     return events->contains("populated 0") ? State::kEmpty : State::kPopulated;
   }

@@ -33,8 +33,10 @@ class Cgroup {
   [[nodiscard]] State state() const;
 
  private:
-  explicit Cgroup(std::string directory) : directory_(std::move(directory)) {}
+  Cgroup(std::string mount, std::string directory)
+      : mount_(std::move(mount)), directory_(std::move(directory)) {}
 
+  std::string mount_;
   std::string directory_;
 };
 

@@ -55,6 +55,8 @@ TEST_F(CgroupTest, OnceRemovedIsEmpty) {
   const auto cgroup = Cgroup::in("8:pids:/docker/" + id_ + "\n", id_, root_);
   ASSERT_TRUE(cgroup);
   fs::remove_all(root_ + "/pids/docker/" + id_);
+  EXPECT_EQ(cgroup->state(), Cgroup::State::kUnknown) << "its file system isn't mounted";
+  write("pids/cgroup.procs", "");
   EXPECT_EQ(cgroup->state(), Cgroup::State::kEmpty);
 }
 

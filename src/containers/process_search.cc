@@ -169,7 +169,7 @@ std::optional<std::vector<Stranger>> find_strangers(const std::set<std::uint64_t
   const auto look = [&](pid_t pid) {
     const std::string cgroup = cgroup_of_process(pid);
     const auto container = container_of_cgroup(cgroup);
-    const auto within = [&](const std::string& id) { return cgroup.contains(id); };
+    const auto within = [&](const std::string& id) { return !id.empty() && cgroup.contains(id); };
     if (!container || std::ranges::any_of(containers, within)) return false;
     const auto identity = sys::NetnsRef::of_pid(pid).identity();
     if (!identity || !namespaces.contains(*identity)) return false;

@@ -136,6 +136,8 @@ def test_one_that_outlives_its_container_is_held_to_its_policy_still(engine, wat
     if removed:  # not by force, which ends its processes at times
         engine.docker("rm", "guest")
     server.wait_for_log("guest: the engine reports its end, but it still has processes")
+    server.write_config(server.config.read_text() + '\n[[docker.containers]]\nlabel = "new"\npolicy = "wide"\n')
+    server.reload()  # other labels count now, and no engine tells of its
     for _ in range(int(within(2.5) / 0.25)):
         assert Path(f"/proc/{pid}").exists(), "it shows nothing if it has ended"
         assert not resolved(owner, "other.test")

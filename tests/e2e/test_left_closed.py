@@ -152,3 +152,14 @@ def test_a_name_of_a_process_is_no_way_into_the_log(attach, nxgate, namespace, d
     finally:
         hidden.kill()
         hidden.wait()
+
+
+def test_a_firewall_that_the_policy_no_longer_has_goes_when_the_namespace_is_taken_over(attach, namespace):
+    app = namespace("app")
+    former = attach(app)
+    assert "nxgate_egress" in app.run("nft", "list", "tables").stdout
+    former.process.send_signal(signal.SIGUSR2)
+    former.process.wait()
+    attach(app, config=CONFIG)
+    tables = app.run("nft", "list", "tables").stdout
+    assert "nxgate_egress" not in tables and "table inet nxgate" in tables
