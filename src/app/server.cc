@@ -75,6 +75,7 @@ int failed(const Error& error) {
 
 /// What is opened as root, and isn't the workers'.
 struct Opened {
+  std::optional<sys::Descriptor> state;  ///< locked against other servers until the end
   control::ControlSockets control;
   sys::Descriptor query_log;
   sys::Descriptor inotify;  ///< of containers::NetnsWatch
@@ -89,14 +90,14 @@ Result<Opened> open_as_root(const Plan& plan, bool has_client_firewalls) {
     spared = attach::taken_over(*plan.subjects, docker::netns_directory(plan.subjects->socket));
   }
   if (const auto own = sys::NetnsRef().identity(); own && has_client_firewalls) spared.insert(*own);
-  if (auto state = store::prepare_state(plan.control.state, plan.user); !state) {
-    return std::unexpected(state.error());
-  }
+  auto state = store::prepare_state(plan.control.state, plan.user);
+  if (!state) return std::unexpected(state.error());
   auto control = control::open_control(plan.control);
   if (!control) return std::unexpected(control.error());
   auto query_log = workers::open_query_log(plan.query_log, plan.user);
   if (!query_log) return std::unexpected(query_log.error());
-  Opened opened{.control = *std::move(control),
+  Opened opened{.state = *std::move(state),
+                .control = *std::move(control),
                 .query_log = *std::move(query_log),
                 .inotify = {},
                 .left_closed = attach::find_left_closed(spared)};
