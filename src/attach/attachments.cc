@@ -144,7 +144,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   const netfilter::GatePorts ports = (*sockets)->ports();
   const auto& held = attached_.emplace(identity, std::move(attachment)).first->second;
   publish();
-  service_.serve(*std::move(sockets));
+  (*sockets)->serve();
   const auto inside = subject.starting ? netfilter::Inside::kStarting : netfilter::Inside::kRunning;
   const auto give_up = [&](Error error) {
     service_.end(held->policy.key);

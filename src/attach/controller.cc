@@ -148,12 +148,15 @@ void Controller::begin_watch() {
 /// A starting container stays in that state until the engine reports it running.
 void Controller::note_outdated() {
   std::erase_if(outdated_, [this](const std::string& id) {
-    if (std::ranges::find(running_, id, &containers::Container::id) != running_.end()) {
-      return !view_.outdated.contains(id);
-    }
+    if (find_running(id) != nullptr) return !view_.outdated.contains(id);
     const auto is_it = [&](const Starting& each) { return each.container.id == id; };
     return std::ranges::none_of(starting_, is_it);
   });
+}
+
+const containers::Container* Controller::find_running(const std::string& id) const {
+  const auto found = std::ranges::find(running_, id, &containers::Container::id);
+  return found == running_.end() ? nullptr : &*found;
 }
 
 void Controller::on_engine_lost(const Error& error) {

@@ -106,6 +106,8 @@ class Controller final : public containers::Observer {
   [[nodiscard]] std::optional<Unattached> why_unattached(
       const containers::Container& container) const;
   [[nodiscard]] bool runs(const Followed& followed) const;
+  /// Of that id; null if none runs.
+  [[nodiscard]] const containers::Container* find_running(const std::string& id) const;
   void be_ready(Result<void> how);
 
   boost::asio::io_context& loop_;

@@ -45,8 +45,7 @@ void Controller::note_places() {
   std::set<std::string> starting;
   for (const Starting& each : starting_) starting.insert(each.container.id);
   std::erase_if(places_, [&](const auto& place) {
-    return !starting.contains(place.first) &&
-           std::ranges::find(running_, place.first, &containers::Container::id) == running_.end();
+    return !starting.contains(place.first) && find_running(place.first) == nullptr;
   });
   for (const containers::Container& container : running_) {
     if (container.pid == 0 || container.network_mode == "host") continue;
@@ -85,8 +84,8 @@ bool Controller::is_sure(const containers::Container& container) const {
   const std::string id = container.namespace_owner();
   if (!container.inspected || id.empty()) return container.inspected;
   if (const auto place = places_.find(id); place != places_.end()) return place->second.sure;
-  const auto owner = std::ranges::find(running_, id, &containers::Container::id);
-  return owner == running_.end() || owner->inspected;
+  const containers::Container* const owner = find_running(id);
+  return owner == nullptr || owner->inspected;
 }
 
 /// Where the engine put it: its first process can have gone elsewhere. A member is in its owner's
@@ -94,8 +93,8 @@ bool Controller::is_sure(const containers::Container& container) const {
 sys::NetnsRef Controller::first_place(const containers::Container& container) const {
   const std::string id = container.namespace_owner();
   if (id.empty()) return containers::netns_of(container, netns_directory_);
-  const auto owner = std::ranges::find(running_, id, &containers::Container::id);
-  if (owner == running_.end()) return sys::NetnsRef::of_pid(container.pid);
+  const containers::Container* const owner = find_running(id);
+  if (owner == nullptr) return sys::NetnsRef::of_pid(container.pid);
   const auto began = sys::start_time(container.pid);
   const bool before = began && began < sys::start_time(owner->pid);
   return before ? sys::NetnsRef::of_pid(container.pid) : netns_of(*owner);
@@ -111,8 +110,7 @@ bool Controller::lives_on(const std::string& id) const {
   const auto place = places_.find(id);
   if (place == places_.end()) return false;
   const auto& cgroup = place->second.cgroup;
-  return cgroup ? cgroup->state() != containers::Cgroup::State::kEmpty
-                : containers::still_alive({id}).contains(id);
+  return cgroup ? cgroup->state() != containers::Cgroup::State::kEmpty : containers::is_alive(id);
 }
 
 /// The processes of a container can outlive it, for the engine watches its first thread: its policy
@@ -120,9 +118,7 @@ bool Controller::lives_on(const std::string& id) const {
 void Controller::keep_outliving(const std::vector<containers::Container>& before) {
   std::map<std::string, std::optional<Choice>> kept;
   for (const containers::Container& each : before) {
-    const bool listed =
-        std::ranges::find(running_, each.id, &containers::Container::id) != running_.end();
-    if (listed || !lives_on(each.id)) continue;
+    if (find_running(each.id) != nullptr || !lives_on(each.id)) continue;
     kept.emplace(each.id, choose(each, netns_of(each).identity()));
     running_.push_back(each);
     running_.back().networks.clear();  // its addresses may be given to others

@@ -219,8 +219,8 @@ void Controller::forget_started() {
   std::erase_if(starting_, [&, now = Clock::now()](const Starting& each) {
     const auto identity = each.netns.identity();
     if (!identity) return true;
-    const auto known = std::ranges::find(running_, each.container.id, &containers::Container::id);
-    if (known == running_.end()) return false;
+    const containers::Container* const known = find_running(each.container.id);
+    if (known == nullptr) return false;
     const auto runs_in = sys::NetnsRef::of_pid(known->pid).identity();
     return runs_in && (runs_in == identity || each.until < now);
   });

@@ -1,7 +1,7 @@
 #include "attach/controller.h"
 
 #include <chrono>
-#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,10 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/types.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "attach/attachments.h"
 #include "attach/service.h"
@@ -29,10 +26,13 @@
 #include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
 #include "netfilter/namespace_fixture.h"
-#include "policy/egress.h"
+#include "policy/no_firewalls.h"
 #include "store/policy_store.h"
 #include "store/settings_source.h"
+#include "sys/child_process.h"
+#include "sys/descriptor.h"
 #include "sys/netns.h"
+#include "sys/privileges.h"
 
 namespace nxgate::attach {
 namespace {
@@ -40,7 +40,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 
 constexpr const char* kConfiguration = R"(
 [server]
@@ -55,11 +54,6 @@ allow = ["a.test"]
 [docker]
 label-policies = ["*"]
 )";
-
-class NoFirewalls final : public policy::EgressRegistry {
- public:
-  std::shared_ptr<policy::EgressSets> sets_of(const std::string&) override { return nullptr; }
-};
 
 /// Tells what the test says, at once.
 class FakeEngine final : public containers::Engine {
@@ -99,55 +93,32 @@ class FakeService final : public Service {
  public:
   class NoSockets final : public Sockets {
    public:
+    explicit NoSockets(std::vector<std::string>& calls) : calls_(calls) {}
     netfilter::GatePorts ports() const override { return {.udp4 = 1001, .tcp4 = 1002}; }
+    void serve() override { calls_.emplace_back("serve"); }
+
+   private:
+    std::vector<std::string>& calls_;
   };
 
   Result<std::unique_ptr<Sockets>> open(const sys::NetnsRef&, const std::string&) override {
     calls.emplace_back("open");
     if (!fault.empty()) return fail(fault);
-    return std::make_unique<NoSockets>();
+    return std::make_unique<NoSockets>(calls);
   }
-  void serve(std::unique_ptr<Sockets>) override { calls.emplace_back("serve"); }
   void end(const std::string&) override { calls.emplace_back("end"); }
 
   std::vector<std::string> calls;
   std::string fault;
 };
 
-/// A process in the namespace of the test, or in one of its own.
-class Process {
- public:
-  explicit Process(const sys::NetnsRef* netns) {
-    int ready[2] = {-1, -1};
-    if (::pipe(ready) != 0) return;
-    const auto opened = netns != nullptr ? netns->open() : Result<sys::Descriptor>();
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      if (netns == nullptr) {
-        (void)::unshare(CLONE_NEWNET);
-      } else {
-        (void)::setns(opened->get(), CLONE_NEWNET);
-      }
-      (void)!::write(ready[1], "y", 1);
-      for (;;) ::pause();
-    }
-    char done = 0;
-    (void)!::read(ready[0], &done, 1);
-    ::close(ready[0]);
-    ::close(ready[1]);
-  }
-  ~Process() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-
-  [[nodiscard]] pid_t pid() const { return pid_; }
-
- private:
-  pid_t pid_ = 0;
-};
+/// In the namespace of the test.
+std::function<bool()> enters(const sys::NetnsRef& netns) {
+  return [&netns] {
+    const auto opened = netns.open();
+    return opened && ::setns(opened->get(), CLONE_NEWNET) == 0;
+  };
+}
 
 class ControllerTest : public netfilter::NamespaceTest {
  protected:
@@ -167,7 +138,7 @@ class ControllerTest : public netfilter::NamespaceTest {
   }
 
   [[nodiscard]] containers::Container container(char digit, const std::string& name,
-                                                const Process& process,
+                                                const sys::ChildProcess& process,
                                                 const std::string& policy = {}) const {
     containers::Container made{.id = std::string(64, digit),
                                .name = name,
@@ -198,14 +169,14 @@ class ControllerTest : public netfilter::NamespaceTest {
   boost::asio::io_context loop_{1};
   config::Overrides overrides_;
   config::MemoryFiles files_;
-  NoFirewalls firewalls_;
+  policy::NoFirewalls firewalls_;
   firewall::FirewallReports reports_;
   FakeService service_;
   std::shared_ptr<FakeEngine> engine_ = std::make_shared<FakeEngine>();
   std::unique_ptr<store::PolicyStore> policy_store_;
   std::unique_ptr<Attachments> attachments_;
   std::unique_ptr<Controller> controller_;
-  const Process inside_{&netns};
+  const sys::ChildProcess inside_{enters(netns)};
 };
 
 TEST_F(ControllerTest, WhatALabelSelectsIsAttachedAndServed) {
@@ -224,7 +195,7 @@ TEST_F(ControllerTest, WhatNothingSelectsIsTold) {
 
 TEST_F(ControllerTest, AMemberRestrictsItsOwnerAsLongAsItRuns) {
   const containers::Container owner = container('a', "owner", inside_, "wide");
-  const Process second(&netns);
+  const sys::ChildProcess second(enters(netns));
   containers::Container member = container('b', "member", second, "narrow");
   member.network_mode = "container:" + owner.id;
   engine_->report({member, owner});
@@ -235,7 +206,7 @@ TEST_F(ControllerTest, AMemberRestrictsItsOwnerAsLongAsItRuns) {
 
 TEST_F(ControllerTest, AnEndLeavesTheNamespaceClosed) {
   const containers::Container owner = container('a', "owner", inside_);
-  const Process second(&netns);
+  const sys::ChildProcess second(enters(netns));
   containers::Container member = container('b', "member", second, "narrow");
   member.network_mode = "container:" + owner.id;
   engine_->report({owner, member});
@@ -267,7 +238,7 @@ TEST_F(ControllerTest, AFaultIsToldAndTriedAgain) {
 }
 
 TEST_F(ControllerTest, AContainerIsAttachedWhereItsEngineKeepsItsNamespace) {
-  const Process elsewhere(nullptr);
+  const sys::ChildProcess elsewhere([] { return ::unshare(CLONE_NEWNET) == 0; });
   containers::Container web = container('a', "web", elsewhere, "wide");
   web.sandbox = "/engine/netns/" + name;
   engine_->report({web});
@@ -283,8 +254,7 @@ TEST_F(ControllerTest, WhatRunsStaysAttachedWithoutItsEngine) {
 }
 
 TEST_F(ControllerTest, TheHostsNetworkIsNeverAttached) {
-  const sys::NetnsRef own;
-  const Process here(&own);
+  const sys::ChildProcess here;
   containers::Container hosted = container('a', "hosted", here, "wide");
   hosted.network_mode = "host";
   engine_->report({hosted});

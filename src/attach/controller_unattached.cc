@@ -72,8 +72,7 @@ void Controller::add_undescribed(std::vector<Unattached>& all) const {
         "its entry in the engine's list is invalid: " + odd.why);
   }
   for (const auto& [id, why] : view_.uninspected) {
-    const bool told = std::ranges::find(running_, id, &containers::Container::id) != running_.end();
-    if (!told) add(id.substr(0, containers::kShortId), why);
+    if (find_running(id) == nullptr) add(id.substr(0, containers::kShortId), why);
   }
 }
 

@@ -32,25 +32,32 @@ Result<serve::OpenListener> open_at(const char* address, const sys::NetnsRef& ne
   return open;
 }
 
-}  // namespace
-
-class DnsService::Listeners final : public Sockets {
+class Listeners final : public Service::Sockets {
  public:
-  Listeners(serve::OpenListener v4, std::optional<serve::OpenListener> v6)
-      : v4(std::move(v4)), v6(std::move(v6)) {}
+  Listeners(workers::Workers& workers, serve::OpenListener v4,
+            std::optional<serve::OpenListener> v6)
+      : workers_(workers), v4_(std::move(v4)), v6_(std::move(v6)) {}
 
   [[nodiscard]] netfilter::GatePorts ports() const override {
-    netfilter::GatePorts ports{.udp4 = sys::local_port(v4.udp), .tcp4 = sys::local_port(v4.tcp)};
-    if (v6) {
-      ports.udp6 = sys::local_port(v6->udp);
-      ports.tcp6 = sys::local_port(v6->tcp);
+    netfilter::GatePorts ports{.udp4 = sys::local_port(v4_.udp), .tcp4 = sys::local_port(v4_.tcp)};
+    if (v6_) {
+      ports.udp6 = sys::local_port(v6_->udp);
+      ports.tcp6 = sys::local_port(v6_->tcp);
     }
     return ports;
   }
+  void serve() override {
+    workers_.adopt(std::move(v4_));
+    if (v6_) workers_.adopt(*std::move(v6_));
+  }
 
-  serve::OpenListener v4;
-  std::optional<serve::OpenListener> v6;
+ private:
+  workers::Workers& workers_;
+  serve::OpenListener v4_;
+  std::optional<serve::OpenListener> v6_;
 };
+
+}  // namespace
 
 Result<std::unique_ptr<Service::Sockets>> DnsService::open(const sys::NetnsRef& netns,
                                                            const std::string& key) {
@@ -58,14 +65,8 @@ Result<std::unique_ptr<Service::Sockets>> DnsService::open(const sys::NetnsRef& 
   if (!v4) return std::unexpected(v4.error());
   // A namespace without IPv6 has no ::1.
   auto v6 = open_at("::1", netns, key);
-  return std::make_unique<Listeners>(*std::move(v4),
+  return std::make_unique<Listeners>(workers_, *std::move(v4),
                                      v6 ? std::optional(*std::move(v6)) : std::nullopt);
-}
-
-void DnsService::serve(std::unique_ptr<Sockets> sockets) {
-  auto& listeners = static_cast<Listeners&>(*sockets);
-  workers_.adopt(std::move(listeners.v4));
-  if (listeners.v6) workers_.adopt(*std::move(listeners.v6));
 }
 
 }  // namespace nxgate::attach

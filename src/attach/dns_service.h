@@ -18,12 +18,9 @@ class DnsService final : public Service {
 
   [[nodiscard]] Result<std::unique_ptr<Sockets>> open(const sys::NetnsRef& netns,
                                                       const std::string& key) override;
-  void serve(std::unique_ptr<Sockets> sockets) override;
   void end(const std::string& key) override { workers_.abandon(key); }
 
  private:
-  class Listeners;
-
   workers::Workers& workers_;
 };
 

@@ -18,6 +18,8 @@ class Service {
    public:
     virtual ~Sockets() = default;
     [[nodiscard]] virtual netfilter::GatePorts ports() const = 0;
+    /// From now on, by the policy of their key, until `end`. At most once.
+    virtual void serve() = 0;
   };
 
   virtual ~Service() = default;
@@ -25,9 +27,7 @@ class Service {
   /// Those of one namespace. `key` names its policy (store::AttachedPolicy).
   [[nodiscard]] virtual Result<std::unique_ptr<Sockets>> open(const sys::NetnsRef& netns,
                                                               const std::string& key) = 0;
-  /// Serves them from now on, by the policy of their key.
-  virtual void serve(std::unique_ptr<Sockets> sockets) = 0;
-  /// Closes those that it serves by this key.
+  /// Closes those that are served by this key.
   virtual void end(const std::string& key) = 0;
 };
 

@@ -11,16 +11,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "containers/container.h"
 #include "containers/namespaces.h"
 #include "containers/process.h"
 #include "containers/process_search.h"
+#include "sys/child_process.h"
 #include "sys/netns.h"
 
 namespace nxgate::containers {
@@ -29,40 +28,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using namespace std::chrono_literals;
-
-/// A process in a network namespace of its own.
-class Child {
- public:
-  Child() {
-    int ready[2] = {-1, -1};
-    if (::pipe(ready) != 0) return;
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      const char done = ::unshare(CLONE_NEWNET) == 0 ? 'y' : 'n';
-      (void)!::write(ready[1], &done, 1);
-      for (;;) ::pause();
-    }
-    char done = 'n';
-    (void)!::read(ready[0], &done, 1);
-    permitted_ = done == 'y';
-    ::close(ready[0]);
-    ::close(ready[1]);
-  }
-  ~Child() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
-  [[nodiscard]] bool permitted() const { return permitted_; }
-  [[nodiscard]] pid_t pid() const { return pid_; }
-
- private:
-  pid_t pid_ = 0;
-  bool permitted_ = false;
-};
 
 class NetnsWatchTest : public ::testing::Test {
  protected:
@@ -97,7 +62,7 @@ class NetnsWatchTest : public ::testing::Test {
     for (int turn = 0; turn < 200 && appeared_.size() < count; ++turn) run_for(10ms);
   }
 
-  Child child_;
+  sys::ChildProcess child_{[] { return ::unshare(CLONE_NEWNET) == 0; }};
   boost::asio::io_context loop_{1};
   std::string base_;
   std::string directory_;
@@ -109,7 +74,7 @@ class NetnsWatchTest : public ::testing::Test {
 };
 
 #define NEED_NAMESPACES \
-  if (!child_.permitted()) GTEST_SKIP() << "unshare(CLONE_NEWNET) is not permitted here"
+  if (!child_.succeeded()) GTEST_SKIP() << "unshare(CLONE_NEWNET) is not permitted here"
 
 TEST_F(NetnsWatchTest, TellsOfANamespaceOnceItIsMounted) {
   NEED_NAMESPACES;

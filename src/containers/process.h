@@ -9,6 +9,9 @@
 
 namespace nxgate::containers {
 
+/// In the path of a build step's cgroup, below the engine's own, whatever its driver.
+inline constexpr std::string_view kBuildCgroup = "/buildkit/";
+
 /// The content of /proc/PID/NAME; empty when the process is gone or hidden from us.
 [[nodiscard]] std::string process_file(pid_t pid, std::string_view name);
 

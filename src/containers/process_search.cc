@@ -17,18 +17,13 @@
 #include <sys/types.h>
 
 #include "base/clock.h"
-#include "containers/container.h"
 #include "containers/process.h"
 #include "sys/cpu_budget.h"
-#include "sys/file.h"
 #include "sys/netns.h"
 
 namespace nxgate::containers {
 namespace {
 
-/// Below the engine's own, whatever its driver.
-constexpr std::string_view kBuildCgroup = "/buildkit/";
-constexpr std::size_t kLargestProcessFile = 1UL << 20;
 /// Of those that begin anew each time.
 constexpr Milliseconds kLongestScan{50};
 /// Of the one at a start.
@@ -56,10 +51,6 @@ std::optional<bool> any_process(Predicate is_it, Milliseconds longest = kLongest
   return false;
 }
 
-bool is_hexadecimal(char letter) {
-  return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
-}
-
 /// Nobody who only looks into a namespace, from our own shell, is.
 bool is_shut_off(pid_t pid) {
   std::error_code hidden;
@@ -71,41 +62,6 @@ bool is_shut_off(pid_t pid) {
 }
 
 }  // namespace
-
-std::string process_file(pid_t pid, std::string_view name) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/" + std::string(name);
-  return sys::read_file(path, kLargestProcessFile).value_or("");
-}
-
-std::string cgroup_of_process(pid_t pid) {
-  std::string cgroup = process_file(pid, "cgroup");
-  if (container_of_cgroup(cgroup) || !process_file(pid, "stat").contains(") Z ")) return cgroup;
-  std::error_code error;
-  for (std::filesystem::directory_iterator thread("/proc/" + std::to_string(pid) + "/task", error),
-       none;
-       !error && thread != none; thread.increment(error)) {
-    std::string theirs =
-        process_file(pid, "task/" + thread->path().filename().string() + "/cgroup");
-    if (container_of_cgroup(theirs)) return theirs;
-  }
-  return cgroup;
-}
-
-std::optional<std::string> container_of_cgroup(std::string_view cgroup) {
-  // In front of it there may be the container in which the engine itself runs.
-  if (const auto step = cgroup.rfind(kBuildCgroup); step != std::string_view::npos) {
-    cgroup.remove_prefix(step + kBuildCgroup.size());
-  }
-  auto end = cgroup.rbegin();
-  while (end != cgroup.rend()) {
-    const auto from = std::find_if(end, cgroup.rend(), is_hexadecimal);
-    const auto to = std::find_if_not(from, cgroup.rend(), is_hexadecimal);
-    if (static_cast<std::size_t>(to - from) == kIdLength)
-      return std::string(to.base(), from.base());
-    end = to;
-  }
-  return std::nullopt;
-}
 
 std::map<std::uint64_t, ContainerProcess> ProcessSearch::look(
     const std::set<std::uint64_t>& namespaces, Milliseconds longest) {
@@ -149,18 +105,13 @@ std::map<std::string, pid_t> find_processes(const std::set<std::string>& contain
   return found;
 }
 
-std::set<std::string> still_alive(const std::set<std::string>& containers) {
-  std::set<std::string> alive;
-  if (containers.empty()) return alive;
-  const auto all = any_process([&](pid_t pid) {
-    const auto container = container_of_cgroup(cgroup_of_process(pid));
-    // A zombie shows no namespace.
-    if (container && containers.contains(*container) && sys::NetnsRef::of_pid(pid).identity()) {
-      alive.insert(*container);
-    }
-    return alive.size() == containers.size();
-  });
-  return all ? alive : containers;
+bool is_alive(const std::string& container) {
+  return any_process([&](pid_t pid) {
+           // A zombie shows no namespace.
+           return container_of_cgroup(cgroup_of_process(pid)) == container &&
+                  sys::NetnsRef::of_pid(pid).identity().has_value();
+         })
+      .value_or(true);
 }
 
 std::optional<std::vector<Stranger>> find_strangers(const std::set<std::uint64_t>& namespaces,

@@ -50,10 +50,10 @@ class ProcessSearch {
 /// processor.
 [[nodiscard]] std::map<std::string, pid_t> find_processes(const std::set<std::string>& containers);
 
-/// Those of these containers that still have a living process, also if the engine says that they
-/// have ended: it watches a container's first thread. For where their cgroups can't be seen
-/// (cgroup.h). All of them if the search takes more than 50 ms of CPU time.
-[[nodiscard]] std::set<std::string> still_alive(const std::set<std::string>& containers);
+/// Whether the container still has a living process, also if the engine says that it has ended: it
+/// watches a container's first thread. For where its cgroup can't be seen (cgroup.h). Said also if
+/// the search takes more than 50 ms of CPU time.
+[[nodiscard]] bool is_alive(const std::string& container);
 
 /// A process of a container that isn't among these, though it is in the namespace of one of them.
 struct Stranger {

@@ -47,7 +47,7 @@ bool has_own_mounts(pid_t pid) {
 
 pid_t engine_process(const std::string& socket) {
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  if (socket.size() >= sizeof(address.sun_path)) return 0;
+  if (socket.empty() || socket.size() >= sizeof(address.sun_path)) return 0;
   std::memcpy(address.sun_path, socket.data(), socket.size());
   const sys::Descriptor connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);

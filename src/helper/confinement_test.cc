@@ -3,7 +3,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <functional>
 #include <thread>
 
 #include <fcntl.h>
@@ -17,19 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sys/child_process.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::helper {
 namespace {
-
-/// Runs `check` in a child process, since what is given up is so for good.
-bool in_child(const std::function<bool()>& check) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(check() ? 0 : 1);
-  int status = -1;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 bool refused(long result) { return result == -1 && errno == EPERM; }
 
@@ -75,7 +66,7 @@ class ConfinementTest : public testing::Test {
 };
 
 TEST_F(ConfinementTest, OfTheProcessLeavesWhatAServerDoes) {
-  EXPECT_TRUE(in_child([] {
+  EXPECT_TRUE(sys::in_child([] {
     if (!runs_programs() || !traces() || !enters_namespaces()) return false;  // so it can fail
     if (!makes_namespaces_of_users()) return false;
     if (!confine_process(Confinement::kStrict)) return false;
@@ -88,7 +79,7 @@ TEST_F(ConfinementTest, OfTheProcessLeavesWhatAServerDoes) {
 }
 
 TEST_F(ConfinementTest, OfTheHelperLeavesReadingAndEntering) {
-  EXPECT_TRUE(in_child([] {
+  EXPECT_TRUE(sys::in_child([] {
     return confine_helper(Confinement::kStrict, {.enter_namespaces = true}, false) &&
            enters_namespaces() && !enters_mounts() && opens_files() && !writes_files() &&
            !truncates_files() && !lists_files() && !runs_programs() && opens(AF_INET, SOCK_DGRAM) &&
@@ -97,7 +88,7 @@ TEST_F(ConfinementTest, OfTheHelperLeavesReadingAndEntering) {
 }
 
 TEST_F(ConfinementTest, OfTheHelperLeavesWhatItsRightsAreFor) {
-  EXPECT_TRUE(in_child([] {
+  EXPECT_TRUE(sys::in_child([] {
     return confine_helper(Confinement::kStrict, {.find_by_process = true, .change_rules = true},
                           true) &&
            opens(AF_UNIX, SOCK_STREAM) && lists_files() && opens(AF_NETLINK, SOCK_RAW) &&
@@ -106,7 +97,7 @@ TEST_F(ConfinementTest, OfTheHelperLeavesWhatItsRightsAreFor) {
 }
 
 TEST_F(ConfinementTest, OfAWorkerLeavesAnsweringAlone) {
-  EXPECT_TRUE(in_child([] {
+  EXPECT_TRUE(sys::in_child([] {
     if (!confine_worker(Confinement::kStrict)) return false;
     return !runs_programs() && !traces() && !enters_namespaces() && !opens_files() &&
            !opens(AF_UNIX, SOCK_STREAM) && !opens(AF_NETLINK, SOCK_RAW) &&
@@ -116,7 +107,7 @@ TEST_F(ConfinementTest, OfAWorkerLeavesAnsweringAlone) {
 }
 
 TEST_F(ConfinementTest, OfAWorkerIsItsThreadsAlone) {
-  EXPECT_TRUE(in_child([] {
+  EXPECT_TRUE(sys::in_child([] {
     bool confined = false;
     std::thread([&] { confined = confine_worker(Confinement::kStrict) && !opens_files(); }).join();
     return confined && opens_files();

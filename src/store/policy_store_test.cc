@@ -11,6 +11,7 @@
 #include "config/memory_files.h"
 #include "config/overrides.h"
 #include "engine/snapshot.h"
+#include "policy/no_firewalls.h"
 #include "store/explain.h"
 #include "store/settings_source.h"
 #include "wire/name.h"
@@ -42,12 +43,6 @@ deny = "refused"
 from = ["10.0.0.0/8"]
 policy = "ci"
 )";
-
-/// No policy of these tests has a firewall.
-class NoFirewalls final : public policy::EgressRegistry {
- public:
-  std::shared_ptr<policy::EgressSets> sets_of(const std::string&) override { return nullptr; }
-};
 
 class PolicyStoreTest : public testing::Test {
  protected:
@@ -84,7 +79,7 @@ class PolicyStoreTest : public testing::Test {
         explain(*policy_store.snapshots().load(), question, IpAddress::parse(client).value()));
   }
 
-  NoFirewalls firewalls_;
+  policy::NoFirewalls firewalls_;
   config::Overrides options_;
   config::MemoryFiles files_;
 };

@@ -1,14 +1,13 @@
 #include "sys/privileges.h"
 
-#include <functional>
 #include <string>
 
 #include <cap-ng.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "sys/child_process.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
 
@@ -16,15 +15,6 @@ namespace nxgate::sys {
 namespace {
 
 constexpr int kNobody = 65534;
-
-/// Runs `check` in a child process, since giving up root is for good.
-bool in_child(const std::function<bool()>& check) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(check() ? 0 : 1);
-  int status = -1;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 bool listens_on_a_low_port() {
   ListenAddress at;

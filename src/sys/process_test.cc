@@ -3,10 +3,10 @@
 #include <optional>
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "sys/child_process.h"
 
 namespace nxgate::sys {
 namespace {
@@ -14,16 +14,13 @@ namespace {
 TEST(StartTimeTest, OfAChildIsNotBeforeItsParents) {
   const auto own = start_time(::getpid());
   ASSERT_TRUE(own);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    for (;;) ::pause();
-  }
-  const auto theirs = start_time(child);
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
+  ChildProcess child;
+  const pid_t pid = child.pid();
+  const auto theirs = start_time(pid);
   ASSERT_TRUE(theirs);
   EXPECT_GE(*theirs, *own);
-  EXPECT_FALSE(start_time(child)) << "it has ended";
+  child.end();
+  EXPECT_FALSE(start_time(pid)) << "it has ended";
 }
 
 TEST(StartTimeTest, IsNotMisledByAName) {
