@@ -59,9 +59,9 @@ TEST(StreamSession, TakesTheLargestMessageThereIs) {
 TEST(StreamSession, ServesAClientThatHasClosedItsSide) {
   Running running;
   const Client client = running.tcp();
-  ASSERT_TRUE(client.send(framed("l1") + framed("now")));
+  ASSERT_TRUE(client.send(framed("l1") + framed("echo")));
   ASSERT_EQ(::shutdown(client.get(), SHUT_WR), 0);
-  EXPECT_EQ(client.receive_framed(), "now");
+  EXPECT_EQ(client.receive_framed(), "echo");
   ASSERT_TRUE(running.tcp().send(framed("r")));
   EXPECT_EQ(client.receive_framed(), "l1");
   EXPECT_EQ(client.receive_framed(), "(closed)");
