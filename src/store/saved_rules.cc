@@ -240,6 +240,11 @@ Result<std::optional<sys::Descriptor>> prepare_state(const std::string& state,
   std::error_code error;
   fs::create_directories(state, error);
   if (error) return fail(fmt::format("control.state: {}: {}", state, error.message()));
+  auto lock = sys::StateDirectory(state).lock();
+  if (!lock) {
+    return fail(fmt::format("control.state: {}: {}; give each server its own directory", state,
+                            lock.error().message));
+  }
   if (::geteuid() == 0) {
     const auto identity = sys::find_user(user);
     const auto given = identity
@@ -249,11 +254,6 @@ Result<std::optional<sys::Descriptor>> prepare_state(const std::string& state,
       return fail(fmt::format("control.state: cannot change the owner of {} to {}: {}", state, user,
                               given.error().message));
     }
-  }
-  auto lock = sys::StateDirectory(state).lock();
-  if (!lock) {
-    return fail(fmt::format("control.state: {}: {}; give each server its own directory", state,
-                            lock.error().message));
   }
   if (!*lock) log::warning("control.state: {} is not writable: nothing can be saved", state);
   return lock;

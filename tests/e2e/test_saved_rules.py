@@ -46,8 +46,8 @@ def start(nxgate, upstream, directory, place):
     up = upstream({"*": answer("@ 60 A 192.0.2.1")})
     text = CONFIG.format(directory=directory, upstream=up.endpoint)
 
-    def begin(**options):
-        server = nxgate(config=text, **options)
+    def begin(arguments=(), **options):
+        server = nxgate(*arguments, config=text, **options)
         server.control = directory / "control.sock"
         return server
 
@@ -211,9 +211,11 @@ def test_a_broken_line_is_left_out_and_told(start, place):
 
 def test_only_one_server_has_a_state_directory(start, place):
     first = start()
-    second = start(wait=False)
+    owners = {path: path.stat().st_uid for path in (place, *place.rglob("*"))}
+    second = start(wait=False, arguments=("--user", "daemon"))
     said = end(second)
     assert f"pid {first.pid}" in said and str(place) in said
+    assert {path: path.stat().st_uid for path in owners} == owners, "whose it was"
     assert is_denied(first)
     assert save(first, "deny", "more.good.test").returncode == 0
 
