@@ -162,7 +162,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
     return give_up(gate.error());
   }
   held->gate = *std::move(gate);
-  if (egress_of(subject) == nullptr) remove_dead_firewalls(*held);
+  if (egress_of(subject) == nullptr) remove_dead_firewall(*held);
   review(*held);
   follow_links(*held, std::move(watch));
   failed_.erase(identity);
@@ -176,9 +176,15 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
 }
 
 /// An earlier nxgate may have enforced one there, which would go on refusing.
-void Attachments::remove_dead_firewalls(const Attachment& attachment) {
-  const auto removed = netfilter::remove_firewalls(attachment.pinned);
-  if (!removed) log::warning("{}: {}", attachment.subject.label, removed.error().message);
+void Attachments::remove_dead_firewall(const Attachment& attachment) {
+  const auto removed = netfilter::remove_firewall(attachment.pinned, netfilter::Firewall::kTable);
+  const std::string& label = attachment.subject.label;
+  if (!removed) {
+    log::warning("{}: {}", label, removed.error().message);
+  } else if (*removed) {
+    log::info("{}: the firewall of an earlier nxgate has been removed, since its policy has none",
+              label);
+  }
 }
 
 bool Attachments::holds(std::uint64_t identity) const {

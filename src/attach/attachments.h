@@ -147,7 +147,7 @@ class Attachments {
   void take_report(Attachment& attachment);
   void detach(Attachment& attachment, netfilter::FlowCleanup flows);
   void leave(Attachment& attachment);
-  static void remove_dead_firewalls(const Attachment& attachment);
+  static void remove_dead_firewall(const Attachment& attachment);
   static void outlive(Attachment& attachment);
   void publish();
 

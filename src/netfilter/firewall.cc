@@ -299,6 +299,16 @@ Result<std::vector<DeadFirewall>> find_dead_firewalls(const sys::NetnsRef& netns
   return dead_firewalls(*socket, netns);
 }
 
+Result<bool> remove_firewall(const sys::NetnsRef& netns, std::string_view table) {
+  auto socket = Socket::open(NETLINK_NETFILTER, netns);
+  if (!socket) return std::unexpected(socket.error());
+  const auto dead = dead_firewalls(*socket, netns);
+  if (!dead) return std::unexpected(dead.error());
+  if (std::ranges::find(*dead, table, &DeadFirewall::table) == dead->end()) return false;
+  if (auto done = remove_tables(*socket, table, netns); !done) return std::unexpected(done.error());
+  return true;
+}
+
 Result<std::size_t> remove_firewalls(const sys::NetnsRef& netns,
                                      std::span<const std::string> kept) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);

@@ -149,6 +149,9 @@ struct DeadFirewall {
 };
 [[nodiscard]] Result<std::vector<DeadFirewall>> find_dead_firewalls(const sys::NetnsRef& netns);
 
+/// Removes this one if its nxgate is dead; whether there was one.
+[[nodiscard]] Result<bool> remove_firewall(const sys::NetnsRef& netns, std::string_view table);
+
 /// Removes every firewall of dead nxgates except those of the tables in `kept`, and returns how
 /// many there were.
 [[nodiscard]] Result<std::size_t> remove_firewalls(const sys::NetnsRef& netns,
