@@ -71,6 +71,20 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
   return match;
 }
 
+/// Lifts the default if there is a grant, and the name from which answers led here is allowed
+/// still.
+[[gnu::noinline]] void take_grant(const policy::Policy& policy, const wire::DomainName& name,
+                                  const wire::SuffixHashes& hashes, Instant now,
+                                  Judgement& judgement) noexcept {
+  const auto held = policy.grants->find(name, hashes, now);
+  if (!held) return;
+  Judgement of_root;
+  const wire::SuffixHashes root(held->root, wire::process_hash_key());
+  of_root.match = match_by(policy, root, of_root);
+  judgement.granted = of_root.allowed();
+  judgement.granted_by = of_root.match;
+}
+
 /// All of a judgement but limits. Inlined, since every query goes through it.
 [[gnu::always_inline]] inline void judge_by(const policy::Policy& policy,
                                             const wire::DomainName& name,
@@ -80,8 +94,8 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
   judgement.match = match_by(policy, hashes, judgement);
   if (judgement.allowed()) return;
   // A grant lifts the default only; an explicit deny rule stays.
-  judgement.granted = !judgement.match.by_rule() && !judgement.forbidden &&
-                      policy.grants->granted(name, hashes, now);
+  if (judgement.match.by_rule() || judgement.forbidden) return;
+  if (policy.grants->may_hold(hashes)) take_grant(policy, name, hashes, now, judgement);
 }
 
 std::uint16_t upstream_for(const policy::Policy& policy, const policy::Match& match) noexcept {

@@ -1,7 +1,6 @@
 #include "engine/egress.h"
 
 #include <algorithm>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -32,11 +31,9 @@ bool is_neighbour(const Judgement& judgement) noexcept {
 }
 
 /// Those of its rule or of the rule that led to it, else the policy's; other containers have all.
-Ports ports_for(const wire::DomainName& name, const Judgement& judgement) {
+Ports ports_for(const Judgement& judgement) {
   if (is_neighbour(judgement)) return {};
-  const policy::Policy& policy = *judgement.policy;
-  if (judgement.granted) return policy.grants->ports_of(name).value_or(policy.egress->ports);
-  return policy.ports_of(judgement.match);
+  return judgement.policy->ports_of(judgement.granted ? judgement.granted_by : judgement.match);
 }
 
 /// An audit changes no answer. Other containers have private addresses.
@@ -67,7 +64,7 @@ EgressResult apply_egress(const wire::Query& query, const Decision& decision, Mu
     return {edited.cut == 0 ? EgressStatus::kOpen : EgressStatus::kFiltered, edited.size,
             edited.cut};
   }
-  const Ports ports = ports_for(query.question.name, decision);
+  const Ports ports = ports_for(decision);
   const bool open = policy->sets->admit(
       {.name = query.question.name, .addresses = found, .ports = ports, .grace = egress.grace},
       now);
@@ -82,7 +79,7 @@ bool opens(const policy::Policy* policy, std::string_view name, const IpAddress&
   if (!judgement.allowed() || wire::is_never(address, edit_for(*policy->egress, judgement))) {
     return false;
   }
-  const Ports ports = ports_for(*parsed, judgement);
+  const Ports ports = ports_for(judgement);
   return ports.empty() ? port == Port{} : std::ranges::find(ports, port) != ports.end();
 }
 

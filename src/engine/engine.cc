@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <ctime>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,15 +85,22 @@ Counter counter_of(Outcome outcome) noexcept {
 
 wire::Rcode rcode_of(Bytes reply) noexcept { return static_cast<wire::Rcode>(reply[3] & 0xF); }
 
-/// Remembers the names that an answer led the client to, for as long as it may be kept.
-void grant_targets(const Decision& decision, const cache::Answer& answer, Instant now) {
+/// Remembers the names that an answer for `name` led the client to, for as long as it may be kept;
+/// if that is granted itself, not for longer than it is, or two names could keep each other alive.
+void grant_targets(const wire::DomainName& name, const Decision& decision,
+                   const cache::Answer& answer, Instant now) {
   if (answer.targets.empty()) return;
   const policy::Policy& policy = *decision.policy;
+  std::optional<policy::Grants::Held> own;
+  if (decision.granted) {
+    own = policy.grants->find(name, wire::SuffixHashes(name, wire::process_hash_key()), now);
+    if (!own) return;
+  }
   const std::uint32_t elapsed = cache::elapsed_seconds(answer, now);
   const std::uint32_t left = std::max(answer.ttl - std::min(answer.ttl, elapsed), kStaleTtl);
-  const Ports* const ports = policy.matcher->ports_of(decision.match);
+  const Instant until = std::min(now + Seconds(left), own ? own->until : Instant::max());
   for (const wire::DomainName& target : answer.targets) {
-    policy.grants->grant(target, now + Seconds(left), ports);
+    policy.grants->grant(target, own ? own->root : name, until);
   }
 }
 
@@ -230,7 +238,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   auto cached = cache_.find(key, request.received);
   if (cached && cache::elapsed_seconds(*cached, request.received) < cached->ttl) {
     counters_.add(Counter::kCacheHits);
-    grant_targets(decision, *cached, request.received);
+    grant_targets(query.question.name, decision, *cached, request.received);
     if (snapshot_->options.prefetch) prefetch(request, key, *cached);
     std::size_t size = write_answer(query, decision, *cached, request.received, context);
     size = apply_egress(query, *snapshot_, decision, size, request.received, context);
@@ -316,7 +324,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
   std::size_t size = 0;
   if (answer) {
     if (!result.answer) counters_.add(Counter::kStaleAnswers);
-    grant_targets(pending.decision, *answer, now);
+    grant_targets(pending.query.question.name, pending.decision, *answer, now);
     size = write_answer(pending.query, pending.decision, *answer, now, context);
     size = apply_egress(pending.query, *pending.snapshot, pending.decision, size, now, context);
   } else {

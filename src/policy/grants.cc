@@ -6,14 +6,12 @@
 #include <mutex>
 #include <optional>
 
-#include "base/address.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
 namespace nxgate::policy {
 
-void Grants::grant(const wire::DomainName& name, Instant until, const Ports* ports) {
-  const auto own = ports == nullptr ? std::nullopt : std::optional(*ports);
+void Grants::grant(const wire::DomainName& name, const wire::DomainName& root, Instant until) {
   const std::uint64_t hash = wire::hash_of(name, hash_key_);
   Shard& shard = shards_[shard_of(hash)];
   const std::lock_guard lock(shard.mutex);
@@ -22,7 +20,7 @@ void Grants::grant(const wire::DomainName& name, Instant until, const Ports* por
     // Of two names with one hash the newer is held: a grant may be lost, never given wrongly.
     entry.until = entry.name == name ? std::max(entry.until, until) : until;
     entry.name = name;
-    entry.ports = own;
+    entry.root = root;
     return;
   }
   if (shard.order.size() < kMostOfShard) {
@@ -34,29 +32,23 @@ void Grants::grant(const wire::DomainName& name, Instant until, const Ports* por
     oldest = hash;
     shard.oldest = (shard.oldest + 1) % kMostOfShard;
   }
-  shard.entries.emplace(hash, Entry{name, until, own});
+  shard.entries.emplace(hash, Entry{name, root, until});
   counts_[count_of(hash)].fetch_add(1, std::memory_order_relaxed);
   any_.store(true, std::memory_order_relaxed);
 }
 
-std::optional<Ports> Grants::ports_of(const wire::DomainName& name) const {
-  const std::uint64_t hash = wire::hash_of(name, hash_key_);
-  const Shard& shard = shards_[shard_of(hash)];
-  const std::lock_guard lock(shard.mutex);
-  const auto held = shard.entries.find(hash);
-  if (held == shard.entries.end() || held->second.name != name) return std::nullopt;
-  return held->second.ports;
-}
-
-bool Grants::granted(const wire::DomainName& name, const wire::SuffixHashes& hashes,
-                     Instant now) const noexcept {
-  if (!any_.load(std::memory_order_relaxed)) return false;
+std::optional<Grants::Held> Grants::find(const wire::DomainName& name,
+                                         const wire::SuffixHashes& hashes,
+                                         Instant now) const noexcept {
+  if (!may_hold(hashes)) return std::nullopt;
   const std::uint64_t hash = hashes.whole();
-  if (counts_[count_of(hash)].load(std::memory_order_relaxed) == 0) return false;
   const Shard& shard = shards_[shard_of(hash)];
   const std::lock_guard lock(shard.mutex);
   const auto held = shard.entries.find(hash);
-  return held != shard.entries.end() && now < held->second.until && held->second.name == name;
+  if (held == shard.entries.end()) return std::nullopt;
+  const Entry& entry = held->second;
+  if (now >= entry.until || entry.name != name) return std::nullopt;
+  return Held{entry.until, entry.root};
 }
 
 }  // namespace nxgate::policy

@@ -11,7 +11,6 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
-#include "base/address.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
@@ -26,22 +25,31 @@ class Grants {
 
   explicit Grants(std::uint64_t hash_key) : hash_key_(hash_key) {}
 
-  /// A later `until` lengthens a grant that is held; an earlier one changes nothing.
-  void grant(const wire::DomainName& name, Instant until, const Ports* ports = nullptr);
+  /// `root` is the allowed name from which answers led to it, step by step; of several the last. A
+  /// later `until` lengthens a grant that is held, an earlier one doesn't shorten it.
+  void grant(const wire::DomainName& name, const wire::DomainName& root, Instant until);
 
-  /// The ports of the rule of the name that it stems from, if that has some of its own.
-  [[nodiscard]] std::optional<Ports> ports_of(const wire::DomainName& name) const;
+  /// Whether a name of these hashes, by the key given to the constructor, may be held; they are
+  /// looked at only once there has been a grant.
+  [[nodiscard]] bool may_hold(const wire::SuffixHashes& hashes) const noexcept {
+    return any_.load(std::memory_order_relaxed) &&
+           counts_[count_of(hashes.whole())].load(std::memory_order_relaxed) != 0;
+  }
 
-  /// `hashes` are those of `name`, by the key given to the constructor; they are looked at only
-  /// once there has been a grant.
-  [[nodiscard]] bool granted(const wire::DomainName& name, const wire::SuffixHashes& hashes,
-                             Instant now) const noexcept;
+  struct Held {
+    Instant until;
+    wire::DomainName root;
+  };
+  /// The grant of a name, if there is one and it hasn't ended.
+  [[nodiscard]] std::optional<Held> find(const wire::DomainName& name,
+                                         const wire::SuffixHashes& hashes,
+                                         Instant now) const noexcept;
 
  private:
   struct Entry {
     wire::DomainName name;
+    wire::DomainName root;
     Instant until;
-    std::optional<Ports> ports{};
   };
   struct Shard {
     mutable std::mutex mutex;

@@ -69,29 +69,42 @@ wire::DomainName numbered(std::size_t number) {
 }
 
 bool granted(const Grants& grants, const wire::DomainName& name, Instant now) {
-  return grants.granted(name, wire::SuffixHashes(name, kKey), now);
+  return grants.find(name, wire::SuffixHashes(name, kKey), now).has_value();
 }
 
 TEST(Grants, HoldUntilTheyEnd) {
   Grants grants(kKey);
   const Instant now{};
   EXPECT_FALSE(granted(grants, numbered(1), now));
-  grants.grant(numbered(1), now + Seconds(10));
+  grants.grant(numbered(1), numbered(0), now + Seconds(10));
   EXPECT_TRUE(granted(grants, numbered(1), now));
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(9)));
   EXPECT_FALSE(granted(grants, numbered(1), now + Seconds(10)));
   EXPECT_FALSE(granted(grants, numbered(2), now));
-  grants.grant(numbered(1), now + Seconds(5));
+  grants.grant(numbered(1), numbered(0), now + Seconds(5));
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(9))) << "a shorter grant shortens nothing";
-  grants.grant(numbered(1), now + Seconds(20));
+  grants.grant(numbered(1), numbered(0), now + Seconds(20));
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(19)));
+}
+
+TEST(Grants, KnowTheNameThatLedThere) {
+  Grants grants(kKey);
+  const Instant until = Instant{} + Seconds(10);
+  const wire::DomainName name = numbered(1);
+  const auto root = [&] {
+    return grants.find(name, wire::SuffixHashes(name, kKey), Instant{})->root;
+  };
+  grants.grant(name, numbered(2), until);
+  EXPECT_EQ(root(), numbered(2));
+  grants.grant(name, numbered(3), until - Seconds(5));
+  EXPECT_EQ(root(), numbered(3)) << "the last one";
 }
 
 TEST(Grants, AreBoundedTheOldestGoingFirst) {
   Grants grants(kKey);
   const Instant until = Instant{} + Seconds(60);
   constexpr std::size_t kMany = Grants::kMost * 3;
-  for (std::size_t i = 0; i < kMany; ++i) grants.grant(numbered(i), until);
+  for (std::size_t i = 0; i < kMany; ++i) grants.grant(numbered(i), numbered(0), until);
   std::size_t held = 0;
   for (std::size_t i = 0; i < kMany; ++i) held += granted(grants, numbered(i), Instant{}) ? 1 : 0;
   EXPECT_EQ(held, Grants::kMost);
@@ -104,9 +117,9 @@ TEST(Grants, AnotherNameWithTheSameHashIsNotGranted) {
   Grants grants(kWeakKey);
   const auto allowed = wire::DomainName::from_text("ab.test").value();
   const auto other = wire::DomainName::from_text("ba.test").value();
-  grants.grant(allowed, Instant{} + Seconds(60));
-  EXPECT_TRUE(grants.granted(allowed, wire::SuffixHashes(allowed, kWeakKey), Instant{}));
-  EXPECT_FALSE(grants.granted(other, wire::SuffixHashes(other, kWeakKey), Instant{}));
+  grants.grant(allowed, other, Instant{} + Seconds(60));
+  EXPECT_TRUE(grants.find(allowed, wire::SuffixHashes(allowed, kWeakKey), Instant{}));
+  EXPECT_FALSE(grants.find(other, wire::SuffixHashes(other, kWeakKey), Instant{}));
 }
 
 }  // namespace

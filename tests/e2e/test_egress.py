@@ -167,6 +167,15 @@ def test_a_target_that_is_asked_for_by_itself_inherits_too(attach, app):
     assert refused(connect(app, OTHER, 443))
 
 
+def test_what_a_target_leads_to_inherits_too(attach, app):
+    script = {name: leads_on for name in ("was.test", "one.led.test", "two.led.test")}
+    attach(app, script=script, egress='ports = ["tcp/443"]', allow=["was.test:22"])
+    for qname in ("was.test", "one.led.test", "two.led.test"):
+        assert rcode(ask(app, qname)) == "NOERROR"
+    assert connect(app, OTHER, 22) == b"hello"
+    assert refused(connect(app, OTHER, 443))
+
+
 def test_always_and_never(attach, app):
     attach(app, egress=f'always = ["{OTHER} tcp/80"]\nnever = ["{WEB}"]')
     assert connect(app, OTHER, 80) == b"hello"
@@ -445,3 +454,31 @@ def test_what_was_opened_and_refused_is_counted_by_policy(attach, app):
     wait_for(lambda: connect(app, OTHER) == b"hello", what="the audit")
     wait_for(lambda: counted("refused_packets", 'mode="audit"') >= 1, what="what would have been refused")
     assert counted("refused_packets", 'mode="enforce"') >= 3
+
+
+def leads_on(received):
+    """Two names that lead to each other, and one that leads there."""
+    target = {"was.test": "one.led.test", "one.led.test": "two.led.test", "two.led.test": "one.led.test"}
+    to = target[received.qname.lower()]
+    received.reply(f"@ 60 CNAME {to}.", f"{to}. 60 A {OTHER}")
+
+
+@pytest.mark.parametrize("how", ["reload", "deny"])
+def test_what_a_name_led_to_goes_with_it(attach, app, how):
+    script = {name: leads_on for name in ("was.test", "one.led.test", "two.led.test")}
+    server = attach(app, script=script, allow=["was.test", "web.test"])
+    assert rcode(ask(app, "one.led.test")) == "NXDOMAIN"
+    assert rcode(ask(app, "was.test")) == "NOERROR"
+    assert rcode(ask(app, "one.led.test")) == rcode(ask(app, "two.led.test")) == "NOERROR"
+    assert connect(app, OTHER) == b"hello"
+    if how == "deny":
+        server.operate("deny", "was.test")
+    else:
+        server.write_config(server.text(allow=["web.test"]))
+        assert "reloaded" in server.reload()
+    for qname in ("was.test", "one.led.test", "two.led.test"):
+        assert rcode(ask(app, qname)) == "NXDOMAIN"
+    wait_for(lambda: refused(connect(app, OTHER)))
+    if how == "deny":
+        server.operate("allow", "was.test")
+        assert rcode(ask(app, "was.test")) == rcode(ask(app, "one.led.test")) == "NOERROR"
