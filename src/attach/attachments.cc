@@ -245,6 +245,7 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
 void Attachments::look_after(Attachment& attachment) {
   if (!attachment.queues.error().empty()) attachment.queues.keep(attachment.pinned);
   keep_rules(attachment);
+  if (Clock::now() < attachment.settled) review(attachment);
   log_gaps(attachment);
   take_report(attachment);
 }

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/egress.h"
+#include "engine/snapshot.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/name_firewall.h"
 #include "netfilter/firewall.h"
@@ -75,6 +76,8 @@ void Attachments::follow_policy(Attachment& attachment) {
   if (enforce(attachment) && failed) {
     log::info("{}: the firewall is up to date again", attachment.subject.label);
   }
+  // One tick more than the last answer may take, which opens what it was asked for.
+  attachment.settled = Clock::now() + engine::longest_question(*followed_) + Seconds(2);
   review(attachment);
   log_gaps(attachment);
 }

@@ -86,6 +86,7 @@ Result<void> HostFirewalls::enforce(const std::vector<policy::ClientFirewall>& w
     note(policy, firewall->enforce(sys::NetnsRef(), nullptr));
   }
   enforced_ = wanted;
+  if (!again_now_) settled_ = Clock::now() + engine::longest_question(snapshot) + 2 * kPause;
   const auto removed = wanted.empty() ? Result<std::size_t>(0)
                                       : netfilter::remove_firewalls(sys::NetnsRef(), tables);
   note("", removed ? Result<void>() : std::unexpected(removed.error()));
@@ -124,7 +125,11 @@ void HostFirewalls::watch(boost::asio::io_context& loop, FirewallReports& report
 }
 
 void HostFirewalls::look_again() {
-  if (!failed_.empty()) again_();
+  if (!failed_.empty() || Clock::now() < settled_) {
+    again_now_ = true;
+    again_();
+    again_now_ = false;
+  }
   for (const policy::ClientFirewall& each : enforced_) {
     NameFirewall& firewall = of(each.policy);
     if (const auto kept = firewall.keep(); !kept) {

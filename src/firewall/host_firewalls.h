@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "engine/snapshot.h"
 #include "firewall/firewall_reports.h"
@@ -39,7 +40,7 @@ class HostFirewalls final : public policy::EgressRegistry {
 
   /// From now on looks after the firewalls once a second, and takes their reports. What fails is
   /// logged from here on, and `again`, which must call `enforce`, is called once a second until it
-  /// doesn't.
+  /// doesn't, and while an answer may open what was decided before the last change.
   void watch(boost::asio::io_context& loop, FirewallReports& reports, std::function<void()> again);
 
   /// What failed and is tried again.
@@ -80,6 +81,8 @@ class HostFirewalls final : public policy::EgressRegistry {
   std::optional<boost::asio::steady_timer> timer_;
   std::function<void()> again_;
   FirewallReports* reports_ = nullptr;  ///< there once it watches
+  bool again_now_ = false;              ///< `enforce` isn't called for a change
+  Instant settled_{};                   ///< until then what was decided before it may be opened
 };
 
 }  // namespace nxgate::firewall

@@ -482,3 +482,27 @@ def test_what_a_name_led_to_goes_with_it(attach, app, how):
     if how == "deny":
         server.operate("allow", "was.test")
         assert rcode(ask(app, "was.test")) == rcode(ask(app, "one.led.test")) == "NOERROR"
+
+
+@pytest.mark.parametrize("how", ["reload", "deny"])
+def test_what_was_asked_before_its_name_went_isnt_open_for_long(attach, app, how):
+    asked, goes = threading.Event(), threading.Event()
+
+    def wait(received):
+        asked.set()
+        goes.wait(5)
+        received.reply(f"@ 86400 A {OTHER}")
+
+    server = attach(app, script={"slow.test": wait}, allow=["slow.test", "web.test"])
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ask, app, "slow.test")
+        asked.wait(5)
+        if how == "deny":
+            server.operate("deny", "slow.test")
+        else:
+            server.write_config(server.text(allow=["web.test"]))
+            assert "reloaded" in server.reload()
+        goes.set()
+        waiting.result()
+    assert rcode(ask(app, "slow.test")) == "NXDOMAIN"
+    wait_for(lambda: refused(connect(app, OTHER)), 5)

@@ -1,9 +1,11 @@
 """The firewall on a host that forwards for its clients."""
+import concurrent.futures
 import select
 import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import dns.query
@@ -405,3 +407,28 @@ def test_it_says_what_it_can_not_cover(firewalled, router):
     server = firewalled()
     server.wait_for_log("policy ci: its clients are behind eth0, which also has the default route")
     assert "on eth0 only its clients' ranges\n" in server.operate("status").stdout
+
+
+def test_what_was_asked_before_its_name_went_isnt_open_for_long(nxgate, upstream, outside, router, client):
+    asked, goes = threading.Event(), threading.Event()
+
+    def wait(received):
+        asked.set()
+        goes.wait(5)
+        received.reply(f"@ 86400 A {OTHER}")
+
+    up = upstream({"slow.test": wait}, namespace=outside, address="10.99.0.1")
+
+    def text(allow):
+        return CONFIG.format(upstream=f"10.99.0.1:{up.port}", egress="", allow=allow)
+
+    server = nxgate(config=text(["slow.test"]), namespace=router)
+    app = client("app", "10.5.0.2", "10.5.0.1")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ask, app, server, "slow.test", "10.5.0.1")
+        asked.wait(5)
+        server.write_config(text(["web.test"]))
+        assert "reloaded" in server.reload()
+        goes.set()
+        waiting.result()
+    wait_for(lambda: refused(connect(app, OTHER)), 5)
