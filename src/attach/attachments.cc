@@ -111,9 +111,10 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
   return errors;
 }
 
-/// The policy is in force before the listeners serve, and the listeners serve before queries are
-/// redirected.
-Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject) {
+/// What an attachment needs before its policy is in force: its namespace, with a lo, and the right
+/// to change it.
+Result<std::unique_ptr<Attachments::Attachment>> Attachments::prepare(std::uint64_t identity,
+                                                                      const Subject& subject) {
   if (spared_.contains(identity)) {
     return fail(
         "it uses the host's network, which nxgate never changes; point its DNS at nxgate with "
@@ -131,38 +132,32 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   const auto woken = netfilter::bring_up_lo(attachment->pinned);
   if (!woken) return std::unexpected(woken.error());
   if (*woken) log::info("{}: lo was down and has been brought up", subject.label);
-  auto watch = netfilter::LinkWatch::open(attachment->pinned);
   attachment->policy.key = fmt::format("attached/{}", identity);
   attachment->policy.label = subject.label;
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
   attachment->firewall =
       std::make_shared<firewall::NameFirewall>(std::string(netfilter::Firewall::kTable), on_death_);
   set_policy(attachment->policy, subject, attachment->firewall);
+  return attachment;
+}
 
-  auto sockets = service_.open(attachment->pinned, attachment->policy.key);
+/// The policy is in force before the listeners serve, and the listeners serve before queries are
+/// redirected.
+Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject) {
+  auto prepared = prepare(identity, subject);
+  if (!prepared) return std::unexpected(prepared.error());
+  auto watch = netfilter::LinkWatch::open((*prepared)->pinned);
+  auto sockets = service_.open((*prepared)->pinned, (*prepared)->policy.key);
   if (!sockets) return std::unexpected(sockets.error());
-  const netfilter::GatePorts ports = (*sockets)->ports();
-  const auto& held = attached_.emplace(identity, std::move(attachment)).first->second;
+  const auto& held = attached_.emplace(identity, *std::move(prepared)).first->second;
   publish();
   (*sockets)->serve();
-  const auto inside = subject.starting ? netfilter::Inside::kStarting : netfilter::Inside::kRunning;
-  const auto give_up = [&](Error error) {
+  if (auto installed = install_rules(*held, (*sockets)->ports()); !installed) {
     service_.end(held->policy.key);
     attached_.erase(identity);
     publish();
-    return std::unexpected(std::move(error));
-  };
-  // A gate alone is better than nothing if it should be closed because of a fault.
-  if (auto enforced = enforce(*held); !enforced && !subject.choice.closed) {
-    return give_up(enforced.error());
+    return installed;
   }
-  auto gate = Gate::install(held->pinned, ports, on_death_, inside);
-  if (!gate) {
-    (void)held->firewall->enforce(held->pinned, nullptr);
-    return give_up(gate.error());
-  }
-  held->gate = *std::move(gate);
-  if (egress_of(subject) == nullptr) remove_dead_firewall(*held);
   review(*held);
   follow_links(*held, std::move(watch));
   failed_.erase(identity);
@@ -172,6 +167,22 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   } else {
     log_attached(*held);
   }
+  return {};
+}
+
+/// Puts its firewall, if it has one, and its gate in place.
+Result<void> Attachments::install_rules(Attachment& attachment, const netfilter::GatePorts& ports) {
+  const Subject& subject = attachment.subject;
+  // A gate alone is better than nothing if it should be closed because of a fault.
+  if (auto enforced = enforce(attachment); !enforced && !subject.choice.closed) return enforced;
+  const auto inside = subject.starting ? netfilter::Inside::kStarting : netfilter::Inside::kRunning;
+  auto gate = Gate::install(attachment.pinned, ports, on_death_, inside);
+  if (!gate) {
+    (void)attachment.firewall->enforce(attachment.pinned, nullptr);
+    return std::unexpected(gate.error());
+  }
+  attachment.gate = *std::move(gate);
+  if (egress_of(subject) == nullptr) remove_dead_firewall(attachment);
   return {};
 }
 

@@ -130,7 +130,11 @@ class Attachments {
   using Attached = std::map<std::uint64_t, std::unique_ptr<Attachment>>;
 
   void restrict_by_member(Subject& subject, const Subject& member) const;
+  [[nodiscard]] Result<std::unique_ptr<Attachment>> prepare(std::uint64_t identity,
+                                                            const Subject& subject);
   [[nodiscard]] Result<void> attach(std::uint64_t identity, const Subject& subject);
+  [[nodiscard]] Result<void> install_rules(Attachment& attachment,
+                                           const netfilter::GatePorts& ports);
   void report(std::uint64_t identity, const std::string& label, const std::string& error);
   bool update(Attachment& attachment, const Subject& subject, bool look);
   void look_after(Attachment& attachment);

@@ -14,8 +14,6 @@ namespace nxgate::cli {
 
 // Each takes the object that the path of its command answers with.
 
-[[nodiscard]] std::string status_text(const boost::json::object& status);
-[[nodiscard]] std::string health_text(const boost::json::object& health);
 [[nodiscard]] std::string attachments_text(const boost::json::object& answer);
 [[nodiscard]] std::string explained_text(const boost::json::object& facts);
 [[nodiscard]] std::string rules_text(const boost::json::object& answer);

@@ -20,6 +20,7 @@
 #include "cli/metrics_json.h"
 #include "cli/options.h"
 #include "cli/report.h"
+#include "cli/status_text.h"
 #include "config/settings.h"
 #include "http/client.h"
 #include "http/target.h"
