@@ -149,10 +149,11 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   auto watch = netfilter::LinkWatch::open((*prepared)->pinned);
   auto sockets = service_.open((*prepared)->pinned, (*prepared)->policy.key);
   if (!sockets) return std::unexpected(sockets.error());
+  const netfilter::GatePorts ports = (*sockets)->ports();
   const auto& held = attached_.emplace(identity, *std::move(prepared)).first->second;
   publish();
   (*sockets)->serve();
-  if (auto installed = install_rules(*held, (*sockets)->ports()); !installed) {
+  if (auto installed = install_rules(*held, ports); !installed) {
     service_.end(held->policy.key);
     attached_.erase(identity);
     publish();

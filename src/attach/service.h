@@ -17,6 +17,7 @@ class Service {
   class Sockets {
    public:
     virtual ~Sockets() = default;
+    /// Until `serve`.
     [[nodiscard]] virtual netfilter::GatePorts ports() const = 0;
     /// From now on, by the policy of their key, until `end`. At most once.
     virtual void serve() = 0;
