@@ -1,6 +1,8 @@
 #include <array>
-#include <cstdint>
+#include <cstddef>
 #include <span>
+#include <utility>
+#include <variant>
 
 #include <toml++/toml.h>
 
@@ -13,37 +15,45 @@
 namespace nxgate::config {
 namespace {
 
-void read_types(Reading& reading, const toml::node& node, policy::Exfiltration& into) {
-  into.types.clear();
+using policy::Exfiltration;
+using policy::Limit;
+
+void read(Reading& reading, const toml::node& node, const Limit::Number& number,
+          Exfiltration& into) {
+  const auto text = reading.scalar(node);
+  if (!text) return;
+  const auto value = parse_number_within(text->value, number.least, number.most);
+  if (!value) return reading.fault(node, value.error().message);
+  into.*number.member = *value;
+}
+
+void read(Reading& reading, const toml::node& node, Limit::Types types, Exfiltration& into) {
+  (into.*types).clear();
   reading.each(node, [&](const Text& text) {
     const auto type = parse_record_type(text.value);
     if (!type) return reading.context.fault(text.at, type.error().message);
-    into.types.push_back(*type);
+    (into.*types).push_back(*type);
   });
 }
 
-constexpr std::array<Field<policy::Exfiltration>, 4> kExfiltration{{
-    {"new-names", "number", "60",
-     "New names per minute, for each client and registered domain; 0 = unlimited. An attached "
-     "container is one client, also after a restart, and so is an attached namespace by its name, "
-     "and all that ask by listeners with the same policy; else an address is, or all of loopback, "
-     "or an IPv6 /64.",
-     read_value<&policy::Exfiltration::new_names, parse_within<0, 1'000'000>>},
-    {"longest-label", "number", "63", "Octets in one label.",
-     read_value<&policy::Exfiltration::longest_label, parse_within<1, 63>>},
-    {"entropy", "number", "400",
-     "Bits of Shannon entropy in all labels below the rule; 0 = unlimited. 32 random hexadecimal "
-     "digits have about 120 bits, a name of a DNS tunnel has 500 or more.",
-     read_value<&policy::Exfiltration::entropy, parse_within<0, 2000>>},
-    {"types", "list of types",
-     R"(["A", "AAAA", "CNAME", "HTTPS", "SVCB", "SRV", "MX", "NS", "SOA", "PTR", "TXT", "HINFO", )"
-     R"("LOC", "NAPTR", "DS", "SSHFP", "DNSKEY", "TLSA", "URI", "CAA"])",
-     "Record types that may be queried; others are answered NODATA. Empty for all types.",
-     read_types},
-}};
+template <std::size_t I>
+Field<Exfiltration> field_of() {
+  const Limit& limit = policy::kLimits[I];
+  const bool number = std::holds_alternative<Limit::Number>(limit.value);
+  return {limit.key, number ? "number" : "list of types", limit.fallback, limit.doc,
+          [](Reading& reading, const toml::node& node, Exfiltration& into) {
+            std::visit([&](const auto& value) { read(reading, node, value, into); },
+                       policy::kLimits[I].value);
+          }};
+}
 
 }  // namespace
 
-std::span<const Field<policy::Exfiltration>> exfiltration_fields() { return kExfiltration; }
+std::span<const Field<Exfiltration>> exfiltration_fields() {
+  static const auto kFields = []<std::size_t... I>(std::index_sequence<I...>) {
+    return std::array{field_of<I>()...};
+  }(std::make_index_sequence<policy::kLimitCount>());
+  return kFields;
+}
 
 }  // namespace nxgate::config

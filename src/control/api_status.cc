@@ -14,7 +14,6 @@
 #include "attach/attachments.h"
 #include "attach/unattached.h"
 #include "base/clock.h"
-#include "cache/cache.h"
 #include "control/api_reply.h"
 #include "control/control_api.h"
 #include "control/learner.h"
@@ -155,7 +154,7 @@ json::object totals_of(const workers::Workers& workers) {
 Reply ControlApi::status(const Request&) {
   const auto snapshot = running_.policy_store.snapshots().load();
   const std::chrono::duration<double> up = std::chrono::system_clock::now() - started_;
-  const cache::Cache& cache = running_.shared.cache;
+  const auto& cache = running_.shared.cache;
   json::object status{
       {"version", NXGATE_VERSION},
       {"pid", ::getpid()},

@@ -9,8 +9,8 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "engine/exfiltration.h"
 #include "engine/snapshot.h"
+#include "policy/exfiltration.h"
 #include "policy/local_data.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
@@ -157,7 +157,8 @@ Judgement judge(const policy::Policy& policy, const wire::DomainName& name, Inst
   Judgement judgement;
   judge_by(policy, name, wire::SuffixHashes(name, wire::process_hash_key()), now, judgement);
   if (policy.exfiltration) {
-    judgement.exceeded = exceeded_limit(*policy.exfiltration, chosen_labels(name, judgement));
+    judgement.exceeded =
+        exceeded_limit(*policy.exfiltration, {chosen_labels(name, judgement), std::nullopt});
   }
   return judgement;
 }
@@ -183,22 +184,21 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
   decision.upstream = upstream_for(policy, decision.match);
   if (decision.outcome == Outcome::kLocal) follow_local(question, decision);
   if (decision.outcome == Outcome::kForward && policy.exfiltration) {
-    deny_for(
-        exceeded_limit(*policy.exfiltration, question.type, chosen_labels(question.name, decision)),
-        decision);
+    const policy::Asked asked{chosen_labels(question.name, decision), question.type};
+    if (const auto* limit = exceeded_limit(*policy.exfiltration, asked)) deny_for(*limit, decision);
   }
   return decision;
 }
 
 Bytes chosen_labels(const wire::DomainName& name, const Judgement& judgement) noexcept {
   if (judgement.match.verdict != Verdict::kAllow || !judgement.match.by_rule()) return {};
-  return labels_below(name.wire(), judgement.policy->matcher->rule_name(judgement.match).wire());
+  return policy::labels_below(name.wire(),
+                              judgement.policy->matcher->rule_name(judgement.match).wire());
 }
 
-void deny_for(ExceededLimit exceeded, Decision& decision) noexcept {
-  if (exceeded == ExceededLimit::kNone) return;
-  decision.exceeded = exceeded;
-  decision.outcome = exceeded == ExceededLimit::kType ? Outcome::kSuppressed : Outcome::kDeny;
+void deny_for(const policy::Limit& exceeded, Decision& decision) noexcept {
+  decision.exceeded = &exceeded;
+  decision.outcome = exceeded.nodata ? Outcome::kSuppressed : Outcome::kDeny;
 }
 
 }  // namespace nxgate::engine

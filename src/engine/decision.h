@@ -8,8 +8,8 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "engine/exfiltration.h"
 #include "engine/snapshot.h"
+#include "policy/exfiltration.h"
 #include "policy/local_data.h"
 #include "policy/policy.h"
 #include "wire/name.h"
@@ -36,14 +36,13 @@ struct Judgement {
   bool granted = false;      ///< allowed only as the target of an allowed name
   bool narrowed = false;     ///< denied only by what narrows the policy here
   bool forbidden = false;    ///< by a rule of `others`, so that no grant lifts it
-  ExceededLimit exceeded = ExceededLimit::kNone;  ///< the limit by which an allowed name was denied
-  const policy::LocalData* local = nullptr;       ///< for a local name: where the records are
+  const policy::Limit* exceeded = nullptr;   ///< the limit by which an allowed name was denied
+  const policy::LocalData* local = nullptr;  ///< for a local name: where the records are
 
   /// Whether the name exists for the policy's clients.
   [[nodiscard]] bool allowed() const noexcept {
-    return exceeded == ExceededLimit::kNone &&
-           (granted || match.verdict == policy::Verdict::kAllow ||
-            match.verdict == policy::Verdict::kLocal);
+    return exceeded == nullptr && (granted || match.verdict == policy::Verdict::kAllow ||
+                                   match.verdict == policy::Verdict::kLocal);
   }
 };
 
@@ -76,8 +75,8 @@ inline constexpr int kLongestLocalChain = 8;
 [[nodiscard]] Bytes chosen_labels(const wire::DomainName& name,
                                   const Judgement& judgement) noexcept;
 
-/// Denies for that limit what would be forwarded: NODATA for a type, else the policy's denial.
-void deny_for(ExceededLimit exceeded, Decision& decision) noexcept;
+/// Denies what would be forwarded and exceeds that limit: as the policy denies, or by NODATA.
+void deny_for(const policy::Limit& exceeded, Decision& decision) noexcept;
 
 /// The target of the CNAME among `records` if a question for `qtype` has to follow it, else null.
 [[nodiscard]] const policy::LocalRecord* cname_to_follow(

@@ -26,12 +26,12 @@
 #include "engine/debug_log.h"
 #include "engine/decision.h"
 #include "engine/egress.h"
-#include "engine/exfiltration.h"
 #include "engine/failure.h"
 #include "engine/name_budget.h"
 #include "engine/responder.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
+#include "policy/exfiltration.h"
 #include "telemetry/counters.h"
 #include "wire/name.h"
 #include "wire/query.h"
@@ -207,7 +207,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   if (decision.outcome == Outcome::kForward && decision.policy->exfiltration) {
     charge(request, query.question, decision);
   }
-  if (decision.exceeded != ExceededLimit::kNone) counters_.add(Counter::kExfiltration);
+  if (decision.exceeded != nullptr) counters_.add(Counter::kExfiltration);
   Conclusion conclusion{.client = request.client,
                         .transport = request.transport,
                         .message = request.message,
@@ -273,7 +273,7 @@ void Engine::charge(const Request& request, const wire::Question& question, Deci
   const ClientKey client =
       budget_client_of(*decision.policy, request.client.address, request.listener_policy);
   if (!budget_.spend(client, question.name, most, request.received)) {
-    deny_for(ExceededLimit::kNewNames, decision);
+    deny_for(policy::kNewNames, decision);
   }
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "engine/decision.h"
-#include "engine/exfiltration.h"
+#include "policy/exfiltration.h"
 #include "policy/matcher.h"
 #include "policy/rule.h"
 #include "wire/name.h"
@@ -58,7 +58,7 @@ class Text {
       return;
     }
     add(words_of(reason).word);
-    if (reason.by == DecidedBy::kLimit) add(to_string(reason.limit));
+    if (reason.by == DecidedBy::kLimit) add(reason.limit->key);
   }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -75,7 +75,7 @@ constexpr std::string_view kSuppressed = " suppress-types";
 
 DecidedBy decided_by(const Judgement& judgement) noexcept {
   if (judgement.policy == nullptr) return DecidedBy::kNoPolicy;
-  if (judgement.exceeded != ExceededLimit::kNone) return DecidedBy::kLimit;
+  if (judgement.exceeded != nullptr) return DecidedBy::kLimit;
   if (judgement.granted) return DecidedBy::kGrant;
   if (judgement.narrowed) return DecidedBy::kNarrowing;
   if (judgement.match.by_rule()) return DecidedBy::kRule;
@@ -94,12 +94,11 @@ DecidedBy decided_by(const Judgement& judgement) noexcept {
 }  // namespace
 
 Reason reason_of(const Judgement& judgement, Outcome outcome) noexcept {
-  return {
-      .by = decided_by(judgement),
-      .policy = judgement.policy,
-      .match = judgement.match,
-      .limit = judgement.exceeded,
-      .suppressed = outcome == Outcome::kSuppressed && judgement.exceeded == ExceededLimit::kNone};
+  return {.by = decided_by(judgement),
+          .policy = judgement.policy,
+          .match = judgement.match,
+          .limit = judgement.exceeded,
+          .suppressed = outcome == Outcome::kSuppressed && judgement.exceeded == nullptr};
 }
 
 std::string rule_of(const Reason& reason) {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/decision.h"
-#include "engine/exfiltration.h"
+#include "policy/exfiltration.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
 
@@ -28,10 +28,10 @@ enum class DecidedBy : std::uint8_t {
 /// functions below. Valid as long as the policy.
 struct Reason {
   DecidedBy by = DecidedBy::kNoPolicy;
-  const policy::Policy* policy = nullptr;      ///< null for kNoPolicy only
-  policy::Match match{};                       ///< for kRule: which
-  ExceededLimit limit = ExceededLimit::kNone;  ///< for kLimit: which
-  bool suppressed = false;  ///< the name exists, but the policy suppresses this type
+  const policy::Policy* policy = nullptr;  ///< null for kNoPolicy only
+  policy::Match match{};                   ///< for kRule: which
+  const policy::Limit* limit = nullptr;    ///< for kLimit: which
+  bool suppressed = false;                 ///< the name exists, but the policy suppresses this type
 };
 
 [[nodiscard]] Reason reason_of(const Judgement& judgement, Outcome outcome) noexcept;

@@ -1,9 +1,15 @@
 // How much a client may tell the owner of an allowed zone by the names it asks for.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
 #include <vector>
 
+#include "base/bytes.h"
 #include "wire/types.h"
 
 namespace nxgate::policy {
@@ -43,5 +49,49 @@ struct Exfiltration {
 
   bool operator==(const Exfiltration&) const = default;
 };
+
+/// What limits look at.
+struct Asked {
+  Bytes labels;                    ///< those that the client chose, in wire form
+  std::optional<wire::Type> type;  ///< nothing for a bare name
+};
+
+/// One limit: a row of `kLimits`. Reading it, its documentation, what two policies have in common
+/// and why a name was denied come from there.
+struct Limit {
+  struct Number {
+    std::uint32_t Exfiltration::* member;
+    std::uint32_t least;  ///< 0: which means unlimited
+    std::uint32_t most;
+  };
+  using Types = std::vector<wire::Type> Exfiltration::*;
+
+  std::string_view key;       ///< in the configuration and in reasons
+  std::string_view fallback;  ///< as TOML
+  std::string_view doc;
+  std::variant<Number, Types> value;
+  /// Whether a question exceeds it; null if the question alone doesn't tell.
+  bool (*exceeds)(const Exfiltration& limits, const Asked& asked) noexcept = nullptr;
+  bool nodata = false;  ///< what exceeds it is answered NODATA, not denied
+};
+
+inline constexpr std::size_t kLimitCount = 4;
+extern const std::array<Limit, kLimitCount> kLimits;
+/// The one that the question alone doesn't tell (engine/name_budget.h).
+extern const Limit& kNewNames;
+
+/// The first limit that a question exceeds, `kNewNames` left aside; null for none. Never throws;
+/// any thread.
+[[nodiscard]] const Limit* exceeded_limit(const Exfiltration& limits, const Asked& asked) noexcept;
+
+/// What both allow.
+[[nodiscard]] Exfiltration stricter(const Exfiltration& one, const Exfiltration& other);
+
+/// The labels of `name` in front of `suffix`, in wire form; empty if there are none. `suffix` must
+/// be one, with its zero octet.
+[[nodiscard]] Bytes labels_below(Bytes name, Bytes suffix) noexcept;
+
+/// Shannon's entropy of the octets of labels in wire form, their lengths left out, in bits.
+[[nodiscard]] double entropy_of(Bytes labels) noexcept;
 
 }  // namespace nxgate::policy

@@ -1,6 +1,5 @@
 #include "store/attached_policy.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -35,29 +34,11 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
-/// Zero is no end.
-std::uint32_t lower(std::uint32_t one, std::uint32_t other) {
-  return one == 0 || (other != 0 && other < one) ? other : one;
-}
-
 std::shared_ptr<const policy::Exfiltration> stricter(
     const std::shared_ptr<const policy::Exfiltration>& one,
     const std::shared_ptr<const policy::Exfiltration>& other) {
   if (!one || !other) return one ? one : other;
-  policy::Exfiltration both = *one;
-  both.new_names = lower(one->new_names, other->new_names);
-  both.longest_label = std::min(one->longest_label, other->longest_label);
-  both.entropy = lower(one->entropy, other->entropy);
-  if (both.types.empty()) {
-    both.types = other->types;
-  } else if (!other->types.empty()) {
-    std::erase_if(both.types, [&](wire::Type type) {
-      return std::ranges::find(other->types, type) == other->types.end();
-    });
-    // Empty would be any.
-    if (both.types.empty()) both.types = {wire::Type::kA};
-  }
-  return std::make_shared<const policy::Exfiltration>(std::move(both));
+  return std::make_shared<const policy::Exfiltration>(policy::stricter(*one, *other));
 }
 
 /// Restricts `policy` to what `other` allows as well; its records, routes and kind of denial stay.

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/decision.h"
-#include "engine/exfiltration.h"
 #include "engine/reason.h"
 #include "engine/snapshot.h"
 #include "policy/local_data.h"
@@ -85,10 +84,9 @@ std::string verdict_of(const engine::Snapshot& snapshot, const Decision& decisio
       return question.name.is_root() ? "denied: NODATA, as always for the root"
                                      : "denied: NODATA, an allowed or local name lies below it";
     case Outcome::kSuppressed:
-      return fmt::format(
-          "allowed, but NODATA: the policy {} {}",
-          decision.exceeded == engine::ExceededLimit::kNone ? "suppresses" : "has no",
-          to_string(question.type));
+      return fmt::format("allowed, but NODATA: the policy {} {}",
+                         decision.exceeded == nullptr ? "suppresses" : "has no",
+                         to_string(question.type));
     case Outcome::kLocal:
       return local_answer(*decision.local, decision.asked, question.type);
     case Outcome::kAny:
