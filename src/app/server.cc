@@ -133,7 +133,7 @@ struct Parts {
 Result<std::string> run(Parts parts) {
   auto& [options, plan, opened, manager, policy_store, firewalls, shared, workers, loop] = parts;
   const auto enforce = [&] {
-    return firewalls.enforce(policy_store.client_firewalls(), *policy_store.snapshots().load());
+    return firewalls.enforce(policy_store.client_firewalls(), policy_store.snapshots());
   };
   if (auto up = enforce(); !up) return std::unexpected(up.error());
   // Later failures are logged there, and retried.

@@ -9,7 +9,6 @@
 #include "attach/attachments.h"
 #include "attach/link_follower.h"
 #include "attach/selection.h"
-#include "base/clock.h"
 #include "firewall/name_firewall.h"
 #include "netfilter/gate.h"
 #include "netfilter/queue_hold.h"
@@ -26,8 +25,6 @@ struct Attachments::Attachment {
   store::AttachedPolicy policy;
   std::shared_ptr<firewall::NameFirewall> firewall;
   std::optional<netfilter::Gate> gate;
-  /// What was decided before its policy changed may be opened until then.
-  Instant settled{};
   netfilter::QueueHold queues;
   std::string firewall_error{};     ///< why its firewall isn't as its policy says; empty if it is
   std::string trouble{};            ///< in putting right what changed; empty if there is none

@@ -257,7 +257,6 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
 void Attachments::look_after(Attachment& attachment) {
   if (!attachment.queues.error().empty()) attachment.queues.keep(attachment.pinned);
   keep_rules(attachment);
-  if (Clock::now() < attachment.settled) review(attachment);
   log_gaps(attachment);
   take_report(attachment);
 }
@@ -310,6 +309,7 @@ void Attachments::detach(Attachment& attachment, netfilter::FlowCleanup flows) {
 
 void Attachments::leave(Attachment& attachment) {
   take_report(attachment);
+  attachment.firewall->seal();
   outlive(attachment);
   service_.end(attachment.policy.key);
   log::info(

@@ -9,10 +9,8 @@
 #include "attach/attachment.h"
 #include "attach/attachments.h"
 #include "attach/selection.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "engine/egress.h"
 #include "engine/snapshot.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/name_firewall.h"
@@ -76,8 +74,6 @@ void Attachments::follow_policy(Attachment& attachment) {
   if (enforce(attachment) && failed) {
     log::info("{}: the firewall is up to date again", attachment.subject.label);
   }
-  // One tick more than the last answer may take, which opens what it was asked for.
-  attachment.settled = Clock::now() + engine::longest_question(*followed_) + Seconds(2);
   review(attachment);
   log_gaps(attachment);
 }
@@ -93,12 +89,7 @@ Result<void> Attachments::enforce(Attachment& attachment) {
 
 /// Closes what was opened for names that are no longer allowed, or on other ports.
 void Attachments::review(Attachment& attachment) {
-  const auto snapshot = policy_store_.snapshots().load();
-  const policy::Policy* const policy = snapshot->policies.find(attachment.policy.key);
-  attachment.firewall->review([&](const std::string& name, const netfilter::Destination& to) {
-    return !attachment.subject.choice.closed &&
-           engine::opens(policy, name, to.address, to.port, Clock::now());
-  });
+  attachment.firewall->review(firewall::judge_of(policy_store_.snapshots(), attachment.policy.key));
 }
 
 }  // namespace nxgate::attach

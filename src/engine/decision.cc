@@ -32,16 +32,17 @@ const policy::Policy* policy_for(const Snapshot& snapshot, const IpAddress& clie
 /// Leaves of `match` what `matcher` allows as well.
 void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Judgement& judgement,
             policy::Match& match) noexcept {
-  if (match.verdict == Verdict::kDeny) return;
   const policy::Match theirs = matcher.match(hashes);
   Verdict narrower = theirs.verdict;
-  if (narrower == Verdict::kAllow) return;
   judgement.forbidden = judgement.forbidden || (narrower == Verdict::kDeny && theirs.by_rule());
+  if (narrower == Verdict::kAllow || match.verdict == Verdict::kDeny) return;
+  // Such as localhost.
+  if (narrower == Verdict::kLocal && match.verdict == Verdict::kLocal) return;
   // It answers the name by itself and asks nobody for it.
   if (narrower == Verdict::kLocal) narrower = Verdict::kDeny;
   judgement.narrowed = true;
   // A rule that denied stays the one that did, so that no grant lifts it.
-  if (match.verdict == Verdict::kAllow) {
+  if (match.verdict != Verdict::kAncestor) {
     match = {.verdict = narrower};
   } else {
     match.verdict = narrower;
@@ -54,8 +55,7 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
                                                      Judgement& judgement) noexcept {
   policy::Match match = policy.matcher->match(hashes);
   judgement.local = policy.local.get();
-  if (match.verdict == Verdict::kLocal) return match;
-  if (policy.neighbours) {
+  if (policy.neighbours && match.verdict != Verdict::kLocal) {
     const policy::Match neighbour = policy.neighbours->matcher.match(hashes);
     if (neighbour.verdict == Verdict::kLocal) {
       judgement.local = &policy.neighbours->data;
@@ -78,11 +78,14 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
                                   Judgement& judgement) noexcept {
   const auto held = policy.grants->find(name, hashes, now);
   if (!held) return;
-  Judgement of_root;
+  Judgement of_root{.policy = &policy};
   const wire::SuffixHashes root(held->root, wire::process_hash_key());
   of_root.match = match_by(policy, root, of_root);
+  if (policy.exfiltration) {
+    const Bytes chosen = chosen_labels(held->root, of_root);
+    of_root.exceeded = exceeded_limit(*policy.exfiltration, {chosen, std::nullopt});
+  }
   judgement.granted = of_root.allowed();
-  judgement.granted_by = of_root.match;
 }
 
 /// All of a judgement but limits. Inlined, since every query goes through it.

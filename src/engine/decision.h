@@ -32,7 +32,6 @@ enum class Outcome : std::uint8_t {
 struct Judgement {
   const policy::Policy* policy = nullptr;  ///< null if none covers the client
   policy::Match match;
-  policy::Match granted_by;  ///< that of the allowed name from which answers led here, if granted
   bool granted = false;      ///< allowed only as the target of an allowed name
   bool narrowed = false;     ///< denied only by what narrows the policy here
   bool forbidden = false;    ///< by a rule of `others`, so that no grant lifts it

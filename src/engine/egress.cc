@@ -1,6 +1,7 @@
 #include "engine/egress.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -30,10 +31,23 @@ bool is_neighbour(const Judgement& judgement) noexcept {
          judgement.match.verdict == policy::Verdict::kLocal;
 }
 
-/// Those of its rule or of the rule that led to it, else the policy's; other containers have all.
-Ports ports_for(const Judgement& judgement) {
-  if (is_neighbour(judgement)) return {};
-  return judgement.policy->ports_of(judgement.granted ? judgement.granted_by : judgement.match);
+/// The name whose rules tell what is opened: that was asked for, or the one from which answers led
+/// there; nothing if that isn't known any more.
+std::optional<wire::DomainName> opener_of(const wire::DomainName& name, const Judgement& judgement,
+                                          Instant now) {
+  if (!judgement.granted) return name;
+  const wire::SuffixHashes hashes(name, wire::process_hash_key());
+  const auto held = judgement.policy->grants->find(name, hashes, now);
+  return held ? std::optional(held->root) : std::nullopt;
+}
+
+/// Those of the rules of `opener`; other containers have all. Nothing if there are none.
+std::optional<Ports> ports_for(const wire::DomainName& opener, const Judgement& judgement) {
+  if (is_neighbour(judgement)) return Ports();
+  const policy::Policy& policy = *judgement.policy;
+  const bool alone = !policy.narrowing && policy.others.empty();
+  if (alone && !judgement.granted) return policy.ports_of(judgement.match);
+  return policy.ports_of(wire::SuffixHashes(opener, wire::process_hash_key()));
 }
 
 /// An audit changes no answer. Other containers have private addresses.
@@ -51,8 +65,8 @@ wire::AddressEdit edit_for(const policy::Egress& egress, const Judgement& judgem
 
 }  // namespace
 
-EgressResult apply_egress(const wire::Query& query, const Decision& decision, MutableBytes reply,
-                          Instant now, std::vector<wire::FoundAddress>& found) {
+EgressResult apply_egress(const wire::Query& query, const Decision& decision, ClientKey client,
+                          MutableBytes reply, Instant now, std::vector<wire::FoundAddress>& found) {
   if (!has_firewall(decision) || reply.empty() || !leads_somewhere(query.question.type)) {
     return {EgressStatus::kOpen, reply.size()};
   }
@@ -64,23 +78,30 @@ EgressResult apply_egress(const wire::Query& query, const Decision& decision, Mu
     return {edited.cut == 0 ? EgressStatus::kOpen : EgressStatus::kFiltered, edited.size,
             edited.cut};
   }
-  const Ports ports = ports_for(decision);
-  const bool open = policy->sets->admit(
-      {.name = query.question.name, .addresses = found, .ports = ports, .grace = egress.grace},
-      now);
+  const auto opener = opener_of(query.question.name, decision, now);
+  const auto ports = opener ? ports_for(*opener, decision) : std::nullopt;
+  if (!ports) return {EgressStatus::kOpen, edited.size, edited.cut};
+  const bool open = policy->sets->admit({.name = *opener,
+                                         .client = client,
+                                         .addresses = found,
+                                         .ports = *ports,
+                                         .grace = egress.grace},
+                                        now);
   return {open ? EgressStatus::kOpen : EgressStatus::kShut, edited.size, edited.cut};
 }
 
 bool opens(const policy::Policy* policy, std::string_view name, const IpAddress& address,
            const Port& port, Instant now) {
   const auto parsed = wire::DomainName::from_text(name);
-  if (!parsed || policy == nullptr || !policy->egress) return false;
+  if (!parsed || policy == nullptr || !policy->egress || !policy->sets) return false;
   const Judgement judgement = judge(*policy, *parsed, now);
   if (!judgement.allowed() || wire::is_never(address, edit_for(*policy->egress, judgement))) {
     return false;
   }
-  const Ports ports = ports_for(judgement);
-  return ports.empty() ? port == Port{} : std::ranges::find(ports, port) != ports.end();
+  const auto opener = opener_of(*parsed, judgement, now);
+  const auto ports = opener ? ports_for(*opener, judgement) : std::nullopt;
+  if (!ports) return false;
+  return ports->empty() ? port == Port{} : std::ranges::find(*ports, port) != ports->end();
 }
 
 }  // namespace nxgate::engine

@@ -8,6 +8,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "engine/decision.h"
 #include "policy/policy.h"
@@ -37,7 +38,7 @@ struct EgressResult {
 /// before the reply is sent. Replies of policies without a firewall are unchanged. `found` is
 /// scratch memory.
 [[nodiscard]] EgressResult apply_egress(const wire::Query& query, const Decision& decision,
-                                        MutableBytes reply, Instant now,
+                                        ClientKey client, MutableBytes reply, Instant now,
                                         std::vector<wire::FoundAddress>& found);
 
 /// Whether the policy, if there still is one, would open now what was opened for a name.

@@ -73,7 +73,7 @@ class EgressTest : public testing::Test {
     reply_ = {0, 1, 0x81, 0x80, 0, 1, 0, 1, 0,  0, 0, 0, 0, 0, 1, 0, 1,  // question of the root
               0, 0, 1,    0,    1, 0, 0, 0, 60, 0, 4};
     reply_.insert(reply_.end(), address.begin(), address.end());
-    return apply_egress(query, decision, reply_, Instant{}, found_);
+    return apply_egress(query, decision, {}, reply_, Instant{}, found_);
   }
 
   std::shared_ptr<policy::Egress> egress_ = std::make_shared<policy::Egress>();

@@ -89,7 +89,8 @@ wire::Rcode rcode_of(Bytes reply) noexcept { return static_cast<wire::Rcode>(rep
 /// if that is granted itself, not for longer than it is, or two names could keep each other alive.
 void grant_targets(const wire::DomainName& name, const Decision& decision,
                    const cache::Answer& answer, Instant now) {
-  if (answer.targets.empty()) return;
+  // An alias of the operator's own leads only those who ask for it.
+  if (answer.targets.empty() || decision.asked != name) return;
   const policy::Policy& policy = *decision.policy;
   std::optional<policy::Grants::Held> own;
   if (decision.granted) {
@@ -223,7 +224,8 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     }
     counters_.add(counter_of(decision.outcome));
     std::size_t size = write_decided(query, *snapshot_, decision, context);
-    size = apply_egress(query, *snapshot_, decision, size, request.received, context);
+    size = apply_egress(query, *snapshot_, decision, client_of(request), size, request.received,
+                        context);
     conclude(conclusion, size, context.out);
     return sent(size);
   }
@@ -241,7 +243,8 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     grant_targets(query.question.name, decision, *cached, request.received);
     if (snapshot_->options.prefetch) prefetch(request, key, *cached);
     std::size_t size = write_answer(query, decision, *cached, request.received, context);
-    size = apply_egress(query, *snapshot_, decision, size, request.received, context);
+    size = apply_egress(query, *snapshot_, decision, client_of(request), size, request.received,
+                        context);
     conclusion.source = Source::kCache;
     conclude(conclusion, size, context.out);
     return sent(size);
@@ -279,11 +282,11 @@ void Engine::charge(const Request& request, const wire::Question& question, Deci
 
 /// What leaves in place of a whole reply of `size` bytes, once the firewall is open for it.
 std::size_t Engine::apply_egress(const wire::Query& query, const Snapshot& snapshot,
-                                 const Decision& decision, std::size_t size, Instant now,
-                                 ReplyContext& context) {
+                                 const Decision& decision, ClientKey client, std::size_t size,
+                                 Instant now, ReplyContext& context) {
   if (!has_firewall(decision)) return size;
   const EgressResult result =
-      engine::apply_egress(query, decision, context.out.first(size), now, found_);
+      engine::apply_egress(query, decision, client, context.out.first(size), now, found_);
   counters_.add(Counter::kFilteredAddresses, result.cut);
   switch (result.status) {
     case EgressStatus::kOpen:
@@ -326,7 +329,8 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
     if (!result.answer) counters_.add(Counter::kStaleAnswers);
     grant_targets(pending.query.question.name, pending.decision, *answer, now);
     size = write_answer(pending.query, pending.decision, *answer, now, context);
-    size = apply_egress(pending.query, *pending.snapshot, pending.decision, size, now, context);
+    size = apply_egress(pending.query, *pending.snapshot, pending.decision, pending.client_key,
+                        size, now, context);
   } else {
     size =
         write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);

@@ -109,8 +109,8 @@ class Engine {
   Handled answer_question(const Request& request, const wire::Query& query, ReplyContext& context);
   void charge(const Request& request, const wire::Question& question, Decision& decision);
   [[nodiscard]] std::size_t apply_egress(const wire::Query& query, const Snapshot& snapshot,
-                                         const Decision& decision, std::size_t size, Instant now,
-                                         ReplyContext& context);
+                                         const Decision& decision, ClientKey client,
+                                         std::size_t size, Instant now, ReplyContext& context);
   void prefetch(const Request& request, const cache::Key& key, const cache::Answer& answer);
   void forward(LateReply reply);
   void finish(Pending& pending, const UpstreamResult& result);

@@ -1,7 +1,6 @@
 // Everything that a reload replaces, published as one value.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -48,12 +47,5 @@ struct Snapshot {
   std::vector<UpstreamGroup> groups;
   AnswerOptions options;
 };
-
-/// How long a question may wait that was decided by it.
-[[nodiscard]] inline Milliseconds longest_question(const Snapshot& snapshot) noexcept {
-  Milliseconds longest{0};
-  for (const UpstreamGroup& group : snapshot.groups) longest = std::max(longest, group.timeout);
-  return longest;
-}
 
 }  // namespace nxgate::engine

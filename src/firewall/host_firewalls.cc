@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "engine/egress.h"
+#include "base/snapshot.h"
 #include "engine/snapshot.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/name_firewall.h"
@@ -55,24 +55,21 @@ NameFirewall& HostFirewalls::of(const std::string& policy) const {
 }
 
 Result<void> HostFirewalls::install(const policy::ClientFirewall& wanted,
-                                    const engine::Snapshot& snapshot) {
+                                    const SnapshotCell<engine::Snapshot>& snapshots) {
   (void)sets_of(wanted.policy);
   NameFirewall& firewall = of(wanted.policy);
   const auto flows = reports_ == nullptr ? Flows::kIgnored : reports_->flows(wanted.policy);
   auto done =
       firewall.enforce(sys::NetnsRef(), &wanted.egress, flows, wanted.clients, wanted.others);
-  const policy::Policy* const policy = snapshot.policies.find(wanted.policy);
-  firewall.review([&](const std::string& name, const netfilter::Destination& to) {
-    return engine::opens(policy, name, to.address, to.port, Clock::now());
-  });
+  firewall.review(judge_of(snapshots, wanted.policy));
   return done;
 }
 
 Result<void> HostFirewalls::enforce(const std::vector<policy::ClientFirewall>& wanted,
-                                    const engine::Snapshot& snapshot) {
+                                    const SnapshotCell<engine::Snapshot>& snapshots) {
   std::vector<std::string> tables;
   for (const policy::ClientFirewall& each : wanted) {
-    const auto done = install(each, snapshot);
+    const auto done = install(each, snapshots);
     note(each.policy, done);
     tables.push_back(table_of(each.policy));
     if (done) log_links(each.policy);
@@ -86,7 +83,6 @@ Result<void> HostFirewalls::enforce(const std::vector<policy::ClientFirewall>& w
     note(policy, firewall->enforce(sys::NetnsRef(), nullptr));
   }
   enforced_ = wanted;
-  if (!again_now_) settled_ = Clock::now() + engine::longest_question(snapshot) + 2 * kPause;
   const auto removed = wanted.empty() ? Result<std::size_t>(0)
                                       : netfilter::remove_firewalls(sys::NetnsRef(), tables);
   note("", removed ? Result<void>() : std::unexpected(removed.error()));
@@ -125,11 +121,7 @@ void HostFirewalls::watch(boost::asio::io_context& loop, FirewallReports& report
 }
 
 void HostFirewalls::look_again() {
-  if (!failed_.empty() || Clock::now() < settled_) {
-    again_now_ = true;
-    again_();
-    again_now_ = false;
-  }
+  if (!failed_.empty()) again_();
   for (const policy::ClientFirewall& each : enforced_) {
     NameFirewall& firewall = of(each.policy);
     if (const auto kept = firewall.keep(); !kept) {

@@ -13,8 +13,8 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/address.h"
-#include "base/clock.h"
 #include "base/error.h"
+#include "base/snapshot.h"
 #include "engine/snapshot.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/name_firewall.h"
@@ -35,12 +35,13 @@ class HostFirewalls final : public policy::EgressRegistry {
 
   /// Installs the firewalls that the configuration needs, and removes those that it no longer
   /// needs, also those of a dead nxgate. Every firewall is tried; the error tells all that failed.
+  /// `snapshots` must outlive whoever admits answers.
   [[nodiscard]] Result<void> enforce(const std::vector<policy::ClientFirewall>& wanted,
-                                     const engine::Snapshot& snapshot);
+                                     const SnapshotCell<engine::Snapshot>& snapshots);
 
   /// From now on looks after the firewalls once a second, and takes their reports. What fails is
   /// logged from here on, and `again`, which must call `enforce`, is called once a second until it
-  /// doesn't, and while an answer may open what was decided before the last change.
+  /// doesn't.
   void watch(boost::asio::io_context& loop, FirewallReports& reports, std::function<void()> again);
 
   /// What failed and is tried again.
@@ -66,7 +67,8 @@ class HostFirewalls final : public policy::EgressRegistry {
 
  private:
   [[nodiscard]] NameFirewall& of(const std::string& policy) const;
-  Result<void> install(const policy::ClientFirewall& wanted, const engine::Snapshot& snapshot);
+  Result<void> install(const policy::ClientFirewall& wanted,
+                       const SnapshotCell<engine::Snapshot>& snapshots);
   /// Remembers how it went with the firewall of a policy, and logs what is new.
   void note(const std::string& policy, const Result<void>& done);
   void look_again();
@@ -81,8 +83,6 @@ class HostFirewalls final : public policy::EgressRegistry {
   std::optional<boost::asio::steady_timer> timer_;
   std::function<void()> again_;
   FirewallReports* reports_ = nullptr;  ///< there once it watches
-  bool again_now_ = false;              ///< `enforce` isn't called for a change
-  Instant settled_{};                   ///< until then what was decided before it may be opened
 };
 
 }  // namespace nxgate::firewall

@@ -17,9 +17,14 @@
 #include <fmt/core.h>
 
 #include "base/address.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/snapshot.h"
+#include "engine/egress.h"
+#include "engine/snapshot.h"
+#include "firewall/openings.h"
 #include "helper/our_tables.h"
 #include "netfilter/firewall.h"
 #include "policy/egress.h"
@@ -56,6 +61,13 @@ Milliseconds until(Instant end, Instant now) {
 }
 
 }  // namespace
+
+Judge judge_of(const SnapshotCell<engine::Snapshot>& snapshots, std::string policy) {
+  return [&snapshots, policy = std::move(policy)](const std::string& name, const Destination& to) {
+    const auto snapshot = snapshots.load();
+    return engine::opens(snapshot->policies.find(policy), name, to.address, to.port, Clock::now());
+  };
+}
 
 Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egress* egress,
                                    Flows flows, const std::vector<Prefix>& clients,
@@ -95,7 +107,7 @@ void NameFirewall::adopt() {
   if (!opened) return;
   const Instant now = Clock::now();
   for (const Opened& each : *opened) {
-    openings_[each.to] = {now + each.life, each.name};
+    openings_.put(each.to, {now + each.life, each.name});
     remember(each.to.address, each.name);
   }
 }
@@ -120,14 +132,16 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
     if (firewall_->rules().notes_flows) remember(found.address, admission.name.to_text());
     for (const Port& port : ports) {
       const Destination to{found.address, port};
-      const auto held = openings_.find(to);
-      if (held != openings_.end() && held->second.until + kRounding >= end) continue;
-      const bool again = held != openings_.end() && held->second.until > now;
-      asked_for_.push_back({to, until(end, now), admission.name.to_text(), again});
+      const Opening* const held = openings_.find(to);
+      if (held != nullptr && held->until + kRounding >= end) continue;
+      const bool again = held != nullptr && held->until > now;
+      std::string name = admission.name.to_text();
+      if (judge_ && !judge_(name, to)) return false;
+      asked_for_.push_back({to, until(end, now), std::move(name), again});
     }
   }
   if (asked_for_.empty()) return true;
-  if (!make_room(now)) return false;
+  if (!make_room(admission.client, now)) return false;
   if (const std::error_code error = firewall_->open(asked_for_)) {
     log::repeated("egress " + label_, fmt::format("cannot open addresses in the firewall of {}: {}",
                                                   label_, error.message()));
@@ -136,45 +150,51 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
   admissions_ += asked_for_.size();
   for (Opened& each : asked_for_) {
     remember(each.to.address, each.name);
-    openings_[each.to] = {now + each.life, std::move(each.name)};
+    openings_.put(each.to, {now + each.life, std::move(each.name), admission.client});
   }
   return true;
 } catch (const std::exception&) {
   return false;  // out of memory: the client is told of a failure
 }
 
-bool NameFirewall::make_room(Instant now) {
-  if (openings_.size() + asked_for_.size() > forget_at_) forget_ended(now);
-  if (openings_.size() + asked_for_.size() <= kMostOpenings) return true;
-  log::repeated("egress " + label_,
-                fmt::format("the firewall of {} has reached its limit of {} open addresses", label_,
-                            openings_.size()));
+bool NameFirewall::make_room(ClientKey client, Instant now) {
+  if (openings_.all().size() + asked_for_.size() > forget_at_) forget_ended(now);
+  const bool shared = !firewall_->rules().clients.empty();
+  if (openings_.has_room(client, asked_for_.size(), shared)) return true;
+  log::repeated(
+      "egress " + label_,
+      fmt::format("the firewall of {} has {} of at most {} addresses open, and {}", label_,
+                  openings_.all().size(), Openings::kMost,
+                  shared ? "a client no more than are left for others" : "no room for more"));
   return false;
 }
 
 void NameFirewall::forget_ended(Instant now) {
-  std::erase_if(openings_, [now](const auto& entry) { return entry.second.until < now; });
-  forget_at_ = std::max<std::size_t>(1024, 2 * openings_.size());
+  openings_.erase_ended(now);
+  forget_at_ = std::max<std::size_t>(1024, 2 * openings_.all().size());
   if (names_.size() <= kMostAddresses) return;
-  boost::unordered::erase_if(names_, [this](const auto& entry) {
-    const auto first = openings_.lower_bound({entry.first, {}});
-    return first == openings_.end() || first->first.address != entry.first;
-  });
+  boost::unordered::erase_if(names_,
+                             [this](const auto& entry) { return !openings_.has(entry.first); });
 }
 
-void NameFirewall::review(
-    const std::function<bool(const std::string& name, const Destination& to)>& allows) {
+void NameFirewall::review(Judge judge) {
   const std::scoped_lock lock(mutex_);
+  judge_ = std::move(judge);
   if (!firewall_) return;
   std::vector<Destination> closing;
-  for (const auto& [to, opening] : openings_) {
-    if (!allows(opening.name, to)) closing.push_back(to);
+  for (const auto& [to, opening] : openings_.all()) {
+    if (!judge_(opening.name, to)) closing.push_back(to);
   }
   if (const std::error_code error = firewall_->close(closing)) {
     log::error("cannot close addresses in the firewall of {}: {}", label_, error.message());
     return;
   }
   for (const Destination& to : closing) openings_.erase(to);
+}
+
+void NameFirewall::seal() {
+  const std::scoped_lock lock(mutex_);
+  judge_ = [](const std::string&, const Destination&) { return false; };
 }
 
 Result<void> NameFirewall::outlive() {

@@ -17,6 +17,9 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/snapshot.h"
+#include "engine/snapshot.h"
+#include "firewall/openings.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
 #include "netfilter/links.h"
@@ -38,6 +41,12 @@ struct Flow {
   std::vector<std::string> names;
 };
 
+/// Whether a name may open this destination by its policy as it is now. Any thread.
+using Judge = std::function<bool(const std::string& name, const netfilter::Destination& to)>;
+
+/// By what is published last.
+[[nodiscard]] Judge judge_of(const SnapshotCell<engine::Snapshot>& snapshots, std::string policy);
+
 /// Whether new flows are noted, which costs the kernel something for each.
 enum class Flows : std::uint8_t { kIgnored = 0, kNoted };
 
@@ -58,9 +67,6 @@ struct Report {
 /// by itself; nothing depends on this process going on.
 class NameFirewall final : public policy::EgressSets {
  public:
-  /// As many openings as a namespace can have at a time. Past that nothing more is admitted.
-  static constexpr std::size_t kMostOpenings = 65536;
-
   NameFirewall(std::string table, netfilter::OnDeath on_death)
       : table_(std::move(table)), on_death_(on_death) {}
 
@@ -76,9 +82,12 @@ class NameFirewall final : public policy::EgressSets {
 
   [[nodiscard]] bool admit(const policy::Admission& admission, Instant now) noexcept override;
 
-  /// Closes what was opened for names of which `allows` says no.
-  void review(
-      const std::function<bool(const std::string& name, const netfilter::Destination& to)>& allows);
+  /// Closes what was opened for names of which `judge` says no. From then on nothing is opened for
+  /// such a name, not even by a decision that was made before, when it was allowed.
+  void review(Judge judge);
+
+  /// What is open stays so for its time; nothing is opened any more.
+  void seal();
 
   /// Makes the firewall stay, with everything that is open, when this process ends, for another
   /// nxgate to take over; nothing without one.
@@ -100,15 +109,10 @@ class NameFirewall final : public policy::EgressSets {
   [[nodiscard]] std::string packet_error() const;
 
  private:
-  struct Opening {
-    Instant until;
-    std::string name;
-  };
-
   [[nodiscard]] Result<void> install(const sys::NetnsRef& netns,
                                      const netfilter::FirewallRules& rules);
   void adopt();
-  [[nodiscard]] bool make_room(Instant now);
+  [[nodiscard]] bool make_room(ClientKey client, Instant now);
   void forget_ended(Instant now);
   void add_refusals(Report& report, const std::vector<netfilter::Noted>& seen);
   void add_flows(Report& report, const std::vector<netfilter::Noted>& seen) const;
@@ -123,7 +127,8 @@ class NameFirewall final : public policy::EgressSets {
   /// Set, and its rules changed, by the main thread. Workers use its rules and `open`.
   std::optional<netfilter::Firewall> firewall_;
   bool failed_ = false;  ///< an enforcing one isn't as it was asked for
-  std::map<netfilter::Destination, Opening> openings_;
+  Judge judge_;          ///< of the last review; none yet: as decided
+  Openings openings_;
   std::size_t forget_at_ = 1024;
   std::vector<netfilter::Opened> asked_for_;
   /// That led to an address, the last one at the end.

@@ -90,6 +90,18 @@ TEST_F(NameFirewallTest, AReviewClosesByName) {
     return opened_for == "web.test" && to.address == *IpAddress::parse("192.0.2.2");
   });
   EXPECT_THAT(rules(), AllOf(Not(HasSubstr("192.0.2.1")), HasSubstr("192.0.2.2")));
+  EXPECT_FALSE(admit("192.0.2.1", 60)) << "as decided before the review";
+  EXPECT_TRUE(admit("192.0.2.2", 3600));
+  EXPECT_THAT(rules(), Not(HasSubstr("192.0.2.1")));
+}
+
+TEST_F(NameFirewallTest, SealedItOpensNothingMore) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  ASSERT_TRUE(admit("192.0.2.1", 60));
+  firewall.seal();
+  EXPECT_TRUE(admit("192.0.2.1", 60)) << "which is open";
+  EXPECT_FALSE(admit("192.0.2.2", 60));
+  EXPECT_THAT(rules(), AllOf(HasSubstr("192.0.2.1"), Not(HasSubstr("192.0.2.2"))));
 }
 
 TEST_F(NameFirewallTest, TheNextOneKnowsWhatIsOpen) {
@@ -150,7 +162,7 @@ TEST_F(NameFirewallTest, FlowsAreToldWithAllNamesThatLedThere) {
 TEST_F(NameFirewallTest, TooManyOpeningsAreNotAdmitted) {
   ASSERT_TRUE(firewall.enforce(netns, &egress));
   std::vector<wire::FoundAddress> found;
-  for (std::size_t i = 0; i < NameFirewall::kMostOpenings + 1; ++i) {
+  for (std::size_t i = 0; i < Openings::kMost + 1; ++i) {
     found.push_back(
         {IpAddress::v4({10, static_cast<std::uint8_t>(i >> 16), static_cast<std::uint8_t>(i >> 8),
                         static_cast<std::uint8_t>(i)}),

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/client_key.h"
 #include "base/clock.h"
 #include "wire/address_edit.h"
 #include "wire/name.h"
@@ -53,7 +54,8 @@ struct Egress {
 
 /// An answer's addresses, about to be told to a client.
 struct Admission {
-  const wire::DomainName& name;  ///< that was asked for
+  const wire::DomainName& name;  ///< that is allowed: what was asked for, or what led there
+  ClientKey client;              ///< who asked
   std::span<const wire::FoundAddress> addresses;
   std::span<const Port> ports;  ///< empty for any
   Milliseconds grace{};

@@ -1,6 +1,5 @@
 #include "policy/grants.h"
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -16,11 +15,8 @@ void Grants::grant(const wire::DomainName& name, const wire::DomainName& root, I
   Shard& shard = shards_[shard_of(hash)];
   const std::lock_guard lock(shard.mutex);
   if (const auto held = shard.entries.find(hash); held != shard.entries.end()) {
-    Entry& entry = held->second;
     // Of two names with one hash the newer is held: a grant may be lost, never given wrongly.
-    entry.until = entry.name == name ? std::max(entry.until, until) : until;
-    entry.name = name;
-    entry.root = root;
+    if (held->second.name != name || held->second.until < until) held->second = {name, root, until};
     return;
   }
   if (shard.order.size() < kMostOfShard) {

@@ -25,8 +25,8 @@ class Grants {
 
   explicit Grants(std::uint64_t hash_key) : hash_key_(hash_key) {}
 
-  /// `root` is the allowed name from which answers led to it, step by step; of several the last. A
-  /// later `until` lengthens a grant that is held, an earlier one doesn't shorten it.
+  /// `root` is the allowed name from which answers led to it, step by step. Of several grants the
+  /// one that lasts longest is held.
   void grant(const wire::DomainName& name, const wire::DomainName& root, Instant until);
 
   /// Whether a name of these hashes, by the key given to the constructor, may be held; they are

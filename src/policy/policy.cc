@@ -4,13 +4,43 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/address.h"
+#include "policy/matcher.h"
+#include "wire/name.h"
 
 namespace nxgate::policy {
+namespace {
+
+std::optional<Ports> common(const Ports& one, const Ports& other) {
+  if (one.empty()) return other;
+  if (other.empty()) return one;
+  Ports both = one;
+  std::erase_if(both, [&](const Port& port) { return std::ranges::count(other, port) == 0; });
+  return both.empty() ? std::nullopt : std::optional(both);
+}
+
+}  // namespace
+
+std::optional<Ports> Policy::ports_of(const wire::SuffixHashes& hashes) const {
+  const Matcher* const first = egress_rules ? egress_rules.get() : matcher.get();
+  const Ports* const own = first->ports_of(first->match(hashes));
+  std::optional<Ports> ports = own != nullptr ? *own : egress->ports;
+  const auto agree = [&](const std::shared_ptr<const Matcher>& with) {
+    if (!ports || !with || with.get() == first) return;
+    const Ports* const theirs = with->ports_of(with->match(hashes));
+    if (theirs != nullptr) ports = common(*ports, *theirs);
+  };
+  agree(matcher);
+  agree(narrowing);
+  std::ranges::for_each(others, agree);
+  return ports;
+}
 
 PolicySet::PolicySet(Policies policies, std::vector<ClientRange> clients, std::uint16_t fallback,
                      Attached attached)

@@ -76,8 +76,13 @@ struct Policy {
   std::vector<std::shared_ptr<const Matcher>> others;
   std::shared_ptr<const Neighbours> neighbours;
 
-  /// What its firewall opens for a name that matched: the ports of its rule, else its own; none for
-  /// any. Only where there is one.
+  /// The rules of the policy that `egress` is from, if that is one of `others`.
+  std::shared_ptr<const Matcher> egress_rules;
+
+  /// What its firewall opens for an allowed name: the ports of its rule, else its own, as far as
+  /// each rule agrees that allows the name. Empty for any; nothing if they have none in common.
+  [[nodiscard]] std::optional<Ports> ports_of(const wire::SuffixHashes& hashes) const;
+  /// The same for a name that matched, where nothing narrows the policy. Only where there is one.
   [[nodiscard]] const Ports& ports_of(const Match& match) const noexcept {
     const Ports* const own = matcher->ports_of(match);
     return own != nullptr ? *own : egress->ports;

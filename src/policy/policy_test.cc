@@ -97,7 +97,9 @@ TEST(Grants, KnowTheNameThatLedThere) {
   grants.grant(name, numbered(2), until);
   EXPECT_EQ(root(), numbered(2));
   grants.grant(name, numbered(3), until - Seconds(5));
-  EXPECT_EQ(root(), numbered(3)) << "the last one";
+  EXPECT_EQ(root(), numbered(2)) << "which lasts longer";
+  grants.grant(name, numbered(3), until + Seconds(5));
+  EXPECT_EQ(root(), numbered(3));
 }
 
 TEST(Grants, AreBoundedTheOldestGoingFirst) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "policy/policy.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
+#include "policy/special_names.h"
 #include "wire/name.h"
 #include "wire/types.h"
 
@@ -49,7 +51,9 @@ void hold_to(policy::Policy& policy, const policy::Policy& other) {
   policy.suppressed_types.insert(policy.suppressed_types.end(), other.suppressed_types.begin(),
                                  other.suppressed_types.end());
   policy.exfiltration = stricter(policy.exfiltration, other.exfiltration);
-  if (!policy.egress) policy.egress = other.egress;
+  if (policy.egress || !other.egress) return;
+  policy.egress = other.egress;
+  policy.egress_rules = other.matcher;
 }
 
 }  // namespace
@@ -67,10 +71,11 @@ std::shared_ptr<const policy::Policy> policy_for(const AttachedPolicy& attached,
   }
   policy->grants = attached.grants;
   policy->narrowing = attached.narrowing;
+  std::set<std::string_view> held{attached.base};
   for (const AttachedPolicy::Other& other : attached.others) {
     const policy::Policy* const theirs = bare.policies.find(other.base);
     if (theirs == nullptr) return nullptr;
-    if (other.base != attached.base) hold_to(*policy, *theirs);
+    if (held.insert(other.base).second) hold_to(*policy, *theirs);
     if (other.narrowing) policy->others.push_back(other.narrowing);
   }
   policy->neighbours = attached.neighbours;
@@ -110,7 +115,8 @@ std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
     // The configuration's own rules decide what can be allowed, including public suffixes.
     const auto rule = policy::parse_rule(text);
     if (rule) {
-      set.add({rule->name, rule->scope, policy::Action::kAllow, {"nxgate.allow", 0, 0}});
+      set.add(
+          {rule->name, rule->scope, policy::Action::kAllow, {"nxgate.allow", 0, 0}, rule->ports});
     } else if (++wrong <= kMostWarnings) {
       log::warning("{}: label nxgate.allow: {}", container, rule.error().message);
     }
@@ -118,8 +124,9 @@ std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
   if (wrong > kMostWarnings) {
     log::warning("{}: label nxgate.allow: {} more invalid rules", container, wrong - kMostWarnings);
   }
-  return std::make_shared<const policy::Matcher>(std::move(set),
-                                                 std::span<const policy::Matcher::LocalName>{},
+  policy::LocalData local(wire::process_hash_key());
+  policy::add_special_names(set, local);
+  return std::make_shared<const policy::Matcher>(std::move(set), local.names(),
                                                  std::span<const policy::Route>{});
 }
 

@@ -1,11 +1,13 @@
 #include "store/attached_policy.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 
 #include "base/address.h"
 #include "engine/snapshot.h"
@@ -92,6 +94,25 @@ TEST(AttachedPolicy, OfOthersInTheNamespaceTheStricterHoldsInEverything) {
       .new_names = 9, .longest_label = 20, .entropy = 100, .types = {wire::Type::kA}};
   EXPECT_EQ(*both->exfiltration, limits);
   EXPECT_EQ(both->egress, strict->egress);
+}
+
+TEST(AttachedPolicy, OfTwoWithOneFirewallItHolds) {
+  auto own = policy_named("own", "a.test,b.test");
+  auto walled = policy_named("walled", "a.test:443,b.test");
+  walled->egress = std::make_shared<policy::Egress>(policy::Egress{.ports = {{IPPROTO_TCP, 80}}});
+  const auto both = policy_for({.key = "k",
+                                .base = "own",
+                                .narrowing = narrowing_of("a.test,b.test:8080", ""),
+                                .others = {{"walled", narrowing_of("a.test,b.test", "")},
+                                           {"walled", narrowing_of("a.test,b.test", "")}}},
+                               snapshot_of({own, walled}));
+  ASSERT_TRUE(both);
+  const auto ports = [&](const char* of) {
+    return both->ports_of(wire::SuffixHashes(name(of), wire::process_hash_key()));
+  };
+  EXPECT_EQ(verdict(*both->others.front(), name("a.test")), Verdict::kAllow);
+  EXPECT_EQ(ports("a.test"), Ports({{IPPROTO_TCP, 443}, {IPPROTO_UDP, 443}}));
+  EXPECT_EQ(ports("b.test"), std::nullopt) << "a label's ports restrict too";
 }
 
 TEST(AttachedPolicy, OfTwoFirewallsAndOfAPolicyThatIsNotThereNothingResolves) {

@@ -71,9 +71,9 @@ engine::UpstreamGroup build_group(const config::UpstreamSettings& settings, Regi
 std::shared_ptr<const policy::Policy> build_policy(config::PolicySettings& settings,
                                                    const Numbers& upstreams,
                                                    std::shared_ptr<policy::EgressSets> sets,
-                                                   std::uint8_t slot, policy::CacheScope scope) {
+                                                   Registry& registry, policy::CacheScope scope) {
   auto built = std::make_shared<policy::Policy>();
-  built->slot = slot;
+  built->slot = registry.slot_of(settings.name.name);
   built->rules = settings.rules.size();
   built->name = settings.name.name;
   built->deny = settings.deny;
@@ -104,7 +104,7 @@ std::shared_ptr<const policy::Policy> build_policy(config::PolicySettings& setti
   built->matcher =
       std::make_unique<policy::Matcher>(std::move(settings.rules), local->names(), built->routes);
   built->local = std::move(local);
-  built->grants = std::make_unique<policy::Grants>(wire::process_hash_key());
+  built->grants = registry.grants_of(settings.name.name);
   return built;
 }
 
@@ -119,6 +119,12 @@ std::vector<policy::PolicySet::ClientRange> build_clients(const config::Settings
 }
 
 }  // namespace
+
+std::shared_ptr<policy::Grants> Registry::grants_of(const std::string& policy) {
+  auto& grants = grants_[policy];
+  if (!grants) grants = std::make_shared<policy::Grants>(wire::process_hash_key());
+  return grants;
+}
 
 std::vector<policy::ClientFirewall> client_firewalls(const config::Settings& settings) {
   std::vector<policy::ClientFirewall> firewalls;
@@ -173,7 +179,7 @@ std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings
         with_firewall.end();
     policies.push_back(build_policy(policy, upstreams,
                                     has_firewall ? firewalls.sets_of(policy.name.name) : nullptr,
-                                    registry.slot_of(policy.name.name), settings.cache.scope));
+                                    registry, settings.cache.scope));
   }
   return std::make_shared<const engine::Snapshot>(engine::Snapshot{
       .generation = generation,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "config/settings.h"
 #include "engine/snapshot.h"
 #include "policy/egress.h"
+#include "policy/grants.h"
 
 namespace nxgate::store {
 
@@ -20,12 +22,15 @@ class Registry {
   [[nodiscard]] std::uint32_t identity_of(const engine::UpstreamGroup& group);
   /// The counter slot of a policy of that name.
   [[nodiscard]] std::uint8_t slot_of(const std::string& policy);
+  /// What answers led clients of that policy to.
+  [[nodiscard]] std::shared_ptr<policy::Grants> grants_of(const std::string& policy);
   /// The names by slot; that of slot 0, which is for all that have none, is empty.
   [[nodiscard]] const std::vector<std::string>& slots() const noexcept { return slots_; }
 
  private:
   std::vector<std::string> slots_{""};
   std::vector<engine::UpstreamGroup> known_;
+  std::map<std::string, std::shared_ptr<policy::Grants>> grants_;
 };
 
 [[nodiscard]] std::vector<policy::ClientFirewall> client_firewalls(

@@ -1,12 +1,14 @@
 """Whose labels count: those of the container, never those that its image brings along."""
 import json
 import re
+import socket
 
 import pytest
 
 from harness.engine import IMAGE
 from harness.engine_upstream import ADDRESS, configured  # noqa: F401
 from harness.timing import wait_for
+from harness.upstream import answer
 
 CONFIG = """
 [policies.default]
@@ -15,13 +17,19 @@ allow = ["default.test", "both.test"]
 allow = ["*.test"]
 [policies.ci]
 allow = ["ci.test", "both.test"]
+[policies.own]
+allow = ["both.test"]
+records = ["mine.own A 192.0.2.9", "mirror.own CNAME other.example"]
 [policies.strict]
 allow = ["both.test"]
-deny-names = ["no.both.test"]
+deny-names = ["no.both.test", "led.example"]
 suppress-types = ["TXT"]
 [policies.walled]
 allow = ["both.test"]
 [policies.walled.egress]
+[policies.ported]
+allow = ["both.test:443"]
+[policies.ported.egress]
 [policies.firewalled]
 allow = ["both.test"]
 [policies.firewalled.egress]
@@ -212,6 +220,83 @@ def test_a_guests_firewall_holds_where_the_owner_has_none(engine, watch):
     assert resolves(owner) == {"both"}
     assert owner.run("nc", "-w", "2", "10.99.0.1", "9").returncode != 0
     assert ADDRESS in owner.rules()
+
+
+def test_a_guests_denial_is_lifted_by_nothing_that_the_owner_was_led_to(engine, watch, configured):  # noqa: F811
+    configured.script["both.test"] = answer("@ 60 CNAME led.example.", f"led.example. 60 A {ADDRESS}")
+    server = watch(ANY)
+    owner = engine.run("owner", "--label", "nxgate.policy=ci")
+    attached(server, "owner", "ci")
+    assert status(owner, "both.test") == status(owner, "led.example") == "NOERROR"
+    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=strict")
+    server.wait_for_log("also restricted by strict")
+    assert status(owner, "both.test") == "NOERROR"
+    assert status(owner, "led.example") == "NXDOMAIN"
+
+
+def opened(container):
+    return set(re.findall(rf"{ADDRESS} \. (\S+) \. (\S+)", container.rules()))
+
+
+def test_ports_of_a_guests_rule_hold(engine, watch):
+    server = watch(ANY)
+    owner = engine.run("owner", "--label", "nxgate.policy=ci")
+    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=ported")
+    server.wait_for_log("also restricted by ported")
+    wait_for(lambda: "nxgate_egress" in owner.rules())
+    assert status(owner, "both.test") == "NOERROR"
+    assert opened(owner) == {("tcp", "443"), ("udp", "443")}
+
+
+@pytest.mark.parametrize("label, ports", [
+    ("both.test:22", {("tcp", "22"), ("udp", "22")}), ("both.test", {("ip", "0")})], ids=["ports", "any"])
+def test_ports_of_an_allow_label_restrict(engine, watch, label, ports):
+    server = watch(ANY)
+    web = engine.run("web", "--label", "nxgate.policy=walled", "--label", f"nxgate.allow={label}")
+    attached(server, "web", "walled")
+    assert status(web, "both.test") == "NOERROR"
+    assert opened(web) == ports
+
+
+@pytest.mark.parametrize("who", ["owner", "guest"])
+def test_the_operators_own_records_are_restricted_too(engine, watch, who):
+    server = watch(ANY)
+    web = engine.run("web", "--label", "nxgate.policy=own")
+    attached(server, "web", "own")
+    assert status(web, "mine.own") == status(web, "mirror.own") == "NOERROR"
+    if who == "guest":
+        engine.run("guest", "--network", "container:web", "--label", "nxgate.policy=ci")
+        server.wait_for_log("also restricted by ci")
+    else:
+        web = engine.run("narrow", "--label", "nxgate.policy=own", "--label", "nxgate.allow=both.test")
+        attached(server, "narrow", "own")
+    assert status(web, "both.test") == status(web, "localhost") == "NOERROR"
+    assert status(web, "mine.own") == status(web, "mirror.own") == "NXDOMAIN"
+
+
+def test_two_guests_with_one_firewall_and_other_labels_get_what_both_allow(engine, watch):
+    server = watch(ANY)
+    owner = engine.run("owner", "--label", "nxgate.policy=ci")
+    for name, label in (("one", "both.test,ci.test"), ("two", "both.test")):
+        engine.run(name, "--network", "container:owner", "--label", "nxgate.policy=walled",
+                   "--label", f"nxgate.allow={label}")
+    server.wait_for_log("also restricted by walled.*walled")
+    assert resolves(owner) == {"both"}
+
+
+def test_a_guest_that_starts_while_nxgate_does_restricts(engine, watch, directory):
+    owner = engine.run("owner", "--label", "nxgate.policy=ci")
+    engine.docker("create", "--name", "guest", "--network", "container:owner", "--label", "nxgate.policy=strict",
+                  IMAGE, "sleep", "1000")
+    guest = engine.docker("inspect", "-f", "{{.Id}}", "guest").strip()
+    server = watch(ANY)
+    with socket.socket(socket.AF_UNIX) as hook:
+        hook.settimeout(10)
+        hook.connect(str(directory / "hook.sock"))
+        hook.sendall(f"{owner.pid} {guest}\n".encode())
+        assert hook.recv(200) == b"\n", "nothing is wrong"
+    assert server.process.poll() is None
+    assert status(owner, "no.both.test") == status(owner, "ci.test") == "NXDOMAIN"
 
 
 def test_two_firewalls_cannot_both_be_held_so_nothing_resolves(engine, watch):

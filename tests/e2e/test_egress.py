@@ -1,5 +1,6 @@
 """The firewall that follows the allowed names, in plain network namespaces."""
 import concurrent.futures
+import contextlib
 import itertools
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import threading
 import time
 
+import dns.exception
 import dns.query
 import pytest
 
@@ -69,13 +71,15 @@ CONFIG = """
 [upstreams.default]
 servers = ["127.0.0.1:{port}"]
 netns = "{netns}"
+timeout = "{timeout}"
 
 [policies.default]
 allow = {allow}
-records = ["home.own A 192.168.1.1"]
+records = ["home.own A 192.168.1.1", "mirror.own CNAME chain.test"]
 
 [policies.default.egress]
 {egress}
+{more}
 """
 
 
@@ -85,13 +89,14 @@ def attach(nxgate, upstream, outside):
     configuration of the same kind."""
     server = upstream(SCRIPT, namespace=outside)
 
-    def text(egress="", allow=("test",)):
+    def text(egress="", allow=("test",), more="", timeout="5s"):
         return CONFIG.format(port=server.port, netns=outside.path, egress=egress,
-                             allow=list(allow))
+                             allow=list(allow), more=more, timeout=timeout)
 
-    def start(inside, *arguments, script=(), **options):
+    def start(inside, *arguments, script=(), where=None, **options):
         server.script.update(script)
-        made = nxgate("--netns", inside.path, *arguments, config=text(**options), command="attach")
+        where = where or ("--netns", inside.path)
+        made = nxgate(*where, *arguments, config=text(**options), command="attach")
         made.text = text
         return made
 
@@ -398,7 +403,7 @@ def test_a_firewall_that_is_taken_away_comes_back(attach, app):
 ])
 def test_bad_settings_are_refused_with_their_place(tmp_path, egress, complaint):
     path = tmp_path / "nxgate.toml"
-    path.write_text(CONFIG.format(port=1, netns="", egress=egress, allow=["a.test"]))
+    path.write_text(CONFIG.format(port=1, netns="", egress=egress, allow=["a.test"], more="", timeout="5s"))
     done = run("check", path)
     assert done.returncode == 1
     assert f"{path}:" in done.stderr
@@ -456,6 +461,10 @@ def test_what_was_opened_and_refused_is_counted_by_policy(attach, app):
     assert counted("refused_packets", 'mode="enforce"') >= 3
 
 
+def leads_on_to(target):
+    return answer(f"@ 60 CNAME {target}.", f"{target}. 60 A {OTHER}")
+
+
 def leads_on(received):
     """Two names that lead to each other, and one that leads there."""
     target = {"was.test": "one.led.test", "one.led.test": "two.led.test", "two.led.test": "one.led.test"}
@@ -484,25 +493,99 @@ def test_what_a_name_led_to_goes_with_it(attach, app, how):
         assert rcode(ask(app, "was.test")) == rcode(ask(app, "one.led.test")) == "NOERROR"
 
 
-@pytest.mark.parametrize("how", ["reload", "deny"])
-def test_what_was_asked_before_its_name_went_isnt_open_for_long(attach, app, how):
-    asked, goes = threading.Event(), threading.Event()
+def test_what_a_name_led_to_goes_with_a_limit_that_denies_it(attach, app):
+    script = {"longer.was.test": leads_on_to("led.test"), "led.test": answer(f"@ 60 A {OTHER}")}
+    server = attach(app, script=script, allow=["was.test"])
+    assert rcode(ask(app, "longer.was.test")) == rcode(ask(app, "led.test")) == "NOERROR"
+    assert connect(app, OTHER) == b"hello"
+    limits = "[policies.default.exfiltration]\nlongest-label = 5"
+    server.write_config(server.text(allow=["was.test"], more=limits))
+    assert "reloaded" in server.reload()
+    assert rcode(ask(app, "longer.was.test")) == rcode(ask(app, "led.test")) == "NXDOMAIN"
+    wait_for(lambda: refused(connect(app, OTHER)))
 
-    def wait(received):
-        asked.set()
-        goes.wait(5)
+
+def test_what_a_target_opened_outlives_a_restart(attach, app, nxgate):
+    server = attach(app, script={"was.test": leads_on_to("led.test"), "led.test": answer(f"@ 60 A {OTHER}")},
+                    allow=["was.test"])
+    for qname in ("was.test", "led.test"):
+        assert addresses(ask(app, qname)) == [OTHER]
+    server.process.send_signal(signal.SIGUSR2)
+    server.process.wait(timeout=10)
+    attach(app, allow=["was.test"])
+    assert connect(app, OTHER) == b"hello"
+
+
+def test_an_alias_of_the_operators_leads_only_who_asks_for_it(attach, app):
+    attach(app, allow=["web.test"])
+    assert addresses(ask(app, "mirror.own")) == [OTHER]
+    assert connect(app, OTHER) == b"hello"
+    assert rcode(ask(app, "chain.test")) == rcode(ask(app, "target.test")) == "NXDOMAIN"
+
+
+class Slow:
+    """A name whose answer comes once it is let go."""
+
+    def __init__(self):
+        self.asked, self.goes = threading.Event(), threading.Event()
+
+    def __call__(self, received):
+        self.asked.set()
+        self.goes.wait(5)
         received.reply(f"@ 86400 A {OTHER}")
 
-    server = attach(app, script={"slow.test": wait}, allow=["slow.test", "web.test"])
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(ask, app, "slow.test")
-        asked.wait(5)
+    def while_it_waits(self, inside, act):
+        """Asks, acts before the answer comes, and returns that."""
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(ask, inside, "slow.test")
+            self.asked.wait(5)
+            act()
+            self.goes.set()
+            return waiting.result()
+
+
+@pytest.mark.parametrize("how", ["reload", "deny", "reload of the timeout too"])
+def test_what_was_asked_before_its_name_went_opens_nothing(attach, app, how):
+    slow = Slow()
+    server = attach(app, script={"slow.test": slow}, allow=["slow.test", "web.test"])
+
+    def take_away():
         if how == "deny":
             server.operate("deny", "slow.test")
-        else:
-            server.write_config(server.text(allow=["web.test"]))
-            assert "reloaded" in server.reload()
-        goes.set()
-        waiting.result()
+            return
+        server.write_config(server.text(allow=["web.test"], timeout="5s" if how == "reload" else "50ms"))
+        assert "reloaded" in server.reload()
+
+    assert rcode(slow.while_it_waits(app, take_away)) == "SERVFAIL"
+    assert refused(connect(app, OTHER))
     assert rcode(ask(app, "slow.test")) == "NXDOMAIN"
-    wait_for(lambda: refused(connect(app, OTHER)), 5)
+
+
+def test_what_was_asked_before_a_reload_that_leaves_its_name_opens(attach, app):
+    slow = Slow()
+    server = attach(app, script={"slow.test": slow}, allow=["slow.test", "web.test"])
+
+    def reload():
+        server.write_config(server.text(allow=["slow.test"]))
+        assert "reloaded" in server.reload()
+
+    assert addresses(slow.while_it_waits(app, reload)) == [OTHER]
+    assert connect(app, OTHER) == b"hello"
+
+
+def test_what_was_asked_before_its_process_ended_opens_nothing(attach, app):
+    slow = Slow()
+    process = app.popen("sleep", "1000")
+    wait_for(lambda: os.readlink(f"/proc/{process.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
+    server = attach(app, script={"slow.test": slow}, allow=["slow.test"], where=("--pid", process.pid))
+
+    def end():
+        process.kill()
+        process.wait()
+        server.wait_for_log(f"detached pid {process.pid}, which has ended")
+
+    with contextlib.suppress(dns.exception.Timeout):
+        slow.while_it_waits(app, end)
+    server.wait_for_log(f"detached pid {process.pid}")
+    assert OTHER not in app.run("nft", "list", "ruleset").stdout
+    assert refused(connect(app, OTHER))
