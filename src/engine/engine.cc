@@ -105,6 +105,11 @@ void grant_targets(const wire::DomainName& name, const Decision& decision,
   }
 }
 
+/// Nobody where there is no firewall, which spares the hash.
+ClientKey egress_client_of(const Request& request, const Decision& decision) noexcept {
+  return has_firewall(decision) ? client_of(request) : ClientKey();
+}
+
 /// Says who is told that too much of it waits.
 void log_overload(const Decision& decision, const Endpoint& client) {
   const std::string& container = decision.policy->container;
@@ -224,8 +229,8 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     }
     counters_.add(counter_of(decision.outcome));
     std::size_t size = write_decided(query, *snapshot_, decision, context);
-    size = apply_egress(query, *snapshot_, decision, client_of(request), size, request.received,
-                        context);
+    size = apply_egress(query, *snapshot_, decision, egress_client_of(request, decision), size,
+                        request.received, context);
     conclude(conclusion, size, context.out);
     return sent(size);
   }
@@ -243,8 +248,8 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     grant_targets(query.question.name, decision, *cached, request.received);
     if (snapshot_->options.prefetch) prefetch(request, key, *cached);
     std::size_t size = write_answer(query, decision, *cached, request.received, context);
-    size = apply_egress(query, *snapshot_, decision, client_of(request), size, request.received,
-                        context);
+    size = apply_egress(query, *snapshot_, decision, egress_client_of(request, decision), size,
+                        request.received, context);
     conclusion.source = Source::kCache;
     conclude(conclusion, size, context.out);
     return sent(size);

@@ -222,7 +222,8 @@ def ranges(count):
 
 def test_more_ranges_than_a_firewall_takes_are_refused_with_their_place(tmp_path, attach, app):  # noqa: F811
     path = tmp_path / "nxgate.toml"
-    most = CONFIG.format(port=1, netns=app.path, egress=f"never = {ranges(16384)}", allow=["a.test"])
+    most = CONFIG.format(port=1, netns=app.path, egress=f"never = {ranges(16384)}", allow=["a.test"], more="",
+                         timeout="5s")
     path.write_text(most)
     assert run("check", path).returncode == 0
     path.write_text(most.replace("never", 'always = ["192.0.2.1"]\nnever'))
