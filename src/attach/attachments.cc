@@ -1,5 +1,8 @@
 #include "attach/attachments.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <map>
@@ -10,6 +13,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
 #include "attach/attachment.h"
@@ -37,6 +41,8 @@ using netfilter::Gate;
 
 namespace {
 
+constexpr std::chrono::microseconds kUpkeep{1'000'000};
+
 /// Where it is closed by a fault nothing resolves, not even local names.
 void set_policy(store::AttachedPolicy& policy, const Subject& subject,
                 const std::shared_ptr<firewall::NameFirewall>& firewall) {
@@ -63,7 +69,8 @@ Attachments::Attachments(boost::asio::io_context& loop, store::PolicyStore& poli
       policy_store_(policy_store),
       service_(service),
       reports_(reports),
-      on_death_(on_death) {
+      on_death_(on_death),
+      upkeep_(loop) {
   for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
     if (const auto identity = host.identity()) spared_.insert(*identity);
   }
@@ -72,7 +79,7 @@ Attachments::Attachments(boost::asio::io_context& loop, store::PolicyStore& poli
 Attachments::~Attachments() = default;
 
 std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
-                                          const Released& released, bool look) {
+                                          const Released& released) {
   std::map<std::uint64_t, const Subject*> present;
   std::map<std::uint64_t, Subject> shared;
   std::vector<Error> errors;
@@ -100,14 +107,14 @@ std::vector<Error> Attachments::reconcile(const std::vector<Subject>& wanted,
   std::erase_if(failed_, [&](const auto& entry) { return !present.contains(entry.first); });
   for (const auto& [identity, subject] : present) {
     if (const auto held = attached_.find(identity); held != attached_.end()) {
-      changed = update(*held->second, *subject, look) || changed;
+      changed = update(*held->second, *subject) || changed;
     } else if (auto done = attach(identity, *subject); !done) {
       report(identity, subject->label, done.error().message);
       errors.push_back({subject->label + ": " + done.error().message});
     }
   }
   if (changed) publish();
-  if (look || changed) follow_policies();
+  follow_policies();
   return errors;
 }
 
@@ -219,7 +226,7 @@ Result<void> Attachments::add(const Subject& subject) {
   if (const auto held = attached_.find(*identity); held != attached_.end()) {
     Subject both = held->second->subject.unclaimed ? subject : held->second->subject;
     if (!held->second->subject.unclaimed) restrict_by_member(both, subject);
-    if (update(*held->second, both, false)) {
+    if (update(*held->second, both)) {
       publish();
       follow_policy(*held->second);
     }
@@ -231,7 +238,7 @@ Result<void> Attachments::add(const Subject& subject) {
 }
 
 /// Whether something changed that must be published.
-bool Attachments::update(Attachment& attachment, const Subject& subject, bool look) {
+bool Attachments::update(Attachment& attachment, const Subject& subject) {
   Subject& known = attachment.subject;
   const bool chosen_anew = known.choice != subject.choice;
   const bool same = !chosen_anew && known.unclaimed == subject.unclaimed &&
@@ -239,7 +246,6 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
                     known.reverse_names == subject.reverse_names;
   known.label = subject.label;
   const bool claimed = known.unclaimed && !subject.unclaimed;
-  if (look) look_after(attachment);
   if (same) return false;
   const Choice before = known.choice;
   known = subject;
@@ -254,7 +260,25 @@ bool Attachments::update(Attachment& attachment, const Subject& subject, bool lo
   return true;
 }
 
+void Attachments::begin_upkeep() {
+  upkeep_.expires_after(kUpkeep / std::max<std::size_t>(1, attached_.size()));
+  upkeep_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    look_after_next();
+    begin_upkeep();
+  });
+}
+
+void Attachments::look_after_next() {
+  if (attached_.empty()) return;
+  auto next = attached_.upper_bound(looked_after_);
+  if (next == attached_.end()) next = attached_.begin();
+  looked_after_ = next->first;
+  look_after(*next->second);
+}
+
 void Attachments::look_after(Attachment& attachment) {
+  if (!attachment.firewall_error.empty()) follow_policy(attachment);
   if (!attachment.queues.error().empty()) attachment.queues.keep(attachment.pinned);
   keep_rules(attachment);
   log_gaps(attachment);

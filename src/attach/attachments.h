@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "attach/selection.h"
 #include "attach/service.h"
@@ -64,9 +65,12 @@ class Attachments {
   /// so it stays closed and ends with its last process. Two subjects in one namespace are one
   /// attachment with the policy of the first, restricted by that of the other if it was asked for
   /// (restrict_by). The errors are those of subjects that could not be attached; each is logged
-  /// once. `look` also repairs what was changed in the namespaces.
-  std::vector<Error> reconcile(const std::vector<Subject>& wanted, const Released& released,
-                               bool look);
+  /// once.
+  std::vector<Error> reconcile(const std::vector<Subject>& wanted, const Released& released);
+
+  /// From now on looks after each attachment once a second, one in a turn of the loop: repairs what
+  /// was changed in its namespace, retries what failed, takes its report.
+  void begin_upkeep();
 
   /// Attaches this one as well, if it isn't; a member of an attached namespace restricts it by its
   /// own policy.
@@ -136,7 +140,8 @@ class Attachments {
   [[nodiscard]] Result<void> install_rules(Attachment& attachment,
                                            const netfilter::GatePorts& ports);
   void report(std::uint64_t identity, const std::string& label, const std::string& error);
-  bool update(Attachment& attachment, const Subject& subject, bool look);
+  bool update(Attachment& attachment, const Subject& subject);
+  void look_after_next();
   void look_after(Attachment& attachment);
   void keep_rules(Attachment& attachment);
   [[nodiscard]] static std::vector<std::string> gaps_of(const Attachment& attachment);
@@ -162,6 +167,8 @@ class Attachments {
   netfilter::OnDeath on_death_;
   std::set<std::uint64_t> spared_;
   Attached attached_;
+  boost::asio::steady_timer upkeep_;
+  std::uint64_t looked_after_ = 0;                    ///< the last one
   std::shared_ptr<const engine::Snapshot> followed_;  ///< by the firewalls
   std::map<std::uint64_t, std::string> failed_;       ///< and why, as logged
   std::map<std::uint64_t, std::string> left_closed_;  ///< by the end of whom

@@ -58,15 +58,12 @@ void Attachments::restrict_by_member(Subject& subject, const Subject& member) co
   }
 }
 
-/// Updates every firewall to its present policy, and retries those that failed.
+/// Updates every firewall to its present policy.
 void Attachments::follow_policies() {
   auto current = policy_store_.snapshots().load();
-  const bool anew = current != followed_;
+  if (current == followed_) return;
   followed_ = std::move(current);
-  for (const auto& [identity, attachment] : attached_) {
-    if (!anew && attachment->firewall_error.empty()) continue;
-    follow_policy(*attachment);
-  }
+  for (const auto& [identity, attachment] : attached_) follow_policy(*attachment);
 }
 
 void Attachments::follow_policy(Attachment& attachment) {

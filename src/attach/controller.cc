@@ -76,6 +76,7 @@ void Controller::start(std::function<void(Result<void>)> ready) {
     clean_up();
     be_ready(errors.empty() ? Result<void>() : std::unexpected(errors.front()));
   }
+  attachments_.begin_upkeep();
   look_again();
 }
 
@@ -85,7 +86,7 @@ void Controller::reconsider() {
     for (const Starting& each : starting_) outdated_.insert(each.container.id);
   }
   learn_all();
-  reconcile(true);
+  reconcile();
 }
 
 void Controller::be_ready(Result<void> how) {
@@ -99,7 +100,7 @@ void Controller::look_again() {
     if (!watch_fault_.empty()) begin_watch();
     look_for_builds();
     drop_ended();
-    reconcile(true);
+    reconcile();
     clean_up_later();
     look_again();
   });
@@ -239,7 +240,7 @@ bool Controller::released(const Subject& subject, std::uint64_t identity) const 
 }
 
 /// The owner of a namespace comes before the members of it.
-std::vector<Error> Controller::reconcile(bool look) {
+std::vector<Error> Controller::reconcile() {
   find_processes();
   note_places();
   std::vector<Subject> wanted = subjects_.namespaces;
@@ -256,7 +257,7 @@ std::vector<Error> Controller::reconcile(bool look) {
   const auto is_released = [this](const Subject& subject, std::uint64_t identity) {
     return released(subject, identity);
   };
-  std::vector<Error> errors = attachments_.reconcile(wanted, is_released, look);
+  std::vector<Error> errors = attachments_.reconcile(wanted, is_released);
   let_go_.clear();
   update_unattached();
   return errors;

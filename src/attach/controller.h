@@ -96,7 +96,7 @@ class Controller final : public containers::Observer {
   [[nodiscard]] std::set<std::uint64_t> known_namespaces() const;
   void add_unknown(std::vector<Unattached>& all) const;
   void forget_started();
-  std::vector<Error> reconcile(bool look = false);
+  std::vector<Error> reconcile();
   [[nodiscard]] bool released(const Subject& subject, std::uint64_t identity) const;
   void add_subject(const containers::Container& container, const sys::NetnsRef& netns,
                    std::vector<Subject>& wanted) const;
