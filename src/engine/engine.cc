@@ -101,7 +101,10 @@ void grant_targets(const wire::DomainName& name, const Decision& decision,
   const std::uint32_t left = std::max(answer.ttl - std::min(answer.ttl, elapsed), kStaleTtl);
   const Instant until = std::min(now + Seconds(left), own ? own->until : Instant::max());
   for (const wire::DomainName& target : answer.targets) {
-    policy.grants->grant(target, own ? own->root : name, until);
+    const wire::DomainName& root = own ? own->root : name;
+    if (policy.grants->grant(target, root, until)) continue;
+    // The root of the one that is held may be denied by now.
+    if (!judge(policy, target, now).allowed()) policy.grants->replace(target, root, until);
   }
 }
 

@@ -44,6 +44,8 @@ static_assert(policy::kMostRanges <= helper::OurTransaction::kMostRules / 2);
 /// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
 constexpr Milliseconds kRounding{1000};
 constexpr std::size_t kMostAddresses = 16384;
+/// Where there is no room, what has ended is looked for so often at most.
+constexpr Seconds kForgetAgain{1};
 constexpr std::size_t kMostNamesOfAddress = 16;
 constexpr std::array<Port, 1> kAnyPort{};
 
@@ -160,7 +162,12 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
 bool NameFirewall::make_room(ClientKey client, Instant now) {
   if (openings_.all().size() + asked_for_.size() > forget_at_) forget_ended(now);
   const bool shared = !firewall_->rules().clients.empty();
-  if (openings_.has_room(client, asked_for_.size(), shared)) return true;
+  const auto has_room = [&] { return openings_.has_room(client, asked_for_.size(), shared); };
+  if (has_room()) return true;
+  if (now >= forgot_ + kForgetAgain) {
+    forget_ended(now);
+    if (has_room()) return true;
+  }
   log::repeated(
       "egress " + label_,
       fmt::format("the firewall of {} has {} of at most {} addresses open, and {}", label_,
@@ -171,6 +178,7 @@ bool NameFirewall::make_room(ClientKey client, Instant now) {
 
 void NameFirewall::forget_ended(Instant now) {
   openings_.erase_ended(now);
+  forgot_ = now;
   forget_at_ = std::max<std::size_t>(1024, 2 * openings_.all().size());
   if (names_.size() <= kMostAddresses) return;
   boost::unordered::erase_if(names_,

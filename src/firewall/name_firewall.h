@@ -130,6 +130,7 @@ class NameFirewall final : public policy::EgressSets {
   Judge judge_;          ///< of the last review; none yet: as decided
   Openings openings_;
   std::size_t forget_at_ = 1024;
+  Instant forgot_{};  ///< what has ended, at last
   std::vector<netfilter::Opened> asked_for_;
   /// That led to an address, the last one at the end.
   boost::unordered_flat_map<IpAddress, std::vector<std::string>, std::hash<IpAddress>> names_;

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -159,16 +158,38 @@ TEST_F(NameFirewallTest, FlowsAreToldWithAllNamesThatLedThere) {
   EXPECT_THAT(report.flows[0].names, testing::ElementsAre("web.test", "other.test"));
 }
 
-TEST_F(NameFirewallTest, TooManyOpeningsAreNotAdmitted) {
-  ASSERT_TRUE(firewall.enforce(netns, &egress));
+/// Different ones.
+std::vector<wire::FoundAddress> addresses(std::size_t count) {
   std::vector<wire::FoundAddress> found;
-  for (std::size_t i = 0; i < Openings::kMost + 1; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     found.push_back(
         {IpAddress::v4({10, static_cast<std::uint8_t>(i >> 16), static_cast<std::uint8_t>(i >> 8),
                         static_cast<std::uint8_t>(i)}),
          60});
   }
-  const auto all = std::span(std::as_const(found));
+  return found;
+}
+
+TEST_F(NameFirewallTest, WhatHasEndedMakesRoom) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  const std::vector<wire::FoundAddress> found = addresses(40'001);
+  const auto all = std::span(found);
+  const auto admits = [&](std::span<const wire::FoundAddress> some, Instant now) {
+    return firewall.admit({.name = kName, .addresses = some, .ports = {}}, now);
+  };
+  const Instant now = Clock::now();
+  ASSERT_TRUE(admits(all.first(40'000), now));
+  ASSERT_TRUE(admits(all.subspan(40'000, 1), now));
+  const std::vector<wire::FoundAddress> others = addresses(100'000);
+  const auto later = std::span(others).last(30'000);
+  EXPECT_FALSE(admits(later, now + Seconds(1)));
+  EXPECT_TRUE(admits(later, now + Seconds(3600)));
+}
+
+TEST_F(NameFirewallTest, TooManyOpeningsAreNotAdmitted) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  const std::vector<wire::FoundAddress> found = addresses(Openings::kMost + 1);
+  const auto all = std::span(found);
   EXPECT_FALSE(firewall.admit({.name = kName, .addresses = all, .ports = {}}, Clock::now()));
   EXPECT_TRUE(
       firewall.admit({.name = kName, .addresses = all.first(1000), .ports = {}}, Clock::now()));

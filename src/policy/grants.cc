@@ -10,14 +10,25 @@
 
 namespace nxgate::policy {
 
-void Grants::grant(const wire::DomainName& name, const wire::DomainName& root, Instant until) {
+bool Grants::grant(const wire::DomainName& name, const wire::DomainName& root, Instant until) {
+  return put(name, root, until, Longer::kStays);
+}
+
+void Grants::replace(const wire::DomainName& name, const wire::DomainName& root, Instant until) {
+  (void)put(name, root, until, Longer::kGoes);
+}
+
+bool Grants::put(const wire::DomainName& name, const wire::DomainName& root, Instant until,
+                 Longer longer) {
   const std::uint64_t hash = wire::hash_of(name, hash_key_);
   Shard& shard = shards_[shard_of(hash)];
   const std::lock_guard lock(shard.mutex);
   if (const auto held = shard.entries.find(hash); held != shard.entries.end()) {
     // Of two names with one hash the newer is held: a grant may be lost, never given wrongly.
-    if (held->second.name != name || held->second.until < until) held->second = {name, root, until};
-    return;
+    Entry& entry = held->second;
+    const bool stays = longer == Longer::kStays && entry.name == name && entry.until >= until;
+    if (!stays) entry = {name, root, until};
+    return !stays || entry.root == root;
   }
   if (shard.order.size() < kMostOfShard) {
     shard.order.push_back(hash);
@@ -31,6 +42,7 @@ void Grants::grant(const wire::DomainName& name, const wire::DomainName& root, I
   shard.entries.emplace(hash, Entry{name, root, until});
   counts_[count_of(hash)].fetch_add(1, std::memory_order_relaxed);
   any_.store(true, std::memory_order_relaxed);
+  return true;
 }
 
 std::optional<Grants::Held> Grants::find(const wire::DomainName& name,

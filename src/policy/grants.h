@@ -25,9 +25,12 @@ class Grants {
 
   explicit Grants(std::uint64_t hash_key) : hash_key_(hash_key) {}
 
-  /// `root` is the allowed name from which answers led to it, step by step. Of several grants the
-  /// one that lasts longest is held.
-  void grant(const wire::DomainName& name, const wire::DomainName& root, Instant until);
+  /// `root` is the allowed name from which answers led to it, step by step. False if one by another
+  /// root is held that lasts longer.
+  [[nodiscard]] bool grant(const wire::DomainName& name, const wire::DomainName& root,
+                           Instant until);
+  /// The same in place of whatever is held.
+  void replace(const wire::DomainName& name, const wire::DomainName& root, Instant until);
 
   /// Whether a name of these hashes, by the key given to the constructor, may be held; they are
   /// looked at only once there has been a grant.
@@ -46,6 +49,11 @@ class Grants {
                                          Instant now) const noexcept;
 
  private:
+  enum class Longer : std::uint8_t { kStays = 0, kGoes };
+
+  [[nodiscard]] bool put(const wire::DomainName& name, const wire::DomainName& root, Instant until,
+                         Longer longer);
+
   struct Entry {
     wire::DomainName name;
     wire::DomainName root;

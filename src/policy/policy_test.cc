@@ -76,14 +76,14 @@ TEST(Grants, HoldUntilTheyEnd) {
   Grants grants(kKey);
   const Instant now{};
   EXPECT_FALSE(granted(grants, numbered(1), now));
-  grants.grant(numbered(1), numbered(0), now + Seconds(10));
+  (void)grants.grant(numbered(1), numbered(0), now + Seconds(10));
   EXPECT_TRUE(granted(grants, numbered(1), now));
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(9)));
   EXPECT_FALSE(granted(grants, numbered(1), now + Seconds(10)));
   EXPECT_FALSE(granted(grants, numbered(2), now));
-  grants.grant(numbered(1), numbered(0), now + Seconds(5));
+  (void)grants.grant(numbered(1), numbered(0), now + Seconds(5));
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(9))) << "a shorter grant shortens nothing";
-  grants.grant(numbered(1), numbered(0), now + Seconds(20));
+  (void)grants.grant(numbered(1), numbered(0), now + Seconds(20));
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(19)));
 }
 
@@ -94,19 +94,22 @@ TEST(Grants, KnowTheNameThatLedThere) {
   const auto root = [&] {
     return grants.find(name, wire::SuffixHashes(name, kKey), Instant{})->root;
   };
-  grants.grant(name, numbered(2), until);
+  EXPECT_TRUE(grants.grant(name, numbered(2), until));
   EXPECT_EQ(root(), numbered(2));
-  grants.grant(name, numbered(3), until - Seconds(5));
+  EXPECT_TRUE(grants.grant(name, numbered(2), until - Seconds(5)));
+  EXPECT_FALSE(grants.grant(name, numbered(3), until - Seconds(5)));
   EXPECT_EQ(root(), numbered(2)) << "which lasts longer";
-  grants.grant(name, numbered(3), until + Seconds(5));
+  EXPECT_TRUE(grants.grant(name, numbered(3), until + Seconds(5)));
   EXPECT_EQ(root(), numbered(3));
+  grants.replace(name, numbered(2), until);
+  EXPECT_EQ(root(), numbered(2));
 }
 
 TEST(Grants, AreBoundedTheOldestGoingFirst) {
   Grants grants(kKey);
   const Instant until = Instant{} + Seconds(60);
   constexpr std::size_t kMany = Grants::kMost * 3;
-  for (std::size_t i = 0; i < kMany; ++i) grants.grant(numbered(i), numbered(0), until);
+  for (std::size_t i = 0; i < kMany; ++i) (void)grants.grant(numbered(i), numbered(0), until);
   std::size_t held = 0;
   for (std::size_t i = 0; i < kMany; ++i) held += granted(grants, numbered(i), Instant{}) ? 1 : 0;
   EXPECT_EQ(held, Grants::kMost);
@@ -119,7 +122,7 @@ TEST(Grants, AnotherNameWithTheSameHashIsNotGranted) {
   Grants grants(kWeakKey);
   const auto allowed = wire::DomainName::from_text("ab.test").value();
   const auto other = wire::DomainName::from_text("ba.test").value();
-  grants.grant(allowed, other, Instant{} + Seconds(60));
+  (void)grants.grant(allowed, other, Instant{} + Seconds(60));
   EXPECT_TRUE(grants.find(allowed, wire::SuffixHashes(allowed, kWeakKey), Instant{}));
   EXPECT_FALSE(grants.find(other, wire::SuffixHashes(other, kWeakKey), Instant{}));
 }

@@ -505,6 +505,19 @@ def test_what_a_name_led_to_goes_with_a_limit_that_denies_it(attach, app):
     wait_for(lambda: refused(connect(app, OTHER)))
 
 
+def test_of_two_names_that_lead_to_one_the_other_is_enough(attach, app):
+    script = {"old.test": answer("@ 86400 CNAME led.test.", f"led.test. 86400 A {OTHER}"),
+              "new.test": leads_on_to("led.test"), "led.test": answer(f"@ 60 A {OTHER}")}
+    server = attach(app, script=script, allow=["old.test", "new.test"])
+    for qname in ("old.test", "new.test"):
+        assert addresses(ask(app, qname)) == [OTHER]
+    server.write_config(server.text(allow=["new.test"]))
+    assert "reloaded" in server.reload()
+    for qname in ("new.test", "led.test"):
+        assert addresses(ask(app, qname)) == [OTHER]
+    assert connect(app, OTHER) == b"hello"
+
+
 def test_what_a_target_opened_outlives_a_restart(attach, app, nxgate):
     server = attach(app, script={"was.test": leads_on_to("led.test"), "led.test": answer(f"@ 60 A {OTHER}")},
                     allow=["was.test"])
