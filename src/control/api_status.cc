@@ -180,7 +180,7 @@ Reply ControlApi::status(const Request&) {
   }
   if (attachments_ != nullptr) status["unattached"] = unattached_of(*attachments_);
   if (const auto& dnstap = running_.logs.dnstap) status["dnstap"] = describe(*dnstap);
-  return reply_with(std::move(status));
+  return reply_with(status);
 }
 
 /// An answer shows that the main thread is alive; workers are checked by DNS. Missing attachments

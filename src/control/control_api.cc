@@ -131,7 +131,7 @@ Reply ControlApi::explain(const Request& request) {
   for (auto& [what, value] : store::explain(*snapshot, question, *client, key))
     object[what] = value;
   if (!key.empty()) object["client"] = who;
-  return reply_with(std::move(object));
+  return reply_with(object);
 }
 
 Reply ControlApi::watch(const Request& request) {

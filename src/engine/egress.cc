@@ -101,7 +101,7 @@ bool opens(const policy::Policy* policy, std::string_view name, const IpAddress&
   const auto opener = opener_of(*parsed, judgement, now);
   const auto ports = opener ? ports_for(*opener, judgement) : std::nullopt;
   if (!ports) return false;
-  return ports->empty() ? port == Port{} : std::ranges::find(*ports, port) != ports->end();
+  return ports->empty() || std::ranges::find(*ports, port) != ports->end();
 }
 
 }  // namespace nxgate::engine

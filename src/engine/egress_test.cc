@@ -137,6 +137,7 @@ TEST_F(EgressTest, WhatWasOpenedIsJudgedByTodaysPolicy) {
     return opens(policy_.get(), qname, address, port, Instant{});
   };
   EXPECT_TRUE(opens_now("plain.test", {}));
+  EXPECT_TRUE(opens_now("plain.test", {6, 80})) << "any port is";
   EXPECT_FALSE(opens_now("other.test", {}));
   EXPECT_FALSE(opens_now("", {})) << "nobody knows why it is open";
   EXPECT_TRUE(opens_now("ssh.test", {6, 22}));

@@ -106,6 +106,7 @@ void HostFirewalls::note(const std::string& policy, const Result<void>& done) {
 
 std::vector<std::string> HostFirewalls::failed_firewalls() const {
   std::vector<std::string> texts;
+  texts.reserve(failed_.size());
   for (const auto& [policy, why] : failed_) {
     texts.push_back(policy.empty() ? why : fmt::format("policy {}: {}", policy, why));
   }
@@ -133,8 +134,9 @@ void HostFirewalls::look_again() {
   }
   for (const policy::ClientFirewall& each : enforced_) log_links(each.policy);
   take_reports();
-  timer_->expires_after(kPause);
-  timer_->async_wait([this](const boost::system::error_code& error) {
+  boost::asio::steady_timer& timer = timer_.value();
+  timer.expires_after(kPause);
+  timer.async_wait([this](const boost::system::error_code& error) {
     if (!error) look_again();
   });
 }

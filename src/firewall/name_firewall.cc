@@ -105,7 +105,7 @@ Result<void> NameFirewall::install(const sys::NetnsRef& netns, const FirewallRul
 bool NameFirewall::stands() const { return firewall_.has_value(); }
 
 void NameFirewall::adopt() {
-  const auto opened = firewall_->opened();
+  const auto opened = firewall_.value().opened();
   if (!opened) return;
   const Instant now = Clock::now();
   for (const Opened& each : *opened) {
@@ -161,7 +161,7 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
 
 bool NameFirewall::make_room(ClientKey client, Instant now) {
   if (openings_.all().size() + asked_for_.size() > forget_at_) forget_ended(now);
-  const bool shared = !firewall_->rules().clients.empty();
+  const bool shared = !firewall_.value().rules().clients.empty();
   const auto has_room = [&] { return openings_.has_room(client, asked_for_.size(), shared); };
   if (has_room()) return true;
   if (now >= forgot_ + kForgetAgain) {

@@ -104,16 +104,17 @@ Result<Firewall> Firewall::install(const sys::NetnsRef& netns, std::string table
   auto reader = Socket::open(NETLINK_NETFILTER, netns);
   if (!reader) return std::unexpected(reader.error());
   Firewall firewall(netns, std::move(table), on_death, *std::move(writer), *std::move(reader));
-  const auto owner = firewall.owner();
-  if (!owner) return std::unexpected(owner.error());
-  if (*owner && **owner != Owner::ourselves() && (*owner)->alive()) {
+  const auto found = firewall.owner();
+  if (!found) return std::unexpected(found.error());
+  const std::optional<Owner>& owner = *found;
+  if (owner && *owner != Owner::ourselves() && owner->alive()) {
     return fail(
         fmt::format("the firewall of {} is held by the nxgate with pid {}; stop that one first",
-                    netns.text().empty() ? "this host" : netns.text(), (*owner)->pid));
+                    netns.text().empty() ? "this host" : netns.text(), owner->pid));
   }
   firewall.rules_ = rules;
   firewall.look_around(true);
-  const auto left = *owner ? firewall.opened() : Result<std::vector<Opened>>();
+  const auto left = owner ? firewall.opened() : Result<std::vector<Opened>>();
   if (auto done = firewall.write_all(left ? *left : std::vector<Opened>()); !done) {
     return std::unexpected(done.error());
   }

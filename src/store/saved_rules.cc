@@ -218,16 +218,16 @@ SavedRules read_saved_rules(config::Settings& settings) {
   for (config::PolicySettings& policy : settings.policies) {
     for (const Action action : {Action::kAllow, Action::kDeny}) {
       const std::string name = list_of(policy.name.name, action);
-      const std::string path = state + "/" + name;
-      const auto text = directory.read(name, kLargestRead);
-      if (!text || *text) found.watched.push_back(path);
-      if (!text) {
+      const std::string path = fmt::format("{}/{}", state, name);
+      const auto read = directory.read(name, kLargestRead);
+      if (!read || *read) found.watched.push_back(path);
+      if (!read) {
         found.faults.push_back({{path, 0, 0},
                                 fmt::format("saved rules can't be read: {}; fix the file, or move "
                                             "it away to start without them",
-                                            text.error().message)});
-      } else if (*text) {
-        take_list(path, **text, action, policy, found);
+                                            read.error().message)});
+      } else if (const auto& text = *read) {
+        take_list(path, *text, action, policy, found);
       }
     }
   }
