@@ -115,7 +115,8 @@ constexpr std::array<Field<PolicySettings>, 15> kPolicy{{
      "Reply to a denied name: `nxdomain`, `nodata`, `refused`, `drop` or `address`.",
      read_value<&PolicySettings::deny, parse_deny_reply>},
     {"deny-addresses", "list of addresses", "[]",
-     "With `deny = \"address\"`: an IPv4 address, an IPv6 address, or both.",
+     "With `deny = \"address\"`: an IPv4 address, an IPv6 address, or both. A firewall opens them "
+     "only if they are in `always` too.",
      read_each<add_deny_address>},
     {"negative-ttl", "time", "\"10s\"",
      "How long clients may cache a denial. A newly allowed name may take that long to resolve.",

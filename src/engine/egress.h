@@ -29,9 +29,10 @@ struct EgressResult {
   std::uint16_t cut = 0;  ///< addresses taken out
 };
 
-/// Whether the addresses in an answer must be open in a firewall.
+/// Whether the addresses in an answer must be open in a firewall: not those that a denial tells.
 [[nodiscard]] inline bool has_firewall(const Decision& decision) noexcept {
-  return decision.policy != nullptr && decision.policy->sets && decision.policy->egress;
+  return decision.policy != nullptr && decision.policy->sets && decision.policy->egress &&
+         decision.allowed();
 }
 
 /// Removes from a complete reply the addresses that its policy never opens, and opens the others

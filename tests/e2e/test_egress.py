@@ -141,6 +141,16 @@ def test_refused_at_once(attach, app):
     assert time.monotonic() - began < 0.5
 
 
+@pytest.mark.parametrize("always, reached", [("", False), (f'always = ["{OTHER}"]', True)], ids=["closed", "always"])
+def test_an_address_that_a_denial_tells_is_opened_by_always_alone(attach, app, monkeypatch, always, reached):
+    page = f'[policies.default]\ndeny = "address"\ndeny-addresses = ["{OTHER}"]\n'
+    monkeypatch.setitem(globals(), "CONFIG", CONFIG.replace("[policies.default]\n", page, 1))
+    attach(app, egress=always, allow=["web.test"])
+    answered = ask(app, "evil.test")
+    assert (rcode(answered), addresses(answered)) == ("NOERROR", [OTHER])
+    assert (connect(app, OTHER) == b"hello") == reached
+
+
 def test_ipv6_is_as_tight(attach, app):
     attach(app)
     assert refused(connect(app, WEB6))
