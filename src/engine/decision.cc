@@ -77,7 +77,8 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
                                   const wire::SuffixHashes& hashes, Instant now,
                                   Judgement& judgement) noexcept {
   const auto held = policy.grants->find(name, hashes, now);
-  if (!held) return;
+  // A name of its own is for nobody else to tell, also where what narrows the policy denies it.
+  if (!held || policy.matcher->match(hashes).verdict == Verdict::kLocal) return;
   Judgement of_root{.policy = &policy};
   const wire::SuffixHashes root(held->root, wire::process_hash_key());
   of_root.match = match_by(policy, root, of_root);

@@ -32,9 +32,9 @@ enum class Outcome : std::uint8_t {
 struct Judgement {
   const policy::Policy* policy = nullptr;  ///< null if none covers the client
   policy::Match match;
-  bool granted = false;      ///< allowed only as the target of an allowed name
-  bool narrowed = false;     ///< denied only by what narrows the policy here
-  bool forbidden = false;    ///< by a rule of `others`, so that no grant lifts it
+  bool granted = false;                      ///< allowed only as the target of an allowed name
+  bool narrowed = false;                     ///< denied only by what narrows the policy here
+  bool forbidden = false;                    ///< by a rule of `others`, so that no grant lifts it
   const policy::Limit* exceeded = nullptr;   ///< the limit by which an allowed name was denied
   const policy::LocalData* local = nullptr;  ///< for a local name: where the records are
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/address.h"
@@ -31,16 +32,6 @@ bool is_neighbour(const Judgement& judgement) noexcept {
          judgement.match.verdict == policy::Verdict::kLocal;
 }
 
-/// The name whose rules tell what is opened: that was asked for, or the one from which answers led
-/// there; nothing if that isn't known any more.
-std::optional<wire::DomainName> opener_of(const wire::DomainName& name, const Judgement& judgement,
-                                          Instant now) {
-  if (!judgement.granted) return name;
-  const wire::SuffixHashes hashes(name, wire::process_hash_key());
-  const auto held = judgement.policy->grants->find(name, hashes, now);
-  return held ? std::optional(held->root) : std::nullopt;
-}
-
 /// Those of the rules of `opener`; other containers have all. Nothing if there are none.
 std::optional<Ports> ports_for(const wire::DomainName& opener, const Judgement& judgement) {
   if (is_neighbour(judgement)) return Ports();
@@ -65,7 +56,15 @@ wire::AddressEdit edit_for(const policy::Egress& egress, const Judgement& judgem
 
 }  // namespace
 
-EgressResult apply_egress(const wire::Query& query, const Decision& decision, ClientKey client,
+std::optional<wire::DomainName> root_of(const wire::DomainName& name, const Judgement& judgement,
+                                        Instant now) {
+  if (!judgement.granted) return std::nullopt;
+  const wire::SuffixHashes hashes(name, wire::process_hash_key());
+  const auto held = judgement.policy->grants->find(name, hashes, now);
+  return held ? std::optional(held->root) : std::nullopt;
+}
+
+EgressResult apply_egress(const wire::Query& query, const Decision& decision, const Asker& asker,
                           MutableBytes reply, Instant now, std::vector<wire::FoundAddress>& found) {
   if (!has_firewall(decision) || reply.empty() || !leads_somewhere(query.question.type)) {
     return {EgressStatus::kOpen, reply.size()};
@@ -78,11 +77,15 @@ EgressResult apply_egress(const wire::Query& query, const Decision& decision, Cl
     return {edited.cut == 0 ? EgressStatus::kOpen : EgressStatus::kFiltered, edited.size,
             edited.cut};
   }
-  const auto opener = opener_of(query.question.name, decision, now);
-  const auto ports = opener ? ports_for(*opener, decision) : std::nullopt;
-  if (!ports) return {EgressStatus::kOpen, edited.size, edited.cut};
-  const bool open = policy->sets->admit({.name = *opener,
-                                         .client = client,
+  // It was granted when it was asked for, and may not be any more.
+  const auto root = asker.root == nullptr ? root_of(query.question.name, decision, now)
+                                          : std::optional(*asker.root);
+  if (decision.granted && !root) return {};
+  const wire::DomainName& opener = root ? *root : query.question.name;
+  const auto ports = ports_for(opener, decision);
+  if (!ports) return {EgressStatus::kNoPorts, edited.size, edited.cut};
+  const bool open = policy->sets->admit({.name = opener,
+                                         .client = asker.client,
                                          .addresses = found,
                                          .ports = *ports,
                                          .grace = egress.grace},
@@ -90,18 +93,20 @@ EgressResult apply_egress(const wire::Query& query, const Decision& decision, Cl
   return {open ? EgressStatus::kOpen : EgressStatus::kShut, edited.size, edited.cut};
 }
 
-bool opens(const policy::Policy* policy, std::string_view name, const IpAddress& address,
-           const Port& port, Instant now) {
+bool Openable::covers(const IpAddress& address, const Port& port) const noexcept {
+  return !wire::is_never(address, edit) &&
+         (ports.empty() || std::ranges::find(ports, port) != ports.end());
+}
+
+std::optional<Openable> openable_by(const policy::Policy* policy, std::string_view name,
+                                    Instant now) {
   const auto parsed = wire::DomainName::from_text(name);
-  if (!parsed || policy == nullptr || !policy->egress || !policy->sets) return false;
+  if (!parsed || policy == nullptr || !policy->egress || !policy->sets) return std::nullopt;
   const Judgement judgement = judge(*policy, *parsed, now);
-  if (!judgement.allowed() || wire::is_never(address, edit_for(*policy->egress, judgement))) {
-    return false;
-  }
-  const auto opener = opener_of(*parsed, judgement, now);
-  const auto ports = opener ? ports_for(*opener, judgement) : std::nullopt;
-  if (!ports) return false;
-  return ports->empty() || std::ranges::find(*ports, port) != ports->end();
+  if (!judgement.allowed()) return std::nullopt;
+  auto ports = ports_for(root_of(*parsed, judgement, now).value_or(*parsed), judgement);
+  if (!ports) return std::nullopt;
+  return Openable{*std::move(ports), edit_for(*policy->egress, judgement)};
 }
 
 }  // namespace nxgate::engine

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "engine/decision.h"
 #include "policy/policy.h"
 #include "wire/address_edit.h"
+#include "wire/name.h"
 #include "wire/query.h"
 
 namespace nxgate::engine {
@@ -21,6 +23,7 @@ enum class EgressStatus : std::uint8_t {
   kShut = 0,  ///< the firewall could not be opened; the answer must not leave
   kOpen,      ///< `size` bytes may leave
   kFiltered,  ///< every address was one that is never open
+  kNoPorts,   ///< the rules that allow the name have no port in common
 };
 
 struct EgressResult {
@@ -35,15 +38,35 @@ struct EgressResult {
          decision.allowed();
 }
 
+/// Who is about to be told an answer.
+struct Asker {
+  ClientKey client;
+  /// The allowed name from which answers led to what was asked for; nothing if it is that, or to be
+  /// looked up.
+  const wire::DomainName* root = nullptr;
+};
+
+/// The allowed name from which answers led to a granted one, as long as that is known; null for
+/// another.
+[[nodiscard]] std::optional<wire::DomainName> root_of(const wire::DomainName& name,
+                                                      const Judgement& judgement, Instant now);
+
 /// Removes from a complete reply the addresses that its policy never opens, and opens the others
 /// before the reply is sent. Replies of policies without a firewall are unchanged. `found` is
 /// scratch memory.
 [[nodiscard]] EgressResult apply_egress(const wire::Query& query, const Decision& decision,
-                                        ClientKey client, MutableBytes reply, Instant now,
+                                        const Asker& asker, MutableBytes reply, Instant now,
                                         std::vector<wire::FoundAddress>& found);
 
-/// Whether the policy, if there still is one, would open now what was opened for a name.
-[[nodiscard]] bool opens(const policy::Policy* policy, std::string_view name,
-                         const IpAddress& address, const Port& port, Instant now);
+/// What a name may open.
+struct Openable {
+  Ports ports;  ///< empty for any
+  wire::AddressEdit edit;
+
+  [[nodiscard]] bool covers(const IpAddress& address, const Port& port) const noexcept;
+};
+/// By the policy, if there still is one, as it is now; nothing if the name isn't allowed.
+[[nodiscard]] std::optional<Openable> openable_by(const policy::Policy* policy,
+                                                  std::string_view name, Instant now);
 
 }  // namespace nxgate::engine

@@ -70,10 +70,13 @@ class EgressTest : public testing::Test {
     wire::Query query;
     query.question = {name(qname), type, wire::Class::kIn};
     const Decision decision = decide(*snapshot_, query.question, {}, {}, Instant{});
+    const auto root = root_of(query.question.name, decision, Instant{});
+    if (meanwhile_) meanwhile_();
     reply_ = {0, 1, 0x81, 0x80, 0, 1, 0, 1, 0,  0, 0, 0, 0, 0, 1, 0, 1,  // question of the root
               0, 0, 1,    0,    1, 0, 0, 0, 60, 0, 4};
     reply_.insert(reply_.end(), address.begin(), address.end());
-    return apply_egress(query, decision, {}, reply_, Instant{}, found_);
+    const Asker asker{.client = {}, .root = root && knows_root_ ? &*root : nullptr};
+    return apply_egress(query, decision, asker, reply_, Instant{}, found_);
   }
 
   std::shared_ptr<policy::Egress> egress_ = std::make_shared<policy::Egress>();
@@ -82,6 +85,8 @@ class EgressTest : public testing::Test {
   std::unique_ptr<Snapshot> snapshot_;
   std::vector<std::uint8_t> reply_;
   std::vector<wire::FoundAddress> found_;
+  std::function<void()> meanwhile_;  ///< between decision and reply
+  bool knows_root_ = true;
 };
 
 TEST_F(EgressTest, OpensTheWayBeforeTheReplyLeaves) {
@@ -95,6 +100,23 @@ TEST_F(EgressTest, PortsAreThoseOfTheRuleElseThePolicys) {
   (void)reply_to("a.ssh.test", {192, 0, 2, 2});
   EXPECT_THAT(sets_->admitted,
               ElementsAre("plain.test 192.0.2.1 tcp/443", "a.ssh.test 192.0.2.2 tcp/22"));
+}
+
+TEST_F(EgressTest, WhatANameLedToIsOpenedForItByItsPorts) {
+  ASSERT_TRUE(
+      policy_->grants->grant(name("cdn.example"), name("ssh.test"), Instant{} + Seconds(9)));
+  knows_root_ = false;
+  EXPECT_EQ(reply_to("cdn.example", {192, 0, 2, 1}).status, EgressStatus::kOpen);
+  meanwhile_ = [this] {
+    policy_->grants->replace(name("cdn.example"), name("ssh.test"), Instant{});
+  };
+  EXPECT_EQ(reply_to("cdn.example", {192, 0, 2, 2}).status, EgressStatus::kShut);
+  policy_->grants->replace(name("cdn.example"), name("ssh.test"), Instant{} + Seconds(9));
+  knows_root_ = true;
+  EXPECT_EQ(reply_to("cdn.example", {192, 0, 2, 3}).status, EgressStatus::kOpen)
+      << "which was granted when it was asked for";
+  EXPECT_THAT(sets_->admitted,
+              ElementsAre("ssh.test 192.0.2.1 tcp/22", "ssh.test 192.0.2.3 tcp/22"));
 }
 
 TEST_F(EgressTest, AFirewallThatCantBeOpenedStopsTheReply) {
@@ -134,7 +156,8 @@ TEST_F(EgressTest, OtherTypesAndOtherPoliciesPass) {
 TEST_F(EgressTest, WhatWasOpenedIsJudgedByTodaysPolicy) {
   const IpAddress address = *IpAddress::parse("192.0.2.1");
   const auto opens_now = [&](const char* qname, const Port& port) {
-    return opens(policy_.get(), qname, address, port, Instant{});
+    const auto openable = openable_by(policy_.get(), qname, Instant{});
+    return openable && openable->covers(address, port);
   };
   EXPECT_TRUE(opens_now("plain.test", {}));
   EXPECT_TRUE(opens_now("plain.test", {6, 80})) << "any port is";
@@ -143,7 +166,7 @@ TEST_F(EgressTest, WhatWasOpenedIsJudgedByTodaysPolicy) {
   EXPECT_TRUE(opens_now("ssh.test", {6, 22}));
   EXPECT_FALSE(opens_now("ssh.test", {6, 23}));
   EXPECT_FALSE(opens_now("ssh.test", {}));
-  EXPECT_FALSE(opens(nullptr, "plain.test", address, {}, Instant{})) << "the policy is gone";
+  EXPECT_FALSE(openable_by(nullptr, "plain.test", Instant{})) << "the policy is gone";
   egress_->never = {*Prefix::parse("192.0.2.0/24")};
   EXPECT_FALSE(opens_now("plain.test", {}));
 }

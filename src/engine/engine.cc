@@ -109,8 +109,8 @@ void grant_targets(const wire::DomainName& name, const Decision& decision,
 }
 
 /// Nobody where there is no firewall, which spares the hash.
-ClientKey egress_client_of(const Request& request, const Decision& decision) noexcept {
-  return has_firewall(decision) ? client_of(request) : ClientKey();
+Asker asker_of(const Request& request, const Decision& decision) noexcept {
+  return has_firewall(decision) ? Asker{client_of(request)} : Asker();
 }
 
 /// Says who is told that too much of it waits.
@@ -131,6 +131,7 @@ struct Engine::Pending final : Recycled<Engine::Pending> {
   std::array<std::uint8_t, wire::kLongestName + 4> question{};  // what query.question_wire shows
   std::vector<std::uint8_t> message;  // empty unless the observer wants it
   Decision decision;
+  std::optional<wire::DomainName> root;  // that led to a granted name, which may end meanwhile
   cache::Key key;
   std::shared_ptr<const cache::Answer> stale;
   Endpoint client;
@@ -232,7 +233,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     }
     counters_.add(counter_of(decision.outcome));
     std::size_t size = write_decided(query, *snapshot_, decision, context);
-    size = apply_egress(query, *snapshot_, decision, egress_client_of(request, decision), size,
+    size = apply_egress(query, *snapshot_, decision, asker_of(request, decision), size,
                         request.received, context);
     conclude(conclusion, size, context.out);
     return sent(size);
@@ -251,7 +252,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     grant_targets(query.question.name, decision, *cached, request.received);
     if (snapshot_->options.prefetch) prefetch(request, key, *cached);
     std::size_t size = write_answer(query, decision, *cached, request.received, context);
-    size = apply_egress(query, *snapshot_, decision, egress_client_of(request, decision), size,
+    size = apply_egress(query, *snapshot_, decision, asker_of(request, decision), size,
                         request.received, context);
     conclusion.source = Source::kCache;
     conclude(conclusion, size, context.out);
@@ -267,6 +268,7 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     pending_->message.assign(request.message.begin(), request.message.end());
   }
   pending_->decision = decision;
+  pending_->root = root_of(query.question.name, decision, request.received);
   pending_->key = key;
   pending_->stale = std::move(cached);
   pending_->client = request.client;
@@ -290,17 +292,19 @@ void Engine::charge(const Request& request, const wire::Question& question, Deci
 
 /// What leaves in place of a whole reply of `size` bytes, once the firewall is open for it.
 std::size_t Engine::apply_egress(const wire::Query& query, const Snapshot& snapshot,
-                                 const Decision& decision, ClientKey client, std::size_t size,
+                                 const Decision& decision, const Asker& asker, std::size_t size,
                                  Instant now, ReplyContext& context) {
   if (!has_firewall(decision)) return size;
   const EgressResult result =
-      engine::apply_egress(query, decision, client, context.out.first(size), now, found_);
+      engine::apply_egress(query, decision, asker, context.out.first(size), now, found_);
   counters_.add(Counter::kFilteredAddresses, result.cut);
   switch (result.status) {
     case EgressStatus::kOpen:
       return result.size;
     case EgressStatus::kFiltered:
-      return write_filtered(query, snapshot, decision, context);
+      return write_filtered(query, snapshot, decision, "never", context);
+    case EgressStatus::kNoPorts:
+      return write_filtered(query, snapshot, decision, "no ports in common", context);
     case EgressStatus::kShut:
       break;
   }
@@ -337,8 +341,9 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
     if (!result.answer) counters_.add(Counter::kStaleAnswers);
     grant_targets(pending.query.question.name, pending.decision, *answer, now);
     size = write_answer(pending.query, pending.decision, *answer, now, context);
-    size = apply_egress(pending.query, *pending.snapshot, pending.decision, pending.client_key,
-                        size, now, context);
+    const Asker asker{pending.client_key, pending.root ? &*pending.root : nullptr};
+    size =
+        apply_egress(pending.query, *pending.snapshot, pending.decision, asker, size, now, context);
   } else {
     size =
         write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);

@@ -26,6 +26,8 @@
 
 namespace nxgate::engine {
 
+struct Asker;
+
 /// How much of an answer a request may get. The engine counts what is withheld.
 enum class ReplyAllowance : std::uint8_t {
   kWhole = 0,
@@ -109,7 +111,7 @@ class Engine {
   Handled answer_question(const Request& request, const wire::Query& query, ReplyContext& context);
   void charge(const Request& request, const wire::Question& question, Decision& decision);
   [[nodiscard]] std::size_t apply_egress(const wire::Query& query, const Snapshot& snapshot,
-                                         const Decision& decision, ClientKey client,
+                                         const Decision& decision, const Asker& asker,
                                          std::size_t size, Instant now, ReplyContext& context);
   void prefetch(const Request& request, const cache::Key& key, const cache::Answer& answer);
   void forward(LateReply reply);

@@ -252,8 +252,8 @@ std::size_t write_answer(const wire::Query& query, const Decision& decision,
 }
 
 std::size_t write_filtered(const wire::Query& query, const Snapshot& snapshot,
-                           const Decision& decision, ReplyContext& context) {
-  const ExtraText text{"policy=", decision.policy->name, " egress=never"};
+                           const Decision& decision, std::string_view why, ReplyContext& context) {
+  const ExtraText text{"policy=", decision.policy->name, " egress=", why};
   context.edns.ede = wire::Ede::kFiltered;
   context.edns.extra_text = text.view();
   return write_negative(query, snapshot, wire::Rcode::kNoError, decision.policy->negative_ttl,

@@ -46,9 +46,10 @@ inline constexpr std::uint32_t kStaleTtl = 30;
                                        const cache::Answer& answer, Instant now,
                                        ReplyContext& context) noexcept;
 
-/// NODATA: the answer held only addresses that the policy never opens.
+/// NODATA: the policy opens none of the answer's addresses, and `why`.
 [[nodiscard]] std::size_t write_filtered(const wire::Query& query, const Snapshot& snapshot,
-                                         const Decision& decision, ReplyContext& context);
+                                         const Decision& decision, std::string_view why,
+                                         ReplyContext& context);
 
 /// SERVFAIL: the firewall could not be opened for the answer.
 [[nodiscard]] std::size_t write_shut(const wire::Query& query, const Decision& decision,

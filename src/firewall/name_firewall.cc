@@ -65,9 +65,13 @@ Milliseconds until(Instant end, Instant now) {
 }  // namespace
 
 Judge judge_of(const SnapshotCell<engine::Snapshot>& snapshots, std::string policy) {
-  return [&snapshots, policy = std::move(policy)](const std::string& name, const Destination& to) {
+  return [&snapshots, policy = std::move(policy)](const std::string& name,
+                                                  std::span<const Destination> to) {
     const auto snapshot = snapshots.load();
-    return engine::opens(snapshot->policies.find(policy), name, to.address, to.port, Clock::now());
+    const auto openable = engine::openable_by(snapshot->policies.find(policy), name, Clock::now());
+    return openable && std::ranges::all_of(to, [&](const Destination& each) {
+             return openable->covers(each.address, each.port);
+           });
   };
 }
 
@@ -137,13 +141,11 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
       const Opening* const held = openings_.find(to);
       if (held != nullptr && held->until + kRounding >= end) continue;
       const bool again = held != nullptr && held->until > now;
-      std::string name = admission.name.to_text();
-      if (judge_ && !judge_(name, to)) return false;
-      asked_for_.push_back({to, until(end, now), std::move(name), again});
+      asked_for_.push_back({to, until(end, now), admission.name.to_text(), again});
     }
   }
   if (asked_for_.empty()) return true;
-  if (!make_room(admission.client, now)) return false;
+  if (!is_allowed(admission.name.to_text()) || !make_room(admission.client, now)) return false;
   if (const std::error_code error = firewall_->open(asked_for_)) {
     log::repeated("egress " + label_, fmt::format("cannot open addresses in the firewall of {}: {}",
                                                   label_, error.message()));
@@ -159,10 +161,22 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
   return false;  // out of memory: the client is told of a failure
 }
 
+/// What is asked for, by the last review.
+bool NameFirewall::is_allowed(const std::string& name) {
+  if (!judge_) return true;
+  std::vector<Destination> to;
+  to.reserve(asked_for_.size());
+  for (const Opened& each : asked_for_) to.push_back(each.to);
+  return judge_(name, to);
+}
+
 bool NameFirewall::make_room(ClientKey client, Instant now) {
   if (openings_.all().size() + asked_for_.size() > forget_at_) forget_ended(now);
   const bool shared = !firewall_.value().rules().clients.empty();
-  const auto has_room = [&] { return openings_.has_room(client, asked_for_.size(), shared); };
+  const auto added = std::ranges::count(asked_for_, false, &Opened::again);
+  const auto has_room = [&] {
+    return added == 0 || openings_.has_room(client, static_cast<std::size_t>(added), shared);
+  };
   if (has_room()) return true;
   if (now >= forgot_ + kForgetAgain) {
     forget_ended(now);
@@ -191,7 +205,7 @@ void NameFirewall::review(Judge judge) {
   if (!firewall_) return;
   std::vector<Destination> closing;
   for (const auto& [to, opening] : openings_.all()) {
-    if (!judge_(opening.name, to)) closing.push_back(to);
+    if (!judge_(opening.name, {&to, 1})) closing.push_back(to);
   }
   if (const std::error_code error = firewall_->close(closing)) {
     log::error("cannot close addresses in the firewall of {}: {}", label_, error.message());
@@ -202,7 +216,7 @@ void NameFirewall::review(Judge judge) {
 
 void NameFirewall::seal() {
   const std::scoped_lock lock(mutex_);
-  judge_ = [](const std::string&, const Destination&) { return false; };
+  judge_ = [](const std::string&, std::span<const Destination>) { return false; };
 }
 
 Result<void> NameFirewall::outlive() {

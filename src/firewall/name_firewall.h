@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,8 +42,9 @@ struct Flow {
   std::vector<std::string> names;
 };
 
-/// Whether a name may open this destination by its policy as it is now. Any thread.
-using Judge = std::function<bool(const std::string& name, const netfilter::Destination& to)>;
+/// Whether a name may open all these destinations by its policy as it is now. Any thread.
+using Judge =
+    std::function<bool(const std::string& name, std::span<const netfilter::Destination> to)>;
 
 /// By what is published last.
 [[nodiscard]] Judge judge_of(const SnapshotCell<engine::Snapshot>& snapshots, std::string policy);
@@ -112,6 +114,7 @@ class NameFirewall final : public policy::EgressSets {
   [[nodiscard]] Result<void> install(const sys::NetnsRef& netns,
                                      const netfilter::FirewallRules& rules);
   void adopt();
+  [[nodiscard]] bool is_allowed(const std::string& name);
   [[nodiscard]] bool make_room(ClientKey client, Instant now);
   void forget_ended(Instant now);
   void add_refusals(Report& report, const std::vector<netfilter::Noted>& seen);

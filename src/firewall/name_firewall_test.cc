@@ -85,8 +85,8 @@ TEST_F(NameFirewallTest, AReviewClosesByName) {
   ASSERT_TRUE(firewall.enforce(netns, &egress));
   ASSERT_TRUE(admit("192.0.2.1", 60));
   ASSERT_TRUE(admit("192.0.2.2", 60));
-  firewall.review([](const std::string& opened_for, const netfilter::Destination& to) {
-    return opened_for == "web.test" && to.address == *IpAddress::parse("192.0.2.2");
+  firewall.review([](const std::string& opened_for, std::span<const netfilter::Destination> to) {
+    return opened_for == "web.test" && to.front().address == *IpAddress::parse("192.0.2.2");
   });
   EXPECT_THAT(rules(), AllOf(Not(HasSubstr("192.0.2.1")), HasSubstr("192.0.2.2")));
   EXPECT_FALSE(admit("192.0.2.1", 60)) << "as decided before the review";
@@ -109,7 +109,7 @@ TEST_F(NameFirewallTest, TheNextOneKnowsWhatIsOpen) {
   NameFirewall next(std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed);
   ASSERT_TRUE(next.enforce(netns, &egress));
   std::vector<std::string> names;
-  next.review([&](const std::string& opened_for, const netfilter::Destination&) {
+  next.review([&](const std::string& opened_for, std::span<const netfilter::Destination>) {
     names.push_back(opened_for);
     return true;
   });

@@ -258,6 +258,16 @@ def test_ports_of_an_allow_label_restrict(engine, watch, label, ports):
     assert opened(web) == ports
 
 
+def test_without_ports_in_common_there_is_no_address(engine, watch):
+    server = watch(ANY)
+    web = engine.run("web", "--label", "nxgate.policy=ported", "--label", "nxgate.allow=both.test:80")
+    attached(server, "web", "ported")
+    answered = web.run("dig", "+tries=1", "both.test").stdout
+    assert "status: NOERROR" in answered and "ANSWER: 0" in answered
+    assert "egress=no ports in common" in answered
+    assert opened(web) == set()
+
+
 @pytest.mark.parametrize("who", ["owner", "guest"])
 def test_the_operators_own_records_are_restricted_too(engine, watch, who):
     server = watch(ANY)
