@@ -8,7 +8,7 @@
 int main(int argc, char** argv) {
   // Tables of a reload go back to the system when they are freed. By default glibc learns to keep
   // blocks of their size, and the process grows from reload to reload.
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);  // NOLINT(concurrency-mt-unsafe): there is one thread
   try {
     return nxgate::app::run(argc, argv);
   } catch (const std::exception& error) {  // out of memory, in effect

@@ -257,7 +257,7 @@ void Attachments::detach(Attachment& attachment, netfilter::FlowCleanup flows) {
   if (auto removed = attachment.firewall->enforce(attachment.pinned, nullptr); !removed) {
     log::warning("{}: {}", attachment.subject.label, removed.error().message);
   }
-  if (auto opened = attachment.gate.value().remove(flows); !opened) {
+  if (auto opened = attachment.gate->remove(flows); !opened) {
     log::warning("{}: {}", attachment.subject.label, opened.error().message);
   }
   service_.end(attachment.policy.key);
@@ -278,7 +278,7 @@ void Attachments::leave(Attachment& attachment) {
 /// Also where the kernel would open them when this process ends, as with `fail = "open"` after a
 /// crash.
 void Attachments::outlive(Attachment& attachment) {
-  for (const auto& done : {attachment.firewall->outlive(), attachment.gate.value().outlive()}) {
+  for (const auto& done : {attachment.firewall->outlive(), attachment.gate->outlive()}) {
     if (!done) log::error("{}: {}", attachment.subject.label, done.error().message);
   }
 }

@@ -137,10 +137,12 @@ void Attachments::take_report(Attachment& attachment) {
 
 std::vector<Attachments::View> Attachments::view() const {
   std::vector<View> views;
+  views.reserve(attached_.size());
   for (const auto& [identity, attachment] : attached_) {
     const Subject& subject = attachment->subject;
     if (subject.unclaimed) continue;
     std::vector<std::string> others;
+    others.reserve(subject.choice.others.size());
     for (const Choice::Other& other : subject.choice.others) others.push_back(other.policy);
     views.push_back({.label = subject.label,
                      .policy = subject.choice.policy,

@@ -70,7 +70,7 @@ void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWat
 void Attachments::keep_rules(Attachment& attachment) {
   const std::string& label = attachment.subject.label;
   attachment.trouble.clear();
-  if (const auto kept = attachment.gate.value().keep(); !kept) {
+  if (const auto kept = attachment.gate->keep(); !kept) {
     attachment.trouble = kept.error().message;
   } else if (*kept) {
     log::warning("{}: nxgate's rules were removed by another program; they have been restored",

@@ -52,7 +52,7 @@ class Controller final : public containers::Observer {
 
   /// Attaches a container that the runtime is about to start, and reports the result.
   void attach_starting(const containers::ContainerProcess& process, const sys::NetnsRef& netns,
-                       std::function<void(Result<void>)> done);
+                       const std::function<void(Result<void>)>& done);
 
  private:
   void on_engine(const containers::EngineVersion& version) override;

@@ -133,7 +133,7 @@ void Controller::settle(std::uint64_t identity) {
 void Controller::learn_all() {
   if (!engine_) return;
   known_.clear();
-  auto learn = [this, list = ++lists_](containers::Listing listing) {
+  auto learn = [this, list = ++lists_](const containers::Listing& listing) {
     if (listing.fault || list != lists_) return;
     // An invalid entry in the list is no reason to forget other containers.
     if (listing.list.odd.empty()) {
@@ -142,9 +142,8 @@ void Controller::learn_all() {
         each.remember(running_);  // who came since the list was made
       }
     }
-    for (containers::Container& container : listing.list.containers) {
-      std::string id = container.id;
-      known_.try_emplace(std::move(id), std::move(container));  // an event's answer is newer
+    for (const containers::Container& container : listing.list.containers) {
+      known_.try_emplace(container.id, container);  // an event's answer is newer
     }
   };
   asio::co_spawn(loop_, list_all(engine_, std::move(learn)), asio::detached);
@@ -185,7 +184,7 @@ void Controller::learned(const std::string& id, const containers::Listing& listi
 
 void Controller::attach_starting(const containers::ContainerProcess& process,
                                  const sys::NetnsRef& netns,
-                                 std::function<void(Result<void>)> done) {
+                                 const std::function<void(Result<void>)>& done) {
   auto attach = [this, process, netns, done](containers::Container container) {
     auto add = [this, process, netns, done](containers::Container known) {
       done(add_starting(std::move(known), process, netns));

@@ -101,6 +101,7 @@ Error run_runtime(const RuntimeHook& hook, std::vector<std::string> arguments) {
   }
   arguments.insert(arguments.begin(), hook.runtime);
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   ::execvp(hook.runtime.c_str(), pointers.data());

@@ -129,6 +129,7 @@ std::optional<std::vector<Stranger>> find_strangers(const std::set<std::uint64_t
   };
   if (!any_process(look, kLongestFirstScan)) return std::nullopt;
   std::vector<Stranger> strangers;
+  strangers.reserve(found.size());
   for (auto& [id, stranger] : found) strangers.push_back(std::move(stranger));
   return strangers;
 }

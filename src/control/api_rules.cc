@@ -176,8 +176,8 @@ Reply ControlApi::add_rule(const Request& request) {
   const policy::Rule rule = added->rule;
   running_.policy_store.runtime_rules().add(*std::move(added));
   rules_changed();
-  if (std::string note = contradiction(wanted->policy, rule); !note.empty()) {
-    answer["note"] = std::move(note);
+  if (const std::string note = contradiction(wanted->policy, rule); !note.empty()) {
+    answer["note"] = note;
   }
   return reply_with(answer);
 }

@@ -61,6 +61,7 @@ int major_of(std::string_view version) {
 /// Whom Docker's resolver asks, as far as can be known.
 std::vector<ExternalProbe> externals(const ResolvConf& conf, const std::string& engine) {
   std::vector<ExternalProbe> found;
+  found.reserve(conf.external.size() + 2);
   for (const ExternalServer& server : conf.external) {
     found.push_back({.result = {.server = {server.address, kDns}}, .from_host = server.from_host});
   }

@@ -134,9 +134,8 @@ void HostFirewalls::look_again() {
   }
   for (const policy::ClientFirewall& each : enforced_) log_links(each.policy);
   take_reports();
-  boost::asio::steady_timer& timer = timer_.value();
-  timer.expires_after(kPause);
-  timer.async_wait([this](const boost::system::error_code& error) {
+  timer_->expires_after(kPause);
+  timer_->async_wait([this](const boost::system::error_code& error) {
     if (!error) look_again();
   });
 }

@@ -109,7 +109,7 @@ Result<void> NameFirewall::install(const sys::NetnsRef& netns, const FirewallRul
 bool NameFirewall::stands() const { return firewall_.has_value(); }
 
 void NameFirewall::adopt() {
-  const auto opened = firewall_.value().opened();
+  const auto opened = firewall_->opened();
   if (!opened) return;
   const Instant now = Clock::now();
   for (const Opened& each : *opened) {
@@ -172,7 +172,7 @@ bool NameFirewall::is_allowed(const std::string& name) {
 
 bool NameFirewall::make_room(ClientKey client, Instant now) {
   if (openings_.all().size() + asked_for_.size() > forget_at_) forget_ended(now);
-  const bool shared = !firewall_.value().rules().clients.empty();
+  const bool shared = !firewall_->rules().clients.empty();
   const auto added = std::ranges::count(asked_for_, false, &Opened::again);
   const auto has_room = [&] {
     return added == 0 || openings_.has_room(client, static_cast<std::size_t>(added), shared);

@@ -57,7 +57,7 @@ TcpConnection::~TcpConnection() {
 
 std::expected<std::shared_ptr<TcpConnection>, std::error_code> TcpConnection::open(
     SocketResources& resources, Owner& owner, sys::Descriptor socket, Instant now) {
-  const std::shared_ptr<TcpConnection> connection(new TcpConnection(resources, owner, now));
+  std::shared_ptr<TcpConnection> connection(new TcpConnection(resources, owner, now));
   error_code error;
   connection->socket_.assign(socket.get(), error);
   if (error) return std::unexpected(error);

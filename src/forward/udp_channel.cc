@@ -41,7 +41,7 @@ UdpPort::UdpPort(SocketResources& resources) : resources_(resources), socket_(re
 
 std::expected<std::shared_ptr<UdpPort>, std::error_code> UdpPort::open(SocketResources& resources,
                                                                        sys::Descriptor socket) {
-  const std::shared_ptr<UdpPort> port(new UdpPort(resources));
+  std::shared_ptr<UdpPort> port(new UdpPort(resources));
   error_code error;
   port->socket_.assign(socket.get(), error);
   if (error) return std::unexpected(error);

@@ -48,6 +48,7 @@ using NamedPermission = std::pair<Permission, std::string>;
 
 std::vector<NamedPermission> permissions_of(const Reach& reach) {
   std::vector<NamedPermission> named;
+  named.reserve(reach.listeners.size() + reach.upstream_namespaces.size());
   for (const sys::ListenAddress& at : reach.listeners) {
     named.emplace_back(Permission{.kind = Permission::Kind::kListener,
                                   .freebind = at.freebind,

@@ -173,6 +173,7 @@ void add_clients(Batch& batch, const Layout& layout, const FirewallRules& rules,
                  std::span<const std::string> links) {
   Messages& messages = batch.messages();
   std::vector<std::pair<Prefix, bool>> ranges;
+  ranges.reserve(rules.clients.size() + rules.others.size());
   for (const Prefix& each : rules.clients) ranges.emplace_back(each, true);
   for (const Prefix& each : rules.others) ranges.emplace_back(each, false);
   std::ranges::sort(ranges, std::greater(), [](const auto& range) {

@@ -63,7 +63,7 @@ Result<sys::Descriptor> QueryLog::open_file(const std::string& path, const std::
   return file;
 }
 
-QueryLog::QueryLog(Hub& hub, QueryLogOptions options, sys::Descriptor file)
+QueryLog::QueryLog(Hub& hub, const QueryLogOptions& options, sys::Descriptor file)
     : path_(options.path),
       hash_clients_(options.hash_clients),
       choice_(options.choice),

@@ -31,7 +31,7 @@ class QueryLog {
   [[nodiscard]] static Result<sys::Descriptor> open_file(const std::string& path,
                                                          const std::string& user);
 
-  QueryLog(Hub& hub, QueryLogOptions options, sys::Descriptor file);
+  QueryLog(Hub& hub, const QueryLogOptions& options, sys::Descriptor file);
   ~QueryLog();
   QueryLog(const QueryLog&) = delete;
   QueryLog& operator=(const QueryLog&) = delete;

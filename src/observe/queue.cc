@@ -46,10 +46,13 @@ bool Queue::put(const engine::Event& event) {
 }
 
 void Queue::offer(const engine::Event& event) noexcept {
+  bool taken = false;
   try {
-    if (put(event)) return;
-  } catch (...) {  // out of memory: the answer matters more than who hears of it
+    taken = put(event);
+  } catch (...) {
+    taken = false;  // out of memory: the answer matters more than who hears of it
   }
+  if (taken) return;
   dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
