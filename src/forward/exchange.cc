@@ -36,6 +36,8 @@ void Exchange::start(std::shared_ptr<Group> group, std::size_t server, const cac
   outcome_ = ExchangeResult::kSilent;
   saw_junk_ = false;
   replied_ = false;
+  doubtful_ = false;
+  asked_again_ = false;
   const ServerChannels& channels = group_->channels[server_];
   ask(by_fallback && channels.fallback ? *channels.fallback : *channels.first, now);
 }
@@ -54,8 +56,19 @@ void Exchange::ask(Channel& channel, Instant now) {
 void Exchange::use_fallback(Instant now) {
   Channel* const fallback = group_->channels[server_].fallback.get();
   if (fallback != nullptr && channel_ != fallback) return ask(*fallback, now);
-  note(ExchangeResult::kBadAnswer, "not an answer", now);
+  if (outcome_ != ExchangeResult::kBadAnswer) {
+    note(ExchangeResult::kBadAnswer, "not an answer", now);
+  }
   finish(now);
+}
+
+/// By the first channel, once, where only the fallback has failed.
+bool Exchange::ask_again(Instant now) {
+  const ServerChannels& channels = group_->channels[server_];
+  if (asked_again_ || !doubtful_ || channel_ != channels.fallback.get()) return false;
+  asked_again_ = true;
+  ask(*channels.first, now);
+  return true;
 }
 
 bool Exchange::receive(Bytes message, bool own_id, Instant now) {
@@ -79,9 +92,11 @@ void Exchange::fail(const ChannelFailure& failure, Instant now) {
       return network_failed(failure.error, now);
     case ChannelFailure::Kind::kClosed:
       note(ExchangeResult::kBadAnswer, "connection closed", now);
-      return finish(now);
+      if (!ask_again(now)) finish(now);
+      return;
     case ChannelFailure::Kind::kJunk:
       saw_junk_ = true;
+      doubtful_ = true;
       return use_fallback(now);
   }
 }
@@ -114,11 +129,13 @@ Exchange::Next Exchange::judge(Bytes message, Instant now) {
       replied_ = true;
       [[fallthrough]];
     case wire::AnswerFault::kWrongId:
+      doubtful_ = scrubbed.error() == wire::AnswerFault::kWrongId;
       note(ExchangeResult::kSilent, to_string(scrubbed.error()), now);
       return Next::kFallback;
     case wire::AnswerFault::kMalformed:
+      doubtful_ = true;
       note(ExchangeResult::kBadAnswer, to_string(scrubbed.error()), now);
-      return Next::kDone;
+      return Next::kFallback;
     case wire::AnswerFault::kRcode:
       note(ExchangeResult::kBadAnswer, to_string(resources_.scrubbed.rcode), now);
       return Next::kDone;
@@ -137,7 +154,7 @@ void Exchange::network_failed(int error, Instant now) {
                             no_namespace ? "the network namespace is missing" : words));
   note(sys::is_local_lack(error) ? ExchangeResult::kNoSocket : ExchangeResult::kUnreachable, words,
        now);
-  finish(now);
+  if (!ask_again(now)) finish(now);
 }
 
 void Exchange::note(ExchangeResult outcome, std::string_view words, Instant now) {

@@ -28,9 +28,11 @@ struct WorkerResources : SocketResources {
 };
 
 /// Asks by the server's first channel, and by its fallback (TCP behind UDP) where the answer is
-/// truncated or somebody tries to forge one: a wrong id with our question in our letter case, or a
-/// heap of junk. Each query has a random id of its own, by UDP also random letter case and a random
-/// port (RFC 5452), and only what comes from the asked address to that very socket counts.
+/// truncated or somebody tries to forge one: a wrong id with our question in our letter case, what
+/// is no whole message, or a heap of junk. If that fails the first channel has another try, since
+/// the true answer may have come behind the forged one. Each query has a random id of its own, by
+/// UDP also random letter case and a random port (RFC 5452), and only what comes from the asked
+/// address to that very socket counts.
 ///
 /// It has no timeout of its own; whoever started it cancels it, or destroys it. It can be used
 /// again when it has ended. One thread; the resources must outlive its use, not its destruction.
@@ -81,6 +83,7 @@ class Exchange final : private WaitingQuery {
 
   void ask(Channel& channel, Instant now);
   void use_fallback(Instant now);
+  [[nodiscard]] bool ask_again(Instant now);
   [[nodiscard]] Next judge(Bytes message, Instant now);
   void network_failed(int error, Instant now);
   void note(ExchangeResult outcome, std::string_view words, Instant now);
@@ -96,6 +99,8 @@ class Exchange final : private WaitingQuery {
   ExchangeResult outcome_{};
   bool saw_junk_ = false;
   bool replied_ = false;
+  bool doubtful_ = false;  ///< what sent it to the fallback may be somebody else's
+  bool asked_again_ = false;
   std::uint16_t query_size_ = 0;
   std::array<std::uint8_t, wire::kLargestUpstreamQuery> query_;
   std::shared_ptr<const cache::Answer> answer_;

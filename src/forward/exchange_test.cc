@@ -133,7 +133,7 @@ TEST_F(Forward, MalformedAnswersAreAFailureAndRemembered) {
   EXPECT_LT(took_, Milliseconds(150));
   EXPECT_EQ(failure_of("www.example"), UpstreamFailure::kRemembered);
   EXPECT_EQ(failure_of("other.example"), UpstreamFailure::kBadAnswer);  // the server is alive
-  EXPECT_EQ(upstream.seen().size(), 2U);
+  EXPECT_EQ(upstream.seen().size(), 4U) << "each twice: the first may have been somebody else's";
 }
 
 TEST_F(Forward, IdsAndLettersAreRandom) {

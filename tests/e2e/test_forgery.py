@@ -1,5 +1,7 @@
 """Answers that don't count, and what is cut from those that do: RFC 5452, RFC 2181 section 5.4.1."""
 
+import itertools
+
 import pytest
 from harness import hostile
 from harness.hostile import FORGED, both, over_udp
@@ -88,6 +90,17 @@ def test_malformed_answer_is_a_failure_and_never_passed_on(nxgate, upstream, mak
     assert rcode(response) == "SERVFAIL" and not response.answer
     helped = nxgate("--allow", "x.test", "--upstream", f"{bad.endpoint},{good.endpoint}")
     assert addresses(helped.query("x.test")) == ["192.0.2.1"]
+
+
+@pytest.mark.parametrize("forgery", [hostile.raw(lambda good: good[:-1]), hostile.wrong_id()],
+                         ids=["cut short", "wrong id"])
+@pytest.mark.parametrize("tcp", [True, False], ids=["tcp", "no tcp"])
+def test_the_true_answer_behind_a_forged_one_is_found(nxgate, upstream, forgery, tcp):
+    """By TCP, else by another try over UDP."""
+    turn = itertools.count()
+    up = upstream({"x.test": lambda r: (GOOD if r.tcp or next(turn) else forgery)(r)}, tcp=tcp)
+    assert addresses(gate(nxgate, up).query("x.test")) == ["192.0.2.1"]
+    assert [r.tcp for r in up.received] == [False, tcp]
 
 
 def test_records_that_were_not_asked_for_are_dropped(nxgate, upstream):
