@@ -15,7 +15,9 @@ namespace nxgate::netfilter {
 
 Owner Owner::ourselves() { return {::getpid(), sys::start_time(::getpid()).value_or(0)}; }
 
-bool Owner::alive() const { return pid > 0 && sys::start_time(pid) == started; }
+bool Owner::alive() const {
+  return pid > 0 && sys::start_time(pid) == started && !sys::is_zombie(pid);
+}
 
 std::string to_record(const Owner& owner) { return fmt::format("{} {}", owner.pid, owner.started); }
 

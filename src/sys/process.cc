@@ -1,10 +1,12 @@
 #include "sys/process.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -16,23 +18,47 @@ namespace nxgate::sys {
 namespace {
 
 constexpr std::size_t kLargestStat = 4096;
-constexpr int kStartTime = 22;  ///< among the words
+// Among the words, counted from 1.
+constexpr int kState = 3;
+constexpr int kThreads = 20;
+constexpr int kStartTime = 22;
+
+/// What follows the name, which is the second word and may hold anything.
+class Stat {
+ public:
+  explicit Stat(pid_t pid)
+      : text_(read_file(fmt::format("/proc/{}/stat", pid), kLargestStat).value_or("")) {}
+
+  /// Empty if there is none, as without the process. `number` is 3 at least.
+  [[nodiscard]] std::string_view word(int number) const {
+    std::size_t at = text_.rfind(')');
+    for (int each = kState; at != std::string::npos; ++each) {
+      at = text_.find(' ', at);
+      if (at == std::string::npos) break;
+      const std::size_t end = std::min(text_.find(' ', ++at), text_.size());
+      if (each == number) return std::string_view(text_).substr(at, end - at);
+    }
+    return {};
+  }
+  [[nodiscard]] std::optional<std::uint64_t> number(int at) const {
+    const std::string_view text = word(at);
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc{} ? std::optional(value) : std::nullopt;
+  }
+
+ private:
+  std::string text_;
+};
 
 }  // namespace
 
-/// The second word is the name, which may hold anything.
-std::optional<std::uint64_t> start_time(pid_t pid) {
-  const std::string text = read_file(fmt::format("/proc/{}/stat", pid), kLargestStat).value_or("");
-  std::size_t at = text.rfind(')');
-  if (at == std::string::npos) return std::nullopt;
-  for (int word = 2; word < kStartTime && at != std::string::npos; ++word) {
-    at = text.find(' ', at + 1);
-  }
-  if (at == std::string::npos) return std::nullopt;
-  std::uint64_t ticks = 0;
-  const char* const begin = text.data() + at + 1;
-  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), ticks);
-  return error == std::errc{} ? std::optional(ticks) : std::nullopt;
+std::optional<std::uint64_t> start_time(pid_t pid) { return Stat(pid).number(kStartTime); }
+
+bool is_zombie(pid_t pid) {
+  const Stat stat(pid);
+  // A process whose first thread has ended says so too as long as others go on.
+  return stat.word(kState) == "Z" && stat.number(kThreads).value_or(0) <= 1;
 }
 
 }  // namespace nxgate::sys

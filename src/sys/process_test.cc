@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sys/child_process.h"
@@ -32,6 +33,19 @@ TEST(StartTimeTest, IsNotMisledByAName) {
   const auto after = start_time(::getpid());
   ::prctl(PR_SET_NAME, name);
   EXPECT_EQ(after, before);
+}
+
+TEST(ZombieTest, IsWhoHasEndedAndWhomNobodyWaitedFor) {
+  EXPECT_FALSE(is_zombie(::getpid()));
+  const pid_t pid = ::fork();
+  ASSERT_GE(pid, 0);
+  if (pid == 0) ::_exit(0);
+  siginfo_t ended{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT), 0);
+  EXPECT_TRUE(is_zombie(pid));
+  EXPECT_TRUE(start_time(pid));
+  ASSERT_EQ(::waitpid(pid, nullptr, 0), pid);
+  EXPECT_FALSE(is_zombie(pid));
 }
 
 }  // namespace
