@@ -23,6 +23,7 @@
 #include "policy/egress.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
+#include "policy/rule_set.h"
 
 namespace nxgate::config {
 namespace {
@@ -289,6 +290,20 @@ void add_default_upstream(Context& context, Settings& settings) {
   settings.upstreams.push_back(std::move(upstream));
 }
 
+void warn_of_contradictions(Context& context, const Settings& settings) {
+  for (const PolicySettings& policy : settings.policies) {
+    const policy::RuleSet& rules = policy.rules;
+    for (const auto& [allow, deny] : rules.contradictions()) {
+      const auto text = [&](policy::StandingRule rule) {
+        return policy::to_string(policy::RuleSet::scope_of(rule), rules.name_of(rule));
+      };
+      context.warn(rules.location_of(allow),
+                   fmt::format("`{}` does nothing: `{}` ({}) denies the same names", text(allow),
+                               text(deny), to_string(rules.location_of(deny))));
+    }
+  }
+}
+
 }  // namespace
 
 void complete(Context& context, Settings& settings) {
@@ -301,6 +316,7 @@ void complete(Context& context, Settings& settings) {
   check_clients(context, settings);
   check_firewalls(context, settings);
   check_deny_addresses(context, settings);
+  warn_of_contradictions(context, settings);
 }
 
 }  // namespace nxgate::config

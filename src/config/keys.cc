@@ -65,6 +65,7 @@ std::vector<Key> keys() {
   append(all, "cache.", cache_fields());
   append(all, "upstreams.*.", upstream_fields());
   append(all, "policies.*.", policy_fields());
+  append(all, "policies.*.deny-files[].", list_file_fields());
   append(all, "policies.*.routes[].", route_fields());
   append(all, "policies.*.exfiltration.", exfiltration_fields());
   append(all, "policies.*.egress.", egress_fields());

@@ -185,6 +185,43 @@ exfiltration = {}
   EXPECT_EQ(limits_of("without"), std::nullopt);
 }
 
+TEST_F(LoadTest, ListsMayHaveOtherFormats) {
+  files_.files["/etc/nxgate/ads.txt"] = "0.0.0.0 ads.test\n10.0.0.1 own.test\n";
+  files_.files["/etc/nxgate/filters.txt"] =
+      "||filtered.test^\n/re/\n/more/\n/and/\n/yet/\n/six/\n/7/\n";
+  files_.files["/etc/nxgate/names.list"] = "named.test\n127.0.0.1 wrong.test\n";
+  const Settings settings = load(R"([policies.ci]
+on-bad-line = "skip"
+deny-files = ["ads.txt", "filters.txt", { path = "names.list", format = "names" }]
+)");
+  ASSERT_THAT(context_.faults, IsEmpty());
+  std::vector<std::string> names;
+  for (const policy::Rule& rule : settings.policies.at(0).rules.standing()) {
+    names.push_back(policy::to_string(rule.scope, rule.name));
+  }
+  EXPECT_THAT(names, ElementsAre("=ads.test", "filtered.test", "named.test"));
+  ASSERT_EQ(context_.warnings.size(), 8U) << "one, five of six and their number, one";
+  EXPECT_EQ(context_.warnings[0].at, (Location{"/etc/nxgate/ads.txt", 2, 10}));
+  EXPECT_EQ(context_.warnings[5].at.line, 6U);
+  EXPECT_EQ(context_.warnings[6].text, "6 lines are skipped in all");
+  EXPECT_EQ(context_.warnings[7].at, (Location{"/etc/nxgate/names.list", 2, 1}));
+}
+
+TEST_F(LoadTest, AnAllowRuleThatADenyRuleTakesAwayIsAWarning) {
+  files_.files["/etc/nxgate/deny.list"] = "# denied\nads.test\n*.below.test\n";
+  load(R"([upstreams.default]
+servers = ["192.0.2.53"]
+[policies.ci]
+allow = ["ads.test", "ok.test", "=below.test", "x.below.test"]
+deny-files = ["deny.list"]
+)");
+  ASSERT_EQ(context_.warnings.size(), 1U);
+  EXPECT_EQ(context_.warnings[0].at, (Location{"n.toml", 4, 10}));
+  EXPECT_EQ(
+      context_.warnings[0].text,
+      "`ads.test` does nothing: `ads.test` (/etc/nxgate/deny.list:2:1) denies the same names");
+}
+
 /// A text and the beginnings of the faults it must give, in order.
 struct Case {
   const char* text;
@@ -228,6 +265,14 @@ TEST_F(LoadTest, EachFaultStandsAtItsPlace) {
       {"[policies.default]\nallow = [\n  \"com\",\n  \"co.uk\",\n  \"=net\",\n  \"org force\"]",
        {"n.toml:3:3: `com` would allow everything under a public suffix",
         "n.toml:4:3: `co.uk` would allow"}},
+      {"[policies.default]\nallow = [\"*.github.io:443\"]",
+       {"n.toml:2:10: `*.github.io:443` would allow everything under a public suffix, below which "
+        "a "
+        "provider's customers have names; if that is intended, write `*.github.io:443 force`"}},
+      {"[policies.default]\non-bad-line = \"ignore\"",
+       {"n.toml:2:15: \"ignore\": expected one of \"refuse\", \"skip\""}},
+      {"[policies.default]\ndeny-files = [{ path = \"a.list\", format = \"adguard\" }, 7]",
+       {"n.toml:2:43: \"adguard\": expected one of \"auto\", \"names\"", "n.toml:2:56: "}},
       {"[policies.default]\nallow = [7]", {"n.toml:2:10: expected a text, found 7"}},
       {"[policies.default]\nallow-files = [\"missing.list\"]",
        {"n.toml:2:16: \"/etc/nxgate/missing.list\": no such file"}},

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 
 #include <toml++/toml.h>
@@ -60,6 +62,42 @@ template <auto Add>
 void read_each(Reading& reading, const toml::node& node, PolicySettings& into) {
   reading.each(node, [&](const Text& text) { Add(reading.context, into, text); });
 }
+constexpr std::array<Field<ListFile>, 2> kListFile{{
+    {"path", "path", kRequired, "Files; `*` and `?` are wildcards.",
+     [](Reading& reading, const toml::node& node, ListFile& into) {
+       if (const auto text = reading.scalar(node)) into.path = *text;
+     }},
+    {"format", "word", "\"auto\"",
+     "`names` (one rule per line), `hosts`, `adblock` (filters of whole names), `rpz`, or `auto`: "
+     "as the first lines show. Other lines of a foreign format are counted and skipped with a "
+     "warning.",
+     read_value<&ListFile::format, parse_list_format>},
+}};
+
+template <Action action>
+void read_list_files(Reading& reading, const toml::node& node, PolicySettings& into) {
+  const toml::array* const list = node.as_array();
+  const auto is_table = [](const toml::node& each) { return each.is_table(); };
+  if (list == nullptr || std::ranges::none_of(*list, is_table)) {
+    return reading.each(node, [&](const Text& text) {
+      add_rule_files(reading.context, into, action, text, std::nullopt);
+    });
+  }
+  for (const toml::node& each : *list) {
+    ListFile file;
+    if (const toml::table* const table = each.as_table()) {
+      const auto faults = reading.context.faults.size();
+      read_table<ListFile>(reading, *table, kListFile, file);
+      if (reading.context.faults.size() != faults) continue;
+    } else if (const auto text = reading.scalar(each)) {
+      file.path = *text;
+    } else {
+      continue;
+    }
+    add_rule_files(reading.context, into, action, file.path, file.format);
+  }
+}
+
 template <auto Add, Action action>
 void read_each_rule(Reading& reading, const toml::node& node, PolicySettings& into) {
   reading.each(node, [&](const Text& text) { Add(reading.context, into, action, text); });
@@ -92,7 +130,7 @@ void read_egress(Reading& reading, const toml::node& node, PolicySettings& into)
   }
 }
 
-constexpr std::array<Field<PolicySettings>, 15> kPolicy{{
+constexpr std::array<Field<PolicySettings>, 16> kPolicy{{
     {"allow", "list of rules", "[]",
      "Names that are resolved. `name`: the name and everything below it, `=name`: only the name, "
      "`*.name`: only names below it. The longest match wins; at the same length deny wins.",
@@ -100,11 +138,17 @@ constexpr std::array<Field<PolicySettings>, 15> kPolicy{{
     {"deny-names", "list of rules", "[]",
      "Names that are denied even if a shorter rule allows them.",
      read_each_rule<add_rule, Action::kDeny>},
-    {"allow-files", "list of paths", "[]",
-     "Files with one allow rule per line and `#` comments; `*` and `?` are wildcards.",
-     read_each_rule<add_rule_files, Action::kAllow>},
-    {"deny-files", "list of paths", "[]", "The same for deny rules.",
-     read_each_rule<add_rule_files, Action::kDeny>},
+    {"on-bad-line", "word", "\"refuse\"",
+     "What a wrong line of a list file does: `refuse` rejects the configuration, `skip` is a "
+     "warning with the number of such lines.",
+     read_value<&PolicySettings::on_bad_line, parse_bad_line>},
+    {"allow-files", "list of files", "[]",
+     "Files with one allow rule per line and `#` comments, or in another format (see "
+     "`deny-files[]`); `*` and `?` are wildcards.",
+     read_list_files<Action::kAllow>},
+    {"deny-files", "list of files", "[]",
+     "The same for deny rules. Paths, or tables with a path and a format.",
+     read_list_files<Action::kDeny>},
     {"hosts-files", "list of paths", "[]",
      "Files like `/etc/hosts`, answered by nxgate itself, forward and reverse.",
      read_each<add_hosts_files>},
@@ -161,6 +205,7 @@ constexpr std::array<Field<ClientSettings>, 2> kClients{{
 }  // namespace
 
 std::span<const Field<UpstreamSettings>> upstream_fields() { return kUpstream; }
+std::span<const Field<ListFile>> list_file_fields() { return kListFile; }
 std::span<const Field<RouteSettings>> route_fields() { return kRoute; }
 std::span<const Field<PolicySettings>> policy_fields() { return kPolicy; }
 std::span<const Field<ClientSettings>> client_fields() { return kClients; }

@@ -21,6 +21,7 @@
 #include "config/settings.h"
 #include "config/value.h"
 #include "policy/list.h"
+#include "policy/list_format.h"
 #include "policy/local_data.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
@@ -29,6 +30,10 @@
 namespace nxgate::config {
 namespace {
 
+/// The first lines of a list, by which its format is told.
+constexpr std::size_t kBeginning = 64UL << 10;
+/// Lines that are skipped, of one file.
+constexpr std::size_t kMostTold = 5;
 /// A name of three letters and the end of the line: blank lines ask for no memory.
 constexpr std::size_t kShortestLine = 4;
 
@@ -53,10 +58,31 @@ std::uint32_t line_ends(std::string_view text) {
   return static_cast<std::uint32_t>(std::ranges::count(text, '\n'));
 }
 
+/// Lines of a file that are no rules and yet no reason to reject it.
+struct Skipped {
+  Faults first{};
+  std::size_t lines = 0;
+
+  void add(Faults more, std::size_t count) {
+    lines += count;
+    for (Fault& each : more) {
+      if (first.size() < kMostTold) first.push_back(std::move(each));
+    }
+  }
+  void tell(Context& context, const std::string& file) const {
+    for (const Fault& each : first) {
+      context.warn(each.at, fmt::format("skipped: {}", each.text));
+    }
+    if (lines > first.size()) {
+      context.warn({file, 0, 0}, fmt::format("{} lines are skipped in all", lines));
+    }
+  }
+};
+
 /// Reads parts of a list on other threads while what they said is added in the order of the parts.
 class PartsAhead {
  public:
-  PartsAhead(Context& context, policy::RuleSet& rules) : context_(context), rules_(rules) {}
+  PartsAhead(Context& context, PolicySettings& policy) : context_(context), policy_(policy) {}
 
   void read(std::string_view text, policy::ListPart part, policy::Action action) {
     const bool alone = threads_ < 2 || text.size() < kWorthAThread;
@@ -71,6 +97,7 @@ class PartsAhead {
   void finish() {
     while (!parts_.empty()) add_first();
   }
+  [[nodiscard]] const Skipped& skipped() const noexcept { return skipped_; }
 
  private:
   static constexpr std::size_t kWorthAThread = 64UL << 10;
@@ -79,12 +106,18 @@ class PartsAhead {
   void add_first() {
     policy::ParsedList list = parts_.front().get();
     parts_.pop_front();
-    rules_.add(list);
-    context_.add(std::move(list.faults));
+    policy_.rules.add(list);
+    skipped_.add(std::move(list.skipped), list.skipped_lines);
+    if (policy_.on_bad_line == BadLine::kSkip) {
+      skipped_.add(std::move(list.faults), list.faulty);
+    } else {
+      context_.add(std::move(list.faults));
+    }
   }
 
   Context& context_;
-  policy::RuleSet& rules_;
+  PolicySettings& policy_;
+  Skipped skipped_;
   unsigned threads_ = std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
   std::deque<std::future<policy::ParsedList>> parts_;
 };
@@ -92,23 +125,28 @@ class PartsAhead {
 /// Reads the file twice, once to know for how much there must be room: tables that grow by and by
 /// would take far more memory meanwhile than the second reading takes time.
 Result<void> read_list(Context& context, const std::string& file, policy::Action action,
-                       policy::RuleSet& rules) {
+                       std::optional<policy::ListFormat> format, PolicySettings& policy) {
   std::size_t lines = 1;
   std::size_t bytes = 0;
+  std::string beginning;
   auto counted = context.files.read_lines(file, [&](std::string_view text) {
     lines += line_ends(text);
     bytes += text.size();
+    beginning += text.substr(0, kBeginning - std::min(kBeginning, beginning.size()));
   });
   if (!counted) return counted;
-  rules.reserve(std::min(lines, bytes / kShortestLine + 1), bytes);
+  policy.rules.reserve(std::min(lines, bytes / kShortestLine + 1), bytes);
+  const policy::ListForm form =
+      format ? policy::ListForm{*format, policy::origin_in(beginning)} : policy::detect_form(beginning);
   std::uint32_t before = 0;
-  PartsAhead parts(context, rules);
+  PartsAhead parts(context, policy);
   auto read = context.files.read_lines(file, [&](std::string_view text) {
     if (context.stopped(file)) return;
-    parts.read(text, {file, before}, action);
+    parts.read(text, {file, before, form}, action);
     before += line_ends(text);
   });
   parts.finish();
+  parts.skipped().tell(context, file);
   return read;
 }
 
@@ -121,9 +159,9 @@ void add_rule(Context& context, PolicySettings& policy, policy::Action action, c
 }
 
 void add_rule_files(Context& context, PolicySettings& policy, policy::Action action,
-                    const Text& pattern) {
+                    const Text& pattern, std::optional<policy::ListFormat> format) {
   read_files(context, pattern, [&](const std::string& file) {
-    return read_list(context, file, action, policy.rules);
+    return read_list(context, file, action, format, policy);
   });
 }
 

@@ -3,17 +3,20 @@
 // All functions report faults to the context, at the place of the text or inside the file.
 #pragma once
 
+#include <optional>
+
 #include "config/context.h"
 #include "config/settings.h"
+#include "policy/list_format.h"
 #include "policy/rule.h"
 
 namespace nxgate::config {
 
 void add_rule(Context& context, PolicySettings& policy, policy::Action action, const Text& rule);
 
-/// Every rule of the list files that `pattern` stands for.
+/// Every rule of the list files that `pattern` stands for; without a format it is told by each.
 void add_rule_files(Context& context, PolicySettings& policy, policy::Action action,
-                    const Text& pattern);
+                    const Text& pattern, std::optional<policy::ListFormat> format);
 
 void add_record(Context& context, PolicySettings& policy, const Text& record);
 void add_hosts_files(Context& context, PolicySettings& policy, const Text& pattern);

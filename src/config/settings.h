@@ -104,6 +104,12 @@ struct RouteSettings {
   Reference upstream;
 };
 
+/// What a line of a list does that is wrong.
+enum class BadLine : std::uint8_t {
+  kRefuse = 0,  ///< the configuration is rejected
+  kSkip,        ///< a warning
+};
+
 struct PolicySettings {
   Reference name;
   policy::DenyReply deny = policy::DenyReply::kNxDomain;
@@ -111,6 +117,7 @@ struct PolicySettings {
   std::optional<IpAddress> deny_v6;
   Milliseconds negative_ttl{10'000};
   policy::RuleSet rules;  ///< of the keys and of the files they name
+  BadLine on_bad_line = BadLine::kRefuse;
   policy::LocalData local{wire::process_hash_key()};
   bool local_cnames = false;  ///< whether a record may lead to names that aren't local
   std::vector<wire::Type> suppressed_types;

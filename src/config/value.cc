@@ -58,6 +58,20 @@ Result<T> parse_word(std::string_view text, Words<T> words) {
   return expected_got(text, "one of " + expected);
 }
 
+constexpr std::array<std::pair<std::string_view, BadLine>, 2> kBadLines{{
+    {"refuse", BadLine::kRefuse},
+    {"skip", BadLine::kSkip},
+}};
+
+constexpr std::array<std::pair<std::string_view, std::optional<policy::ListFormat>>, 5>
+    kListFormats{{
+        {"auto", std::nullopt},
+        {"names", policy::ListFormat::kNames},
+        {"hosts", policy::ListFormat::kHosts},
+        {"adblock", policy::ListFormat::kAdblock},
+        {"rpz", policy::ListFormat::kRpz},
+    }};
+
 constexpr std::array<std::pair<std::string_view, policy::DenyReply>, 5> kDenyReplies{{
     {"nxdomain", policy::DenyReply::kNxDomain},
     {"nodata", policy::DenyReply::kNoData},
@@ -259,6 +273,14 @@ Result<std::string> parse_label(std::string_view text) {
     return expected_got(text, "a label, such as \"tier\" or \"tier=ci\"");
   }
   return std::string(text);
+}
+
+Result<BadLine> parse_bad_line(std::string_view text) {
+  return parse_word<BadLine>(text, kBadLines);
+}
+
+Result<std::optional<policy::ListFormat>> parse_list_format(std::string_view text) {
+  return parse_word<std::optional<policy::ListFormat>>(text, kListFormats);
 }
 
 Result<policy::DenyReply> parse_deny_reply(std::string_view text) {

@@ -78,6 +78,9 @@ template <std::uint32_t Least, std::uint32_t Most>
 [[nodiscard]] Result<std::string> parse_label(std::string_view text);
 
 [[nodiscard]] Result<policy::DenyReply> parse_deny_reply(std::string_view text);
+[[nodiscard]] Result<BadLine> parse_bad_line(std::string_view text);
+/// Nothing for `auto`.
+[[nodiscard]] Result<std::optional<policy::ListFormat>> parse_list_format(std::string_view text);
 [[nodiscard]] Result<policy::CacheScope> parse_cache_scope(std::string_view text);
 [[nodiscard]] Result<policy::FailureReply> parse_failure_reply(std::string_view text);
 [[nodiscard]] Result<wire::Type> parse_record_type(std::string_view text);

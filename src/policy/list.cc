@@ -9,6 +9,8 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "policy/list_builder.h"
+#include "policy/list_format.h"
 #include "policy/rule.h"
 #include "policy/words.h"
 #include "wire/name.h"
@@ -19,7 +21,6 @@ namespace {
 /// The wire form of a plain line: letters, digits, hyphens and underscores in two labels or more,
 /// nothing else. Empty for any other line, of which parse_rule knows more.
 Bytes plain_name(std::string_view line, std::array<std::uint8_t, wire::kLongestName>& out) {
-  if (line.ends_with('\r')) line.remove_suffix(1);
   if (line.size() + 2 > out.size()) return {};
   std::size_t label_at = 0;
   std::size_t size = 1;
@@ -46,40 +47,40 @@ Bytes plain_name(std::string_view line, std::array<std::uint8_t, wire::kLongestN
   return Bytes(out).first(size);
 }
 
-void append(ParsedList& list, Bytes name, Scope scope, std::uint32_t line, std::uint32_t column) {
-  list.entries.push_back({.name_at = static_cast<std::uint32_t>(list.names.size()),
-                          .line = line,
-                          .column = column,
-                          .name_size = static_cast<std::uint8_t>(name.size()),
-                          .scope = scope});
-  list.names.insert(list.names.end(), name.begin(), name.end());
-}
+using ReadLine = void (*)(ListBuilder&, std::string_view);
+
+/// By ListFormat.
+constexpr std::array<ReadLine, kListFormats> kReadLine{read_names_line, read_hosts_line,
+                                                       read_adblock_line, read_zone_line};
 
 }  // namespace
+
+void read_names_line(ListBuilder& list, std::string_view line) {
+  std::array<std::uint8_t, wire::kLongestName> room;
+  line = line.substr(0, line.find('#'));
+  const Bytes plain = plain_name(line, room);
+  if (!plain.empty() && (list.action() == Action::kDeny || !is_public_suffix(plain))) {
+    return list.rule(plain, Scope::kSubtree, 1);
+  }
+  const Word first = WordReader(line).next();
+  if (first.text.empty()) return;
+  auto rule = parse_rule(line, list.action());
+  if (!rule) return list.fault(first.column, std::move(rule.error().message));
+  if (!rule->ports.empty()) list.ports(std::move(rule->ports));
+  list.rule(rule->name.wire(), rule->scope, first.column);
+}
 
 ParsedList parse_list(std::string_view text, ListPart part, Action action) {
   ParsedList list{.file = std::move(part.file), .action = action};
   list.entries.reserve(static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1);
   list.names.reserve(text.size() + list.entries.capacity());
-  std::array<std::uint8_t, wire::kLongestName> room;
+  ListBuilder builder(list, part.form.origin);
+  const ReadLine read = kReadLine[static_cast<std::size_t>(part.form.format)];
   LineReader lines(text, part.lines_before);
-  while (const auto line = lines.next()) {
-    const Bytes plain = plain_name(*line, room);
-    if (!plain.empty() && (action == Action::kDeny || !is_public_suffix(plain))) {
-      append(list, plain, Scope::kSubtree, lines.number(), 1);
-      continue;
-    }
-    const Word first = WordReader(*line).next();
-    if (first.text.empty()) continue;
-    auto rule = parse_rule(*line, action);
-    if (!rule) {
-      if (++list.faulty > kMostFaults + 1) continue;
-      list.faults.push_back(
-          {{list.file, lines.number(), first.column}, std::move(rule.error().message)});
-      continue;
-    }
-    if (!rule->ports.empty()) list.ports.emplace_back(list.entries.size(), std::move(rule->ports));
-    append(list, rule->name.wire(), rule->scope, lines.number(), first.column);
+  while (auto line = lines.next_whole()) {
+    if (line->ends_with('\r')) line->remove_suffix(1);
+    builder.begin_line(lines.number());
+    read(builder, *line);
   }
   return list;
 }

@@ -60,14 +60,30 @@ std::optional<Ports> take_ports(std::string_view& name) {
   return ports;
 }
 
+/// What no host name has, and what it stands for where it is found in a list.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kMistakes{{
+    {"|^$!", "it is a line in adblock format, which is read in files of `deny-files`"},
+    {"@", "it is an e-mail address, or a line in adblock format"},
+    {":", "a name has no scheme"},
+    {"/", "a name has no path, and a regular expression is no rule"},
+    {",;", "only one rule is expected"},
+    {"*=", "`*` and `=` may only stand at the start"},
+    {"\"'`", "a rule has no quotes"},
+    {"()<>#%&+?~", "a host name has letters, digits, `-`, `_` and `.`"},
+}};
+
 /// What `name` is if it is something else that gets pasted into lists; empty for a plain name.
 std::string_view mistaken_for(std::string_view name) {
   if (IpAddress::parse(name) || Prefix::parse(name)) return "it is an address, not a name";
-  const std::size_t odd = name.find_first_of(":,;*=");
-  if (odd == std::string_view::npos) return {};
-  if (name[odd] == ':') return "a name has no scheme";
-  if (name[odd] == ',' || name[odd] == ';') return "only one rule is expected";
-  return "`*` and `=` may only stand at the start";
+  for (const auto& [octets, why] : kMistakes) {
+    // Parts of a network of addresses (RFC 2317) have one.
+    if (octets == "/" && name.ends_with(".arpa")) continue;
+    if (name.find_first_of(octets) != std::string_view::npos) return why;
+  }
+  if (name.find('.') == std::string_view::npos && (name.starts_with('-') || name.ends_with('-'))) {
+    return "no host name starts or ends with a hyphen; in adblock format it is part of a name";
+  }
+  return {};
 }
 
 /// Whether the list has `name` in these of its sections.
@@ -112,10 +128,13 @@ Result<ParsedRule> parse_rule(std::string_view text, Action action) {
   }
   if (!rule || action == Action::kDeny || rule->scope == Scope::kExact || rule->force) return rule;
   if (!is_public_suffix(rule->name.wire())) return rule;
-  const std::string shown = to_string(rule->scope, rule->name);
-  return fail(fmt::format(
-      "`{0}` would allow everything under a public suffix; if that is intended, write `{0} force`",
-      shown));
+  const bool registrys = rule->name.is_root() || is_suffix(rule->name.wire(), PSL_TYPE_ICANN);
+  return fail(
+      fmt::format("`{0}` would allow everything under a public suffix, {1}; if that is "
+                  "intended, write `{0} force`",
+                  WordReader(text).next().text,
+                  registrys ? "where anybody can register a name"
+                            : "below which a provider's customers have names"));
 }
 
 std::string to_string(Scope scope, const wire::DomainName& name) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -69,9 +70,20 @@ Ruling RuleSet::new_ruling(Scope scope, Action action, const Location& at) {
 /// The stronger stance stands; of two equal ones the first.
 void RuleSet::rule(std::uint32_t node, Scope scope, Ruling ruling) {
   SuffixNode content = table_.at(node);
+  (void)((scope != Scope::kBelow && contradict(node, content.self, ruling)) ||
+         (scope != Scope::kExact && contradict(node, content.below, ruling)));
   if (scope != Scope::kBelow) strengthen(content.self, ruling);
   if (scope != Scope::kExact) strengthen(content.below, ruling);
   table_.put(node, content);
+}
+
+/// Notes it if two rules about the same names say different things.
+bool RuleSet::contradict(std::uint32_t node, Ruling one, Ruling other) {
+  if (!one.has_rule() || !other.has_rule() || one.stance == other.stance) return false;
+  if (contradictions_.size() == kMostContradictions) return true;
+  if (one.stance == Stance::kDeny) std::swap(one, other);
+  contradictions_.push_back({{node, one.rule}, {node, other.rule}});
+  return true;
 }
 
 const Ports* RuleSet::ports_of(StandingRule rule) const noexcept {

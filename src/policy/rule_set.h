@@ -51,6 +51,17 @@ class RuleSet {
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
 
+  /// An allow rule that does nothing, since a deny rule is about the same names.
+  struct Contradiction {
+    StandingRule allow;
+    StandingRule deny;
+  };
+  static constexpr std::size_t kMostContradictions = 5;
+  /// The first ones.
+  [[nodiscard]] const std::vector<Contradiction>& contradictions() const noexcept {
+    return contradictions_;
+  }
+
   /// Those that stand, in the order in which they were added. It walks the whole table.
   [[nodiscard]] std::vector<Rule> standing() const;
 
@@ -77,10 +88,12 @@ class RuleSet {
   std::uint32_t insert(Bytes name, Scope scope, Action action, const Location& at);
   [[nodiscard]] Ruling new_ruling(Scope scope, Action action, const Location& at);
   void rule(std::uint32_t node, Scope scope, Ruling ruling);
+  [[nodiscard]] bool contradict(std::uint32_t node, Ruling one, Ruling other);
 
   SuffixTable table_;
   Places places_;
   boost::unordered_flat_map<std::uint32_t, Ports> ports_;  ///< by number, of those that have some
+  std::vector<Contradiction> contradictions_;
   std::size_t count_ = 0;
   bool allows_any_ = false;
 };

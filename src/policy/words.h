@@ -41,12 +41,17 @@ class LineReader {
       : rest_(text), number_(lines_before) {}
 
   std::optional<std::string_view> next() {
+    const auto line = next_whole();
+    return line ? std::optional(line->substr(0, line->find('#'))) : std::nullopt;
+  }
+  /// With its comment.
+  std::optional<std::string_view> next_whole() {
     if (rest_.empty()) return std::nullopt;
     const std::size_t end = std::min(rest_.find('\n'), rest_.size());
     const std::string_view line = rest_.substr(0, end);
     rest_.remove_prefix(std::min(end + 1, rest_.size()));
     ++number_;
-    return line.substr(0, line.find('#'));
+    return line;
   }
   [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <glob.h>
@@ -19,16 +20,24 @@ namespace {
 
 constexpr std::size_t kLargestFile = 256UL << 20;
 constexpr std::size_t kLargestList = 1UL << 30;  // some forty million names, by pieces
+/// What some editors put in front of UTF-8.
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kWildcards = "*?[";
 
 }  // namespace
 
 Result<std::string> DiskFiles::read(const std::string& path) {
-  return sys::read_file(path, kLargestFile);
+  auto text = sys::read_file(path, kLargestFile);
+  if (text && text->starts_with(kByteOrderMark)) text->erase(0, kByteOrderMark.size());
+  return text;
 }
 
 Result<void> DiskFiles::read_lines(const std::string& path, const TakeLines& take) {
-  return sys::read_lines(path, kLargestList, take);
+  bool first = true;
+  return sys::read_lines(path, kLargestList, [&](std::string_view lines) {
+    const bool marked = std::exchange(first, false) && lines.starts_with(kByteOrderMark);
+    take(lines.substr(marked ? kByteOrderMark.size() : 0));
+  });
 }
 
 Result<std::vector<std::string>> DiskFiles::expand(const std::string& pattern) {

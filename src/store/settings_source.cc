@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -97,7 +98,7 @@ PolicySettings policy_of(Context& context, const config::Overrides& given) {
   for (const Text& rule : given.allow) config::add_rule(context, policy, Action::kAllow, rule);
   for (const Text& rule : given.deny) config::add_rule(context, policy, Action::kDeny, rule);
   for (const Text& path : given.allow_files) {
-    config::add_rule_files(context, policy, Action::kAllow, path);
+    config::add_rule_files(context, policy, Action::kAllow, path, std::nullopt);
   }
   for (const Text& path : given.hosts) config::add_hosts_files(context, policy, path);
   for (const Text& record : given.records) config::add_record(context, policy, record);

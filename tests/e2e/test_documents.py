@@ -33,7 +33,8 @@ def to_check():
 
 @pytest.mark.parametrize("document, heading, text", to_check())
 def test_each_configuration_is_good(directory, document, heading, text):
-    (directory / "web.list").write_text("a.test\n")
+    for name in ("web.list", "ads.txt"):
+        (directory / name).write_text("a.test\n")
     (directory / "nxgate.toml").write_text(text)
     done = subprocess.run([BINARY, "check", directory / "nxgate.toml"], capture_output=True, text=True,
                           check=False)

@@ -1,0 +1,59 @@
+#include "policy/list_format.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/address.h"
+#include "policy/words.h"
+
+namespace nxgate::policy {
+namespace {
+
+/// Longer headers than that no list has.
+constexpr std::size_t kMostLines = 1000;
+
+/// What the line by itself tells.
+std::optional<ListFormat> format_of(std::string_view line) {
+  WordReader words(line);
+  const std::string_view first = words.next().text;
+  const std::string_view second = words.next().text;
+  const auto begins = [&](std::string_view with) { return first.starts_with(with); };
+  if (begins("!") || begins("||") || begins("@@") || begins("[Adblock")) {
+    return ListFormat::kAdblock;
+  }
+  if (begins("$TTL") || begins("$ORIGIN")) return ListFormat::kRpz;
+  if (begins("#") || second.empty() || second.starts_with('#')) return std::nullopt;
+  if (IpAddress::parse(first.substr(0, first.find('%')))) return ListFormat::kHosts;
+  std::array<std::string_view, 3> after{second, words.next().text, words.next().text};
+  const auto is_type = [](std::string_view word) { return word == "CNAME" || word == "SOA"; };
+  return std::ranges::any_of(after, is_type) ? std::optional(ListFormat::kRpz) : std::nullopt;
+}
+
+}  // namespace
+
+ListForm detect_form(std::string_view beginning) {
+  LineReader lines(beginning);
+  while (const auto line = lines.next_whole()) {
+    if (lines.number() > kMostLines) break;
+    const auto format = format_of(*line);
+    if (!format) continue;
+    return {*format, *format == ListFormat::kRpz ? origin_in(beginning) : std::string()};
+  }
+  return {};
+}
+
+std::string origin_in(std::string_view beginning) {
+  LineReader lines(beginning);
+  while (const auto line = lines.next_whole()) {
+    if (lines.number() > kMostLines) break;
+    WordReader words(*line);
+    if (words.next().text == "$ORIGIN") return std::string(words.next().text);
+  }
+  return {};
+}
+
+}  // namespace nxgate::policy
