@@ -24,7 +24,7 @@
 #include "base/snapshot.h"
 #include "engine/egress.h"
 #include "engine/snapshot.h"
-#include "firewall/openings.h"
+#include "firewall/open_addresses.h"
 #include "helper/our_tables.h"
 #include "netfilter/firewall.h"
 #include "policy/egress.h"
@@ -84,7 +84,7 @@ Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egr
     if (!firewall_) return {};
     if (auto done = firewall_->remove(); !done) return done;
     firewall_.reset();
-    openings_.clear();
+    open_.clear();
     return {};
   }
   FirewallRules rules = rules_of(*egress);
@@ -113,7 +113,7 @@ void NameFirewall::adopt() {
   if (!opened) return;
   const Instant now = Clock::now();
   for (const Opened& each : *opened) {
-    openings_.put(each.to, {now + each.life, each.name});
+    open_.put(each.to, {now + each.life, each.name});
     remember(each.to.address, each.name);
   }
 }
@@ -138,7 +138,7 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
     if (firewall_->rules().notes_flows) remember(found.address, admission.name.to_text());
     for (const Port& port : ports) {
       const Destination to{found.address, port};
-      const Opening* const held = openings_.find(to);
+      const OpenAddress* const held = open_.find(to);
       if (held != nullptr && held->until + kRounding >= end) continue;
       const bool again = held != nullptr && held->until > now;
       asked_for_.push_back({to, until(end, now), admission.name.to_text(), again});
@@ -154,7 +154,7 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
   admissions_ += asked_for_.size();
   for (Opened& each : asked_for_) {
     remember(each.to.address, each.name);
-    openings_.put(each.to, {now + each.life, std::move(each.name), admission.client});
+    open_.put(each.to, {now + each.life, std::move(each.name), admission.client});
   }
   return true;
 } catch (const std::exception&) {
@@ -171,11 +171,11 @@ bool NameFirewall::is_allowed(const std::string& name) {
 }
 
 bool NameFirewall::make_room(ClientKey client, Instant now) {
-  if (openings_.all().size() + asked_for_.size() > forget_at_) forget_ended(now);
+  if (open_.all().size() + asked_for_.size() > forget_at_) forget_ended(now);
   const bool shared = !firewall_->rules().clients.empty();
   const auto added = std::ranges::count(asked_for_, false, &Opened::again);
   const auto has_room = [&] {
-    return added == 0 || openings_.has_room(client, static_cast<std::size_t>(added), shared);
+    return added == 0 || open_.has_room(client, static_cast<std::size_t>(added), shared);
   };
   if (has_room()) return true;
   if (now >= forgot_ + kForgetAgain) {
@@ -185,18 +185,17 @@ bool NameFirewall::make_room(ClientKey client, Instant now) {
   log::repeated(
       "egress " + label_,
       fmt::format("the firewall of {} has {} of at most {} addresses open, and {}", label_,
-                  openings_.all().size(), Openings::kMost,
+                  open_.all().size(), OpenAddresses::kMost,
                   shared ? "a client no more than are left for others" : "no room for more"));
   return false;
 }
 
 void NameFirewall::forget_ended(Instant now) {
-  openings_.erase_ended(now);
+  open_.erase_ended(now);
   forgot_ = now;
-  forget_at_ = std::max<std::size_t>(1024, 2 * openings_.all().size());
+  forget_at_ = std::max<std::size_t>(1024, 2 * open_.all().size());
   if (names_.size() <= kMostAddresses) return;
-  boost::unordered::erase_if(names_,
-                             [this](const auto& entry) { return !openings_.has(entry.first); });
+  boost::unordered::erase_if(names_, [this](const auto& entry) { return !open_.has(entry.first); });
 }
 
 void NameFirewall::review(Judge judge) {
@@ -204,14 +203,14 @@ void NameFirewall::review(Judge judge) {
   judge_ = std::move(judge);
   if (!firewall_) return;
   std::vector<Destination> closing;
-  for (const auto& [to, opening] : openings_.all()) {
-    if (!judge_(opening.name, {&to, 1})) closing.push_back(to);
+  for (const auto& [to, opened] : open_.all()) {
+    if (!judge_(opened.name, {&to, 1})) closing.push_back(to);
   }
   if (const std::error_code error = firewall_->close(closing)) {
     log::error("cannot close addresses in the firewall of {}: {}", label_, error.message());
     return;
   }
-  for (const Destination& to : closing) openings_.erase(to);
+  for (const Destination& to : closing) open_.erase(to);
 }
 
 void NameFirewall::seal() {
@@ -230,7 +229,7 @@ Result<bool> NameFirewall::keep() {
   auto kept = firewall_->keep();
   if (!kept || !*kept) return kept;
   const std::scoped_lock lock(mutex_);
-  openings_.clear();
+  open_.clear();
   return kept;
 }
 

@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "base/snapshot.h"
 #include "engine/snapshot.h"
-#include "firewall/openings.h"
+#include "firewall/open_addresses.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
 #include "netfilter/links.h"
@@ -56,16 +56,16 @@ enum class Flows : std::uint8_t { kIgnored = 0, kNoted };
 struct Report {
   std::vector<Refusal> refusals;      ///< of destinations that weren't told of for a minute
   std::uint64_t refused_packets = 0;  ///< in an audit those that would have been
-  std::uint64_t admissions = 0;       ///< openings in the kernel, made or prolonged
+  std::uint64_t admissions = 0;       ///< addresses opened or prolonged
   std::vector<Flow> flows;            ///< to addresses with a name, if they are noted
 };
 
 /// The firewall of one namespace: installs it, maintains it and opens addresses. Answers are
 /// admitted on the workers' threads, the main thread does everything else. A mutex protects what is
-/// remembered of the openings and the rules; upkeep, once a second, reads the kernel without it.
+/// remembered of open addresses and the rules; upkeep, once a second, reads the kernel without it.
 ///
 /// What the kernel holds is remembered here, so that an answer from the cache costs no system call
-/// as long as its addresses are open for longer than it may be kept. The kernel ends each opening
+/// as long as its addresses are open for longer than it may be kept. The kernel ends each
 /// by itself; nothing depends on this process going on.
 class NameFirewall final : public policy::EgressSets {
  public:
@@ -131,7 +131,7 @@ class NameFirewall final : public policy::EgressSets {
   std::optional<netfilter::Firewall> firewall_;
   bool failed_ = false;  ///< an enforcing one isn't as it was asked for
   Judge judge_;          ///< of the last review; none yet: as decided
-  Openings openings_;
+  OpenAddresses open_;
   std::size_t forget_at_ = 1024;
   Instant forgot_{};  ///< what has ended, at last
   std::vector<netfilter::Opened> asked_for_;

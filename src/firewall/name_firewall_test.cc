@@ -188,7 +188,7 @@ TEST_F(NameFirewallTest, WhatHasEndedMakesRoom) {
 
 TEST_F(NameFirewallTest, TooManyOpeningsAreNotAdmitted) {
   ASSERT_TRUE(firewall.enforce(netns, &egress));
-  const std::vector<wire::FoundAddress> found = addresses(Openings::kMost + 1);
+  const std::vector<wire::FoundAddress> found = addresses(OpenAddresses::kMost + 1);
   const auto all = std::span(found);
   EXPECT_FALSE(firewall.admit({.name = kName, .addresses = all, .ports = {}}, Clock::now()));
   EXPECT_TRUE(

@@ -1,4 +1,4 @@
-#include "firewall/openings.h"
+#include "firewall/open_addresses.h"
 
 #include <cstddef>
 #include <utility>
@@ -15,21 +15,21 @@ using netfilter::Destination;
 namespace {
 
 /// Whoever holds no more than that needs no share.
-constexpr std::size_t kFloor = Openings::kMost / 256;
+constexpr std::size_t kFloor = OpenAddresses::kMost / 256;
 
 }  // namespace
 
-const Opening* Openings::find(const Destination& to) const {
+const OpenAddress* OpenAddresses::find(const Destination& to) const {
   const auto held = all_.find(to);
   return held == all_.end() ? nullptr : &held->second;
 }
 
-bool Openings::has(const IpAddress& address) const {
+bool OpenAddresses::has(const IpAddress& address) const {
   const auto first = all_.lower_bound({address, {}});
   return first != all_.end() && first->first.address == address;
 }
 
-bool Openings::has_room(ClientKey client, std::size_t more, bool shared) const {
+bool OpenAddresses::has_room(ClientKey client, std::size_t more, bool shared) const {
   const std::size_t left = kMost - all_.size();
   if (more > left) return false;
   if (!shared) return true;
@@ -38,20 +38,20 @@ bool Openings::has_room(ClientKey client, std::size_t more, bool shared) const {
   return own <= kFloor || own <= left - more;
 }
 
-void Openings::put(const Destination& to, Opening opening) {
+void OpenAddresses::put(const Destination& to, OpenAddress opened) {
   erase(to);
-  ++held_[opening.client.value];
-  all_.emplace(to, std::move(opening));
+  ++held_[opened.client.value];
+  all_.emplace(to, std::move(opened));
 }
 
-void Openings::erase(const Destination& to) {
+void OpenAddresses::erase(const Destination& to) {
   const auto held = all_.find(to);
   if (held == all_.end()) return;
   release(held->second);
   all_.erase(held);
 }
 
-void Openings::erase_ended(Instant now) {
+void OpenAddresses::erase_ended(Instant now) {
   std::erase_if(all_, [&](const auto& entry) {
     const bool ended = entry.second.until < now;
     if (ended) release(entry.second);
@@ -59,13 +59,13 @@ void Openings::erase_ended(Instant now) {
   });
 }
 
-void Openings::clear() {
+void OpenAddresses::clear() {
   all_.clear();
   held_.clear();
 }
 
-void Openings::release(const Opening& opening) {
-  const auto held = held_.find(opening.client.value);
+void OpenAddresses::release(const OpenAddress& opened) {
+  const auto held = held_.find(opened.client.value);
   if (--held->second == 0) held_.erase(held);
 }
 
