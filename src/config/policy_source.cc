@@ -98,6 +98,7 @@ class PartsAhead {
     while (!parts_.empty()) add_first();
   }
   [[nodiscard]] const Skipped& skipped() const noexcept { return skipped_; }
+  [[nodiscard]] std::size_t rules() const noexcept { return rules_read_; }
 
  private:
   static constexpr std::size_t kWorthAThread = 64UL << 10;
@@ -107,6 +108,7 @@ class PartsAhead {
     policy::ParsedList list = parts_.front().get();
     parts_.pop_front();
     policy_.rules.add(list);
+    rules_read_ += list.entries.size();
     skipped_.add(std::move(list.skipped), list.skipped_lines);
     if (policy_.on_bad_line == BadLine::kSkip) {
       skipped_.add(std::move(list.faults), list.faulty);
@@ -118,6 +120,7 @@ class PartsAhead {
   Context& context_;
   PolicySettings& policy_;
   Skipped skipped_;
+  std::size_t rules_read_ = 0;
   unsigned threads_ = std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
   std::deque<std::future<policy::ParsedList>> parts_;
 };
@@ -136,8 +139,8 @@ Result<void> read_list(Context& context, const std::string& file, policy::Action
   });
   if (!counted) return counted;
   policy.rules.reserve(std::min(lines, bytes / kShortestLine + 1), bytes);
-  const policy::ListForm form =
-      format ? policy::ListForm{*format, policy::origin_in(beginning)} : policy::detect_form(beginning);
+  const policy::ListForm form = format ? policy::ListForm{*format, policy::origin_in(beginning)}
+                                       : policy::detect_form(beginning);
   std::uint32_t before = 0;
   PartsAhead parts(context, policy);
   auto read = context.files.read_lines(file, [&](std::string_view text) {
@@ -147,6 +150,9 @@ Result<void> read_list(Context& context, const std::string& file, policy::Action
   });
   parts.finish();
   parts.skipped().tell(context, file);
+  if (parts.rules() == 0 && parts.skipped().lines != 0 && policy.on_bad_line == BadLine::kRefuse) {
+    context.fault({file, 0, 0}, "none of its lines is a rule about a name");
+  }
   return read;
 }
 

@@ -23,8 +23,9 @@ namespace {
 template <class T>
 Result<T> wait_for(asio::io_context& loop, asio::awaitable<Result<T>> request) {
   std::optional<Result<T>> outcome;
-  asio::co_spawn(loop, std::move(request),
-                 [&outcome](const std::exception_ptr&, Result<T> result) { outcome = std::move(result); });
+  asio::co_spawn(loop, std::move(request), [&outcome](const std::exception_ptr&, Result<T> result) {
+    outcome = std::move(result);
+  });
   loop.run();
   loop.restart();
   if (!outcome) return fail("the engine did not reply");

@@ -33,12 +33,20 @@ std::optional<ListFormat> format_of(std::string_view line) {
   return std::ranges::any_of(after, is_type) ? std::optional(ListFormat::kRpz) : std::nullopt;
 }
 
+/// Whether it has what no list of any format has.
+bool is_binary(std::string_view line) {
+  return std::ranges::any_of(line, [](char c) {
+    const auto octet = static_cast<unsigned char>(c);
+    return (octet < ' ' && c != '\t' && c != '\r') || octet == 0x7f;
+  });
+}
+
 }  // namespace
 
 ListForm detect_form(std::string_view beginning) {
   LineReader lines(beginning);
   while (const auto line = lines.next_whole()) {
-    if (lines.number() > kMostLines) break;
+    if (lines.number() > kMostLines || is_binary(*line)) break;
     const auto format = format_of(*line);
     if (!format) continue;
     return {*format, *format == ListFormat::kRpz ? origin_in(beginning) : std::string()};

@@ -47,6 +47,11 @@ TEST(ListFormat, IsToldByTheFirstLinesThatTell) {
   EXPECT_EQ(format("! title\nads.test\n"), ListFormat::kAdblock);
   EXPECT_EQ(format("$TTL 60\n@ SOA a. b. 1 2 3 4 5\nads.test CNAME .\n"), ListFormat::kRpz);
   EXPECT_EQ(format("ads.test 60 IN CNAME .\n"), ListFormat::kRpz);
+  EXPECT_EQ(format("! Título\nads.test\n"), ListFormat::kAdblock);
+  EXPECT_EQ(format("\x7f"
+                   "ELF\x02\n!\n||ads.test^\n"),
+            ListFormat::kNames)
+      << "no text";
 }
 
 TEST(List, OfHostsNamesThatLeadNowhere) {

@@ -73,6 +73,19 @@ def test_a_wrong_line_is_refused_or_skipped(configured, line, why):
     assert answers(config, "ads.example") == "denied"
 
 
+def test_a_list_of_which_nothing_is_a_rule_is_refused(configured):
+    checked = run("check", configured("! patterns\n/ad/\n-banner-\n"))
+    assert checked.returncode == 1
+    assert "deny.list: none of its lines is a rule about a name" in checked.stderr
+    assert run("check", configured("! only a title\n")).returncode == 0
+
+
+def test_what_is_no_text_has_no_format(configured):
+    checked = run("check", configured("\1\2\n||ads.example^\n"))
+    assert checked.returncode == 1
+    assert "deny.list:1:1: " in checked.stderr and "deny.list:2:1: " in checked.stderr
+
+
 def test_the_format_can_be_said(configured, tmp_path):
     config = configured("")
     config.write_text(CONFIG.replace('"deny.list"', '{ path = "deny.list", format = "hosts" }'))
