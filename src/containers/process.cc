@@ -12,6 +12,7 @@
 
 #include "containers/container.h"
 #include "sys/file.h"
+#include "sys/process.h"
 
 namespace nxgate::containers {
 namespace {
@@ -31,7 +32,7 @@ std::string process_file(pid_t pid, std::string_view name) {
 
 std::string cgroup_of_process(pid_t pid) {
   std::string cgroup = process_file(pid, "cgroup");
-  if (container_of_cgroup(cgroup) || !process_file(pid, "stat").contains(") Z ")) return cgroup;
+  if (container_of_cgroup(cgroup) || !sys::has_lost_first_thread(pid)) return cgroup;
   std::error_code error;
   for (std::filesystem::directory_iterator thread("/proc/" + std::to_string(pid) + "/task", error),
        none;

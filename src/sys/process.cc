@@ -55,9 +55,10 @@ class Stat {
 
 std::optional<std::uint64_t> start_time(pid_t pid) { return Stat(pid).number(kStartTime); }
 
+bool has_lost_first_thread(pid_t pid) { return Stat(pid).word(kState) == "Z"; }
+
 bool is_zombie(pid_t pid) {
   const Stat stat(pid);
-  // A process whose first thread has ended says so too as long as others go on.
   return stat.word(kState) == "Z" && stat.number(kThreads).value_or(0) <= 1;
 }
 

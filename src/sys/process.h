@@ -12,6 +12,9 @@ namespace nxgate::sys {
 /// once its first thread has ended. Nothing if there is no such process.
 [[nodiscard]] std::optional<std::uint64_t> start_time(pid_t pid);
 
+/// Whether its first thread has ended and is still shown, though other threads may go on.
+[[nodiscard]] bool has_lost_first_thread(pid_t pid);
+
 /// Whether it has ended, threads and all, and its parent hasn't heard of it yet.
 [[nodiscard]] bool is_zombie(pid_t pid);
 

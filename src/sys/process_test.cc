@@ -37,12 +37,14 @@ TEST(StartTimeTest, IsNotMisledByAName) {
 
 TEST(ZombieTest, IsWhoHasEndedAndWhomNobodyWaitedFor) {
   EXPECT_FALSE(is_zombie(::getpid()));
+  EXPECT_FALSE(has_lost_first_thread(::getpid()));
   const pid_t pid = ::fork();
   ASSERT_GE(pid, 0);
   if (pid == 0) ::_exit(0);
   siginfo_t ended{};
   ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT), 0);
   EXPECT_TRUE(is_zombie(pid));
+  EXPECT_TRUE(has_lost_first_thread(pid));
   EXPECT_TRUE(start_time(pid));
   ASSERT_EQ(::waitpid(pid, nullptr, 0), pid);
   EXPECT_FALSE(is_zombie(pid));
