@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
@@ -76,26 +75,17 @@ constexpr std::array<Field<ListFile>, 2> kListFile{{
 
 template <Action action>
 void read_list_files(Reading& reading, const toml::node& node, PolicySettings& into) {
-  const toml::array* const list = node.as_array();
-  const auto is_table = [](const toml::node& each) { return each.is_table(); };
-  if (list == nullptr || std::ranges::none_of(*list, is_table)) {
-    return reading.each(node, [&](const Text& text) {
-      add_rule_files(reading.context, into, action, text, std::nullopt);
-    });
-  }
-  for (const toml::node& each : *list) {
-    ListFile file;
-    if (const toml::table* const table = each.as_table()) {
-      const auto faults = reading.context.faults.size();
-      read_table<ListFile>(reading, *table, kListFile, file);
-      if (reading.context.faults.size() != faults) continue;
-    } else if (const auto text = reading.scalar(each)) {
-      file.path = *text;
-    } else {
-      continue;
-    }
-    add_rule_files(reading.context, into, action, file.path, file.format);
-  }
+  const auto add = [&](const Text& path, std::optional<policy::ListFormat> format) {
+    add_rule_files(reading.context, into, action, path, format);
+  };
+  reading.each(
+      node, [&](const Text& path) { add(path, std::nullopt); },
+      [&](const toml::table& table) {
+        ListFile file;
+        const auto faults = reading.context.faults.size();
+        read_table<ListFile>(reading, table, kListFile, file);
+        if (reading.context.faults.size() == faults) add(file.path, file.format);
+      });
 }
 
 template <auto Add, Action action>

@@ -70,6 +70,21 @@ void Reading::each(const toml::node& node, const std::function<void(const Text&)
   }
 }
 
+void Reading::each(const toml::node& node, const std::function<void(const Text&)>& use,
+                   const std::function<void(const toml::table&)>& use_table) {
+  const toml::array* const list = node.as_array();
+  if (list == nullptr) return fault(node, expected_kind("a list of texts or tables", node));
+  for (const toml::node& element : *list) {
+    if (const auto* const text = element.as_string()) {
+      use({text->get(), at(element.source())});
+    } else if (const auto* const member = element.as_table()) {
+      use_table(*member);
+    } else {
+      fault(element, expected_kind("a text or a table", element));
+    }
+  }
+}
+
 void Reading::each_table(const toml::node& node,
                          const std::function<void(const toml::table&)>& use) {
   const toml::array* const list = node.as_array();

@@ -31,6 +31,9 @@ struct Reading {
   const toml::table* table(const toml::node& node);
   /// Each element of an array of texts; a fault for whatever is none.
   void each(const toml::node& node, const std::function<void(const Text&)>& use);
+  /// Each element of an array of texts and tables.
+  void each(const toml::node& node, const std::function<void(const Text&)>& use,
+            const std::function<void(const toml::table&)>& use_table);
   /// Each element of an array of tables.
   void each_table(const toml::node& node, const std::function<void(const toml::table&)>& use);
   /// The node as a table of named tables, such as `[policies.NAME]`.

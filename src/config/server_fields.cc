@@ -47,29 +47,27 @@ std::optional<Listener> read_listen_table(Reading& reading, const toml::table& t
   return listener;
 }
 
-std::optional<Listener> read_listen_text(Reading& reading, const toml::node& node) {
-  const auto text = reading.scalar(node);
-  if (!text) return std::nullopt;
-  auto listener = parse_listener(text->value);
-  if (listener) return *std::move(listener);
-  reading.fault(node, listener.error().message);
-  return std::nullopt;
-}
-
 void read_listen(Reading& reading, const toml::node& node, ServerSettings& into) {
   const toml::array* const list = node.as_array();
   if (list == nullptr || list->empty()) {
     return reading.fault(node,
                          "expected a list of at least one listener, such as [\"127.0.0.1:53\"]");
   }
-  for (const toml::node& element : *list) {
-    const toml::table* const table = element.as_table();
-    auto listener =
-        table != nullptr ? read_listen_table(reading, *table) : read_listen_text(reading, element);
-    if (!listener) continue;
-    listener->at = reading.at(element.source());
-    into.listen.push_back(*std::move(listener));
-  }
+  const auto add = [&](Listener listener, const Location& at) {
+    listener.at = at;
+    into.listen.push_back(std::move(listener));
+  };
+  reading.each(
+      node,
+      [&](const Text& text) {
+        auto listener = parse_listener(text.value);
+        if (!listener) return reading.context.fault(text.at, listener.error().message);
+        add(*std::move(listener), text.at);
+      },
+      [&](const toml::table& table) {
+        auto listener = read_listen_table(reading, table);
+        if (listener) add(*std::move(listener), reading.at(table.source()));
+      });
 }
 
 constexpr std::array<Field<RateLimitSettings>, 5> kRateLimit{{
