@@ -110,7 +110,12 @@ bool NameFirewall::stands() const { return firewall_.has_value(); }
 
 void NameFirewall::adopt() {
   const auto opened = firewall_->opened();
-  if (!opened) return;
+  if (!opened) {
+    return log::warning(
+        "cannot read which addresses are open in the firewall of {}: {}; they stay "
+        "open for their time",
+        label_, opened.error().message);
+  }
   const Instant now = Clock::now();
   for (const Opened& each : *opened) {
     open_.put(each.to, {now + each.life, each.name});
@@ -145,7 +150,7 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
     }
   }
   if (asked_for_.empty()) return true;
-  if (!is_allowed(admission.name.to_text()) || !make_room(admission.client, now)) return false;
+  if (!is_allowed() || !make_room(admission.client, now)) return false;
   if (const std::error_code error = firewall_->open(asked_for_)) {
     log::repeated("egress " + label_, fmt::format("cannot open addresses in the firewall of {}: {}",
                                                   label_, error.message()));
@@ -161,13 +166,13 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
   return false;  // out of memory: the client is told of a failure
 }
 
-/// What is asked for, by the last review.
-bool NameFirewall::is_allowed(const std::string& name) {
+/// What is asked for, all by one name, as the last review's judge says now.
+bool NameFirewall::is_allowed() {
   if (!judge_) return true;
   std::vector<Destination> to;
   to.reserve(asked_for_.size());
   for (const Opened& each : asked_for_) to.push_back(each.to);
-  return judge_(name, to);
+  return judge_(asked_for_.front().name, to);
 }
 
 bool NameFirewall::make_room(ClientKey client, Instant now) {
@@ -184,9 +189,10 @@ bool NameFirewall::make_room(ClientKey client, Instant now) {
   }
   log::repeated(
       "egress " + label_,
-      fmt::format("the firewall of {} has {} of at most {} addresses open, and {}", label_,
-                  open_.all().size(), OpenAddresses::kMost,
-                  shared ? "a client no more than are left for others" : "no room for more"));
+      fmt::format("the firewall of {} has no room for more addresses{}: {} of at most {} are open",
+                  label_,
+                  shared ? " of this client, which may have no more than are left for others" : "",
+                  open_.all().size(), OpenAddresses::kMost));
   return false;
 }
 

@@ -114,7 +114,7 @@ class NameFirewall final : public policy::EgressSets {
   [[nodiscard]] Result<void> install(const sys::NetnsRef& netns,
                                      const netfilter::FirewallRules& rules);
   void adopt();
-  [[nodiscard]] bool is_allowed(const std::string& name);
+  [[nodiscard]] bool is_allowed();
   [[nodiscard]] bool make_room(ClientKey client, Instant now);
   void forget_ended(Instant now);
   void add_refusals(Report& report, const std::vector<netfilter::Noted>& seen);

@@ -18,6 +18,7 @@ import pytest
 from harness.control import Control
 from harness.nxgate import BINARY, addresses, ede, make_query, rcode, run
 from harness.sites import Sites
+from harness.slow import Slow
 from harness.timing import wait_for, within
 from harness.upstream import answer, by_type, nodata
 
@@ -546,30 +547,13 @@ def test_an_alias_of_the_operators_leads_only_who_asks_for_it(attach, app):
     assert rcode(ask(app, "chain.test")) == rcode(ask(app, "target.test")) == "NXDOMAIN"
 
 
-class Slow:
-    """A name whose answer comes once it is let go."""
-
-    def __init__(self):
-        self.asked, self.goes = threading.Event(), threading.Event()
-
-    def __call__(self, received):
-        self.asked.set()
-        self.goes.wait(5)
-        received.reply(f"@ 86400 A {OTHER}")
-
-    def while_it_waits(self, inside, act):
-        """Asks, acts before the answer comes, and returns that."""
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(ask, inside, "slow.test")
-            self.asked.wait(5)
-            act()
-            self.goes.set()
-            return waiting.result()
+@pytest.fixture
+def slow():
+    return Slow(f"@ 86400 A {OTHER}")
 
 
 @pytest.mark.parametrize("how", ["reload", "deny", "reload of the timeout too"])
-def test_what_was_asked_before_its_name_went_opens_nothing(attach, app, how):
-    slow = Slow()
+def test_what_was_asked_before_its_name_went_opens_nothing(attach, app, slow, how):
     server = attach(app, script={"slow.test": slow}, allow=["slow.test", "web.test"])
 
     def take_away():
@@ -579,25 +563,23 @@ def test_what_was_asked_before_its_name_went_opens_nothing(attach, app, how):
         server.write_config(server.text(allow=["web.test"], timeout="5s" if how == "reload" else "50ms"))
         assert "reloaded" in server.reload()
 
-    assert rcode(slow.while_it_waits(app, take_away)) == "SERVFAIL"
+    assert rcode(slow.while_it_waits(lambda: ask(app, "slow.test"), take_away)) == "SERVFAIL"
     assert refused(connect(app, OTHER))
     assert rcode(ask(app, "slow.test")) == "NXDOMAIN"
 
 
-def test_what_was_asked_before_a_reload_that_leaves_its_name_opens(attach, app):
-    slow = Slow()
+def test_what_was_asked_before_a_reload_that_leaves_its_name_opens(attach, app, slow):
     server = attach(app, script={"slow.test": slow}, allow=["slow.test", "web.test"])
 
     def reload():
         server.write_config(server.text(allow=["slow.test"]))
         assert "reloaded" in server.reload()
 
-    assert addresses(slow.while_it_waits(app, reload)) == [OTHER]
+    assert addresses(slow.while_it_waits(lambda: ask(app, "slow.test"), reload)) == [OTHER]
     assert connect(app, OTHER) == b"hello"
 
 
-def test_what_was_asked_before_its_process_ended_opens_nothing(attach, app):
-    slow = Slow()
+def test_what_was_asked_before_its_process_ended_opens_nothing(attach, app, slow):
     process = app.popen("sleep", "1000")
     wait_for(lambda: os.readlink(f"/proc/{process.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
     server = attach(app, script={"slow.test": slow}, allow=["slow.test"], where=("--pid", process.pid))
@@ -608,7 +590,7 @@ def test_what_was_asked_before_its_process_ended_opens_nothing(attach, app):
         server.wait_for_log(f"detached pid {process.pid}, which has ended")
 
     with contextlib.suppress(dns.exception.Timeout):
-        slow.while_it_waits(app, end)
+        slow.while_it_waits(lambda: ask(app, "slow.test"), end)
     server.wait_for_log(f"detached pid {process.pid}")
     assert OTHER not in app.run("nft", "list", "ruleset").stdout
     assert refused(connect(app, OTHER))
