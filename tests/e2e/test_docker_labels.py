@@ -211,12 +211,23 @@ def test_a_guest_that_asks_for_nothing_has_its_owners(engine, watch):
     assert "shares its namespace" not in server.log_text()
 
 
-def test_a_guests_firewall_holds_where_the_owner_has_none(engine, watch):
-    server = watch(ANY)
-    owner = engine.run("owner", "--label", "nxgate.policy=ci")
-    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=walled")
-    server.wait_for_log("also restricted by walled")
-    wait_for(lambda: "nxgate_egress" in owner.rules())
+@pytest.fixture
+def walled_by_guest(engine, watch):
+    """walled_by_guest(policy): an owner without a firewall, whose guest's policy has one."""
+
+    def start(policy):
+        server = watch(ANY)
+        owner = engine.run("owner", "--label", "nxgate.policy=ci")
+        engine.run("guest", "--network", "container:owner", "--label", f"nxgate.policy={policy}")
+        server.wait_for_log(f"also restricted by {policy}")
+        wait_for(lambda: "nxgate_egress" in owner.rules())
+        return owner
+
+    return start
+
+
+def test_a_guests_firewall_holds_where_the_owner_has_none(walled_by_guest):
+    owner = walled_by_guest("walled")
     assert resolves(owner) == {"both"}
     assert owner.run("nc", "-w", "2", "10.99.0.1", "9").returncode != 0
     assert ADDRESS in owner.rules()
@@ -238,12 +249,8 @@ def opened(container):
     return set(re.findall(rf"{ADDRESS} \. (\S+) \. (\S+)", container.rules()))
 
 
-def test_ports_of_a_guests_rule_hold(engine, watch):
-    server = watch(ANY)
-    owner = engine.run("owner", "--label", "nxgate.policy=ci")
-    engine.run("guest", "--network", "container:owner", "--label", "nxgate.policy=ported")
-    server.wait_for_log("also restricted by ported")
-    wait_for(lambda: "nxgate_egress" in owner.rules())
+def test_ports_of_a_guests_rule_hold(walled_by_guest):
+    owner = walled_by_guest("ported")
     assert status(owner, "both.test") == "NOERROR"
     assert opened(owner) == {("tcp", "443"), ("udp", "443")}
 
