@@ -203,7 +203,7 @@ deny-files = ["ads.txt", "filters.txt", { path = "names.list", format = "names" 
   ASSERT_EQ(context_.warnings.size(), 8U) << "one, five of six and their number, one";
   EXPECT_EQ(context_.warnings[0].at, (Location{"/etc/nxgate/ads.txt", 2, 10}));
   EXPECT_EQ(context_.warnings[5].at.line, 6U);
-  EXPECT_EQ(context_.warnings[6].text, "6 lines are skipped in all");
+  EXPECT_EQ(context_.warnings[6].text, "6 lines are skipped in total");
   EXPECT_EQ(context_.warnings[7].at, (Location{"/etc/nxgate/names.list", 2, 1}));
 }
 

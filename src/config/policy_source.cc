@@ -74,7 +74,7 @@ struct Skipped {
       context.warn(each.at, fmt::format("skipped: {}", each.text));
     }
     if (lines > first.size()) {
-      context.warn({file, 0, 0}, fmt::format("{} lines are skipped in all", lines));
+      context.warn({file, 0, 0}, fmt::format("{} lines are skipped in total", lines));
     }
   }
 };
@@ -139,8 +139,7 @@ Result<void> read_list(Context& context, const std::string& file, policy::Action
   });
   if (!counted) return counted;
   policy.rules.reserve(std::min(lines, bytes / kShortestLine + 1), bytes);
-  const policy::ListForm form = format ? policy::ListForm{*format, policy::origin_in(beginning)}
-                                       : policy::detect_form(beginning);
+  const policy::ListForm form = policy::form_of(beginning, format);
   std::uint32_t before = 0;
   PartsAhead parts(context, policy);
   auto read = context.files.read_lines(file, [&](std::string_view text) {

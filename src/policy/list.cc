@@ -57,7 +57,7 @@ constexpr std::array<ReadLine, kListFormats> kReadLine{read_names_line, read_hos
 
 void read_names_line(ListBuilder& list, std::string_view line) {
   std::array<std::uint8_t, wire::kLongestName> room;
-  line = line.substr(0, line.find('#'));
+  line = without_comment(line);
   const Bytes plain = plain_name(line, room);
   if (!plain.empty() && (list.action() == Action::kDeny || !is_public_suffix(plain))) {
     return list.rule(plain, Scope::kSubtree, 1);
@@ -66,8 +66,7 @@ void read_names_line(ListBuilder& list, std::string_view line) {
   if (first.text.empty()) return;
   auto rule = parse_rule(line, list.action());
   if (!rule) return list.fault(first.column, std::move(rule.error().message));
-  if (!rule->ports.empty()) list.ports(std::move(rule->ports));
-  list.rule(rule->name.wire(), rule->scope, first.column);
+  list.rule(rule->name.wire(), rule->scope, first.column, std::move(rule->ports));
 }
 
 ParsedList parse_list(std::string_view text, ListPart part, Action action) {

@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/escape.h"
@@ -30,7 +31,8 @@ class ListBuilder {
   /// Of a zone, with the last dot; empty if none is known.
   [[nodiscard]] std::string_view origin() const noexcept { return origin_; }
 
-  void rule(Bytes name, Scope scope, std::uint32_t column) {
+  void rule(Bytes name, Scope scope, std::uint32_t column, Ports ports = {}) {
+    if (!ports.empty()) list_.ports.emplace_back(list_.entries.size(), std::move(ports));
     list_.entries.push_back({.name_at = static_cast<std::uint32_t>(list_.names.size()),
                              .line = line_,
                              .column = column,
@@ -38,7 +40,6 @@ class ListBuilder {
                              .scope = scope});
     list_.names.insert(list_.names.end(), name.begin(), name.end());
   }
-  void ports(Ports ports) { list_.ports.emplace_back(list_.entries.size(), std::move(ports)); }
 
   /// The line is wrong.
   void fault(std::uint32_t column, std::string text) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/address.h"
 #include "policy/words.h"
@@ -27,7 +28,7 @@ std::optional<ListFormat> format_of(std::string_view line) {
   }
   if (begins("$TTL") || begins("$ORIGIN")) return ListFormat::kRpz;
   if (begins("#") || second.empty() || second.starts_with('#')) return std::nullopt;
-  if (IpAddress::parse(first.substr(0, first.find('%')))) return ListFormat::kHosts;
+  if (address_in(first)) return ListFormat::kHosts;
   std::array<std::string_view, 3> after{second, words.next().text, words.next().text};
   const auto is_type = [](std::string_view word) { return word == "CNAME" || word == "SOA"; };
   return std::ranges::any_of(after, is_type) ? std::optional(ListFormat::kRpz) : std::nullopt;
@@ -43,25 +44,23 @@ bool is_binary(std::string_view line) {
 
 }  // namespace
 
-ListForm detect_form(std::string_view beginning) {
+ListForm form_of(std::string_view beginning, std::optional<ListFormat> format) {
+  std::string origin;
   LineReader lines(beginning);
   while (const auto line = lines.next_whole()) {
-    if (lines.number() > kMostLines || is_binary(*line)) break;
-    const auto format = format_of(*line);
-    if (!format) continue;
-    return {*format, *format == ListFormat::kRpz ? origin_in(beginning) : std::string()};
+    if (lines.number() > kMostLines || (!format && is_binary(*line))) break;
+    if (!format) format = format_of(*line);
+    if (format && format != ListFormat::kRpz) break;
+    WordReader words(*line);
+    if (words.next().text != "$ORIGIN") continue;
+    origin = words.next().text;
+    break;
   }
-  return {};
+  return {format.value_or(ListFormat::kNames), std::move(origin)};
 }
 
-std::string origin_in(std::string_view beginning) {
-  LineReader lines(beginning);
-  while (const auto line = lines.next_whole()) {
-    if (lines.number() > kMostLines) break;
-    WordReader words(*line);
-    if (words.next().text == "$ORIGIN") return std::string(words.next().text);
-  }
-  return {};
+std::optional<IpAddress> address_in(std::string_view text) {
+  return IpAddress::parse(text.substr(0, text.find('%')));
 }
 
 }  // namespace nxgate::policy

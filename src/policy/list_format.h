@@ -3,8 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "base/address.h"
 
 namespace nxgate::policy {
 
@@ -22,10 +25,11 @@ struct ListForm {
   std::string origin{};  ///< of a zone, with the last dot; empty if it names none
 };
 
-/// By the first lines that tell; plain names if none does.
-[[nodiscard]] ListForm detect_form(std::string_view beginning);
+/// By the first lines that tell; without `format`, plain names if none does.
+[[nodiscard]] ListForm form_of(std::string_view beginning,
+                               std::optional<ListFormat> format = std::nullopt);
 
-/// The origin that lines of a zone name, as far as `beginning` shows; empty if none does.
-[[nodiscard]] std::string origin_in(std::string_view beginning);
+/// An address as a hosts file has it, with its interface or not.
+[[nodiscard]] std::optional<IpAddress> address_in(std::string_view text);
 
 }  // namespace nxgate::policy

@@ -1,11 +1,9 @@
 // Lines of lists in the formats of other programs.
 #include <algorithm>
 #include <array>
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <fmt/core.h>
 
@@ -25,12 +23,12 @@ constexpr std::array<std::string_view, 11> kOwnNames{
     "ip6-allnodes",  "ip6-allrouters",        "ip6-allhosts",
 };
 
-std::optional<IpAddress> address_in(std::string_view text) {
-  return IpAddress::parse(text.substr(0, text.find('%')));
-}
+/// Between a page and the parts of it that a filter hides.
+constexpr std::array<std::string_view, 4> kPageMarks{"##", "#@#", "#?#", "#$#"};
 
-std::string_view without_comment(std::string_view line, char begins) {
-  return line.substr(0, line.find(begins));
+bool begins_with_page_mark(std::string_view text) {
+  return std::ranges::any_of(kPageMarks,
+                             [&](std::string_view mark) { return text.starts_with(mark); });
 }
 
 /// A rule about a name as the format writes it.
@@ -75,7 +73,7 @@ void read_filter(ListBuilder& list, std::string_view filter, const Word& at) {
   const auto dollar = filter.find('$');
   if (dollar != std::string_view::npos) {
     if (!are_for_all(filter.substr(dollar + 1))) {
-      return list.skip(at, "only a browser knows what its options depend on");
+      return list.skip(at, "its options need a browser");
     }
     filter = filter.substr(0, dollar);
   }
@@ -90,7 +88,7 @@ void read_filter(ListBuilder& list, std::string_view filter, const Word& at) {
   }
   // Without its anchors it is a rule only if it is a name as it stands.
   if ((anchored != ends) || !is_whole_name(filter)) {
-    return list.skip(at, "it is about parts of names or addresses of pages");
+    return list.skip(at, "it matches parts of names or URLs, not whole names");
   }
   add(list, filter, scope, at);
 }
@@ -122,7 +120,7 @@ constexpr std::string_view kException =
 }  // namespace
 
 void read_hosts_line(ListBuilder& list, std::string_view line) {
-  line = without_comment(line, '#');
+  line = without_comment(line);
   WordReader words(line);
   const Word first = words.next();
   if (first.text.empty()) return;
@@ -142,13 +140,10 @@ void read_hosts_line(ListBuilder& list, std::string_view line) {
 
 void read_adblock_line(ListBuilder& list, std::string_view line) {
   const Word first = WordReader(line).next();
-  const bool comment =
-      first.text.starts_with('!') || first.text.starts_with('[') || first.text == "#" ||
-      (first.text.starts_with('#') && first.text.size() > 1 && first.text[1] != '#' &&
-       first.text[1] != '@' && first.text[1] != '?' && first.text[1] != '$');
+  const bool comment = first.text.starts_with('!') || first.text.starts_with('[') ||
+                       (first.text.starts_with('#') && !begins_with_page_mark(first.text));
   if (first.text.empty() || comment) return;
-  if (line.find("##") != std::string_view::npos || line.find("#@#") != std::string_view::npos ||
-      line.find("#?#") != std::string_view::npos || line.find("#$#") != std::string_view::npos) {
+  if (std::ranges::any_of(kPageMarks, [&](std::string_view mark) { return line.contains(mark); })) {
     return list.skip(first, "it is about parts of pages");
   }
   if (address_in(first.text)) return read_hosts_line(list, line);

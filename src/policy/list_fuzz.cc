@@ -17,8 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   constexpr std::uint64_t kKey = 0x9e3779b97f4a7c15;
   policy::RuleSet rules(kKey);
-  rules.add(policy::parse_list(text, {"fuzz.list", 0, policy::detect_form(text)},
-                               policy::Action::kAllow));
+  rules.add(
+      policy::parse_list(text, {"fuzz.list", 0, policy::form_of(text)}, policy::Action::kAllow));
   const policy::Matcher matcher(std::move(rules), {}, {});
   for (const policy::Rule& rule : matcher.rules().standing()) {
     // What is printed is read back as the same rule, and each rule allows or leads to its name.

@@ -31,11 +31,11 @@ std::vector<std::string> rules_of(const ParsedList& list) {
 }
 
 ParsedList read(std::string_view text, Action action = Action::kDeny) {
-  return parse_list(text, {"a.list", 0, detect_form(text)}, action);
+  return parse_list(text, {"a.list", 0, form_of(text)}, action);
 }
 
 TEST(ListFormat, IsToldByTheFirstLinesThatTell) {
-  const auto format = [](std::string_view text) { return detect_form(text).format; };
+  const auto format = [](std::string_view text) { return form_of(text).format; };
   EXPECT_EQ(format("# names\n\nads.test\n*.track.test # why\n=x.test force\n"), ListFormat::kNames);
   EXPECT_EQ(format(""), ListFormat::kNames);
   EXPECT_EQ(format("# hosts\n127.0.0.1 localhost\n0.0.0.0 ads.test\n"), ListFormat::kHosts);
@@ -92,7 +92,7 @@ TEST(List, OfAdblockWhatIsAboutWholeNames) {
   EXPECT_THAT(rules_of(list), ElementsAre("ads.test", "*.track.test", "important.test",
                                           "plain.test", "=host.test", "third.test"));
   EXPECT_EQ(list.skipped_lines, 8U);
-  EXPECT_THAT(list.skipped[0].text, HasSubstr("options"));
+  EXPECT_THAT(list.skipped[0].text, HasSubstr("its options need a browser"));
   EXPECT_THAT(list.skipped[5].text, HasSubstr("exceptions"));
   EXPECT_THAT(list.faults, IsEmpty());
 }

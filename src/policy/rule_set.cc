@@ -70,14 +70,14 @@ Ruling RuleSet::new_ruling(Scope scope, Action action, const Location& at) {
 /// The stronger stance stands; of two equal ones the first.
 void RuleSet::rule(std::uint32_t node, Scope scope, Ruling ruling) {
   SuffixNode content = table_.at(node);
-  (void)((scope != Scope::kBelow && contradict(node, content.self, ruling)) ||
-         (scope != Scope::kExact && contradict(node, content.below, ruling)));
+  const bool noted = scope != Scope::kBelow && contradict(node, content.self, ruling);
+  if (!noted && scope != Scope::kExact) (void)contradict(node, content.below, ruling);
   if (scope != Scope::kBelow) strengthen(content.self, ruling);
   if (scope != Scope::kExact) strengthen(content.below, ruling);
   table_.put(node, content);
 }
 
-/// Notes it if two rules about the same names say different things.
+/// Notes it, once a name, if two rules about the same names say different things; whether they do.
 bool RuleSet::contradict(std::uint32_t node, Ruling one, Ruling other) {
   if (!one.has_rule() || !other.has_rule() || one.stance == other.stance) return false;
   if (contradictions_.size() == kMostContradictions) return true;

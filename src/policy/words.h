@@ -34,6 +34,11 @@ class WordReader {
   std::size_t at_ = 0;
 };
 
+/// A line without what follows `mark`.
+[[nodiscard]] inline std::string_view without_comment(std::string_view line, char mark = '#') {
+  return line.substr(0, line.find(mark));
+}
+
 /// The lines of a text without their # comments, numbered from 1 on behind those before it.
 class LineReader {
  public:
@@ -42,7 +47,7 @@ class LineReader {
 
   std::optional<std::string_view> next() {
     const auto line = next_whole();
-    return line ? std::optional(line->substr(0, line->find('#'))) : std::nullopt;
+    return line ? std::optional(without_comment(*line)) : std::nullopt;
   }
   /// With its comment.
   std::optional<std::string_view> next_whole() {

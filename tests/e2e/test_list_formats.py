@@ -54,7 +54,7 @@ def test_what_no_rule_says_is_told_with_its_place_and_number(configured):
     place = config.parent / "deny.list"
     assert f"{place}:2:1: warning: skipped: `@@||good.example^`: exceptions" in checked.stderr
     assert f"{place}:3:1: " in checked.stderr
-    assert "9 lines are skipped in all" in checked.stderr
+    assert "9 lines are skipped in total" in checked.stderr
     assert checked.stderr.count("skipped: ") == 5
     assert answers(config, "ads.example") == "denied"
 
