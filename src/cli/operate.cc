@@ -79,9 +79,14 @@ constexpr Plain kPlain[] = {
     {Command::kRules, "GET", "/v1/rules", rules_text},
     {Command::kReload, "POST", "/v1/reload", reloaded_text},
     {Command::kAttachments, "GET", "/v1/attachments", attachments_text},
-    {Command::kHealth, "GET", "/v1/health", health_text},
     {Command::kLearn, "GET", "/v1/learn", learning_text},
 };
+
+Inquiry health_inquiry(const Options& options) {
+  Inquiry inquiry{"GET", {"/v1/health", {}}, {}, health_text};
+  if (options.strict) inquiry.target.query["strict"] = "true";
+  return inquiry;
+}
 
 Inquiry flush_inquiry(const Options& options) {
   const std::string name = options.name.empty() ? "." : options.name;
@@ -111,6 +116,7 @@ Inquiry proposal_inquiry(const Options& options) {
 Inquiry inquiry_of(const Options& options) {
   if (options.command == Command::kAllow) return rule_inquiry(options, "allow");
   if (options.command == Command::kDeny) return rule_inquiry(options, "deny");
+  if (options.command == Command::kHealth) return health_inquiry(options);
   if (options.command == Command::kFlush) return flush_inquiry(options);
   if (options.command == Command::kExplain) return explain_inquiry(options);
   if (options.command == Command::kLearnStart) return learn_inquiry(options, "start");

@@ -83,7 +83,12 @@ void add_flush(CLI::App& command, Options& options) {
 }
 
 void add_attachments(CLI::App& command, Options& options) { add_asking(command, options); }
-void add_health(CLI::App& command, Options& options) { add_asking(command, options); }
+void add_health(CLI::App& command, Options& options) {
+  command.add_flag("--strict", options.strict,
+                   "Also fail while there is a persistent fault, such as a rejected reload");
+  add_asking(command, options);
+}
+
 void add_metrics(CLI::App& command, Options& options) { add_asking(command, options); }
 
 void add_learn(CLI::App& command, Options& options) { add_asking(command, options); }

@@ -9,6 +9,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include "attach/attachments.h"
@@ -184,18 +185,21 @@ Reply ControlApi::status(const Request&) {
 }
 
 /// An answer shows that the main thread is alive; workers are checked by DNS. Missing attachments
-/// are a failure.
-Reply ControlApi::health(const Request&) {
-  const std::string error = attachments_ == nullptr ? std::string()
-                                                    : attach::shortfall(attachments_->view().size(),
-                                                                        attachments_->unattached());
-  json::object health{{"status", error.empty() ? "ok" : "failing"}};
-  if (json::array faults = describe(standing_faults()); !faults.empty()) {
-    health["faults"] = std::move(faults);
+/// are a failure, and so are persistent faults if the request is strict.
+Reply ControlApi::health(const Request& request) {
+  const bool strict = parameter(request, "strict") == "true";
+  std::string error = attachments_ == nullptr ? std::string()
+                                              : attach::shortfall(attachments_->view().size(),
+                                                                  attachments_->unattached());
+  const json::array faults = describe(standing_faults());
+  if (strict && error.empty() && !faults.empty()) {
+    error = fmt::format("{} persistent fault{}", faults.size(), faults.size() == 1 ? "" : "s");
   }
+  json::object health{{"status", error.empty() ? "ok" : "failing"}};
+  if (!faults.empty()) health["faults"] = faults;
   if (error.empty()) return reply_with(health);
   health["error"] = error;
-  health["unattached"] = unattached_of(*attachments_);
+  health["unattached"] = attachments_ == nullptr ? json::array() : unattached_of(*attachments_);
   Reply reply = reply_with(health);
   reply.status = 503;
   return reply;
