@@ -25,6 +25,7 @@
 #include "observe/dnstap.h"
 #include "policy/policy.h"
 #include "serve/worker_context.h"
+#include "store/saved_rules.h"
 #include "store/standing_fault.h"
 #include "sys/privileges.h"
 #include "telemetry/counters.h"
@@ -212,6 +213,9 @@ std::vector<store::StandingFault> ControlApi::standing_faults() const {
     standing.push_back({store::FaultSource::kFirewall, std::move(text)});
   }
   std::ranges::move(running_.operations.standing_faults(), std::back_inserter(standing));
+  if (auto fault = store::state_fault(running_.settings.state)) {
+    standing.push_back({store::FaultSource::kState, *std::move(fault)});
+  }
   std::ranges::copy(running_.left_closed, std::back_inserter(standing));
   if (attachments_ != nullptr) {
     std::ranges::move(attachments_->standing_faults(), std::back_inserter(standing));
