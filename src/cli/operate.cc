@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,11 +16,11 @@
 #include "base/escape.h"
 #include "base/json.h"
 #include "cli/console.h"
+#include "cli/control_place.h"
 #include "cli/metrics_json.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/status_text.h"
-#include "config/settings.h"
 #include "http/client.h"
 #include "http/target.h"
 #include "top/top.h"
@@ -41,11 +40,7 @@ struct Inquiry {
 };
 
 std::string socket_of(const Options& options) {
-  if (options.control) return options.control->value;
-  // Before there is another thread.
-  // NOLINTNEXTLINE(concurrency-mt-unsafe)
-  const char* const named = std::getenv("NXGATE_CONTROL");
-  return named != nullptr ? named : config::ControlSettings::kUsualSocket;
+  return options.control ? options.control->value : find_control_socket();
 }
 
 std::string rule_body(const Options& options, std::string_view action) {

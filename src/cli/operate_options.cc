@@ -14,7 +14,8 @@ namespace {
 void add_server(CLI::App& command, Options& options) {
   add_control_option(
       command, options,
-      "Control socket of the server (default: NXGATE_CONTROL, else /run/nxgate/control.sock)");
+      "Control socket of the server (default: NXGATE_CONTROL, else that of your own server below "
+      "XDG_RUNTIME_DIR, else /run/nxgate/control.sock)");
 }
 
 void add_asking(CLI::App& command, Options& options) {

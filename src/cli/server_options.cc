@@ -91,7 +91,8 @@ void add_server_options(CLI::App& command, Options& options, std::string_view li
   add_text(command, "--workers", "N", options.workers, "Number of worker threads (default: auto)")
       ->check(must_be(config::parse_workers));
   add_control_option(command, options,
-                     "Control socket (default: /run/nxgate/control.sock; \"\" for none)");
+                     "Control socket (default: /run/nxgate/control.sock, or as an ordinary user "
+                     "XDG_RUNTIME_DIR/nxgate/control.sock; \"\" for none)");
   command.add_flag("-v", options.verbosity,
                    "Log each query; -vv: also each exchange with an upstream");
 }

@@ -112,7 +112,7 @@ bool Syntax::header() {
   if (const auto slip = skip_key(cursor_)) return fault(slip);
   if (cursor_.take(closing)) return true;
   const bool ends = cursor_.at_line_end() || cursor_.peek() == ']';
-  return fault(cursor_, fmt::format("expected {} behind the table's name, found {}{}", closing,
+  return fault(cursor_, fmt::format("expected '{}' behind the table's name, found {}{}", closing,
                                     found(cursor_), ends ? "" : kNameNeedsMarks));
 }
 
@@ -123,7 +123,7 @@ bool Syntax::assignment() {
   std::string_view key = cursor_.since(start);
   key = key.substr(0, key.find_last_not_of(" \t") + 1);
   if (!cursor_.take("=")) {
-    return fault(cursor_, fmt::format("expected = and a value behind the key {}, found {}",
+    return fault(cursor_, fmt::format("expected '=' and a value behind the key {}, found {}",
                                       in_quotes(key), found(cursor_)));
   }
   cursor_.skip_blanks();
@@ -140,7 +140,7 @@ bool Syntax::line_end() {
   }
   if (cursor_.peek() == ',') {
     return fault(cursor_,
-                 "expected the end of the line, found \",\": several values are a list, "
+                 "expected the end of the line, found ',': several values are a list, "
                  "[…, …]");
   }
   return fault(cursor_, fmt::format("expected the end of the line, found {}{}", found(cursor_),
@@ -199,7 +199,7 @@ Syntax::Next Syntax::separator() {
   if (is_quotation_mark(cursor_.peek())) {
     fault(cursor_, "expected a comma between two values");
   } else {
-    fault(cursor_, fmt::format("expected \",\" or \"{}\", found {}{}", open_.back().closing,
+    fault(cursor_, fmt::format("expected ',' or '{}', found {}{}", open_.back().closing,
                                found(cursor_), kMarkMissing));
   }
   return Next::kFault;
@@ -208,11 +208,11 @@ Syntax::Next Syntax::separator() {
 Syntax::Next Syntax::not_closed() {
   const Open& open = open_.back();
   if (open.closing == ']') {
-    fault(open.at, fmt::format("this list isn't closed: expected ] before {}",
+    fault(open.at, fmt::format("this list isn't closed: expected ']' before {}",
                                cursor_.at_end() ? "the end of the file"
                                                 : fmt::format("line {}", cursor_.line())));
   } else {
-    fault(open.at, "this table isn't closed: expected } before the end of the line");
+    fault(open.at, "this table isn't closed: expected '}' before the end of the line");
   }
   return Next::kFault;
 }

@@ -61,7 +61,7 @@ TEST(SyntaxTest, EachSlipHasItsPlaceAndAHint) {
       {"a = 'b\n", "n.toml:1:5: this text isn't closed: expected ' before the end of the line"},
       {"a = \"\"\"b", "n.toml:1:5: this text isn't closed: expected \"\"\" before the end of the"},
       {"a = [\"b.test, \"c.test\"]",
-       "n.toml:1:16: expected \",\" or \"]\", found \"c.test\"\"; is a quotation mark missing, or "
+       "n.toml:1:16: expected ',' or ']', found \"c.test\"\"; is a quotation mark missing, or "
        "one too many?"},
       {"a = “b”", "n.toml:1:5: a typographic quotation mark: write \" instead"},
       {"a = \"C:\\path\"", "n.toml:1:8: a backslash begins an escape in here, and this is none"},
@@ -74,14 +74,14 @@ TEST(SyntaxTest, EachSlipHasItsPlaceAndAHint) {
       {"a = , 1", "n.toml:1:5: expected a value, found \",\""},
       {"a = 1 2", "n.toml:1:7: expected the end of the line, found \"2\""},
       {"a = \"b\", \"c\"",
-       "n.toml:1:8: expected the end of the line, found \",\": several values are a list, […, …]"},
+       "n.toml:1:8: expected the end of the line, found ',': several values are a list, […, …]"},
       {"a = .5", "n.toml:1:5: a text needs quotation marks: write \".5\""},
       {"a = 0x", "n.toml:1:5: a text needs quotation marks: write \"0x\""},
       {"a = 1979-05-27 x", "n.toml:1:16: expected the end of the line, found \"x\""},
       // Keys.
-      {"a: 1", "n.toml:1:2: expected = and a value behind the key \"a\", found \":\""},
-      {"a b = 1", "n.toml:1:3: expected = and a value behind the key \"a\", found \"b\""},
-      {"a", "n.toml:1:2: expected = and a value behind the key \"a\", found the end of the file"},
+      {"a: 1", "n.toml:1:2: expected '=' and a value behind the key \"a\", found \":\""},
+      {"a b = 1", "n.toml:1:3: expected '=' and a value behind the key \"a\", found \"b\""},
+      {"a", "n.toml:1:2: expected '=' and a value behind the key \"a\", found the end of the file"},
       {"a. = 1", "n.toml:1:4: expected a key of letters"},
       {"*.b = 1",
        "n.toml:1:1: expected a key of letters, digits, - and _, or one in quotation "
@@ -96,21 +96,21 @@ TEST(SyntaxTest, EachSlipHasItsPlaceAndAHint) {
       {"[]", "n.toml:1:2: expected a key of letters"},
       {"[!a]", "n.toml:1:2: expected a key of letters"},
       {"[\x7F]", "n.toml:1:2: a control character (0x7F): delete it"},
-      {"[server", "n.toml:1:8: expected ] behind the table's name, found the end of the file"},
-      {"[[clients]", "n.toml:1:10: expected ]] behind the table's name, found \"]\""},
+      {"[server", "n.toml:1:8: expected ']' behind the table's name, found the end of the file"},
+      {"[[clients]", "n.toml:1:10: expected ']]' behind the table's name, found \"]\""},
       {"[policies.my ci]",
-       "n.toml:1:14: expected ] behind the table's name, found \"ci\"; a name "
+       "n.toml:1:14: expected ']' behind the table's name, found \"ci\"; a name "
        "with other characters than letters, digits, - and _ needs quotation"},
       {"[a] b", "n.toml:1:5: expected the end of the line, found \"b\""},
       // Lists and inline tables.
-      {"a = [1, 2", "n.toml:1:5: this list isn't closed: expected ] before the end of the file"},
-      {"a = [1,\n  2\n\nb = 1", "n.toml:1:5: this list isn't closed: expected ] before line 4"},
-      {"a = [1\n[b]", "n.toml:1:5: this list isn't closed: expected ] before line 2"},
+      {"a = [1, 2", "n.toml:1:5: this list isn't closed: expected ']' before the end of the file"},
+      {"a = [1,\n  2\n\nb = 1", "n.toml:1:5: this list isn't closed: expected ']' before line 4"},
+      {"a = [1\n[b]", "n.toml:1:5: this list isn't closed: expected ']' before line 2"},
       {"a = [\"b\" \"c\"]", "n.toml:1:10: expected a comma between two values"},
       {"a = [,]", "n.toml:1:6: expected a value, found \",\""},
-      {"a = {b = 1\n}", "n.toml:1:5: this table isn't closed: expected } before the end of the"},
+      {"a = {b = 1\n}", "n.toml:1:5: this table isn't closed: expected '}' before the end of the"},
       {"a = {b = 1,}", "n.toml:1:12: expected a key of letters"},
-      {"a = {b}", "n.toml:1:7: expected = and a value behind the key \"b\", found \"}\""},
+      {"a = {b}", "n.toml:1:7: expected '=' and a value behind the key \"b\", found \"}\""},
       // Not a text at all.
       {"a = \"\xC4\"", "n.toml:1:6: octet 0xC4 isn't UTF-8: save the file as UTF-8"},
       {"a = \"\xED\xA0\x80\"", "n.toml:1:6: octet 0xED isn't UTF-8"},

@@ -359,6 +359,26 @@ def test_without_a_server_or_without_permission_it_says_what_to_do(nxgate, direc
     assert done.returncode == 1 and "no permission" in done.stderr and "control.group" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_an_ordinary_user_has_a_socket_of_his_own_and_finds_it(nxgate, directory):
+    directory.chmod(0o755)
+    runtime = directory / "runtime"
+    runtime.mkdir()
+    shutil.chown(runtime, "daemon", "daemon")
+    server = nxgate(config='[server]\nlisten = ["127.0.0.1:PORT"]\n[control]\n', user="daemon",
+                    environment={"XDG_RUNTIME_DIR": str(runtime)})
+    assert (runtime / "nxgate/control.sock").is_socket()
+    user = {"user": "daemon", "group": "daemon", "extra_groups": [], "check": False, "text": True,
+            "capture_output": True}
+    for command in (["status"], ["explain", "x.test"], ["health"], ["rules"], ["metrics"]):
+        done = subprocess.run([BINARY, *command], env={"XDG_RUNTIME_DIR": str(runtime)}, **user)
+        assert done.returncode == 0 and (command != ["status"] or f"pid {server.pid}" in done.stdout), done
+    other = subprocess.run([BINARY, "status"], env={"XDG_RUNTIME_DIR": str(directory)}, **user)
+    assert other.returncode == 1 and "/run/nxgate/control.sock" in other.stderr, "that of the system"
+    server.stop()
+    assert not (runtime / "nxgate/control.sock").exists()
+
+
 def test_the_socket_of_another_server_is_left_where_it_is(nxgate, directory):
     path = directory / "shared.sock"
     first = nxgate("--control", path, "--user", "root")
