@@ -34,7 +34,10 @@ constexpr std::array<Field<UpstreamSettings>, 3> kUpstream{{
      "Server addresses: `1.1.1.1`, `udp://1.1.1.1:53` (TCP if an answer is truncated), "
      "`tcp://[2620:fe::fe]:53` (TCP only). The fastest working server is asked first.",
      read_servers},
-    {"timeout", "time", "\"1s\"", "Time limit for one query, including failover.",
+    {"timeout", "time", "\"3.5s\"",
+     "How long a client waits for servers that are alive, failover included. Silent ones are given "
+     "up "
+     "after a second.",
      read_value<&UpstreamSettings::timeout, parse_timeout>},
     {"netns", "namespace", "\"\"",
      "Network namespace to send queries from: a path, a name of `ip netns`, or `pid:N`.",

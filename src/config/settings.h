@@ -94,7 +94,7 @@ struct UpstreamServer {
 struct UpstreamSettings {
   Reference name;
   std::vector<UpstreamServer> servers;
-  Milliseconds timeout{1000};
+  Milliseconds timeout{3500};
   std::string netns;
 };
 

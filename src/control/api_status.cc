@@ -52,6 +52,10 @@ json::object describe(const engine::UpstreamServer& server, forward::ServerHealt
   if (const auto rtt = health.smoothed_rtt(); rtt.count() != 0) {
     object["rtt_ms"] = std::chrono::duration<double, std::milli>(rtt).count();
   }
+  json::array quirks;
+  if (!health.quirks.takes_edns(now)) quirks.push_back("no EDNS");
+  if (!health.quirks.keeps_letters()) quirks.push_back("changes letters");
+  if (!quirks.empty()) object["quirks"] = std::move(quirks);
   return object;
 }
 

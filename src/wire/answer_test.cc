@@ -54,13 +54,14 @@ std::vector<std::uint8_t> rrsig_rdata(Type covered) {
 
 class Answer : public testing::Test {
  protected:
-  void ask(std::string_view qname, Type type, bool dnssec_ok = false) {
+  void ask(std::string_view qname, Type type, bool dnssec_ok = false, bool edns = true) {
     UpstreamQuery query{.question = {name(qname), type, Class::kIn}, .id = kId};
     query.dnssec_ok = dnssec_ok;
+    query.edns = edns;
     query.case_bits.fill(0x55);
     sent_.resize(kLargestUpstreamQuery);
     sent_.resize(write_upstream_query(query, sent_));
-    question_size_ = sent_.size() - kHeaderSize - 11;
+    question_size_ = query.question.name.wire().size() + 4;
   }
 
   /// A message with the question of `sent_` and these records.
@@ -91,8 +92,9 @@ class Answer : public testing::Test {
     return buffer;
   }
 
-  std::expected<void, AnswerFault> scrub(const std::vector<std::uint8_t>& message) {
-    return scrub_answer(message, sent_, *out_);
+  std::expected<void, AnswerFault> scrub(const std::vector<std::uint8_t>& message,
+                                         LetterCase letters = LetterCase::kExact) {
+    return scrub_answer(message, sent_, letters, *out_);
   }
   AnswerFault fault_of(const std::vector<std::uint8_t>& message) {
     const auto result = scrub(message);
@@ -274,7 +276,12 @@ TEST_F(Answer, OnlyOurOwnMessageCounts) {
   EXPECT_EQ(fault_of(other_id), AnswerFault::kWrongId);
   auto other_case = good;
   other_case[kHeaderSize + 1] ^= 0x20;
-  EXPECT_EQ(fault_of(other_case), AnswerFault::kNotOurs);
+  EXPECT_EQ(fault_of(other_case), AnswerFault::kLetters);
+  EXPECT_TRUE(scrub(other_case, LetterCase::kAny));
+  auto other_type = good;
+  other_type[kHeaderSize + question_size_ - 3] ^= 0x20;
+  EXPECT_EQ(fault_of(other_type), AnswerFault::kNotOurs);
+  EXPECT_FALSE(scrub(other_type, LetterCase::kAny)) << "a type has no letters";
   other_case[1] ^= 1;
   EXPECT_EQ(fault_of(other_case), AnswerFault::kNotOurs);
   auto query = good;
@@ -293,6 +300,21 @@ TEST_F(Answer, OnlyOurOwnMessageCounts) {
   EXPECT_EQ(fault_of(reply({}, {}, {}, kResponse | 0x200 | 2)), AnswerFault::kTruncated);
   EXPECT_EQ(fault_of(reply({}, {}, {}, kResponse | 2)), AnswerFault::kRcode);
   EXPECT_EQ(out_->rcode, Rcode::kServFail);
+}
+
+TEST_F(Answer, AHeaderThatRefusesAnOptCountsWhereOneWasSent) {
+  for (const std::uint16_t rcode : {std::uint16_t{1}, std::uint16_t{4}, std::uint16_t{5}}) {
+    ask("www.example", Type::kA);
+    auto header = reply({}, {}, {}, static_cast<std::uint16_t>(kResponse | rcode));
+    header.resize(kHeaderSize);
+    EXPECT_EQ(fault_of(header), AnswerFault::kNotOurs) << "it has no question, but says one";
+    header[5] = 0;
+    EXPECT_EQ(fault_of(header), rcode == 5 ? AnswerFault::kNotOurs : AnswerFault::kRcode);
+    ask("www.example", Type::kA, false, false);
+    EXPECT_EQ(fault_of(header), AnswerFault::kNotOurs);
+    header[1] ^= 1;
+    EXPECT_EQ(fault_of(header), AnswerFault::kNotOurs);
+  }
 }
 
 TEST_F(Answer, EveryCutAndEveryTailIsMalformed) {

@@ -7,7 +7,7 @@ import dns.flags
 import dns.message
 import pytest
 from harness.client import TcpClient
-from harness.nxgate import addresses, ede, make_query, rcode
+from harness.nxgate import SANITIZED, addresses, ede, make_query, rcode
 from harness.timing import Stopwatch, wait_for, within
 from harness.upstream import after, answer, nodata, nxdomain, silent, truncated_over_udp
 from harness.upstream import rcode as upstream_rcode
@@ -111,7 +111,7 @@ def test_network_without_a_route_fails_at_once(nxgate, namespace):
 
 
 def test_silent_upstreams_cost_a_second_and_a_half_once(nxgate, upstream):
-    server = gate(nxgate, upstream({"x.test": silent()}), upstream({"x.test": silent()}))
+    server = gate(nxgate, upstream({"*": silent()}), upstream({"*": silent()}))
     with Stopwatch() as first:
         response = server.query("x.test", edns=True)
     assert rcode(response) == "SERVFAIL" and ede(response)[0][0] == 22
@@ -122,6 +122,41 @@ def test_silent_upstreams_cost_a_second_and_a_half_once(nxgate, upstream):
             assert rcode(server.query("x.test")) == "SERVFAIL"
         times.append(again.seconds)
     assert sorted(times)[len(times) // 2] < within(0.01)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.4, 2.5])
+def test_name_that_a_recursor_looks_for_is_waited_for(nxgate, upstream, seconds):
+    """Cold recursion, while the recursor answers what it knows."""
+    server = gate(nxgate, upstream({"x.test": after(seconds, GOOD)}))
+    with Stopwatch() as watch:
+        assert addresses(server.query("x.test", timeout=10)) == ["192.0.2.1"]
+    assert seconds <= watch.seconds < within(seconds + 0.5)
+
+
+def test_answer_that_comes_after_its_client_was_told_counts(nxgate, upstream):
+    """Of an upstream that is slow with everything, the first client is told too early, and no other."""
+    server = gate(nxgate, upstream({"*": after(1.4, GOOD)}))
+    with Stopwatch() as watch:
+        response = server.query("x.test", timeout=10)
+    assert watch.seconds < within(1.7)
+    if not SANITIZED:
+        assert rcode(response) == "SERVFAIL"
+    wait_for(lambda: addresses(server.query("x.test")), timeout=1.5, what="the late answer")
+    for name in ("a.x.test", "b.x.test"):
+        assert addresses(server.query(name, timeout=10)) == ["192.0.2.1"]
+
+
+def test_dead_upstream_is_told_in_a_second_however_it_was_before(nxgate, upstream):
+    up = upstream({"*": GOOD})
+    server = gate(nxgate, up)
+    assert addresses(server.query("a.x.test"))
+    up.script["*"] = silent()
+    times = []
+    for i in range(6):
+        with Stopwatch() as watch:
+            assert rcode(server.query(f"n{i}.x.test", timeout=10)) == "SERVFAIL"
+        times.append(watch.seconds)
+    assert max(times) < within(1.5) and min(times) < within(0.1), times
 
 
 def test_names_that_are_silent_upstream_take_no_other_name_with_them(nxgate, upstream):
