@@ -240,7 +240,8 @@ void add_check(CLI::App& command, Options& options) {
 }
 
 void add_explain(CLI::App& command, Options& options) {
-  command.add_option("NAME", options.name, "Name to explain")->required();
+  command.add_option("NAME", options.name, "Name to explain, or an address that a firewall may have open")
+      ->required();
   command.add_option("--type", options.type, "Record type")->default_val("A");
   command.add_option("--client", options.client,
                      "Client address, or an attached container (default: 127.0.0.1)");

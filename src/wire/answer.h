@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -33,7 +34,8 @@ struct ScrubbedAnswer {
   Rcode rcode = Rcode::kNoError;  ///< of the message
   std::uint16_t answers = 0;
   std::uint16_t authorities = 0;
-  bool negative = false;  ///< no RRset of the qtype at the end of the chain
+  std::optional<std::uint16_t> extended_error;  ///< of the message, also for kRcode (RFC 8914)
+  bool negative = false;                        ///< no RRset of the qtype at the end of the chain
   /// How long the answer may be kept, in seconds: the least TTL of what is in it; for a negative
   /// one min(SOA TTL, MINIMUM), and 0 without an SOA (RFC 2308 section 5).
   std::uint32_t ttl = 0;
