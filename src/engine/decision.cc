@@ -107,6 +107,16 @@ std::uint16_t upstream_for(const policy::Policy& policy, const policy::Match& ma
                                                 : policy.routes[match.route].upstream;
 }
 
+/// Forwards to the upstream of the name that matched so.
+void forward(const policy::Match& match, std::uint64_t hash, Decision& decision) noexcept {
+  decision.outcome = Outcome::kForward;
+  decision.asked_hash = hash;
+  decision.upstream = upstream_for(*decision.policy, match);
+  if (decision.upstream != policy::Route::kNowhere) return;
+  decision.nowhere = true;
+  decision.outcome = Outcome::kDeny;
+}
+
 bool suppresses(const policy::Policy& policy, wire::Type type) noexcept {
   const auto& types = policy.suppressed_types;
   return std::ranges::find(types, type) != types.end();
@@ -123,10 +133,8 @@ void follow_local(const wire::Question& question, Decision& decision) noexcept {
     if (match.verdict != Verdict::kLocal) {
       // The operator's own CNAME led here, so its target is granted whatever the rules say; it has
       // no type that names asked for directly don't have.
-      decision.outcome =
-          suppresses(policy, question.type) ? Outcome::kSuppressed : Outcome::kForward;
-      decision.upstream = upstream_for(policy, match);
-      decision.asked_hash = hashes.whole();
+      forward(match, hashes.whole(), decision);
+      if (suppresses(policy, question.type)) decision.outcome = Outcome::kSuppressed;
       return;
     }
     const auto* const cname = cname_to_follow(decision.local->find(hashes), question.type);
@@ -184,12 +192,30 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
   decision.outcome = outcome_for_existing(policy, question.type, verdict == Verdict::kLocal);
   if (decision.outcome != Outcome::kLocal && decision.outcome != Outcome::kForward) return decision;
   decision.asked = question.name;
-  decision.asked_hash = hashes.whole();
-  decision.upstream = upstream_for(policy, decision.match);
+  if (decision.outcome == Outcome::kForward) forward(decision.match, hashes.whole(), decision);
   if (decision.outcome == Outcome::kLocal) follow_local(question, decision);
   if (decision.outcome == Outcome::kForward && policy.exfiltration) {
     const policy::Asked asked{chosen_labels(question.name, decision), question.type};
     if (const auto* limit = exceeded_limit(*policy.exfiltration, asked)) deny_for(*limit, decision);
+  }
+  return decision;
+}
+
+Decision decide_target(const policy::Policy& policy, const wire::Question& target,
+                       Instant now) noexcept {
+  Decision decision;
+  const wire::SuffixHashes hashes(target.name, wire::process_hash_key());
+  judge_by(policy, target.name, hashes, now, decision);
+  const bool denied = decision.match.verdict == Verdict::kDeny && decision.match.by_rule();
+  if (denied || decision.forbidden) {
+    decision.outcome = Outcome::kDeny;
+    return decision;
+  }
+  decision.asked = target.name;
+  if (decision.match.verdict == Verdict::kLocal) {
+    follow_local(target, decision);
+  } else {
+    forward(decision.match, hashes.whole(), decision);
   }
   return decision;
 }

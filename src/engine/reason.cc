@@ -34,6 +34,7 @@ constexpr std::array kWords{
     Words{"ancestor", "no rule matches this name, but a name below it is allowed or local"},
     Words{"granted", "an allowed name points to this one"},
     Words{"narrowed", "the policy is restricted for this container and excludes this name"},
+    Words{"special name", "no public server is asked for it, unless a route names it"},
     Words{"exfiltration.", {}},
 };
 static_assert(kWords.size() == static_cast<std::size_t>(DecidedBy::kLimit) + 1);
@@ -76,6 +77,7 @@ constexpr std::string_view kSuppressed = " suppress-types";
 DecidedBy decided_by(const Judgement& judgement) noexcept {
   if (judgement.policy == nullptr) return DecidedBy::kNoPolicy;
   if (judgement.exceeded != nullptr) return DecidedBy::kLimit;
+  if (judgement.nowhere) return DecidedBy::kNowhere;
   if (judgement.granted) return DecidedBy::kGrant;
   if (judgement.narrowed) return DecidedBy::kNarrowing;
   if (judgement.match.by_rule()) return DecidedBy::kRule;

@@ -21,6 +21,7 @@ enum class DecidedBy : std::uint8_t {
   kAncestor,   ///< no rule matches the name, but an allowed or local name is below it
   kGrant,      ///< an allowed name led to it
   kNarrowing,  ///< a restriction of the policy for this container
+  kNowhere,    ///< a special name, for which no upstream may be asked
   kLimit,      ///< a limit of `[policies.NAME.exfiltration]`
 };
 
@@ -40,7 +41,7 @@ struct Reason {
 }
 
 /// What decided in a word: the rule as it stands in a list, else `default`, `local data`,
-/// `ancestor`, `granted`, `narrowed`, `exfiltration.LIMIT`, `no policy`.
+/// `ancestor`, `granted`, `narrowed`, `special name`, `exfiltration.LIMIT`, `no policy`.
 [[nodiscard]] std::string rule_of(const Reason& reason);
 
 /// Writes `policy=NAME rule=WORD`, and ` suppress-types` for a suppressed type, to the front of

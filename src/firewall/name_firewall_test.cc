@@ -56,6 +56,9 @@ TEST_F(NameFirewallTest, WithoutAFirewallEverythingIsAdmitted) {
 }
 
 TEST_F(NameFirewallTest, ShowsWhatIsOpenAndWasRefused) {
+  run("ip -n " + name + " address add 10.9.0.3/24 dev eth0");
+  run("ip -n " + name + " link set eth0 up");
+  run("ip -n " + name + " link set eth1 up");
   ASSERT_TRUE(firewall.enforce(netns, &egress));
   const Instant now = Clock::now();
   ASSERT_TRUE(admit("10.9.0.1", 60, {{IPPROTO_TCP, 443}}, now));

@@ -155,6 +155,9 @@ Exchange::Next Exchange::judge(Bytes message, Instant now) {
       doubtful_ = true;
       note(ExchangeResult::kBadAnswer, to_string(scrubbed.error()), now);
       return Next::kFallback;
+    case wire::AnswerFault::kEndless:
+      note(ExchangeResult::kBadAnswer, to_string(scrubbed.error()), now);
+      return Next::kDone;
     case wire::AnswerFault::kLetters:
       return judge_letters();
     case wire::AnswerFault::kRcode:

@@ -91,6 +91,8 @@ std::string_view to_string(AnswerFault fault) noexcept {
       return "truncated";
     case AnswerFault::kRcode:
       return "refused";
+    case AnswerFault::kEndless:
+      return "endless chain";
   }
   return "";
 }
@@ -100,7 +102,7 @@ std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent, LetterC
   out.rcode = Rcode::kNoError;
   out.answers = out.authorities = 0;
   out.extended_error.reset();
-  out.negative = false;
+  out.negative = out.open = false;
   out.ttl = 0;
   out.target_count = out.size = out.offset_count = 0;
   const auto asked = read_sent(sent);
@@ -126,9 +128,9 @@ std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent, LetterC
   out.rcode = Rcode{static_cast<std::uint16_t>(static_cast<std::uint16_t>(out.rcode) |
                                                index.extended_rcode() << 4)};
   if (!has_answer()) return std::unexpected(AnswerFault::kRcode);
-  if (!Scrubber(message, *asked, index, out).run()) {
-    return std::unexpected(AnswerFault::kMalformed);
-  }
+  Scrubber scrubber(message, *asked, index, out);
+  if (!scrubber.run()) return std::unexpected(AnswerFault::kMalformed);
+  if (scrubber.endless()) return std::unexpected(AnswerFault::kEndless);
   return {};
 }
 

@@ -24,6 +24,7 @@ enum class AnswerFault : std::uint8_t {
   kMalformed,  ///< ours, but broken; a failure of that upstream
   kTruncated,  ///< TC: ask again over TCP
   kRcode,      ///< neither NOERROR nor NXDOMAIN; a failure of that upstream
+  kEndless,    ///< a chain that loops, or is longer than kLongestChain
 };
 [[nodiscard]] std::string_view to_string(AnswerFault fault) noexcept;
 
@@ -36,8 +37,10 @@ struct ScrubbedAnswer {
   std::uint16_t authorities = 0;
   std::optional<std::uint16_t> extended_error;  ///< of the message, also for kRcode (RFC 8914)
   bool negative = false;                        ///< no RRset of the qtype at the end of the chain
+  /// The chain ends at a name of which nothing is said, as of a zone that the server doesn't have.
+  bool open = false;
   /// How long the answer may be kept, in seconds: the least TTL of what is in it; for a negative
-  /// one min(SOA TTL, MINIMUM), and 0 without an SOA (RFC 2308 section 5).
+  /// one min(SOA TTL, MINIMUM), and 0 without an SOA (RFC 2308 section 5), unless it is open.
   std::uint32_t ttl = 0;
   /// The names that the chain leads through, without the qname; they inherit its grant.
   std::array<DomainName, kLongestChain> targets;
@@ -71,8 +74,8 @@ enum class LetterCase : std::uint8_t { kExact = 0, kAny };
 ///
 /// Faults are found in this order: identity (kNotOurs, kWrongId, kLetters), TC, rcode, then the
 /// records. A header alone that says FORMERR or NOTIMP under our id, as servers without EDNS may
-/// send it (RFC 6891 section 7), is kRcode where `sent` has an OPT. A chain that loops or is too
-/// long ends there, as a negative answer that can't be kept, and so is NOERROR without anything.
+/// send it (RFC 6891 section 7), is kRcode where `sent` has an OPT. NOERROR without anything is a
+/// negative answer that can't be kept.
 /// `out.rcode` is set for kRcode too. No heap, never throws, no recursion.
 [[nodiscard]] std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent,
                                                             LetterCase letters,

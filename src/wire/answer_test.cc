@@ -183,23 +183,44 @@ TEST_F(Answer, KeepsADnameWithItsCname) {
   EXPECT_EQ(kept(), (Kept{"old.example DNAME 70", "x.old.example CNAME 70", "x.new.test A 70"}));
 }
 
-TEST_F(Answer, LoopsAndLongChainsEnd) {
+TEST_F(Answer, LoopsAndLongChainsAreFaults) {
   ask("a.example", Type::kA);
-  ASSERT_TRUE(scrub(reply({{"a.example", Type::kCname, 60, wire_of("b.example")},
-                           {"b.example", Type::kCname, 60, wire_of("a.example")}})));
-  EXPECT_EQ(kept().size(), 2U);
-  EXPECT_TRUE(out_->negative);
-  EXPECT_EQ(out_->ttl, 0U);
+  EXPECT_EQ(fault_of(reply({{"a.example", Type::kCname, 60, wire_of("b.example")},
+                            {"b.example", Type::kCname, 60, wire_of("a.example")}})),
+            AnswerFault::kEndless);
 
   ask("n0", Type::kA);
   std::vector<Rr> chain;
-  for (int i = 0; i < 40; ++i) {
+  for (std::size_t i = 0; i < kLongestChain; ++i) {
     chain.push_back(
         {"n" + std::to_string(i), Type::kCname, 60, wire_of("n" + std::to_string(i + 1))});
   }
   ASSERT_TRUE(scrub(reply(chain)));
-  EXPECT_EQ(out_->target_count, kLongestChain);
-  EXPECT_EQ(out_->ttl, 0U);
+  EXPECT_TRUE(out_->open);
+  chain.push_back({"n16", Type::kA, 60, v4_});
+  ASSERT_TRUE(scrub(reply(chain)));
+  EXPECT_FALSE(out_->open);
+  chain.back() = {"n16", Type::kCname, 60, wire_of("n17")};
+  EXPECT_EQ(fault_of(reply(chain)), AnswerFault::kEndless);
+}
+
+TEST_F(Answer, AChainIsOpenIfNothingIsSaidOfItsEnd) {
+  ask("www.example", Type::kA);
+  const Rr alias{"www.example", Type::kCname, 60, wire_of("cdn.test")};
+  ASSERT_TRUE(scrub(reply({alias})));
+  EXPECT_TRUE(out_->open && out_->negative);
+  EXPECT_EQ(out_->ttl, 60U) << "the alias itself is known for so long";
+  ASSERT_TRUE(scrub(reply({alias}, {{"test", Type::kSoa, 60, soa_rdata(60)}})));
+  EXPECT_FALSE(out_->open) << "it has no such record";
+  ASSERT_TRUE(scrub(reply({alias}, {{"test", Type::kSoa, 60, soa_rdata(60)}}, {}, kResponse | 3)));
+  EXPECT_FALSE(out_->open);
+  ASSERT_TRUE(scrub(reply({alias}, {}, {}, kResponse | 3)));
+  EXPECT_FALSE(out_->open);
+  ASSERT_TRUE(scrub(reply({alias, {"cdn.test", Type::kA, 60, v4_}})));
+  EXPECT_FALSE(out_->open);
+  ask("www.example", Type::kCname);
+  ASSERT_TRUE(scrub(reply({alias})));
+  EXPECT_FALSE(out_->open);
 }
 
 TEST_F(Answer, NegativeTtlIsTheLeastOfSoaAndMinimum) {

@@ -38,6 +38,7 @@ SCRIPT = {
     "home.test": answer("@ 60 A 192.168.1.1"),
     "chain.test": answer("@ 60 CNAME target.test.", f"target.test. 60 A {OTHER}"),
     "target.test": answer(f"@ 60 A {OTHER}"),
+    "lone.test": answer("@ 60 CNAME target.test."),
     "brief.test": answer(f"@ 1 A {WEB}"),
     "week.test": answer(f"@ 604800 A {WEB}"),
     "hint.test": by_type(HTTPS=answer(f"@ 60 HTTPS 1 . alpn=h2 ipv4hint={OTHER}")),
@@ -173,6 +174,14 @@ def test_ports_of_the_policy_and_of_a_rule(attach, app):
     assert connect(app, WEB, 443) == b"hello"
     ask(app, "chain.test")
     assert connect(app, OTHER, 22) == b"hello", "the target inherits the ports"
+    assert refused(connect(app, OTHER, 443))
+
+
+def test_addresses_behind_an_alias_alone_are_opened(attach, app):
+    attach(app, egress='ports = ["tcp/443"]', allow=["lone.test:22"])
+    for _ in range(2):
+        assert addresses(ask(app, "lone.test")) == [OTHER]
+    assert connect(app, OTHER, 22) == b"hello"
     assert refused(connect(app, OTHER, 443))
 
 

@@ -208,6 +208,31 @@ def test_upstream_that_restarts_loses_few_questions(nxgate, upstream, port):
     wait_for(lambda: addresses(server.query("b.x.test")), timeout=8, what="the upstream's return")
 
 
+def test_questions_in_flight_leave_from_many_ports(nxgate, upstream):
+    """RFC 5452 section 9.2."""
+    up = upstream({"*": after(0.3, GOOD)})
+    server = gate(nxgate, up)
+    with TcpClient(server) as client:
+        client.send(*(make_query(f"n{i}.x.test") for i in range(120)))
+        for _ in range(120):
+            assert rcode(client.receive()) == "NOERROR"
+    first = {}
+    for each in up.received:
+        if each.qname != ".":
+            first.setdefault(each.qname.lower(), each.peer[1])
+    ports = collections.Counter(first.values())
+    assert len(first) == 120 and len(ports) >= 32
+    assert max(ports.values()) < 20, "drawn for each question"
+
+
+def test_questions_in_sequence_leave_from_many_ports(nxgate, upstream):
+    up = upstream({"*": GOOD})
+    server = gate(nxgate, up)
+    for i in range(256):
+        assert rcode(server.query(f"n{i}.x.test")) == "NOERROR"
+    assert len({each.peer[1] for each in up.received}) >= 32
+
+
 def test_ids_ports_and_letter_case_are_random(nxgate, upstream):
     up = upstream({"*": GOOD})
     server = gate(nxgate, up)
@@ -223,15 +248,18 @@ def test_ids_ports_and_letter_case_are_random(nxgate, upstream):
     letters = [r.qname[:10] for r in queries]
     # 3000 draws of 65536 hit about 2933 values.
     assert len(set(ids)) > 2850
-    # The questions of 10 ms may share a port, 256 at most, and no port comes back.
+    # Questions may share a port, 256 at most, and no port comes back.
     assert max(collections.Counter(ports).values()) <= 256
-    runs = [port for i, port in enumerate(ports) if i == 0 or ports[i - 1] != port]
-    assert len(set(runs)) >= 12 and len(runs) <= 2 * len(set(runs))
+    drawn = list(dict.fromkeys(ports))
+    assert len(drawn) >= 32
+    for port in drawn:
+        times = [r.at for r in queries if r.peer[1] == port]
+        assert max(times) - min(times) < within(0.5), "a port takes questions for a tenth of a second"
     for bit in range(16):
         assert 0.42 < sum(i >> bit & 1 for i in ids) / len(ids) < 0.58
     # Chi-square of 16 even classes has a mean of 15; above 60 once in a million runs.
     assert chi_square(i >> 12 for i in ids) < 60 and chi_square(i & 15 for i in ids) < 60
-    steps = [abs(b - a) for a, b in zip(runs, runs[1:])]
+    steps = [abs(b - a) for a, b in zip(drawn, drawn[1:])]
     assert sum(step < 64 for step in steps) <= 1 + len(steps) // 20
     for place in range(10):
         upper = sum(text[place].isupper() for text in letters) / len(letters)
