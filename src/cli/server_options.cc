@@ -240,7 +240,9 @@ void add_check(CLI::App& command, Options& options) {
 }
 
 void add_explain(CLI::App& command, Options& options) {
-  command.add_option("NAME", options.name, "Name to explain, or an address that a firewall may have open")
+  command
+      .add_option("NAME", options.name,
+                  "Name to explain, or an address that a firewall may have open")
       ->required();
   command.add_option("--type", options.type, "Record type")->default_val("A");
   command.add_option("--client", options.client,

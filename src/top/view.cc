@@ -17,7 +17,6 @@
 #include "base/escape.h"
 #include "base/json.h"
 #include "top/explanation.h"
-#include "top/explanation.h"
 #include "top/model.h"
 
 namespace nxgate::top {

@@ -40,6 +40,17 @@ TEST(ReplyWriter, EchoesIdFlagsAndQuestion) {
   EXPECT_EQ(std::string(buffer.begin() + 12, buffer.begin() + 23), kPlain.substr(12));
 }
 
+TEST(ReplyWriter, OtherOpcodesHaveNeitherRaNorCd) {
+  std::string update = kPlain;
+  update[2] = 0x29;  // with RD; CD is in the next octet
+  const Query query = parse_query(bytes(update));
+  std::array<std::uint8_t, 512> buffer{};
+  ReplyWriter writer(buffer, query, buffer.size());
+  writer.rcode(Rcode::kNotImp);
+  const std::size_t size = writer.finish({});
+  EXPECT_EQ(Reader(Bytes(buffer).first(size), 2).u16(), 0xa904);  // QR, the opcode, RD, NOTIMP
+}
+
 TEST(ReplyWriter, SoaCarriesTheTtlTwice) {
   const Query query = parse_query(bytes(kPlain));
   std::array<std::uint8_t, 512> buffer{};
