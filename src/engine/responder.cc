@@ -63,6 +63,7 @@ std::size_t write_rcode(const wire::Query& query, wire::Rcode rcode,
                         ReplyContext& context) noexcept {
   ReplyWriter writer(context.out, query, context.limit);
   writer.rcode(rcode);
+  if (query.parsed == wire::Parsed::kNotImp) writer.other_opcode();
   return writer.finish(context.edns);
 }
 

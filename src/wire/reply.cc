@@ -15,18 +15,8 @@ namespace nxgate::wire {
 namespace {
 
 constexpr std::size_t kPointer = 0xc000;
-constexpr std::uint16_t kEchoed = header_flag::kOpcodeMask | header_flag::kRecursionDesired;
-
-/// What a reply to these flags has from the start. RA and CD mean something for queries only; where
-/// other opcodes define those bits at all, they must be zero (RFC 2136 section 2.2).
-constexpr std::uint16_t first_flags(std::uint16_t query) noexcept {
-  const bool asks = (query & header_flag::kOpcodeMask) == 0;
-  const unsigned of_queries =
-      header_flag::kRecursionAvailable | (query & header_flag::kCheckingDisabled);
-  return static_cast<std::uint16_t>(header_flag::kResponse | (query & kEchoed) |
-                                    (asks ? of_queries : 0U));
-}
-
+constexpr std::uint16_t kEchoed =
+    header_flag::kOpcodeMask | header_flag::kRecursionDesired | header_flag::kCheckingDisabled;
 constexpr std::size_t kOptFixedSize = 11;
 constexpr std::size_t kOptLengthAt = 9;  // of RDLENGTH within an OPT
 
@@ -69,7 +59,8 @@ ReplyWriter::ReplyWriter(MutableBytes buffer, const Query& query, std::size_t li
     : buffer_(buffer.first(std::min(buffer.size(), limit))),
       writer_(buffer_),
       query_(query),
-      flags_(first_flags(query.flags)) {
+      flags_(static_cast<std::uint16_t>(header_flag::kResponse | header_flag::kRecursionAvailable |
+                                        (query.flags & kEchoed))) {
   writer_.skip(kHeaderSize);
   writer_.bytes(query.question_wire);
   body_at_ = writer_.size();

@@ -32,6 +32,12 @@ class ReplyWriter {
   ReplyWriter(MutableBytes buffer, const Query& query, std::size_t limit) noexcept;
 
   void authoritative() noexcept { flags_ |= header_flag::kAuthoritative; }
+  /// To another opcode: RA and CD mean something for queries only, and where others define those
+  /// bits at all they must be zero (RFC 2136 section 2.2).
+  void other_opcode() noexcept {
+    flags_ &= static_cast<std::uint16_t>(
+        ~(header_flag::kRecursionAvailable | header_flag::kCheckingDisabled));
+  }
   void truncated() noexcept { flags_ |= header_flag::kTruncated; }
   void rcode(Rcode rcode) noexcept { rcode_ = rcode; }
 

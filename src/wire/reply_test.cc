@@ -47,6 +47,7 @@ TEST(ReplyWriter, OtherOpcodesHaveNeitherRaNorCd) {
   std::array<std::uint8_t, 512> buffer{};
   ReplyWriter writer(buffer, query, buffer.size());
   writer.rcode(Rcode::kNotImp);
+  writer.other_opcode();
   const std::size_t size = writer.finish({});
   EXPECT_EQ(Reader(Bytes(buffer).first(size), 2).u16(), 0xa904);  // QR, the opcode, RD, NOTIMP
 }
