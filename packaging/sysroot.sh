@@ -25,6 +25,8 @@ rm -rf "$directory"
 mkdir -p "$state/lists/partial" "$state/archives/partial" "$directory/usr/lib" "$directory/var/lib/dpkg/info" \
     "$directory/var/lib/dpkg/updates"
 ln -s usr/lib "$directory/lib"
+# clang finds the headers of C++ by lib/gcc/../../include, of which ninja makes include.
+ln -s usr/include "$directory/include"
 : >"$state/status"
 options="-o APT::Architecture=$architecture -o APT::Architectures=$architecture -o APT::Sandbox::User=$(id -un)
     -o Dir::State=$state -o Dir::State::status=$state/status -o Dir::Cache=$state -o Acquire::Languages=none"
