@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from harness.elf import Elf
-from harness.nxgate import ROOT, SANITIZED
+from harness.nxgate import ROOT, SANITIZED, addresses, rcode
 from harness.published import ARCHITECTURE, DATE, VERSION, gather, name
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="nobody publishes a sanitizer's build")
@@ -98,6 +98,19 @@ def test_both_architectures_are_gathered_with_one_list_of_checksums(other, tmp_p
     assert {"libsodium-dev", "libc6-dev", "libstdc++-12-dev"} <= {each["name"] for each in bill["packages"]}
     assert any("arch=arm64" in json.dumps(each) for each in bill["packages"])
     assert not any("arch=amd64" in json.dumps(each) for each in bill["packages"])
+
+
+def test_the_other_architectures_program_serves(other, nxgate):
+    """In qemu, which doesn't emulate seccomp."""
+    server = nxgate(program=["qemu-aarch64", other / "nxgate_static"], config="""
+[server]
+listen = ["127.0.0.1:PORT"]
+seccomp = false
+[policies.default]
+records = ["db.test A 192.0.2.1"]
+""")
+    assert addresses(server.query("db.test")) == addresses(server.query("db.test", tcp=True)) == ["192.0.2.1"]
+    assert rcode(server.query("www.example.com")) == "NXDOMAIN"
 
 
 def steps_of(workflow):
