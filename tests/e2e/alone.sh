@@ -1,12 +1,12 @@
 #!/bin/sh
 # pytest with these arguments as on a host of its own: other processes, links and network namespaces, and
-# so another engine. The shell inside stays, as process 1, which waits for orphans. Temporary files of all
-# of them are in one directory (of a short name, for sockets have short paths), which is removed at the end.
+# so another engine. The shell inside stays, as process 1, which waits for orphans. Their temporary files are
+# in one directory, which is removed at the end; its name is short, as paths of sockets have to be.
 set -eu
 mkdir -p /run/netns /etc/netns
 # The package is installed in a Debian root that comes from the network.
 case $1 in */test_deb.py) network= ;; *) network=--net ;; esac
-TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/nxt.XXXXXX")
+TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/nxXXXXX")
 export TMPDIR
 trap 'rm -rf --one-file-system "$TMPDIR"' EXIT
 trap 'exit 130' INT
