@@ -41,6 +41,30 @@ def test_each_configuration_is_good(directory, document, heading, text):
     assert done.returncode == 0, f"{document}, {heading}: {done.stderr}"
 
 
+def sources():
+    """The code with its adjacent texts joined, and with `{}` where values are put between them."""
+    found = []
+    for path in sorted((ROOT / "src").rglob("*.cc")):
+        if not path.stem.endswith(("_test", "_fuzz", "_bench")):
+            text = re.sub(r'"\s*\n\s*"', "", path.read_text())
+            found.append(re.sub(r'"\s*\+[^";]*\+\s*"', "{}", text))
+    return "\n".join(found)
+
+
+def messages():
+    """What troubleshooting.md says that nxgate writes: the first cells of its table of messages."""
+    part = (ROOT / "docs/troubleshooting.md").read_text().split("## By message")[1].split("\n## ")[0]
+    return re.findall(r"^\| `(.*?)` \|", part, re.M)
+
+
+def test_each_message_in_troubleshooting_is_one_of_ours():
+    code, quoted = sources(), messages()
+    assert len(quoted) > 10
+    for message in quoted:
+        pieces = [re.escape(piece.replace('"', '\\"')) for piece in message.split("...")]
+        assert re.search('[^"\n]*'.join(pieces), code), f"nothing in src/ writes: {message}"
+
+
 def threat_model():
     return (ROOT / "docs/threat-model.md").read_text()
 
@@ -112,7 +136,7 @@ def test_a_list_is_learnt_as_getting_started_says(nxgate, namespace, upstream, d
     assert "status: NXDOMAIN" in job.run("dig", "www.example.com").stdout
     server.stop()
 
-    (_, text), *_ = configurations("getting-started.md")
+    text = dict(configurations("getting-started.md"))["A list you don't know yet"]
     config = directory / "nxgate.toml"
     config.write_text(text + f'[upstreams.default]\nservers = ["{up.endpoint}"]\n')
     nxgate("--netns", job.name, "--config", config, command="attach", listen=[])
