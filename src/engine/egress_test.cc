@@ -37,6 +37,8 @@ class FakeSets final : public policy::EgressSets {
     }
     return works;
   }
+  policy::EgressView look(const std::string&, Instant) override { return {}; }
+  policy::EgressView look(const IpAddress&, Instant) override { return {}; }
   std::vector<std::string> admitted;
   bool works = true;
 };

@@ -37,6 +37,7 @@ void Exchange::start(std::shared_ptr<Group> group, std::size_t server, const cac
   key_ = &key;
   started_ = now;
   outcome_ = ExchangeResult::kSilent;
+  said_.reset();
   saw_junk_ = false;
   replied_ = false;
   doubtful_ = small_letters_ = how.by_fallback;
@@ -127,6 +128,9 @@ void Exchange::compose(std::uint16_t id, bool mixed_case) {
 Exchange::Next Exchange::judge(Bytes message, Instant now) {
   const auto letters = quirks().keeps_letters() ? wire::LetterCase::kExact : wire::LetterCase::kAny;
   const auto scrubbed = wire::scrub_answer(message, bytes(), letters, resources_.scrubbed);
+  if (scrubbed || scrubbed.error() == wire::AnswerFault::kRcode) {
+    said_ = {resources_.scrubbed.rcode, resources_.scrubbed.extended_error};
+  }
   if (scrubbed) {
     if (edns_) {
       quirks().replied_with_edns();

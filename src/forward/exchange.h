@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -15,6 +16,7 @@
 #include "forward/quirks.h"
 #include "forward/socket_resources.h"
 #include "wire/answer.h"
+#include "wire/types.h"
 #include "wire/upstream_query.h"
 
 namespace nxgate::forward {
@@ -26,6 +28,12 @@ struct WorkerResources : SocketResources {
 
   const cache::Limits& limits;
   wire::ScrubbedAnswer scrubbed;  ///< used between two turns of the loop only
+};
+
+/// What a server said, by a message that answers the question or refuses to.
+struct Said {
+  wire::Rcode rcode{};
+  std::optional<std::uint16_t> extended_error;  ///< RFC 8914
 };
 
 /// Asks by the server's first channel, and by its fallback (TCP behind UDP) where the answer is
@@ -72,6 +80,9 @@ class Exchange final : private WaitingQuery {
     return std::move(answer_);
   }
 
+  /// What it said last; nothing if no message of its own came.
+  [[nodiscard]] const std::optional<Said>& said() const noexcept { return said_; }
+
   /// Whether messages came that were not ours; then it is better asked by the fallback.
   [[nodiscard]] bool saw_junk() const noexcept { return saw_junk_; }
 
@@ -113,6 +124,7 @@ class Exchange final : private WaitingQuery {
   bool small_letters_ = false;
   bool edns_ = true;
   bool refused_edns_ = false;
+  std::optional<Said> said_;
   std::uint16_t query_size_ = 0;
   std::array<std::uint8_t, wire::kLargestUpstreamQuery> query_;
   std::shared_ptr<const cache::Answer> answer_;

@@ -17,6 +17,7 @@
 #include "forward/group.h"
 #include "forward/health.h"
 #include "forward/in_flight.h"
+#include "forward/last_exchanges.h"
 #include "forward/race.h"
 
 namespace nxgate::forward {
@@ -28,6 +29,7 @@ struct Shared {
   InFlight in_flight;
   HealthTable health;
   FailureMemory failures;
+  LastExchanges last_exchanges;
 };
 
 /// The port `Upstream` over real servers: one a worker, used by the thread that runs `loop`.
@@ -59,7 +61,8 @@ class Forwarder final : public engine::Upstream, private Race::Owner {
   [[nodiscard]] bool can_do_without(const Race& race) override;
   [[nodiscard]] Seconds gave_up(Race& race, engine::UpstreamFailure failure, Instant now) override;
   void ended(Race& race, const engine::UpstreamResult& result) override;
-  void start_probes(const Race& race);
+  void start_probes(const Race& race, Instant now);
+  void note_last(const Race& race, engine::UpstreamFailure failure, Instant now);
 
   boost::asio::io_context& loop_;
   Shared& shared_;

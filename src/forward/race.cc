@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -17,6 +18,7 @@
 #include "forward/exchange.h"
 #include "forward/group.h"
 #include "forward/health.h"
+#include "forward/last_exchanges.h"
 #include "forward/probe.h"
 
 namespace nxgate::forward {
@@ -244,6 +246,18 @@ engine::UpstreamResult Race::result() {
   if (any(ExchangeResult::kUnreachable)) return {nullptr, UpstreamFailure::kUnreachable};
   return {nullptr, any(ExchangeResult::kNoSocket) ? UpstreamFailure::kOverload
                                                   : UpstreamFailure::kRemembered};
+}
+
+std::optional<LastExchange> Race::last(engine::UpstreamFailure failure, Instant now) const {
+  for (const ExchangeResult outcome :
+       {ExchangeResult::kAnswered, ExchangeResult::kBadAnswer, ExchangeResult::kSilent,
+        ExchangeResult::kUnreachable, ExchangeResult::kNoSocket}) {
+    for (const Attempt& attempt : begun()) {
+      if (attempt.outcome != outcome) continue;
+      return LastExchange{now, failure, group_->server(attempt.server), attempt.exchange.said()};
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace nxgate::forward

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -16,6 +17,7 @@
 #include "forward/exchange.h"
 #include "forward/group.h"
 #include "forward/health.h"
+#include "forward/last_exchanges.h"
 
 namespace nxgate::forward {
 
@@ -60,6 +62,10 @@ class Race final : private Alarm, private Exchange::Owner {
   [[nodiscard]] ClientKey client() const noexcept { return client_; }
   /// Whether it has been given up before.
   [[nodiscard]] bool late() const noexcept { return late_; }
+  /// How it ended, or why it is given up: by the server whose outcome counts. Nothing if none was
+  /// asked.
+  [[nodiscard]] std::optional<LastExchange> last(engine::UpstreamFailure failure,
+                                                 Instant now) const;
   [[nodiscard]] const std::shared_ptr<Group>& group() const noexcept { return group_; }
   /// Lets go of the group, when it has ended.
   void release() noexcept { group_.reset(); }

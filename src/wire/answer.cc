@@ -101,6 +101,7 @@ std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent, LetterC
                                               ScrubbedAnswer& out) noexcept {
   out.rcode = Rcode::kNoError;
   out.answers = out.authorities = 0;
+  out.extended_error.reset();
   out.negative = out.open = false;
   out.ttl = 0;
   out.target_count = out.size = out.offset_count = 0;
@@ -119,11 +120,11 @@ std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent, LetterC
   const auto has_answer = [&] {
     return out.rcode == Rcode::kNoError || out.rcode == Rcode::kNxDomain;
   };
-  if (!has_answer()) return std::unexpected(AnswerFault::kRcode);
   RecordIndex index;
-  if (!index.read(message, asked->question_end, asked->qclass)) {
-    return std::unexpected(AnswerFault::kMalformed);
-  }
+  const bool good = index.read(message, asked->question_end, asked->qclass);
+  out.extended_error = index.extended_error();
+  if (!has_answer()) return std::unexpected(AnswerFault::kRcode);
+  if (!good) return std::unexpected(AnswerFault::kMalformed);
   out.rcode = Rcode{static_cast<std::uint16_t>(static_cast<std::uint16_t>(out.rcode) |
                                                index.extended_rcode() << 4)};
   if (!has_answer()) return std::unexpected(AnswerFault::kRcode);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -34,7 +35,8 @@ struct ScrubbedAnswer {
   Rcode rcode = Rcode::kNoError;  ///< of the message
   std::uint16_t answers = 0;
   std::uint16_t authorities = 0;
-  bool negative = false;  ///< no RRset of the qtype at the end of the chain
+  std::optional<std::uint16_t> extended_error;  ///< of the message, also for kRcode (RFC 8914)
+  bool negative = false;                        ///< no RRset of the qtype at the end of the chain
   /// The chain ends at a name of which nothing is said, as of a zone that the server doesn't have.
   bool open = false;
   /// How long the answer may be kept, in seconds: the least TTL of what is in it; for a negative

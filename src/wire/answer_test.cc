@@ -3,8 +3,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -348,6 +350,26 @@ TEST_F(Answer, EveryCutAndEveryTailIsMalformed) {
   }
   good.push_back(0);
   EXPECT_EQ(fault_of(good), AnswerFault::kMalformed);
+}
+
+TEST_F(Answer, TheExtendedErrorIsRead) {
+  ask("www.example", Type::kA);
+  const auto opt = [](std::vector<std::uint8_t> options) {
+    return std::vector<Rr>{{".", Type::kOpt, 0, std::move(options), 1232}};
+  };
+  const auto said = [&](const std::vector<std::uint8_t>& options, std::uint16_t flags) {
+    (void)scrub(reply({}, {{"example", Type::kSoa, 60, soa_rdata(60)}}, opt(options), flags));
+    return out_->extended_error;
+  };
+  // A cookie before it, its text behind it.
+  EXPECT_EQ(said({0, 10, 0, 2, 7, 7, 0, 15, 0, 4, 0, 22, 'n', 'o'}, kResponse | 2), 22);
+  EXPECT_EQ(said({0, 15, 0, 2, 0, 15}, kResponse | 3), 15);
+  EXPECT_EQ(said({0, 15, 0, 2, 0, 3}, kResponse), 3);
+  EXPECT_EQ(said({}, kResponse), std::nullopt);
+  EXPECT_EQ(said({0, 15, 0, 1, 0}, kResponse | 2), std::nullopt);
+  EXPECT_EQ(said({0, 10, 0, 9, 0}, kResponse | 2), std::nullopt);
+  EXPECT_EQ(name_of_extended_error(22), "No Reachable Authority");
+  EXPECT_EQ(name_of_extended_error(1000), "");
 }
 
 TEST_F(Answer, OptIsCheckedAndItsRcodeCounts) {

@@ -21,6 +21,7 @@ from harness.sites import Sites
 from harness.slow import Slow
 from harness.timing import wait_for, within
 from harness.upstream import answer, by_type, nodata
+from test_control import valid
 
 WEB = "203.0.113.7"
 WEB6 = "2001:db8:5::7"
@@ -470,6 +471,35 @@ def test_a_rule_added_while_running_opens_and_closes_the_way(attach, app):
     wait_for(lambda: refused(connect(app, WEB)), what="the end of the opening")
     unknown = server.operate("explain", "web.test", "--client", "nobody", check=False)
     assert unknown.returncode == 1 and "nxgate attachments" in unknown.stderr
+
+
+def test_explain_tells_what_is_open_and_what_was_refused(attach, app):
+    server = attach(app, egress='ports = ["tcp/443"]', allow=["web.test", "chain.test:22"])
+
+    def told(name):
+        with Control(server.control) as control:
+            reply = control.ask("GET", f"/v1/explain?name={name}&client={app.path}")
+            return valid(reply, "GET", "/v1/explain")["firewall"]
+
+    assert told("web.test") == {"mode": "enforce", "open": [], "refused": []}
+    ask(app, "web.test")
+    ask(app, "chain.test")
+    assert connect(app, WEB, 443) == b"hello" and refused(connect(app, WEB, 80))
+    view = told("web.test")
+    (opened,), (refusal,) = view["open"], view["refused"]
+    assert (opened["address"], opened["port"], opened["name"]) == (WEB, "tcp/443", "web.test")
+    assert 60 < opened["seconds_left"] <= 120, "TTL and grace"
+    assert (refusal["address"], refusal["port"]) == (WEB, "tcp/80") and refusal["packets"] > 0
+    text = server.operate("explain", "web.test", "--client", app.path).stdout
+    assert re.search(rf"^firewall {WEB} tcp/443: open for \d+ s more, by web.test$", text, re.M), text
+    assert re.search(rf"^firewall {WEB} tcp/80: refused in the last minute, packets: \d+$", text, re.M), text
+    by_target = told("chain.test")
+    assert {(each["address"], each["port"]) for each in by_target["open"]} == {(OTHER, "tcp/22"), (OTHER, "udp/22")}
+    # The same by the address.
+    assert [each["name"] for each in told(WEB)["open"]] == ["web.test"]
+    refused(connect(app, METADATA, 80))
+    assert [each["port"] for each in told(METADATA)["refused"]] == ["tcp/80"] and told(METADATA)["open"] == []
+    assert "nothing is open by this" in server.operate("explain", METADATA, "--client", app.path).stdout
 
 
 def test_who_asks_is_told_by_the_name_of_the_attachment(attach, app):
