@@ -179,8 +179,9 @@ void MainLoop::follow_files() {
 }
 
 std::vector<store::StandingFault> MainLoop::standing_faults() const {
-  if (fault_.empty()) return {};
-  return {{store::FaultSource::kFiles, fault_}};
+  std::vector<store::StandingFault> standing = containers_.standing_faults();
+  if (!fault_.empty()) standing.push_back({store::FaultSource::kFiles, fault_});
+  return standing;
 }
 
 void MainLoop::reload(std::function<void(bool taken)> done) {

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "cli/options.h"
 #include "config/settings.h"
+#include "docker/client.h"
 #include "store/policy_store.h"
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
@@ -43,6 +44,7 @@ Result<Plan> plan_of(const cli::Options& options, const config::Settings& settin
             .subjects = {},
             .rights = {},
             .reach = {},
+            .containers = named_containers(settings),
             .control = settings.control,
             .query_log = settings.query_log};
   if (options.command == cli::Command::kAttach || options.command == cli::Command::kDocker) {
@@ -51,7 +53,13 @@ Result<Plan> plan_of(const cli::Options& options, const config::Settings& settin
     plan.subjects = *std::move(found);
   }
   plan.rights = rights(settings, attach_source(plan.subjects));
-  plan.reach = reach(settings, plan.listeners, plan.subjects ? &*plan.subjects : nullptr);
+  std::string engine;
+  if (!plan.containers.empty()) {
+    auto socket = docker::engine_socket(settings.docker.socket);
+    if (!socket) return std::unexpected(socket.error());
+    engine = *std::move(socket);
+  }
+  plan.reach = reach(settings, plan.listeners, plan.subjects ? &*plan.subjects : nullptr, engine);
   return plan;
 }
 
