@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "containers/container.h"
+#include "containers/shared_network.h"
 
 namespace nxgate::containers {
 namespace {
@@ -83,15 +84,34 @@ void add_network(const Container& container, const Membership& here,
   }
 }
 
+/// What is known of it beyond this engine; null if it is this engine's alone.
+const SharedNetwork* shared_of(const Membership& here, const std::vector<SharedNetwork>& shared) {
+  const auto found = std::ranges::find(shared, here.network_id, &SharedNetwork::id);
+  return here.network_id.empty() || found == shared.end() ? nullptr : &*found;
+}
+
+void add_shared(const Membership& here, const SharedNetwork& network, Table& names) {
+  for (const SharedNetwork::Member& member : network.members) {
+    const Membership there{.network = {}, .network_id = {}, .addresses = member.addresses};
+    for (const std::string& name : member.names) {
+      if (!is_hidden(here, name)) add(names, name, there, here);
+    }
+  }
+}
+
 }  // namespace
 
-std::vector<NamedAddresses> names_for(const Container& container,
-                                      const std::vector<Container>& all) {
+std::vector<NamedAddresses> names_for(const Container& container, const std::vector<Container>& all,
+                                      const std::vector<SharedNetwork>& shared) {
   const Container& owner = *networked(container, all);
   Table names;
   Table links;
   for (const Membership& here : owner.networks) {
-    if (has_names(here)) add_network(owner, here, all, names, links);
+    if (!has_names(here)) continue;
+    add_network(owner, here, all, names, links);
+    if (const SharedNetwork* const network = shared_of(here, shared)) {
+      add_shared(here, *network, names);
+    }
   }
   links.merge(names);  // where both have a name, the link's addresses stay
   std::vector<NamedAddresses> result;
@@ -102,7 +122,8 @@ std::vector<NamedAddresses> names_for(const Container& container,
 }
 
 std::vector<AddressName> reverse_names_for(const Container& container,
-                                           const std::vector<Container>& all) {
+                                           const std::vector<Container>& all,
+                                           const std::vector<SharedNetwork>& shared) {
   const Container& owner = *networked(container, all);
   std::map<IpAddress, std::string> names;
   for (const Membership& here : owner.networks) {
@@ -113,11 +134,29 @@ std::vector<AddressName> reverse_names_for(const Container& container,
         names.try_emplace(address, neighbour.container.name + "." + here.network);
       }
     }
+    const SharedNetwork* const network = shared_of(here, shared);
+    if (network == nullptr) continue;
+    for (const SharedNetwork::Member& member : network->members) {
+      if (member.reverse_name.empty()) continue;
+      for (const IpAddress& address : member.addresses) {
+        names.try_emplace(address, member.reverse_name + "." + here.network);
+      }
+    }
   }
   std::vector<AddressName> result;
   result.reserve(names.size());
   for (const auto& [address, name] : names) result.push_back({address, name});
   return result;
+}
+
+std::string unknown_names(const Container& container, const std::vector<Container>& all,
+                          const std::vector<SharedNetwork>& shared) {
+  for (const Membership& here : networked(container, all)->networks) {
+    const SharedNetwork* const network = shared_of(here, shared);
+    if (network == nullptr || network->fault.empty()) continue;
+    return here.network + ": " + network->fault;
+  }
+  return {};
 }
 
 }  // namespace nxgate::containers
