@@ -1,17 +1,22 @@
 #include "app/plan.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <expected>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "app/container_commands.h"
 #include "app/rights.h"
+#include "attach/followed.h"
 #include "attach/subjects.h"
 #include "base/error.h"
 #include "cli/options.h"
 #include "config/settings.h"
+#include "config/value.h"
 #include "docker/client.h"
 #include "store/policy_store.h"
 #include "store/settings_source.h"
@@ -26,6 +31,22 @@ namespace {
 AttachSource attach_source(const std::optional<attach::Subjects>& subjects) {
   if (!subjects) return AttachSource::kNo;
   return subjects->socket.empty() ? AttachSource::kNamespaces : AttachSource::kContainers;
+}
+
+/// What nxgate asked in the namespace of a container that it attaches would come back to it.
+Result<void> asks_elsewhere(const config::Settings& settings,
+                            const std::optional<attach::Subjects>& subjects) {
+  if (!subjects) return {};
+  for (const config::UpstreamSettings& upstream : settings.upstreams) {
+    const auto name = config::container_in(upstream.netns);
+    const auto is_it = [&name](const attach::Followed& each) { return each.found().name == name; };
+    if (!name || std::ranges::none_of(subjects->containers, is_it)) continue;
+    return fail(
+        fmt::format("upstream {} is queried from the container {}, whose queries nxgate answers if "
+                    "it is attached: name another container of its networks",
+                    upstream.name.name, *name));
+  }
+  return {};
 }
 
 }  // namespace
@@ -51,6 +72,9 @@ Result<Plan> plan_of(const cli::Options& options, const config::Settings& settin
     auto found = find_subjects(options, settings.docker);
     if (!found) return std::unexpected(found.error());
     plan.subjects = *std::move(found);
+  }
+  if (auto apart = asks_elsewhere(settings, plan.subjects); !apart) {
+    return std::unexpected(apart.error());
   }
   plan.rights = rights(settings, attach_source(plan.subjects));
   std::string engine;

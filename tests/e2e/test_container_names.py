@@ -182,6 +182,13 @@ def test_beside_attached_containers(engine, nxgate):
     assert "nxgate" not in web.rules()
 
 
+def test_an_attached_container_is_not_asked_in(engine):
+    engine.run("web")
+    done = run("attach", "web", "--engine", engine.socket, "--allow", NAME, "--upstream", "127.0.0.11@container:web")
+    assert done.returncode == 1
+    assert "upstream default is queried from the container web" in done.stderr
+
+
 def test_an_engine_that_is_not_there_is_told(nxgate, directory):
     server = nxgate(config=LISTENING.replace("ENGINE", f"{directory}/none.sock"))
     server.wait_for_log(f"container web can't be looked for: no Docker engine at {directory}/none.sock")
