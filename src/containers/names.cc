@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kDefaultBridge = "bridge";
 constexpr std::string_view kSharedNamespace = "container:";
+constexpr std::string_view kTasks = "tasks.";
 
 using Table = std::map<std::string, std::set<IpAddress>>;
 
@@ -90,10 +91,39 @@ const SharedNetwork* shared_of(const Membership& here, const std::vector<SharedN
   return here.network_id.empty() || found == shared.end() ? nullptr : &*found;
 }
 
-void add_shared(const Membership& here, const SharedNetwork& network, Table& names) {
+/// Of whoever is on that network here.
+std::set<std::string> stacks_on(const Container& container, const Membership& here,
+                                const std::vector<Container>& all) {
+  std::set<std::string> stacks;
+  for (const Neighbour& neighbour : neighbours(container, here, all)) {
+    stacks.insert(neighbour.container.label(kStackLabel));
+  }
+  stacks.erase("");
+  return stacks;
+}
+
+/// A stack's service also has the name that its file gives it: the stack's isn't in front of that.
+std::vector<std::string> names_of(const SharedNetwork::Member& member,
+                                  const std::set<std::string>& stacks) {
+  std::vector<std::string> names = member.names;
+  if (!member.reverse_name.empty()) return names;  // a container
+  for (const std::string& name : member.names) {
+    const bool of_tasks = name.starts_with(kTasks);
+    const std::string_view service = std::string_view(name).substr(of_tasks ? kTasks.size() : 0);
+    for (const std::string& stack : stacks) {
+      if (!service.starts_with(stack + "_")) continue;
+      names.push_back(std::string(of_tasks ? kTasks : "") +
+                      std::string(service.substr(stack.size() + 1)));
+    }
+  }
+  return names;
+}
+
+void add_shared(const Membership& here, const SharedNetwork& network,
+                const std::set<std::string>& stacks, Table& names) {
   for (const SharedNetwork::Member& member : network.members) {
     const Membership there{.network = {}, .network_id = {}, .addresses = member.addresses};
-    for (const std::string& name : member.names) {
+    for (const std::string& name : names_of(member, stacks)) {
       if (!is_hidden(here, name)) add(names, name, there, here);
     }
   }
@@ -110,7 +140,7 @@ std::vector<NamedAddresses> names_for(const Container& container, const std::vec
     if (!has_names(here)) continue;
     add_network(owner, here, all, names, links);
     if (const SharedNetwork* const network = shared_of(here, shared)) {
-      add_shared(here, *network, names);
+      add_shared(here, *network, stacks_on(owner, here, all), names);
     }
   }
   links.merge(names);  // where both have a name, the link's addresses stay

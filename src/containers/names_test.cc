@@ -16,6 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 
 IpAddress address(std::string_view text) { return IpAddress::parse(text).value_or(IpAddress()); }
 
@@ -164,6 +165,15 @@ TEST(Names, OfASharedNetworkThoseOfOtherEnginesToo) {
               ElementsAre(AddressName{address("10.0.1.7"), "web.overlay"},
                           AddressName{address("10.0.1.8"), "far.overlay"}));
   EXPECT_EQ(unknown_names(web, {web}, shared), "overlay: half");
+  const SharedNetwork::Member of_stack{
+      .names = {"app_db"}, .addresses = {address("10.0.1.9")}, .reverse_name = {}};
+  const SharedNetwork::Member its_tasks{
+      .names = {"tasks.app_db"}, .addresses = {address("10.0.1.10")}, .reverse_name = {}};
+  web.labels[kStackLabel] = "app";
+  EXPECT_THAT(in_words(names_for(web, {web},
+                                 {{.id = "n1", .members = {of_stack, its_tasks}, .fault = {}}})),
+              IsSupersetOf({"app_db=10.0.1.9", "db=10.0.1.9", "db.overlay=10.0.1.9",
+                            "tasks.db=10.0.1.10", "tasks.app_db=10.0.1.10"}));
   web.networks[0].network_id = "n3";
   EXPECT_THAT(in_words(names_for(web, {web}, shared)),
               ElementsAre("web=10.0.1.7", "web.overlay=10.0.1.7"));

@@ -90,7 +90,8 @@ std::string fault_of(const NetworkSeen& seen,
   }
   if (!*aliases) {
     return "other names (aliases) of services on its Swarm network aren't known and don't resolve, "
-           "because only a manager node can list them; a service's own name and tasks.NAME do";
+           "because only a manager node can list them; a service's own name, its name in a stack "
+           "that runs here, and tasks.NAME do";
   }
   return {};
 }

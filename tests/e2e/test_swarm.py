@@ -106,6 +106,7 @@ def described(**more):
     """A network, with a service on another node."""
     return {"Name": "overlay", "Id": OVERLAY, "Scope": "swarm", "Driver": "overlay", "Services": {
         "": {"VIP": "<nil>", "Tasks": [task("far", "10.0.1.8")]},
+        "shop_db": {"VIP": "10.0.1.5", "Tasks": [task("shop_db.1.z", "10.0.1.6")]},
         "web": {"VIP": "10.0.1.2", "Tasks": [task("web.1.x", "10.0.1.3"), task("web.2.y", "10.0.1.4")]}}, **more}
 
 
@@ -114,7 +115,7 @@ def worker(scripted, namespace, nxgate):
     """worker(ANSWERS): an engine with one container on a Swarm's network, attached."""
     def start(network, services=(503, {"message": "This node is not a swarm manager."})):
         app = namespace("app")
-        container = scripted.add("a", "app", app)
+        container = scripted.add("a", "app", app, labels={"com.docker.stack.namespace": "shop"})
         scripted.inspect[container.id] = (200, on_overlay(container))
         scripted.others = {f"/networks/{OVERLAY}": network, "/services": services}
         server = nxgate(container.id, "--engine", scripted.path, command="attach", listen=[])
@@ -138,6 +139,8 @@ def test_a_worker_knows_other_nodes_and_says_what_it_cannot_know(worker):
     assert asked_in(app, "web") == ["10.0.1.2"]
     assert asked_in(app, "tasks.web") == ["10.0.1.3", "10.0.1.4"]
     assert asked_in(app, "far") == ["10.0.1.8"]
+    assert asked_in(app, "shop_db") == asked_in(app, "db") == ["10.0.1.5"], "as the stack's file calls it"
+    assert asked_in(app, "tasks.db") == ["10.0.1.6"]
     assert asked_in(app, "-x", "10.0.1.3") == ["web.1.x.overlay."]
     assert any("only a manager node can list them" in text for text in faults(server))
     assert server.log_text().count("only a manager node") == 1
