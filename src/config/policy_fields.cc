@@ -40,7 +40,9 @@ constexpr std::array<Field<UpstreamSettings>, 3> kUpstream{{
      "after a second.",
      read_value<&UpstreamSettings::timeout, parse_timeout>},
     {"netns", "namespace", "\"\"",
-     "Network namespace to send queries from: a path, a name of `ip netns`, or `pid:N`.",
+     "Network namespace to send queries from: a path, a name of `ip netns`, `pid:N`, or "
+     "`container:NAME`, that of a container of the engine at `docker.socket`, followed as it "
+     "restarts.",
      read_value<&UpstreamSettings::netns, parse_netns>},
 }};
 

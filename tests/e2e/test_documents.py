@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 from harness.nxgate import BINARY, ROOT, SANITIZED, addresses, make_query, rcode
+from harness.timing import wait_for
 from harness.upstream import answer
 from harness.wayout import table
 
@@ -115,12 +116,14 @@ def test_the_home_lab(nxgate, upstream):
     assert rcode(server.ask(make_query("www.example.com"), source=child)) == "NXDOMAIN"
 
 
-def test_names_of_one_network_in_another(nxgate, namespace, upstream):
-    web = namespace("web")
-    up = upstream({"db.test": answer("@ 60 A 172.18.0.2")}, namespace=web)
-    server = nxgate(config=here("Names of one network in another", ("/run/netns/web", str(web.path)),
-                                ("127.0.0.11", f"127.0.0.1:{up.port}")))
-    assert addresses(server.query("db.test")) == ["172.18.0.2"]
+def test_names_of_one_network_in_another(engine, nxgate):
+    network = engine.network("app_net")
+    engine.run("web", network=network)
+    db = engine.run("db", "--network-alias", "db.test", network=network)
+    server = nxgate(config=here("Names of one network in another") +
+                    f'[docker]\nsocket = "{engine.socket}"\n')
+    server.wait_for_log("container web is there, for upstream docker")
+    wait_for(lambda: addresses(server.query("db.test")) == [db.address(network)], 20)
     assert rcode(server.query("www.example.com")) == "NXDOMAIN"
 
 
