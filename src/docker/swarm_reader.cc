@@ -24,7 +24,7 @@ std::unexpected<Error> not_understood(std::string_view what, std::string_view wh
 }
 
 /// Go writes an address that isn't there so.
-std::string address_of(std::string text) { return text == "<nil>" ? std::string() : text; }
+std::string address_of(const std::string& text) { return text == "<nil>" ? "" : text; }
 
 WantedFields of_network() {
   WantedFields wanted;
