@@ -6,11 +6,19 @@ BUILD = cmake --preset $(1) >build/$(1).log && cmake --build --preset $(1) --tar
 LISTEN ?= 127.0.0.1:1053 $(if $(wildcard /proc/net/if_inet6),[::1]:1053)
 DIG = dig @$(shell echo '$(firstword $(LISTEN))' | sed 's/^\(.*\):\([0-9]*\)$$/\1 -p \2/; s/[][]//g')
 PREFIX ?= /usr/local
+# What `make build`, `static`, `image` and `deb` build for: amd64 or arm64, by default what this machine is.
+NATIVE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
+ARCH ?= $(NATIVE)
+FOREIGN = $(filter-out $(NATIVE),$(ARCH))
+PRESET = release$(FOREIGN:%=-%)
+export NXGATE_SYSROOT = $(FOREIGN:%=$(CURDIR)/build/sysroot-%)
+# Libraries of another architecture are unpacked below build/, and nothing of this machine's is touched.
+READY = $(SETUP) build $(if $(FOREIGN),cross && sh packaging/sysroot.sh $(ARCH) $(NXGATE_SYSROOT))
 VERSION = $(shell sed -n 's,.*nxgate VERSION \([0-9.]*\).*,\1,p' CMakeLists.txt)
 EPOCH = $(shell git log -1 --format=%ct)
 SOURCES = $(shell git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc')
 
-.PHONY: run build static image deb release reproducible test test-engines bench microbench fuzz \
+.PHONY: run build static image deb release release-of reproducible test test-cross test-engines bench microbench fuzz \
     format lint install installable uninstall clean
 
 run:
@@ -25,34 +33,46 @@ run:
 	    --allow qiqitori.com,debian.org --record 'db.test A 10.0.0.5'
 
 build:
-	@$(SETUP) build
-	@mkdir -p build && $(call BUILD,release,nxgate)
+	@$(READY)
+	@mkdir -p build && $(call BUILD,$(PRESET),nxgate)
 
 # One file that runs where there is no other, as in an empty chroot.
 static:
-	@$(SETUP) build
-	@mkdir -p build && $(call BUILD,release,nxgate_static)
-	@ls -l build/release/nxgate_static
+	@$(READY)
+	@mkdir -p build && $(call BUILD,$(PRESET),nxgate_static)
+	@ls -l build/$(PRESET)/nxgate_static
 
-# A Docker image of that file: nxgate:VERSION and nxgate:latest with the engine that `docker` reaches, and
-# build/image/nxgate.tar for `docker load` elsewhere.
+# A Docker image of that file, nxgate:VERSION and nxgate:latest, for `docker load`.
+IMAGE = build/image/nxgate-$(ARCH).tar
 image: static
-	@sh packaging/image/build.sh build/release/nxgate_static $(VERSION) build/image nxgate:$(VERSION)
-	@$(or $(DOCKER),docker) tag nxgate:$(VERSION) nxgate:latest
-	@ls -l build/image/nxgate.tar
+	@$(SETUP) image
+	@mkdir -p build/image && SOURCE_DATE_EPOCH=$(EPOCH) /usr/bin/python3 packaging/image/build.py \
+	    build/$(PRESET)/nxgate_static $(VERSION) $(ARCH) $(IMAGE) nxgate:$(VERSION) nxgate:latest
+	@ls -l $(IMAGE)
 
 # A Debian package of this build.
 deb: build
 	@$(SETUP) package
-	@SOURCE_DATE_EPOCH=$(EPOCH) sh packaging/deb/build.sh build/release $(VERSION) build/deb
-	@ls -l build/deb/*.deb
+	@SOURCE_DATE_EPOCH=$(EPOCH) sh packaging/deb/build.sh build/$(PRESET) $(VERSION) build/deb $(ARCH)
+	@ls -l build/deb/*_$(ARCH).deb
 
-# All that is published of a version, in build/nxgate-VERSION: the static program with what belongs to it,
-# the package, the image, an SBOM (SPDX), and checksums. `make image` needs an engine.
-release: static image deb
-	@SOURCE_DATE_EPOCH=$(EPOCH) sh packaging/release.sh build/release $(VERSION) build/nxgate-$(VERSION) \
-	    build/deb/*.deb build/image/nxgate.tar
+# All that is published of a version, for each architecture, in build/nxgate-VERSION: the static program with
+# what belongs to it, the package, the image, an SBOM (SPDX), install.sh and checksums. NXGATE_URL is the
+# address where they will be.
+release:
+	@rm -rf build/nxgate-$(VERSION)
+	@for each in $(sort $(NATIVE) arm64); do $(MAKE) --no-print-directory release-of ARCH=$$each || exit 1; done
 	@ls -l build/nxgate-$(VERSION)
+
+release-of: static image deb
+	@SOURCE_DATE_EPOCH=$(EPOCH) sh packaging/release.sh build/$(PRESET) $(VERSION) $(ARCH) \
+	    build/nxgate-$(VERSION) build/deb/nxgate_$(VERSION)_$(ARCH).deb $(IMAGE)
+
+# The unit tests of another architecture, those that work in qemu: make test-cross ARCH=arm64.
+test-cross:
+	@$(READY)
+	@mkdir -p build && $(call BUILD,$(PRESET),all)
+	@ctest --preset $(PRESET) --timeout 1200
 
 # Builds the static program twice, from clones of this commit in two places and without a cache, and compares.
 reproducible:
@@ -115,7 +135,7 @@ lint:
 	    xargs -P $$(nproc) -n 3 clang-tidy-19 --quiet -p build/dev 2>build/lint.log
 
 install: installable build
-	@cmake --install build/release --prefix '$(PREFIX)'
+	@cmake --install build/$(PRESET) --prefix '$(PREFIX)'
 
 installable:
 	@mkdir -p '$(PREFIX)' && [ -w '$(PREFIX)' ] || \

@@ -1,5 +1,6 @@
 # The program, its manual pages and its completions. The program itself writes them while it is
-# installed, so that they are always those of its own commands and keys.
+# installed, so that they are always those of its own commands and keys; one for another architecture runs
+# in the toolchain's emulator.
 include(GNUInstallDirs)
 install(TARGETS nxgate RUNTIME)
 
@@ -8,7 +9,7 @@ function(nxgate_installed_text DIRECTORY FILE)
   list(JOIN ARGN " " arguments)
   set(text ${CMAKE_BINARY_DIR}/installed/${FILE})
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/installed)
-  install(CODE "execute_process(COMMAND \"$<TARGET_FILE:nxgate>\" ${arguments}
+  install(CODE "execute_process(COMMAND $<TARGET_PROPERTY:nxgate,CROSSCOMPILING_EMULATOR> \"$<TARGET_FILE:nxgate>\" ${arguments}
                 OUTPUT_FILE \"${text}\" COMMAND_ERROR_IS_FATAL ANY)")
   install(FILES ${text} DESTINATION ${DIRECTORY})
 endfunction()

@@ -1,7 +1,8 @@
-"""What the static program is made of, as SPDX 2.3: sbom.py BUILD VERSION DATE.
+"""What the static program is made of, as SPDX 2.3: sbom.py BUILD VERSION DATE [SYSROOT].
 
 The linker tells which archives it was given (nxgate_static.d), ninja which headers were read, and dpkg
-to which packages they belong. DATE is in seconds since 1970.
+to which packages they belong. DATE is in seconds since 1970; SYSROOT has the libraries and the packages of
+another architecture (packaging/sysroot.sh).
 """
 import datetime
 import json
@@ -21,7 +22,20 @@ def output(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def linked(build):
+class System:
+    """Whose libraries were linked: this machine's, or those of a sysroot."""
+
+    def __init__(self, root=""):
+        self.root = root and str(Path(root).resolve())
+        self._database = [f"--admindir={self.root}/var/lib/dpkg"]
+
+    def asked(self, *arguments):
+        """What dpkg-query prints, of what it finds."""
+        return subprocess.run(["dpkg-query", *self._database, *arguments], capture_output=True, text=True,
+                              check=False).stdout
+
+
+def linked(build, system):
     """Files of the system that went into the program."""
     archives = (build / "nxgate_static.d").read_text().replace("\\\n", " ").split()
     # A paragraph an object: its name, and the files it was made from.
@@ -29,31 +43,30 @@ def linked(build):
     headers = [line.strip() for each in objects if each.startswith("CMakeFiles/nxgate_")
                for line in each.splitlines()[1:]]
     files = {str(Path(each).resolve()) for each in (*archives, *headers) if each.startswith("/")}
-    return {each for each in files if each.startswith("/usr/")}
+    return {each for each in files if each.startswith(f"{system.root}/usr/")}
 
 
-def packages_of(files):
+def packages_of(files, system):
     """The names of the packages that own them."""
     found = set()
     ordered = sorted(files)
     for start in range(0, len(ordered), 1000):
-        told = subprocess.run(["dpkg", "-S", *ordered[start:start + 1000]], capture_output=True,
-                              text=True, check=False).stdout
+        told = system.asked("-S", *ordered[start:start + 1000])
         found |= {line.split(": ")[0] for line in told.splitlines() if not line.startswith("diversion ")}
     return sorted(name for names in found for name in names.split(", "))
 
 
-def licence(package):
+def licence(package, system):
     """That of most of its files, where its copyright file is one for machines."""
-    path = Path(f"/usr/share/doc/{package.split(':')[0]}/copyright")
+    path = Path(f"{system.root}/usr/share/doc/{package.split(':')[0]}/copyright")
     text = path.read_text(errors="replace") if path.exists() else ""
     stated = re.search(r"^Files: *\*\s(?:.*\n)*?^License: *(\S+) *$", text, re.M)
     return LICENCES.get(stated[1], UNKNOWN) if stated else UNKNOWN
 
 
-def described(package):
-    name, version, architecture = output(
-        "dpkg-query", "-W", "-f", "${Package} ${Version} ${Architecture}", package).split()
+def described(package, system):
+    name, version, architecture = system.asked(
+        "-W", "-f", "${Package} ${Version} ${Architecture}", package).split()
     return {
         "name": name,
         "SPDXID": "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]", "-", name),
@@ -62,7 +75,7 @@ def described(package):
         "downloadLocation": UNKNOWN,
         "filesAnalyzed": False,
         "licenseConcluded": UNKNOWN,
-        "licenseDeclared": licence(package),
+        "licenseDeclared": licence(package, system),
         "copyrightText": UNKNOWN,
         "externalRefs": [{
             "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
@@ -70,8 +83,8 @@ def described(package):
     }
 
 
-def document(build, version, date):
-    parts = [described(each) for each in packages_of(linked(build))]
+def document(build, version, date, system):
+    parts = [described(each, system) for each in packages_of(linked(build, system), system)]
     ours = {"name": "nxgate", "SPDXID": "SPDXRef-nxgate", "versionInfo": version,
             "supplier": "Organization: The nxgate authors", "downloadLocation": UNKNOWN,
             "filesAnalyzed": False, "licenseConcluded": "MIT", "licenseDeclared": "MIT",
@@ -95,5 +108,5 @@ def document(build, version, date):
 
 
 if __name__ == "__main__":
-    json.dump(document(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])), sys.stdout, indent=1)
+    json.dump(document(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), System(*sys.argv[4:])), sys.stdout, indent=1)
     print()

@@ -2,36 +2,22 @@
 # Installs the Debian packages that a set of tasks needs, if they are missing, and says which. Never
 # removes or replaces a package.
 #
-#   setup.sh build|package|test|lint|bench|engines...
+#   setup.sh build|package|image|cross|test|lint|bench|engines...
 set -eu
 
-# A|B: whichever of them this release of Debian has.
-build="clang-19 lld-19 libclang-rt-19-dev cmake ninja-build pkg-config git
-    libboost1.81-dev|libboost-url-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev libpsl-dev
-    libsodium-dev libcap-ng-dev libseccomp-dev libidn2-dev libunistring-dev libncurses-dev
-    libfstrm-dev libprotobuf-c-dev protobuf-c-compiler libgtest-dev libgmock-dev"
-package="build-essential debhelper dpkg-dev python3"
-test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils iproute2 util-linux procps curl
-    musl-tools gcc libc-bin dnsmasq-base clang-format-19
-    docker-compose iptables busybox-static nftables valgrind zsh fish man-db tmux
-    dnstap-ldns fstrm-bin protobuf-compiler
-    debootstrap lintian systemd systemd-container python3-kubernetes python3-yaml $package"
-# What came from elsewhere, as docker-ce or Node's own npm, Debian's would replace.
-command -v dockerd >/dev/null || test="$test docker.io"
-command -v npm >/dev/null || test="$test npm"
-lint="clang-format-19 clang-tidy-19"
-bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd
-    iproute2 nftables strace"
+. "$(dirname "$0")/packages.sh"
 
 wanted=''
 for set in "$@"; do
     case $set in
     build) wanted="$wanted $build" ;;
     package) wanted="$wanted $package" ;;
+    image) wanted="$wanted $image" ;;
+    cross) wanted="$wanted $cross" ;;
     test | engines) wanted="$wanted $test" ;;
     lint) wanted="$wanted $lint" ;;
     bench) wanted="$wanted $bench" ;;
-    *) echo "setup.sh: no such set: $set (build, package, test, lint, bench, engines)" >&2; exit 2 ;;
+    *) echo "setup.sh: no such set: $set (build, package, image, cross, test, lint, bench, engines)" >&2; exit 2 ;;
     esac
 done
 
@@ -77,10 +63,7 @@ if ! $sudo apt-get update >"$log" 2>&1 </dev/null; then
 fi
 names=''
 for each in $missing; do
-    for name in $(printf '%s' "$each" | tr '|' ' '); do
-        if apt-cache policy "$name" | grep -q 'Candidate: [^(]'; then break; fi
-    done
-    names="$names $name"
+    names="$names $(available "$each")"
 done
 
 # apt NAMES...: as it is done, and as it is shown before.

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Makes a Debian package of what was built: build.sh BUILD VERSION DIRECTORY, DIRECTORY/nxgate_VERSION_ARCH.deb.
-# SOURCE_DATE_EPOCH is its date.
+# Makes a Debian package of what was built: build.sh BUILD VERSION DIRECTORY [ARCHITECTURE], which gives
+# DIRECTORY/nxgate_VERSION_ARCHITECTURE.deb. SOURCE_DATE_EPOCH is its date; for an architecture that isn't this
+# machine's, NXGATE_SYSROOT has its libraries.
 set -eu
-build=$1 version=$2 directory=$3
+build=$1 version=$2 directory=$3 architecture=${4:-$(dpkg --print-architecture)}
 source=$(cd "$(dirname "$0")" && pwd)
 root=$source/../..
 tree=$directory/nxgate-$version
 stage=$tree/stage
 
-rm -rf "$tree" "$directory"/*.deb
+rm -rf "$tree" "$directory"/*_"$architecture".deb
 mkdir -p "$tree" "$stage/etc/nxgate"
 cp -r "$source/debian" "$tree/debian"
 cp "$root/LICENSE" "$tree/debian/copyright"
@@ -31,7 +32,8 @@ for unit in service socket; do
     sed -e '/^#/d' -e 's,/usr/local/bin,/usr/bin,' "$root/examples/nxgate.$unit" >"$tree/debian/nxgate.$unit"
 done
 cd "$tree"
-DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage --build=binary --unsigned-source --unsigned-changes >"../build.log" 2>&1 || {
+DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage --build=binary --host-arch "$architecture" --no-check-builddeps \
+    --unsigned-source --unsigned-changes >"../build.log" 2>&1 || {
     tail -n 30 ../build.log >&2
     exit 1
 }

@@ -197,7 +197,7 @@ void MainLoop::follow_files() {
 }
 
 std::vector<store::StandingFault> MainLoop::standing_faults() const {
-  std::vector<store::StandingFault> standing;
+  std::vector<store::StandingFault> standing = containers_.standing_faults();
   if (!fault_.empty()) standing.push_back({store::FaultSource::kFiles, fault_});
   for (const std::string& path : replaced_mounts_) {
     standing.push_back({store::FaultSource::kFiles, about_replaced_mount(path)});

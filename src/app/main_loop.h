@@ -14,6 +14,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "app/container_watch.h"
+#include "app/rights.h"
 #include "base/error.h"
 #include "control/control_api.h"
 #include "helper/helper.h"
@@ -65,7 +67,10 @@ class MainLoop final : public control::Operations {
   /// Also calls this after every successful reload.
   void after_reload(std::function<void()> action) { after_reload_.push_back(std::move(action)); }
 
-  /// That file changes aren't reported, or don't arrive.
+  /// From now on tells whether they are there.
+  void follow(const NamedContainers& containers) { containers_.follow(containers); }
+
+  /// That file changes aren't reported or don't arrive, or that containers aren't there.
   [[nodiscard]] std::vector<store::StandingFault> standing_faults() const override;
 
  private:
@@ -88,6 +93,7 @@ class MainLoop final : public control::Operations {
   boost::asio::posix::stream_descriptor helper_gone_;  ///< the helper's; not owned
   boost::asio::steady_timer ping_;
   boost::asio::steady_timer settle_;
+  ContainerWatch containers_{loop_};
   std::vector<std::function<void(bool)>> waiting_;  ///< for the next reload
   std::vector<std::function<void(bool)>> served_;   ///< by this one
   bool reloading_ = false;

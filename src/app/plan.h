@@ -29,6 +29,7 @@ struct Plan {
   std::optional<attach::Subjects> subjects;  ///< if it attaches
   Rights rights;
   helper::Reach reach;
+  NamedContainers containers;
   config::ControlSettings control;
   config::QueryLogSettings query_log;
 };

@@ -3,10 +3,12 @@
 #include <string>
 #include <vector>
 
+#include <fmt/core.h>
 #include <netinet/in.h>
 
 #include "attach/subjects.h"
 #include "config/settings.h"
+#include "config/value.h"
 #include "helper/confinement.h"
 #include "helper/reach.h"
 #include "serve/worker_context.h"
@@ -23,7 +25,9 @@ sys::KeptCapabilities to_open_again(const config::Settings& settings) {
   const auto enter = [&needed](const std::string& netns) {
     if (netns.empty()) return;
     needed.enter_namespaces = true;
-    if (sys::NetnsRef(netns).of_process()) needed.find_by_process = true;
+    const bool of_container = config::container_in(netns).has_value();
+    if (of_container || sys::NetnsRef(netns).of_process()) needed.find_by_process = true;
+    if (of_container) needed.pass_permissions = true;  // for the engine's socket
   };
   for (const config::UpstreamSettings& upstream : settings.upstreams) enter(upstream.netns);
   for (const config::Listener& listener : settings.server.listen) {
@@ -54,13 +58,33 @@ Rights rights(const config::Settings& settings, AttachSource source) {
   return result;
 }
 
+NamedContainers named_containers(const config::Settings& settings) {
+  NamedContainers named;
+  for (const config::Listener& listener : settings.server.listen) {
+    const auto name = config::container_in(listener.netns);
+    if (!name) continue;
+    const std::string at = listener.interface.empty()
+                               ? listener.endpoint.to_string()
+                               : fmt::format("{}:{}", listener.interface, listener.endpoint.port);
+    named[std::string(*name)].push_back("listener " + at);
+  }
+  for (const config::UpstreamSettings& upstream : settings.upstreams) {
+    if (const auto name = config::container_in(upstream.netns)) {
+      named[std::string(*name)].push_back("upstream " + upstream.name.name);
+    }
+  }
+  return named;
+}
+
 helper::Reach reach(const config::Settings& settings, const std::vector<serve::Listener>& listeners,
-                    const attach::Subjects* subjects) {
+                    const attach::Subjects* subjects, const std::string& engine) {
   helper::Reach result{.host_rules = !store::client_firewalls(settings).empty()};
   for (const serve::Listener& each : listeners) result.listeners.push_back(each.at);
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
     if (!upstream.netns.empty()) result.upstream_namespaces.push_back(upstream.netns);
   }
+  for (const auto& [name, waiting] : named_containers(settings)) result.containers.push_back(name);
+  if (!result.containers.empty()) result.containers_engine = engine;
   if (subjects == nullptr) return result;
   for (const attach::Subject& subject : subjects->namespaces) {
     result.attachable.push_back(subject.netns.text());

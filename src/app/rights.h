@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "attach/subjects.h"
@@ -29,10 +31,14 @@ struct Rights {
 };
 
 /// The requests that the helper must allow for these settings, and for these subjects if there are
-/// any.
+/// any. `engine` is the socket by which named containers are found.
 [[nodiscard]] helper::Reach reach(const config::Settings& settings,
                                   const std::vector<serve::Listener>& listeners,
-                                  const attach::Subjects* subjects);
+                                  const attach::Subjects* subjects, const std::string& engine);
+
+/// The containers in whose namespaces it listens or asks, and what does: "listener 127.0.0.1:53".
+using NamedContainers = std::map<std::string, std::vector<std::string>>;
+[[nodiscard]] NamedContainers named_containers(const config::Settings& settings);
 
 /// Of a server by these settings once everything is bound: a namespace or an interface can come
 /// back, and must then be bound anew.

@@ -1,12 +1,14 @@
 #include "app/rights.h"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "config/memory_files.h"
 #include "config/overrides.h"
 #include "config/settings.h"
+#include "helper/reach.h"
 #include "store/settings_source.h"
 #include "sys/privileges.h"
 
@@ -27,13 +29,16 @@ TEST(Rights, OnlyWhatTheSettingsNeedIsKeptOfRoot) {
     EXPECT_FALSE(kept_by.server.any()) << text;
     const sys::KeptCapabilities& kept = kept_by.helper;
     return std::string(kept.enter_namespaces ? "enter " : "") +
-           (kept.find_by_process ? "process " : "") + (kept.bind_low_ports ? "low " : "") +
+           (kept.find_by_process ? "process " : "") +
+           (kept.pass_permissions ? "permissions " : "") + (kept.bind_low_ports ? "low " : "") +
            (kept.bind_interfaces ? "interface" : "");
   };
   EXPECT_EQ(needed("[server]\nlisten = [\"127.0.0.1:53\"]\n"), "");
   EXPECT_EQ(needed("[server]\nlisten = [\"127.0.0.1:5353@web\"]\n"), "enter ");
   EXPECT_EQ(needed("[server]\nlisten = [\"127.0.0.1:53@pid:1\"]\n"), "enter process low ");
   EXPECT_EQ(needed("[server]\nlisten = [\"eth1:5353\"]\n"), "interface");
+  EXPECT_EQ(needed("[server]\nlisten = [\"127.0.0.1:5353@container:web\"]\n"),
+            "enter process permissions ");
   EXPECT_EQ(needed("[upstreams.app]\nservers = [\"192.0.2.2\"]\nnetns = \"app\"\n"), "enter ");
 }
 
@@ -61,6 +66,18 @@ TEST(Rights, AFirewallForClientsIsTheHelpersToChange) {
   EXPECT_FALSE(kept.server.any());
   const sys::KeptCapabilities changing{.change_rules = true, .send_descriptors = true};
   EXPECT_EQ(kept.helper, changing);
+}
+
+TEST(Rights, TheHelperIsToldOfContainersByNameAndOfNoOthers) {
+  const config::Settings settings = settings_of(
+      "[server]\nlisten = [\"127.0.0.1:53@container:web\"]\n"
+      "[upstreams.app]\nservers = [\"192.0.2.2\"]\nnetns = \"container:web\"\n");
+  const NamedContainers expected{{"web", {"listener 127.0.0.1:53", "upstream app"}}};
+  EXPECT_EQ(named_containers(settings), expected);
+  const helper::Reach told = reach(settings, {}, nullptr, "/run/docker.sock");
+  EXPECT_EQ(told.containers, std::vector<std::string>{"web"});
+  EXPECT_EQ(told.containers_engine, "/run/docker.sock");
+  EXPECT_EQ(told.engine, "") << "it attaches none";
 }
 
 }  // namespace

@@ -26,6 +26,7 @@
 #include "containers/netns_watch.h"
 #include "control/control_api.h"
 #include "control/control_socket.h"
+#include "docker/container_place.h"
 #include "docker/engine_process.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/host_firewalls.h"
@@ -188,7 +189,7 @@ int serve(const cli::Options& options) {
   auto handed = sys::take_handed_sockets(sys::ListenEnvironment::take());
   if (!handed) return failed(handed.error());
   sys::raise_thread_limit();
-  auto helper = helper::Helper::start(docker::netns_directory);
+  auto helper = helper::Helper::start({docker::netns_directory, docker::find_container_netns});
   if (!helper) return failed(helper.error());
   sys::ServiceManager manager(sys::ServiceEnvironment::take());
   store::DiskFiles files;
@@ -217,6 +218,7 @@ int serve(const cli::Options& options) {
   policy_store.on_publish([&workers] { workers.refresh(); });
   if (*helper) loop.depend_on(**helper);
   warn(plan, policy_store, opened->left_closed);
+  loop.follow(plan.containers);
   const auto ended =
       run({options, plan, *opened, manager, policy_store, firewalls, shared, workers, loop});
   const std::string summary = workers.summary();

@@ -236,7 +236,8 @@ bool Attachments::update(Attachment& attachment, const Subject& subject) {
   const bool chosen_anew = known.choice != subject.choice;
   const bool same = !chosen_anew && known.unclaimed == subject.unclaimed &&
                     known.id == subject.id && known.names == subject.names &&
-                    known.reverse_names == subject.reverse_names;
+                    known.reverse_names == subject.reverse_names &&
+                    known.unknown_names == subject.unknown_names;
   known.label = subject.label;
   const bool claimed = known.unclaimed && !subject.unclaimed;
   if (same) return false;

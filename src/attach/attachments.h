@@ -44,6 +44,7 @@ struct Subject {
   bool unclaimed = false;
   std::vector<containers::NamedAddresses> names{};
   std::vector<containers::AddressName> reverse_names{};
+  std::string unknown_names{};  ///< which others there are on its networks, and why
 };
 
 /// Makes the attachments match the wanted subjects. Main thread; destroying it leaves every gate in

@@ -77,7 +77,7 @@ void Attachments::log_attached(Attachment& attachment) {
   log_gaps(attachment);
 }
 
-/// What a program in it can bypass, as far as known.
+/// What a program in it can bypass or can't find, as far as known.
 std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
   std::vector<std::string> gaps;
   if (!attachment.firewall_error.empty()) {
@@ -87,6 +87,7 @@ std::vector<std::string> Attachments::gaps_of(const Attachment& attachment) {
   }
   if (attachment.subject.unclaimed) return gaps;
   if (!attachment.subject.warning.empty()) gaps.push_back(attachment.subject.warning);
+  if (!attachment.subject.unknown_names.empty()) gaps.push_back(attachment.subject.unknown_names);
   if (!attachment.gate->stops_packet_sockets()) {
     gaps.push_back(
         fmt::format("a program with NET_RAW can bypass the gate with a packet socket ({}); run it "

@@ -32,6 +32,7 @@
 #include "containers/names.h"
 #include "containers/namespaces.h"
 #include "containers/netns_watch.h"
+#include "containers/shared_network.h"
 #include "store/policy_store.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
@@ -218,13 +219,15 @@ void Controller::add_subject(const containers::Container& container, const sys::
   // `update_unattached` reports these; a named container is an error.
   if (subjects_.watches_all() && identity && attachments_.spares(*identity)) return;
   const std::string power = container.power_to_undo();
+  const std::vector<containers::SharedNetwork>& shared = view_.shared_networks;
   wanted.push_back({.label = container.name,
                     .id = id_of(container),
                     .netns = netns,
                     .choice = *choice,
                     .warning = power.empty() ? "" : "it " + power + " and can undo the gate",
-                    .names = containers::names_for(container, running_),
-                    .reverse_names = containers::reverse_names_for(container, running_)});
+                    .names = containers::names_for(container, running_, shared),
+                    .reverse_names = containers::reverse_names_for(container, running_, shared),
+                    .unknown_names = containers::unknown_names(container, running_, shared)});
 }
 
 /// Whether it runs where it was attached, and should no longer be attached.

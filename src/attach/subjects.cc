@@ -44,6 +44,9 @@ Result<void> Subjects::add(const std::string& name, containers::Container contai
 }
 
 Result<void> Subjects::add(const std::string& label, sys::NetnsRef netns) {
+  if (const auto name = netns.container(); !name.empty()) {
+    return fail(fmt::format("{}: write `nxgate attach {}`", label, name));
+  }
   Subject subject{.label = label,
                   .id = label,
                   .netns = std::move(netns),

@@ -106,6 +106,16 @@ JsonFields JsonFields::inner(std::string_view key) const {
           fault_};
 }
 
+void JsonFields::each_of(std::string_view key,
+                         const std::function<void(const JsonFields& inner)>& use) const {
+  const json::value* value = find(key, json::kind::array);
+  if (value == nullptr) return;
+  for (const json::value& element : value->get_array()) {
+    if (!is(element, json::kind::object, key)) continue;
+    use({element.if_object(), fmt::format("{}{}.", path_, key), fault_});
+  }
+}
+
 void JsonFields::each(
     const std::function<void(const std::string& key, const JsonFields& inner)>& use) const {
   if (object_ == nullptr) return;

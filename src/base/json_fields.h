@@ -32,6 +32,8 @@ class JsonFields {
   [[nodiscard]] std::vector<std::string> texts(std::string_view key) const;
   [[nodiscard]] std::map<std::string, std::string> text_map(std::string_view key) const;
   [[nodiscard]] JsonFields inner(std::string_view key) const;
+  /// Calls `use` for each element of an array, all of which must be objects.
+  void each_of(std::string_view key, const std::function<void(const JsonFields& inner)>& use) const;
   /// Calls `use` for each field, all of which must be objects.
   void each(const std::function<void(const std::string& key, const JsonFields& inner)>& use) const;
 

@@ -21,7 +21,9 @@ constexpr std::array<Field<ListenTable>, 4> kListen{{
     {"address", "listener", kRequired, "Address or interface, with a port.",
      read_value<&ListenTable::address, parse_listener>},
     {"netns", "namespace", "\"\"",
-     "Network namespace to listen in: a path, a name of `ip netns`, or `pid:N`.",
+     "Network namespace to listen in: a path, a name of `ip netns`, `pid:N`, or "
+     "`container:NAME`, that of a container of the engine at `docker.socket`, followed as it "
+     "restarts.",
      read_value<&ListenTable::netns, parse_netns>},
     {"policy", "policy name", "\"\"",
      "Policy for all queries to this listener, whatever the client's address.",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -101,6 +102,7 @@ constexpr std::array<std::pair<std::string_view, bool>, 2> kFail{{
     {"open", true},
 }};
 
+constexpr std::size_t kLongestContainerName = 255;
 constexpr std::array<std::pair<std::string_view, std::size_t>, 4> kSizeUnits{{
     {"", 1},
     {"KiB", 1UL << 10},
@@ -125,6 +127,16 @@ std::optional<std::pair<std::string, std::uint16_t>> parse_interface(std::string
                          });
   if (!plausible) return std::nullopt;
   return std::pair(std::string(name), port);
+}
+
+/// As Docker allows them; nothing of a path or a query is among them.
+bool is_container_name(std::string_view name) {
+  const auto is_inner = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-';
+  };
+  return !name.empty() && name.size() <= kLongestContainerName &&
+         std::isalnum(static_cast<unsigned char>(name.front())) != 0 &&
+         std::ranges::all_of(name, is_inner);
 }
 
 }  // namespace
@@ -204,6 +216,12 @@ Result<UpstreamServer> parse_upstream_server(std::string_view text) {
 }
 
 Result<std::string> parse_netns(std::string_view text) {
+  if (const auto name = container_in(text)) {
+    if (is_container_name(*name)) return std::string(text);
+    return expected_got(text,
+                        "the name of a container after \"container:\", which begins with a letter "
+                        "or a digit and has only those, '_', '.' and '-'");
+  }
   const bool pid = text.starts_with("pid:");
   const bool valid =
       pid ? parse_number<std::uint32_t>(text.substr(4)).value_or(0) > 0
@@ -211,14 +229,21 @@ Result<std::string> parse_netns(std::string_view text) {
   if (!valid || text.find('\0') != std::string_view::npos || text.find('@') < text.size()) {
     return expected_got(text,
                         "a network namespace: a path such as \"/run/netns/web\", a name that "
-                        "`ip netns` lists, or \"pid:1234\"");
+                        "`ip netns` lists, \"pid:1234\", or \"container:web\"");
   }
   return std::string(text);
+}
+
+std::optional<std::string_view> container_in(std::string_view netns) {
+  constexpr std::string_view kPrefix = "container:";
+  if (!netns.starts_with(kPrefix)) return std::nullopt;
+  return netns.substr(kPrefix.size());
 }
 
 std::string netns_path(std::string_view text) {
   if (text.empty() || text.starts_with('/')) return std::string(text);
   if (text.starts_with("pid:")) return fmt::format("/proc/{}/ns/net", text.substr(4));
+  if (container_in(text)) return std::string(text);
   return fmt::format("/run/netns/{}", text);
 }
 

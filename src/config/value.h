@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,8 +29,11 @@ inline constexpr std::uint16_t kDnsPort = 53;
 /// would need the very server that is being configured.
 [[nodiscard]] Result<UpstreamServer> parse_upstream_server(std::string_view text);
 
-/// An absolute path, a name that `ip netns` gave, or `pid:N`.
+/// An absolute path, a name that `ip netns` gave, `pid:N`, or `container:NAME`.
 [[nodiscard]] Result<std::string> parse_netns(std::string_view text);
+
+/// NAME of `container:NAME`.
+[[nodiscard]] std::optional<std::string_view> container_in(std::string_view netns);
 
 /// Whether two texts name the same namespace: `web` is `/run/netns/web`.
 /// The path that a text of parse_netns stands for; empty for our own.

@@ -37,7 +37,7 @@ std::string Container::namespace_owner() const {
 }
 
 LabelKeys with_compose(LabelKeys labels) {
-  labels.insert({kProjectLabel, kServiceLabel, kComposeImageLabel});
+  labels.insert({kProjectLabel, kServiceLabel, kComposeImageLabel, kStackLabel});
   return labels;
 }
 

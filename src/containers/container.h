@@ -40,6 +40,9 @@ inline constexpr const char* kServiceLabel = "com.docker.compose.service";
 /// Compose 2 puts the id of the image there, with which it has made the container.
 inline constexpr const char* kComposeImageLabel = "com.docker.compose.image";
 
+/// The stack that `docker stack deploy` made a service's container for.
+inline constexpr const char* kStackLabel = "com.docker.stack.namespace";
+
 struct Container {
   std::string id;    ///< 64 hexadecimal digits
   std::string name;  ///< without the leading slash
@@ -78,7 +81,7 @@ inline constexpr std::size_t kShortId = 12;
 /// Which labels are kept; a container may have any number of others.
 using LabelKeys = std::set<std::string, std::less<>>;
 
-/// These and what Compose says of its containers, which is always kept.
+/// These and what Compose and stacks say of their containers, which is always kept.
 [[nodiscard]] LabelKeys with_compose(LabelKeys labels);
 
 /// An invalid entry of the list.

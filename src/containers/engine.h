@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "containers/container.h"
+#include "containers/shared_network.h"
 
 namespace nxgate::containers {
 
@@ -31,6 +32,7 @@ struct View {
   std::vector<OddEntry> odd;  ///< of the list
   std::string trouble;  ///< why there is no whole list; it is asked for again. Empty: there is
   bool whole = false;   ///< there is one, and everyone in it was inspected or failed to be
+  std::vector<SharedNetwork> shared_networks;  ///< on which some of them are
   /// By id, who was read before other labels counted (Engine::keep_labels).
   std::set<std::string> outdated;
 

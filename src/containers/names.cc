@@ -9,12 +9,14 @@
 
 #include "base/address.h"
 #include "containers/container.h"
+#include "containers/shared_network.h"
 
 namespace nxgate::containers {
 namespace {
 
 constexpr std::string_view kDefaultBridge = "bridge";
 constexpr std::string_view kSharedNamespace = "container:";
+constexpr std::string_view kTasks = "tasks.";
 
 using Table = std::map<std::string, std::set<IpAddress>>;
 
@@ -83,15 +85,63 @@ void add_network(const Container& container, const Membership& here,
   }
 }
 
+/// What is known of it beyond this engine; null if it is this engine's alone.
+const SharedNetwork* shared_of(const Membership& here, const std::vector<SharedNetwork>& shared) {
+  const auto found = std::ranges::find(shared, here.network_id, &SharedNetwork::id);
+  return here.network_id.empty() || found == shared.end() ? nullptr : &*found;
+}
+
+/// Of whoever is on that network here.
+std::set<std::string> stacks_on(const Container& container, const Membership& here,
+                                const std::vector<Container>& all) {
+  std::set<std::string> stacks;
+  for (const Neighbour& neighbour : neighbours(container, here, all)) {
+    stacks.insert(neighbour.container.label(kStackLabel));
+  }
+  stacks.erase("");
+  return stacks;
+}
+
+/// A stack's service also has the name that its file gives it: the stack's isn't in front of that.
+std::vector<std::string> names_of(const SharedNetwork::Member& member,
+                                  const std::set<std::string>& stacks) {
+  std::vector<std::string> names = member.names;
+  if (!member.reverse_name.empty()) return names;  // a container
+  for (const std::string& name : member.names) {
+    const bool of_tasks = name.starts_with(kTasks);
+    const std::string_view service = std::string_view(name).substr(of_tasks ? kTasks.size() : 0);
+    for (const std::string& stack : stacks) {
+      if (!service.starts_with(stack + "_")) continue;
+      names.push_back(std::string(of_tasks ? kTasks : "") +
+                      std::string(service.substr(stack.size() + 1)));
+    }
+  }
+  return names;
+}
+
+void add_shared(const Membership& here, const SharedNetwork& network,
+                const std::set<std::string>& stacks, Table& names) {
+  for (const SharedNetwork::Member& member : network.members) {
+    const Membership there{.network = {}, .network_id = {}, .addresses = member.addresses};
+    for (const std::string& name : names_of(member, stacks)) {
+      if (!is_hidden(here, name)) add(names, name, there, here);
+    }
+  }
+}
+
 }  // namespace
 
-std::vector<NamedAddresses> names_for(const Container& container,
-                                      const std::vector<Container>& all) {
+std::vector<NamedAddresses> names_for(const Container& container, const std::vector<Container>& all,
+                                      const std::vector<SharedNetwork>& shared) {
   const Container& owner = *networked(container, all);
   Table names;
   Table links;
   for (const Membership& here : owner.networks) {
-    if (has_names(here)) add_network(owner, here, all, names, links);
+    if (!has_names(here)) continue;
+    add_network(owner, here, all, names, links);
+    if (const SharedNetwork* const network = shared_of(here, shared)) {
+      add_shared(here, *network, stacks_on(owner, here, all), names);
+    }
   }
   links.merge(names);  // where both have a name, the link's addresses stay
   std::vector<NamedAddresses> result;
@@ -102,7 +152,8 @@ std::vector<NamedAddresses> names_for(const Container& container,
 }
 
 std::vector<AddressName> reverse_names_for(const Container& container,
-                                           const std::vector<Container>& all) {
+                                           const std::vector<Container>& all,
+                                           const std::vector<SharedNetwork>& shared) {
   const Container& owner = *networked(container, all);
   std::map<IpAddress, std::string> names;
   for (const Membership& here : owner.networks) {
@@ -113,11 +164,29 @@ std::vector<AddressName> reverse_names_for(const Container& container,
         names.try_emplace(address, neighbour.container.name + "." + here.network);
       }
     }
+    const SharedNetwork* const network = shared_of(here, shared);
+    if (network == nullptr) continue;
+    for (const SharedNetwork::Member& member : network->members) {
+      if (member.reverse_name.empty()) continue;
+      for (const IpAddress& address : member.addresses) {
+        names.try_emplace(address, member.reverse_name + "." + here.network);
+      }
+    }
   }
   std::vector<AddressName> result;
   result.reserve(names.size());
   for (const auto& [address, name] : names) result.push_back({address, name});
   return result;
+}
+
+std::string unknown_names(const Container& container, const std::vector<Container>& all,
+                          const std::vector<SharedNetwork>& shared) {
+  for (const Membership& here : networked(container, all)->networks) {
+    const SharedNetwork* const network = shared_of(here, shared);
+    if (network == nullptr || network->fault.empty()) continue;
+    return here.network + ": " + network->fault;
+  }
+  return {};
 }
 
 }  // namespace nxgate::containers

@@ -16,6 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 
 IpAddress address(std::string_view text) { return IpAddress::parse(text).value_or(IpAddress()); }
 
@@ -145,6 +146,38 @@ TEST(ReverseNames, AreTheContainersNameWithTheNetwork) {
               ElementsAre(AddressName{address("172.18.0.2"), "web.app"},
                           AddressName{address("172.18.0.3"), "db.app"},
                           AddressName{address("fd00::3"), "db.app"}));
+}
+
+TEST(Names, OfASharedNetworkThoseOfOtherEnginesToo) {
+  Container web = container("web", {member("overlay", {address("10.0.1.7")}, {"web"})});
+  web.networks[0].network_id = "n1";
+  const SharedNetwork::Member far{
+      .names = {"far"}, .addresses = {address("10.0.1.8")}, .reverse_name = "far"};
+  const SharedNetwork::Member service{
+      .names = {"shop", "store"}, .addresses = {address("10.0.1.2")}, .reverse_name = {}};
+  const std::vector<SharedNetwork> shared{{.id = "n1", .members = {far, service}, .fault = "half"},
+                                          {.id = "n2", .members = {far}, .fault = {}}};
+  EXPECT_THAT(in_words(names_for(web, {web}, shared)),
+              ElementsAre("far=10.0.1.8", "far.overlay=10.0.1.8", "shop=10.0.1.2",
+                          "shop.overlay=10.0.1.2", "store=10.0.1.2", "store.overlay=10.0.1.2",
+                          "web=10.0.1.7", "web.overlay=10.0.1.7"));
+  EXPECT_THAT(reverse_names_for(web, {web}, shared),
+              ElementsAre(AddressName{address("10.0.1.7"), "web.overlay"},
+                          AddressName{address("10.0.1.8"), "far.overlay"}));
+  EXPECT_EQ(unknown_names(web, {web}, shared), "overlay: half");
+  const SharedNetwork::Member of_stack{
+      .names = {"app_db"}, .addresses = {address("10.0.1.9")}, .reverse_name = {}};
+  const SharedNetwork::Member its_tasks{
+      .names = {"tasks.app_db"}, .addresses = {address("10.0.1.10")}, .reverse_name = {}};
+  web.labels[kStackLabel] = "app";
+  EXPECT_THAT(in_words(names_for(web, {web},
+                                 {{.id = "n1", .members = {of_stack, its_tasks}, .fault = {}}})),
+              IsSupersetOf({"app_db=10.0.1.9", "db=10.0.1.9", "db.overlay=10.0.1.9",
+                            "tasks.db=10.0.1.10", "tasks.app_db=10.0.1.10"}));
+  web.networks[0].network_id = "n3";
+  EXPECT_THAT(in_words(names_for(web, {web}, shared)),
+              ElementsAre("web=10.0.1.7", "web.overlay=10.0.1.7"));
+  EXPECT_EQ(unknown_names(web, {web}, shared), "");
 }
 
 }  // namespace

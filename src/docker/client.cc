@@ -36,6 +36,7 @@ constexpr std::string_view kUnixScheme = "unix://";
 constexpr std::string_view kEventFilter = R"({"type":["container","network"]})";
 constexpr std::size_t kLongestVersion = 1U << 20U;
 constexpr unsigned kNotFound = 404;
+constexpr unsigned kUnavailable = 503;
 
 /// What the engine itself says about a failure, or the beginning of whatever it sent instead.
 std::string reason(const http::Answer& answer) {
@@ -117,6 +118,32 @@ asio::awaitable<Listing> Client::list_by(std::string path) {
   }
   listing.list = reader.take();
   co_return listing;
+}
+
+asio::awaitable<Result<std::optional<NetworkSeen>>> Client::network(std::string id) {
+  const std::string path = "/networks/" + http::percent_encode(id) + "?verbose=true";
+  NetworkReader reader;
+  const http::Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+  const Result<http::Answer> answer = co_await get(path, kTimeout, sink);
+  if (!answer) co_return std::unexpected(answer.error());
+  if (answer->status == kNotFound) co_return std::nullopt;
+  if (!answer->good()) co_return std::unexpected(refused(path, *answer));
+  Result<NetworkSeen> seen = reader.finish();
+  if (!seen) co_return std::unexpected(seen.error());
+  co_return *std::move(seen);
+}
+
+asio::awaitable<Result<std::optional<ServiceAliases>>> Client::service_aliases() {
+  constexpr const char* kPath = "/services";
+  ServicesReader reader;
+  const http::Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
+  const Result<http::Answer> answer = co_await get(kPath, kTimeout, sink);
+  if (!answer) co_return std::unexpected(answer.error());
+  if (answer->status == kUnavailable) co_return std::nullopt;
+  if (!answer->good()) co_return std::unexpected(refused(kPath, *answer));
+  Result<ServiceAliases> aliases = reader.finish();
+  if (!aliases) co_return std::unexpected(aliases.error());
+  co_return *std::move(aliases);
 }
 
 asio::awaitable<Result<Container>> Client::inspect(std::string container) {

@@ -17,6 +17,7 @@
 #include "docker/container_reader.h"
 #include "docker/event.h"
 #include "docker/image.h"
+#include "docker/swarm_reader.h"
 #include "http/answer.h"
 
 namespace nxgate::docker {
@@ -57,6 +58,10 @@ class Client {
   /// The same, but nothing is no error when there is no such container.
   [[nodiscard]] boost::asio::awaitable<Result<std::optional<Container>>> find(
       std::string container);
+  /// A network, by its id; nothing if there is no such network.
+  [[nodiscard]] boost::asio::awaitable<Result<std::optional<NetworkSeen>>> network(std::string id);
+  /// Nothing on a node that isn't a manager of a Swarm.
+  [[nodiscard]] boost::asio::awaitable<Result<std::optional<ServiceAliases>>> service_aliases();
   /// Whether `tell_labels_apart` needs no request.
   [[nodiscard]] bool tells_labels_apart(const Container& container) const;
   /// Tells the labels of a listed container from those of its image (image.h); `inspect` and

@@ -10,6 +10,7 @@
 #include "docker/container_reader.h"
 #include "docker/event.h"
 #include "docker/excerpt.h"
+#include "docker/swarm_reader.h"
 
 namespace {
 
@@ -70,6 +71,28 @@ std::size_t events(std::string_view text, std::size_t piece) {
   return count;
 }
 
+/// Whether it was understood, and how much of it there is.
+template <class Reader, class Size>
+std::size_t read(std::string_view text, std::size_t piece, Size size) {
+  Reader reader;
+  if (!write(reader, text, piece)) return 0;
+  const auto seen = reader.finish();
+  if (!seen) check(!seen.error().message.empty());
+  return seen ? size(*seen) + 1 : 0;
+}
+
+std::size_t network(std::string_view text, std::size_t piece) {
+  return read<NetworkReader>(text, piece, [](const NetworkSeen& seen) {
+    std::size_t size = 0;
+    for (const auto& [name, service] : seen.services) size += service.tasks.size() + 1;
+    return size;
+  });
+}
+
+std::size_t services(std::string_view text, std::size_t piece) {
+  return read<ServicesReader>(text, piece, [](const ServiceAliases& all) { return all.size(); });
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -79,6 +102,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ContainerList whole = listed(text, size + 1);
   const ContainerList pieces = listed(text, piece);
   check(whole.containers == pieces.containers && whole.odd == pieces.odd);
+  check(network(text, size + 1) == network(text, piece));
+  check(services(text, size + 1) == services(text, piece));
   check(events(text, size + 1) == events(text, piece));
   return 0;
 }

@@ -21,17 +21,33 @@ namespace {
 
 constexpr std::string_view kExecRoot = "--exec-root";
 constexpr std::string_view kDefaultExecRoot = "/var/run/docker";
+/// Set for what RootlessKit runs, which is how a dockerd knows that it is rootless.
+constexpr std::string_view kRootless = "ROOTLESSKIT_STATE_DIR=";
+constexpr std::string_view kRuntimeDirectory = "XDG_RUNTIME_DIR=";
 /// As many as Linux itself follows.
 constexpr int kMostLinks = 40;
 
-std::vector<std::string_view> arguments(std::string_view command_line) {
+/// The texts of a command line or an environment, each of which ends with NUL.
+std::vector<std::string_view> texts_of(std::string_view all) {
   std::vector<std::string_view> found;
-  while (!command_line.empty()) {
-    const std::string_view argument = command_line.substr(0, command_line.find('\0'));
-    found.push_back(argument);
-    command_line.remove_prefix(std::min(argument.size() + 1, command_line.size()));
+  while (!all.empty()) {
+    const std::string_view text = all.substr(0, all.find('\0'));
+    found.push_back(text);
+    all.remove_prefix(std::min(text.size() + 1, all.size()));
   }
   return found;
+}
+
+std::string default_exec_root(std::string_view environment) {
+  std::string_view state;
+  std::string_view runtime;
+  for (const std::string_view variable : texts_of(environment)) {
+    if (variable.starts_with(kRootless)) state = variable.substr(kRootless.size());
+    if (variable.starts_with(kRuntimeDirectory))
+      runtime = variable.substr(kRuntimeDirectory.size());
+  }
+  if (state.empty() || runtime.empty()) return std::string(kDefaultExecRoot);
+  return std::string(runtime) + "/docker";
 }
 
 bool has_own_mounts(pid_t pid) {
@@ -58,8 +74,8 @@ pid_t engine_process(const std::string& socket) {
   return peer.pid;
 }
 
-std::string exec_root(std::string_view command_line) {
-  const std::vector<std::string_view> all = arguments(command_line);
+std::string exec_root(std::string_view command_line, std::string_view environment) {
+  const std::vector<std::string_view> all = texts_of(command_line);
   for (std::size_t at = 0; at < all.size(); ++at) {
     const std::string_view argument = all[at];
     if (argument == kExecRoot && at + 1 < all.size()) return std::string(all[at + 1]);
@@ -67,7 +83,7 @@ std::string exec_root(std::string_view command_line) {
     const std::string_view rest = argument.substr(kExecRoot.size());
     if (rest.starts_with('=')) return std::string(rest.substr(1));
   }
-  return std::string(kDefaultExecRoot);
+  return default_exec_root(environment);
 }
 
 std::string path_within(const std::string& root, const std::string& path) {
@@ -98,7 +114,9 @@ std::string netns_directory(const std::string& socket) {
   const pid_t pid = engine_process(socket);
   const bool is_engine = pid > 0 && containers::process_file(pid, "comm") == "dockerd\n";
   if (!is_engine) return std::string(kDefaultExecRoot) + "/netns";
-  std::string directory = exec_root(containers::process_file(pid, "cmdline")) + "/netns";
+  const std::string directory = exec_root(containers::process_file(pid, "cmdline"),
+                                          containers::process_file(pid, "environ")) +
+                                "/netns";
   if (!has_own_mounts(pid)) return directory;
   return path_within("/proc/" + std::to_string(pid) + "/root", directory);
 }

@@ -30,6 +30,7 @@
 #include "docker/event.h"
 #include "docker/image.h"
 #include "docker/inspections.h"
+#include "docker/swarm.h"
 
 namespace nxgate::docker {
 
@@ -51,7 +52,8 @@ class Watcher::State : public std::enable_shared_from_this<Watcher::State> {
   State(asio::io_context& loop, std::string socket, Observer& observer, LabelKeys labels, Pace pace)
       : loop_(loop),
         labels_(std::move(labels)),
-        client_(loop, std::move(socket), labels_),
+        client_(loop, socket, labels_),
+        swarm_(std::make_shared<Swarm>(loop, std::move(socket), [this] { report(); })),
         observer_(observer),
         pace_(pace),
         waiting_(loop),
@@ -90,6 +92,7 @@ class Watcher::State : public std::enable_shared_from_this<Watcher::State> {
   asio::io_context& loop_;
   LabelKeys labels_;
   Client client_;
+  std::shared_ptr<Swarm> swarm_;
   Observer& observer_;
   Pace pace_;
   asio::steady_timer waiting_;
@@ -121,11 +124,13 @@ class Watcher::State : public std::enable_shared_from_this<Watcher::State> {
 void Watcher::State::start() {
   asio::co_spawn(loop_, run(shared_from_this()), asio::detached);
   asio::co_spawn(loop_, tend(shared_from_this()), asio::detached);
+  swarm_->start();
 }
 
 void Watcher::State::stop() {
   stopped_ = true;
   client_.close();
+  swarm_->stop();
   waiting_.cancel();
   due_.cancel();
 }
@@ -365,6 +370,7 @@ void Watcher::State::report() {
   View now = view();
   if (reported_ == now) return;
   reported_ = now;
+  swarm_->follow(view_);
   observer_.on_containers(now);
 }
 
@@ -374,6 +380,7 @@ View Watcher::State::view() const {
             .odd = odd_,
             .trouble = trouble_,
             .whole = trouble_.empty() && missing_.empty(),
+            .shared_networks = swarm_->networks(),
             .outdated = outdated_};
   std::map<std::string_view, const Container*> known;
   for (const auto& [id, container] : view_) known.emplace(id, &container);

@@ -67,8 +67,47 @@ void blame_servers(const Findings& findings, Diagnosis& diagnosis) {
   }
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+/// Where every query comes to nxgate, there is nobody else to blame for what isn't answered.
+void blame_gate(const Findings& findings, Diagnosis& diagnosis) {
+  if (findings.gate == GateState::kAbandoned) {
+    diagnosis.verdict.push_back(fmt::format(
+        "It is attached by an nxgate that has ended (pid {}), so all queries are refused.",
+        findings.gate_owner));
+    return;
+  }
+  diagnosis.verdict.push_back(
+      fmt::format("It is attached by the nxgate with pid {}.", findings.gate_owner));
+  if (findings.lookup.reaction == Reaction::kAnswered) {
+    diagnosis.verdict.emplace_back("nxgate itself answers so.");
+  } else if (findings.dropping.empty()) {
+    diagnosis.verdict.emplace_back("The query doesn't reach it, or it doesn't answer.");
+  } else {
+    diagnosis.verdict.push_back(fmt::format(
+        "These rules in the namespace, which aren't nxgate's, may drop the query or its answer: "
+        "{}. They see it go to port 53 of 127.0.0.1 or ::1, then by lo.",
+        joined(findings.dropping)));
+  }
+}
+
+std::string cure_for_gate(const Findings& findings) {
+  if (findings.gate == GateState::kAbandoned) {
+    return fmt::format("start nxgate again, or: nxgate detach {}", findings.attach_argument);
+  }
+  if (findings.lookup.reaction == Reaction::kAnswered || findings.dropping.empty()) {
+    return "nxgate status";
+  }
+  return "accept UDP and TCP to port 53, whatever the address, and all on lo, in these rules";
+}
+
 std::string cure_for(const Findings& findings) {
   if (findings.host_network) return {};
+  if (findings.gate != GateState::kNone) return cure_for_gate(findings);
   return fmt::format("nxgate attach {} --allow NAME --upstream ADDRESS", findings.attach_argument);
 }
 
@@ -84,6 +123,8 @@ std::string describe(const ProbeResult& result) {
       return "port unreachable, no server is listening";
     case Reaction::kNoRoute:
       return "no route to it";
+    case Reaction::kBlocked:
+      return "dropped by a rule in this namespace";
     case Reaction::kFailed:
       return "the query could not be sent";
   }
@@ -95,13 +136,18 @@ Diagnosis diagnose(const Findings& findings) {
   const bool fast = helps(findings.lookup) && findings.lookup.elapsed < kSlow;
   diagnosis.healthy = fast;
   if (fast) {
-    diagnosis.verdict.push_back(fmt::format("Lookups are healthy: {}{}.", describe(findings.lookup),
-                                            findings.is_attached ? ", answered by nxgate" : ""));
+    diagnosis.verdict.push_back(
+        fmt::format("Lookups are healthy: {}{}.", describe(findings.lookup),
+                    findings.gate == GateState::kServed ? ", answered by nxgate" : ""));
     return diagnosis;
   }
   diagnosis.verdict.push_back(
       fmt::format("A lookup fails or is slow: {}.", describe(findings.lookup)));
-  blame_servers(findings, diagnosis);
+  if (findings.gate == GateState::kNone) {
+    blame_servers(findings, diagnosis);
+  } else {
+    blame_gate(findings, diagnosis);
+  }
   const bool needs_route =
       !findings.routes.v4 && !findings.routes.v6 && findings.lookup.reaction == Reaction::kNoRoute;
   if (needs_route) diagnosis.verdict.emplace_back("This namespace has no default route.");

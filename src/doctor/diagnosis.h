@@ -1,8 +1,11 @@
 // From what was seen to what it means and what to do.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "base/clock.h"
 #include "doctor/probe.h"
@@ -17,11 +20,20 @@ struct ExternalProbe {
   bool guessed = false;  ///< nothing says so, but engines before 28 do when they know of no other
 };
 
+/// Of the namespace.
+enum class GateState : std::uint8_t {
+  kNone = 0,
+  kAbandoned,  ///< by an nxgate that has ended: it stays closed
+  kServed,
+};
+
 struct Findings {
   std::string label;            ///< of the subject
   std::string attach_argument;  ///< `web`, `--pid 4711`, `--netns PATH`
   bool host_network = false;
-  bool is_attached = false;  ///< the gate of a living nxgate is up
+  GateState gate{};
+  pid_t gate_owner = 0;               ///< the nxgate that has or had it
+  std::vector<std::string> dropping;  ///< chains in there that may drop a query (dropping_chains.h)
   ResolvConf resolv_conf;
   DefaultRoutes routes;
   std::string engine;  ///< version; empty without one

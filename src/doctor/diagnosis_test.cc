@@ -80,6 +80,38 @@ TEST(Diagnosis, Healthy) {
   EXPECT_EQ(diagnose(findings).cure, "");
 }
 
+/// Of a container that is attached, whose lookup ends like this.
+Findings attached(Reaction reaction, wire::Rcode rcode = wire::Rcode::kNxDomain) {
+  Findings findings = on_docker(of("127.0.0.11", reaction, Milliseconds(4000), rcode), reaction);
+  findings.gate = GateState::kServed;
+  findings.gate_owner = 4711;
+  return findings;
+}
+
+TEST(Diagnosis, RulesThatKeepAQueryFromTheGateAreNamed) {
+  Findings findings = attached(Reaction::kBlocked);
+  findings.dropping = {"chain OUTPUT of table ip filter (policy drop)"};
+  EXPECT_THAT(text_of(findings), HasSubstr("dropped by a rule in this namespace"));
+  EXPECT_THAT(text_of(findings), HasSubstr("attached by the nxgate with pid 4711."));
+  EXPECT_THAT(text_of(findings), HasSubstr("chain OUTPUT of table ip filter (policy drop)."));
+  EXPECT_THAT(text_of(findings), Not(HasSubstr("127.0.0.11 forwards to")));
+  EXPECT_THAT(diagnose(findings).cure, HasSubstr("port 53"));
+}
+
+TEST(Diagnosis, WhatNxgateAnswersIsNotAboutRules) {
+  Findings findings = attached(Reaction::kAnswered, wire::Rcode::kServFail);
+  findings.dropping = {"chain OUTPUT of table ip filter (policy drop)"};
+  EXPECT_THAT(text_of(findings), HasSubstr("nxgate itself answers so."));
+  EXPECT_EQ(diagnose(findings).cure, "nxgate status");
+}
+
+TEST(Diagnosis, AGateWithoutItsNxgateIsTold) {
+  Findings findings = attached(Reaction::kRefused);
+  findings.gate = GateState::kAbandoned;
+  EXPECT_THAT(text_of(findings), HasSubstr("by an nxgate that has ended (pid 4711)"));
+  EXPECT_EQ(diagnose(findings).cure, "start nxgate again, or: nxgate detach web");
+}
+
 TEST(Diagnosis, SlowThoughAnswered) {
   const auto findings =
       on_docker(of("127.0.0.11", Reaction::kAnswered, Milliseconds(4000)), Reaction::kSilent);

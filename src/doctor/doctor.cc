@@ -21,6 +21,7 @@
 #include "doctor/probe.h"
 #include "doctor/report.h"
 #include "doctor/resolv_conf.h"
+#include "netfilter/dropping_chains.h"
 #include "netfilter/gate.h"
 #include "sys/file.h"
 #include "sys/netns.h"
@@ -123,6 +124,15 @@ void probe_externals(const sys::NetnsRef& netns, const Options& options, bool fr
   for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i]->result = (*asked)[i];
 }
 
+/// Nothing where they can't be read.
+void look_at_rules(const sys::NetnsRef& netns, Findings& findings) {
+  if (const auto gate = netfilter::find_gate(netns); gate && *gate) {
+    findings.gate = (*gate)->alive() ? GateState::kServed : GateState::kAbandoned;
+    findings.gate_owner = (*gate)->pid;
+  }
+  if (auto chains = netfilter::dropping_chains(netns)) findings.dropping = *std::move(chains);
+}
+
 Result<Findings> look(const Subject& subject, const Options& options) {
   const sys::NetnsRef netns(subject.netns);
   const auto routes = default_routes(netns);
@@ -137,9 +147,7 @@ Result<Findings> look(const Subject& subject, const Options& options) {
                     .routes = *routes,
                     .engine = subject.engine,
                     .patience = options.patience};
-  if (const auto gate = netfilter::find_gate(netns)) {
-    findings.is_attached = *gate && (*gate)->alive();
-  }
+  look_at_rules(netns, findings);
   const ResolvConf& conf = findings.resolv_conf;
   auto lookup = std::async(std::launch::async, [&] { return look_up(netns, conf, options); });
   if (std::ranges::find(conf.servers, kDockersResolver) != conf.servers.end()) {

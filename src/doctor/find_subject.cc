@@ -34,7 +34,9 @@ std::optional<pid_t> process_in(std::string_view text) {
 
 }  // namespace
 
-Result<Subject> find_subject(const std::string& name, std::string_view engine) {
+Result<Subject> find_subject(const std::string& given, std::string_view engine) {
+  const sys::NetnsRef written(given);
+  const std::string name = written.container().empty() ? given : std::string(written.container());
   if (const auto pid = process_in(name)) {
     return Subject{.label = fmt::format("pid {}", *pid),
                    .netns = sys::NetnsRef::of_pid(*pid).text(),

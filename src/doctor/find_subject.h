@@ -9,8 +9,8 @@
 
 namespace nxgate::doctor {
 
-/// A pid (`4711`, `pid:4711`), a path, a container of the engine at `engine`
-/// (docker::engine_socket), or a name of `ip netns`.
-[[nodiscard]] Result<Subject> find_subject(const std::string& name, std::string_view engine);
+/// A pid (`4711`, `pid:4711`), a path, a container of the engine (also as `container:NAME`) at
+/// `engine` (docker::engine_socket), or a name of `ip netns`.
+[[nodiscard]] Result<Subject> find_subject(const std::string& given, std::string_view engine);
 
 }  // namespace nxgate::doctor

@@ -49,6 +49,8 @@ Reaction reaction_to(int error) {
     case EHOSTUNREACH:
     case EADDRNOTAVAIL:
       return Reaction::kNoRoute;
+    case EPERM:
+      return Reaction::kBlocked;
     default:
       return Reaction::kFailed;
   }

@@ -20,6 +20,7 @@ enum class Reaction : std::uint8_t {
   kAnswered,
   kRefused,  ///< ICMP port unreachable
   kNoRoute,  ///< the namespace has no way there
+  kBlocked,  ///< a rule in the namespace dropped the query
   kFailed,   ///< any other error
 };
 

@@ -71,14 +71,13 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
   return match;
 }
 
-/// Lifts the default if there is a grant, and the name from which answers led here is allowed
-/// still.
-[[gnu::noinline]] void take_grant(const policy::Policy& policy, const wire::DomainName& name,
-                                  const wire::SuffixHashes& hashes, Instant now,
-                                  Judgement& judgement) noexcept {
-  const auto held = policy.grants->find(name, hashes, now);
+/// Whether the name is held, and the one from which answers led here is allowed still.
+bool is_granted(const policy::GrantTable& table, const policy::Policy& policy,
+                const wire::DomainName& name, const wire::SuffixHashes& hashes,
+                Instant now) noexcept {
+  const auto held = table.find(name, hashes, now);
   // A name of its own is for nobody else to tell, also where what narrows the policy denies it.
-  if (!held || policy.matcher->match(hashes).verdict == Verdict::kLocal) return;
+  if (!held || policy.matcher->match(hashes).verdict == Verdict::kLocal) return false;
   Judgement of_root{.policy = &policy};
   const wire::SuffixHashes root(held->root, wire::process_hash_key());
   of_root.match = match_by(policy, root, of_root);
@@ -86,7 +85,17 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
     const Bytes chosen = chosen_labels(held->root, of_root);
     of_root.exceeded = exceeded_limit(*policy.exfiltration, {chosen, std::nullopt});
   }
-  judgement.granted = of_root.allowed();
+  return of_root.allowed();
+}
+
+/// Lifts the default if there is a grant.
+[[gnu::noinline]] void take_grant(const policy::Policy& policy, const wire::DomainName& name,
+                                  const wire::SuffixHashes& hashes, Instant now,
+                                  Judgement& judgement) noexcept {
+  judgement.granted = is_granted(policy.grants->aliases, policy, name, hashes, now);
+  if (judgement.granted || !policy.service_targets) return;
+  judgement.granted = judgement.addresses_only =
+      is_granted(policy.grants->services, policy, name, hashes, now);
 }
 
 /// All of a judgement but limits. Inlined, since every query goes through it.
@@ -99,7 +108,10 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
   if (judgement.allowed()) return;
   // A grant lifts the default only; an explicit deny rule stays.
   if (judgement.match.by_rule() || judgement.forbidden) return;
-  if (policy.grants->may_hold(hashes)) take_grant(policy, name, hashes, now, judgement);
+  const policy::Grants& grants = *policy.grants;
+  if (grants.aliases.may_hold(hashes) || grants.services.may_hold(hashes)) {
+    take_grant(policy, name, hashes, now, judgement);
+  }
 }
 
 std::uint16_t upstream_for(const policy::Policy& policy, const policy::Match& match) noexcept {
@@ -190,6 +202,8 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
     return decision;
   }
   decision.outcome = outcome_for_existing(policy, question.type, verdict == Verdict::kLocal);
+  const bool address = question.type == wire::Type::kA || question.type == wire::Type::kAaaa;
+  if (decision.addresses_only && !address) decision.outcome = Outcome::kSuppressed;
   if (decision.outcome != Outcome::kLocal && decision.outcome != Outcome::kForward) return decision;
   decision.asked = question.name;
   if (decision.outcome == Outcome::kForward) forward(decision.match, hashes.whole(), decision);

@@ -33,6 +33,7 @@ struct Judgement {
   const policy::Policy* policy = nullptr;  ///< null if none covers the client
   policy::Match match;
   bool granted = false;                      ///< allowed only as the target of an allowed name
+  bool addresses_only = false;               ///< for types A and AAAA, as the target of a service
   bool narrowed = false;                     ///< denied only by what narrows the policy here
   bool nowhere = false;                      ///< allowed, but no upstream may be asked for it
   bool forbidden = false;                    ///< by a rule of `others`, so that no grant lifts it

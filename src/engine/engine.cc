@@ -186,7 +186,9 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     pending_->message.assign(request.message.begin(), request.message.end());
   }
   pending_->decision = decision;
-  pending_->root = root_of(query.question.name, decision, request.received);
+  if (decision.granted && has_firewall(decision)) {
+    pending_->granted = grants_of(query.question.name, decision, request.received);
+  }
   pending_->key = key;
   if (fresh) pending_->chain.emplace(key, std::move(cached));
   if (cached && !cached->open) pending_->stale = std::move(cached);

@@ -8,7 +8,8 @@
 
 namespace nxgate::engine {
 
-/// Remembers the names that an answer for `name` led the client to, for as long as it may be kept;
+/// Remembers the names that an answer for `name` led the client to, for as long as it may be kept:
+/// those of its chain, and the targets of services with the ports that the records tell;
 /// if that is granted itself, not for longer than it is, or two names could keep each other alive.
 void grant_targets(const wire::DomainName& name, const Decision& decision,
                    const cache::Answer& answer, Instant now);

@@ -1,7 +1,6 @@
 // Answers that had to wait for an upstream: the part of `Engine` behind `forward`.
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include <fmt/core.h>
@@ -107,7 +106,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
     if (!result.answer) counters_.add(Counter::kStaleAnswers);
     grant_targets(pending.query.question.name, pending.decision, *answer, now);
     size = write_answer(pending.query, pending.decision, *answer, now, context);
-    const Asker asker{pending.client_key, pending.root ? &*pending.root : nullptr};
+    const Asker asker{pending.client_key, pending.granted ? &*pending.granted : nullptr};
     size =
         apply_egress(pending.query, *pending.snapshot, pending.decision, asker, size, now, context);
   } else {

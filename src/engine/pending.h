@@ -16,10 +16,10 @@
 #include "engine/chain.h"
 #include "engine/debug_log.h"
 #include "engine/decision.h"
+#include "engine/egress.h"
 #include "engine/engine.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
-#include "wire/name.h"
 #include "wire/query.h"
 
 namespace nxgate::engine {
@@ -31,7 +31,7 @@ struct Engine::Pending final : Recycled<Engine::Pending> {
   std::array<std::uint8_t, wire::kLongestName + 4> question{};  // what query.question_wire shows
   std::vector<std::uint8_t> message;  // empty unless the observer wants it
   Decision decision;
-  std::optional<wire::DomainName> root;  // that led to a granted name, which may end meanwhile
+  std::optional<Granted> granted;  // by what, which may end meanwhile
   cache::Key key;
   std::shared_ptr<const cache::Answer> stale;
   Endpoint client;

@@ -73,6 +73,7 @@ constexpr std::size_t kLongestWord = wire::kLongestText + 2;
 constexpr std::string_view kPolicy = "policy=";
 constexpr std::string_view kRule = " rule=";
 constexpr std::string_view kSuppressed = " suppress-types";
+constexpr std::string_view kAddressesOnly = " addresses only";
 
 DecidedBy decided_by(const Judgement& judgement) noexcept {
   if (judgement.policy == nullptr) return DecidedBy::kNoPolicy;
@@ -100,7 +101,8 @@ Reason reason_of(const Judgement& judgement, Outcome outcome) noexcept {
           .policy = judgement.policy,
           .match = judgement.match,
           .limit = judgement.exceeded,
-          .suppressed = outcome == Outcome::kSuppressed && judgement.exceeded == nullptr};
+          .suppressed = outcome == Outcome::kSuppressed && judgement.exceeded == nullptr,
+          .addresses_only = judgement.addresses_only};
 }
 
 std::string rule_of(const Reason& reason) {
@@ -120,7 +122,7 @@ std::size_t write_text(const Reason& reason, std::span<char> out) noexcept {
   text.add(reason.policy->name);
   text.add(kRule);
   text.add_word(reason);
-  if (reason.suppressed) text.add(kSuppressed);
+  if (reason.suppressed) text.add(reason.addresses_only ? kAddressesOnly : kSuppressed);
   return text.size();
 }
 

@@ -33,6 +33,7 @@ struct Reason {
   policy::Match match{};                   ///< for kRule: which
   const policy::Limit* limit = nullptr;    ///< for kLimit: which
   bool suppressed = false;                 ///< the name exists, but the policy suppresses this type
+  bool addresses_only = false;             ///< and has no type but A and AAAA
 };
 
 [[nodiscard]] Reason reason_of(const Judgement& judgement, Outcome outcome) noexcept;
@@ -44,8 +45,9 @@ struct Reason {
 /// `ancestor`, `granted`, `narrowed`, `special name`, `exfiltration.LIMIT`, `no policy`.
 [[nodiscard]] std::string rule_of(const Reason& reason);
 
-/// Writes `policy=NAME rule=WORD`, and ` suppress-types` for a suppressed type, to the front of
-/// `out`; returns the size. What doesn't fit is left out. No allocation; never throws.
+/// Writes `policy=NAME rule=WORD`, and ` suppress-types` for a suppressed type or ` addresses
+/// only`, to the front of `out`; returns the size. What doesn't fit is left out. No allocation;
+/// never throws.
 std::size_t write_text(const Reason& reason, std::span<char> out) noexcept;
 /// The same, whole.
 [[nodiscard]] std::string to_string(const Reason& reason);

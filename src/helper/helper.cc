@@ -65,6 +65,13 @@ std::vector<NamedPermission> permissions_of(const Reach& reach) {
   if (!reach.engine.empty()) {
     named.emplace_back(Permission{.kind = Permission::Kind::kEngine}, reach.engine);
   }
+  for (const std::string& name : reach.containers) {
+    named.emplace_back(Permission{.kind = Permission::Kind::kContainer}, name);
+  }
+  if (!reach.containers_engine.empty()) {
+    named.emplace_back(Permission{.kind = Permission::Kind::kContainersEngine},
+                       reach.containers_engine);
+  }
   return named;
 }
 
@@ -138,7 +145,7 @@ Helper::Helper(pid_t pid, Channels channels, sys::Descriptor gone) noexcept
       fast_{std::move(channels.fast)},
       slow_{std::move(channels.slow)} {}
 
-Result<std::unique_ptr<Helper>> Helper::start(EngineDirectory engine_directory) {
+Result<std::unique_ptr<Helper>> Helper::start(EngineAccess engine) {
   auto fast = MessageChannel::pair();
   if (!fast) return std::unexpected(fast.error());
   auto slow = MessageChannel::pair();
@@ -150,7 +157,7 @@ Result<std::unique_ptr<Helper>> Helper::start(EngineDirectory engine_directory) 
     return fail("cannot start the helper process: " + std::generic_category().message(errno));
   }
   if (child == 0) {
-    run_helper({std::move(fast->second), std::move(slow->second)}, engine_directory);
+    run_helper({std::move(fast->second), std::move(slow->second)}, engine);
   }
   return std::unique_ptr<Helper>(
       new Helper(child, {std::move(fast->first), std::move(slow->first)}, *std::move(gone)));

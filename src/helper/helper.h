@@ -48,9 +48,8 @@ struct Request;
 class Helper final : public sys::Broker {
  public:
   /// Forks it. Call before any foreign input is read, and before the first thread.
-  /// `engine_directory` is what it finds an engine's namespaces by.
-  [[nodiscard]] static Result<std::unique_ptr<Helper>> start(
-      EngineDirectory engine_directory = nullptr);
+  /// `engine` is what it finds an engine's namespaces by.
+  [[nodiscard]] static Result<std::unique_ptr<Helper>> start(EngineAccess engine = {});
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
   ~Helper() override;

@@ -23,10 +23,12 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "helper/confinement.h"
 #include "helper/helper_protocol.h"
 #include "helper/message_channel.h"
+#include "helper/named_containers.h"
 #include "helper/netlink_check.h"
 #include "helper/numbered_sockets.h"
 #include "helper/our_tables.h"
@@ -48,15 +50,18 @@ struct Answer {
   sys::Descriptor descriptor{};
 };
 
+constexpr Milliseconds kBetweenLooks{500};
+
 /// What was asked, whole.
 struct Question {
   Request request;
   std::vector<std::uint8_t> behind;
 };
 
-/// What both threads work with.
+/// What all threads work with.
 struct HelperState {
   ReachCheck bounds;
+  NamedContainers containers;
   NumberedSockets sockets{};
 };
 
@@ -172,13 +177,15 @@ Answer perform(HelperState& state, const Question& question) {
   if (request.task == Task::kSend) return send(state.sockets, request.socket, question.behind);
   const std::optional<sys::NetnsRef> found = namespace_of(bounds, question);
   if (!found) return {.reply = {.error = EPERM}, .text = "the namespace isn't attached"};
-  const sys::NetnsRef& netns = *found;
-  if (!is_agreed(bounds, request, netns)) {
+  if (!is_agreed(bounds, request, *found)) {
     return {.reply = {.error = EPERM},
             .text = fmt::format(
                 "{}: the helper process was not told about this at start; restart nxgate",
-                netns.own() ? "a request" : netns.text())};
+                found->own() ? "a request" : found->text())};
   }
+  const auto there = state.containers.at(*found);
+  if (!there) return {.reply = {.error = ENETUNREACH}, .text = there.error().message};
+  const sys::NetnsRef& netns = *there;
   switch (request.task) {
     case Task::kNone:
     case Task::kSend:
@@ -286,6 +293,12 @@ std::optional<Reach> receive_permissions(const MessageChannel& channel, const St
       case Permission::Kind::kEngine:
         reach.engine = std::move(name);
         break;
+      case Permission::Kind::kContainer:
+        reach.containers.push_back(std::move(name));
+        break;
+      case Permission::Kind::kContainersEngine:
+        reach.containers_engine = std::move(name);
+        break;
     }
   }
   return reach;
@@ -301,7 +314,7 @@ void raise_descriptor_limit() {
 
 }  // namespace
 
-void run_helper(Channels channels, EngineDirectory engine_directory) {
+void run_helper(Channels channels, EngineAccess engine) {
   close_all_but(channels);
   raise_descriptor_limit();
   ::prctl(PR_SET_NAME, "nxgate-helper");
@@ -316,20 +329,31 @@ void run_helper(Channels channels, EngineDirectory engine_directory) {
   if (!start) ::_exit(0);
   auto reach = receive_permissions(channels.fast, *start);
   if (!reach) ::_exit(0);
-  HelperState state{.bounds = ReachCheck(engine_directory)};
+  HelperState state{.bounds = ReachCheck(engine.directory), .containers = NamedContainers(engine)};
+  state.containers.agree(*reach);
   state.bounds.agree(*std::move(reach));
   Result<void> ready = sys::drop_privileges(start->user.get(), start->keep);
   // Each thread is confined for itself, since a confined one starts no other.
   const auto confine = [&] {
-    return confine_helper(start->confinement, start->keep, !state.bounds.reach().engine.empty());
+    const Reach& agreed = state.bounds.reach();
+    return confine_helper(start->confinement, start->keep,
+                          !agreed.engine.empty() || !agreed.containers_engine.empty());
   };
   std::thread slow;
+  std::thread looking;
   if (ready) {
     try {
       slow = std::thread([&] {
         if (!confine()) ::_exit(0);
         serve(channels.slow, state);
       });
+      // No request waits for an engine.
+      if (state.containers.any()) {
+        looking = std::thread([&] {
+          if (!confine()) ::_exit(0);
+          for (;; std::this_thread::sleep_for(kBetweenLooks)) state.containers.look(state.bounds);
+        });
+      }
       ready = confine();
     } catch (const std::system_error& error) {
       ready = fail(fmt::format("cannot start a thread: {}; see `ulimit -u`", error.what()));

@@ -8,6 +8,6 @@ namespace nxgate::helper {
 
 /// Serves these channels, a thread each, until the server has closed them. Call in a fresh child:
 /// all other descriptors except standard error are closed.
-[[noreturn]] void run_helper(Channels channels, EngineDirectory engine_directory);
+[[noreturn]] void run_helper(Channels channels, EngineAccess engine);
 
 }  // namespace nxgate::helper

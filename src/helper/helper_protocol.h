@@ -74,10 +74,17 @@ struct StartRequest {
   std::uint32_t permissions;  ///< so many follow
 };
 
-/// A part of what was agreed (reach.h). Behind it stands the name of a namespace, or of a
-/// socket.
+/// A part of what was agreed (reach.h). Behind it stands the name of a namespace, of a container,
+/// or of a socket.
 struct Permission {
-  enum class Kind : std::uint8_t { kListener = 0, kUpstreams, kAttachable, kEngine };
+  enum class Kind : std::uint8_t {
+    kListener = 0,
+    kUpstreams,
+    kAttachable,
+    kEngine,
+    kContainer,
+    kContainersEngine,
+  };
 
   Kind kind = Kind::kListener;
   bool freebind = false;

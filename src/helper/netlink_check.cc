@@ -127,8 +127,8 @@ struct Expression {
   Types allowed;
 };
 
-/// Those that rule.cc needs, and as it needs them: what writes into a packet, or into what is known
-/// of it, is left out.
+/// Those that the rules of the netfilter room need, and as they need them: what writes into what is
+/// known of a packet is left out, and into the packet itself only ports are written (kPortWrite).
 constexpr auto kExpressions = std::to_array<Expression>({
     {"bitwise", types(NFTA_BITWISE_SREG, NFTA_BITWISE_DREG, NFTA_BITWISE_LEN, NFTA_BITWISE_MASK,
                       NFTA_BITWISE_XOR)},
@@ -143,9 +143,16 @@ constexpr auto kExpressions = std::to_array<Expression>({
     {"lookup", types(NFTA_LOOKUP_SET, NFTA_LOOKUP_SREG)},
     {"meta", types(NFTA_META_DREG, NFTA_META_KEY)},
     {"payload", types(NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN)},
-    {"redir", types(NFTA_REDIR_REG_PROTO_MIN)},
+    {"redir", 0},
     {"reject", types(NFTA_REJECT_TYPE, NFTA_REJECT_ICMP_CODE)},
 });
+/// A port, of a message or of that which an ICMP error is about, and a checksum of that message.
+constexpr Types kPortWrite =
+    types(NFTA_PAYLOAD_SREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN,
+          NFTA_PAYLOAD_CSUM_TYPE, NFTA_PAYLOAD_CSUM_OFFSET);
+constexpr std::array<std::uint32_t, 4> kPortsAt{0, 2, 8 + 20 + 2, 8 + 40 + 2};
+constexpr std::array<std::uint32_t, 3> kChecksumsAt{2, 6, 16};  // of ICMP, UDP, TCP
+constexpr std::uint32_t kPortSize = 2;
 constexpr std::array<std::int32_t, 4> kVerdicts{NF_ACCEPT, NF_DROP, NFT_GOTO, NFT_RETURN};
 constexpr Types kElement = types(NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_TIMEOUT, NFTA_SET_ELEM_USERDATA);
 
@@ -207,7 +214,28 @@ bool is_counter(Bytes value) noexcept {
          text_of(parts->values[NFTA_EXPR_NAME]) == "counter";
 }
 
-bool is_known_expression(std::uint16_t type, Bytes value) noexcept {
+std::uint32_t number_in(Bytes value) noexcept {
+  return value.size() == sizeof(std::uint32_t) ? ntohl(value_at<std::uint32_t>(value)) : 0;
+}
+
+bool writes_port(const Attributes& payload) noexcept {
+  const auto number = [&payload](std::uint16_t type) { return number_in(payload.values[type]); };
+  const auto is_any_of = [](const auto& all, std::uint32_t value) {
+    return std::ranges::find(all, value) != all.end();
+  };
+  const bool with_checksum = (payload.present & types(NFTA_PAYLOAD_CSUM_TYPE)) != 0;
+  const Types wanted = with_checksum
+                           ? kPortWrite
+                           : kPortWrite & ~types(NFTA_PAYLOAD_CSUM_TYPE, NFTA_PAYLOAD_CSUM_OFFSET);
+  return payload.present == wanted && number(NFTA_PAYLOAD_BASE) == NFT_PAYLOAD_TRANSPORT_HEADER &&
+         number(NFTA_PAYLOAD_LEN) == kPortSize &&
+         is_any_of(kPortsAt, number(NFTA_PAYLOAD_OFFSET)) &&
+         (!with_checksum || (number(NFTA_PAYLOAD_CSUM_TYPE) == NFT_PAYLOAD_CSUM_INET &&
+                             is_any_of(kChecksumsAt, number(NFTA_PAYLOAD_CSUM_OFFSET))));
+}
+
+/// `writes` becomes true if it changes the packet.
+bool is_known_expression(std::uint16_t type, Bytes value, bool& writes) noexcept {
   const auto parts = attributes_in(value);
   if (type != NFTA_LIST_ELEM || !parts ||
       (parts->present & ~types(NFTA_EXPR_NAME, NFTA_EXPR_DATA)) != 0) {
@@ -216,7 +244,12 @@ bool is_known_expression(std::uint16_t type, Bytes value) noexcept {
   const auto known =
       std::ranges::find(kExpressions, text_of(parts->values[NFTA_EXPR_NAME]), &Expression::name);
   const auto said = attributes_in(parts->values[NFTA_EXPR_DATA]);
-  if (known == kExpressions.end() || !said || (said->present & ~known->allowed) != 0) return false;
+  if (known == kExpressions.end() || !said) return false;
+  if (known->name == "payload" && (said->present & types(NFTA_PAYLOAD_SREG)) != 0) {
+    writes = true;
+    return writes_port(*said);
+  }
+  if ((said->present & ~known->allowed) != 0) return false;
   if (known->name == "immediate") return is_plain_data(said->values[NFTA_IMMEDIATE_DATA]);
   const bool nested = known->name == "dynset" && (said->present & types(NFTA_DYNSET_EXPR)) != 0;
   return !nested || is_counter(said->values[NFTA_DYNSET_EXPR]);
@@ -225,10 +258,6 @@ bool is_known_expression(std::uint16_t type, Bytes value) noexcept {
 bool is_plain_element(std::uint16_t type, Bytes value) noexcept {
   const auto parts = attributes_in(value);
   return type == NFTA_LIST_ELEM && parts && (parts->present & ~kElement) == 0;
-}
-
-std::uint32_t number_in(Bytes value) noexcept {
-  return value.size() == sizeof(std::uint32_t) ? ntohl(value_at<std::uint32_t>(value)) : 0;
 }
 
 /// Of a chain that has one. Links are those of a netdev chain, by their names.
@@ -278,9 +307,14 @@ bool continues(OurTransaction& transaction, std::uint16_t type, std::uint8_t fam
     }
     case NFT_MSG_DELRULE:
       return transaction.empty_chain(family, text(NFTA_RULE_CHAIN));
-    case NFT_MSG_NEWRULE:
-      return transaction.rule(family, text(NFTA_RULE_CHAIN)) &&
-             all_attributes(said.values[NFTA_RULE_EXPRESSIONS], is_known_expression);
+    case NFT_MSG_NEWRULE: {
+      bool writes = false;
+      const auto is_known = [&writes](std::uint16_t kind, Bytes value) {
+        return is_known_expression(kind, value, writes);
+      };
+      return all_attributes(said.values[NFTA_RULE_EXPRESSIONS], is_known) &&
+             transaction.rule(family, text(NFTA_RULE_CHAIN), writes);
+    }
     case NFT_MSG_NEWSET:
       return transaction.set(text(NFTA_SET_NAME), size_in(said.values[NFTA_SET_DESC]));
     case NFT_MSG_GETSETELEM:

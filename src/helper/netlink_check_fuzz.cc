@@ -48,7 +48,7 @@ void expect_bounded(std::uint16_t type, Bytes attributes) {
   };
   const auto hook = last_of(attributes, NFTA_CHAIN_HOOK);
   if ((type & 0xff) == NFT_MSG_NEWCHAIN && hook &&
-      static_cast<std::int32_t>(number_in(hook, NFTA_HOOK_PRIORITY)) < -150) {
+      static_cast<std::int32_t>(number_in(hook, NFTA_HOOK_PRIORITY)) < -450) {
     std::abort();
   }
   const std::uint32_t size = number_in(last_of(attributes, NFTA_SET_DESC), NFTA_SET_DESC_SIZE);

@@ -151,7 +151,7 @@ TEST(NetlinkCheck, ATableIsNamedAndByItsNameAlone) {
       nft(NFT_MSG_DELTABLE, 0, ours + text(NFTA_TABLE_NAME | NLA_F_NET_BYTEORDER, "filter"))));
 }
 
-TEST(NetlinkCheck, ARuleWritesIntoNothing) {
+TEST(NetlinkCheck, ARuleWritesIntoNothingButPorts) {
   const auto passes = [](std::string_view expression, int type) {
     return in_netfilter(rule_with(expression, "nxgate", attribute(type, Octets(4))));
   };
@@ -162,8 +162,45 @@ TEST(NetlinkCheck, ARuleWritesIntoNothing) {
   EXPECT_FALSE(passes("ct", NFTA_CT_SREG));
   EXPECT_TRUE(passes("exthdr", NFTA_EXTHDR_DREG));
   EXPECT_FALSE(passes("exthdr", NFTA_EXTHDR_SREG)) << "changes the packet";
-  EXPECT_TRUE(passes("redir", NFTA_REDIR_REG_PROTO_MIN));
+  EXPECT_TRUE(in_netfilter(rule_with("redir")));
+  EXPECT_FALSE(passes("redir", NFTA_REDIR_REG_PROTO_MIN)) << "to any port";
   EXPECT_FALSE(passes("redir", NFTA_REDIR_FLAGS));
+}
+
+Octets number(int type, std::uint32_t value) { return attribute(type, octets_of(htonl(value))); }
+
+/// What writes `length` octets at `offset`.
+Octets write(std::uint32_t offset, std::uint32_t length = 2,
+             std::uint32_t base = NFT_PAYLOAD_TRANSPORT_HEADER) {
+  return number(NFTA_PAYLOAD_SREG, NFT_REG_1) + number(NFTA_PAYLOAD_BASE, base) +
+         number(NFTA_PAYLOAD_OFFSET, offset) + number(NFTA_PAYLOAD_LEN, length);
+}
+
+Octets checksum(std::uint32_t offset, std::uint32_t type = NFT_PAYLOAD_CSUM_INET) {
+  return number(NFTA_PAYLOAD_CSUM_TYPE, type) + number(NFTA_PAYLOAD_CSUM_OFFSET, offset);
+}
+
+TEST(NetlinkCheck, PortsAreWrittenWhereTheListenersAre) {
+  const auto passes = [](const Octets& data, std::string_view chain = "to_listener") {
+    return in_netfilter(emptied(chain) + rule_in(chain, "nxgate", "payload", data));
+  };
+  EXPECT_TRUE(passes(write(2)));
+  EXPECT_TRUE(passes(write(0) + checksum(6), "from_listener"));
+  EXPECT_TRUE(passes(write(30) + checksum(2), "from_listener"));
+  for (const char* chain : {"guard", "redirect", "outbound", "forwarded"}) {
+    EXPECT_FALSE(passes(write(2), chain)) << chain;
+  }
+  const std::vector<std::pair<Octets, const char*>> refused{
+      {write(2, 4), "more than a port"},
+      {write(4), "something else of the message"},
+      {write(2, 2, NFT_PAYLOAD_NETWORK_HEADER), "an address"},
+      {write(2) + checksum(12), "a checksum of nothing"},
+      {write(2) + checksum(6, NFT_PAYLOAD_CSUM_SCTP), "another checksum"},
+      {write(2) + number(NFTA_PAYLOAD_CSUM_OFFSET, 6), "of no type"},
+      {write(2) + checksum(6) + number(NFTA_PAYLOAD_CSUM_FLAGS, 1), "flags"},
+      {write(2) + number(NFTA_PAYLOAD_DREG, NFT_REG_1), "read and written"},
+  };
+  for (const auto& [data, why] : refused) EXPECT_FALSE(passes(data)) << why;
 }
 
 TEST(NetlinkCheck, AVerdictQueuesNothing) {
@@ -202,8 +239,6 @@ TEST(NetlinkCheck, RulesAreOfTheExpressionsThatAreOurs) {
   EXPECT_FALSE(in_netfilter(element("nxgate", attribute(NFTA_SET_ELEM_EXPR, {}))));
 }
 
-Octets number(int type, std::uint32_t value) { return attribute(type, octets_of(htonl(value))); }
-
 Octets chain(std::string_view table, std::string_view name, const Octets& more = {},
              int family = NFPROTO_INET) {
   return nft(NFT_MSG_NEWCHAIN, NLM_F_CREATE,
@@ -223,6 +258,10 @@ TEST(NetlinkCheck, ChainsStandWhereOursDo) {
   EXPECT_TRUE(in_netfilter(chain("nxgate", "redirect", hooked("nat", NF_INET_LOCAL_OUT, -101))));
   EXPECT_TRUE(
       in_netfilter(chain("nxgate", "outbound", hooked("filter", NF_INET_POST_ROUTING, 101))));
+  EXPECT_TRUE(
+      in_netfilter(chain("nxgate", "to_listener", hooked("filter", NF_INET_LOCAL_IN, 101))));
+  EXPECT_TRUE(
+      in_netfilter(chain("nxgate", "from_listener", hooked("filter", NF_INET_LOCAL_OUT, -300))));
   EXPECT_TRUE(in_netfilter(chain("nxgate_egress", "judge")));
   const Octets link = attribute(NFTA_HOOK_DEVS, text(NFTA_DEVICE_NAME, "eth0"));
   EXPECT_TRUE(in_netfilter(

@@ -20,13 +20,14 @@ constexpr std::string_view kFirewall = "nxgate_egress";
 /// A firewall for clients has its policy's name behind this.
 constexpr std::string_view kClientsFirewall = "nxgate_egress_";
 
-/// A chain of ours; the netfilter room writes no other (gate.cc, firewall.cc).
+/// A chain of ours; the netfilter room writes no other (gate.cc, gate_ports.cc, firewall.cc).
 struct OurChain {
   bool gate;  ///< in the gate's table; else in a firewall's
   std::uint8_t family;
   std::string_view name;
   std::optional<OurHook> hook{};
   bool host = false;  ///< also in a firewall for clients, which judges only errors that it sends
+  bool writes_ports = false;
 };
 
 /// Just before Docker's rules.
@@ -36,6 +37,10 @@ constexpr std::int32_t kBehindNat = NF_IP_PRI_NAT_SRC + 1;
 
 constexpr auto kChains = std::to_array<OurChain>({
     {true, NFPROTO_INET, "redirect", OurHook{"nat", NF_INET_LOCAL_OUT, kBeforeDocker}},
+    {true, NFPROTO_INET, "to_listener", OurHook{"filter", NF_INET_LOCAL_IN, kBehindNat}, false,
+     true},
+    {true, NFPROTO_INET, "from_listener", OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW},
+     false, true},
     {true, NFPROTO_INET, "guard", OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER}},
     {true, NFPROTO_INET, "forwarded", OurHook{"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER}},
     {true, NFPROTO_INET, "outbound", OurHook{"filter", NF_INET_POST_ROUTING, kBehindNat}},
@@ -103,9 +108,10 @@ bool OurTransaction::empty_chain(std::uint8_t family, std::string_view name) noe
   return row.has_value();
 }
 
-bool OurTransaction::rule(std::uint8_t family, std::string_view chain) noexcept {
+bool OurTransaction::rule(std::uint8_t family, std::string_view chain, bool writes) noexcept {
   const auto row = row_of(name_, family, chain);
-  return row && (emptied_ & bit_of(*row)) != 0 && ++rules_ <= kMostRules;
+  return row && (emptied_ & bit_of(*row)) != 0 && (!writes || kChains[*row].writes_ports) &&
+         ++rules_ <= kMostRules;
 }
 
 bool OurTransaction::set(std::string_view name, std::uint32_t size) const noexcept {

@@ -41,7 +41,8 @@ class OurTransaction {
   [[nodiscard]] bool chain(std::uint8_t family, std::string_view name,
                            const std::optional<OurHook>& hook) noexcept;
   [[nodiscard]] bool empty_chain(std::uint8_t family, std::string_view name) noexcept;
-  [[nodiscard]] bool rule(std::uint8_t family, std::string_view chain) noexcept;
+  /// `writes`: into the packet.
+  [[nodiscard]] bool rule(std::uint8_t family, std::string_view chain, bool writes) noexcept;
   [[nodiscard]] bool set(std::string_view name, std::uint32_t size) const noexcept;
   [[nodiscard]] bool elements(std::string_view set, std::size_t count) noexcept;
 

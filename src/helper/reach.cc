@@ -61,16 +61,25 @@ std::optional<sys::NetnsRef> find_in(const std::string& directory, std::uint64_t
 }
 
 /// The same, but held by no file: one that is held can't be unmounted.
-Result<sys::NetnsRef> without_file(const sys::NetnsRef& pinned) {
+Result<sys::NetnsRef> without_file(const sys::NetnsRef& pinned, const std::string& text) {
   Result<sys::Descriptor> inside = fail("cannot be opened");
   if (auto entered = sys::in_netns(pinned, [&] { inside = sys::NetnsRef().open(); }); !entered) {
     return std::unexpected(entered.error());
   }
   if (!inside) return std::unexpected(inside.error());
-  return sys::NetnsRef::of_descriptor(pinned.text(), *std::move(inside));
+  return sys::NetnsRef::of_descriptor(text, *std::move(inside));
 }
 
 }  // namespace
+
+std::optional<sys::NetnsRef> find_engines_namespace(const std::string& directory,
+                                                    std::uint64_t identity,
+                                                    const std::string& text) {
+  const auto found = find_in(directory, identity);
+  if (!found) return std::nullopt;
+  auto kept = without_file(*found, text);
+  return kept ? std::optional(*std::move(kept)) : std::nullopt;
+}
 
 ReachCheck::ReachCheck(EngineDirectory engine_directory)
     : find_directory_(engine_directory),
@@ -117,7 +126,7 @@ Result<void> ReachCheck::attach(std::uint64_t identity) {
                   reach_.engine, directory_));
   }
   if (attached_.size() >= kMostAttached) return fail("too many network namespaces are attached");
-  auto kept = without_file(*found);
+  auto kept = without_file(*found, found->text());
   if (!kept) return std::unexpected(kept.error());
   attached_.emplace(identity, Held{.kept = *std::move(kept)});
   return {};

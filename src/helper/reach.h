@@ -23,12 +23,30 @@ struct Reach {
   std::vector<sys::ListenAddress> listeners;     ///< that may be bound again
   std::vector<std::string> upstream_namespaces;  ///< to ask upstreams in
   std::vector<std::string> attachable;           ///< namespaces to attach, by name
-  std::string engine;       ///< the socket of an engine whose namespaces may be attached; or empty
-  bool host_rules = false;  ///< a firewall in the namespace of the helper itself
+  std::string engine;  ///< the socket of an engine whose namespaces may be attached; or empty
+  /// Containers in whose namespaces it listens or asks (sys::NetnsRef::container), by name.
+  std::vector<std::string> containers;
+  std::string containers_engine;  ///< the socket of theirs
+  bool host_rules = false;        ///< a firewall in the namespace of the helper itself
 };
 
 /// The directory in which the engine at a socket keeps the namespaces of its containers.
 using EngineDirectory = std::string (*)(const std::string& engine);
+/// Asks the engine at a socket where the running container of a name is. The error goes on from its
+/// name: "isn't running".
+using FindContainer = Result<sys::NetnsRef> (*)(const std::string& engine, const std::string& name);
+
+/// What the helper knows of engines.
+struct EngineAccess {
+  EngineDirectory directory = nullptr;
+  FindContainer find = nullptr;
+};
+
+/// The namespace of this identity by a file in an engine's directory, other than the engine's own:
+/// pinned, but not by that file, which otherwise couldn't be unmounted. It is called `text`.
+[[nodiscard]] std::optional<sys::NetnsRef> find_engines_namespace(const std::string& directory,
+                                                                  std::uint64_t identity,
+                                                                  const std::string& text);
 
 /// Holds each request against what was agreed. A namespace is attached by its identity: it is
 /// looked for where the agreement says, and kept open, so that no other gets the same. Any thread.
@@ -52,6 +70,8 @@ class ReachCheck {
 
   /// One of the configuration's, or one on a loopback address of an attached namespace.
   [[nodiscard]] bool may_listen(const sys::ListenAddress& at) const;
+  /// Whether it is the helper's own or the first process's.
+  [[nodiscard]] bool is_of_host(std::uint64_t identity) const;
   [[nodiscard]] bool may_ask_upstreams_in(const sys::NetnsRef& netns) const;
   /// Whether its rules may be changed, and its processes looked for.
   [[nodiscard]] bool may_change(const sys::NetnsRef& netns) const;
@@ -60,7 +80,6 @@ class ReachCheck {
 
  private:
   [[nodiscard]] bool is_attached(const sys::NetnsRef& netns) const;
-  [[nodiscard]] bool is_of_host(std::uint64_t identity) const;
   [[nodiscard]] std::optional<sys::NetnsRef> find_named(std::uint64_t identity) const;
   [[nodiscard]] std::optional<sys::NetnsRef> find_engines(std::uint64_t identity);
 

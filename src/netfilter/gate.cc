@@ -28,6 +28,7 @@
 #include "netfilter/batch.h"
 #include "netfilter/flows.h"
 #include "netfilter/frames.h"
+#include "netfilter/gate_ports.h"
 #include "netfilter/link_cover.h"
 #include "netfilter/links.h"
 #include "netfilter/messages.h"
@@ -77,7 +78,7 @@ void add_redirects(Messages& messages, const GatePorts& ports) {
         .protocol(protocol.number)
         .to_port(kDns)
         .to_address(kDockersResolver)
-        .redirect(ports.*protocol.v4);
+        .redirect();
   }
   Rule(messages, kRedirect).destination_is(RTN_LOCAL).leave();
   for (const Protocol& protocol : kProtocols) {
@@ -88,7 +89,7 @@ void add_redirects(Messages& messages, const GatePorts& ports) {
           .family(static_cast<std::uint8_t>(family))
           .protocol(protocol.number)
           .to_port(kDns)
-          .redirect(port);
+          .redirect();
     }
   }
 }
@@ -142,6 +143,7 @@ Batch redirect_rules(const GatePorts& ports, OnDeath on_death, bool guarded) {
   batch.replace_table(kInet, flags_for(on_death), to_record(Owner::ourselves()));
   batch.add_chain(kRedirect, {"nat", NF_INET_LOCAL_OUT, kBeforeDocker});
   add_redirects(batch.messages(), ports);
+  add_port_rules(batch, ports);
   batch.add_chain(kOutbound, {"filter", NF_INET_POST_ROUTING, kBehindNat});
   keep_our_own_inside(batch.messages());
   if (guarded) add_guards(batch);

@@ -7,20 +7,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "netfilter/gate_ports.h"
 #include "netfilter/owner.h"
 #include "netfilter/socket.h"
 #include "sys/netns.h"
 
 namespace nxgate::netfilter {
-
-/// Where nxgate listens on 127.0.0.1 and ::1 inside; 0 where it doesn't, and then such questions
-/// are refused.
-struct GatePorts {
-  std::uint16_t udp4 = 0;
-  std::uint16_t tcp4 = 0;
-  std::uint16_t udp6 = 0;
-  std::uint16_t tcp6 = 0;
-};
 
 /// What happens to the gate when nxgate dies.
 enum class OnDeath : std::uint8_t {
@@ -42,7 +34,9 @@ enum class Inside : std::uint8_t { kRunning = 0, kStarting };
 /// Separate tables of nxgate; nobody else's tables are changed:
 ///
 /// - `inet nxgate`, chain `redirect` (nat, output, just before Docker's): port 53 of 127.0.0.11 and
-///   of every address that isn't the namespace's own goes to our listeners.
+///   of every address that isn't the namespace's own goes to the loopback address.
+/// - `inet nxgate`, chains `to_listener` and `from_listener`: there it gets the port of our
+///   listener, behind every other rule (gate_ports.h).
 /// - `inet nxgate`, chains `guard` (filter, output) and `forwarded`: 127.0.0.11 by another port,
 ///   which is the engine's resolver itself, and port 53 of anybody else, are refused; what comes
 ///   from behind is read here, where fragments are one packet again.

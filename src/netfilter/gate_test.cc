@@ -32,10 +32,13 @@ TEST_F(GateTest, RedirectsAndGuardsAndIsGoneWithoutATrace) {
   ASSERT_TRUE(gate) << gate.error().message;
   EXPECT_THAT(rules(), HasSubstr("priority -101"));
   for (const char* const rule :
-       {"ip daddr 127.0.0.11 redirect to :4001", "ip daddr 127.0.0.11 redirect to :4002",
-        "fib daddr type local return", "redirect to :4003", "redirect to :4004",
-        "ip daddr 127.0.0.11 reject", "fib daddr type unicast reject with icmpx no-route",
-        "hook postrouting priority srcnat + 1", "oifname != \"lo\" fib daddr type local drop",
+       {"udp dport 53 ip daddr 127.0.0.11 redirect", "tcp dport 53 ip daddr 127.0.0.11 redirect",
+        "fib daddr type local return", "hook input priority 101", "udp dport set 4001",
+        "tcp dport set 4002", "udp dport set 4003", "tcp dport set 4004",
+        "hook output priority raw", "udp sport 4001 ip saddr 127.0.0.1 udp sport set 53",
+        "tcp sport 4004 ip6 saddr ::1 tcp sport set 53", "ip daddr 127.0.0.11 reject",
+        "fib daddr type unicast reject with icmpx no-route", "hook postrouting priority srcnat + 1",
+        "oifname != \"lo\" fib daddr type local drop",
         "oifname != \"lo\" ip saddr 127.0.0.0/8 drop", "oifname != \"lo\" ip6 saddr ::1 drop"}) {
     EXPECT_THAT(rules(), HasSubstr(rule));
   }
@@ -67,21 +70,21 @@ TEST_F(GateTest, TellsWhoHoldsItAndReplacesItsOwn) {
   EXPECT_FALSE((Owner{owner->pid, owner->started + 1}).alive());
   const auto second = Gate::install(netns, {.udp4 = 5001, .tcp4 = 5002}, OnDeath::kStaysClosed);
   ASSERT_TRUE(second);
-  EXPECT_THAT(rules(), HasSubstr(":5001"));
-  EXPECT_THAT(rules(), Not(HasSubstr(":4001")));
+  EXPECT_THAT(rules(), HasSubstr("set 5001"));
+  EXPECT_THAT(rules(), Not(HasSubstr("4001")));
 }
 
 TEST_F(GateTest, StaysWhenItsHolderIsGoneUnlessItIsToOpen) {
   {
     ASSERT_TRUE(Gate::install(netns, ports, OnDeath::kStaysClosed));
   }
-  EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));
+  EXPECT_THAT(rules(), HasSubstr("udp dport set 4001"));
   ASSERT_TRUE(remove_gate(netns));
   EXPECT_THAT(rules(), IsEmpty());
   {
     const auto gate = Gate::install(netns, ports, OnDeath::kOpens);
     ASSERT_TRUE(gate) << gate.error().message;
-    EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));
+    EXPECT_THAT(rules(), HasSubstr("udp dport set 4001"));
   }
   EXPECT_THAT(rules(), Not(HasSubstr("redirect")));
 }
@@ -96,7 +99,7 @@ TEST_F(GateTest, KeepsUpWithLinksAndComesBackWhenFlushed) {
   EXPECT_THAT(rules(), AnyOf(HasSubstr(" late0, late1 }"), HasSubstr("devices = { late0, late1,")));
   (void)inside("nft flush ruleset");
   EXPECT_TRUE(gate->keep().value());
-  EXPECT_THAT(rules(), HasSubstr("redirect to :4001"));
+  EXPECT_THAT(rules(), HasSubstr("udp dport set 4001"));
 }
 
 TEST_F(GateTest, SaysThatTheNamespaceIsNotThere) {

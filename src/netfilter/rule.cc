@@ -24,8 +24,10 @@ namespace nxgate::netfilter {
 namespace {
 
 constexpr std::uint32_t kRegister = NFT_REG_1;
-constexpr std::uint32_t kEstablished = 1U << 1;  // of nf_conntrack_common.h, which hides them
+// Of nf_conntrack_common.h, which hides them.
+constexpr std::uint32_t kEstablished = 1U << 1;
 constexpr std::uint32_t kRelated = 1U << 2;
+constexpr std::uint32_t kDestinationTranslated = 1U << 5;
 
 std::uint32_t base_of(Part part) {
   switch (part) {
@@ -126,13 +128,6 @@ Rule& Rule::protocol(std::uint8_t protocol) {
 Rule& Rule::protocol_is_not(std::uint8_t protocol) {
   load_meta(NFT_META_L4PROTO);
   compare(NFT_CMP_NEQ, bytes_of(protocol));
-  return *this;
-}
-
-Rule& Rule::to_port(std::uint16_t port) {
-  const std::uint16_t network_order = htons(port);
-  load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, kDestinationPortOffset, sizeof port);
-  compare(NFT_CMP_EQ, bytes_of(network_order));
   return *this;
 }
 
@@ -256,6 +251,22 @@ void Rule::load_state(std::uint32_t bits) {
   compare(NFT_CMP_NEQ, bytes_of(kNone));
 }
 
+Rule& Rule::translated(Way way) {
+  static constexpr std::uint32_t kNone = 0;
+  expression("ct", [&] {
+    messages_.put_number(NFTA_CT_DREG, kRegister);
+    messages_.put_number(NFTA_CT_KEY, NFT_CT_DIRECTION);
+  });
+  compare(NFT_CMP_EQ, bytes_of(way));
+  expression("ct", [&] {
+    messages_.put_number(NFTA_CT_DREG, kRegister);
+    messages_.put_number(NFTA_CT_KEY, NFT_CT_STATUS);
+  });
+  keep_bits(bytes_of(kDestinationTranslated));
+  compare(NFT_CMP_NEQ, bytes_of(kNone));
+  return *this;
+}
+
 Rule& Rule::flow_from(Way way, const Prefix& prefix) {
   load_flow_source(way, prefix);
   compare(NFT_CMP_EQ, prefix.address().bytes());
@@ -356,16 +367,6 @@ Rule& Rule::has_route() {
 void Rule::accept() { verdict(NF_ACCEPT); }
 
 void Rule::go_to(std::string_view chain) { verdict(NFT_GOTO, chain); }
-
-void Rule::redirect(std::uint16_t port) {
-  const std::uint16_t network_order = htons(port);
-  expression("immediate", [&] {
-    messages_.put_number(NFTA_IMMEDIATE_DREG, kRegister);
-    const auto data = messages_.nest(NFTA_IMMEDIATE_DATA);
-    messages_.put(NFTA_DATA_VALUE, bytes_of(network_order));
-  });
-  expression("redir", [&] { messages_.put_number(NFTA_REDIR_REG_PROTO_MIN, kRegister); });
-}
 
 void Rule::refuse(std::uint32_t type, std::uint8_t code) {
   expression("reject", [&] {

@@ -30,6 +30,12 @@ enum class Part : std::uint8_t {
   kMessage,  ///< that of TCP, UDP, ICMP
 };
 
+/// A port in the message of a packet, in octets from its beginning.
+struct PortField {
+  std::uint32_t at;
+  std::uint32_t checksum_at;  ///< put right with it; 0 for none
+};
+
 /// Of a flow: as its first packet goes, or back. IP_CT_DIR_*, as the kernel counts them.
 enum class Way : std::uint8_t { kForth, kBack };
 
@@ -43,6 +49,7 @@ class Rule {
   Rule& protocol(std::uint8_t protocol);  ///< IPPROTO_UDP, IPPROTO_TCP
   Rule& protocol_is_not(std::uint8_t protocol);
   Rule& to_port(std::uint16_t port);  ///< of UDP and TCP
+  Rule& from_port(std::uint16_t port);
   Rule& to_address(Bytes ipv4);
   Rule& to(const Prefix& prefix);
   Rule& from(const Prefix& prefix);
@@ -61,6 +68,8 @@ class Rule {
   Rule& established();
   Rule& related();
   Rule& known();
+  /// Of a flow whose destination was translated, in one of its ways.
+  Rule& translated(Way way);
   /// Who sends in the flow that conntrack knows, in one of its ways; false without a flow.
   Rule& flow_from(Way way, const Prefix& prefix);
   Rule& flow_not_from(Way way, const Prefix& prefix);
@@ -88,9 +97,10 @@ class Rule {
 
   void accept();
   void go_to(std::string_view chain);
-  void redirect(std::uint16_t port);  ///< to this port of the loopback address
-  void reset();                       ///< TCP RST
-  void reject(std::uint8_t code);     ///< ICMP or ICMPv6, NFT_REJECT_ICMPX_*
+  void redirect();  ///< to the loopback address, where its port stays the same
+  void write_port(const PortField& field, std::uint16_t port);
+  void reset();                    ///< TCP RST
+  void reject(std::uint8_t code);  ///< ICMP or ICMPv6, NFT_REJECT_ICMPX_*
   void drop();
   void leave();  ///< out of the chain
 

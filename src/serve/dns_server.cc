@@ -31,6 +31,9 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// For what can't be opened before the helper is at work.
+constexpr Milliseconds kSoon{100};
+
 /// How often sessions and listeners are looked after: once a second, more often only where the
 /// timeout is shorter than that makes sense for.
 Milliseconds interval(const TcpLimits& limits) {
@@ -44,6 +47,9 @@ auto* find_open(Open& open, const Listener& listener) {
   return found == open.end() ? nullptr : &*found;
 }
 
+/// In a container, which only the helper finds.
+bool may_come_later(const Listener& listener) { return !listener.at.netns.container().empty(); }
+
 }  // namespace
 
 std::shared_ptr<const Listener> served(Listener listener) {
@@ -56,6 +62,7 @@ std::shared_ptr<const Listener> served(Listener listener) {
 
 Result<void> probe_free(std::span<const Listener> listeners, std::span<const OpenListener> open) {
   for (const Listener& listener : listeners) {
+    if (may_come_later(listener)) continue;
     const OpenListener* const ours = find_open(open, listener);
     for (const sys::SocketKind kind : {sys::SocketKind::kUdp, sys::SocketKind::kTcp}) {
       if (ours != nullptr && (kind == sys::SocketKind::kUdp ? ours->udp : ours->tcp)) continue;
@@ -87,14 +94,19 @@ DnsServer::~DnsServer() {
 }
 
 Result<void> DnsServer::start(std::vector<OpenListener> given) {
+  Milliseconds first_look = interval(worker_.limits);
   for (Place& place : places_) {
+    if (may_come_later(*place.listener)) {
+      first_look = std::min(first_look, kSoon);
+      continue;
+    }
     OpenListener none;
     OpenListener* const there = find_open(given, *place.listener);
     OpenListener& from = there == nullptr ? none : *there;
     if (auto opened = open(place, std::move(from.udp), std::move(from.tcp)); !opened) return opened;
     if (reports_) log::info("listening on {}", place.listener->at.to_string());
   }
-  schedule();
+  schedule(first_look);
   return {};
 }
 
@@ -117,15 +129,15 @@ bool DnsServer::drained() const {
          });
 }
 
-void DnsServer::schedule() {
-  timer_->expires_after(interval(worker_.limits));
+void DnsServer::schedule(Milliseconds within) {
+  timer_->expires_after(within);
   timer_->async_wait([this, alive = std::weak_ptr(timer_)](const boost::system::error_code&) {
     if (alive.expired()) return;
     close_overdue();
     for (Place& place : places_) {
       if (!stopped_) check(place);
     }
-    schedule();
+    schedule(interval(worker_.limits));
   });
 }
 
@@ -147,7 +159,13 @@ void DnsServer::check(Place& place) {
     close(place);
     if (reports_) log::warning("{}: its namespace or interface is gone; waiting for it", name);
   }
-  if (open(place) && reports_) log::info("listening on {} again", name);
+  const bool again = place.opened;
+  const auto opened = open(place);
+  const std::string fault = opened || !place.netns ? "" : opened.error().message;
+  const bool is_new = std::exchange(place.fault, fault) != fault && !fault.empty();
+  if (!reports_) return;
+  if (opened) log::info("listening on {}{}", name, again ? " again" : "");
+  if (is_new) log::warning("{}", fault);
 }
 
 /// Opens both sockets or none. Where they are is noted first: if that changes meanwhile, the next
@@ -172,6 +190,7 @@ void DnsServer::serve_at(Place& place, sys::Descriptor udp, sys::Descriptor tcp)
   place.tcp = std::make_shared<TcpListener>(std::move(tcp), place.listener, worker_);
   place.udp->start();
   place.tcp->start();
+  place.opened = true;
 }
 
 void DnsServer::adopt(OpenListener open) {

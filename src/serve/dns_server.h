@@ -64,9 +64,11 @@ class DnsServer {
     std::optional<std::uint64_t> netns;
     unsigned interface = 0;
     bool adopted = false;  ///< somebody else's to open
+    bool opened = false;   ///< once, at least
+    std::string fault{};   ///< why it can't be opened where it is, as logged
   };
 
-  void schedule();
+  void schedule(Milliseconds within);
   void close_overdue();
   void check(Place& place);
   [[nodiscard]] Result<void> open(Place& place, sys::Descriptor udp = {}, sys::Descriptor tcp = {});

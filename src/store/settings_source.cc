@@ -181,7 +181,8 @@ LoadedSettings load_settings(const config::Overrides& given, config::FileReader&
 
 Result<void> find_namespaces(const config::Settings& settings) {
   for (const config::UpstreamSettings& upstream : settings.upstreams) {
-    if (upstream.netns.empty()) continue;
+    // A container may come later.
+    if (upstream.netns.empty() || config::container_in(upstream.netns)) continue;
     if (auto found = sys::NetnsRef(upstream.netns).open(); !found) {
       return fail("upstream " + upstream.name.name + ": " + found.error().message);
     }

@@ -91,6 +91,7 @@ std::shared_ptr<const policy::Policy> build_policy(config::PolicySettings& setti
   built->negative_ttl = seconds(settings.negative_ttl);
   built->on_upstream_failure = settings.on_upstream_failure;
   built->suppressed_types = std::move(settings.suppressed_types);
+  built->service_targets = settings.service_targets;
   built->upstream = upstreams.of(settings.upstream);
   for (const config::RouteSettings& route : settings.routes) {
     for (const wire::DomainName& name : route.names) {

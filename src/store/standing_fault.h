@@ -18,10 +18,12 @@ enum class FaultSource : std::uint8_t {
   kFirewall,
   kFiles,
   kLeftClosed,
-  kState
+  kState,
+  kContainers
 };
-inline constexpr std::array<std::string_view, 8> kFaultSources{
-    "reload", "saved rules", "learning", "attachment", "firewall", "files", "left closed", "state"};
+inline constexpr std::array<std::string_view, 9> kFaultSources{
+    "reload", "saved rules", "learning", "attachment", "firewall",
+    "files",  "left closed", "state",    "containers"};
 
 /// A fault that lasts until it is fixed. It is logged when it begins, and shown in `status`,
 /// `health` and metrics as long as it lasts.

@@ -34,6 +34,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kPidPrefix = "pid:";
+constexpr std::string_view kContainerPrefix = "container:";
 /// nsfs files share a few devices but have 32-bit inode numbers, so both fit in one token.
 constexpr unsigned kDeviceShift = 48;
 
@@ -101,6 +102,12 @@ NetnsRef NetnsRef::of_descriptor(std::string text, Descriptor held) {
   return pinned;
 }
 
+std::string_view NetnsRef::container() const noexcept {
+  const std::string_view text = text_;
+  if (held_ || !text.starts_with(kContainerPrefix)) return {};
+  return text.substr(kContainerPrefix.size());
+}
+
 std::string NetnsRef::path() const {
   return held_ ? fmt::format("/proc/self/fd/{}", held_->get()) : named_path();
 }
@@ -109,7 +116,7 @@ std::string NetnsRef::named_path() const {
   if (text_.starts_with(kPidPrefix)) {
     return "/proc/" + text_.substr(kPidPrefix.size()) + "/ns/net";
   }
-  if (text_.contains('/')) return text_;
+  if (text_.contains('/') || !container().empty()) return text_;
   return "/run/netns/" + text_;
 }
 
@@ -122,6 +129,10 @@ Result<NetnsRef> NetnsRef::pin() const {
 std::optional<std::uint64_t> NetnsRef::identity() const { return held_ ? pinned_ : look(); }
 
 std::optional<std::uint64_t> NetnsRef::look() const {
+  if (!container().empty()) {
+    const Broker* const broker = Broker::active();
+    return broker == nullptr ? std::nullopt : broker->identity(*this);
+  }
   const std::string file = own() ? "/proc/thread-self/ns/net" : path();
   struct statfs filesystem{};
   struct stat status{};
@@ -141,6 +152,10 @@ std::string netns_name(std::uint64_t identity) {
 }
 
 Result<Descriptor> NetnsRef::open() const {
+  if (!container().empty()) {
+    if (const Broker* const broker = Broker::active()) return broker->open_namespace(*this);
+    return fail(text_ + ": only a server can find the network namespace of a container");
+  }
   const std::string file = own() ? "/proc/thread-self/ns/net" : path();
   Descriptor opened = open_namespace(file);
   if (opened) return opened;

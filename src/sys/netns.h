@@ -15,8 +15,9 @@
 
 namespace nxgate::sys {
 
-/// Which namespace: a path, an `ip netns` name (below /run/netns), or `pid:N`, the process's: that
-/// of another thread once its first has ended. The empty text is our own namespace.
+/// Which namespace: a path, an `ip netns` name (below /run/netns), `pid:N`, the process's: that
+/// of another thread once its first has ended, or `container:NAME`, that of the container which has
+/// this name at an engine, now or later. The empty text is our own namespace.
 class NetnsRef {
  public:
   NetnsRef() = default;
@@ -39,6 +40,9 @@ class NetnsRef {
   /// Whether it is named by a process, as `pid:N` or below /proc: to reach another user's takes
   /// CAP_SYS_PTRACE.
   [[nodiscard]] bool of_process() const { return !held_ && path().starts_with("/proc/"); }
+
+  /// NAME of `container:NAME`, unless it is pinned; else empty. Only a broker finds it (broker.h).
+  [[nodiscard]] std::string_view container() const noexcept;
 
   /// A token that differs between two namespaces (device and inode of the nsfs file); empty while
   /// there is none, also when the path is a stale file that is no namespace any more.

@@ -48,17 +48,25 @@ Descriptor make_socket(SocketKind kind, bool v4) noexcept {
   return Descriptor(::socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
+/// What puts a command into that namespace; the file of a pinned one is nobody else's.
+std::string inside(const NetnsRef& netns) {
+  if (netns.own()) return {};
+  constexpr std::string_view kContainer = "container:";
+  if (!netns.text().starts_with(kContainer))
+    return fmt::format("nsenter --net={} ", netns.named_path());
+  return fmt::format("nsenter -n -t $(docker inspect -f '{{{{.State.Pid}}}}' {}) ",
+                     netns.text().substr(kContainer.size()));
+}
+
 /// What to do about an error of making a listening socket.
 std::string advice(int error, SocketKind kind, const ListenAddress& at) {
   const std::string place = fmt::format("{}/{}", at.to_string(), name_of(kind));
-  const std::string inside =
-      at.netns.own() ? "" : fmt::format("nsenter --net={} ", at.netns.named_path());
   switch (error) {
     case EADDRINUSE:
       return fmt::format(
           "{} is in use by another program; `{}ss -l{}np 'sport = :{}'` shows which; choose "
           "another port with --listen",
-          place, inside, name_of(kind).front(), at.endpoint.port);
+          place, inside(at.netns), name_of(kind).front(), at.endpoint.port);
     case EACCES:
       return fmt::format("{}: a port below 1024 requires root or CAP_NET_BIND_SERVICE", place);
     case EPERM:
@@ -67,9 +75,10 @@ std::string advice(int error, SocketKind kind, const ListenAddress& at) {
       return fmt::format(
           "{}: no interface has the address {}; see `{}ip address`; use --freebind to listen on an "
           "address that doesn't exist yet",
-          place, at.endpoint.address.to_string(), inside);
+          place, at.endpoint.address.to_string(), inside(at.netns));
     case ENODEV:
-      return fmt::format("{}: no such interface: {}; see `{}ip link`", place, at.interface, inside);
+      return fmt::format("{}: no such interface: {}; see `{}ip link`", place, at.interface,
+                         inside(at.netns));
     case EAFNOSUPPORT:
       return fmt::format("{}: this system doesn't support {}", place,
                          at.endpoint.address.is_v4() ? "IPv4" : "IPv6");

@@ -65,6 +65,7 @@ enum class Type : std::uint16_t {
   kTxt = 16,
   kAaaa = 28,
   kSrv = 33,
+  kNaptr = 35,
   kDname = 39,
   kOpt = 41,
   kRrsig = 46,

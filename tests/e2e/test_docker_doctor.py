@@ -37,7 +37,7 @@ def test_silent_outside_and_nothing_is_changed(engine, examine, web):
     before = rules()
     text = examine("web")
     assert rules() == before
-    assert "lookup       no answer in 10.0 s" in text
+    assert re.search(r"lookup +no answer in 10\.\d s", text)
     assert ("127.0.0.11 forwards to 8.8.8.8 (its fallback) from inside this namespace: no answer in 4.0 s."
             in text)
     assert "the program tries again: 2 times 5.0 s each" in text

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 from harness.nxgate import BINARY, ROOT, SANITIZED, addresses, make_query, rcode
+from harness.timing import wait_for
 from harness.upstream import answer
 from harness.wayout import table
 
@@ -39,6 +40,30 @@ def test_each_configuration_is_good(directory, document, heading, text):
     done = subprocess.run([BINARY, "check", directory / "nxgate.toml"], capture_output=True, text=True,
                           check=False)
     assert done.returncode == 0, f"{document}, {heading}: {done.stderr}"
+
+
+def sources():
+    """The code with its adjacent texts joined, and with `{}` where values are put between them."""
+    found = []
+    for path in sorted((ROOT / "src").rglob("*.cc")):
+        if not path.stem.endswith(("_test", "_fuzz", "_bench")):
+            text = re.sub(r'"\s*\n\s*"', "", path.read_text())
+            found.append(re.sub(r'"\s*\+[^";]*\+\s*"', "{}", text))
+    return "\n".join(found)
+
+
+def messages():
+    """What troubleshooting.md says that nxgate writes: the first cells of its table of messages."""
+    part = (ROOT / "docs/troubleshooting.md").read_text().split("## By message")[1].split("\n## ")[0]
+    return re.findall(r"^\| `(.*?)` \|", part, re.M)
+
+
+def test_each_message_in_troubleshooting_is_one_of_ours():
+    code, quoted = sources(), messages()
+    assert len(quoted) > 10
+    for message in quoted:
+        pieces = [re.escape(piece.replace('"', '\\"')) for piece in message.split("...")]
+        assert re.search('[^"\n]*'.join(pieces), code), f"nothing in src/ writes: {message}"
 
 
 def threat_model():
@@ -91,12 +116,14 @@ def test_the_home_lab(nxgate, upstream):
     assert rcode(server.ask(make_query("www.example.com"), source=child)) == "NXDOMAIN"
 
 
-def test_names_of_one_network_in_another(nxgate, namespace, upstream):
-    web = namespace("web")
-    up = upstream({"db.test": answer("@ 60 A 172.18.0.2")}, namespace=web)
-    server = nxgate(config=here("Names of one network in another", ("/run/netns/web", str(web.path)),
-                                ("127.0.0.11", f"127.0.0.1:{up.port}")))
-    assert addresses(server.query("db.test")) == ["172.18.0.2"]
+def test_names_of_one_network_in_another(engine, nxgate):
+    network = engine.network("app_net")
+    engine.run("web", network=network)
+    db = engine.run("db", "--network-alias", "db.test", network=network)
+    server = nxgate(config=here("Names of one network in another") +
+                    f'[docker]\nsocket = "{engine.socket}"\n')
+    server.wait_for_log("container web is there, for upstream docker")
+    wait_for(lambda: addresses(server.query("db.test")) == [db.address(network)], 20)
     assert rcode(server.query("www.example.com")) == "NXDOMAIN"
 
 
@@ -112,7 +139,7 @@ def test_a_list_is_learnt_as_getting_started_says(nxgate, namespace, upstream, d
     assert "status: NXDOMAIN" in job.run("dig", "www.example.com").stdout
     server.stop()
 
-    (_, text), *_ = configurations("getting-started.md")
+    text = dict(configurations("getting-started.md"))["A list you don't know yet"]
     config = directory / "nxgate.toml"
     config.write_text(text + f'[upstreams.default]\nservers = ["{up.endpoint}"]\n')
     nxgate("--netns", job.name, "--config", config, command="attach", listen=[])

@@ -39,6 +39,8 @@ SCRIPT = {
     "chain.test": answer("@ 60 CNAME target.test.", f"target.test. 60 A {OTHER}"),
     "target.test": answer(f"@ 60 A {OTHER}"),
     "lone.test": answer("@ 60 CNAME target.test."),
+    "_ssh._tcp.svc.test": answer("@ 60 SRV 0 0 22 target.test."),
+    "mail.svc.test": answer("@ 60 MX 10 target.test."),
     "brief.test": answer(f"@ 1 A {WEB}"),
     "week.test": answer(f"@ 604800 A {WEB}"),
     "hint.test": by_type(HTTPS=answer(f"@ 60 HTTPS 1 . alpn=h2 ipv4hint={OTHER}")),
@@ -183,6 +185,30 @@ def test_addresses_behind_an_alias_alone_are_opened(attach, app):
         assert addresses(ask(app, "lone.test")) == [OTHER]
     assert connect(app, OTHER, 22) == b"hello"
     assert refused(connect(app, OTHER, 443))
+
+
+def test_target_of_a_service_is_opened_at_the_port_of_its_record(attach, app):
+    attach(app, egress='ports = ["tcp/443"]', allow=["svc.test"])
+    assert rcode(ask(app, "target.test")) == "NXDOMAIN"
+    ask(app, "_ssh._tcp.svc.test", "SRV")
+    assert addresses(ask(app, "target.test")) == [OTHER]
+    assert connect(app, OTHER, 22) == b"hello"
+    assert refused(connect(app, OTHER, 443)), "nor at the policy's"
+
+
+def test_target_without_a_port_has_those_of_the_rule(attach, app):
+    attach(app, egress='ports = ["tcp/443"]', allow=["svc.test"])
+    ask(app, "mail.svc.test", "MX")
+    assert addresses(ask(app, "target.test")) == [OTHER]
+    assert connect(app, OTHER, 443) == b"hello"
+    assert refused(connect(app, OTHER, 22))
+
+
+def test_port_of_a_record_that_the_rule_excludes_stays_closed(attach, app):
+    attach(app, egress='ports = ["tcp/443"]', allow=["svc.test:80"])
+    ask(app, "_ssh._tcp.svc.test", "SRV")
+    assert addresses(ask(app, "target.test")) == []
+    assert refused(connect(app, OTHER, 22)) and refused(connect(app, OTHER, 80))
 
 
 def test_a_target_that_is_asked_for_by_itself_inherits_too(attach, app):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.elf import EXECUTABLE, GNU_RELRO, GNU_STACK, LOAD, WRITABLE, Elf
-from harness.engine import DOCKER
+from harness.image import published
 from harness.nxgate import BUILT, ROOT, SANITIZED
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="a sanitizer's build isn't shipped")
@@ -45,12 +45,9 @@ def packaged(directory):
     return directory / "unpacked/usr/bin/nxgate"
 
 
-def in_image(engine, directory):
-    """The program in the image of `make image`: in one of the layers of what `docker save` wrote."""
-    subprocess.run(["sh", ROOT / "packaging/image/build.sh", static(), "0.1.0", directory, "nxgate:hardened"],
-                   env={**os.environ, "DOCKER": f"{DOCKER} -H unix://{engine.socket}"}, check=True,
-                   stdout=subprocess.DEVNULL)
-    with tarfile.open(directory / "nxgate.tar") as image:
+def in_image(directory):
+    """The program in the image of `make image`: in one of its layers."""
+    with tarfile.open(published(static(), directory, "nxgate:hardened")) as image:
         manifest, = json.load(image.extractfile("manifest.json"))
         for layer in manifest["Layers"]:
             with tarfile.open(fileobj=io.BytesIO(image.extractfile(layer).read())) as files:
@@ -66,9 +63,7 @@ def program(request, tmp_path_factory):
     if request.param == "static":
         return Elf(static())
     directory = tmp_path_factory.mktemp(request.param)
-    if request.param == "packaged":
-        return Elf(packaged(directory))
-    return Elf(in_image(request.getfixturevalue("engine_of_all"), directory))
+    return Elf({"packaged": packaged, "in_image": in_image}[request.param](directory))
 
 
 def test_it_is_loaded_at_any_address(program):

@@ -1,12 +1,12 @@
 """The image of `make image`, in a real engine: as a server, beside the engine, and by compose."""
 import json
-import os
 import re
 import subprocess
 
 import pytest
 
-from harness.engine import DOCKER, IMAGE, Container
+from harness.engine import IMAGE, Container
+from harness.image import published
 from harness.nxgate import BUILT, ROOT, SANITIZED
 from harness.timing import Stopwatch, wait_for
 from harness.upstream import answer
@@ -25,12 +25,10 @@ READ_ONLY = ["--read-only", "--tmpfs", "/run/nxgate:uid=60953"]
 
 @pytest.fixture(scope="module")
 def tar(engine_of_all, tmp_path_factory):
-    """Built as `make image` does it, by this engine."""
-    directory = tmp_path_factory.mktemp("image")
-    subprocess.run(["sh", ROOT / "packaging/image/build.sh", STATIC, "0.1.0", directory, TAG],
-                   env={**os.environ, "DOCKER": f"{DOCKER} -H unix://{engine_of_all.socket}"},
-                   check=True, stdout=subprocess.DEVNULL)
-    return directory / "nxgate.tar"
+    """Built as `make image` does it, and loaded by the engine."""
+    file = published(STATIC, tmp_path_factory.mktemp("image"), TAG)
+    assert TAG in engine_of_all.docker("load", "--input", file)
+    return file
 
 
 @pytest.fixture
@@ -64,6 +62,19 @@ def test_it_is_small_and_says_what_it_is(engine, tar):
     image = json.loads(engine.docker("image", "inspect", TAG))[0]
     assert image["Size"] < LARGEST and image["Config"]["User"] == "60953:60953"
     assert image["Config"]["Labels"]["org.opencontainers.image.version"] == "0.1.0"
+    assert (image["Os"], image["Architecture"]) == ("linux", engine.docker("version", "-f", "{{.Server.Arch}}").strip())
+
+
+def test_another_architecture_is_known_as_such(engine, tmp_path):
+    """Its program isn't run: what the engine is told is what a registry and another engine go by."""
+    (tmp_path / "program").write_bytes(b"a program of another machine")
+    engine.docker("load", "--input", published(tmp_path / "program", tmp_path, "nxgate:other", "arm64"))
+    image = json.loads(engine.docker("image", "inspect", "nxgate:other"))[0]
+    assert (image["Os"], image["Architecture"]) == ("linux", "arm64")
+
+
+def test_building_it_again_gives_the_same(tar, tmp_path):
+    assert published(STATIC, tmp_path, TAG).read_bytes() == tar.read_bytes()
 
 
 def test_without_any_option_it_denies_everything(engine, tar):

@@ -1,5 +1,6 @@
-"""The image of the tests' containers: busybox, programs of glibc, and one of musl."""
+"""The image of the tests' containers: busybox, programs of glibc, and one of musl. And that of `make image`."""
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from harness import lookup
+from harness.nxgate import ROOT
 
 BUSYBOX = ("sh", "sleep", "nslookup", "cat", "ip", "true", "env", "kill")
 GLIBC = ("getent", "dig", "curl")
@@ -51,3 +53,11 @@ def build_with(*programs):
         with tarfile.open(tar, "w") as out:
             out.add(root, ".")
         yield str(tar)
+
+
+def published(program, directory, tag, architecture="amd64" if os.uname().machine == "x86_64" else "arm64"):
+    """The image of `make image` with this program, as a file for `docker load`."""
+    file = directory / "nxgate.tar"
+    subprocess.run(["/usr/bin/python3", ROOT / "packaging/image/build.py", program, "0.1.0", architecture, file, tag],
+                   env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}, check=True)
+    return file

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}
-STATUS = {200: "OK", 404: "Not Found", 500: "Internal Server Error"}
+STATUS = {200: "OK", 404: "Not Found", 500: "Internal Server Error",
+          503: "Service Unavailable"}
 #: Where cgroups of version 2 are.
 CGROUPS = next((path for path in map(Path, ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"))
                 if (path / "cgroup.procs").exists()), None)
@@ -62,12 +63,13 @@ class Fake:
 class ScriptedEngine:
     """One thread a connection. `list` and `inspect` may be replaced:
 
-    `list` is (status, body), `inspect[ID]` is that or `hang`, None for what the containers are."""
+    `list` is (status, body), `inspect[ID]` is that or `hang`, None for what the containers are; `others` has
+    what else is answered, by a part of the target."""
 
     def __init__(self, path):
         self.path = str(path)
         self.containers, self.requests = [], []
-        self.list, self.inspect = None, {}
+        self.list, self.inspect, self.others = None, {}, {}
         self._followers = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
@@ -156,6 +158,9 @@ class ScriptedEngine:
     def _answer(self, target):
         if target.endswith("/version"):
             return 200, VERSION
+        for part, answer in self.others.items():
+            if part in target:
+                return answer
         if "/images/" in target:
             return 200, {"Config": {"Labels": None}}
         if "/containers/json" in target:

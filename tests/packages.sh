@@ -1,0 +1,32 @@
+# The Debian packages that a set of tasks needs; tests/setup.sh and packaging/sysroot.sh read it.
+# A|B: whichever of them this release of Debian has.
+# shellcheck shell=sh disable=SC2034
+libraries="libboost1.81-dev|libboost-url-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev libpsl-dev
+    libsodium-dev libcap-ng-dev libseccomp-dev libidn2-dev libunistring-dev libncurses-dev
+    libfstrm-dev libprotobuf-c-dev libgtest-dev libgmock-dev"
+build="clang-19 lld-19 libclang-rt-19-dev cmake ninja-build pkg-config git protobuf-c-compiler $libraries"
+package="build-essential debhelper dpkg-dev python3"
+image="python3"
+# For another architecture: its libraries come from packaging/sysroot.sh, and are installed nowhere.
+cross="qemu-user binutils-aarch64-linux-gnu"
+test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils iproute2 util-linux procps curl
+    musl-tools gcc libc-bin dnsmasq-base clang-format-19
+    docker-compose iptables busybox-static nftables valgrind zsh fish man-db tmux
+    dnstap-ldns fstrm-bin protobuf-compiler
+    debootstrap lintian systemd systemd-container python3-kubernetes python3-yaml $package"
+# What came from elsewhere, as docker-ce or Node's own npm, Debian's would replace.
+command -v dockerd >/dev/null || test="$test docker.io"
+command -v npm >/dev/null || test="$test npm"
+lint="clang-format-19 clang-tidy-19"
+bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd
+    iproute2 nftables strace"
+
+# available NAME|NAME... [OPTION...]: the first of them that apt has, asked with these options.
+available() {
+    alternatives=$1
+    shift
+    for name in $(printf '%s' "$alternatives" | tr '|' ' '); do
+        if apt-cache "$@" policy "$name" | grep -q 'Candidate: [^(]'; then break; fi
+    done
+    echo "$name"
+}
