@@ -43,7 +43,10 @@ Result<attach::Subjects> find_subjects(const cli::Options& options,
   }
   for (const std::string& name : options.containers) {
     auto container = docker::find_container(subjects.socket, name);
-    if (!container) return std::unexpected(container.error());
+    if (!container) {
+      return fail(container.error().message +
+                  "; --pid takes a process instead, --netns a network namespace");
+    }
     if (auto added = subjects.add(name, *std::move(container)); !added) {
       return std::unexpected(added.error());
     }

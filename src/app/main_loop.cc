@@ -47,6 +47,14 @@ void free(std::vector<std::shared_ptr<const engine::Snapshot>>& replaced) {
 /// While changes aren't signalled.
 constexpr Seconds kLookAgain{5};
 
+std::string about_replaced_mount(const std::string& path) {
+  return fmt::format(
+      "{} was mounted as a single file, which has been replaced since where it comes from: this "
+      "server still sees the old file, and no later change; restart the container, and mount the "
+      "directory that the file is in",
+      path);
+}
+
 /// How often the helper is checked.
 constexpr Seconds kPing{3};
 
@@ -145,8 +153,18 @@ void MainLoop::await_change() {
   });
 }
 
+/// Each is logged once.
+void MainLoop::note_replaced_mounts() {
+  for (const std::string& path : watch_.replaced_mounts()) {
+    if (std::ranges::find(replaced_mounts_, path) != replaced_mounts_.end()) continue;
+    log::error("{}", about_replaced_mount(path));
+  }
+  replaced_mounts_ = watch_.replaced_mounts();
+}
+
 /// Waits for the watch's events, and polls while it doesn't report all changes.
 void MainLoop::follow_files() {
+  note_replaced_mounts();
   if (!changes_.is_open() && watch_.descriptor() >= 0) {
     error_code full;
     changes_.assign(watch_.descriptor(), full);
@@ -179,8 +197,12 @@ void MainLoop::follow_files() {
 }
 
 std::vector<store::StandingFault> MainLoop::standing_faults() const {
-  if (fault_.empty()) return {};
-  return {{store::FaultSource::kFiles, fault_}};
+  std::vector<store::StandingFault> standing;
+  if (!fault_.empty()) standing.push_back({store::FaultSource::kFiles, fault_});
+  for (const std::string& path : replaced_mounts_) {
+    standing.push_back({store::FaultSource::kFiles, about_replaced_mount(path)});
+  }
+  return standing;
 }
 
 void MainLoop::reload(std::function<void(bool taken)> done) {

@@ -65,7 +65,7 @@ class MainLoop final : public control::Operations {
   /// Also calls this after every successful reload.
   void after_reload(std::function<void()> action) { after_reload_.push_back(std::move(action)); }
 
-  /// That file changes aren't reported.
+  /// That file changes aren't reported, or don't arrive.
   [[nodiscard]] std::vector<store::StandingFault> standing_faults() const override;
 
  private:
@@ -75,6 +75,7 @@ class MainLoop final : public control::Operations {
   void await_signal();
   void await_change();
   void follow_files();
+  void note_replaced_mounts();
   void await_ping(const helper::Helper& helper);
 
   store::PolicyStore& policy_store_;
@@ -93,6 +94,7 @@ class MainLoop final : public control::Operations {
   std::optional<boost::asio::thread_pool> background_;  ///< from the first reload on
   boost::asio::steady_timer again_;                     ///< runs while there is a fault
   std::string fault_;                                   ///< of the watch, as it was told
+  std::vector<std::string> replaced_mounts_;            ///< likewise
   std::string reason_;
   std::optional<Error> failure_;
   Ending ending_ = Ending::kStop;

@@ -10,6 +10,7 @@
 #include "app/rights.h"
 #include "attach/subjects.h"
 #include "base/error.h"
+#include "cli/control_place.h"
 #include "cli/options.h"
 #include "config/settings.h"
 #include "store/policy_store.h"
@@ -50,6 +51,7 @@ Result<Plan> plan_of(const cli::Options& options, const config::Settings& settin
     if (!found) return std::unexpected(found.error());
     plan.subjects = *std::move(found);
   }
+  if (plan.control.implied) plan.control.socket = cli::usual_control_socket();
   plan.rights = rights(settings, attach_source(plan.subjects));
   plan.reach = reach(settings, plan.listeners, plan.subjects ? &*plan.subjects : nullptr);
   return plan;

@@ -12,6 +12,7 @@
 #include "app/container_commands.h"
 #include "app/server.h"
 #include "attach/runtime_hook.h"
+#include "base/address.h"
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/json.h"
@@ -56,6 +57,7 @@ bool asks_offline(const cli::Options& options) {
 
 int explain_question(const cli::Options& options) {
   const bool offline = asks_offline(options);
+  if (!offline && IpAddress::parse(options.name)) return cli::operate(options);
   const auto name = config::parse_domain(options.name);
   const auto type = wire::parse_type(options.type);
   // A running server knows its containers by name as well.

@@ -113,6 +113,7 @@ void warn(const Plan& plan, const store::PolicyStore& policy_store,
   for (const store::StandingFault& each : policy_store.standing_faults()) {
     log::error("{}", each.text);
   }
+  if (const auto fault = store::state_fault(plan.control.state)) log::error("{}", *fault);
   for (const store::StandingFault& each : left_closed) log::warning("{}", each.text);
 }
 

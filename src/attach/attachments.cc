@@ -161,6 +161,7 @@ Result<void> Attachments::attach(std::uint64_t identity, const Subject& subject)
   review(*held);
   follow_links(*held, std::move(watch));
   failed_.erase(identity);
+  told_failures_.erase(subject.label);
   left_closed_.erase(identity);
   if (subject.unclaimed) {
     log_gaps(*held);

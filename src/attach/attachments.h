@@ -168,10 +168,11 @@ class Attachments {
   std::set<std::uint64_t> spared_;
   Attached attached_;
   boost::asio::steady_timer upkeep_;
-  std::uint64_t looked_after_ = 0;                    ///< the last one
-  std::shared_ptr<const engine::Snapshot> followed_;  ///< by the firewalls
-  std::map<std::uint64_t, std::string> failed_;       ///< and why, as logged
-  std::map<std::uint64_t, std::string> left_closed_;  ///< by the end of whom
+  std::uint64_t looked_after_ = 0;                              ///< the last one
+  std::shared_ptr<const engine::Snapshot> followed_;            ///< by the firewalls
+  std::map<std::uint64_t, std::string> failed_;                 ///< and why
+  std::map<std::string, std::set<std::string>> told_failures_;  ///< by label, until it is attached
+  std::map<std::uint64_t, std::string> left_closed_;            ///< by the end of whom
   UnattachedList unattached_;
   std::string watch_fault_;
 };

@@ -1,7 +1,9 @@
 // What the log, `status` and metrics report about attachments.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +23,15 @@
 #include "sys/netns.h"
 
 namespace nxgate::attach {
+namespace {
+
+/// Why one label can't be attached is logged so often, for a container that is started again and
+/// again has other namespaces each time; `status` always has the last reason.
+constexpr std::size_t kMostReasons = 8;
+/// Of how many labels that is remembered.
+constexpr std::size_t kMostLabels = 1024;
+
+}  // namespace
 
 std::string described(const Subject& subject) {
   std::string text = "policy " + subject.choice.policy;
@@ -52,9 +63,10 @@ std::vector<std::string> Attachments::failed_firewalls() const {
 
 void Attachments::report(std::uint64_t identity, const std::string& label,
                          const std::string& error) {
-  std::string& known = failed_[identity];
-  if (known == error) return;
-  known = error;
+  failed_.insert_or_assign(identity, error);
+  if (told_failures_.size() > kMostLabels) told_failures_.clear();
+  std::set<std::string>& told = told_failures_[label];
+  if (told.size() == kMostReasons || !told.insert(error).second) return;
   log::error("cannot attach {}: {}", label, error);
 }
 

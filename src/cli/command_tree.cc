@@ -120,6 +120,28 @@ std::string unknown_command(const CLI::App& program, std::span<const std::string
   return {};
 }
 
+std::string unknown_option(const CLI::App& program) {
+  const CLI::App* app = &program;
+  std::string path = program.get_name();
+  while (!app->get_subcommands().empty()) {
+    app = app->get_subcommands().front();
+    path += " " + app->get_name();
+  }
+  for (const std::string& word : program.remaining(true)) {
+    if (word.size() < 2 || !word.starts_with('-') || word == "--") continue;
+    const std::string name = word.substr(0, word.find('='));
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app->get_options()) {
+      for (const std::string& each : option->get_lnames()) names.push_back("--" + each);
+    }
+    // Of one letter each is near to each other.
+    const std::vector<std::string_view> known(names.begin(), names.end());
+    return fmt::format("no such option: {}{}; see `{} --help`\n", escaped(name),
+                       name.starts_with("--") ? config::suggestion(name, known) : "", path);
+  }
+  return {};
+}
+
 std::vector<const CommandNode*> flatten(const CommandNode& root) {
   std::vector<const CommandNode*> all;
   append(root, all);

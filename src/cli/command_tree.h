@@ -61,4 +61,8 @@ struct CommandNode {
 [[nodiscard]] std::string unknown_command(const CLI::App& program,
                                           std::span<const std::string> words);
 
+/// Which option of a command line that was parsed in vain doesn't exist, and which one is near;
+/// empty if they all do.
+[[nodiscard]] std::string unknown_option(const CLI::App& program);
+
 }  // namespace nxgate::cli

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "cli/help.h"
 #include "cli/lines.h"
+#include "top/explanation.h"
 
 namespace nxgate::cli {
 
@@ -80,9 +81,10 @@ std::string attachments_text(const json::object& answer) {
 }
 
 std::string explained_text(const json::object& facts) {
+  constexpr std::size_t kLabelWidth = 9;
   std::string text;
-  for (const auto& [what, value] : facts) {
-    text += fmt::format("{:<9}{}\n", std::string_view(what), std::string_view(value.get_string()));
+  for (const top::Finding& each : top::findings_of(facts)) {
+    text += wrapped_line(each.what, each.text, kLabelWidth);
   }
   return text;
 }

@@ -96,7 +96,9 @@ std::string files() {
   const std::string rows[][2] = {
       {"/etc/resolv.conf", "Its servers are used for allowed names unless others are given."},
       {config::ControlSettings::kUsualSocket,
-       "Control socket of a running server; NXGATE_CONTROL names another."},
+       "Control socket of a running server, or nxgate/control.sock below XDG_RUNTIME_DIR of an "
+       "ordinary "
+       "user; NXGATE_CONTROL names another."},
       {"/var/run/docker.sock", "The Docker engine's socket."},
       {defaults.hook_socket,
        "Socket of `nxgate docker` for the hook of `nxgate docker install-hook`."},

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,11 +16,11 @@
 #include "base/escape.h"
 #include "base/json.h"
 #include "cli/console.h"
+#include "cli/control_place.h"
 #include "cli/metrics_json.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/status_text.h"
-#include "config/settings.h"
 #include "http/client.h"
 #include "http/target.h"
 #include "top/top.h"
@@ -41,11 +40,7 @@ struct Inquiry {
 };
 
 std::string socket_of(const Options& options) {
-  if (options.control) return options.control->value;
-  // Before there is another thread.
-  // NOLINTNEXTLINE(concurrency-mt-unsafe)
-  const char* const named = std::getenv("NXGATE_CONTROL");
-  return named != nullptr ? named : config::ControlSettings::kUsualSocket;
+  return options.control ? options.control->value : find_control_socket();
 }
 
 std::string rule_body(const Options& options, std::string_view action) {
@@ -79,9 +74,14 @@ constexpr Plain kPlain[] = {
     {Command::kRules, "GET", "/v1/rules", rules_text},
     {Command::kReload, "POST", "/v1/reload", reloaded_text},
     {Command::kAttachments, "GET", "/v1/attachments", attachments_text},
-    {Command::kHealth, "GET", "/v1/health", health_text},
     {Command::kLearn, "GET", "/v1/learn", learning_text},
 };
+
+Inquiry health_inquiry(const Options& options) {
+  Inquiry inquiry{"GET", {"/v1/health", {}}, {}, health_text};
+  if (options.strict) inquiry.target.query["strict"] = "true";
+  return inquiry;
+}
 
 Inquiry flush_inquiry(const Options& options) {
   const std::string name = options.name.empty() ? "." : options.name;
@@ -111,6 +111,7 @@ Inquiry proposal_inquiry(const Options& options) {
 Inquiry inquiry_of(const Options& options) {
   if (options.command == Command::kAllow) return rule_inquiry(options, "allow");
   if (options.command == Command::kDeny) return rule_inquiry(options, "deny");
+  if (options.command == Command::kHealth) return health_inquiry(options);
   if (options.command == Command::kFlush) return flush_inquiry(options);
   if (options.command == Command::kExplain) return explain_inquiry(options);
   if (options.command == Command::kLearnStart) return learn_inquiry(options, "start");

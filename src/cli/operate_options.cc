@@ -14,7 +14,8 @@ namespace {
 void add_server(CLI::App& command, Options& options) {
   add_control_option(
       command, options,
-      "Control socket of the server (default: NXGATE_CONTROL, else /run/nxgate/control.sock)");
+      "Control socket of the server (default: NXGATE_CONTROL, else that of your own server below "
+      "XDG_RUNTIME_DIR, else /run/nxgate/control.sock)");
 }
 
 void add_asking(CLI::App& command, Options& options) {
@@ -83,7 +84,12 @@ void add_flush(CLI::App& command, Options& options) {
 }
 
 void add_attachments(CLI::App& command, Options& options) { add_asking(command, options); }
-void add_health(CLI::App& command, Options& options) { add_asking(command, options); }
+void add_health(CLI::App& command, Options& options) {
+  command.add_flag("--strict", options.strict,
+                   "Also fail while there is a persistent fault, such as a rejected reload");
+  add_asking(command, options);
+}
+
 void add_metrics(CLI::App& command, Options& options) { add_asking(command, options); }
 
 void add_learn(CLI::App& command, Options& options) { add_asking(command, options); }

@@ -91,12 +91,17 @@ CLI::App* add_command(CLI::App& app, const CommandRow& row, Options& options) {
   return command;
 }
 
+/// What has a network namespace.
+constexpr std::string_view kTargets =
+    "a running container by name or id, a process, or a network namespace by path or by its name "
+    "in `ip netns`";
+
 /// Checks that involve several options.
 std::optional<std::string> contradiction(const Options& options) {
   const bool wants_target =
       options.command == Command::kAttach || options.command == Command::kDetach;
   if (wants_target && options.containers.empty() && options.namespaces.empty()) {
-    return "expected a CONTAINER, --pid N or --netns NETNS";
+    return fmt::format("expected a CONTAINER, --pid N or --netns NETNS: {}", kTargets);
   }
   if (!options.config) return std::nullopt;
   Options::Texts given;
@@ -176,6 +181,14 @@ std::variant<Options, EarlyExit> parse_command_line(int argc, const char* const*
             unknown_command(app, std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
         !wrong.empty()) {
       return EarlyExit{kUsage, std::move(wrong)};
+    }
+    if (std::string wrong = unknown_option(app); !wrong.empty()) {
+      return EarlyExit{kUsage, std::move(wrong)};
+    }
+    const auto chosen = app.get_subcommands();
+    if (error.get_name() == "RequiredError" && !chosen.empty() &&
+        line.commands.at(chosen.front()) == Command::kDoctor) {
+      return EarlyExit{kUsage, fmt::format("expected a TARGET: {}\n", kTargets)};
     }
     std::ostringstream text;
     const bool ok = app.exit(error, text, text) == 0;

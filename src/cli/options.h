@@ -98,6 +98,7 @@ struct Options : config::Overrides {
   bool save = false;
   bool remove = false;
   bool diff = false;
+  bool strict = false;
 };
 
 /// Nothing is to be done but to print this and end.

@@ -91,7 +91,8 @@ void add_server_options(CLI::App& command, Options& options, std::string_view li
   add_text(command, "--workers", "N", options.workers, "Number of worker threads (default: auto)")
       ->check(must_be(config::parse_workers));
   add_control_option(command, options,
-                     "Control socket (default: /run/nxgate/control.sock; \"\" for none)");
+                     "Control socket (default: /run/nxgate/control.sock, or as an ordinary user "
+                     "XDG_RUNTIME_DIR/nxgate/control.sock; \"\" for none)");
   command.add_flag("-v", options.verbosity,
                    "Log each query; -vv: also each exchange with an upstream");
 }
@@ -239,7 +240,8 @@ void add_check(CLI::App& command, Options& options) {
 }
 
 void add_explain(CLI::App& command, Options& options) {
-  command.add_option("NAME", options.name, "Name to explain")->required();
+  command.add_option("NAME", options.name, "Name to explain, or an address that a firewall may have open")
+      ->required();
   command.add_option("--type", options.type, "Record type")->default_val("A");
   command.add_option("--client", options.client,
                      "Client address, or an attached container (default: 127.0.0.1)");

@@ -39,6 +39,16 @@ std::string uptime_text(double seconds) {
   return days == 0 ? clock : fmt::format("{} d {}", days, clock);
 }
 
+/// The texts of an array, with commas between.
+std::string joined(const json::array& all) {
+  std::string text;
+  for (const json::value& each : all) {
+    text += text.empty() ? "" : ", ";
+    text += each.get_string();
+  }
+  return text;
+}
+
 std::string upstreams_text(const json::object& status) {
   std::string text;
   for (const json::value& group : list_of(status, "upstreams")) {
@@ -46,22 +56,14 @@ std::string upstreams_text(const json::object& status) {
     for (const json::value& server : list_of(each, "servers")) {
       const json::object& one = server.get_object();
       const double rtt = number_of(one, "rtt_ms");
+      const std::string quirks = joined(list_of(one, "quirks"));
       text +=
           line("upstream",
-               fmt::format("{}: {}{}, {}{}", text_of(each, "name"), text_of(one, "address"),
+               fmt::format("{}: {}{}, {}{}{}", text_of(each, "name"), text_of(one, "address"),
                            each.contains("netns") ? "@" + text_of(each, "netns") : "",
-                           text_of(one, "state"), rtt == 0 ? "" : fmt::format(", {:.1f} ms", rtt)));
+                           text_of(one, "state"), rtt == 0 ? "" : fmt::format(", {:.1f} ms", rtt),
+                           quirks.empty() ? "" : ", " + quirks));
     }
-  }
-  return text;
-}
-
-/// The texts of an array, with commas between.
-std::string joined(const json::array& all) {
-  std::string text;
-  for (const json::value& each : all) {
-    text += text.empty() ? "" : ", ";
-    text += each.get_string();
   }
   return text;
 }

@@ -37,7 +37,7 @@ Result<std::string> parse_directory(std::string_view text) {
 constexpr std::array<Field<ControlSettings>, 4> kControl{{
     {"socket", "path", "\"/run/nxgate/control.sock\"",
      "Unix socket for `nxgate status` and the other commands that talk to the server; empty for "
-     "none.",
+     "none. An ordinary user's is `nxgate/control.sock` below XDG_RUNTIME_DIR by default.",
      read_socket, same_value<&ControlSettings::socket>},
     {"group", "group name", "\"\"",
      "Group whose members may use the socket, besides root and the user who started nxgate.",

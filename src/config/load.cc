@@ -12,30 +12,34 @@
 #include "base/escape.h"
 #include "config/context.h"
 #include "config/fields.h"
-#include "config/guard.h"
 #include "config/reading.h"
 #include "config/settings.h"
+#include "config/syntax.h"
 
 namespace nxgate::config {
 namespace {
 
-/// What the parser says is its own words with a quotation in them.
+/// What toml++ says is its own words with a quotation in them.
 constexpr std::size_t kLongestParserText = 240;
+
+/// The same without "Error while parsing a thing: " in front.
+std::string_view reason_of(const toml::parse_error& error) {
+  const std::string_view text = error.description();
+  const std::size_t colon = text.starts_with("Error while parsing ") ? text.find(": ") : text.npos;
+  return colon == text.npos ? text : text.substr(colon + 2);
+}
 
 }  // namespace
 
 Settings read_toml(std::string_view text, const std::string& file, Context& context) {
   Settings settings;
-  if (auto fault = guard(text, file)) {
-    context.faults.push_back(*std::move(fault));
-    return settings;
-  }
+  if (!check_syntax(text, file, context)) return settings;
   Reading reading{context, file};
   try {
     const toml::table document = toml::parse(text, file);
     read_table(reading, document, document_fields(), settings);
   } catch (const toml::parse_error& error) {
-    context.fault(reading.at(error.source()), shortened(error.description(), kLongestParserText));
+    context.fault(reading.at(error.source()), shortened(reason_of(error), kLongestParserText));
   }
   return settings;
 }

@@ -34,7 +34,10 @@ constexpr std::array<Field<UpstreamSettings>, 3> kUpstream{{
      "Server addresses: `1.1.1.1`, `udp://1.1.1.1:53` (TCP if an answer is truncated), "
      "`tcp://[2620:fe::fe]:53` (TCP only). The fastest working server is asked first.",
      read_servers},
-    {"timeout", "time", "\"1s\"", "Time limit for one query, including failover.",
+    {"timeout", "time", "\"3500ms\"",
+     "How long a client waits for servers that are alive, failover included. Silent ones are given "
+     "up "
+     "after a second.",
      read_value<&UpstreamSettings::timeout, parse_timeout>},
     {"netns", "namespace", "\"\"",
      "Network namespace to send queries from: a path, a name of `ip netns`, or `pid:N`.",
@@ -120,7 +123,7 @@ void read_egress(Reading& reading, const toml::node& node, PolicySettings& into)
   }
 }
 
-constexpr std::array<Field<PolicySettings>, 16> kPolicy{{
+constexpr std::array<Field<PolicySettings>, 17> kPolicy{{
     {"allow", "list of rules", "[]",
      "Names that are resolved. `name`: the name and everything below it, `=name`: only the name, "
      "`*.name`: only names below it. The longest match wins; at the same length deny wins.",
@@ -158,6 +161,12 @@ constexpr std::array<Field<PolicySettings>, 16> kPolicy{{
     {"suppress-types", "list of types", "[]",
      "Record types that allowed names don't have, such as `AAAA`: answered NODATA.",
      read_suppressed},
+    {"service-targets", "true or false", "true",
+     "The targets of an allowed name's SRV, MX, SVCB, HTTPS and NAPTR records resolve too, their "
+     "addresses only; a firewall opens the record's port. So whoever has the name's zone can lead "
+     "to "
+     "any address.",
+     read_value<&PolicySettings::service_targets, parse_flag>},
     {"on-upstream-failure", "word", "\"servfail\"",
      "Reply when no upstream answers: `servfail`, or `nxdomain` for networks that are offline on "
      "purpose.",

@@ -94,7 +94,7 @@ struct UpstreamServer {
 struct UpstreamSettings {
   Reference name;
   std::vector<UpstreamServer> servers;
-  Milliseconds timeout{1000};
+  Milliseconds timeout{3500};
   std::string netns;
 };
 
@@ -121,6 +121,7 @@ struct PolicySettings {
   policy::LocalData local{wire::process_hash_key()};
   bool local_cnames = false;  ///< whether a record may lead to names that aren't local
   std::vector<wire::Type> suppressed_types;
+  bool service_targets = true;
   policy::FailureReply on_upstream_failure = policy::FailureReply::kServFail;
   Reference upstream{"default", {}};
   std::vector<RouteSettings> routes;

@@ -152,6 +152,25 @@ Result<Listener> parse_listener(std::string_view text) {
   return listener;
 }
 
+namespace {
+
+/// What a scheme that other programs know stands for; empty for any other text.
+std::string_view unsupported_transport(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kSchemes{{
+      {"tls://", "DNS over TLS (RFC 7858)"},
+      {"dot://", "DNS over TLS (RFC 7858)"},
+      {"https://", "DNS over HTTPS (RFC 8484)"},
+      {"h3://", "DNS over HTTPS (RFC 8484)"},
+      {"quic://", "DNS over QUIC (RFC 9250)"},
+      {"sdns://", "a DNS stamp"},
+  }};
+  const auto found = std::ranges::find_if(
+      kSchemes, [text](const auto& each) { return text.starts_with(each.first); });
+  return found == kSchemes.end() ? std::string_view() : found->second;
+}
+
+}  // namespace
+
 Result<UpstreamServer> parse_upstream_server(std::string_view text) {
   constexpr std::array<std::pair<std::string_view, bool>, 2> kSchemes{
       {{"udp://", false}, {"tcp://", true}}};
@@ -162,6 +181,13 @@ Result<UpstreamServer> parse_upstream_server(std::string_view text) {
     server.tcp_only = tcp_only;
     rest.remove_prefix(scheme.size());
     break;
+  }
+  if (const auto what = unsupported_transport(text); !what.empty()) {
+    return fail(fmt::format(
+        "{}: {} isn't supported yet; expected a server's address, such as \"1.1.1.1\" or "
+        "\"tcp://1.1.1.1\"; a forwarder on this host, such as unbound, can encrypt what nxgate "
+        "asks",
+        in_quotes(text), what));
   }
   const auto endpoint = Endpoint::parse(rest, kDnsPort);
   if (!endpoint) {

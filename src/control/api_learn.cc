@@ -78,6 +78,15 @@ Reply ControlApi::learn(const Request& request) {
   } else {
     return refuse(400, fmt::format("action: {}: expected start, stop or forget", quote(action)));
   }
+  if (const std::string unsaved = learner_.unsaved(policy); action != "start" && !unsaved.empty()) {
+    return refuse(500,
+                  fmt::format("the policy {} {}, but that could not be saved: {}; nxgate tries "
+                              "again every 10 s",
+                              policy,
+                              action == "stop" ? "is no longer in learning mode"
+                                               : "has no record of what was learnt any more",
+                              unsaved));
+  }
   const auto& all = learner_.all();
   const auto found = all.find(policy);
   json::object answer =

@@ -34,6 +34,12 @@ namespace nxgate::control {
   return refuse(404, "policy: " + quote(policy) + ": no such policy");
 }
 
+[[nodiscard]] inline http::Reply not_attached(const std::string& client) {
+  return refuse(404, "client: " + quote(client) +
+                         ": neither an address nor the name of an attached container; `nxgate "
+                         "attachments` lists them");
+}
+
 /// As RFC 3339 has it, in UTC.
 [[nodiscard]] std::string time_text(std::chrono::system_clock::time_point at);
 

@@ -9,6 +9,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include "attach/attachments.h"
@@ -24,6 +25,7 @@
 #include "observe/dnstap.h"
 #include "policy/policy.h"
 #include "serve/worker_context.h"
+#include "store/saved_rules.h"
 #include "store/standing_fault.h"
 #include "sys/privileges.h"
 #include "telemetry/counters.h"
@@ -50,6 +52,10 @@ json::object describe(const engine::UpstreamServer& server, forward::ServerHealt
   if (const auto rtt = health.smoothed_rtt(); rtt.count() != 0) {
     object["rtt_ms"] = std::chrono::duration<double, std::milli>(rtt).count();
   }
+  json::array quirks;
+  if (!health.quirks.takes_edns(now)) quirks.push_back("no EDNS");
+  if (!health.quirks.keeps_letters()) quirks.push_back("changes letters");
+  if (!quirks.empty()) object["quirks"] = std::move(quirks);
   return object;
 }
 
@@ -184,18 +190,21 @@ Reply ControlApi::status(const Request&) {
 }
 
 /// An answer shows that the main thread is alive; workers are checked by DNS. Missing attachments
-/// are a failure.
-Reply ControlApi::health(const Request&) {
-  const std::string error = attachments_ == nullptr ? std::string()
-                                                    : attach::shortfall(attachments_->view().size(),
-                                                                        attachments_->unattached());
-  json::object health{{"status", error.empty() ? "ok" : "failing"}};
-  if (json::array faults = describe(standing_faults()); !faults.empty()) {
-    health["faults"] = std::move(faults);
+/// are a failure, and so are persistent faults if the request is strict.
+Reply ControlApi::health(const Request& request) {
+  const bool strict = parameter(request, "strict") == "true";
+  std::string error = attachments_ == nullptr ? std::string()
+                                              : attach::shortfall(attachments_->view().size(),
+                                                                  attachments_->unattached());
+  const json::array faults = describe(standing_faults());
+  if (strict && error.empty() && !faults.empty()) {
+    error = fmt::format("{} persistent fault{}", faults.size(), faults.size() == 1 ? "" : "s");
   }
+  json::object health{{"status", error.empty() ? "ok" : "failing"}};
+  if (!faults.empty()) health["faults"] = faults;
   if (error.empty()) return reply_with(health);
   health["error"] = error;
-  health["unattached"] = unattached_of(*attachments_);
+  health["unattached"] = attachments_ == nullptr ? json::array() : unattached_of(*attachments_);
   Reply reply = reply_with(health);
   reply.status = 503;
   return reply;
@@ -208,6 +217,9 @@ std::vector<store::StandingFault> ControlApi::standing_faults() const {
     standing.push_back({store::FaultSource::kFirewall, std::move(text)});
   }
   std::ranges::move(running_.operations.standing_faults(), std::back_inserter(standing));
+  if (auto fault = store::state_fault(running_.settings.state)) {
+    standing.push_back({store::FaultSource::kState, *std::move(fault)});
+  }
   std::ranges::copy(running_.left_closed, std::back_inserter(standing));
   if (attachments_ != nullptr) {
     std::ranges::move(attachments_->standing_faults(), std::back_inserter(standing));

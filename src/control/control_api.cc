@@ -28,9 +28,6 @@
 #include "engine/snapshot.h"
 #include "http/control.h"
 #include "observe/filter.h"
-#include "store/explain.h"
-#include "wire/query.h"
-#include "wire/types.h"
 
 namespace nxgate::control {
 
@@ -38,16 +35,6 @@ namespace asio = boost::asio;
 namespace json = boost::json;
 using http::Reply;
 using http::Request;
-
-namespace {
-
-Reply not_attached(const std::string& client) {
-  return refuse(404, fmt::format("client: {}: neither an address nor the name of an attached "
-                                 "container; `nxgate attachments` lists them",
-                                 quote(client)));
-}
-
-}  // namespace
 
 ControlApi::ControlApi(const Running& running)
     : running_(running),
@@ -105,33 +92,6 @@ std::optional<attach::Attachments::View> ControlApi::attached(const std::string&
 
 bool ControlApi::knows(const std::string& policy) const {
   return running_.policy_store.snapshots().load()->policies.find(policy) != nullptr;
-}
-
-Reply ControlApi::explain(const Request& request) {
-  const auto name = config::parse_domain(parameter(request, "name"));
-  if (!name) return refuse(400, "name: " + name.error().message);
-  const std::string type_text = parameter(request, "type", "A");
-  const auto type = wire::parse_type(type_text);
-  if (!type) {
-    return refuse(400,
-                  fmt::format("type: {}: expected a record type, such as AAAA", quote(type_text)));
-  }
-  const std::string who = parameter(request, "client", "127.0.0.1");
-  std::string key;
-  auto client = config::parse_address(who);
-  if (!client) {
-    const auto view = attached(who);
-    if (!view) return not_attached(who);
-    key = view->key;
-    client = config::parse_address("127.0.0.1");
-  }
-  const auto snapshot = running_.policy_store.snapshots().load();
-  const wire::Question question{*name, *type, wire::Class::kIn};
-  json::object object;
-  for (auto& [what, value] : store::explain(*snapshot, question, *client, key))
-    object[what] = value;
-  if (!key.empty()) object["client"] = who;
-  return reply_with(object);
 }
 
 Reply ControlApi::watch(const Request& request) {

@@ -16,6 +16,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "attach/attachments.h"
+#include "base/address.h"
 #include "config/settings.h"
 #include "control/learner.h"
 #include "firewall/firewall_reports.h"
@@ -101,6 +102,14 @@ class ControlApi final : public http::Control {
   http::Reply learn(const http::Request& request);
   http::Reply proposal(const http::Request& request);
 
+  /// Whose questions are explained: an address, or where the policy of an attachment holds.
+  struct Client {
+    IpAddress address;
+    std::string key;  ///< of the attachment's listeners
+  };
+  [[nodiscard]] std::optional<Client> find_client(const std::string& who) const;
+  http::Reply explain_address(const IpAddress& address, const Client& client,
+                              const std::string& who);
   /// By what it is called.
   [[nodiscard]] std::optional<attach::Attachments::View> attached(const std::string& name) const;
   [[nodiscard]] std::string others_of(const std::string& policy,

@@ -216,8 +216,7 @@ bool Learner::stop(const std::string& policy) {
   (void)policy_store_.runtime_rules().remove(policy, everything());
   rules_changed_();
   log::info("no longer learning the policy {}", policy);
-  changed_ = true;
-  save();
+  keep();
   return true;
 }
 
@@ -226,8 +225,12 @@ void Learner::forget(const std::string& policy) {
   if (found == learnt_.end()) return;
   take(found->second);
   found->second.record = learn::Record(policy, now());
-  changed_ = true;
-  save();
+  keep();
+}
+
+std::string Learner::unsaved(const std::string& policy) const {
+  const auto found = unwritten_.find(policy);
+  return found == unwritten_.end() ? std::string() : found->second;
 }
 
 const std::map<std::string, Learnt>& Learner::all() {
@@ -279,6 +282,13 @@ void Learner::save() {
   }
 }
 
+/// Saves at once, and again and again if that fails.
+void Learner::keep() {
+  changed_ = true;
+  save();
+  if (!unwritten_.empty()) wait();
+}
+
 void Learner::wait() {
   timer_.expires_after(kBeat);
   timer_.async_wait([this](const boost::system::error_code& error) {
@@ -289,7 +299,7 @@ void Learner::wait() {
       active |= learnt.active;
     }
     if (++beats_ % kBeatsASave == 0) save();
-    if (active) wait();
+    if (active || !unwritten_.empty()) wait();
   });
 }
 

@@ -54,6 +54,8 @@ class Learner {
   /// False if it isn't active.
   bool stop(const std::string& policy);
   void forget(const std::string& policy);
+  /// Why what was learnt for the policy isn't saved where it should be; empty if it is.
+  [[nodiscard]] std::string unsaved(const std::string& policy) const;
 
   /// With everything seen up to now.
   [[nodiscard]] const std::map<std::string, Learnt>& all();
@@ -69,6 +71,7 @@ class Learner {
   void take(Learnt& learnt);
   void note_flows(const std::string& policy, const std::vector<firewall::Flow>& flows);
   void save();
+  void keep();
   void wait();
 
   store::PolicyStore& policy_store_;

@@ -50,7 +50,12 @@ Result<Subject> find_subject(const std::string& name, std::string_view engine) {
   if (!socket) return std::unexpected(socket.error());
   auto container = docker::find_container(*socket, name);
   if (!container && is_namespace(name)) return Subject{.label = name, .netns = name};
-  if (!container) return std::unexpected(container.error());
+  if (!container) {
+    return fail(fmt::format(
+        "{}: neither a container ({}), nor a process (4711 or pid:4711), nor a network namespace "
+        "(a path, or a name in `ip netns`)",
+        name, container.error().message));
+  }
   if (container->pid == 0) return fail(fmt::format("container {} is not running", name));
   return Subject{.label = container->name,
                  .netns = sys::NetnsRef::of_pid(container->pid).text(),

@@ -71,14 +71,13 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
   return match;
 }
 
-/// Lifts the default if there is a grant, and the name from which answers led here is allowed
-/// still.
-[[gnu::noinline]] void take_grant(const policy::Policy& policy, const wire::DomainName& name,
-                                  const wire::SuffixHashes& hashes, Instant now,
-                                  Judgement& judgement) noexcept {
-  const auto held = policy.grants->find(name, hashes, now);
+/// Whether the name is held, and the one from which answers led here is allowed still.
+bool is_granted(const policy::GrantTable& table, const policy::Policy& policy,
+                const wire::DomainName& name, const wire::SuffixHashes& hashes,
+                Instant now) noexcept {
+  const auto held = table.find(name, hashes, now);
   // A name of its own is for nobody else to tell, also where what narrows the policy denies it.
-  if (!held || policy.matcher->match(hashes).verdict == Verdict::kLocal) return;
+  if (!held || policy.matcher->match(hashes).verdict == Verdict::kLocal) return false;
   Judgement of_root{.policy = &policy};
   const wire::SuffixHashes root(held->root, wire::process_hash_key());
   of_root.match = match_by(policy, root, of_root);
@@ -86,7 +85,17 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
     const Bytes chosen = chosen_labels(held->root, of_root);
     of_root.exceeded = exceeded_limit(*policy.exfiltration, {chosen, std::nullopt});
   }
-  judgement.granted = of_root.allowed();
+  return of_root.allowed();
+}
+
+/// Lifts the default if there is a grant.
+[[gnu::noinline]] void take_grant(const policy::Policy& policy, const wire::DomainName& name,
+                                  const wire::SuffixHashes& hashes, Instant now,
+                                  Judgement& judgement) noexcept {
+  judgement.granted = is_granted(policy.grants->aliases, policy, name, hashes, now);
+  if (judgement.granted || !policy.service_targets) return;
+  judgement.granted = judgement.addresses_only =
+      is_granted(policy.grants->services, policy, name, hashes, now);
 }
 
 /// All of a judgement but limits. Inlined, since every query goes through it.
@@ -99,12 +108,25 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
   if (judgement.allowed()) return;
   // A grant lifts the default only; an explicit deny rule stays.
   if (judgement.match.by_rule() || judgement.forbidden) return;
-  if (policy.grants->may_hold(hashes)) take_grant(policy, name, hashes, now, judgement);
+  const policy::Grants& grants = *policy.grants;
+  if (grants.aliases.may_hold(hashes) || grants.services.may_hold(hashes)) {
+    take_grant(policy, name, hashes, now, judgement);
+  }
 }
 
 std::uint16_t upstream_for(const policy::Policy& policy, const policy::Match& match) noexcept {
   return match.route == policy::Match::kNoRoute ? policy.upstream
                                                 : policy.routes[match.route].upstream;
+}
+
+/// Forwards to the upstream of the name that matched so.
+void forward(const policy::Match& match, std::uint64_t hash, Decision& decision) noexcept {
+  decision.outcome = Outcome::kForward;
+  decision.asked_hash = hash;
+  decision.upstream = upstream_for(*decision.policy, match);
+  if (decision.upstream != policy::Route::kNowhere) return;
+  decision.nowhere = true;
+  decision.outcome = Outcome::kDeny;
 }
 
 bool suppresses(const policy::Policy& policy, wire::Type type) noexcept {
@@ -123,10 +145,8 @@ void follow_local(const wire::Question& question, Decision& decision) noexcept {
     if (match.verdict != Verdict::kLocal) {
       // The operator's own CNAME led here, so its target is granted whatever the rules say; it has
       // no type that names asked for directly don't have.
-      decision.outcome =
-          suppresses(policy, question.type) ? Outcome::kSuppressed : Outcome::kForward;
-      decision.upstream = upstream_for(policy, match);
-      decision.asked_hash = hashes.whole();
+      forward(match, hashes.whole(), decision);
+      if (suppresses(policy, question.type)) decision.outcome = Outcome::kSuppressed;
       return;
     }
     const auto* const cname = cname_to_follow(decision.local->find(hashes), question.type);
@@ -182,14 +202,34 @@ Decision decide(const Snapshot& snapshot, const wire::Question& question, const 
     return decision;
   }
   decision.outcome = outcome_for_existing(policy, question.type, verdict == Verdict::kLocal);
+  const bool address = question.type == wire::Type::kA || question.type == wire::Type::kAaaa;
+  if (decision.addresses_only && !address) decision.outcome = Outcome::kSuppressed;
   if (decision.outcome != Outcome::kLocal && decision.outcome != Outcome::kForward) return decision;
   decision.asked = question.name;
-  decision.asked_hash = hashes.whole();
-  decision.upstream = upstream_for(policy, decision.match);
+  if (decision.outcome == Outcome::kForward) forward(decision.match, hashes.whole(), decision);
   if (decision.outcome == Outcome::kLocal) follow_local(question, decision);
   if (decision.outcome == Outcome::kForward && policy.exfiltration) {
     const policy::Asked asked{chosen_labels(question.name, decision), question.type};
     if (const auto* limit = exceeded_limit(*policy.exfiltration, asked)) deny_for(*limit, decision);
+  }
+  return decision;
+}
+
+Decision decide_target(const policy::Policy& policy, const wire::Question& target,
+                       Instant now) noexcept {
+  Decision decision;
+  const wire::SuffixHashes hashes(target.name, wire::process_hash_key());
+  judge_by(policy, target.name, hashes, now, decision);
+  const bool denied = decision.match.verdict == Verdict::kDeny && decision.match.by_rule();
+  if (denied || decision.forbidden) {
+    decision.outcome = Outcome::kDeny;
+    return decision;
+  }
+  decision.asked = target.name;
+  if (decision.match.verdict == Verdict::kLocal) {
+    follow_local(target, decision);
+  } else {
+    forward(decision.match, hashes.whole(), decision);
   }
   return decision;
 }

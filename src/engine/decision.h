@@ -33,7 +33,9 @@ struct Judgement {
   const policy::Policy* policy = nullptr;  ///< null if none covers the client
   policy::Match match;
   bool granted = false;                      ///< allowed only as the target of an allowed name
+  bool addresses_only = false;               ///< for types A and AAAA, as the target of a service
   bool narrowed = false;                     ///< denied only by what narrows the policy here
+  bool nowhere = false;                      ///< allowed, but no upstream may be asked for it
   bool forbidden = false;                    ///< by a rule of `others`, so that no grant lifts it
   const policy::Limit* exceeded = nullptr;   ///< the limit by which an allowed name was denied
   const policy::LocalData* local = nullptr;  ///< for a local name: where the records are
@@ -68,6 +70,11 @@ inline constexpr int kLongestLocalChain = 8;
 [[nodiscard]] Decision decide(const Snapshot& snapshot, const wire::Question& question,
                               const IpAddress& client, std::string_view listener_policy,
                               Instant now) noexcept;
+
+/// The decision about the name at the end of a chain that answers to an allowed one led along. It
+/// inherits: only a rule that denies it does. Records of its own come before an upstream.
+[[nodiscard]] Decision decide_target(const policy::Policy& policy, const wire::Question& target,
+                                     Instant now) noexcept;
 
 /// The labels of the name that the client chose, below the rule that allows it; empty if another
 /// name led to it.

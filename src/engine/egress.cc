@@ -6,11 +6,14 @@
 #include <utility>
 #include <vector>
 
+#include <boost/container/static_vector.hpp>
+
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "engine/decision.h"
 #include "policy/egress.h"
+#include "policy/grants.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
 #include "wire/address_edit.h"
@@ -32,13 +35,49 @@ bool is_neighbour(const Judgement& judgement) noexcept {
          judgement.match.verdict == policy::Verdict::kLocal;
 }
 
-/// Those of the rules of `opener`; other containers have all. Nothing if there are none.
-std::optional<Ports> ports_for(const wire::DomainName& opener, const Judgement& judgement) {
+/// What is opened by one name.
+struct Opening {
+  const wire::DomainName& name;
+  Ports ports;  ///< empty for any
+};
+using Openings = boost::container::static_vector<Opening, 2>;
+
+/// Of the rules of a name; other containers have all. Nothing if the rules have none in common.
+std::optional<Ports> ports_by_rule(const wire::DomainName& name, const Judgement& judgement) {
   if (is_neighbour(judgement)) return Ports();
   const policy::Policy& policy = *judgement.policy;
   const bool alone = !policy.narrowing && policy.others.empty();
   if (alone && !judgement.granted) return policy.ports_of(judgement.match);
-  return policy.ports_of(wire::SuffixHashes(opener, wire::process_hash_key()));
+  return policy.ports_of(wire::SuffixHashes(name, wire::process_hash_key()));
+}
+
+/// What the rule of the service's name opens, if it has no port of its own, and the ports that were
+/// told for it.
+std::optional<Ports> ports_by_service(const policy::Grant& grant, const Judgement& judgement) {
+  std::optional<Ports> ports;
+  if (grant.by_rule) ports = ports_by_rule(grant.root, judgement);
+  if (grant.ports.empty() || (ports && ports->empty())) return ports;
+  const Ports told =
+      judgement.policy->agreed_ports(wire::SuffixHashes(grant.root, wire::process_hash_key()),
+                                     {grant.ports.begin(), grant.ports.end()});
+  if (told.empty()) return ports;
+  if (!ports) ports.emplace();
+  ports->insert(ports->end(), told.begin(), told.end());
+  return ports;
+}
+
+/// An alias is opened for the allowed name, which a change of policy is about. A service's target
+/// is opened for itself, since its ports aren't those of the allowed name.
+Openings openings_of(const wire::DomainName& name, const Judgement& judgement,
+                     const Granted& granted) {
+  Openings openings;
+  const auto add = [&openings](const wire::DomainName& opener, std::optional<Ports> ports) {
+    if (ports) openings.push_back({opener, *std::move(ports)});
+  };
+  if (!judgement.granted) add(name, ports_by_rule(name, judgement));
+  if (granted.alias) add(granted.alias->root, ports_by_rule(granted.alias->root, judgement));
+  if (granted.service) add(name, ports_by_service(*granted.service, judgement));
+  return openings;
 }
 
 /// An audit changes no answer. Other containers have private addresses.
@@ -56,12 +95,14 @@ wire::AddressEdit edit_for(const policy::Egress& egress, const Judgement& judgem
 
 }  // namespace
 
-std::optional<wire::DomainName> root_of(const wire::DomainName& name, const Judgement& judgement,
-                                        Instant now) {
-  if (!judgement.granted) return std::nullopt;
+Granted grants_of(const wire::DomainName& name, const Judgement& judgement, Instant now) {
+  if (!judgement.granted) return {};
+  const policy::Policy& policy = *judgement.policy;
   const wire::SuffixHashes hashes(name, wire::process_hash_key());
-  const auto held = judgement.policy->grants->find(name, hashes, now);
-  return held ? std::optional(held->root) : std::nullopt;
+  Granted granted;
+  if (!judgement.addresses_only) granted.alias = policy.grants->aliases.find(name, hashes, now);
+  if (policy.service_targets) granted.service = policy.grants->services.find(name, hashes, now);
+  return granted;
 }
 
 EgressResult apply_egress(const wire::Query& query, const Decision& decision, const Asker& asker,
@@ -78,18 +119,20 @@ EgressResult apply_egress(const wire::Query& query, const Decision& decision, co
             edited.cut};
   }
   // It was granted when it was asked for, and may not be any more.
-  const auto root = asker.root == nullptr ? root_of(query.question.name, decision, now)
-                                          : std::optional(*asker.root);
-  if (decision.granted && !root) return {};
-  const wire::DomainName& opener = root ? *root : query.question.name;
-  const auto ports = ports_for(opener, decision);
-  if (!ports) return {EgressStatus::kNoPorts, edited.size, edited.cut};
-  const bool open = policy->sets->admit({.name = opener,
-                                         .client = asker.client,
-                                         .addresses = found,
-                                         .ports = *ports,
-                                         .grace = egress.grace},
-                                        now);
+  const wire::DomainName& name = query.question.name;
+  const Granted granted =
+      asker.granted != nullptr ? *asker.granted : grants_of(name, decision, now);
+  if (decision.granted && !granted.alias && !granted.service) return {};
+  const Openings openings = openings_of(name, decision, granted);
+  if (openings.empty()) return {EgressStatus::kNoPorts, edited.size, edited.cut};
+  const bool open = std::ranges::all_of(openings, [&](const Opening& opening) {
+    return policy->sets->admit({.name = opening.name,
+                                .client = asker.client,
+                                .addresses = found,
+                                .ports = opening.ports,
+                                .grace = egress.grace},
+                               now);
+  });
   return {open ? EgressStatus::kOpen : EgressStatus::kShut, edited.size, edited.cut};
 }
 
@@ -104,9 +147,18 @@ std::optional<Openable> openable_by(const policy::Policy* policy, std::string_vi
   if (!parsed || policy == nullptr || !policy->egress || !policy->sets) return std::nullopt;
   const Judgement judgement = judge(*policy, *parsed, now);
   if (!judgement.allowed()) return std::nullopt;
-  auto ports = ports_for(root_of(*parsed, judgement, now).value_or(*parsed), judgement);
-  if (!ports) return std::nullopt;
-  return Openable{*std::move(ports), edit_for(*policy->egress, judgement)};
+  const Granted granted = grants_of(*parsed, judgement, now);
+  const Openings openings = openings_of(*parsed, judgement, granted);
+  if (openings.empty()) return std::nullopt;
+  Ports ports;
+  for (const Opening& opening : openings) {
+    if (opening.ports.empty()) {
+      ports.clear();
+      break;
+    }
+    ports.insert(ports.end(), opening.ports.begin(), opening.ports.end());
+  }
+  return Openable{std::move(ports), edit_for(*policy->egress, judgement)};
 }
 
 }  // namespace nxgate::engine

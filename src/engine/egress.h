@@ -12,6 +12,7 @@
 #include "base/client_key.h"
 #include "base/clock.h"
 #include "engine/decision.h"
+#include "policy/grants.h"
 #include "policy/policy.h"
 #include "wire/address_edit.h"
 #include "wire/name.h"
@@ -38,18 +39,22 @@ struct EgressResult {
          decision.allowed();
 }
 
+/// What a name is granted by.
+struct Granted {
+  std::optional<policy::Grant> alias;
+  std::optional<policy::Grant> service;
+};
+
+/// Of a granted name, as long as it is known; nothing of another.
+[[nodiscard]] Granted grants_of(const wire::DomainName& name, const Judgement& judgement,
+                                Instant now);
+
 /// Who is about to be told an answer.
 struct Asker {
   ClientKey client;
-  /// The allowed name from which answers led to what was asked for; nothing if it is that, or to be
-  /// looked up.
-  const wire::DomainName* root = nullptr;
+  /// By what the name was granted when it was asked for; null to look it up.
+  const Granted* granted = nullptr;
 };
-
-/// The allowed name from which answers led to a granted one, as long as that is known; null for
-/// another.
-[[nodiscard]] std::optional<wire::DomainName> root_of(const wire::DomainName& name,
-                                                      const Judgement& judgement, Instant now);
 
 /// Removes from a complete reply the addresses that its policy never opens, and opens the others
 /// before the reply is sent. Replies of policies without a firewall are unchanged. `found` is

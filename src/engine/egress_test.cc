@@ -37,6 +37,8 @@ class FakeSets final : public policy::EgressSets {
     }
     return works;
   }
+  policy::EgressView look(const std::string&, Instant) override { return {}; }
+  policy::EgressView look(const IpAddress&, Instant) override { return {}; }
   std::vector<std::string> admitted;
   bool works = true;
 };
@@ -70,12 +72,12 @@ class EgressTest : public testing::Test {
     wire::Query query;
     query.question = {name(qname), type, wire::Class::kIn};
     const Decision decision = decide(*snapshot_, query.question, {}, {}, Instant{});
-    const auto root = root_of(query.question.name, decision, Instant{});
+    const Granted granted = grants_of(query.question.name, decision, Instant{});
     if (meanwhile_) meanwhile_();
     reply_ = {0, 1, 0x81, 0x80, 0, 1, 0, 1, 0,  0, 0, 0, 0, 0, 1, 0, 1,  // question of the root
               0, 0, 1,    0,    1, 0, 0, 0, 60, 0, 4};
     reply_.insert(reply_.end(), address.begin(), address.end());
-    const Asker asker{.client = {}, .root = root && knows_root_ ? &*root : nullptr};
+    const Asker asker{.client = {}, .granted = knows_grant_ ? &granted : nullptr};
     return apply_egress(query, decision, asker, reply_, Instant{}, found_);
   }
 
@@ -86,7 +88,7 @@ class EgressTest : public testing::Test {
   std::vector<std::uint8_t> reply_;
   std::vector<wire::FoundAddress> found_;
   std::function<void()> meanwhile_;  ///< between decision and reply
-  bool knows_root_ = true;
+  bool knows_grant_ = true;
 };
 
 TEST_F(EgressTest, OpensTheWayBeforeTheReplyLeaves) {
@@ -103,16 +105,17 @@ TEST_F(EgressTest, PortsAreThoseOfTheRuleElseThePolicys) {
 }
 
 TEST_F(EgressTest, WhatANameLedToIsOpenedForItByItsPorts) {
-  ASSERT_TRUE(
-      policy_->grants->grant(name("cdn.example"), name("ssh.test"), Instant{} + Seconds(9)));
-  knows_root_ = false;
+  ASSERT_TRUE(policy_->grants->aliases.grant(name("cdn.example"),
+                                             {name("ssh.test"), Instant{} + Seconds(9), true, {}}));
+  knows_grant_ = false;
   EXPECT_EQ(reply_to("cdn.example", {192, 0, 2, 1}).status, EgressStatus::kOpen);
   meanwhile_ = [this] {
-    policy_->grants->replace(name("cdn.example"), name("ssh.test"), Instant{});
+    policy_->grants->aliases.replace(name("cdn.example"), {name("ssh.test"), Instant{}, true, {}});
   };
   EXPECT_EQ(reply_to("cdn.example", {192, 0, 2, 2}).status, EgressStatus::kShut);
-  policy_->grants->replace(name("cdn.example"), name("ssh.test"), Instant{} + Seconds(9));
-  knows_root_ = true;
+  policy_->grants->aliases.replace(name("cdn.example"),
+                                   {name("ssh.test"), Instant{} + Seconds(9), true, {}});
+  knows_grant_ = true;
   EXPECT_EQ(reply_to("cdn.example", {192, 0, 2, 3}).status, EgressStatus::kOpen)
       << "which was granted when it was asked for";
   EXPECT_THAT(sets_->admitted,

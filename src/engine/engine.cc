@@ -1,33 +1,27 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
-
-#include <fmt/core.h>
 
 #include "base/bytes.h"
 #include "base/client_key.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/recycled.h"
 #include "base/snapshot.h"
 #include "cache/cache.h"
 #include "engine/client_identity.h"
-#include "engine/cookie.h"
 #include "engine/debug_log.h"
 #include "engine/decision.h"
 #include "engine/egress.h"
-#include "engine/failure.h"
+#include "engine/granting.h"
 #include "engine/name_budget.h"
+#include "engine/pending.h"
 #include "engine/responder.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
@@ -45,21 +39,6 @@ using telemetry::Counter;
 
 /// An answer in the last tenth of its life is asked for anew when somebody still wants it.
 constexpr std::uint32_t kPrefetchShare = 10;
-
-wire::ReplyEdns reply_edns(const wire::Query& query, const Snapshot& snapshot,
-                           const Endpoint& client, Transport transport) noexcept {
-  wire::ReplyEdns edns;
-  if (!query.edns) return edns;
-  if (query.edns->cookie) {
-    edns.cookie = make_cookie(*query.edns->cookie, client.address,
-                              static_cast<std::uint32_t>(std::time(nullptr)));
-  }
-  if (query.edns->asks_keepalive && transport == Transport::kTcp) {
-    const auto tenths = snapshot.options.tcp_idle / Milliseconds(100);
-    edns.keepalive = static_cast<std::uint16_t>(std::min<std::int64_t>(tenths, UINT16_MAX));
-  }
-  return edns;
-}
 
 Handled sent(std::size_t size) noexcept {
   return {size == 0 ? Disposition::kDrop : Disposition::kReply, size};
@@ -85,74 +64,12 @@ Counter counter_of(Outcome outcome) noexcept {
 
 wire::Rcode rcode_of(Bytes reply) noexcept { return static_cast<wire::Rcode>(reply[3] & 0xF); }
 
-/// Remembers the names that an answer for `name` led the client to, for as long as it may be kept;
-/// if that is granted itself, not for longer than it is, or two names could keep each other alive.
-void grant_targets(const wire::DomainName& name, const Decision& decision,
-                   const cache::Answer& answer, Instant now) {
-  // An alias of the operator's own leads only those who ask for it.
-  if (answer.targets.empty() || decision.asked != name) return;
-  const policy::Policy& policy = *decision.policy;
-  std::optional<policy::Grants::Held> own;
-  if (decision.granted) {
-    own = policy.grants->find(name, wire::SuffixHashes(name, wire::process_hash_key()), now);
-    if (!own) return;
-  }
-  const std::uint32_t elapsed = cache::elapsed_seconds(answer, now);
-  const std::uint32_t left = std::max(answer.ttl - std::min(answer.ttl, elapsed), kStaleTtl);
-  const Instant until = std::min(now + Seconds(left), own ? own->until : Instant::max());
-  for (const wire::DomainName& target : answer.targets) {
-    const wire::DomainName& root = own ? own->root : name;
-    if (policy.grants->grant(target, root, until)) continue;
-    // The root of the one that is held may be denied by now.
-    if (!judge(policy, target, now).allowed()) policy.grants->replace(target, root, until);
-  }
-}
-
 /// Nobody where there is no firewall, which spares the hash.
 Asker asker_of(const Request& request, const Decision& decision) noexcept {
   return has_firewall(decision) ? Asker{client_of(request)} : Asker();
 }
 
-/// Says who is told that too much of it waits.
-void log_overload(const Decision& decision, const Endpoint& client) {
-  const std::string& container = decision.policy->container;
-  log::repeated("waiting queries " + container,
-                fmt::format("{}: too many of its queries are waiting for an upstream, or no socket "
-                            "is left; further queries fail at once",
-                            container.empty() ? client.address.to_string() : container));
-}
-
 }  // namespace
-
-/// A request that waits for an upstream, with all that its reply needs.
-struct Engine::Pending final : Recycled<Engine::Pending> {
-  std::shared_ptr<const Snapshot> snapshot;  // keeps the policy in `decision` alive
-  wire::Query query;
-  std::array<std::uint8_t, wire::kLongestName + 4> question{};  // what query.question_wire shows
-  std::vector<std::uint8_t> message;  // empty unless the observer wants it
-  Decision decision;
-  std::optional<wire::DomainName> root;  // that led to a granted name, which may end meanwhile
-  cache::Key key;
-  std::shared_ptr<const cache::Answer> stale;
-  Endpoint client;
-  ClientKey client_key;
-  Transport transport{};
-  Instant received;
-  LateReply reply;
-};
-
-/// An answer as it leaves, for all that keeps count of it.
-struct Engine::Conclusion {
-  const Endpoint& client;
-  Transport transport;
-  Bytes message;
-  const wire::Query& query;
-  const Decision& decision;
-  const std::shared_ptr<const Snapshot>& snapshot;
-  Instant received;
-  Source source = Source::kOwn;
-  UpstreamFailure failure = UpstreamFailure::kNone;
-};
 
 Engine::Engine(const SnapshotCell<Snapshot>& snapshots, cache::Cache& cache, Upstream& upstream,
                telemetry::Counters& counters, NameBudget& budget, Observer* observer)
@@ -247,7 +164,8 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
       .part = cache_part_of(*decision.policy, request.client.address),
   };
   auto cached = cache_.find(key, request.received);
-  if (cached && cache::elapsed_seconds(*cached, request.received) < cached->ttl) {
+  const bool fresh = cached && cache::elapsed_seconds(*cached, request.received) < cached->ttl;
+  if (fresh && !cached->open) {
     counters_.add(Counter::kCacheHits);
     grant_targets(query.question.name, decision, *cached, request.received);
     if (snapshot_->options.prefetch) prefetch(request, key, *cached);
@@ -268,9 +186,12 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
     pending_->message.assign(request.message.begin(), request.message.end());
   }
   pending_->decision = decision;
-  pending_->root = root_of(query.question.name, decision, request.received);
+  if (decision.granted && has_firewall(decision)) {
+    pending_->granted = grants_of(query.question.name, decision, request.received);
+  }
   pending_->key = key;
-  pending_->stale = std::move(cached);
+  if (fresh) pending_->chain.emplace(key, std::move(cached));
+  if (cached && !cached->open) pending_->stale = std::move(cached);
   pending_->client = request.client;
   pending_->client_key = client_of(request);
   pending_->transport = request.transport;
@@ -316,53 +237,6 @@ void Engine::prefetch(const Request& request, const cache::Key& key, const cache
   const std::uint32_t left = answer.ttl - cache::elapsed_seconds(answer, request.received);
   if (left > answer.ttl / kPrefetchShare || answer.refreshing.exchange(true)) return;
   upstream_.submit(key, client_of(request), [](const UpstreamResult&) {});
-}
-
-void Engine::forward(LateReply reply) {
-  std::unique_ptr<Pending> pending = std::move(pending_);
-  pending->reply = std::move(reply);
-  const cache::Key key = pending->key;
-  const ClientKey client = pending->client_key;
-  upstream_.submit(key, client, [this, waiting = std::move(pending)](const UpstreamResult& result) {
-    finish(*waiting, result);
-  });
-}
-
-void Engine::finish(Pending& pending, const UpstreamResult& result) {
-  const Instant now = Clock::now();
-  ReplyContext context{
-      scratch_, wire::reply_limit(pending.query, pending.transport == Transport::kTcp),
-      reply_edns(pending.query, *pending.snapshot, pending.client, pending.transport)};
-  const auto& answer = result.answer ? result.answer : pending.stale;
-  if (!result.answer) counters_.add(Counter::kUpstreamFailures);
-  if (result.failure == UpstreamFailure::kOverload) log_overload(pending.decision, pending.client);
-  std::size_t size = 0;
-  if (answer) {
-    if (!result.answer) counters_.add(Counter::kStaleAnswers);
-    grant_targets(pending.query.question.name, pending.decision, *answer, now);
-    size = write_answer(pending.query, pending.decision, *answer, now, context);
-    const Asker asker{pending.client_key, pending.root ? &*pending.root : nullptr};
-    size =
-        apply_egress(pending.query, *pending.snapshot, pending.decision, asker, size, now, context);
-  } else {
-    size =
-        write_failure(pending.query, *pending.snapshot, pending.decision, result.failure, context);
-  }
-  counters_.waits.add(now - pending.received);
-  if (observer_ != nullptr) observer_->refresh();
-  conclude({.client = pending.client,
-            .transport = pending.transport,
-            .message = pending.message,
-            .query = pending.query,
-            .decision = pending.decision,
-            .snapshot = pending.snapshot,
-            .received = pending.received,
-            .source = result.answer ? Source::kUpstream
-                      : answer      ? Source::kStale
-                                    : Source::kFailure,
-            .failure = result.failure},
-           size, scratch_);
-  pending.reply(Bytes(scratch_).first(size));
 }
 
 void Engine::conclude(const Conclusion& conclusion, std::size_t size, Bytes reply) {

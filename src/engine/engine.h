@@ -115,6 +115,10 @@ class Engine {
                                          std::size_t size, Instant now, ReplyContext& context);
   void prefetch(const Request& request, const cache::Key& key, const cache::Answer& answer);
   void forward(LateReply reply);
+  void ask(std::unique_ptr<Pending> pending, const cache::Key& key);
+  void answered(std::unique_ptr<Pending> pending, const UpstreamResult& result);
+  void follow(std::unique_ptr<Pending> pending);
+  void extend(std::unique_ptr<Pending> pending, const cache::Answer* answer);
   void finish(Pending& pending, const UpstreamResult& result);
   void conclude(const Conclusion& conclusion, std::size_t size, Bytes reply);
 

@@ -34,6 +34,7 @@ constexpr std::array kWords{
     Words{"ancestor", "no rule matches this name, but a name below it is allowed or local"},
     Words{"granted", "an allowed name points to this one"},
     Words{"narrowed", "the policy is restricted for this container and excludes this name"},
+    Words{"special name", "no public server is asked for it, unless a route names it"},
     Words{"exfiltration.", {}},
 };
 static_assert(kWords.size() == static_cast<std::size_t>(DecidedBy::kLimit) + 1);
@@ -72,10 +73,12 @@ constexpr std::size_t kLongestWord = wire::kLongestText + 2;
 constexpr std::string_view kPolicy = "policy=";
 constexpr std::string_view kRule = " rule=";
 constexpr std::string_view kSuppressed = " suppress-types";
+constexpr std::string_view kAddressesOnly = " addresses only";
 
 DecidedBy decided_by(const Judgement& judgement) noexcept {
   if (judgement.policy == nullptr) return DecidedBy::kNoPolicy;
   if (judgement.exceeded != nullptr) return DecidedBy::kLimit;
+  if (judgement.nowhere) return DecidedBy::kNowhere;
   if (judgement.granted) return DecidedBy::kGrant;
   if (judgement.narrowed) return DecidedBy::kNarrowing;
   if (judgement.match.by_rule()) return DecidedBy::kRule;
@@ -98,7 +101,8 @@ Reason reason_of(const Judgement& judgement, Outcome outcome) noexcept {
           .policy = judgement.policy,
           .match = judgement.match,
           .limit = judgement.exceeded,
-          .suppressed = outcome == Outcome::kSuppressed && judgement.exceeded == nullptr};
+          .suppressed = outcome == Outcome::kSuppressed && judgement.exceeded == nullptr,
+          .addresses_only = judgement.addresses_only};
 }
 
 std::string rule_of(const Reason& reason) {
@@ -118,7 +122,7 @@ std::size_t write_text(const Reason& reason, std::span<char> out) noexcept {
   text.add(reason.policy->name);
   text.add(kRule);
   text.add_word(reason);
-  if (reason.suppressed) text.add(kSuppressed);
+  if (reason.suppressed) text.add(reason.addresses_only ? kAddressesOnly : kSuppressed);
   return text.size();
 }
 

@@ -21,6 +21,7 @@ enum class DecidedBy : std::uint8_t {
   kAncestor,   ///< no rule matches the name, but an allowed or local name is below it
   kGrant,      ///< an allowed name led to it
   kNarrowing,  ///< a restriction of the policy for this container
+  kNowhere,    ///< a special name, for which no upstream may be asked
   kLimit,      ///< a limit of `[policies.NAME.exfiltration]`
 };
 
@@ -32,6 +33,7 @@ struct Reason {
   policy::Match match{};                   ///< for kRule: which
   const policy::Limit* limit = nullptr;    ///< for kLimit: which
   bool suppressed = false;                 ///< the name exists, but the policy suppresses this type
+  bool addresses_only = false;             ///< and has no type but A and AAAA
 };
 
 [[nodiscard]] Reason reason_of(const Judgement& judgement, Outcome outcome) noexcept;
@@ -40,11 +42,12 @@ struct Reason {
 }
 
 /// What decided in a word: the rule as it stands in a list, else `default`, `local data`,
-/// `ancestor`, `granted`, `narrowed`, `exfiltration.LIMIT`, `no policy`.
+/// `ancestor`, `granted`, `narrowed`, `special name`, `exfiltration.LIMIT`, `no policy`.
 [[nodiscard]] std::string rule_of(const Reason& reason);
 
-/// Writes `policy=NAME rule=WORD`, and ` suppress-types` for a suppressed type, to the front of
-/// `out`; returns the size. What doesn't fit is left out. No allocation; never throws.
+/// Writes `policy=NAME rule=WORD`, and ` suppress-types` for a suppressed type or ` addresses
+/// only`, to the front of `out`; returns the size. What doesn't fit is left out. No allocation;
+/// never throws.
 std::size_t write_text(const Reason& reason, std::span<char> out) noexcept;
 /// The same, whole.
 [[nodiscard]] std::string to_string(const Reason& reason);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <initializer_list>
 #include <iterator>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "cache/cache.h"
+#include "engine/cookie.h"
 #include "engine/decision.h"
 #include "engine/failure.h"
 #include "engine/reason.h"
@@ -154,6 +156,21 @@ void age(MutableBytes body, const cache::Answer& answer, std::uint32_t elapsed,
 }
 
 }  // namespace
+
+wire::ReplyEdns reply_edns(const wire::Query& query, const Snapshot& snapshot,
+                           const Endpoint& client, Transport transport) noexcept {
+  wire::ReplyEdns edns;
+  if (!query.edns) return edns;
+  if (query.edns->cookie) {
+    edns.cookie = make_cookie(*query.edns->cookie, client.address,
+                              static_cast<std::uint32_t>(std::time(nullptr)));
+  }
+  if (query.edns->asks_keepalive && transport == Transport::kTcp) {
+    const auto tenths = snapshot.options.tcp_idle / Milliseconds(100);
+    edns.keepalive = static_cast<std::uint16_t>(std::min<std::int64_t>(tenths, UINT16_MAX));
+  }
+  return edns;
+}
 
 std::size_t write_rejection(const wire::Query& query, ReplyContext& context) noexcept {
   switch (query.parsed) {

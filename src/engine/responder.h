@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "engine/decision.h"
+#include "engine/observer.h"
 #include "engine/snapshot.h"
 #include "engine/upstream.h"
 #include "wire/query.h"
@@ -21,6 +23,10 @@ struct ReplyContext {
   std::size_t limit = 0;  ///< of the message, see wire::reply_limit
   wire::ReplyEdns edns;   ///< cookie and keepalive, already made
 };
+
+/// The cookie and the keepalive that the query asks for.
+[[nodiscard]] wire::ReplyEdns reply_edns(const wire::Query& query, const Snapshot& snapshot,
+                                         const Endpoint& client, Transport transport) noexcept;
 
 /// TTL of stale data, seconds (RFC 8767 section 5.2).
 inline constexpr std::uint32_t kStaleTtl = 30;

@@ -28,7 +28,7 @@ struct UpstreamServer {
 struct UpstreamGroup {
   std::string name;
   std::vector<UpstreamServer> servers;
-  Milliseconds timeout{1000};  ///< for the whole of one question, failover included
+  Milliseconds timeout{3500};  ///< for the whole of one question, failover included
   std::string netns;           ///< path, `ip netns` name or `pid:N`; empty for our own
   std::uint32_t identity = 0;
 };

@@ -166,6 +166,37 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
   return false;  // out of memory: the client is told of a failure
 }
 
+policy::EgressView NameFirewall::look(const std::string& name, Instant now) {
+  return look([&](const IpAddress& address,
+                  const std::string& by) { return by == name || led_to(name, address); },
+              now);
+}
+
+policy::EgressView NameFirewall::look(const IpAddress& address, Instant now) {
+  return look([&](const IpAddress& each, const std::string&) { return each == address; }, now);
+}
+
+/// `is_wanted` says so of an address and the name that opened it, empty for a refused one.
+policy::EgressView NameFirewall::look(
+    const std::function<bool(const IpAddress&, const std::string&)>& is_wanted, Instant now) {
+  const std::scoped_lock lock(mutex_);
+  policy::EgressView view;
+  for (const auto& [to, opened] : open_.all()) {
+    if (opened.until <= now || !is_wanted(to.address, opened.name)) continue;
+    view.open.push_back({to.address, to.port, opened.name, until(opened.until, now)});
+  }
+  for (const auto& [to, packets] : refused_) {
+    if (is_wanted(to.address, {})) view.refused.push_back({to.address, to.port, packets});
+  }
+  return view;
+}
+
+/// As far as that is remembered.
+bool NameFirewall::led_to(const std::string& name, const IpAddress& address) const {
+  const auto names = names_.find(address);
+  return names != names_.end() && std::ranges::find(names->second, name) != names->second.end();
+}
+
 /// What is asked for, all by one name, as the last review's judge says now.
 bool NameFirewall::is_allowed() {
   if (!judge_) return true;

@@ -84,6 +84,9 @@ class NameFirewall final : public policy::EgressSets {
 
   [[nodiscard]] bool admit(const policy::Admission& admission, Instant now) noexcept override;
 
+  [[nodiscard]] policy::EgressView look(const std::string& name, Instant now) override;
+  [[nodiscard]] policy::EgressView look(const IpAddress& address, Instant now) override;
+
   /// Closes what was opened for names of which `judge` says no. From then on nothing is opened for
   /// such a name, not even by a decision that was made before, when it was allowed.
   void review(Judge judge);
@@ -119,6 +122,9 @@ class NameFirewall final : public policy::EgressSets {
   void forget_ended(Instant now);
   void add_refusals(Report& report, const std::vector<netfilter::Noted>& seen);
   void add_flows(Report& report, const std::vector<netfilter::Noted>& seen) const;
+  [[nodiscard]] policy::EgressView look(
+      const std::function<bool(const IpAddress&, const std::string&)>& is_wanted, Instant now);
+  [[nodiscard]] bool led_to(const std::string& name, const IpAddress& address) const;
   void remember(const IpAddress& address, const std::string& name);
 
   std::string table_;

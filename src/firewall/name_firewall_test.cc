@@ -55,6 +55,31 @@ TEST_F(NameFirewallTest, WithoutAFirewallEverythingIsAdmitted) {
   EXPECT_THAT(rules(), IsEmpty());
 }
 
+TEST_F(NameFirewallTest, ShowsWhatIsOpenAndWasRefused) {
+  run("ip -n " + name + " address add 10.9.0.3/24 dev eth0");
+  run("ip -n " + name + " link set eth0 up");
+  run("ip -n " + name + " link set eth1 up");
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  const Instant now = Clock::now();
+  ASSERT_TRUE(admit("10.9.0.1", 60, {{IPPROTO_TCP, 443}}, now));
+  const auto view = firewall.look(kName.to_text(), now + Seconds(10));
+  ASSERT_THAT(view.open, SizeIs(1));
+  EXPECT_EQ(view.open[0].address, *IpAddress::parse("10.9.0.1"));
+  EXPECT_EQ(view.open[0].port.to_string(), "tcp/443");
+  EXPECT_EQ(view.open[0].left, Seconds(110)) << "the TTL and a minute of grace";
+  EXPECT_THAT(firewall.look(*IpAddress::parse("10.9.0.1"), now).open, SizeIs(1));
+  EXPECT_THAT(firewall.look(*IpAddress::parse("10.9.0.2"), now).open, IsEmpty());
+  EXPECT_THAT(firewall.look("other.test", now).open, IsEmpty());
+  EXPECT_THAT(firewall.look(kName.to_text(), now + Seconds(121)).open, IsEmpty());
+  send_to("10.9.0.1");
+  send_to("10.9.0.9");
+  (void)firewall.report();
+  const auto refused = firewall.look(kName.to_text(), now).refused;
+  ASSERT_THAT(refused, SizeIs(1)) << "the name led to one of the two";
+  EXPECT_EQ(refused[0].port.to_string(), "udp/5000");
+  EXPECT_THAT(firewall.look(*IpAddress::parse("10.9.0.9"), now).refused, SizeIs(1));
+}
+
 TEST_F(NameFirewallTest, AnOpeningLastsForTtlAndGraceAndHasItsName) {
   ASSERT_TRUE(firewall.enforce(netns, &egress));
   ASSERT_TRUE(admit("192.0.2.1", 60, {{IPPROTO_TCP, 443}}));

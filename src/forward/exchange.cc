@@ -20,26 +20,32 @@
 #include "engine/snapshot.h"
 #include "forward/channel.h"
 #include "forward/group.h"
+#include "forward/health.h"
+#include "forward/quirks.h"
 #include "sys/socket.h"
 #include "wire/answer.h"
+#include "wire/name.h"
 #include "wire/types.h"
 #include "wire/upstream_query.h"
 
 namespace nxgate::forward {
 
 void Exchange::start(std::shared_ptr<Group> group, std::size_t server, const cache::Key& key,
-                     bool by_fallback, Instant now) {
+                     How how, Instant now) {
   group_ = std::move(group);
   server_ = server;
   key_ = &key;
   started_ = now;
   outcome_ = ExchangeResult::kSilent;
+  said_.reset();
   saw_junk_ = false;
   replied_ = false;
-  doubtful_ = false;
+  doubtful_ = small_letters_ = how.by_fallback;
   asked_again_ = false;
+  edns_ = !how.without_edns && quirks().takes_edns(now);
+  refused_edns_ = false;
   const ServerChannels& channels = group_->channels[server_];
-  ask(by_fallback && channels.fallback ? *channels.fallback : *channels.first, now);
+  ask(how.by_fallback && channels.fallback ? *channels.fallback : *channels.first, now);
 }
 
 void Exchange::cancel() noexcept {
@@ -79,6 +85,9 @@ bool Exchange::receive(Bytes message, bool own_id, Instant now) {
     case Next::kFallback:
       use_fallback(now);
       return true;
+    case Next::kRepeat:
+      ask(*channel_, now);
+      return true;
     case Next::kWait:
       break;
   }
@@ -107,7 +116,8 @@ void Exchange::compose(std::uint16_t id, bool mixed_case) {
   query.question = key_->question;
   query.dnssec_ok = key_->dnssec_ok;
   query.checking_disabled = key_->checking_disabled;
-  if (mixed_case) {
+  query.edns = edns_;
+  if (mixed_case && may_mix_case()) {
     const std::size_t name_size = key_->question.name.wire().size();
     resources_.entropy.fill(MutableBytes(query.case_bits).first((name_size + 7) / 8));
   }
@@ -116,8 +126,17 @@ void Exchange::compose(std::uint16_t id, bool mixed_case) {
 
 /// Looks at what came: kDone with the outcome noted, or what to do instead.
 Exchange::Next Exchange::judge(Bytes message, Instant now) {
-  const auto scrubbed = wire::scrub_answer(message, bytes(), resources_.scrubbed);
+  const auto letters = quirks().keeps_letters() ? wire::LetterCase::kExact : wire::LetterCase::kAny;
+  const auto scrubbed = wire::scrub_answer(message, bytes(), letters, resources_.scrubbed);
+  if (scrubbed || scrubbed.error() == wire::AnswerFault::kRcode) {
+    said_ = {resources_.scrubbed.rcode, resources_.scrubbed.extended_error};
+  }
   if (scrubbed) {
+    if (edns_) {
+      quirks().replied_with_edns();
+    } else {
+      quirks().answered_without_edns(refused_edns_, now);
+    }
     answer_ = cache::make_answer(*key_, resources_.scrubbed, resources_.limits, now);
     note(ExchangeResult::kAnswered, "answer", now);
     return Next::kDone;
@@ -136,11 +155,43 @@ Exchange::Next Exchange::judge(Bytes message, Instant now) {
       doubtful_ = true;
       note(ExchangeResult::kBadAnswer, to_string(scrubbed.error()), now);
       return Next::kFallback;
-    case wire::AnswerFault::kRcode:
-      note(ExchangeResult::kBadAnswer, to_string(resources_.scrubbed.rcode), now);
+    case wire::AnswerFault::kEndless:
+      note(ExchangeResult::kBadAnswer, to_string(scrubbed.error()), now);
       return Next::kDone;
+    case wire::AnswerFault::kLetters:
+      return judge_letters();
+    case wire::AnswerFault::kRcode:
+      return judge_rcode(now);
   }
   return Next::kWait;
+}
+
+/// Somebody's guess, or a server that changes letters.
+Exchange::Next Exchange::judge_letters() {
+  quirks().changed_letters(key_->hash);
+  return quirks().keeps_letters() ? Next::kWait : Next::kRepeat;
+}
+
+Exchange::Next Exchange::judge_rcode(Instant now) {
+  const wire::Rcode rcode = resources_.scrubbed.rcode;
+  note(ExchangeResult::kBadAnswer, to_string(rcode), now);
+  if (!edns_ || (rcode != wire::Rcode::kFormErr && rcode != wire::Rcode::kNotImp)) {
+    return Next::kDone;
+  }
+  replied_ = true;
+  edns_ = false;
+  refused_edns_ = true;
+  return Next::kRepeat;
+}
+
+/// Not where junk came before, which may be a server's that changes them. Docker's resolver
+/// before 24.0 looks for names of reverse zones in small letters only, and nobody can forge what
+/// comes from loopback.
+bool Exchange::may_mix_case() const noexcept {
+  static const wire::DomainName kReverse = *wire::DomainName::from_text("arpa");
+  const bool reverse = key_->question.name.is_at_or_below(kReverse);
+  return !small_letters_ && quirks().keeps_letters() &&
+         !(reverse && group_->server(server_).endpoint.address.is_loopback());
 }
 
 void Exchange::network_failed(int error, Instant now) {

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -67,15 +68,104 @@ TEST_F(Forward, JunkBeforeTheAnswerIsIgnored) {
   EXPECT_EQ(upstream.seen().size(), 1U);
 }
 
-TEST_F(Forward, AServerThatChangesTheLettersIsAskedByTcp) {
-  const ScriptedUpstream upstream([](const Seen& seen) {
-    Packet reply = address_reply(seen.query);
-    for (std::size_t at = 12; at < seen.query.size() - 15; ++at) reply[at] = wire::lower(reply[at]);
-    return Replies{reply};
-  });
+/// The question in small letters, whatever they were.
+Packet with_small_letters(Packet reply, const Packet& query) {
+  for (std::size_t at = 12; at < question_end(query) - 4; ++at) reply[at] = wire::lower(reply[at]);
+  return reply;
+}
+
+Replies changing_letters(const Seen& seen) {
+  return {with_small_letters(address_reply(seen.query), seen.query)};
+}
+
+class ChangedLetters : public Forward, public testing::WithParamInterface<bool> {};
+
+TEST_P(ChangedLetters, AreNoLongerSentToAServerThatDidItTwice) {
+  const ScriptedUpstream upstream(changing_letters, GetParam());
   use({&upstream}, Milliseconds(300));
   EXPECT_TRUE(ask(key_of("www.letters.example")).answer);
+  EXPECT_TRUE(ask(key_of("b.letters.example")).answer);
+  const std::size_t so_far = upstream.seen().size();
+  EXPECT_TRUE(ask(key_of("c.letters.example")).answer);
+  ASSERT_EQ(upstream.seen().size(), so_far + 1);
+  EXPECT_FALSE(upstream.seen().back().tcp);
+  const Packet last = upstream.seen().back().query;
+  EXPECT_EQ(last, with_small_letters(last, last));
+}
+INSTANTIATE_TEST_SUITE_P(, ChangedLetters, testing::Bool());
+
+TEST_F(Forward, OneForgeryWithOtherLettersChangesNothing) {
+  bool forged = false;
+  const ScriptedUpstream upstream([&](const Seen& seen) {
+    Replies replies = answering(seen);
+    if (!std::exchange(forged, true)) {
+      replies.insert(replies.begin(), with_small_letters(replies.front(), seen.query));
+    }
+    return replies;
+  });
+  use({&upstream});
+  EXPECT_TRUE(ask(key_of("www.letters.example")).answer);
+  EXPECT_TRUE(ask(key_of("b.letters.example")).answer);
+  ASSERT_EQ(upstream.seen().size(), 2U);
+  const Packet last = upstream.seen()[1].query;
+  EXPECT_NE(last, with_small_letters(last, last)) << "one time in 2^17";
+}
+
+bool has_edns(const Seen& seen) { return seen.query[11] != 0; }
+
+TEST_F(Forward, AServerThatRefusesEdnsIsAskedWithoutFromThenOn) {
+  const ScriptedUpstream upstream([](const Seen& seen) {
+    if (!has_edns(seen)) return answering(seen);
+    Packet refusal = empty_reply(seen.query, 1);
+    refusal.resize(12);  // a header alone, as of servers that have never heard of it
+    refusal[5] = refusal[11] = 0;
+    return Replies{refusal};
+  });
+  use({&upstream});
+  EXPECT_TRUE(ask(key_of("a.example")).answer);
   EXPECT_EQ(upstream.seen().size(), 2U);
+  EXPECT_TRUE(ask(key_of("b.example")).answer);
+  EXPECT_EQ(upstream.seen().size(), 3U);
+  EXPECT_LT(took_, Milliseconds(100));
+}
+
+TEST_F(Forward, AServerThatSaysNothingToEdnsIsAskedWithoutWhenThatWasSeenTwice) {
+  ScriptedUpstream upstream(
+      [](const Seen& seen) { return has_edns(seen) ? Replies{} : answering(seen); });
+  use({&upstream});
+  for (const char* name : {"a.example", "b.example"}) {
+    EXPECT_TRUE(ask(key_of(name)).answer) << name;
+    EXPECT_GE(took_, Milliseconds(150));
+  }
+  EXPECT_TRUE(ask(key_of("c.example")).answer);
+  EXPECT_LT(took_, Milliseconds(100));
+  EXPECT_EQ(upstream.seen().size(), 5U);
+}
+
+TEST_F(Forward, AServerThatHasAnsweredEdnsIsAskedWithItAgain) {
+  ScriptedUpstream upstream(answering);
+  use({&upstream});
+  EXPECT_TRUE(ask(key_of("a.example")).answer);
+  upstream.script([](const Seen& seen) { return has_edns(seen) ? Replies{} : answering(seen); });
+  EXPECT_EQ(failure_of("b.example"), UpstreamFailure::kTimeout) << "a loss is no proof";
+  run_for(Milliseconds(5000));  // until a probe without EDNS is answered
+  EXPECT_TRUE(ask(key_of("c.example")).answer);
+}
+
+TEST_F(Forward, AnyFailureWithoutEdnsIsOne) {
+  const ScriptedUpstream upstream(
+      [](const Seen& seen) { return Replies{empty_reply(seen.query, 4)}; });
+  use({&upstream});
+  EXPECT_EQ(failure_of("a.example"), UpstreamFailure::kBadAnswer);
+  EXPECT_EQ(upstream.seen().size(), 2U);
+}
+
+TEST_F(Forward, ReverseNamesAreSmallAtLoopback) {
+  const ScriptedUpstream upstream(answering);
+  use({&upstream});
+  EXPECT_TRUE(ask(key_of("1.0.0.10.in-addr.arpa")).answer);
+  const Packet query = upstream.seen().at(0).query;
+  EXPECT_EQ(query, with_small_letters(query, query));
 }
 
 TEST_F(Forward, AHeapOfJunkMovesToTcp) {

@@ -29,15 +29,22 @@ Seconds kept_for(engine::UpstreamFailure failure) noexcept {
 
 }  // namespace
 
-void FailureMemory::remember(const cache::Key& key, engine::UpstreamFailure failure, Instant now) {
+Seconds FailureMemory::remember(const cache::Key& key, engine::UpstreamFailure failure,
+                                Instant now) {
   const Seconds time = kept_for(failure);
-  if (time == Seconds(0)) return;
+  if (time == Seconds(0)) return time;
   const std::lock_guard lock(mutex_);
   if (failures_.size() >= most_) {
     std::erase_if(failures_, [now](const auto& entry) { return entry.second.until <= now; });
-    if (failures_.size() >= most_) return;
+    if (failures_.size() >= most_) return Seconds(0);
   }
   failures_.insert_or_assign(key, Failure{now, now + time});
+  return time;
+}
+
+void FailureMemory::forget(const cache::Key& key) {
+  const std::lock_guard lock(mutex_);
+  failures_.erase(key);
 }
 
 bool FailureMemory::recall(const cache::Key& key, Instant since, Instant now) {

@@ -20,7 +20,11 @@ class FailureMemory {
   explicit FailureMemory(std::size_t most = 4096) : most_(most) {}
 
   /// kTimeout is kept for 5 s, kBadAnswer for 2 s, kUnreachable for 1 s; the others not at all.
-  void remember(const cache::Key& key, engine::UpstreamFailure failure, Instant now);
+  /// Returns for how long.
+  Seconds remember(const cache::Key& key, engine::UpstreamFailure failure, Instant now);
+
+  /// It has been answered after all.
+  void forget(const cache::Key& key);
 
   /// Whether `key` failed a moment ago, and after `since`, when its group last came back.
   [[nodiscard]] bool recall(const cache::Key& key, Instant since, Instant now);

@@ -28,6 +28,13 @@ namespace nxgate::forward {
 
 using engine::UpstreamFailure;
 
+namespace {
+
+/// Further questions that are given up are listened to no more, since each takes a socket.
+constexpr std::size_t kMostLate = 1024;
+
+}  // namespace
+
 Forwarder::Forwarder(boost::asio::io_context& loop, Shared& shared,
                      const SnapshotCell<engine::Snapshot>& snapshots, cache::Cache& cache)
     : loop_(loop),
@@ -95,22 +102,44 @@ Race& Forwarder::idle_race() {
   return race;
 }
 
+bool Forwarder::can_do_without(const Race& race) {
+  return cache_.find(race.key(), Clock::now()) != nullptr;
+}
+
+Seconds Forwarder::gave_up(Race& race, UpstreamFailure failure, Instant now) {
+  note_last(race, failure, now);
+  const Seconds remembered = shared_.failures.remember(race.key(), failure, now);
+  start_probes(race, now);
+  shared_.in_flight.finish(race.key(), loop_, {nullptr, failure});
+  ++late_;
+  return late_ <= kMostLate ? remembered : Seconds(0);
+}
+
 void Forwarder::ended(Race& race, const engine::UpstreamResult& result) {
-  const std::shared_ptr<Group> group = race.take_group();
-  if (result.answer) {
-    cache_.insert(result.answer, race.client());
-  } else {
-    shared_.failures.remember(race.key(), result.failure, Clock::now());
+  const Instant now = Clock::now();
+  if (result.answer || !race.late()) note_last(race, result.failure, now);
+  if (result.answer) cache_.insert(result.answer, race.client());
+  if (race.late()) {
+    --late_;
+    if (result.answer) shared_.failures.forget(race.key());
+  } else if (!result.answer) {
+    shared_.failures.remember(race.key(), result.failure, now);
   }
-  start_probes(race.key(), group);
-  shared_.in_flight.finish(race.key(), loop_, result);
+  start_probes(race, now);
+  if (result.answer || !race.late()) shared_.in_flight.finish(race.key(), loop_, result);
+  race.release();
   idle_.push_back(&race);
 }
 
-void Forwarder::start_probes(const cache::Key& key, const std::shared_ptr<Group>& group) {
+void Forwarder::note_last(const Race& race, UpstreamFailure failure, Instant now) {
+  if (const auto last = race.last(failure, now)) shared_.last_exchanges.note(race.key(), *last);
+}
+
+void Forwarder::start_probes(const Race& race, Instant now) {
+  const std::shared_ptr<Group>& group = race.group();
   for (std::size_t i = 0; i < group->health->size(); ++i) {
-    if (!group->health->server(i).claim_probe(Clock::now())) continue;
-    boost::asio::co_spawn(loop_, probe_until_back(*resources_, Probe{group, i, key}),
+    if (!group->health->server(i).claim_probe(now)) continue;
+    boost::asio::co_spawn(loop_, probe_until_back(*resources_, Probe{group, i, race.key()}),
                           boost::asio::detached);
   }
 }

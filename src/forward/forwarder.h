@@ -17,6 +17,7 @@
 #include "forward/group.h"
 #include "forward/health.h"
 #include "forward/in_flight.h"
+#include "forward/last_exchanges.h"
 #include "forward/race.h"
 
 namespace nxgate::forward {
@@ -28,6 +29,7 @@ struct Shared {
   InFlight in_flight;
   HealthTable health;
   FailureMemory failures;
+  LastExchanges last_exchanges;
 };
 
 /// The port `Upstream` over real servers: one a worker, used by the thread that runs `loop`.
@@ -35,7 +37,8 @@ struct Shared {
 /// A question that is asked already, by any worker, is joined; one that failed a moment ago, or
 /// whose group has no server alive, fails at once. Groups are taken from the current snapshot by
 /// identity; a question for one that a reload has removed fails with kNoServers. An answer is in
-/// the cache before anybody hears of it.
+/// the cache before anybody hears of it. One that comes after its question was given up, while that
+/// is remembered, is cached as well and ends the memory.
 ///
 /// Destroy it when its loop has stopped, before the loop itself: callbacks not yet called are then
 /// forgotten, and other workers that waited for its exchanges get kOverload.
@@ -55,8 +58,11 @@ class Forwarder final : public engine::Upstream, private Race::Owner {
  private:
   [[nodiscard]] std::shared_ptr<Group> find_group(std::uint32_t identity);
   [[nodiscard]] Race& idle_race();
+  [[nodiscard]] bool can_do_without(const Race& race) override;
+  [[nodiscard]] Seconds gave_up(Race& race, engine::UpstreamFailure failure, Instant now) override;
   void ended(Race& race, const engine::UpstreamResult& result) override;
-  void start_probes(const cache::Key& key, const std::shared_ptr<Group>& group);
+  void start_probes(const Race& race, Instant now);
+  void note_last(const Race& race, engine::UpstreamFailure failure, Instant now);
 
   boost::asio::io_context& loop_;
   Shared& shared_;
@@ -66,6 +72,7 @@ class Forwarder final : public engine::Upstream, private Race::Owner {
   std::vector<std::shared_ptr<Group>> groups_;
   std::vector<std::unique_ptr<Race>> races_;
   std::vector<Race*> idle_;
+  std::size_t late_ = 0;  ///< how many races were given up and still listen
 };
 
 }  // namespace nxgate::forward

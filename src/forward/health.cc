@@ -28,6 +28,8 @@ void ServerHealth::answered(Instant now, Microseconds rtt) noexcept {
   const auto old = rtt_.load(std::memory_order_relaxed);
   const auto sample = std::max<Microseconds::rep>(rtt.count(), 1);
   rtt_.store(old == 0 ? sample : old + (sample - old) / 8, std::memory_order_relaxed);
+  const auto slowest = slowest_.load(std::memory_order_relaxed);
+  slowest_.store(std::max(sample, slowest - slowest / 64), std::memory_order_relaxed);
   reached(now);
 }
 
@@ -43,6 +45,7 @@ void ServerHealth::reached(Instant now) noexcept {
 void ServerHealth::missed(Instant now, Microseconds waited) noexcept {
   if (waited > smoothed_rtt()) rtt_.store(waited.count(), std::memory_order_relaxed);
   if (replied_since(now - waited)) return;
+  quirks.missed();
   const Instant::rep at = now.time_since_epoch().count();
   if (last_miss_.exchange(at, std::memory_order_relaxed) == at) return;
   const std::uint32_t misses = misses_.fetch_add(1, std::memory_order_relaxed) + 1;

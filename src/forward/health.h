@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "engine/snapshot.h"
+#include "forward/quirks.h"
 
 namespace nxgate::forward {
 
@@ -67,6 +68,10 @@ class ServerHealth {
   [[nodiscard]] Microseconds smoothed_rtt() const noexcept {
     return Microseconds(rtt_.load(std::memory_order_relaxed));
   }
+  /// About the longest time that an answer took lately; zero until there was one.
+  [[nodiscard]] Microseconds slowest() const noexcept {
+    return Microseconds(slowest_.load(std::memory_order_relaxed));
+  }
   /// Makes a server that wasn't chosen a little more attractive, so that it is tried again
   /// eventually.
   void age() noexcept;
@@ -84,6 +89,8 @@ class ServerHealth {
   }
   void release_check() noexcept { checked_.store(false, std::memory_order_relaxed); }
 
+  Quirks quirks;
+
  private:
   using Ticks = std::atomic<Instant::rep>;
   static Instant load(const Ticks& ticks) noexcept {
@@ -94,6 +101,7 @@ class ServerHealth {
   }
 
   std::atomic<Microseconds::rep> rtt_{0};
+  std::atomic<Microseconds::rep> slowest_{0};
   std::atomic<std::uint32_t> misses_{0};
   Ticks last_success_{0};
   Ticks last_miss_{0};

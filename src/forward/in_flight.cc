@@ -45,11 +45,12 @@ void InFlight::finish(const cache::Key& key, boost::asio::io_context& own,
     waiters_.give_back(entry.first.client);
     for (const Waiter& waiter : entry.more) waiters_.give_back(waiter.client);
     // Posted under the lock, so that `leave` can promise that its loop is left alone.
+    if (entry.first.loop != &own) post(entry.first, result);
     for (Waiter& waiter : entry.more) {
       if (waiter.loop != &own) post(waiter, result);
     }
   }
-  entry.first.done(result);
+  if (entry.first.loop == &own) entry.first.done(result);
   for (Waiter& waiter : entry.more) {
     if (waiter.loop == &own) waiter.done(result);
   }

@@ -42,8 +42,8 @@ class InFlight {
   [[nodiscard]] Joined join(const cache::Key& key, ClientKey client, boost::asio::io_context& loop,
                             engine::UpstreamCallback& done);
 
-  /// For the loop that joined first: tells all who wait for `key`, those of `own` now, the others
-  /// by post to their loops.
+  /// Tells all who wait for `key`, those of `own` now, the others by post to their loops. For the
+  /// loop that joined first, and for whoever has an answer after all.
   void finish(const cache::Key& key, boost::asio::io_context& own,
               const engine::UpstreamResult& result);
 

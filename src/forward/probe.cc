@@ -42,9 +42,9 @@ cache::Key root_ns(const cache::Key& missed) {
 /// Puts `key` to the server and waits, but not longer than kTimeout.
 class Asking final : private Exchange::Owner {
  public:
-  Asking(WorkerResources& resources, const Probe& probe, const cache::Key& key)
+  Asking(WorkerResources& resources, const Probe& probe, const cache::Key& key, Exchange::How how)
       : exchange_(resources, *this), timeout_(resources.loop, kTimeout) {
-    exchange_.start(probe.group, probe.server, key, false, Clock::now());
+    exchange_.start(probe.group, probe.server, key, how, Clock::now());
   }
 
   /// Whether it replied at all.
@@ -68,8 +68,9 @@ class Asking final : private Exchange::Owner {
 };
 
 /// Whether the server replies to `key` with anything, which its health then knows too.
-awaitable<bool> replies(WorkerResources& resources, const Probe& probe, const cache::Key& key) {
-  Asking asking(resources, probe, key);
+awaitable<bool> replies(WorkerResources& resources, const Probe& probe, const cache::Key& key,
+                        Exchange::How how = {}) {
+  Asking asking(resources, probe, key, how);
   if (!co_await asking.replied()) co_return false;
   probe.group->health->server(probe.server).reached(Clock::now());
   co_return true;
@@ -90,15 +91,18 @@ awaitable<void> probe_until_back(WorkerResources& resources, Probe probe) {
   log::repeated("down " + address,
                 "upstream " + address + " doesn't answer; it is skipped until it does");
   boost::asio::steady_timer timer(resources.loop);
-  for (bool ask_root = true;; ask_root = !ask_root) {
+  for (unsigned round = 0;; ++round) {
     server.stay_down(Clock::now() + delay + kTimeout + kMargin);
     timer.expires_after(delay);
     boost::system::error_code error;
     co_await timer.async_wait(redirect_error(use_awaitable, error));
     const Instant now = Clock::now();
     if (!server.down(now) || now - probe.group->health->last_interest() > kInterest) break;
-    const cache::Key key = ask_root ? root_ns(probe.missed) : probe.missed;
-    if (co_await replies(resources, probe, key)) log::info("upstream {} answers again", address);
+    const cache::Key key = round % 2 == 0 ? root_ns(probe.missed) : probe.missed;
+    const Exchange::How how{.without_edns = round % 4 >= 2};
+    if (co_await replies(resources, probe, key, how)) {
+      log::info("upstream {} answers again", address);
+    }
     if (!server.down(Clock::now())) break;
     const auto down_for = std::chrono::duration_cast<Milliseconds>(Clock::now() - began);
     delay = std::clamp(down_for / 4, kLeastDelay, kMostDelay);

@@ -20,11 +20,11 @@ struct Probe {
   cache::Key missed;
 };
 
-/// Asks the server, in turn for the root's NS and for the question that it missed, until it replies
-/// with anything, so that no client has to wait to find out. One query at a time, after a second at
-/// first and then at a quarter of the time it has been down, at most 30 s. The server stays down
-/// meanwhile. Gives up when no client has asked the group for a minute. The caller has claimed the
-/// probe; it's released at the end.
+/// Asks the server, in turn for the root's NS and for the question that it missed, with EDNS and
+/// without, until it replies with anything, so that no client has to wait to find out. One query at
+/// a time, after a second at first and then at a quarter of the time it has been down, at most 30
+/// s. The server stays down meanwhile. Gives up when no client has asked the group for a minute.
+/// The caller has claimed the probe; it's released at the end.
 [[nodiscard]] boost::asio::awaitable<void> probe_until_back(WorkerResources& resources,
                                                             Probe probe);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -55,6 +56,8 @@ class ScriptedUpstream {
 
 /// The address 192.0.2.1 for whatever `query` asks, with a TTL of a minute.
 Packet address_reply(const Packet& query);
+/// Where the question of a query ends.
+std::size_t question_end(const Packet& query);
 /// The same message with another rcode and no record, or with TC.
 Packet empty_reply(const Packet& query, std::uint16_t flags);
 

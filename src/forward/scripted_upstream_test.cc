@@ -121,8 +121,14 @@ std::vector<Packet> ScriptedUpstream::react(Seen seen) {
   return script(seen);
 }
 
+std::size_t question_end(const Packet& query) {
+  std::size_t at = 12;
+  while (query[at] != 0) at += 1U + query[at];
+  return at + 5;
+}
+
 Packet empty_reply(const Packet& query, std::uint16_t flags) {
-  Packet reply(query.begin(), query.end() - 11);  // without our OPT
+  Packet reply(query.begin(), query.begin() + static_cast<std::ptrdiff_t>(question_end(query)));
   reply[2] = static_cast<std::uint8_t>(0x81 | flags >> 8);
   reply[3] = static_cast<std::uint8_t>(0x80 | flags);
   reply[11] = 0;

@@ -29,15 +29,22 @@ using Socket = boost::asio::posix::stream_descriptor;
 
 namespace {
 
+/// Where a worker has so many, questions share those that are open already, since descriptors are
+/// limited.
+constexpr std::size_t kManyPorts = 256;
+
 std::uint16_t id_of(Bytes message) noexcept {
   return static_cast<std::uint16_t>(message[0] << 8 | message[1]);
 }
 
 }  // namespace
 
-UdpPort::UdpPort(SocketResources& resources) : resources_(resources), socket_(resources.loop) {
-  queries_.reserve(kMostQueries);
+UdpPort::UdpPort(SocketResources& resources)
+    : resources_(resources), socket_(resources.loop), open_(resources.ports) {
+  ++*open_;
 }
+
+UdpPort::~UdpPort() { --*open_; }
 
 std::expected<std::shared_ptr<UdpPort>, std::error_code> UdpPort::open(SocketResources& resources,
                                                                        sys::Descriptor socket) {
@@ -63,13 +70,25 @@ void UdpPort::enter(WaitingQuery& query) {
   query.compose(id, true);
   if (queries_.empty()) wait();
   if (unsent_.empty()) {
-    boost::asio::post(resources_.loop, [weak = weak_from_this()] {
-      if (const auto port = weak.lock()) port->flush();
-    });
+    if (resources_.unsent.empty()) flush_soon(resources_);
+    resources_.unsent.push_back(shared_from_this());
   }
   queries_.emplace(id, &query);
   unsent_.push_back(id);
   query.wait_at(shared_from_this(), id);
+}
+
+/// One turn's questions go to many ports, for which one message to the loop is enough.
+void UdpPort::flush_soon(SocketResources& resources) {
+  boost::asio::post(resources.loop, [&resources, alive = std::weak_ptr(resources.connections)] {
+    if (alive.expired()) return;
+    auto& ports = resources.unsent;
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+      const std::shared_ptr<UdpPort> port = ports[i];  // more may come meanwhile
+      port->flush();
+    }
+    ports.clear();
+  });
 }
 
 void UdpPort::wait() {
@@ -147,15 +166,42 @@ void UdpPort::fail_all(const ChannelFailure& failure) {
 }
 
 void UdpChannel::submit(WaitingQuery& query, Instant now) {
-  if (!port_ || port_->full()) {
-    auto opened = open();
-    if (!opened) {
-      return query.fail({ChannelFailure::Kind::kNetwork, opened.error().value()}, now);
-    }
-    port_ = *std::move(opened);
-    resources_.alarms.set(*this, Clock::now() + kOpenFor);
+  const auto port = choose(now);
+  if (!port) return query.fail({ChannelFailure::Kind::kNetwork, port.error().value()}, now);
+  (*port)->enter(query);
+}
+
+std::expected<std::shared_ptr<UdpPort>, std::error_code> UdpChannel::choose(Instant now) {
+  let_go(now);
+  const bool may_open =
+      taking_.empty() || (taking_.size() < kPorts && *resources_.ports < kManyPorts);
+  if (!may_open) {
+    const auto drawn = taking_.begin() + draw(taking_.size());
+    if (!drawn->port->full()) return drawn->port;
+    taking_.erase(drawn);
   }
-  port_->enter(query);
+  auto opened = open();
+  if (!opened) return opened;
+  if (taking_.empty()) resources_.alarms.set(*this, now + kOpenFor);
+  return taking_.emplace_back(*std::move(opened), now + kOpenFor).port;
+}
+
+/// Of the ports whose time is over; those with questions live on by these.
+void UdpChannel::let_go(Instant now) {
+  const auto first =
+      std::ranges::find_if(taking_, [now](const Taking& each) { return now < each.until; });
+  taking_.erase(taking_.begin(), first);
+}
+
+void UdpChannel::ring() {
+  let_go(Clock::now());
+  if (!taking_.empty()) resources_.alarms.set(*this, taking_.front().until);
+}
+
+std::ptrdiff_t UdpChannel::draw(std::size_t count) {
+  std::array<std::uint8_t, 2> bytes;
+  resources_.entropy.fill(bytes);
+  return static_cast<std::ptrdiff_t>(id_of(bytes) % count);
 }
 
 std::expected<std::shared_ptr<UdpPort>, std::error_code> UdpChannel::open() {

@@ -35,6 +35,7 @@ class UdpPort final : public QuerySocket, public std::enable_shared_from_this<Ud
   /// Over a connected socket. The error is the loop's, when it can't take one more.
   [[nodiscard]] static std::expected<std::shared_ptr<UdpPort>, std::error_code> open(
       SocketResources& resources, sys::Descriptor socket);
+  ~UdpPort();
   UdpPort(const UdpPort&) = delete;
   UdpPort& operator=(const UdpPort&) = delete;
 
@@ -55,6 +56,7 @@ class UdpPort final : public QuerySocket, public std::enable_shared_from_this<Ud
   void wait();
   void read();
   void deliver(Bytes message, Instant now);
+  static void flush_soon(SocketResources& resources);
   void flush();
   [[nodiscard]] int send_unsent();
   void fail_unsent(int error);
@@ -65,15 +67,19 @@ class UdpPort final : public QuerySocket, public std::enable_shared_from_this<Ud
   /// By id, without those that left: a late answer is known by its id, and is no junk.
   boost::unordered_flat_map<std::uint16_t, WaitingQuery*> queries_;
   std::vector<std::uint16_t> unsent_;
+  std::shared_ptr<std::size_t> open_;  ///< counts us
   int junk_ = 0;
   bool closed_ = false;
 };
 
-/// UDP ports of one server. Opening one costs as much as an answer, so the questions of a burst
-/// share it; a port takes new questions for 10 ms only, so that nobody has the time to find it
-/// (CVE-2020-25705).
+/// UDP ports of one server (RFC 5452 section 9.2). Up to 32 take questions at once, and as long as
+/// they are fewer each question opens one of its own; beyond that, since opening one costs as much
+/// as an answer, a question goes to one of them drawn at random. A port takes new questions for
+/// 100 ms only, so that nobody has the time to find it (CVE-2020-25705).
 class UdpChannel final : public Channel, private Alarm {
  public:
+  static constexpr std::size_t kPorts = 32;
+
   UdpChannel(SocketResources& resources, const Endpoint& server, sys::NetnsRef netns)
       : resources_(resources), server_(server), netns_(std::move(netns)) {}
 
@@ -81,15 +87,23 @@ class UdpChannel final : public Channel, private Alarm {
   [[nodiscard]] std::string_view name() const noexcept override { return "udp"; }
 
  private:
-  static constexpr Milliseconds kOpenFor{10};
+  static constexpr Milliseconds kOpenFor{100};
 
-  void ring() override { port_.reset(); }
+  struct Taking {
+    std::shared_ptr<UdpPort> port;
+    Instant until;
+  };
+
+  void ring() override;
+  void let_go(Instant now);
+  [[nodiscard]] std::ptrdiff_t draw(std::size_t count);
+  [[nodiscard]] std::expected<std::shared_ptr<UdpPort>, std::error_code> choose(Instant now);
   [[nodiscard]] std::expected<std::shared_ptr<UdpPort>, std::error_code> open();
 
   SocketResources& resources_;
   Endpoint server_;
   sys::NetnsRef netns_;
-  std::shared_ptr<UdpPort> port_;  ///< the one that takes new questions
+  std::vector<Taking> taking_;  ///< the ports that take new questions, the oldest first
 };
 
 }  // namespace nxgate::forward

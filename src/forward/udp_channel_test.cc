@@ -73,6 +73,35 @@ TEST(UdpPort, FailsWhatHasNoRoomAndKeepsWhatIsSent) {
   EXPECT_EQ(pair.received(), 1U);
 }
 
+class UdpPorts : public testing::Test {
+ protected:
+  /// Submits so many at once, and returns how many ports they leave from.
+  std::size_t ports_of(std::size_t count) {
+    queries_ = std::vector<Query>(count);
+    for (Query& query : queries_) channel_.submit(query, Clock::now());
+    loop_.poll();
+    return *resources_.ports;
+  }
+
+  boost::asio::io_context loop_;
+  SocketResources resources_{loop_};
+  UdpChannel channel_{resources_, *Endpoint::parse("127.0.0.1:9", 53), {}};
+  std::vector<Query> queries_;
+};
+
+TEST_F(UdpPorts, EachQuestionHasItsOwnWhileTheyAreFew) {
+  EXPECT_EQ(ports_of(UdpChannel::kPorts), UdpChannel::kPorts);
+  loop_.run_for(Milliseconds(200));
+  queries_.clear();
+  EXPECT_EQ(*resources_.ports, 0U);
+}
+
+TEST_F(UdpPorts, ABurstIsSpreadAtRandom) { EXPECT_EQ(ports_of(1000), UdpChannel::kPorts); }
+
+TEST_F(UdpPorts, AFullOneIsReplaced) {
+  EXPECT_GT(ports_of(UdpChannel::kPorts * UdpPort::kMostQueries), UdpChannel::kPorts);
+}
+
 TEST(UdpPort, TheLoopsRefusalIsAnError) {
   boost::asio::io_context loop;
   SocketResources resources(loop);

@@ -61,6 +61,23 @@ struct Admission {
   Milliseconds grace{};
 };
 
+/// What a firewall has to do with a name or an address, for the operator.
+struct EgressView {
+  struct Opening {
+    IpAddress address;
+    Port port;
+    std::string name;     ///< by which it is allowed
+    Milliseconds left{};  ///< until it ends
+  };
+  struct Refusal {
+    IpAddress address;
+    Port port;
+    std::uint64_t packets = 0;
+  };
+  std::vector<Opening> open;
+  std::vector<Refusal> refused;  ///< in the last minute; in an audit what would have been
+};
+
 /// The port to the firewall of a namespace.
 class EgressSets {
  public:
@@ -68,6 +85,10 @@ class EgressSets {
   /// Opens the way to these addresses; true once the kernel has acknowledged it. Any thread; some
   /// microseconds, without allocation if all of them are open already.
   [[nodiscard]] virtual bool admit(const Admission& admission, Instant now) noexcept = 0;
+
+  /// All about the addresses that the name led to, by what was reported last. Main thread.
+  [[nodiscard]] virtual EgressView look(const std::string& name, Instant now) = 0;
+  [[nodiscard]] virtual EgressView look(const IpAddress& address, Instant now) = 0;
 };
 
 /// A policy's firewall for clients of this host.

@@ -9,28 +9,40 @@
 #include <optional>
 #include <vector>
 
+#include <boost/container/static_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "wire/name.h"
 
 namespace nxgate::policy {
 
-/// CNAME targets remembered as granted for the record's TTL, so that a client that follows a chain
-/// by itself isn't denied halfway. Bounded: at most kMost names, the oldest of a shard going first.
-/// Any thread; a lookup of a name that isn't held takes, with few exceptions, no lock.
-class Grants {
+/// What led to a name.
+struct Grant {
+  /// Of one name; further ones aren't kept.
+  static constexpr std::size_t kMostPorts = 16;
+
+  wire::DomainName root;  ///< the allowed name from which answers led here, step by step
+  Instant until;
+  bool by_rule = true;                                      ///< has the ports of the root's rule
+  boost::container::static_vector<Port, kMostPorts> ports;  ///< and these, told by records
+};
+
+/// Names remembered as granted for a record's TTL. Bounded: at most kMost names, the oldest of a
+/// shard going first. Any thread; a lookup of a name that isn't held takes, with few exceptions, no
+/// lock.
+class GrantTable {
  public:
   static constexpr std::size_t kMost = 16384;
 
-  explicit Grants(std::uint64_t hash_key) : hash_key_(hash_key) {}
+  explicit GrantTable(std::uint64_t hash_key) : hash_key_(hash_key) {}
 
-  /// `root` is the allowed name from which answers led to it, step by step. False if one by another
-  /// root is held that lasts longer.
-  [[nodiscard]] bool grant(const wire::DomainName& name, const wire::DomainName& root,
-                           Instant until);
+  /// Of two by one root the longer lasts, with the ports of both. False if one by another root is
+  /// held that lasts longer.
+  [[nodiscard]] bool grant(const wire::DomainName& name, const Grant& grant);
   /// The same in place of whatever is held.
-  void replace(const wire::DomainName& name, const wire::DomainName& root, Instant until);
+  void replace(const wire::DomainName& name, const Grant& grant);
 
   /// Whether a name of these hashes, by the key given to the constructor, may be held; they are
   /// looked at only once there has been a grant.
@@ -39,25 +51,19 @@ class Grants {
            counts_[count_of(hashes.whole())].load(std::memory_order_relaxed) != 0;
   }
 
-  struct Held {
-    Instant until;
-    wire::DomainName root;
-  };
   /// The grant of a name, if there is one and it hasn't ended.
-  [[nodiscard]] std::optional<Held> find(const wire::DomainName& name,
-                                         const wire::SuffixHashes& hashes,
-                                         Instant now) const noexcept;
+  [[nodiscard]] std::optional<Grant> find(const wire::DomainName& name,
+                                          const wire::SuffixHashes& hashes,
+                                          Instant now) const noexcept;
 
  private:
   enum class Longer : std::uint8_t { kStays = 0, kGoes };
 
-  [[nodiscard]] bool put(const wire::DomainName& name, const wire::DomainName& root, Instant until,
-                         Longer longer);
+  [[nodiscard]] bool put(const wire::DomainName& name, const Grant& grant, Longer longer);
 
   struct Entry {
     wire::DomainName name;
-    wire::DomainName root;
-    Instant until;
+    Grant grant;
   };
   struct Shard {
     mutable std::mutex mutex;
@@ -77,6 +83,16 @@ class Grants {
   std::array<Shard, kShards> shards_;
   /// How many names are held by the first bits of their hashes, so that a denial needs no lock.
   std::array<std::atomic<std::uint16_t>, kCounts> counts_{};
+};
+
+/// What answers for allowed names granted to the clients of one policy, or of one container.
+struct Grants {
+  explicit Grants(std::uint64_t hash_key) : aliases(hash_key), services(hash_key) {}
+
+  /// Targets of CNAMEs, so that a client that follows a chain by itself isn't denied halfway.
+  GrantTable aliases;
+  /// Targets of records such as SRV, whose addresses may be asked for.
+  GrantTable services;
 };
 
 }  // namespace nxgate::policy

@@ -54,6 +54,10 @@ void LocalData::add(const wire::DomainName& owner, bool wildcard, LocalRecord re
   add(make_owner(owner, wildcard), std::move(record));
 }
 
+void LocalData::add_owner(const wire::DomainName& name, bool wildcard) {
+  (void)make_owner(name, wildcard);
+}
+
 void LocalData::add(Owner& owner, LocalRecord record) {
   if (knows(owner, record)) return;
   owner.has_pointer |= record.type == wire::Type::kPtr;

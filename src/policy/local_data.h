@@ -38,6 +38,9 @@ class LocalData {
   /// Adds a record unless an equal one is there.
   void add(const wire::DomainName& owner, bool wildcard, LocalRecord record);
 
+  /// A name that exists, if only without a record.
+  void add_owner(const wire::DomainName& name, bool wildcard);
+
   /// A, AAAA records of the name and a PTR of the address, as a hosts line means them. The first
   /// name given to an address is the one its PTR tells; 0.0.0.0 and ::, with which hosts files
   /// block names, have none.

@@ -10,8 +10,6 @@
 #include <gtest/gtest.h>
 
 #include "base/address.h"
-#include "policy/rule_set.h"
-#include "policy/special_names.h"
 #include "wire/name.h"
 #include "wire/types.h"
 
@@ -130,44 +128,6 @@ TEST(Hosts, ReportsFaultsWithTheirPlaceAndGoesOn) {
   EXPECT_THAT(to_string(faults[3]), HasSubstr("hosts:3:18: `*.c`"));
   EXPECT_EQ(find(data, "ok").size(), 1U);
   EXPECT_EQ(find(data, "fine").size(), 1U);
-}
-
-TEST(SpecialNames, LocalhostIsAnsweredAndOnionDenied) {
-  RuleSet rules(kKey);
-  rules.add({.name = name_of("."), .scope = Scope::kSubtree, .action = Action::kAllow, .at = {}});
-  LocalData data(kKey);
-  add_special_names(rules, data);
-  EXPECT_EQ(find(data, "localhost").size(), 2U);
-  EXPECT_EQ(find(data, "a.b.localhost")[0], address("127.0.0.1"));
-  EXPECT_EQ(find(data, "1.0.0.127.in-addr.arpa").size(), 1U);
-  EXPECT_EQ(
-      data.find(wire::SuffixHashes(reverse_name(IpAddress::parse("::1").value()), kKey)).size(),
-      1U);
-  const Matcher matcher(std::move(rules), data.names(), {});
-  const auto match = [&](std::string_view text) {
-    const wire::DomainName name = name_of(text);
-    return matcher.match(wire::SuffixHashes(name, kKey));
-  };
-  EXPECT_EQ(match("localhost").verdict, Verdict::kLocal);
-  EXPECT_EQ(match("x.localhost").verdict, Verdict::kLocal);
-  EXPECT_EQ(match("x.onion").verdict, Verdict::kDeny);
-  EXPECT_EQ(match("invalid").verdict, Verdict::kDeny);
-  EXPECT_EQ(matcher.rule(match("invalid")).at.file, kBuiltIn);
-  EXPECT_EQ(match("example").verdict, Verdict::kAllow);
-}
-
-TEST(SpecialNames, TheOperatorsOwnWordStands) {
-  RuleSet rules(kKey);
-  rules.add(
-      {.name = name_of("onion"), .scope = Scope::kSubtree, .action = Action::kAllow, .at = {}});
-  LocalData data(kKey);
-  data.add(name_of("localhost"), false, address("127.0.0.2"));
-  data.add(name_of("invalid"), false, address("192.0.2.1"));
-  add_special_names(rules, data);
-  EXPECT_EQ(rules.size(), 1U);
-  ASSERT_EQ(find(data, "localhost").size(), 1U);
-  EXPECT_EQ(find(data, "localhost")[0], address("127.0.0.2"));
-  EXPECT_EQ(find(data, "x.localhost").size(), 2U);
 }
 
 }  // namespace

@@ -36,8 +36,10 @@ struct Match {
   bool operator==(const Match&) const = default;
 };
 
-/// A name whose subtree is resolved by another upstream group.
+/// A name whose subtree is resolved by another upstream group, or by none.
 struct Route {
+  static constexpr std::uint16_t kNowhere = UINT16_MAX;
+
   wire::DomainName name;
   std::uint16_t upstream = 0;  ///< index into the snapshot's upstream groups
 };

@@ -42,6 +42,20 @@ std::optional<Ports> Policy::ports_of(const wire::SuffixHashes& hashes) const {
   return ports;
 }
 
+Ports Policy::agreed_ports(const wire::SuffixHashes& hashes, Ports ports) const {
+  const auto agree = [&](const std::shared_ptr<const Matcher>& with) {
+    const Ports* const theirs = with ? with->ports_of(with->match(hashes)) : nullptr;
+    if (theirs != nullptr) ports = common(ports, *theirs).value_or(Ports());
+  };
+  if (!ports.empty()) agree(egress_rules);
+  if (!ports.empty()) agree(matcher);
+  if (!ports.empty()) agree(narrowing);
+  for (const auto& other : others) {
+    if (!ports.empty()) agree(other);
+  }
+  return ports;
+}
+
 PolicySet::PolicySet(Policies policies, std::vector<ClientRange> clients, std::uint16_t fallback,
                      Attached attached)
     : policies_(std::move(policies)),

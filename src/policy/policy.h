@@ -60,6 +60,7 @@ struct Policy {
   std::shared_ptr<const LocalData> local;
   std::shared_ptr<const Matcher> matcher;
   std::shared_ptr<Grants> grants;
+  bool service_targets = true;  ///< what services of allowed names lead to is granted
 
   std::shared_ptr<const Exfiltration> exfiltration;  ///< null for no limit
   std::shared_ptr<const Egress> egress;              ///< null where no firewall is wanted
@@ -82,6 +83,8 @@ struct Policy {
   /// What its firewall opens for an allowed name: the ports of its rule, else its own, as far as
   /// each rule agrees that allows the name. Empty for any; nothing if they have none in common.
   [[nodiscard]] std::optional<Ports> ports_of(const wire::SuffixHashes& hashes) const;
+  /// Those of `ports` that no rule which allows the name excludes.
+  [[nodiscard]] Ports agreed_ports(const wire::SuffixHashes& hashes, Ports ports) const;
   /// The same for a name that matched, where nothing narrows the policy. Only where there is one.
   [[nodiscard]] const Ports& ports_of(const Match& match) const noexcept {
     const Ports* const own = matcher->ports_of(match);

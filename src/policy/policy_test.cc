@@ -68,61 +68,62 @@ wire::DomainName numbered(std::size_t number) {
   return wire::DomainName::from_text("n" + std::to_string(number) + ".cdn.example").value();
 }
 
-bool granted(const Grants& grants, const wire::DomainName& name, Instant now) {
+bool granted(const GrantTable& grants, const wire::DomainName& name, Instant now) {
   return grants.find(name, wire::SuffixHashes(name, kKey), now).has_value();
 }
 
 TEST(Grants, HoldUntilTheyEnd) {
-  Grants grants(kKey);
+  GrantTable grants(kKey);
   const Instant now{};
   EXPECT_FALSE(granted(grants, numbered(1), now));
-  (void)grants.grant(numbered(1), numbered(0), now + Seconds(10));
+  (void)grants.grant(numbered(1), {numbered(0), now + Seconds(10), true, {}});
   EXPECT_TRUE(granted(grants, numbered(1), now));
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(9)));
   EXPECT_FALSE(granted(grants, numbered(1), now + Seconds(10)));
   EXPECT_FALSE(granted(grants, numbered(2), now));
-  (void)grants.grant(numbered(1), numbered(0), now + Seconds(5));
+  (void)grants.grant(numbered(1), {numbered(0), now + Seconds(5), true, {}});
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(9))) << "a shorter grant shortens nothing";
-  (void)grants.grant(numbered(1), numbered(0), now + Seconds(20));
+  (void)grants.grant(numbered(1), {numbered(0), now + Seconds(20), true, {}});
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(19)));
 }
 
 TEST(Grants, KnowTheNameThatLedThere) {
-  Grants grants(kKey);
+  GrantTable grants(kKey);
   const Instant until = Instant{} + Seconds(10);
   const wire::DomainName name = numbered(1);
   const auto root = [&] {
     return grants.find(name, wire::SuffixHashes(name, kKey), Instant{})->root;
   };
-  EXPECT_TRUE(grants.grant(name, numbered(2), until));
+  EXPECT_TRUE(grants.grant(name, {numbered(2), until, true, {}}));
   EXPECT_EQ(root(), numbered(2));
-  EXPECT_TRUE(grants.grant(name, numbered(2), until - Seconds(5)));
-  EXPECT_FALSE(grants.grant(name, numbered(3), until - Seconds(5)));
+  EXPECT_TRUE(grants.grant(name, {numbered(2), until - Seconds(5), true, {}}));
+  EXPECT_FALSE(grants.grant(name, {numbered(3), until - Seconds(5), true, {}}));
   EXPECT_EQ(root(), numbered(2)) << "which lasts longer";
-  EXPECT_TRUE(grants.grant(name, numbered(3), until + Seconds(5)));
+  EXPECT_TRUE(grants.grant(name, {numbered(3), until + Seconds(5), true, {}}));
   EXPECT_EQ(root(), numbered(3));
-  grants.replace(name, numbered(2), until);
+  grants.replace(name, {numbered(2), until, true, {}});
   EXPECT_EQ(root(), numbered(2));
 }
 
 TEST(Grants, AreBoundedTheOldestGoingFirst) {
-  Grants grants(kKey);
+  GrantTable grants(kKey);
   const Instant until = Instant{} + Seconds(60);
-  constexpr std::size_t kMany = Grants::kMost * 3;
-  for (std::size_t i = 0; i < kMany; ++i) (void)grants.grant(numbered(i), numbered(0), until);
+  constexpr std::size_t kMany = GrantTable::kMost * 3;
+  for (std::size_t i = 0; i < kMany; ++i)
+    (void)grants.grant(numbered(i), {numbered(0), until, true, {}});
   std::size_t held = 0;
   for (std::size_t i = 0; i < kMany; ++i) held += granted(grants, numbered(i), Instant{}) ? 1 : 0;
-  EXPECT_EQ(held, Grants::kMost);
+  EXPECT_EQ(held, GrantTable::kMost);
   EXPECT_TRUE(granted(grants, numbered(kMany - 1), Instant{}));
   EXPECT_FALSE(granted(grants, numbered(0), Instant{}));
 }
 
 TEST(Grants, AnotherNameWithTheSameHashIsNotGranted) {
   constexpr std::uint64_t kWeakKey = 0;
-  Grants grants(kWeakKey);
+  GrantTable grants(kWeakKey);
   const auto allowed = wire::DomainName::from_text("ab.test").value();
   const auto other = wire::DomainName::from_text("ba.test").value();
-  (void)grants.grant(allowed, other, Instant{} + Seconds(60));
+  (void)grants.grant(allowed, {other, Instant{} + Seconds(60), true, {}});
   EXPECT_TRUE(grants.find(allowed, wire::SuffixHashes(allowed, kWeakKey), Instant{}));
   EXPECT_FALSE(grants.find(other, wire::SuffixHashes(other, kWeakKey), Instant{}));
 }

@@ -62,6 +62,7 @@ void RuleSet::replace(const Rule& rule) {
 Ruling RuleSet::new_ruling(Scope scope, Action action, const Location& at) {
   const bool allows = action == Action::kAllow;
   allows_any_ |= allows;
+  denies_any_ |= !allows;
   ++count_;
   return {.stance = allows ? Stance::kAllow : Stance::kDeny,
           .rule = places_.add(at) << 2 | static_cast<std::uint32_t>(scope)};

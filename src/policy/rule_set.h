@@ -81,6 +81,8 @@ class RuleSet {
   [[nodiscard]] std::size_t bytes() const noexcept { return table_.bytes(); }
   /// Whether some rule allows something.
   [[nodiscard]] bool allows_any() const noexcept { return allows_any_; }
+  /// Whether some rule denies something.
+  [[nodiscard]] bool denies_any() const noexcept { return denies_any_; }
 
  private:
   friend class Matcher;  // which completes the table and searches it
@@ -96,6 +98,7 @@ class RuleSet {
   std::vector<Contradiction> contradictions_;
   std::size_t count_ = 0;
   bool allows_any_ = false;
+  bool denies_any_ = false;
 };
 
 }  // namespace nxgate::policy

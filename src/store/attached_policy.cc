@@ -50,6 +50,7 @@ void hold_to(policy::Policy& policy, const policy::Policy& other) {
   policy.others.insert(policy.others.end(), other.others.begin(), other.others.end());
   policy.suppressed_types.insert(policy.suppressed_types.end(), other.suppressed_types.begin(),
                                  other.suppressed_types.end());
+  policy.service_targets = policy.service_targets && other.service_targets;
   policy.exfiltration = stricter(policy.exfiltration, other.exfiltration);
   if (policy.egress || !other.egress) return;
   policy.egress = other.egress;

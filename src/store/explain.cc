@@ -108,6 +108,11 @@ Facts explain(const engine::Snapshot& snapshot, const wire::Question& question,
               const IpAddress& client, std::string_view listener_policy) {
   const Decision decision =
       engine::decide(snapshot, question, client, listener_policy, Clock::now());
+  return explain(snapshot, decision, question, client);
+}
+
+Facts explain(const engine::Snapshot& snapshot, const Decision& decision,
+              const wire::Question& question, const IpAddress& client) {
   Facts facts{
       {"name", question.name.to_text()},
       {"type", std::string(to_string(question.type))},

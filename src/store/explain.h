@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "engine/decision.h"
 #include "engine/snapshot.h"
 #include "wire/query.h"
 
@@ -19,6 +20,10 @@ using Facts = std::vector<std::pair<std::string, std::string>>;
 /// location, the verdict and the upstream. `listener_policy` as for engine::decide.
 [[nodiscard]] Facts explain(const engine::Snapshot& snapshot, const wire::Question& question,
                             const IpAddress& client, std::string_view listener_policy = {});
+
+/// The same of a decision that has been made.
+[[nodiscard]] Facts explain(const engine::Snapshot& snapshot, const engine::Decision& decision,
+                            const wire::Question& question, const IpAddress& client);
 
 /// One a line.
 [[nodiscard]] std::string to_text(const Facts& facts);

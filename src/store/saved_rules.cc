@@ -1,6 +1,7 @@
 #include "store/saved_rules.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
@@ -234,12 +235,25 @@ SavedRules read_saved_rules(config::Settings& settings) {
   return found;
 }
 
+std::optional<std::string> state_fault(const std::string& state) {
+  if (state.empty() || ::access(state.c_str(), W_OK | X_OK) == 0) return std::nullopt;
+  return fmt::format(
+      "control.state: {} can't be written: {}; no rule can be saved, and what is learnt is lost at "
+      "a restart; make it writable for the user {}, or name another directory",
+      state, std::generic_category().message(errno), ::geteuid());
+}
+
 Result<std::optional<sys::Descriptor>> prepare_state(const std::string& state,
                                                      const std::string& user) {
   if (state.empty()) return std::nullopt;
   std::error_code error;
   fs::create_directories(state, error);
-  if (error) return fail(fmt::format("control.state: {}: {}", state, error.message()));
+  if (error) {
+    return fail(fmt::format(
+        "control.state: {} can't be created: {}; create it for the user {}, or name another "
+        "directory",
+        state, error.message(), user));
+  }
   auto lock = sys::StateDirectory(state).lock();
   if (!lock) {
     return fail(fmt::format("control.state: {}: {}; give each server its own directory", state,
@@ -255,7 +269,6 @@ Result<std::optional<sys::Descriptor>> prepare_state(const std::string& state,
                               given.error().message));
     }
   }
-  if (!*lock) log::warning("control.state: {} is not writable: nothing can be saved", state);
   return lock;
 }
 

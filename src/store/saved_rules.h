@@ -41,6 +41,10 @@ struct SavedRules {
 /// The directory name for a policy below `state`: a policy may have any name, a directory may not.
 [[nodiscard]] std::string state_folder(std::string policy);
 
+/// Why nothing can be saved in the directory now, and what to do; nothing if all is well, or if
+/// there is no directory.
+[[nodiscard]] std::optional<std::string> state_fault(const std::string& state);
+
 /// Creates the directory for `user`, as root at start, and locks it against other servers while the
 /// result is open. The error is for the log.
 [[nodiscard]] Result<std::optional<sys::Descriptor>> prepare_state(const std::string& state,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/special_addresses.h"
 #include "cache/cache.h"
 #include "config/settings.h"
 #include "engine/client_identity.h"
@@ -68,8 +69,16 @@ engine::UpstreamGroup build_group(const config::UpstreamSettings& settings, Regi
   return group;
 }
 
+/// Whether the internet sees what is asked there.
+bool is_public(const engine::UpstreamGroup& group) {
+  return std::ranges::any_of(group.servers, [](const engine::UpstreamServer& server) {
+    return !is_private(server.endpoint.address);
+  });
+}
+
 std::shared_ptr<const policy::Policy> build_policy(config::PolicySettings& settings,
                                                    const Numbers& upstreams,
+                                                   const std::vector<engine::UpstreamGroup>& groups,
                                                    std::shared_ptr<policy::EgressSets> sets,
                                                    Registry& registry, policy::CacheScope scope) {
   auto built = std::make_shared<policy::Policy>();
@@ -82,12 +91,16 @@ std::shared_ptr<const policy::Policy> build_policy(config::PolicySettings& setti
   built->negative_ttl = seconds(settings.negative_ttl);
   built->on_upstream_failure = settings.on_upstream_failure;
   built->suppressed_types = std::move(settings.suppressed_types);
+  built->service_targets = settings.service_targets;
   built->upstream = upstreams.of(settings.upstream);
   for (const config::RouteSettings& route : settings.routes) {
     for (const wire::DomainName& name : route.names) {
       built->routes.push_back({name, upstreams.of(route.upstream)});
     }
   }
+  policy::add_special_names(settings.rules, settings.local, built->routes);
+  policy::add_special_routes(built->routes, built->upstream,
+                             [&](std::uint16_t upstream) { return is_public(groups[upstream]); });
   const bool enforces = settings.egress && settings.egress->mode == policy::EgressMode::kEnforce;
   if (settings.exfiltration || enforces) {
     built->exfiltration = std::make_shared<policy::Exfiltration>(
@@ -99,7 +112,6 @@ std::shared_ptr<const policy::Policy> build_policy(config::PolicySettings& setti
     built->cache_by_address = scope == policy::CacheScope::kClient;
   }
   if (settings.egress) built->egress = std::make_shared<policy::Egress>(*settings.egress);
-  policy::add_special_names(settings.rules, settings.local);
   auto local = std::make_unique<policy::LocalData>(std::move(settings.local));
   built->matcher =
       std::make_unique<policy::Matcher>(std::move(settings.rules), local->names(), built->routes);
@@ -177,7 +189,7 @@ std::shared_ptr<const engine::Snapshot> build_snapshot(config::Settings settings
     const bool has_firewall =
         std::ranges::find(with_firewall, policy.name.name, &policy::ClientFirewall::policy) !=
         with_firewall.end();
-    policies.push_back(build_policy(policy, upstreams,
+    policies.push_back(build_policy(policy, upstreams, groups,
                                     has_firewall ? firewalls.sets_of(policy.name.name) : nullptr,
                                     registry, settings.cache.scope));
   }

@@ -17,10 +17,11 @@ enum class FaultSource : std::uint8_t {
   kAttachment,
   kFirewall,
   kFiles,
-  kLeftClosed
+  kLeftClosed,
+  kState
 };
-inline constexpr std::array<std::string_view, 7> kFaultSources{
-    "reload", "saved rules", "learning", "attachment", "firewall", "files", "left closed"};
+inline constexpr std::array<std::string_view, 8> kFaultSources{
+    "reload", "saved rules", "learning", "attachment", "firewall", "files", "left closed", "state"};
 
 /// A fault that lasts until it is fixed. It is logged when it begins, and shown in `status`,
 /// `health` and metrics as long as it lasts.

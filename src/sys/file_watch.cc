@@ -23,7 +23,7 @@ namespace nxgate::sys {
 namespace {
 
 constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_TO |
-                                  IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF;
+                                  IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
 
 /// Of `changed` at a time, 4 kB each; a queue of Linux's usual length is empty after a few times.
 constexpr int kMostReads = 32;
@@ -87,6 +87,7 @@ bool FileWatch::changed() {
 std::vector<FileWatch::Seen> FileWatch::look() {
   if (!inotify_) open();
   short_of_watches_ = false;
+  replaced_mounts_.clear();
   std::vector<Seen> seen;
   for (const std::string& pattern : patterns_) {
     add_way(pattern);
@@ -96,6 +97,7 @@ std::vector<FileWatch::Seen> FileWatch::look() {
       add_way(path);
       struct stat status{};
       if (::stat(path.c_str(), &status) != 0) continue;
+      if (S_ISREG(status.st_mode) && status.st_nlink == 0) replaced_mounts_.push_back(path);
       seen.push_back({path, status.st_dev, status.st_ino, status.st_size, status.st_mtim});
     }
   }

@@ -43,6 +43,13 @@ class FileWatch {
   /// Why changes aren't signalled, and what to do; empty if they are.
   [[nodiscard]] std::string fault() const;
 
+  /// Files that have no name any more, as of the last look. Such a file is still here because it is
+  /// mounted by itself: in its place elsewhere, on the host of a container, is another one now,
+  /// whose contents never come here. One that has a second name there isn't noticed.
+  [[nodiscard]] const std::vector<std::string>& replaced_mounts() const noexcept {
+    return replaced_mounts_;
+  }
+
  private:
   struct Seen {
     std::string path;
@@ -63,6 +70,7 @@ class FileWatch {
   Descriptor inotify_;
   std::error_code refused_;        ///< why there is no inotify
   bool short_of_watches_ = false;  ///< of the last look
+  std::vector<std::string> replaced_mounts_;
   std::vector<std::string> patterns_;
   std::vector<Seen> last_;
 };

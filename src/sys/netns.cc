@@ -102,7 +102,10 @@ NetnsRef NetnsRef::of_descriptor(std::string text, Descriptor held) {
 }
 
 std::string NetnsRef::path() const {
-  if (held_) return fmt::format("/proc/self/fd/{}", held_->get());
+  return held_ ? fmt::format("/proc/self/fd/{}", held_->get()) : named_path();
+}
+
+std::string NetnsRef::named_path() const {
   if (text_.starts_with(kPidPrefix)) {
     return "/proc/" + text_.substr(kPidPrefix.size()) + "/ns/net";
   }

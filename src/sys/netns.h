@@ -32,6 +32,9 @@ class NetnsRef {
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   /// The file behind it: `/run/netns/NAME`, `/proc/N/ns/net`, or our descriptor if it is pinned.
   [[nodiscard]] std::string path() const;
+  /// The same for a message: not our descriptor, which nobody else can use and which is another
+  /// one at each attempt.
+  [[nodiscard]] std::string named_path() const;
 
   /// Whether it is named by a process, as `pid:N` or below /proc: to reach another user's takes
   /// CAP_SYS_PTRACE.

@@ -52,7 +52,7 @@ Descriptor make_socket(SocketKind kind, bool v4) noexcept {
 std::string advice(int error, SocketKind kind, const ListenAddress& at) {
   const std::string place = fmt::format("{}/{}", at.to_string(), name_of(kind));
   const std::string inside =
-      at.netns.own() ? "" : fmt::format("nsenter --net={} ", at.netns.path());
+      at.netns.own() ? "" : fmt::format("nsenter --net={} ", at.netns.named_path());
   switch (error) {
     case EADDRINUSE:
       return fmt::format(

@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/json.h"
+#include "top/explanation.h"
+#include "top/explanation.h"
 #include "top/model.h"
 
 namespace nxgate::top {
@@ -56,12 +58,12 @@ bool is_plain(std::string_view name) {
          });
 }
 
-std::vector<std::string> facts_of(const json::object& answer) {
-  std::vector<std::string> facts;
-  for (const auto& [what, value] : answer) {
-    facts.push_back(fmt::format("{:<9}{}", escaped(what), text_of(answer, what)));
+std::vector<std::string> lines_of(const json::object& explanation) {
+  std::vector<std::string> lines;
+  for (const Finding& each : findings_of(explanation)) {
+    lines.push_back(fmt::format("{:<9}{}", each.what, each.text));
   }
-  return facts;
+  return lines;
 }
 
 std::string added_text(const json::object& rule) {
@@ -236,7 +238,7 @@ void View::answer(const Result<std::string>& answer) {
   } else if (const auto object = parse_object(*answer)) {
     const bool is_rule = object->contains("action");
     message_ = is_rule ? added_text(*object) : "";
-    if (!is_rule) pane_ = facts_of(*object);
+    if (!is_rule) pane_ = lines_of(*object);
   }
 }
 

@@ -34,9 +34,29 @@ std::optional<Sent> read_sent(Bytes sent) noexcept {
   return result;
 }
 
+/// Of questions of one size; their last four bytes are type and class.
+bool equal_but_for_letters(Bytes left, Bytes right) noexcept {
+  const std::size_t name = left.size() - 4;
+  return std::ranges::equal(left.first(name), right.first(name), {}, lower, lower) &&
+         std::ranges::equal(left.subspan(name), right.subspan(name));
+}
+
+/// A header alone by which a server without EDNS says that it can't read `sent`.
+bool is_bare_refusal(Bytes message, Bytes sent) noexcept {
+  Reader ours(sent);
+  Reader theirs(message);
+  const bool same_id = ours.u16() == theirs.u16();
+  const std::uint16_t flags = theirs.u16();
+  const Rcode rcode{static_cast<std::uint16_t>(flags & header_flag::kRcodeMask)};
+  ours.skip(8);
+  return message.size() == kHeaderSize && same_id && (flags & header_flag::kResponse) != 0 &&
+         theirs.u16() == 0 && (rcode == Rcode::kFormErr || rcode == Rcode::kNotImp) &&
+         ours.u16() == 1;
+}
+
 /// Whether `message` is the answer to `sent` and to nothing else (RFC 5452 section 9.1).
-std::optional<AnswerFault> check_identity(Bytes message, Bytes sent,
-                                          std::size_t question_end) noexcept {
+std::optional<AnswerFault> check_identity(Bytes message, Bytes sent, std::size_t question_end,
+                                          LetterCase letters) noexcept {
   if (message.size() < question_end) return AnswerFault::kNotOurs;
   Reader ours(sent);
   Reader theirs(message);
@@ -45,12 +65,14 @@ std::optional<AnswerFault> check_identity(Bytes message, Bytes sent,
   const bool response = (flags & header_flag::kResponse) != 0;
   const bool same_opcode = ((flags ^ ours.u16()) & header_flag::kOpcodeMask) == 0;
   const bool one_question = theirs.u16() == 1;
-  const bool same_question =
-      std::ranges::equal(message.subspan(kHeaderSize, question_end - kHeaderSize),
-                         sent.subspan(kHeaderSize, question_end - kHeaderSize));
-  if (!response || !same_opcode || !one_question || !same_question) return AnswerFault::kNotOurs;
-  if (!same_id) return AnswerFault::kWrongId;
-  return std::nullopt;
+  const Bytes question = sent.subspan(kHeaderSize, question_end - kHeaderSize);
+  const Bytes echo = message.subspan(kHeaderSize, question.size());
+  if (!response || !same_opcode || !one_question) return AnswerFault::kNotOurs;
+  if (std::ranges::equal(question, echo)) {
+    return same_id ? std::nullopt : std::optional(AnswerFault::kWrongId);
+  }
+  if (!same_id || !equal_but_for_letters(question, echo)) return AnswerFault::kNotOurs;
+  return letters == LetterCase::kAny ? std::nullopt : std::optional(AnswerFault::kLetters);
 }
 
 }  // namespace
@@ -61,26 +83,35 @@ std::string_view to_string(AnswerFault fault) noexcept {
       return "not ours";
     case AnswerFault::kWrongId:
       return "wrong id";
+    case AnswerFault::kLetters:
+      return "other letters";
     case AnswerFault::kMalformed:
       return "malformed";
     case AnswerFault::kTruncated:
       return "truncated";
     case AnswerFault::kRcode:
       return "refused";
+    case AnswerFault::kEndless:
+      return "endless chain";
   }
   return "";
 }
 
-std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent,
+std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent, LetterCase letters,
                                               ScrubbedAnswer& out) noexcept {
   out.rcode = Rcode::kNoError;
   out.answers = out.authorities = 0;
-  out.negative = false;
+  out.extended_error.reset();
+  out.negative = out.open = false;
   out.ttl = 0;
   out.target_count = out.size = out.offset_count = 0;
   const auto asked = read_sent(sent);
   if (!asked) return std::unexpected(AnswerFault::kNotOurs);
-  if (const auto fault = check_identity(message, sent, asked->question_end)) {
+  if (is_bare_refusal(message, sent)) {
+    out.rcode = Rcode{static_cast<std::uint16_t>(message[3] & header_flag::kRcodeMask)};
+    return std::unexpected(AnswerFault::kRcode);
+  }
+  if (const auto fault = check_identity(message, sent, asked->question_end, letters)) {
     return std::unexpected(*fault);
   }
   const std::uint16_t flags = Reader(message, 2).u16();
@@ -89,17 +120,17 @@ std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent,
   const auto has_answer = [&] {
     return out.rcode == Rcode::kNoError || out.rcode == Rcode::kNxDomain;
   };
-  if (!has_answer()) return std::unexpected(AnswerFault::kRcode);
   RecordIndex index;
-  if (!index.read(message, asked->question_end, asked->qclass)) {
-    return std::unexpected(AnswerFault::kMalformed);
-  }
+  const bool good = index.read(message, asked->question_end, asked->qclass);
+  out.extended_error = index.extended_error();
+  if (!has_answer()) return std::unexpected(AnswerFault::kRcode);
+  if (!good) return std::unexpected(AnswerFault::kMalformed);
   out.rcode = Rcode{static_cast<std::uint16_t>(static_cast<std::uint16_t>(out.rcode) |
                                                index.extended_rcode() << 4)};
   if (!has_answer()) return std::unexpected(AnswerFault::kRcode);
-  if (!Scrubber(message, *asked, index, out).run()) {
-    return std::unexpected(AnswerFault::kMalformed);
-  }
+  Scrubber scrubber(message, *asked, index, out);
+  if (!scrubber.run()) return std::unexpected(AnswerFault::kMalformed);
+  if (scrubber.endless()) return std::unexpected(AnswerFault::kEndless);
   return {};
 }
 

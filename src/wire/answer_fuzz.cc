@@ -59,6 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   query.question = {*DomainName::from_text("www.example.com"), kTypes[data[0] & 7], Class::kIn};
   query.id = kId;
   query.dnssec_ok = (data[0] & 8) != 0;
+  query.edns = (data[0] & 64) == 0;
   std::array<std::uint8_t, kLargestUpstreamQuery> buffer;
   const Bytes sent = Bytes(buffer).first(write_upstream_query(query, buffer));
   const Bytes head = sent.first(kHeaderSize + query.question.name.wire().size() + 4);
@@ -72,6 +73,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::ranges::copy(head.subspan(kHeaderSize), message.begin() + kHeaderSize);
   }
   static const auto answer = std::make_unique<ScrubbedAnswer>();
-  if (scrub_answer(message, sent, *answer)) check(*answer, head);
+  if (scrub_answer(message, sent, (data[0] & 32) == 0 ? LetterCase::kExact : LetterCase::kAny,
+                   *answer))
+    check(*answer, head);
   return 0;
 }

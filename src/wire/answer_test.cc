@@ -3,8 +3,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -54,13 +56,14 @@ std::vector<std::uint8_t> rrsig_rdata(Type covered) {
 
 class Answer : public testing::Test {
  protected:
-  void ask(std::string_view qname, Type type, bool dnssec_ok = false) {
+  void ask(std::string_view qname, Type type, bool dnssec_ok = false, bool edns = true) {
     UpstreamQuery query{.question = {name(qname), type, Class::kIn}, .id = kId};
     query.dnssec_ok = dnssec_ok;
+    query.edns = edns;
     query.case_bits.fill(0x55);
     sent_.resize(kLargestUpstreamQuery);
     sent_.resize(write_upstream_query(query, sent_));
-    question_size_ = sent_.size() - kHeaderSize - 11;
+    question_size_ = query.question.name.wire().size() + 4;
   }
 
   /// A message with the question of `sent_` and these records.
@@ -91,8 +94,9 @@ class Answer : public testing::Test {
     return buffer;
   }
 
-  std::expected<void, AnswerFault> scrub(const std::vector<std::uint8_t>& message) {
-    return scrub_answer(message, sent_, *out_);
+  std::expected<void, AnswerFault> scrub(const std::vector<std::uint8_t>& message,
+                                         LetterCase letters = LetterCase::kExact) {
+    return scrub_answer(message, sent_, letters, *out_);
   }
   AnswerFault fault_of(const std::vector<std::uint8_t>& message) {
     const auto result = scrub(message);
@@ -179,23 +183,44 @@ TEST_F(Answer, KeepsADnameWithItsCname) {
   EXPECT_EQ(kept(), (Kept{"old.example DNAME 70", "x.old.example CNAME 70", "x.new.test A 70"}));
 }
 
-TEST_F(Answer, LoopsAndLongChainsEnd) {
+TEST_F(Answer, LoopsAndLongChainsAreFaults) {
   ask("a.example", Type::kA);
-  ASSERT_TRUE(scrub(reply({{"a.example", Type::kCname, 60, wire_of("b.example")},
-                           {"b.example", Type::kCname, 60, wire_of("a.example")}})));
-  EXPECT_EQ(kept().size(), 2U);
-  EXPECT_TRUE(out_->negative);
-  EXPECT_EQ(out_->ttl, 0U);
+  EXPECT_EQ(fault_of(reply({{"a.example", Type::kCname, 60, wire_of("b.example")},
+                            {"b.example", Type::kCname, 60, wire_of("a.example")}})),
+            AnswerFault::kEndless);
 
   ask("n0", Type::kA);
   std::vector<Rr> chain;
-  for (int i = 0; i < 40; ++i) {
+  for (std::size_t i = 0; i < kLongestChain; ++i) {
     chain.push_back(
         {"n" + std::to_string(i), Type::kCname, 60, wire_of("n" + std::to_string(i + 1))});
   }
   ASSERT_TRUE(scrub(reply(chain)));
-  EXPECT_EQ(out_->target_count, kLongestChain);
-  EXPECT_EQ(out_->ttl, 0U);
+  EXPECT_TRUE(out_->open);
+  chain.push_back({"n16", Type::kA, 60, v4_});
+  ASSERT_TRUE(scrub(reply(chain)));
+  EXPECT_FALSE(out_->open);
+  chain.back() = {"n16", Type::kCname, 60, wire_of("n17")};
+  EXPECT_EQ(fault_of(reply(chain)), AnswerFault::kEndless);
+}
+
+TEST_F(Answer, AChainIsOpenIfNothingIsSaidOfItsEnd) {
+  ask("www.example", Type::kA);
+  const Rr alias{"www.example", Type::kCname, 60, wire_of("cdn.test")};
+  ASSERT_TRUE(scrub(reply({alias})));
+  EXPECT_TRUE(out_->open && out_->negative);
+  EXPECT_EQ(out_->ttl, 60U) << "the alias itself is known for so long";
+  ASSERT_TRUE(scrub(reply({alias}, {{"test", Type::kSoa, 60, soa_rdata(60)}})));
+  EXPECT_FALSE(out_->open) << "it has no such record";
+  ASSERT_TRUE(scrub(reply({alias}, {{"test", Type::kSoa, 60, soa_rdata(60)}}, {}, kResponse | 3)));
+  EXPECT_FALSE(out_->open);
+  ASSERT_TRUE(scrub(reply({alias}, {}, {}, kResponse | 3)));
+  EXPECT_FALSE(out_->open);
+  ASSERT_TRUE(scrub(reply({alias, {"cdn.test", Type::kA, 60, v4_}})));
+  EXPECT_FALSE(out_->open);
+  ask("www.example", Type::kCname);
+  ASSERT_TRUE(scrub(reply({alias})));
+  EXPECT_FALSE(out_->open);
 }
 
 TEST_F(Answer, NegativeTtlIsTheLeastOfSoaAndMinimum) {
@@ -274,7 +299,12 @@ TEST_F(Answer, OnlyOurOwnMessageCounts) {
   EXPECT_EQ(fault_of(other_id), AnswerFault::kWrongId);
   auto other_case = good;
   other_case[kHeaderSize + 1] ^= 0x20;
-  EXPECT_EQ(fault_of(other_case), AnswerFault::kNotOurs);
+  EXPECT_EQ(fault_of(other_case), AnswerFault::kLetters);
+  EXPECT_TRUE(scrub(other_case, LetterCase::kAny));
+  auto other_type = good;
+  other_type[kHeaderSize + question_size_ - 3] ^= 0x20;
+  EXPECT_EQ(fault_of(other_type), AnswerFault::kNotOurs);
+  EXPECT_FALSE(scrub(other_type, LetterCase::kAny)) << "a type has no letters";
   other_case[1] ^= 1;
   EXPECT_EQ(fault_of(other_case), AnswerFault::kNotOurs);
   auto query = good;
@@ -295,6 +325,21 @@ TEST_F(Answer, OnlyOurOwnMessageCounts) {
   EXPECT_EQ(out_->rcode, Rcode::kServFail);
 }
 
+TEST_F(Answer, AHeaderThatRefusesAnOptCountsWhereOneWasSent) {
+  for (const std::uint16_t rcode : {std::uint16_t{1}, std::uint16_t{4}, std::uint16_t{5}}) {
+    ask("www.example", Type::kA);
+    auto header = reply({}, {}, {}, static_cast<std::uint16_t>(kResponse | rcode));
+    header.resize(kHeaderSize);
+    EXPECT_EQ(fault_of(header), AnswerFault::kNotOurs) << "it has no question, but says one";
+    header[5] = 0;
+    EXPECT_EQ(fault_of(header), rcode == 5 ? AnswerFault::kNotOurs : AnswerFault::kRcode);
+    ask("www.example", Type::kA, false, false);
+    EXPECT_EQ(fault_of(header), AnswerFault::kNotOurs);
+    header[1] ^= 1;
+    EXPECT_EQ(fault_of(header), AnswerFault::kNotOurs);
+  }
+}
+
 TEST_F(Answer, EveryCutAndEveryTailIsMalformed) {
   ask("www.example", Type::kA);
   auto good = reply({{"www.example", Type::kA, 300, v4_}}, {}, {{".", Type::kOpt, 0, {}, 1232}});
@@ -305,6 +350,26 @@ TEST_F(Answer, EveryCutAndEveryTailIsMalformed) {
   }
   good.push_back(0);
   EXPECT_EQ(fault_of(good), AnswerFault::kMalformed);
+}
+
+TEST_F(Answer, TheExtendedErrorIsRead) {
+  ask("www.example", Type::kA);
+  const auto opt = [](std::vector<std::uint8_t> options) {
+    return std::vector<Rr>{{".", Type::kOpt, 0, std::move(options), 1232}};
+  };
+  const auto said = [&](const std::vector<std::uint8_t>& options, std::uint16_t flags) {
+    (void)scrub(reply({}, {{"example", Type::kSoa, 60, soa_rdata(60)}}, opt(options), flags));
+    return out_->extended_error;
+  };
+  // A cookie before it, its text behind it.
+  EXPECT_EQ(said({0, 10, 0, 2, 7, 7, 0, 15, 0, 4, 0, 22, 'n', 'o'}, kResponse | 2), 22);
+  EXPECT_EQ(said({0, 15, 0, 2, 0, 15}, kResponse | 3), 15);
+  EXPECT_EQ(said({0, 15, 0, 2, 0, 3}, kResponse), 3);
+  EXPECT_EQ(said({}, kResponse), std::nullopt);
+  EXPECT_EQ(said({0, 15, 0, 1, 0}, kResponse | 2), std::nullopt);
+  EXPECT_EQ(said({0, 10, 0, 9, 0}, kResponse | 2), std::nullopt);
+  EXPECT_EQ(name_of_extended_error(22), "No Reachable Authority");
+  EXPECT_EQ(name_of_extended_error(1000), "");
 }
 
 TEST_F(Answer, OptIsCheckedAndItsRcodeCounts) {

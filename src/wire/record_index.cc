@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "base/bytes.h"
 #include "wire/name.h"
@@ -9,6 +10,21 @@
 #include "wire/types.h"
 
 namespace nxgate::wire {
+namespace {
+
+std::optional<std::uint16_t> find_extended_error(Bytes options) noexcept {
+  Reader reader(options);
+  while (true) {
+    const auto code = OptionCode{reader.u16()};
+    const std::uint16_t size = reader.u16();
+    const std::uint16_t info = Reader(options, reader.offset()).u16();
+    reader.skip(size);
+    if (!reader.ok()) return std::nullopt;
+    if (code == OptionCode::kEde && size >= 2) return info;
+  }
+}
+
+}  // namespace
 
 bool RecordIndex::read(Bytes message, std::size_t question_end, Class qclass) noexcept {
   message_ = message;
@@ -36,6 +52,8 @@ bool RecordIndex::read(Bytes message, std::size_t question_end, Class qclass) no
       if (has_opt_ || i < not_additional || !owner->is_root()) return false;
       has_opt_ = true;
       extended_rcode_ = static_cast<std::uint8_t>(ttl >> 24);
+      if (rdata_size != 0)
+        extended_error_ = find_extended_error(message.subspan(rdata_at, rdata_size));
     } else if (i < not_additional && rclass == qclass && !is_meta(type)) {
       records_[size_++] = {.owner_hash = hash_of(*owner, process_hash_key()),
                            .ttl = ttl > kLargestTtl ? 0 : ttl,

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/bytes.h"
@@ -43,6 +44,11 @@ class RecordIndex {
   /// The upper eight bits of the rcode, 0 without an OPT.
   [[nodiscard]] std::uint8_t extended_rcode() const noexcept { return extended_rcode_; }
 
+  /// The first Extended DNS Error of the OPT (RFC 8914).
+  [[nodiscard]] std::optional<std::uint16_t> extended_error() const noexcept {
+    return extended_error_;
+  }
+
   /// Whether `record` belongs to `name`, whose hash is `hash`.
   [[nodiscard]] bool owned_by(const IndexedRecord& record, const DomainName& name,
                               std::uint64_t hash) const noexcept;
@@ -53,6 +59,7 @@ class RecordIndex {
   std::size_t size_ = 0;
   bool has_opt_ = false;
   std::uint8_t extended_rcode_ = 0;
+  std::optional<std::uint16_t> extended_error_;
   std::array<IndexedRecord, kMostRecords> records_;
 };
 

@@ -16,18 +16,17 @@ namespace nxgate::wire {
 
 bool Scrubber::run() noexcept {
   bool found = take_rrset(sent_.name, sent_.type, false);
-  while (!found && out_.target_count < kLongestChain && follow_link()) {
-    found = take_rrset(name(), sent_.type, false);
-  }
+  while (!found && follow_link()) found = take_rrset(name(), sent_.type, false);
   // An NXDOMAIN that carries the very RRset contradicts itself.
   if (found && out_.rcode == Rcode::kNxDomain) return false;
   const std::uint16_t answers = count_;
-  const bool can_be_kept = found || take_soa();
+  const bool ended = found || take_soa();
   if (sent_.dnssec_ok) take_proofs();
   out_.answers = answers;
   out_.authorities = static_cast<std::uint16_t>(count_ - answers);
   out_.negative = !found;
-  out_.ttl = can_be_kept ? least_ttl_ : 0;
+  out_.open = !ended && out_.target_count != 0 && out_.rcode == Rcode::kNoError;
+  out_.ttl = ended || out_.open ? least_ttl_ : 0;
   out_.size = writer_.size();
   return ok_ && writer_.ok();
 }
@@ -61,8 +60,8 @@ bool Scrubber::take_rrset(const DomainName& owner, Type type, bool authority) no
 }
 
 /// Takes the CNAME at the end of the chain with the DNAME it comes from; false if there is none, or
-/// it was taken before and the chain is a loop. Of several CNAMEs, which RFC 2181 section 10.1
-/// forbids, the first counts.
+/// the chain is endless: it was taken before, or there were too many. Of several CNAMEs, which RFC
+/// 2181 section 10.1 forbids, the first counts.
 bool Scrubber::follow_link() noexcept {
   const DomainName owner = name();
   const std::uint64_t hash = hash_of(owner, process_hash_key());
@@ -71,7 +70,10 @@ bool Scrubber::follow_link() noexcept {
     if (record.type != Type::kCname || record.authority || !index_.owned_by(record, owner, hash)) {
       continue;
     }
-    if (link == nullptr && record.taken) return false;
+    if (link == nullptr && (record.taken || out_.target_count == kLongestChain)) {
+      endless_ = true;
+      return false;
+    }
     if (link != nullptr) record.taken = true;
     if (link == nullptr) link = &record;
   }

@@ -36,6 +36,9 @@ class Scrubber {
   /// False if a kept record is malformed or the whole grows larger than a message.
   [[nodiscard]] bool run() noexcept;
 
+  /// Whether the chain loops or is too long, so that what was written is of no use.
+  [[nodiscard]] bool endless() const noexcept { return endless_; }
+
  private:
   /// The name at the end of the chain so far.
   [[nodiscard]] const DomainName& name() const noexcept {
@@ -66,6 +69,7 @@ class Scrubber {
   std::array<std::size_t, kLongestChain> target_at_{};  ///< likewise, of the CNAME to each target
   std::uint32_t least_ttl_ = kLargestTtl;
   std::uint16_t count_ = 0;
+  bool endless_ = false;
   bool ok_ = true;
 };
 

@@ -93,4 +93,40 @@ std::string to_string(Rcode rcode) {
   return name_of(kRcodes, "RCODE", static_cast<std::uint16_t>(rcode));
 }
 
+std::string_view name_of_extended_error(std::uint16_t code) noexcept {
+  constexpr std::array<std::string_view, 30> kNames{
+      "Other",
+      "Unsupported DNSKEY Algorithm",
+      "Unsupported DS Digest Type",
+      "Stale Answer",
+      "Forged Answer",
+      "DNSSEC Indeterminate",
+      "DNSSEC Bogus",
+      "Signature Expired",
+      "Signature Not Yet Valid",
+      "DNSKEY Missing",
+      "RRSIGs Missing",
+      "No Zone Key Bit Set",
+      "NSEC Missing",
+      "Cached Error",
+      "Not Ready",
+      "Blocked",
+      "Censored",
+      "Filtered",
+      "Prohibited",
+      "Stale NXDOMAIN Answer",
+      "Not Authoritative",
+      "Not Supported",
+      "No Reachable Authority",
+      "Network Error",
+      "Invalid Data",
+      "Signature Expired before Valid",
+      "Too Early",
+      "Unsupported NSEC3 Iterations Value",
+      "Unable to conform to policy",
+      "Synthesized",
+  };
+  return code < kNames.size() ? kNames[code] : std::string_view();
+}
+
 }  // namespace nxgate::wire

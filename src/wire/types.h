@@ -47,6 +47,9 @@ enum class Ede : std::uint16_t {
   kNetworkError = 23,
 };
 
+/// What the registry calls any code of an Extended DNS Error; empty for one that isn't in it.
+[[nodiscard]] std::string_view name_of_extended_error(std::uint16_t code) noexcept;
+
 /// EDNS options that nxgate reads or writes; every other one is ignored (RFC 6891 section 6.1.2).
 enum class OptionCode : std::uint16_t { kCookie = 10, kKeepalive = 11, kEde = 15 };
 
@@ -62,6 +65,7 @@ enum class Type : std::uint16_t {
   kTxt = 16,
   kAaaa = 28,
   kSrv = 33,
+  kNaptr = 35,
   kDname = 39,
   kOpt = 41,
   kRrsig = 46,

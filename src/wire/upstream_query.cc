@@ -34,13 +34,14 @@ std::size_t write_upstream_query(const UpstreamQuery& query, MutableBytes buffer
   writer.u16(query.checking_disabled
                  ? header_flag::kRecursionDesired | header_flag::kCheckingDisabled
                  : header_flag::kRecursionDesired);
-  writer.u16(1);  // question
-  writer.u16(0);  // answer
-  writer.u16(0);  // authority
-  writer.u16(1);  // additional
+  writer.u16(1);                   // question
+  writer.u16(0);                   // answer
+  writer.u16(0);                   // authority
+  writer.u16(query.edns ? 1 : 0);  // additional
   write_name(query.question.name.wire(), query.case_bits, writer);
   writer.u16(static_cast<std::uint16_t>(query.question.type));
   writer.u16(static_cast<std::uint16_t>(query.question.qclass));
+  if (!query.edns) return writer.ok() ? writer.size() : 0;
   writer.u8(0);  // the OPT's owner, the root
   writer.u16(static_cast<std::uint16_t>(Type::kOpt));
   writer.u16(static_cast<std::uint16_t>(kLargestUdpSize));

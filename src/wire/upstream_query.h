@@ -21,10 +21,11 @@ struct UpstreamQuery {
   /// 0x20: one bit a letter of the name, from a CSPRNG, says which become capitals
   /// (draft-vixie-dnsext-dns0x20). 256 bits, for the 255 bytes of a name.
   std::array<std::uint8_t, 32> case_bits{};
+  bool edns = true;
 };
 
-/// Writes the query: RD set, one question, an OPT that offers kLargestUdpSize and no option.
-/// Returns its size; `buffer` must hold kLargestUpstreamQuery bytes.
+/// Writes the query: RD set, one question, and with `edns` an OPT that offers kLargestUdpSize and
+/// no option. Returns its size; `buffer` must hold kLargestUpstreamQuery bytes.
 inline constexpr std::size_t kLargestUpstreamQuery = kHeaderSize + kLongestName + 4 + 11;
 [[nodiscard]] std::size_t write_upstream_query(const UpstreamQuery& query,
                                                MutableBytes buffer) noexcept;

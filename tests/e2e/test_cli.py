@@ -131,6 +131,40 @@ def test_a_misspelt_subcommand_is_named(arguments, words):
     assert (done.returncode, done.stderr, done.stdout) == (2, words, "")
 
 
+@pytest.mark.parametrize("command, words", [
+    ("serve --alow x.test", 'no such option: --alow (did you mean "--allow"?); see `nxgate serve --help`\n'),
+    ("serve --lisen=127.0.0.1:5300 --workers 0", 'no such option: --lisen (did you mean "--listen"?)'),
+    ("forward --too 1.1.1.1", 'no such option: --too (did you mean "--to"?); see `nxgate forward --help`\n'),
+    ("learn start --polcy ci", 'no such option: --polcy (did you mean "--policy"?); see `nxgate learn start --help`\n'),
+    ("docker --lable a=b", 'no such option: --lable (did you mean "--label"?)'),
+    ("status --qqqqqqqq", "no such option: --qqqqqqqq; see `nxgate status --help`\n"),
+    ("status -q", "no such option: -q; see `nxgate status --help`\n"),
+    ("--jsno status", 'no such option: --jsno (did you mean "--json"?)')])
+def test_a_misspelt_option_is_named(command, words):
+    done = run(*command.split())
+    assert done.returncode == 2 and done.stderr.startswith(words) and not done.stdout
+
+
+@pytest.mark.parametrize("arguments", [
+    ["attach"], ["detach"], ["doctor"], ["attach", "nothing", "--engine", "/nowhere.sock"],
+    ["detach", "nothing", "--engine", "/nowhere.sock"], ["doctor", "nothing", "--engine", "/nowhere.sock"]])
+def test_a_target_that_is_missing_is_told_what_it_may_be(arguments):
+    done = run(*arguments)
+    assert done.returncode == (2 if len(arguments) == 1 else 1)
+    for kind in ("container|/nowhere.sock", "process", "network namespace"):
+        assert re.search(kind, done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("server, what", [
+    ("tls://1.1.1.1", "DNS over TLS"), ("tls://dns.google:853", "DNS over TLS"),
+    ("https://dns.google/dns-query", "DNS over HTTPS"), ("quic://9.9.9.9", "DNS over QUIC")])
+def test_an_encrypted_upstream_is_told_what_it_is(check, server, what):
+    done = run("serve", "--upstream", server)
+    assert done.returncode == 2 and f'"{server}": {what} (RFC ' in done.stderr and "isn't supported yet" in done.stderr
+    lines, _ = check(f'[upstreams.default]\nservers = ["{server}"]\n')
+    assert lines[0].startswith(f'FILE:2:12: "{server}": {what}')
+
+
 @pytest.mark.parametrize("arguments, words", [
     (["--listen", "nonsense"], "nonsense"), (["--hosts", "/nowhere"], "/nowhere"),
     (["--user", "no-such-user", "--listen", "127.0.0.1:15353"], "no-such-user"),

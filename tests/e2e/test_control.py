@@ -9,13 +9,15 @@ import subprocess
 import time
 from pathlib import Path
 
+import dns.edns
 import jsonschema
 import pytest
 import test_explain
+from harness import upstream as scripted
 from harness.control import Control
 from harness.nxgate import BINARY, ROOT, SANITIZED, addresses, free_port, make_query, rcode, run
 from harness.timing import wait_for, within
-from harness.upstream import answer
+from harness.upstream import answer, nxdomain, silent
 
 OPENAPI = json.loads((ROOT / "docs/openapi.json").read_text())
 CONFIG = """
@@ -156,6 +158,50 @@ def test_explain_says_what_thousands_of_answers_are(nxgate, upstream, directory)
             assert kind == test_explain.summary(response, qtype), (told, response.to_text())
             kinds.add(kind)
     assert {"upstream default", "upstream corp", "NODATA", "NXDOMAIN", "REFUSED", "ANY"} <= kinds
+
+
+def refusing(code, extended):
+    """An rcode with an Extended DNS Error."""
+    def act(received):
+        response = received.response(rcode=code)
+        response.use_edns(0, 0, 1232, options=[dns.edns.EDEOption(extended)])
+        received.send(response.to_wire())
+    return act
+
+
+LAST = {"good.test": ("NOERROR", None, None), "gone.test": ("NXDOMAIN", None, None),
+        "filtered.test": ("NXDOMAIN", 15, None), "bogus.test": ("SERVFAIL", 6, "no usable answer"),
+        "quiet.test": (None, None, "timeout")}
+
+
+def test_explain_tells_the_last_exchange_with_the_upstream(nxgate, upstream):
+    up = upstream({"good.test": answer("@ 60 A 192.0.2.1"), "gone.test": nxdomain(), "quiet.test": silent(),
+                   "filtered.test": refusing("NXDOMAIN", 15), "bogus.test": refusing("SERVFAIL", 6)})
+    server = nxgate("--upstream", up.endpoint, "--allow", "test")
+    for qname, (code, extended, failure) in LAST.items():
+        before = server.operate("explain", qname).stdout
+        assert re.search(r"^exchange none is remembered", before, re.M), before
+        server.query(qname)
+        with Control(server.control) as control:
+            last = valid(control.ask("GET", f"/v1/explain?name={qname}"), "GET", "/v1/explain")["last_exchange"]
+            other = json.loads(control.ask("GET", f"/v1/explain?name={qname}&type=TXT").body)
+        assert (last["server"], last["transport"]) == (up.endpoint, "udp") and 0 <= last["seconds_ago"] < within(10)
+        assert (last.get("rcode"), last.get("extended_error"), last.get("failure")) == (code, extended, failure)
+        assert "last_exchange" not in other, "that was another type"
+        text = server.operate("explain", qname).stdout
+        assert re.search(rf"^exchange {re.escape(up.endpoint)} \(udp\), \d+ s ago: {code or failure}", text, re.M), text
+    assert "EDE 6 (DNSSEC Bogus)" in server.operate("explain", "bogus.test").stdout
+    denied = server.operate("explain", "tired.com").stdout
+    assert "exchange" not in denied and "firewall" not in denied
+    address = server.operate("explain", "2001:db8::7").stdout
+    assert "no firewall of nxgate's is in the way" in address
+
+
+def test_explain_tells_the_server_that_answered_after_another_had_failed(nxgate, upstream):
+    bad, good = upstream({"*": scripted.rcode("REFUSED")}), upstream({"*": answer("@ 60 A 192.0.2.1")})
+    server = nxgate("--upstream", bad.endpoint, "--upstream", f"tcp://{good.endpoint}", "--allow", "test")
+    server.query("a.test")
+    assert f"{good.endpoint} (tcp), 0 s ago: NOERROR" in server.operate("explain", "a.test").stdout
 
 
 def test_allow_and_deny_hold_from_the_next_query_on(server):
@@ -357,6 +403,26 @@ def test_without_a_server_or_without_permission_it_says_what_to_do(nxgate, direc
     server = nxgate()
     done = server.operate("status", check=False, user="daemon", group="daemon", extra_groups=[])
     assert done.returncode == 1 and "no permission" in done.stderr and "control.group" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_an_ordinary_user_has_a_socket_of_his_own_and_finds_it(nxgate, directory):
+    directory.chmod(0o755)
+    runtime = directory / "runtime"
+    runtime.mkdir()
+    shutil.chown(runtime, "daemon", "daemon")
+    server = nxgate(config='[server]\nlisten = ["127.0.0.1:PORT"]\n[control]\n', user="daemon",
+                    environment={"XDG_RUNTIME_DIR": str(runtime)})
+    assert (runtime / "nxgate/control.sock").is_socket()
+    user = {"user": "daemon", "group": "daemon", "extra_groups": [], "check": False, "text": True,
+            "capture_output": True}
+    for command in (["status"], ["explain", "x.test"], ["health"], ["rules"], ["metrics"]):
+        done = subprocess.run([BINARY, *command], env={"XDG_RUNTIME_DIR": str(runtime)}, **user)
+        assert done.returncode == 0 and (command != ["status"] or f"pid {server.pid}" in done.stdout), done
+    other = subprocess.run([BINARY, "status"], env={"XDG_RUNTIME_DIR": str(directory)}, **user)
+    assert other.returncode == 1 and "/run/nxgate/control.sock" in other.stderr, "that of the system"
+    server.stop()
+    assert not (runtime / "nxgate/control.sock").exists()
 
 
 def test_the_socket_of_another_server_is_left_where_it_is(nxgate, directory):

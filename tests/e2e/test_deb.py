@@ -92,8 +92,9 @@ def service(root, namespace, user=64000):
     unit = (root / "lib/systemd/system/nxgate.service").read_text()
     start, = re.findall(r"^ExecStart=(.*)$", unit, re.M)
     capability, = re.findall(r"^AmbientCapabilities=CAP_(\w+)$", unit, re.M)
-    (root / "run/nxgate").mkdir(exist_ok=True)
-    os.chown(root / "run/nxgate", user, user)
+    for directory in ("run/nxgate", "var/lib/nxgate"):
+        (root / directory).mkdir(exist_ok=True)
+        os.chown(root / directory, user, user)
     return namespace.popen("chroot", root, "setpriv", f"--reuid={user}", f"--regid={user}",
                            "--clear-groups", f"--inh-caps=+{capability.lower()}",
                            f"--ambient-caps=+{capability.lower()}", *start.split())
@@ -169,8 +170,10 @@ def test_its_life_in_a_clean_debian(debian, deb, namespace, tmp_path):
     assert inside(debian, "nxgate", "--version").strip() == "nxgate 0.1.0"
     assert "ok" in inside(debian, "nxgate", "check", "/etc/nxgate/nxgate.toml")
 
-    server = service(debian, host)
+    server = service(debian, host, int(user[2]))
     wait_for(lambda: "status: NXDOMAIN" in dig(host, "tired.com"), what="an answer")
+    saved = inside(debian, "nxgate", "allow", "--save", "a.test")
+    assert "/var/lib/nxgate/default/allow.d/saved.list" in saved
     server.terminate()
     assert server.wait(10) == 0
 
@@ -178,7 +181,7 @@ def test_its_life_in_a_clean_debian(debian, deb, namespace, tmp_path):
         "allow = []", 'allow = ["db.test"]\nrecords = ["db.test A 192.0.2.1"]'))
     install(debian, package(tmp_path, "0.1.1"))
     assert "db.test" in configuration.read_text(), "an upgrade keeps the configuration"
-    server = service(debian, host)
+    server = service(debian, host, int(user[2]))
     wait_for(lambda: "192.0.2.1" in dig(host, "db.test"), what="an answer")
     server.terminate()
     assert server.wait(10) == 0

@@ -21,6 +21,7 @@ from harness.sites import Sites
 from harness.slow import Slow
 from harness.timing import wait_for, within
 from harness.upstream import answer, by_type, nodata
+from test_control import valid
 
 WEB = "203.0.113.7"
 WEB6 = "2001:db8:5::7"
@@ -37,6 +38,9 @@ SCRIPT = {
     "home.test": answer("@ 60 A 192.168.1.1"),
     "chain.test": answer("@ 60 CNAME target.test.", f"target.test. 60 A {OTHER}"),
     "target.test": answer(f"@ 60 A {OTHER}"),
+    "lone.test": answer("@ 60 CNAME target.test."),
+    "_ssh._tcp.svc.test": answer("@ 60 SRV 0 0 22 target.test."),
+    "mail.svc.test": answer("@ 60 MX 10 target.test."),
     "brief.test": answer(f"@ 1 A {WEB}"),
     "week.test": answer(f"@ 604800 A {WEB}"),
     "hint.test": by_type(HTTPS=answer(f"@ 60 HTTPS 1 . alpn=h2 ipv4hint={OTHER}")),
@@ -173,6 +177,38 @@ def test_ports_of_the_policy_and_of_a_rule(attach, app):
     ask(app, "chain.test")
     assert connect(app, OTHER, 22) == b"hello", "the target inherits the ports"
     assert refused(connect(app, OTHER, 443))
+
+
+def test_addresses_behind_an_alias_alone_are_opened(attach, app):
+    attach(app, egress='ports = ["tcp/443"]', allow=["lone.test:22"])
+    for _ in range(2):
+        assert addresses(ask(app, "lone.test")) == [OTHER]
+    assert connect(app, OTHER, 22) == b"hello"
+    assert refused(connect(app, OTHER, 443))
+
+
+def test_target_of_a_service_is_opened_at_the_port_of_its_record(attach, app):
+    attach(app, egress='ports = ["tcp/443"]', allow=["svc.test"])
+    assert rcode(ask(app, "target.test")) == "NXDOMAIN"
+    ask(app, "_ssh._tcp.svc.test", "SRV")
+    assert addresses(ask(app, "target.test")) == [OTHER]
+    assert connect(app, OTHER, 22) == b"hello"
+    assert refused(connect(app, OTHER, 443)), "nor at the policy's"
+
+
+def test_target_without_a_port_has_those_of_the_rule(attach, app):
+    attach(app, egress='ports = ["tcp/443"]', allow=["svc.test"])
+    ask(app, "mail.svc.test", "MX")
+    assert addresses(ask(app, "target.test")) == [OTHER]
+    assert connect(app, OTHER, 443) == b"hello"
+    assert refused(connect(app, OTHER, 22))
+
+
+def test_port_of_a_record_that_the_rule_excludes_stays_closed(attach, app):
+    attach(app, egress='ports = ["tcp/443"]', allow=["svc.test:80"])
+    ask(app, "_ssh._tcp.svc.test", "SRV")
+    assert addresses(ask(app, "target.test")) == []
+    assert refused(connect(app, OTHER, 22)) and refused(connect(app, OTHER, 80))
 
 
 def test_a_target_that_is_asked_for_by_itself_inherits_too(attach, app):
@@ -435,6 +471,35 @@ def test_a_rule_added_while_running_opens_and_closes_the_way(attach, app):
     wait_for(lambda: refused(connect(app, WEB)), what="the end of the opening")
     unknown = server.operate("explain", "web.test", "--client", "nobody", check=False)
     assert unknown.returncode == 1 and "nxgate attachments" in unknown.stderr
+
+
+def test_explain_tells_what_is_open_and_what_was_refused(attach, app):
+    server = attach(app, egress='ports = ["tcp/443"]', allow=["web.test", "chain.test:22"])
+
+    def told(name):
+        with Control(server.control) as control:
+            reply = control.ask("GET", f"/v1/explain?name={name}&client={app.path}")
+            return valid(reply, "GET", "/v1/explain")["firewall"]
+
+    assert told("web.test") == {"mode": "enforce", "open": [], "refused": []}
+    ask(app, "web.test")
+    ask(app, "chain.test")
+    assert connect(app, WEB, 443) == b"hello" and refused(connect(app, WEB, 80))
+    view = told("web.test")
+    (opened,), (refusal,) = view["open"], view["refused"]
+    assert (opened["address"], opened["port"], opened["name"]) == (WEB, "tcp/443", "web.test")
+    assert 60 < opened["seconds_left"] <= 120, "TTL and grace"
+    assert (refusal["address"], refusal["port"]) == (WEB, "tcp/80") and refusal["packets"] > 0
+    text = server.operate("explain", "web.test", "--client", app.path).stdout
+    assert re.search(rf"^firewall {WEB} tcp/443: open for \d+ s more, by web.test$", text, re.M), text
+    assert re.search(rf"^firewall {WEB} tcp/80: refused in the last minute, packets: \d+$", text, re.M), text
+    by_target = told("chain.test")
+    assert {(each["address"], each["port"]) for each in by_target["open"]} == {(OTHER, "tcp/22"), (OTHER, "udp/22")}
+    # The same by the address.
+    assert [each["name"] for each in told(WEB)["open"]] == ["web.test"]
+    refused(connect(app, METADATA, 80))
+    assert [each["port"] for each in told(METADATA)["refused"]] == ["tcp/80"] and told(METADATA)["open"] == []
+    assert "nothing is open by this" in server.operate("explain", METADATA, "--client", app.path).stdout
 
 
 def test_who_asks_is_told_by_the_name_of_the_attachment(attach, app):

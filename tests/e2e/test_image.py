@@ -139,8 +139,9 @@ def test_the_compose_file_works(engine, tar, outside, directory):
         assert as_written in text
         text = text.replace(as_written, here)
     (directory / "compose.yaml").write_text(text)
-    (directory / "nxgate.toml").write_text(
-        (example / "nxgate.toml").read_text()
+    (directory / "nxgate").mkdir()
+    (directory / "nxgate/nxgate.toml").write_text(
+        (example / "nxgate/nxgate.toml").read_text()
         + f'\n[upstreams.default]\nservers = ["{outside}"]\n')
     compose = ["docker-compose", "-H", f"unix://{engine.socket}", "-p", "example", "-f",
                directory / "compose.yaml"]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from harness.control import Control
 from harness.nxgate import addresses, rcode, run
+from harness.timing import wait_for
 from harness.upstream import answer, nxdomain
 from test_control import valid
 
@@ -124,6 +125,24 @@ def test_a_policy_can_be_enforced_meanwhile(start):
     server.operate("learn", "start", "--deny")
     assert rcode(server.query("new.test")) == "NXDOMAIN"
     assert "=new.test" in rules(proposed(server))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a directory away")
+def test_a_stop_that_saves_nothing_fails_and_is_made_good(start, directory):
+    server = start()
+    state = directory / "state"
+    owner = state.stat().st_uid
+    os.chown(state, 0, 0)
+    server.operate("learn", "start")
+    server.query("new.test")
+    for action in ("stop", "forget"):
+        done = server.operate("learn", action, check=False)
+        assert done.returncode == 1 and f"{state}/default/learnt.json can't be written" in done.stderr
+    assert "not in learning mode" in server.operate("learn").stdout
+    assert "can't be written" in server.operate("health").stdout
+    os.chown(state, owner, -1)
+    wait_for(lambda: server.operate("health").stdout == "ok\n", 15, "the next try")
+    assert (state / "default/learnt.json").exists()
 
 
 def test_it_survives_a_restart(start):

@@ -1,7 +1,7 @@
 """Answers of nxgate's own: hosts files, records, the special names of RFC 6761."""
 import dns.flags
 import pytest
-from harness.nxgate import addresses, rcode, soa
+from harness.nxgate import addresses, ede, rcode, soa
 from harness.timing import wait_for
 from harness.upstream import answer
 
@@ -180,3 +180,75 @@ def test_local_data_goes_before_an_upstream(nxgate, upstream):
     server = local(nxgate, "away.test A 10.0.0.5", upstream=up.endpoint)
     assert addresses(server.query("away.test")) == ["10.0.0.5"]
     assert up.count() == 0
+
+
+WIDE = """
+[server]
+listen = ["127.0.0.1:PORT"]
+[upstreams.default]
+servers = ["{}"]
+[upstreams.near]
+servers = ["{}"]
+[policies.default]
+allow = [". force"{}]
+{}
+"""
+
+
+def ask_in(inside, server, qname, **options):
+    return inside.call(lambda: server.query(qname, **options))
+
+
+def wide(nxgate, up, near, settings="", allow="", **options):
+    return nxgate(config=WIDE.format(up, near, allow and f', "{allow}"', settings), **options)
+
+
+def test_resolver_arpa_is_answered_here(nxgate, upstream):
+    """../shared/cases/ddr.toml: a client that discovers the upstream's resolver leaves for it."""
+    up = upstream({"*": answer("@ 60 SVCB 1 dns.upstream.test. alpn=dot")})
+    server = wide(nxgate, up.endpoint, up.endpoint, 'deny-names = ["ads.example"]')
+    for qname, qtype in (("_dns.resolver.arpa", "SVCB"), ("resolver.arpa", "A"), ("x.resolver.arpa", "A")):
+        response = server.query(qname, qtype)
+        assert rcode(response) == "NOERROR" and not response.answer and response.authority
+    assert up.count() == 0
+    ruled = nxgate("--allow", "_dns.resolver.arpa", "--upstream", up.endpoint)
+    assert not ruled.query("_dns.resolver.arpa", "SVCB").answer and up.count() == 0
+    routed = wide(nxgate, up.endpoint, up.endpoint, 'routes = [{ names = ["resolver.arpa"], upstream = "near" }]')
+    assert routed.query("_dns.resolver.arpa", "SVCB").answer
+
+
+@pytest.mark.parametrize("name", ["use-application-dns.net", "mask.icloud.com", "mask-h2.icloud.com"])
+def test_canaries_are_denied_where_anything_is(nxgate, upstream, name):
+    up = upstream({"*": answer("@ 60 A 192.0.2.1")})
+    assert addresses(wide(nxgate, up.endpoint, up.endpoint).query(name))
+    server = wide(nxgate, up.endpoint, up.endpoint, 'deny-names = ["ads.example"]')
+    assert rcode(server.query(name)) == "NXDOMAIN" and addresses(server.query("icloud.com"))
+    assert addresses(wide(nxgate, up.endpoint, up.endpoint,
+                          'deny-names = ["ads.example"]', allow=name).query(name))
+
+
+PRIVATE = ["printer.local", "nas.home.arpa", "wpad", "ipv4only.arpa", "1.0.0.10.in-addr.arpa",
+           "1.1.168.192.in-addr.arpa", "1.1.20.172.in-addr.arpa", "1.1.254.169.in-addr.arpa",
+           "1.1.100.100.in-addr.arpa", "1.0.0.0.d.f.ip6.arpa", "x.b.e.f.ip6.arpa"]
+
+
+def test_private_names_go_to_no_public_server(nxgate, upstream, namespace):
+    """The namespace stands for the internet, with a public address of its own."""
+    internet = namespace("internet")
+    internet.run("ip", "address", "add", "9.9.9.9/32", "dev", "lo", check=True)
+    public = upstream({"*": answer("@ 60 A 192.0.2.1")}, address="9.9.9.9", namespace=internet)
+    near = upstream({"*": answer("@ 60 A 192.0.2.2")}, namespace=internet)
+    server = wide(nxgate, public.endpoint, near.endpoint, namespace=internet)
+    for name in PRIVATE:
+        response = ask_in(internet, server, name, edns=True)
+        assert rcode(response) == "NXDOMAIN" and "special name" in str(ede(response)), name
+    assert public.count() == 0
+    assert addresses(ask_in(internet, server, "www.example")) == ["192.0.2.1"]
+    assert "special name" in server.operate("explain", "printer.local", check=False).stdout
+    server = wide(nxgate, public.endpoint, near.endpoint, namespace=internet,
+                  settings='routes = [{ names = ["."], upstream = "near" }]')
+    for name in PRIVATE:
+        assert addresses(ask_in(internet, server, name)) == ["192.0.2.2"], name
+    server = wide(nxgate, public.endpoint, near.endpoint, namespace=internet,
+                  settings='routes = [{ names = ["local"], upstream = "default" }]')
+    assert addresses(ask_in(internet, server, "printer.local")) == ["192.0.2.1"], "the route says so"

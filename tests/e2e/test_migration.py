@@ -15,13 +15,13 @@ pytestmark = pytest.mark.skipif(SANITIZED, reason="it is about a document")
 #: servers with different answers.
 ROWS = {
     "deny all": ("address=/#/", "", ["any.test A", "any.test AAAA"]),
-    "a server for all": ("server={default}", 'allow = [". force"]', ["www.corp.test A"]),
+    "a server for all": ("server={default}", 'allow = [". force"]', ["www.corp.example A"]),
     "a server for a name": ("address=/#/\nserver=/corp.test/{corp}", """
 allow = ["corp.test"]
 routes = [{{ names = ["corp.test"], upstream = "corp" }}]""", ["www.corp.test A", "other.test A"]),
     "no to a name": ("server={default}\naddress=/ads.test/\nlocal=/lan/", """
 allow = [". force"]
-deny-names = ["ads.test", "lan"]""", ["www.ads.test A", "nas.lan A", "www.corp.test A"]),
+deny-names = ["ads.test", "lan"]""", ["www.ads.test A", "nas.lan A", "www.corp.example A"]),
     "all below": ("address=/#/\naddress=/dev.test/10.0.0.5", """
 records = ["dev.test A 10.0.0.5", "*.dev.test A 10.0.0.5"]""",
                   ["dev.test A", "a.b.dev.test A", "else.test A"]),

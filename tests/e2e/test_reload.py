@@ -47,6 +47,46 @@ def test_a_change_of_the_file_is_taken_up_by_itself(nxgate, up):
     wait_for(lambda: resolves(server, "y.test"), what="the new rule")
 
 
+def faults_of(server):
+    return [(each["source"], each["text"]) for each in
+            json.loads(server.operate("status", "--json").stdout).get("faults", [])]
+
+
+def test_a_rejected_reload_is_told_until_it_is_mended(nxgate, up):
+    server = nxgate(config=config(up))
+    assert server.operate("health", "--strict").stdout == "ok\n"
+    server.write_config(config(up, "y.test"))
+    server.wait_for_log("reload rejected")
+    (source, text), = faults_of(server)
+    assert source == "reload" and "nxgate.toml:7:10: a text needs quotation marks" in text
+    assert server.operate("health").returncode == 0
+    strict = server.operate("health", "--strict", check=False)
+    assert strict.returncode == 1 and "1 persistent fault" in strict.stderr
+    assert "the last reload was rejected" in server.operate("health").stdout
+    assert 'nxgate_faults{source="reload"} 1\n' in server.operate("metrics").stdout
+    server.write_config(config(up, '"y.test"'))
+    wait_for(lambda: resolves(server, "y.test"), what="the new rule")
+    assert not faults_of(server) and server.operate("health", "--strict").returncode == 0
+    assert 'nxgate_faults{source="reload"} 0\n' in server.operate("metrics").stdout
+
+
+def test_a_file_that_is_mounted_by_itself_and_replaced_outside_is_told(nxgate, up, directory):
+    """As a container sees it after an editor on the host has replaced the file."""
+    (directory / "outside.list").write_text("x.test\n")
+    (directory / "inside.list").touch()
+    mount = ("unshare", "--mount", "sh", "-c",
+             f"mount --bind {directory}/outside.list {directory}/inside.list && exec \"$@\"", "sh")
+    server = nxgate("--allow-file", directory / "inside.list", "--upstream", up.endpoint, wrapper=mount)
+    assert resolves(server, "x.test") and not faults_of(server)
+    (directory / "fresh").write_text("y.test\n")
+    (directory / "fresh").rename(directory / "outside.list")
+    server.wait_for_log(r"inside\.list was mounted as a single file, which has been replaced")
+    (source, text), = faults_of(server)
+    assert source == "files" and "mount the directory" in text
+    assert resolves(server, "x.test") and not resolves(server, "y.test")
+    assert server.log_text().count("was mounted as a single file") == 1
+
+
 def test_a_file_written_in_place_is_taken_up(nxgate, up):
     server = nxgate(config=config(up))
     server.config.write_text(config(up, '"y.test"').replace("PORT", str(server.port)))

@@ -192,6 +192,22 @@ def test_a_full_disk_does_not_refuse_the_start(start, place, small_disk):
     assert is_denied(server)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a directory away")
+def test_a_directory_that_cannot_be_written_is_told_from_the_start(start, directory, place):
+    directory.chmod(0o777)
+    for path in (place, *place.rglob("*")):
+        os.chown(path, 0, 0)
+    server = start(user=NOBODY)
+    text = f"control.state: {place} can't be written: Permission denied"
+    assert text in server.log_text()
+    for command in ("status", "health"):
+        assert text in told(server, command)
+    assert server.operate("health", "--strict", check=False).returncode == 1
+    assert 'nxgate_faults{source="state"} 1' in server.operate("metrics").stdout
+    give(place)
+    assert server.operate("health").stdout == "ok\n"
+
+
 def test_a_broken_line_is_left_out_and_told(start, place):
     denied_list(place).write_text("a..b\n" * 150 + "no rule\n" + DENIED)
     os.chown(denied_list(place), NOBODY, NOBODY)

@@ -1,0 +1,17 @@
+// What an answer allows its client to ask for afterwards.
+#pragma once
+
+#include "base/clock.h"
+#include "cache/cache.h"
+#include "engine/decision.h"
+#include "wire/name.h"
+
+namespace nxgate::engine {
+
+/// Remembers the names that an answer for `name` led the client to, for as long as it may be kept:
+/// those of its chain, and the targets of services with the ports that the records tell;
+/// if that is granted itself, not for longer than it is, or two names could keep each other alive.
+void grant_targets(const wire::DomainName& name, const Decision& decision,
+                   const cache::Answer& answer, Instant now);
+
+}  // namespace nxgate::engine
