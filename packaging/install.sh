@@ -60,7 +60,8 @@ main() {
         fail "$name.tar.gz has the wrong checksum ($got instead of $wanted): nothing was installed"
 
     tar -xzf "$temporary/$name.tar.gz" -C "$temporary"
-    "$temporary/$name/bin/nxgate" --version >/dev/null 2>&1 || fail "the program doesn't run here: nothing was installed"
+    "$temporary/$name/bin/nxgate" --version >/dev/null 2>&1 ||
+        fail "the program doesn't run here: nothing was installed"
     echo "installing in $prefix:"
     (cd "$temporary/$name" && find bin share -type f) | sort >"$temporary/files"
     while read -r file; do
@@ -68,7 +69,7 @@ main() {
         mv -f "$temporary/$name/$file" "$prefix/$file"
         echo "    $file"
     done <"$temporary/files"
-    echo "nxgate $version is installed. To remove it: cd '$prefix' && rm" $(cat "$temporary/files")
+    echo "nxgate $version is installed. To remove it: cd '$prefix' && rm $(tr '\n' ' ' <"$temporary/files")"
     case :$PATH: in *":$prefix/bin:"*) ;; *) echo "$prefix/bin is not in your PATH." ;; esac
 }
 

@@ -8,6 +8,7 @@ set -eu
 architecture=$1
 mkdir -p "$2"
 directory=$(cd "$2" && pwd)
+# shellcheck source=tests/packages.sh
 . "$(dirname "$0")/../tests/packages.sh"
 state=$directory/apt
 done=$directory/complete
@@ -19,7 +20,10 @@ fail() {
     echo "sysroot.sh: $*" >&2
     exit 1
 }
-command -v apt-get >/dev/null || { echo "sysroot.sh: needs apt: another architecture is built on Debian" >&2; exit 1; }
+command -v apt-get >/dev/null || {
+    echo "sysroot.sh: needs apt: another architecture is built on Debian" >&2
+    exit 1
+}
 
 rm -rf "$directory"
 mkdir -p "$state/lists/partial" "$state/archives/partial" "$directory/usr/lib" "$directory/var/lib/dpkg/info" \
@@ -33,7 +37,7 @@ options="-o APT::Architecture=$architecture -o APT::Architectures=$architecture 
 # shellcheck disable=SC2086
 apt-get $options update >"$directory/log" 2>&1 </dev/null || fail "apt-get update failed for $architecture"
 names=''
-# shellcheck disable=SC2086,SC2154
+# shellcheck disable=SC2086
 for each in $libraries "$(printf 'libstdc++-%s-dev|' 16 15 14 13 12)"; do
     names="$names $(available "$each" $options)"
 done
@@ -48,7 +52,8 @@ unpack() {
     dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$directory" --no-same-owner
     package=$(dpkg-deb -f "$1" Package)
     if [ "$(dpkg-deb -f "$1" Multi-Arch)" = same ]; then package=$package:$architecture; fi
-    dpkg-deb --fsys-tarfile "$1" | tar -t | sed "s,^\./,/,; s,/$,,; s,^/lib/,/usr/lib/,; s,^,$directory," >"$info/$package.list"
+    dpkg-deb --fsys-tarfile "$1" | tar -t | sed 's,^\./,/,; s,/$,,; s,^/lib/,/usr/lib/,' |
+        awk -v root="$directory" '{ print root $0 }' >"$info/$package.list"
     for file in symbols shlibs; do
         dpkg-deb -I "$1" $file >"$info/$package.$file" 2>/dev/null || rm "$info/$package.$file"
     done
@@ -61,4 +66,4 @@ find "$directory/usr" -type l -lname '/*' | while read -r link; do
 done
 rm -rf "$state"
 printf '%s' "$key" >"$done"
-echo "$(ls "$info"/*.list | wc -l) packages of $architecture are unpacked in $directory; none is installed"
+echo "$(find "$info" -name '*.list' | wc -l) packages of $architecture are unpacked in $directory; none is installed"

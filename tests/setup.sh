@@ -5,6 +5,7 @@
 #   setup.sh build|package|image|cross|test|lint|bench|engines...
 set -eu
 
+# shellcheck source=tests/packages.sh
 . "$(dirname "$0")/packages.sh"
 
 wanted=''
@@ -17,7 +18,10 @@ for set in "$@"; do
     test | engines) wanted="$wanted $test" ;;
     lint) wanted="$wanted $lint" ;;
     bench) wanted="$wanted $bench" ;;
-    *) echo "setup.sh: no such set: $set (build, package, image, cross, test, lint, bench, engines)" >&2; exit 2 ;;
+    *)
+        echo "setup.sh: no such set: $set (build, package, image, cross, test, lint, bench, engines)" >&2
+        exit 2
+        ;;
     esac
 done
 

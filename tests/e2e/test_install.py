@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(SANITIZED, reason="nobody publishes a sanitizer'
 NOBODY = 65534
 #: All that the script runs, besides what it downloads with.
 TOOLS = ["sh", "uname", "sha256sum", "mktemp", "mkdir", "sed", "cut", "tar", "gzip", "find", "sort", "dirname", "mv",
-         "rm", "cat"]
+         "rm", "tr"]
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,8 @@ records = ["db.test A 192.0.2.1"]
 def steps_of(workflow):
     """The commands of a workflow for GitHub, job by job."""
     text = (ROOT / ".github/workflows" / workflow).read_text()
-    return [step["run"] for job in yaml.safe_load(text)["jobs"].values() for step in job.get("steps", []) if "run" in step]
+    jobs = yaml.safe_load(text)["jobs"].values()
+    return [step["run"] for job in jobs for step in job.get("steps", []) if "run" in step]
 
 
 def test_the_workflows_run_what_is_here():
