@@ -151,6 +151,7 @@ std::shared_ptr<const Answer> make_answer(const Key& key, wire::ScrubbedAnswer& 
   answer->answers = scrubbed.answers;
   answer->authorities = scrubbed.authorities;
   answer->negative = scrubbed.negative;
+  answer->authentic = scrubbed.authentic;
   answer->open = scrubbed.open;
   answer->stored = now;
   answer->ttl = bounded_ttl(scrubbed.ttl, limits.least_ttl, most);

@@ -43,7 +43,8 @@ struct Answer {
   std::uint16_t answers = 0;
   std::uint16_t authorities = 0;
   bool negative = false;
-  bool open = false;  ///< ends with an alias whose target is still to be asked for
+  bool authentic = false;  ///< validated by an upstream that is trusted with it
+  bool open = false;       ///< ends with an alias whose target is still to be asked for
   Instant stored;
   std::uint32_t ttl = 0;  ///< seconds from `stored`, after caps and floors
   Bytes body;

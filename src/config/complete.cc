@@ -134,6 +134,22 @@ class Known {
   std::vector<std::string_view> sorted_;
 };
 
+/// AD is worth what the way from the server is.
+void check_trust(Context& context, const Settings& settings) {
+  for (const UpstreamSettings& upstream : settings.upstreams) {
+    if (!upstream.trust_ad || !upstream.netns.empty()) continue;
+    for (const UpstreamServer& server : upstream.servers) {
+      if (server.endpoint.address.is_loopback()) continue;
+      context.fault(
+          upstream.trust_ad_at,
+          fmt::format("trust-ad: the way to {} is in the clear, where anybody could set the "
+                      "bit; expected servers at loopback addresses, or a netns",
+                      server.endpoint.to_string()));
+      break;
+    }
+  }
+}
+
 void check_references(Context& context, const Settings& settings) {
   const Known policies(settings.policies, "policy");
   const Known upstreams(settings.upstreams, "upstream");
@@ -312,6 +328,7 @@ void complete(Context& context, Settings& settings) {
   check_loops(context, settings);
   add_default_upstream(context, settings);
   check_listeners(context, settings);
+  check_trust(context, settings);
   check_references(context, settings);
   check_clients(context, settings);
   check_firewalls(context, settings);

@@ -29,7 +29,12 @@ void read_servers(Reading& reading, const toml::node& node, UpstreamSettings& in
   if (list != nullptr && list->empty()) reading.fault(node, "expected at least one server");
 }
 
-constexpr std::array<Field<UpstreamSettings>, 3> kUpstream{{
+void read_trust_ad(Reading& reading, const toml::node& node, UpstreamSettings& into) {
+  read_value<&UpstreamSettings::trust_ad, parse_flag>(reading, node, into);
+  into.trust_ad_at = reading.at(node.source());
+}
+
+constexpr std::array<Field<UpstreamSettings>, 4> kUpstream{{
     {"servers", "list of servers", kRequired,
      "Server addresses: `1.1.1.1`, `udp://1.1.1.1:53` (TCP if an answer is truncated), "
      "`tcp://[2620:fe::fe]:53` (TCP only). The fastest working server is asked first.",
@@ -39,6 +44,13 @@ constexpr std::array<Field<UpstreamSettings>, 3> kUpstream{{
      "up "
      "after a second.",
      read_value<&UpstreamSettings::timeout, parse_timeout>},
+    {"trust-ad", "true or false", "false",
+     "Whether clients that ask for it are told that these servers have validated an answer (AD), "
+     "as "
+     "SSHFP and DANE need it. Only for servers at loopback addresses or in a namespace, since on "
+     "the "
+     "way anybody could set the bit.",
+     read_trust_ad},
     {"netns", "namespace", "\"\"",
      "Network namespace to send queries from: a path, a name of `ip netns`, `pid:N`, or "
      "`container:NAME`, that of a container of the engine at `docker.socket`, followed as it "

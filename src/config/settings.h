@@ -95,6 +95,8 @@ struct UpstreamSettings {
   Reference name;
   std::vector<UpstreamServer> servers;
   Milliseconds timeout{3500};
+  bool trust_ad = false;
+  Location trust_ad_at;
   std::string netns;
 };
 

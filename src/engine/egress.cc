@@ -19,6 +19,7 @@
 #include "wire/address_edit.h"
 #include "wire/name.h"
 #include "wire/query.h"
+#include "wire/reply.h"
 #include "wire/types.h"
 
 namespace nxgate::engine {
@@ -114,6 +115,7 @@ EgressResult apply_egress(const wire::Query& query, const Decision& decision, co
   const policy::Egress& egress = *policy->egress;
   const wire::EditedReply edited = wire::edit_addresses(reply, edit_for(egress, decision), found);
   if (edited.size == 0) return {};
+  if (edited.size != reply.size()) wire::clear_authentic(reply);
   if (found.empty()) {
     return {edited.cut == 0 ? EgressStatus::kOpen : EgressStatus::kFiltered, edited.size,
             edited.cut};

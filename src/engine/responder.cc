@@ -262,6 +262,10 @@ std::size_t write_answer(const wire::Query& query, const Decision& decision,
       if (!wire::rebase_owners(body, made_for, placed_at, owner_at)) return 0;
     }
   }
+  // What is stale isn't valid any more, and what our own records lead to isn't validated.
+  if (answer.authentic && !stale && owner_at == ReplyWriter::kQnameAt && query.wants_authentic()) {
+    writer.authentic();
+  }
   if (stale) {
     context.edns.ede = answer.rcode == wire::Rcode::kNxDomain ? wire::Ede::kStaleNxDomain
                                                               : wire::Ede::kStaleAnswer;

@@ -28,8 +28,9 @@ struct UpstreamServer {
 struct UpstreamGroup {
   std::string name;
   std::vector<UpstreamServer> servers;
-  Milliseconds timeout{3500};  ///< for the whole of one question, failover included
-  std::string netns;           ///< path, `ip netns` name or `pid:N`; empty for our own
+  Milliseconds timeout{3500};     ///< for the whole of one question, failover included
+  bool trusts_authentic = false;  ///< passes on AD, which says that its servers have validated
+  std::string netns;              ///< path, `ip netns` name or `pid:N`; empty for our own
   std::uint32_t identity = 0;
 };
 

@@ -117,6 +117,7 @@ void Exchange::compose(std::uint16_t id, bool mixed_case) {
   query.dnssec_ok = key_->dnssec_ok;
   query.checking_disabled = key_->checking_disabled;
   query.edns = edns_;
+  query.wants_authentic = group_->settings.trusts_authentic;
   if (mixed_case && may_mix_case()) {
     const std::size_t name_size = key_->question.name.wire().size();
     resources_.entropy.fill(MutableBytes(query.case_bits).first((name_size + 7) / 8));
@@ -132,6 +133,7 @@ Exchange::Next Exchange::judge(Bytes message, Instant now) {
     said_ = {resources_.scrubbed.rcode, resources_.scrubbed.extended_error};
   }
   if (scrubbed) {
+    resources_.scrubbed.authentic &= group_->settings.trusts_authentic;
     if (edns_) {
       quirks().replied_with_edns();
     } else {

@@ -59,6 +59,7 @@ engine::UpstreamGroup build_group(const config::UpstreamSettings& settings, Regi
   engine::UpstreamGroup group;
   group.name = settings.name.name;
   group.timeout = settings.timeout;
+  group.trusts_authentic = settings.trust_ad;
   group.netns = settings.netns;
   for (const config::UpstreamServer& server : settings.servers) {
     group.servers.push_back(
@@ -155,7 +156,8 @@ std::vector<policy::ClientFirewall> client_firewalls(const config::Settings& set
 std::uint32_t Registry::identity_of(const engine::UpstreamGroup& group) {
   const auto same = std::ranges::find_if(known_, [&](const engine::UpstreamGroup& other) {
     return other.name == group.name && other.servers == group.servers &&
-           other.timeout == group.timeout && other.netns == group.netns;
+           other.timeout == group.timeout && other.netns == group.netns &&
+           other.trusts_authentic == group.trusts_authentic;
   });
   const auto index = same - known_.begin();
   if (same == known_.end()) known_.push_back(group);

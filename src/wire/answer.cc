@@ -102,7 +102,7 @@ std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent, LetterC
   out.rcode = Rcode::kNoError;
   out.answers = out.authorities = 0;
   out.extended_error.reset();
-  out.negative = out.open = false;
+  out.authentic = out.negative = out.open = false;
   out.ttl = 0;
   out.target_count = out.size = out.offset_count = 0;
   const auto asked = read_sent(sent);
@@ -116,6 +116,7 @@ std::expected<void, AnswerFault> scrub_answer(Bytes message, Bytes sent, LetterC
   }
   const std::uint16_t flags = Reader(message, 2).u16();
   if ((flags & header_flag::kTruncated) != 0) return std::unexpected(AnswerFault::kTruncated);
+  out.authentic = (flags & header_flag::kAuthenticData) != 0;
   out.rcode = Rcode{static_cast<std::uint16_t>(flags & header_flag::kRcodeMask)};
   const auto has_answer = [&] {
     return out.rcode == Rcode::kNoError || out.rcode == Rcode::kNxDomain;

@@ -36,6 +36,7 @@ struct ScrubbedAnswer {
   std::uint16_t answers = 0;
   std::uint16_t authorities = 0;
   std::optional<std::uint16_t> extended_error;  ///< of the message, also for kRcode (RFC 8914)
+  bool authentic = false;                       ///< AD: the server says that it has validated it
   bool negative = false;                        ///< no RRset of the qtype at the end of the chain
   /// The chain ends at a name of which nothing is said, as of a zone that the server doesn't have.
   bool open = false;

@@ -11,7 +11,10 @@
 #include <vector>
 
 #include "wire/answer.h"
+#include "wire/joining.h"
 #include "wire/reader.h"
+#include "wire/record_index.h"
+#include "wire/service_targets.h"
 #include "wire/upstream_query.h"
 
 namespace {
@@ -49,6 +52,17 @@ void check(const ScrubbedAnswer& answer, Bytes head) {
   require(answer.rcode == Rcode::kNoError || answer.rcode == Rcode::kNxDomain);
 }
 
+/// What is joined is a response that can be read, whatever it was made of.
+void check_joined(Bytes message) {
+  static std::vector<std::uint8_t> out(kLargestMessage);
+  const Bytes joined = Bytes(out).first(join_answers(message, message, out));
+  if (joined.empty()) return;
+  std::size_t question_end = 0;
+  require(DomainName::parse_compressed(joined, kHeaderSize, &question_end).has_value());
+  RecordIndex index;
+  require(index.read(joined, question_end + 4, Class::kIn));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -73,8 +87,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::ranges::copy(head.subspan(kHeaderSize), message.begin() + kHeaderSize);
   }
   static const auto answer = std::make_unique<ScrubbedAnswer>();
-  if (scrub_answer(message, sent, (data[0] & 32) == 0 ? LetterCase::kExact : LetterCase::kAny,
-                   *answer))
+  const auto letters = (data[0] & 32) == 0 ? LetterCase::kExact : LetterCase::kAny;
+  if (scrub_answer(message, sent, letters, *answer)) {
     check(*answer, head);
+    for (const Type type : kTypes) {
+      require(service_targets(answer->body(), answer->answers, type).size() <= kMostServiceTargets);
+    }
+  }
+  check_joined(message);
   return 0;
 }

@@ -19,9 +19,10 @@ constexpr std::size_t kAnswerCountAt = 6;
 constexpr std::size_t kAuthorityCountAt = 8;
 
 std::optional<std::size_t> question_end_of(Bytes message) noexcept {
-  std::size_t end = 0;
-  if (!DomainName::parse_compressed(message, kHeaderSize, &end)) return std::nullopt;
-  return end + 4;
+  if (message.size() < kHeaderSize) return std::nullopt;
+  const auto name = DomainName::parse(message.subspan(kHeaderSize));
+  if (!name) return std::nullopt;
+  return kHeaderSize + name->wire().size() + 4;
 }
 
 /// Appends the records of one section; false if one is malformed.
@@ -69,7 +70,7 @@ std::size_t join_answers(Bytes first, Bytes second, MutableBytes out) noexcept {
   writer.patch_u16(kAnswerCountAt, answers);
   writer.patch_u16(kAuthorityCountAt, authorities);
   writer.patch_u16(kAuthorityCountAt + 2, 0);
-  return writer.ok() ? writer.size() : 0;
+  return writer.ok() && answers + authorities <= kMostRecords ? writer.size() : 0;
 }
 
 }  // namespace nxgate::wire

@@ -73,6 +73,10 @@ struct Query {
   std::optional<ClientEdns> edns;
 
   [[nodiscard]] bool dnssec_ok() const noexcept { return edns && edns->dnssec_ok; }
+  /// Whether the client wants to know if the answer is validated (RFC 6840 section 5.8).
+  [[nodiscard]] bool wants_authentic() const noexcept {
+    return dnssec_ok() || (flags & header_flag::kAuthenticData) != 0;
+  }
   [[nodiscard]] bool checking_disabled() const noexcept {
     return (flags & header_flag::kCheckingDisabled) != 0;
   }

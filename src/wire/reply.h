@@ -32,6 +32,7 @@ class ReplyWriter {
   ReplyWriter(MutableBytes buffer, const Query& query, std::size_t limit) noexcept;
 
   void authoritative() noexcept { flags_ |= header_flag::kAuthoritative; }
+  void authentic() noexcept { flags_ |= header_flag::kAuthenticData; }
   /// To another opcode: RA and CD mean something for queries only, and where others define those
   /// bits at all they must be zero (RFC 2136 section 2.2).
   void other_opcode() noexcept {
@@ -84,6 +85,11 @@ class ReplyWriter {
   std::uint16_t authorities_ = 0;
   std::size_t body_at_ = 0;
 };
+
+/// Takes AD from a whole reply, of which a part was taken out.
+inline void clear_authentic(MutableBytes reply) noexcept {
+  reply[3] = static_cast<std::uint8_t>(reply[3] & ~header_flag::kAuthenticData);
+}
 
 /// The largest reply this client may get: over UDP what it offers, at most kLargestUdpSize, and
 /// kClassicUdpSize without EDNS; over a stream the whole 65535 bytes.

@@ -31,9 +31,10 @@ void write_name(Bytes name, const std::array<std::uint8_t, 32>& case_bits,
 std::size_t write_upstream_query(const UpstreamQuery& query, MutableBytes buffer) noexcept {
   Writer writer(buffer);
   writer.u16(query.id);
-  writer.u16(query.checking_disabled
-                 ? header_flag::kRecursionDesired | header_flag::kCheckingDisabled
-                 : header_flag::kRecursionDesired);
+  std::uint16_t flags = header_flag::kRecursionDesired;
+  if (query.checking_disabled) flags |= header_flag::kCheckingDisabled;
+  if (query.wants_authentic) flags |= header_flag::kAuthenticData;
+  writer.u16(flags);
   writer.u16(1);                   // question
   writer.u16(0);                   // answer
   writer.u16(0);                   // authority

@@ -22,6 +22,8 @@ struct UpstreamQuery {
   /// (draft-vixie-dnsext-dns0x20). 256 bits, for the 255 bytes of a name.
   std::array<std::uint8_t, 32> case_bits{};
   bool edns = true;
+  bool wants_authentic =
+      false;  ///< AD: tell whether the answer is validated (RFC 6840 section 5.7)
 };
 
 /// Writes the query: RD set, one question, and with `edns` an OPT that offers kLargestUdpSize and

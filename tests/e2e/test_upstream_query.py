@@ -9,7 +9,7 @@ import dns.message
 import dns.rrset
 import pytest
 from harness.client import option
-from harness.nxgate import SANITIZED, addresses, make_query, rcode
+from harness.nxgate import SANITIZED, addresses, make_query, rcode, run
 from harness.upstream import after, answer
 
 GOOD = answer("@ 60 A 192.0.2.1")
@@ -128,3 +128,52 @@ def test_questions_that_differ_in_type_do_or_cd_are_not_joined(nxgate, upstream)
             client.send(query.to_wire())
         assert {client.recv(4096)[:2] for _ in queries} == {q.to_wire()[:2] for q in queries}
     assert up.count() == 4 or SANITIZED
+
+
+TRUSTING = """
+[server]
+listen = ["127.0.0.1:PORT"]
+[upstreams.default]
+servers = ["{}"]
+trust-ad = {}
+[policies.default]
+allow = ["x.test"]
+records = ["own.test CNAME host.x.test"]
+"""
+
+
+def wants_ad(qname, **options):
+    query = make_query(qname, **options)
+    query.flags |= dns.flags.AD
+    return query
+
+
+def test_ad_of_a_trusted_upstream_is_passed_on_to_who_asks_for_it(nxgate, upstream):
+    up = upstream({"bad.x.test": answer("@ 60 A 192.0.2.2"),
+                   "*": lambda received: received.reply("@ 60 SSHFP 4 2 00", flags=dns.flags.AD)})
+    server = nxgate(config=TRUSTING.format(up.endpoint, "true"))
+    for _ in range(2):  # from the upstream, then from the cache
+        assert server.ask(wants_ad("host.x.test")).flags & dns.flags.AD
+        assert server.query("host.x.test", dnssec=True).flags & dns.flags.AD
+        assert not server.query("host.x.test").flags & dns.flags.AD, "RFC 6840 section 5.8"
+        assert not server.ask(wants_ad("bad.x.test")).flags & dns.flags.AD
+        assert not server.ask(wants_ad("own.test")).flags & dns.flags.AD, "an alias of our own"
+        assert not server.ask(wants_ad("denied.test")).flags & dns.flags.AD
+    assert all(received.message.flags & dns.flags.AD for received in up.received)
+
+
+def test_ad_of_another_upstream_is_not(nxgate, upstream):
+    up = upstream({"*": lambda received: received.reply("@ 60 A 192.0.2.1", flags=dns.flags.AD)})
+    server = nxgate(config=TRUSTING.format(up.endpoint, "false"))
+    assert not server.ask(wants_ad("host.x.test", dnssec=True)).flags & dns.flags.AD
+    assert not any(received.message.flags & dns.flags.AD for received in up.received)
+
+
+def test_ad_is_trusted_only_where_nobody_is_on_the_way(directory):
+    config = directory / "nxgate.toml"
+    config.write_text(TRUSTING.format("192.0.2.53", "true"))
+    done = run("check", config)
+    assert done.returncode == 1
+    assert "nxgate.toml:6:12: trust-ad: the way to 192.0.2.53:53 is in the clear" in done.stderr
+    config.write_text(TRUSTING.format("192.0.2.53", "true\nnetns = \"web\"").replace("PORT", "5353"))
+    assert "trust-ad" not in run("check", config).stderr
