@@ -215,7 +215,9 @@ def test_an_interrupt_leaves_nothing(site, prefix, number):
     site.handler.hold = threading.Event()
     running = subprocess.Popen(["/bin/sh", site.files / "install.sh"], env=environment(site, prefix), user=NOBODY,
                                group=NOBODY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               start_new_session=True)
+                               start_new_session=True,
+                               # A shell can't trap what its parent ignores, as one in the background does.
+                               preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     try:
         wait_for(lambda: list(prefix.glob(".nxgate-install.*/*.tar.gz")), what="a download")
         os.killpg(running.pid, number)
