@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/core.h>
+#include <net/if.h>
 #include <sys/socket.h>
 
 #include "base/bytes.h"
@@ -28,6 +29,16 @@ std::optional<Number> parse_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+/// Whether an interface can have that name, or index.
+bool is_zone(std::string_view text) {
+  return !text.empty() && text.size() < IFNAMSIZ &&
+         std::ranges::all_of(
+             text,
+             [](unsigned char c) {
+               return c > ' ' && c < 0x7f && c != '/' && c != ':' && c != '%' && c != '[';
+             });
 }
 
 /// Whether the bit `index`, counted from the front, is set.
@@ -80,6 +91,10 @@ bool IpAddress::is_loopback() const noexcept {
          std::all_of(bytes_.begin(), bytes_.end() - 1, [](std::uint8_t byte) { return byte == 0; });
 }
 
+bool IpAddress::is_v6_link_local() const noexcept {
+  return !is_v4() && bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
+}
+
 std::string IpAddress::to_string() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   inet_ntop(is_v4() ? AF_INET : AF_INET6, bytes_.data(), text.data(), text.size());
@@ -117,6 +132,30 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t def
 std::string Endpoint::to_string() const {
   return fmt::format(fmt::runtime(address.is_v4() ? "{}:{}" : "[{}]:{}"), address.to_string(),
                      port);
+}
+
+std::optional<RemoteEndpoint> RemoteEndpoint::parse(std::string_view text,
+                                                    std::uint16_t default_port) {
+  const std::size_t percent = text.find('%');
+  const bool zoned = percent != std::string_view::npos;
+  const std::size_t end = zoned ? std::min(text.find(']', percent), text.size()) : text.size();
+  std::string plain(text.substr(0, percent));
+  plain += text.substr(end);
+  const auto endpoint = Endpoint::parse(plain, default_port);
+  if (!endpoint) return std::nullopt;
+  RemoteEndpoint remote = *endpoint;
+  if (!zoned) return remote;
+  remote.zone = text.substr(percent + 1, end - percent - 1);
+  if (!remote.address.is_v6_link_local() || !is_zone(remote.zone)) return std::nullopt;
+  return remote;
+}
+
+std::string RemoteEndpoint::host() const {
+  return zone.empty() ? address.to_string() : fmt::format("{}%{}", address.to_string(), zone);
+}
+
+std::string RemoteEndpoint::to_string() const {
+  return zone.empty() ? Endpoint::to_string() : fmt::format("[{}]:{}", host(), port);
 }
 
 std::string Port::to_string() const {

@@ -34,6 +34,8 @@ class IpAddress {
   [[nodiscard]] bool is_v4() const noexcept { return length_ == 4; }
   [[nodiscard]] bool is_unspecified() const noexcept;
   [[nodiscard]] bool is_loopback() const noexcept;
+  /// Of fe80::/10: it means something on one link only (RFC 4291 section 2.5.6).
+  [[nodiscard]] bool is_v6_link_local() const noexcept;
 
   /// Network order, 4 or 16 bytes.
   [[nodiscard]] Bytes bytes() const noexcept { return {bytes_.data(), length_}; }
@@ -59,6 +61,30 @@ struct Endpoint {
   [[nodiscard]] std::string to_string() const;
 
   auto operator<=>(const Endpoint&) const = default;
+};
+
+/// An endpoint somewhere else, with the zone of a link-local address (RFC 4007 section 11): the
+/// name or the index of the interface there. What it stands for is known when a socket is opened.
+struct RemoteEndpoint : Endpoint {
+  std::string zone;  ///< empty but for an address of fe80::/10
+
+  RemoteEndpoint() = default;
+  RemoteEndpoint(const Endpoint& endpoint) : Endpoint(endpoint) {}
+  RemoteEndpoint(IpAddress address, std::uint16_t port) : Endpoint{address, port} {}
+
+  /// As Endpoint::parse; also `fe80::1%eth0` and `[fe80::1%eth0]:53`.
+  [[nodiscard]] static std::optional<RemoteEndpoint> parse(std::string_view text,
+                                                           std::uint16_t default_port);
+  /// A link-local address that doesn't say on which link.
+  [[nodiscard]] bool lacks_zone() const noexcept {
+    return zone.empty() && address.is_v6_link_local();
+  }
+  /// `fe80::1%eth0`
+  [[nodiscard]] std::string host() const;
+  /// `[fe80::1%eth0]:53`
+  [[nodiscard]] std::string to_string() const;
+
+  bool operator==(const RemoteEndpoint&) const = default;
 };
 
 /// Reads a decimal port from 1 to 65535 and nothing else.

@@ -44,6 +44,27 @@ TEST(Endpoint, WantsBracketsForIPv6WithPort) {
   }
 }
 
+TEST(RemoteEndpoint, TakesTheZoneOfALinkLocalAddress) {
+  const auto alone = RemoteEndpoint::parse("fe80::1%eth0", 53);
+  ASSERT_TRUE(alone);
+  EXPECT_EQ(alone->zone, "eth0");
+  EXPECT_EQ(alone->host(), "fe80::1%eth0");
+  EXPECT_EQ(alone->to_string(), "[fe80::1%eth0]:53");
+  EXPECT_EQ(RemoteEndpoint::parse("[fe80::1%eth0]:5353", 53)->to_string(), "[fe80::1%eth0]:5353");
+  EXPECT_EQ(RemoteEndpoint::parse("[febf::1%2]", 53)->to_string(), "[febf::1%2]:53");
+  EXPECT_EQ(RemoteEndpoint::parse("192.0.2.1:5353", 53)->to_string(), "192.0.2.1:5353");
+  EXPECT_NE(alone, RemoteEndpoint::parse("fe80::1%eth1", 53));
+  EXPECT_FALSE(alone->lacks_zone());
+  EXPECT_TRUE(RemoteEndpoint::parse("fe80::1", 53)->lacks_zone());
+  EXPECT_FALSE(RemoteEndpoint::parse("2001:db8::1", 53)->lacks_zone());
+  for (const char* bad :
+       {"fe80::1%", "[fe80::1%]:53", "fe80::1%a b", "fe80::1%a%b", "fe80::1%a/b", "[fe80::1%eth0",
+        "[fe80::1%eth0]53", "fe80::1%eth0:53", "fe80::1%sixteen-letters-", "2001:db8::1%eth0",
+        "fec0::1%eth0", "192.0.2.1%eth0", "%eth0"}) {
+    EXPECT_FALSE(RemoteEndpoint::parse(bad, 53)) << bad;
+  }
+}
+
 TEST(Prefix, ContainsByBits) {
   EXPECT_TRUE(Prefix::parse("10.0.0.0/8")->contains(*IpAddress::parse("10.255.0.1")));
   EXPECT_FALSE(Prefix::parse("10.0.0.0/8")->contains(*IpAddress::parse("11.0.0.1")));

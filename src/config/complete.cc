@@ -242,21 +242,24 @@ void check_deny_addresses(Context& context, const Settings& settings) {
 }
 
 /// Whether questions to `server` would come back to us: it is one of our listeners in the same
-/// namespace, or a loopback address of a port on which we listen by wildcard.
-bool is_self(const UpstreamServer& server, std::string_view netns, const Settings& settings) {
+/// namespace, or an address of this host (also of loopback) and a port on which we listen by
+/// wildcard.
+bool is_self(Context& context, const UpstreamServer& server, const std::string& netns,
+             const Settings& settings) {
+  const Endpoint& asked = server.endpoint;
   return std::ranges::any_of(settings.server.listen, [&](const Listener& listener) {
+    const Endpoint& ours = listener.endpoint;
     if (!listener.interface.empty() || !same_netns(listener.netns, netns)) return false;
-    if (listener.endpoint == server.endpoint) return true;
-    return listener.endpoint.address.is_unspecified() && server.endpoint.address.is_loopback() &&
-           listener.endpoint.port == server.endpoint.port &&
-           listener.endpoint.address.is_v4() == server.endpoint.address.is_v4();
+    if (ours.port != asked.port || ours.address.is_v4() != asked.address.is_v4()) return false;
+    if (!ours.address.is_unspecified()) return ours.address == asked.address;
+    return context.files.is_own_address(server.endpoint, netns);
   });
 }
 
 void check_loops(Context& context, const Settings& settings) {
   for (const UpstreamSettings& upstream : settings.upstreams) {
     for (const UpstreamServer& server : upstream.servers) {
-      if (!is_self(server, upstream.netns, settings)) continue;
+      if (!is_self(context, server, upstream.netns, settings)) continue;
       context.fault(server.at, fmt::format("\"{}\" is nxgate itself; expected another server",
                                            server.endpoint.to_string()));
     }
@@ -290,9 +293,13 @@ void add_default_upstream(Context& context, Settings& settings) {
     const auto text = context.files.read(std::string(kResolvConf));
     if (!text) context.warn(at, text.error().message);
     for (UpstreamServer& server : parse_system_resolvers(text.value_or(""))) {
-      if (is_self(server, "", settings)) {
+      if (is_self(context, server, "", settings)) {
         context.warn(server.at, fmt::format("nameserver {} is nxgate itself and is ignored",
-                                            server.endpoint.address.to_string()));
+                                            server.endpoint.host()));
+      } else if (server.endpoint.lacks_zone()) {
+        context.warn(server.at, fmt::format("nameserver {} is link-local and is ignored; expected "
+                                            "its interface behind it, such as {}%eth0",
+                                            server.endpoint.host(), server.endpoint.host()));
       } else {
         upstream.servers.push_back(std::move(server));
       }

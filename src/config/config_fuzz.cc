@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "config/complete.h"
 #include "config/context.h"
@@ -21,6 +22,9 @@ class Mirror : public nxgate::config::FileReader {
   nxgate::Result<std::string> read(const std::string&) override { return text_; }
   nxgate::Result<std::vector<std::string>> expand(const std::string& pattern) override {
     return std::vector<std::string>{pattern};
+  }
+  bool is_own_address(const nxgate::RemoteEndpoint& server, const std::string&) override {
+    return server.address.is_loopback();
   }
 
  private:

@@ -9,11 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address.h"
 #include "base/error.h"
 
 namespace nxgate::config {
 
-/// The files that a configuration names. Tests and fuzzing answer from memory.
+/// The files that a configuration names, and what else it has to know of the host. Tests and
+/// fuzzing answer from memory.
 class FileReader {
  public:
   using TakeLines = std::function<void(std::string_view)>;
@@ -35,6 +37,11 @@ class FileReader {
   /// wildcard is a file that must exist; one with a wildcard may match nothing, but its folder must
   /// exist.
   [[nodiscard]] virtual Result<std::vector<std::string>> expand(const std::string& pattern) = 0;
+
+  /// Whether an interface in that network namespace has the server's address now; false if that
+  /// can't be found out.
+  [[nodiscard]] virtual bool is_own_address(const RemoteEndpoint& server,
+                                            const std::string& netns) = 0;
 };
 
 /// A text the operator wrote, and where.

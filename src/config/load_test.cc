@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -259,6 +261,11 @@ TEST_F(LoadTest, EachFaultStandsAtItsPlace) {
        {"n.toml:3:11: \"1h\": expected a time from 50ms to 30s"}},
       {"[upstreams.default]\nservers = [\"127.0.0.1\"]",
        {"n.toml:2:12: \"127.0.0.1:53\" is nxgate itself"}},
+      {"[upstreams.default]\nservers = [\"fe80::1\"]",
+       {"n.toml:2:12: \"fe80::1\": expected the interface of a link-local address behind it, such "
+        "as \"fe80::1%eth0\""}},
+      {"[upstreams.default]\nservers = [\"9.9.9.9%eth0\"]",
+       {"n.toml:2:12: \"9.9.9.9%eth0\": expected a server's address"}},
       {"[policies.default]\ndeny = \"nxdomian\"",
        {"n.toml:2:8: \"nxdomian\": expected one of \"nxdomain\", \"nodata\""}},
       {"[policies.default]\ndeny = \"address\"", {"n.toml:1:11: deny = \"address\" without"}},
@@ -374,12 +381,52 @@ TEST_F(LoadTest, ResolvConfServesWhenNoUpstreamIsNamed) {
   const Settings settings = load("[policies.default]\nallow = [\"a.example\"]");
   EXPECT_THAT(context_.faults, IsEmpty());
   ASSERT_EQ(settings.upstreams.size(), 1U);
-  ASSERT_EQ(settings.upstreams[0].servers.size(), 1U) << "127.0.0.1:53 is nxgate itself";
+  ASSERT_EQ(settings.upstreams[0].servers.size(), 2U) << "127.0.0.1:53 is nxgate itself";
   EXPECT_EQ(settings.upstreams[0].servers[0].endpoint.to_string(), "9.9.9.9:53");
+  EXPECT_EQ(settings.upstreams[0].servers[1].endpoint.to_string(), "[fe80::1%eth0]:53");
   ASSERT_EQ(context_.warnings.size(), 1U);
   EXPECT_EQ(to_string(context_.warnings[0]),
             "/etc/resolv.conf:2:1: nameserver 127.0.0.1 is nxgate itself and is ignored");
   EXPECT_THAT(context_.watched, ElementsAre("/etc/resolv.conf"));
+}
+
+TEST_F(LoadTest, ResolvConfServersThatCantBeAskedAreIgnoredAloud) {
+  files_.files["/etc/resolv.conf"] =
+      "nameserver 9.9.9.9:53\nnameserver [fe80::3%eth0]\nnameserver fe80::2\n"
+      "nameserver 192.0.2.7\nnameserver fe80::1%eth0\n";
+  files_.own_addresses = {"192.0.2.7"};
+  const Settings settings =
+      load("[server]\nlisten = [\"0.0.0.0\"]\n[policies.default]\nallow = [\"a.example\"]");
+  ASSERT_EQ(settings.upstreams.at(0).servers.size(), 1U);
+  EXPECT_EQ(settings.upstreams[0].servers[0].endpoint.host(), "fe80::1%eth0");
+  std::vector<std::string> warnings;
+  for (const Fault& warning : context_.warnings) warnings.push_back(to_string(warning));
+  EXPECT_THAT(
+      warnings,
+      ElementsAre("/etc/resolv.conf:3:1: nameserver fe80::2 is link-local and is ignored; expected "
+                  "its interface behind it, such as fe80::2%eth0",
+                  "/etc/resolv.conf:4:1: nameserver 192.0.2.7 is nxgate itself and is ignored"));
+}
+
+TEST_F(LoadTest, AServerThatIsOneOfOurAddressesUnderAWildcardIsRefused) {
+  files_.own_addresses = {"192.0.2.7", "fe80::7%eth0"};
+  const auto faults = [&](std::string_view listener, std::string_view server) {
+    return faults_of(
+        fmt::format("[server]\nlisten = [\"{}\"]\n[upstreams.default]\n"
+                    "servers = [\"9.9.9.9\", \"{}\"]",
+                    listener, server));
+  };
+  EXPECT_THAT(
+      faults("0.0.0.0", "192.0.2.7"),
+      ElementsAre("n.toml:4:23: \"192.0.2.7:53\" is nxgate itself; expected another server"));
+  EXPECT_THAT(faults("[::]:5353", "[fe80::7%eth0]:5353"),
+              ElementsAre("n.toml:4:23: \"[fe80::7%eth0]:5353\" is nxgate itself; expected another "
+                          "server"));
+  EXPECT_THAT(faults("0.0.0.0", "192.0.2.8"), IsEmpty());
+  EXPECT_THAT(faults("0.0.0.0", "192.0.2.7:54"), IsEmpty());
+  EXPECT_THAT(faults("[::]", "192.0.2.7"), IsEmpty());
+  EXPECT_THAT(faults("127.0.0.1", "192.0.2.7"), IsEmpty());
+  EXPECT_THAT(faults("0.0.0.0@web", "192.0.2.7"), IsEmpty());
 }
 
 TEST_F(LoadTest, WithoutAnyServerThereIsAWarningAndNoFallback) {

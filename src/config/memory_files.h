@@ -2,10 +2,12 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "config/context.h"
 
@@ -15,6 +17,7 @@ namespace nxgate::config {
 class MemoryFiles : public FileReader {
  public:
   std::map<std::string, std::string> files;
+  std::set<std::string> own_addresses;  ///< of every namespace, beside those of loopback
 
   Result<std::string> read(const std::string& path) override {
     const auto found = files.find(path);
@@ -32,6 +35,10 @@ class MemoryFiles : public FileReader {
       if (path.starts_with(pattern.substr(0, pattern.size() - 1))) paths.push_back(path);
     }
     return paths;
+  }
+
+  bool is_own_address(const RemoteEndpoint& server, const std::string& /*netns*/) override {
+    return server.address.is_loopback() || own_addresses.contains(server.host());
   }
 };
 

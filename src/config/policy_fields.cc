@@ -37,7 +37,9 @@ void read_trust_ad(Reading& reading, const toml::node& node, UpstreamSettings& i
 constexpr std::array<Field<UpstreamSettings>, 4> kUpstream{{
     {"servers", "list of servers", kRequired,
      "Server addresses: `1.1.1.1`, `udp://1.1.1.1:53` (TCP if an answer is truncated), "
-     "`tcp://[2620:fe::fe]:53` (TCP only). The fastest working server is asked first.",
+     "`tcp://[2620:fe::fe]:53` (TCP only), `fe80::1%eth0` (link-local, by the interface with that "
+     "name or index in the network namespace of the group). The fastest working server is asked "
+     "first.",
      read_servers},
     {"timeout", "time", "\"3500ms\"",
      "How long a client waits for servers that are alive, failover included. Silent ones are given "

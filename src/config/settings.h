@@ -83,7 +83,7 @@ struct CacheSettings {
 
 struct UpstreamServer {
   bool tcp_only = false;
-  Endpoint endpoint;
+  RemoteEndpoint endpoint;
   Location at;
 
   bool operator==(const UpstreamServer& other) const {

@@ -33,9 +33,12 @@ std::vector<UpstreamServer> parse_system_resolvers(std::string_view text) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     if (next_word(line) != "nameserver") continue;
-    const auto address = IpAddress::parse(next_word(line));
-    if (!address) continue;
-    UpstreamServer server{false, {*address, kDnsPort}, {std::string(kResolvConf), number, 1}};
+    const std::string_view word = next_word(line);
+    auto endpoint = RemoteEndpoint::parse(word, 0);
+    const bool alone = endpoint && endpoint->port == 0 && !word.starts_with('[');
+    if (!alone) continue;
+    endpoint->port = kDnsPort;
+    UpstreamServer server{false, *std::move(endpoint), {std::string(kResolvConf), number, 1}};
     if (std::ranges::find(servers, server) == servers.end()) servers.push_back(std::move(server));
   }
   return servers;

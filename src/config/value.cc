@@ -201,17 +201,23 @@ Result<UpstreamServer> parse_upstream_server(std::string_view text) {
         "asks",
         in_quotes(text), what));
   }
-  const auto endpoint = Endpoint::parse(rest, kDnsPort);
+  auto endpoint = RemoteEndpoint::parse(rest, kDnsPort);
   if (!endpoint) {
     return expected_got(text,
                         "a server's address, such as \"1.1.1.1\", \"udp://1.1.1.1:53\" or "
-                        "\"tcp://[2620:fe::fe]:53\"; a host name can't be used, because resolving "
+                        "\"tcp://[2620:fe::fe]:53\", or \"fe80::1%eth0\" on a link; a host name "
+                        "can't be used, because resolving "
                         "it would require this server");
   }
   if (endpoint->address.is_unspecified()) {
     return expected_got(text, "a server's address, not the wildcard");
   }
-  server.endpoint = *endpoint;
+  if (endpoint->lacks_zone()) {
+    return expected_got(text, fmt::format("the interface of a link-local address behind it, such "
+                                          "as \"{}%eth0\"",
+                                          endpoint->host()));
+  }
+  server.endpoint = *std::move(endpoint);
   return server;
 }
 

@@ -17,7 +17,7 @@ enum class UpstreamProtocol : std::uint8_t { kUdp, kTcp };
 
 struct UpstreamServer {
   UpstreamProtocol protocol = UpstreamProtocol::kUdp;  ///< kUdp falls back to TCP on TC
-  Endpoint endpoint;
+  RemoteEndpoint endpoint;
 
   bool operator==(const UpstreamServer&) const = default;
 };

@@ -39,8 +39,8 @@ class TcpPool final : public Channel,
   /// So many queries wait at one connection before another is opened.
   static constexpr std::size_t kBusy = 32;
 
-  TcpPool(SocketResources& resources, const Endpoint& server, sys::NetnsRef netns)
-      : resources_(resources), server_(server), netns_(std::move(netns)) {}
+  TcpPool(SocketResources& resources, RemoteEndpoint server, sys::NetnsRef netns)
+      : resources_(resources), server_(std::move(server)), netns_(std::move(netns)) {}
   ~TcpPool() override;
 
   void submit(WaitingQuery& query, Instant now) override;
@@ -63,7 +63,7 @@ class TcpPool final : public Channel,
   void refill();
 
   SocketResources& resources_;
-  Endpoint server_;
+  RemoteEndpoint server_;
   sys::NetnsRef netns_;
   std::optional<std::uint64_t> namespace_;  ///< in which the connections are
   Instant next_look_;

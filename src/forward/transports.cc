@@ -15,10 +15,11 @@
 namespace nxgate::forward {
 namespace {
 
-using Make = std::shared_ptr<Channel> (*)(SocketResources&, const Endpoint&, const sys::NetnsRef&);
+using Make = std::shared_ptr<Channel> (*)(SocketResources&, const RemoteEndpoint&,
+                                          const sys::NetnsRef&);
 
 template <class Transport>
-std::shared_ptr<Channel> make(SocketResources& resources, const Endpoint& server,
+std::shared_ptr<Channel> make(SocketResources& resources, const RemoteEndpoint& server,
                               const sys::NetnsRef& netns) {
   return std::make_shared<Transport>(resources, server, netns);
 }

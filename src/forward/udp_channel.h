@@ -80,8 +80,8 @@ class UdpChannel final : public Channel, private Alarm {
  public:
   static constexpr std::size_t kPorts = 32;
 
-  UdpChannel(SocketResources& resources, const Endpoint& server, sys::NetnsRef netns)
-      : resources_(resources), server_(server), netns_(std::move(netns)) {}
+  UdpChannel(SocketResources& resources, RemoteEndpoint server, sys::NetnsRef netns)
+      : resources_(resources), server_(std::move(server)), netns_(std::move(netns)) {}
 
   void submit(WaitingQuery& query, Instant now) override;
   [[nodiscard]] std::string_view name() const noexcept override { return "udp"; }
@@ -101,7 +101,7 @@ class UdpChannel final : public Channel, private Alarm {
   [[nodiscard]] std::expected<std::shared_ptr<UdpPort>, std::error_code> open();
 
   SocketResources& resources_;
-  Endpoint server_;
+  RemoteEndpoint server_;
   sys::NetnsRef netns_;
   std::vector<Taking> taking_;  ///< the ports that take new questions, the oldest first
 };

@@ -271,9 +271,16 @@ Result<sys::Descriptor> Helper::open_listener(sys::SocketKind kind, const sys::L
 }
 
 std::expected<sys::Descriptor, std::error_code> Helper::open_upstream_socket(
-    sys::SocketKind kind, const Endpoint& server, const sys::NetnsRef& netns) const {
-  Answer answer =
-      ask(fast_, {.task = Task::kUpstream, .kind = kind, .endpoint = PlainEndpoint(server)}, netns);
+    sys::SocketKind kind, const RemoteEndpoint& server, const sys::NetnsRef& netns) const {
+  if (!InterfaceName::fits(server.zone)) {
+    return std::unexpected(make_error_code(std::errc::no_such_device));
+  }
+  Answer answer = ask(fast_,
+                      {.task = Task::kUpstream,
+                       .kind = kind,
+                       .endpoint = PlainEndpoint(server),
+                       .interface = InterfaceName(server.zone)},
+                      netns);
   if (!answer.descriptor) {
     return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
   }

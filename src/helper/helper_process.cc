@@ -134,6 +134,12 @@ sys::ListenAddress address_in(const Request& request, const sys::NetnsRef& netns
   return {request.endpoint.get(), request.interface.get(), netns, request.freebind != 0};
 }
 
+RemoteEndpoint server_in(const Request& request) {
+  RemoteEndpoint server = request.endpoint.get();
+  server.zone = request.interface.get();
+  return server;
+}
+
 /// Whether it is within what was agreed at start.
 bool is_agreed(const ReachCheck& bounds, const Request& request, const sys::NetnsRef& netns) {
   switch (request.task) {
@@ -194,7 +200,7 @@ Answer perform(HelperState& state, const Question& question) {
       return answer_with(
           sys::open_listener(request.kind, address_in(request, netns), request.sharing));
     case Task::kUpstream:
-      return answer_with(sys::open_upstream_socket(request.kind, request.endpoint.get(), netns));
+      return answer_with(sys::open_upstream_socket(request.kind, server_in(request), netns));
     case Task::kInterface:
       return {.reply = {.number = sys::interface_index(request.interface.get(), netns)}};
     case Task::kIdentity:

@@ -12,8 +12,11 @@
 #include <glob.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "sys/file.h"
+#include "sys/netns.h"
+#include "sys/socket.h"
 
 namespace nxgate::store {
 namespace {
@@ -57,6 +60,10 @@ Result<std::vector<std::string>> DiskFiles::expand(const std::string& pattern) {
   ::globfree(&matches);
   if (status != 0 && status != GLOB_NOMATCH) return fail("can't be read completely");
   return paths;
+}
+
+bool DiskFiles::is_own_address(const RemoteEndpoint& server, const std::string& netns) {
+  return sys::is_own_address(server, sys::NetnsRef(netns));
 }
 
 }  // namespace nxgate::store

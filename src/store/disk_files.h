@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "config/context.h"
 
@@ -16,6 +17,8 @@ class DiskFiles : public config::FileReader {
   [[nodiscard]] Result<std::string> read(const std::string& path) override;
   [[nodiscard]] Result<void> read_lines(const std::string& path, const TakeLines& take) override;
   [[nodiscard]] Result<std::vector<std::string>> expand(const std::string& pattern) override;
+  [[nodiscard]] bool is_own_address(const RemoteEndpoint& server,
+                                    const std::string& netns) override;
 };
 
 }  // namespace nxgate::store

@@ -35,7 +35,7 @@ class Broker {
   [[nodiscard]] virtual Result<Descriptor> open_listener(SocketKind kind, const ListenAddress& at,
                                                          Sharing sharing) const = 0;
   [[nodiscard]] virtual std::expected<Descriptor, std::error_code> open_upstream_socket(
-      SocketKind kind, const Endpoint& server, const NetnsRef& netns) const = 0;
+      SocketKind kind, const RemoteEndpoint& server, const NetnsRef& netns) const = 0;
   [[nodiscard]] virtual unsigned interface_index(const std::string& name,
                                                  const NetnsRef& netns) const = 0;
   [[nodiscard]] virtual Result<NetlinkSocket> open_netlink(int protocol,

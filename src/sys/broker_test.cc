@@ -36,7 +36,7 @@ class FakeBroker final : public Broker {
   Result<Descriptor> open_listener(SocketKind, const ListenAddress&, Sharing) const override {
     return note("open_listener"), fail("no");
   }
-  std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind, const Endpoint&,
+  std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind, const RemoteEndpoint&,
                                                                   const NetnsRef&) const override {
     return note("open_upstream_socket"), std::unexpected(refused());
   }

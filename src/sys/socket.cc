@@ -1,13 +1,17 @@
 #include "sys/socket.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <expected>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -162,12 +166,48 @@ bool prepare_upstream(SocketKind kind, const Descriptor& socket, bool v4) noexce
   return options && bind_random_port(socket, v4);
 }
 
+/// Puts the interface that the zone names into the address; on failure errno says why.
+bool set_zone(const Descriptor& socket, const std::string& zone, SocketAddress& address) noexcept {
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &address.storage, sizeof v6);
+  ifreq interface{};
+  zone.copy(static_cast<char*>(interface.ifr_name), IFNAMSIZ - 1);
+  if (::ioctl(socket.get(), SIOCGIFINDEX, &interface) != 0) {
+    const char* const end = zone.data() + zone.size();
+    const auto [parsed, error] = std::from_chars(zone.data(), end, interface.ifr_ifindex);
+    if (error != std::errc{} || parsed != end) {
+      errno = ENODEV;
+      return false;
+    }
+    if (::ioctl(socket.get(), SIOCGIFNAME, &interface) != 0) return false;
+  }
+  v6.sin6_scope_id = static_cast<std::uint32_t>(interface.ifr_ifindex);
+  std::memcpy(&address.storage, &v6, sizeof v6);
+  return true;
+}
+
+/// Whether an interface in the socket's namespace has this IPv4 address.
+bool has_v4_address(const Descriptor& socket, const IpAddress& address) {
+  ifconf list{};
+  if (::ioctl(socket.get(), SIOCGIFCONF, &list) != 0) return false;
+  std::vector<ifreq> interfaces(static_cast<std::size_t>(list.ifc_len) / sizeof(ifreq));
+  list.ifc_req = interfaces.data();
+  if (::ioctl(socket.get(), SIOCGIFCONF, &list) != 0) return false;
+  interfaces.resize(static_cast<std::size_t>(list.ifc_len) / sizeof(ifreq));
+  return std::ranges::any_of(interfaces, [&](const ifreq& each) {
+    sockaddr_storage storage{};
+    std::memcpy(&storage, &each.ifr_addr, sizeof each.ifr_addr);
+    return to_endpoint(storage).address == address;
+  });
+}
+
 std::expected<Descriptor, std::error_code> connected_socket(SocketKind kind,
-                                                            const Endpoint& server) noexcept {
+                                                            const RemoteEndpoint& server) noexcept {
   const bool v4 = server.address.is_v4();
   Descriptor socket = make_socket(kind, v4);
   if (!socket || !prepare_upstream(kind, socket, v4)) return system_failure();
-  const SocketAddress address = to_sockaddr(server);
+  SocketAddress address = to_sockaddr(server);
+  if (!server.zone.empty() && !set_zone(socket, server.zone, address)) return system_failure();
   if (::connect(socket.get(), address.get(), address.length) != 0 && errno != EINPROGRESS) {
     return system_failure();
   }
@@ -272,7 +312,7 @@ Result<void> probe_free(SocketKind kind, const ListenAddress& at) {
 }
 
 std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
-                                                                const Endpoint& server,
+                                                                const RemoteEndpoint& server,
                                                                 const NetnsRef& netns) {
   if (const Broker* const broker = Broker::active(); broker != nullptr && !netns.own()) {
     return broker->open_upstream_socket(kind, server, netns);
@@ -281,6 +321,16 @@ std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
   const Result<void> entered = in_netns(netns, [&] { socket = connected_socket(kind, server); });
   if (!entered) return std::unexpected(make_error_code(std::errc::network_unreachable));
   return socket;
+}
+
+bool is_own_address(const RemoteEndpoint& server, const NetnsRef& netns) {
+  if (server.address.is_loopback()) return true;
+  const auto socket = open_upstream_socket(SocketKind::kUdp, server, netns);
+  if (!socket) return false;
+  // The source for an address of our own is that address; in IPv4 it may also be another address
+  // of the same network.
+  return local_endpoint(*socket).address == server.address ||
+         (server.address.is_v4() && has_v4_address(*socket, server.address));
 }
 
 bool is_local_lack(int error) noexcept {

@@ -80,11 +80,15 @@ enum class Sharing : std::uint8_t {
 
 /// Opens a non-blocking UDP socket connected to `server`, from a random port by CSPRNG (RFC 5452
 /// section 9.2); or begins a TCP connection (EINPROGRESS is success). Inside `netns`;
-/// one that is missing counts as ENETUNREACH. ICMP errors of the path, EHOSTUNREACH too, are
-/// reported by the next call on the socket (IP_RECVERR); ICMP can't change its packet size (RFC
-/// 9715).
+/// one that is missing counts as ENETUNREACH, and a zone that is no interface there is ENODEV. ICMP
+/// errors of the path, EHOSTUNREACH too, are reported by the next call on the socket (IP_RECVERR);
+/// ICMP can't change its packet size (RFC 9715).
 [[nodiscard]] std::expected<Descriptor, std::error_code> open_upstream_socket(
-    SocketKind kind, const Endpoint& server, const NetnsRef& netns);
+    SocketKind kind, const RemoteEndpoint& server, const NetnsRef& netns);
+
+/// Whether what is sent there from inside the namespace comes back to it: the address is one of
+/// its own. Sends nothing. False if that can't be found out.
+[[nodiscard]] bool is_own_address(const RemoteEndpoint& server, const NetnsRef& netns);
 
 /// Whether an errno means a local lack of descriptors, memory or buffers, not a network error.
 [[nodiscard]] bool is_local_lack(int error) noexcept;

@@ -145,5 +145,23 @@ TEST(OpenUpstreamSocket, CallsAMissingNamespaceUnreachable) {
   EXPECT_EQ(socket.error(), std::errc::network_unreachable);
 }
 
+TEST(OpenUpstreamSocket, SaysWhichZoneIsMissing) {
+  for (const char* server : {"fe80::1%nowhere0", "fe80::1%987654321", "fe80::1%99999999999"}) {
+    const auto socket =
+        open_upstream_socket(SocketKind::kUdp, *RemoteEndpoint::parse(server, 53), NetnsRef());
+    ASSERT_FALSE(socket) << server;
+    EXPECT_EQ(socket.error(), std::errc::no_such_device) << server;
+  }
+}
+
+TEST(IsOwnAddress, KnowsLoopbackAndNotTheRest) {
+  for (const char* ours : {"127.0.0.1", "127.9.9.9", "::1"}) {
+    EXPECT_TRUE(is_own_address(*RemoteEndpoint::parse(ours, 53), NetnsRef())) << ours;
+  }
+  for (const char* other : {"192.0.2.1", "2001:db8::1", "fe80::1%nowhere0"}) {
+    EXPECT_FALSE(is_own_address(*RemoteEndpoint::parse(other, 53), NetnsRef())) << other;
+  }
+}
+
 }  // namespace
 }  // namespace nxgate::sys

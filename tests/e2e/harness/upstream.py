@@ -135,11 +135,11 @@ class Upstream:
         for _ in range(50):
             udp = socket.socket(family, socket.SOCK_DGRAM)
             udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-            udp.bind((self.address, port))
+            udp.bind(self._at(port))
             tcp = socket.socket(family)
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                tcp.bind((self.address, udp.getsockname()[1]))
+                tcp.bind(self._at(udp.getsockname()[1]))
             except OSError:
                 udp.close()
                 tcp.close()
@@ -147,6 +147,10 @@ class Upstream:
             tcp.listen(64)
             return udp, tcp
         raise OSError("no port free for UDP and TCP")
+
+    def _at(self, port):
+        """With the zone, which a pair alone loses."""
+        return socket.getaddrinfo(self.address, port, flags=socket.AI_NUMERICHOST)[0][4]
 
     @property
     def endpoint(self):
