@@ -1,6 +1,7 @@
 #include "forward/exchange.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -197,7 +198,9 @@ bool Exchange::may_mix_case() const noexcept {
 }
 
 void Exchange::network_failed(int error, Instant now) {
-  const std::string words = std::generic_category().message(error);
+  // Of the zone of a link-local server.
+  const std::string words = error == ENODEV ? "no interface has this name or index"
+                                            : std::generic_category().message(error);
   const sys::NetnsRef& netns = group_->netns;
   const bool no_namespace = !netns.own() && !netns.identity();
   const std::string server = group_->server(server_).endpoint.to_string();

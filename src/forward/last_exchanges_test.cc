@@ -52,7 +52,7 @@ TEST_F(LastOfForwarder, IsTheServerThatAnswered) {
   const auto last = shared_.last_exchanges.find(key_of("a.test").question, kGroup);
   ASSERT_TRUE(last);
   EXPECT_EQ(last->failure, UpstreamFailure::kNone);
-  EXPECT_EQ(last->server.endpoint, good.endpoint());
+  EXPECT_EQ(last->server.endpoint, RemoteEndpoint(good.endpoint()));
   EXPECT_EQ(last->said->rcode, wire::Rcode::kNoError);
   EXPECT_FALSE(shared_.last_exchanges.find(key_of("b.test").question, kGroup));
 }
@@ -74,7 +74,7 @@ TEST_F(LastOfForwarder, IsTheServerThatWasSilent) {
   const auto last = shared_.last_exchanges.find(key_of("a.test").question, kGroup);
   ASSERT_TRUE(last);
   EXPECT_EQ(last->failure, UpstreamFailure::kTimeout);
-  EXPECT_EQ(last->server.endpoint, quiet.endpoint());
+  EXPECT_EQ(last->server.endpoint, RemoteEndpoint(quiet.endpoint()));
   EXPECT_FALSE(last->said);
 }
 

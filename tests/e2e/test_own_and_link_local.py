@@ -64,7 +64,7 @@ def test_an_interface_that_is_missing_is_said_and_may_come_back(nxgate, near):
     server = nxgate("--allow", "x.test", "--upstream", f"{FAR}@{near.path}")
     ip("-n", near.name, "link", "set", "eth0", "name", "other0")
     assert rcode(server.query("a.x.test")) == "SERVFAIL"
-    server.wait_for_log(r"upstream \[fe80::53%eth0\]:53@.*: No such device")
+    server.wait_for_log(r"upstream \[fe80::53%eth0\]:53@.*: no interface has this name or index")
     ip("-n", near.name, "link", "set", "other0", "name", "eth0")
     ip("-n", near.name, "link", "set", "eth0", "up")
     wait_for(lambda: addresses(server.query("b.x.test")), timeout=20, what="the interface's return")
