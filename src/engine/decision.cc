@@ -43,7 +43,7 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
   judgement.narrowed = true;
   // A rule that denied stays the one that did, so that no grant lifts it.
   if (match.verdict != Verdict::kAncestor) {
-    match = {.verdict = narrower};
+    match = {.verdict = narrower, .route = match.route};
   } else {
     match.verdict = narrower;
   }
@@ -71,31 +71,31 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
   return match;
 }
 
-/// Whether the name is held, and the one from which answers led here is allowed still.
-bool is_granted(const policy::GrantTable& table, const policy::Policy& policy,
-                const wire::DomainName& name, const wire::SuffixHashes& hashes,
-                Instant now) noexcept {
-  const auto held = table.find(name, hashes, now);
-  // A name of its own is for nobody else to tell, also where what narrows the policy denies it.
-  if (!held || policy.matcher->match(hashes).verdict == Verdict::kLocal) return false;
-  Judgement of_root{.policy = &policy};
-  const wire::SuffixHashes root(held->root, wire::process_hash_key());
-  of_root.match = match_by(policy, root, of_root);
+/// Whether a name gives grants still.
+bool is_root(const policy::Policy& policy, const wire::DomainName& name) noexcept {
+  Judgement judgement{.policy = &policy};
+  const wire::SuffixHashes hashes(name, wire::process_hash_key());
+  judgement.match = match_by(policy, hashes, judgement);
   if (policy.exfiltration) {
-    const Bytes chosen = chosen_labels(held->root, of_root);
-    of_root.exceeded = exceeded_limit(*policy.exfiltration, {chosen, std::nullopt});
+    const Bytes chosen = chosen_labels(name, judgement);
+    judgement.exceeded = exceeded_limit(*policy.exfiltration, {chosen, std::nullopt});
   }
-  return of_root.allowed();
+  return judgement.allowed();
+}
+
+/// A name of its own is for nobody else to tell, also where what narrows the policy denies it.
+bool is_own(const policy::Policy& policy, const wire::SuffixHashes& hashes) noexcept {
+  return policy.matcher->match(hashes).verdict == Verdict::kLocal;
 }
 
 /// Lifts the default if there is a grant.
 [[gnu::noinline]] void take_grant(const policy::Policy& policy, const wire::DomainName& name,
                                   const wire::SuffixHashes& hashes, Instant now,
                                   Judgement& judgement) noexcept {
-  judgement.granted = is_granted(policy.grants->aliases, policy, name, hashes, now);
+  judgement.granted = !standing_grants(policy.grants->aliases, policy, name, hashes, now).empty();
   if (judgement.granted || !policy.service_targets) return;
   judgement.granted = judgement.addresses_only =
-      is_granted(policy.grants->services, policy, name, hashes, now);
+      !standing_grants(policy.grants->services, policy, name, hashes, now).empty();
 }
 
 /// All of a judgement but limits. Inlined, since every query goes through it.
@@ -221,7 +221,8 @@ Decision decide_target(const policy::Policy& policy, const wire::Question& targe
   const wire::SuffixHashes hashes(target.name, wire::process_hash_key());
   judge_by(policy, target.name, hashes, now, decision);
   const bool denied = decision.match.verdict == Verdict::kDeny && decision.match.by_rule();
-  if (denied || decision.forbidden) {
+  const bool lost = decision.match.verdict != Verdict::kLocal && is_own(policy, hashes);
+  if (denied || lost || decision.forbidden) {
     decision.outcome = Outcome::kDeny;
     return decision;
   }
@@ -232,6 +233,16 @@ Decision decide_target(const policy::Policy& policy, const wire::Question& targe
     forward(decision.match, hashes.whole(), decision);
   }
   return decision;
+}
+
+policy::GrantTable::Held standing_grants(const policy::GrantTable& table,
+                                         const policy::Policy& policy, const wire::DomainName& name,
+                                         const wire::SuffixHashes& hashes, Instant now) noexcept {
+  policy::GrantTable::Held held = table.find(name, hashes, now);
+  if (!held.empty() && is_own(policy, hashes)) held.clear();
+  const auto fell = [&](const policy::Grant& grant) { return !is_root(policy, grant.root); };
+  held.erase(std::remove_if(held.begin(), held.end(), fell), held.end());
+  return held;
 }
 
 Bytes chosen_labels(const wire::DomainName& name, const Judgement& judgement) noexcept {

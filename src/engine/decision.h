@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "engine/snapshot.h"
 #include "policy/exfiltration.h"
+#include "policy/grants.h"
 #include "policy/local_data.h"
 #include "policy/policy.h"
 #include "wire/name.h"
@@ -75,6 +76,13 @@ inline constexpr int kLongestLocalChain = 8;
 /// inherits: only a rule that denies it does. Records of its own come before an upstream.
 [[nodiscard]] Decision decide_target(const policy::Policy& policy, const wire::Question& target,
                                      Instant now) noexcept;
+
+/// The grants of the name whose root is allowed still, and gets no more than it does.
+[[nodiscard]] policy::GrantTable::Held standing_grants(const policy::GrantTable& table,
+                                                       const policy::Policy& policy,
+                                                       const wire::DomainName& name,
+                                                       const wire::SuffixHashes& hashes,
+                                                       Instant now) noexcept;
 
 /// The labels of the name that the client chose, below the rule that allows it; empty if another
 /// name led to it.

@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include <boost/container/static_vector.hpp>
-
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -36,12 +34,19 @@ bool is_neighbour(const Judgement& judgement) noexcept {
          judgement.match.verdict == policy::Verdict::kLocal;
 }
 
+/// Empty for any.
+Ports both(Ports ports, const Ports& more) {
+  if (ports.empty() || more.empty()) return {};
+  ports.insert(ports.end(), more.begin(), more.end());
+  return ports;
+}
+
 /// What is opened by one name.
 struct Opening {
   const wire::DomainName& name;
   Ports ports;  ///< empty for any
 };
-using Openings = boost::container::static_vector<Opening, 2>;
+using Openings = std::vector<Opening>;
 
 /// Of the rules of a name; other containers have all. Nothing if the rules have none in common.
 std::optional<Ports> ports_by_rule(const wire::DomainName& name, const Judgement& judgement) {
@@ -62,9 +67,7 @@ std::optional<Ports> ports_by_service(const policy::Grant& grant, const Judgemen
       judgement.policy->agreed_ports(wire::SuffixHashes(grant.root, wire::process_hash_key()),
                                      {grant.ports.begin(), grant.ports.end()});
   if (told.empty()) return ports;
-  if (!ports) ports.emplace();
-  ports->insert(ports->end(), told.begin(), told.end());
-  return ports;
+  return ports ? both(*std::move(ports), told) : told;
 }
 
 /// An alias is opened for the allowed name, which a change of policy is about. A service's target
@@ -76,8 +79,15 @@ Openings openings_of(const wire::DomainName& name, const Judgement& judgement,
     if (ports) openings.push_back({opener, *std::move(ports)});
   };
   if (!judgement.granted) add(name, ports_by_rule(name, judgement));
-  if (granted.alias) add(granted.alias->root, ports_by_rule(granted.alias->root, judgement));
-  if (granted.service) add(name, ports_by_service(*granted.service, judgement));
+  for (const policy::Grant& grant : granted.aliases) {
+    add(grant.root, ports_by_rule(grant.root, judgement));
+  }
+  std::optional<Ports> told;
+  for (const policy::Grant& grant : granted.services) {
+    const auto ports = ports_by_service(grant, judgement);
+    if (ports) told = told ? both(*std::move(told), *ports) : *ports;
+  }
+  add(name, std::move(told));
   return openings;
 }
 
@@ -101,8 +111,10 @@ Granted grants_of(const wire::DomainName& name, const Judgement& judgement, Inst
   const policy::Policy& policy = *judgement.policy;
   const wire::SuffixHashes hashes(name, wire::process_hash_key());
   Granted granted;
-  if (!judgement.addresses_only) granted.alias = policy.grants->aliases.find(name, hashes, now);
-  if (policy.service_targets) granted.service = policy.grants->services.find(name, hashes, now);
+  granted.aliases = standing_grants(policy.grants->aliases, policy, name, hashes, now);
+  if (policy.service_targets) {
+    granted.services = standing_grants(policy.grants->services, policy, name, hashes, now);
+  }
   return granted;
 }
 
@@ -124,7 +136,7 @@ EgressResult apply_egress(const wire::Query& query, const Decision& decision, co
   const wire::DomainName& name = query.question.name;
   const Granted granted =
       asker.granted != nullptr ? *asker.granted : grants_of(name, decision, now);
-  if (decision.granted && !granted.alias && !granted.service) return {};
+  if (decision.granted && granted.empty()) return {};
   const Openings openings = openings_of(name, decision, granted);
   if (openings.empty()) return {EgressStatus::kNoPorts, edited.size, edited.cut};
   const bool open = std::ranges::all_of(openings, [&](const Opening& opening) {
@@ -152,14 +164,8 @@ std::optional<Openable> openable_by(const policy::Policy* policy, std::string_vi
   const Granted granted = grants_of(*parsed, judgement, now);
   const Openings openings = openings_of(*parsed, judgement, granted);
   if (openings.empty()) return std::nullopt;
-  Ports ports;
-  for (const Opening& opening : openings) {
-    if (opening.ports.empty()) {
-      ports.clear();
-      break;
-    }
-    ports.insert(ports.end(), opening.ports.begin(), opening.ports.end());
-  }
+  Ports ports = openings.front().ports;
+  for (const Opening& opening : openings) ports = both(std::move(ports), opening.ports);
   return Openable{std::move(ports), edit_for(*policy->egress, judgement)};
 }
 

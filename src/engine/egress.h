@@ -41,11 +41,13 @@ struct EgressResult {
 
 /// What a name is granted by.
 struct Granted {
-  std::optional<policy::Grant> alias;
-  std::optional<policy::Grant> service;
+  policy::GrantTable::Held aliases;
+  policy::GrantTable::Held services;
+
+  [[nodiscard]] bool empty() const noexcept { return aliases.empty() && services.empty(); }
 };
 
-/// Of a granted name, as long as it is known; nothing of another.
+/// Of a granted name, as long as they stand; nothing of another.
 [[nodiscard]] Granted grants_of(const wire::DomainName& name, const Judgement& judgement,
                                 Instant now);
 

@@ -105,21 +105,37 @@ TEST_F(EgressTest, PortsAreThoseOfTheRuleElseThePolicys) {
 }
 
 TEST_F(EgressTest, WhatANameLedToIsOpenedForItByItsPorts) {
-  ASSERT_TRUE(policy_->grants->aliases.grant(name("cdn.example"),
-                                             {name("ssh.test"), Instant{} + Seconds(9), true, {}}));
+  const auto grant = [this] {
+    const policy::Grant by_ssh{.root = name("ssh.test"), .until = Instant{} + Seconds(9)};
+    policy_->grants->aliases.grant(name("cdn.example"), by_ssh, Instant{});
+  };
+  grant();
   knows_grant_ = false;
   EXPECT_EQ(reply_to("cdn.example", {192, 0, 2, 1}).status, EgressStatus::kOpen);
   meanwhile_ = [this] {
-    policy_->grants->aliases.replace(name("cdn.example"), {name("ssh.test"), Instant{}, true, {}});
+    policy_->grants = std::make_shared<policy::Grants>(wire::process_hash_key());
   };
   EXPECT_EQ(reply_to("cdn.example", {192, 0, 2, 2}).status, EgressStatus::kShut);
-  policy_->grants->aliases.replace(name("cdn.example"),
-                                   {name("ssh.test"), Instant{} + Seconds(9), true, {}});
+  grant();
   knows_grant_ = true;
   EXPECT_EQ(reply_to("cdn.example", {192, 0, 2, 3}).status, EgressStatus::kOpen)
       << "which was granted when it was asked for";
   EXPECT_THAT(sets_->admitted,
               ElementsAre("ssh.test 192.0.2.1 tcp/22", "ssh.test 192.0.2.3 tcp/22"));
+}
+
+TEST_F(EgressTest, OfTwoThatLedToANameOnlyTheOneThatIsAllowedOpens) {
+  egress_->ports = {{6, 443}};
+  const Instant until = Instant{} + Seconds(9);
+  policy_->grants->aliases.grant(name("cdn.example"), {name("plain.test"), until, true, {}}, {});
+  policy_->grants->services.grant(name("cdn.example"),
+                                  {name("denied.example"), until, false, {{6, 22}}}, {});
+  policy_->grants->services.grant(name("cdn.example"), {name("gone.example"), until, true, {}}, {});
+  policy_->grants->services.grant(name("cdn.example"),
+                                  {name("plain.test"), until, false, {{6, 5222}}}, {});
+  EXPECT_EQ(reply_to("cdn.example", {192, 0, 2, 1}).status, EgressStatus::kOpen);
+  EXPECT_THAT(sets_->admitted,
+              ElementsAre("plain.test 192.0.2.1 tcp/443", "cdn.example 192.0.2.1 tcp/5222"));
 }
 
 TEST_F(EgressTest, AFirewallThatCantBeOpenedStopsTheReply) {

@@ -167,7 +167,9 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   const bool fresh = cached && cache::elapsed_seconds(*cached, request.received) < cached->ttl;
   if (fresh && !cached->open) {
     counters_.add(Counter::kCacheHits);
-    grant_targets(query.question.name, decision, *cached, request.received);
+    if (has_targets(*cached)) {
+      grant_targets(query.question.name, decision, *cached, request.received);
+    }
     if (snapshot_->options.prefetch) prefetch(request, key, *cached);
     std::size_t size = write_answer(query, decision, *cached, request.received, context);
     size = apply_egress(query, *snapshot_, decision, asker_of(request, decision), size,
@@ -187,10 +189,11 @@ Handled Engine::answer_question(const Request& request, const wire::Query& query
   }
   pending_->decision = decision;
   if (decision.granted && has_firewall(decision)) {
-    pending_->granted = grants_of(query.question.name, decision, request.received);
+    pending_->granted =
+        std::make_unique<Granted>(grants_of(query.question.name, decision, request.received));
   }
   pending_->key = key;
-  if (fresh) pending_->chain.emplace(key, std::move(cached));
+  if (fresh) pending_->chain = std::make_unique<Chain>(key, std::move(cached));
   if (cached && !cached->open) pending_->stale = std::move(cached);
   pending_->client = request.client;
   pending_->client_key = client_of(request);

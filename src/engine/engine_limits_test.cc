@@ -101,8 +101,9 @@ TEST_F(EngineTest, WhatOthersInTheNamespaceDenyIsDenied) {
     auto made = attached({.allow = {"example.com", "test"}}, {"a.example.com", "test"});
     auto policy = std::make_shared<policy::Policy>(*made);
     policy->others = {make_policy({.allow = {"example.com"}})->matcher, make_policy(text)->matcher};
-    (void)policy->grants->aliases.grant(name("x.a.example.com"),
-                                        {name("test"), Clock::now() + Seconds(60), true, {}});
+    policy->grants->aliases.grant(name("x.a.example.com"),
+                                  {name("test"), Clock::now() + Seconds(60), true, {}},
+                                  Clock::now());
     return policy;
   };
   use_policy(held({.allow = {"example.com"}}));
@@ -118,8 +119,8 @@ TEST_F(EngineTest, WhatOthersInTheNamespaceDenyIsDenied) {
 
 TEST_F(EngineTest, NoGrantLiftsADenialByName) {
   const auto granted = [&](const std::shared_ptr<const policy::Policy>& policy) {
-    (void)policy->grants->aliases.grant(name("example.com"),
-                                        {name("foo.com"), Clock::now() + Seconds(60), true, {}});
+    policy->grants->aliases.grant(
+        name("example.com"), {name("foo.com"), Clock::now() + Seconds(60), true, {}}, Clock::now());
     use_policy(policy);
     ask("example.com", Type::kTxt);
     return disposition == Disposition::kPending;

@@ -39,13 +39,6 @@ void add_port(std::uint16_t number, std::uint8_t protocol, policy::Grant& grant)
   }
 }
 
-/// In the table, unless another name's grant lasts longer, whose root may be denied by now.
-void put(policy::GrantTable& table, const policy::Policy& policy, const wire::DomainName& target,
-         const policy::Grant& grant, Instant now) {
-  if (table.grant(target, grant)) return;
-  if (!judge(policy, target, now).allowed()) table.replace(target, grant);
-}
-
 }  // namespace
 
 void grant_targets(const wire::DomainName& name, const Decision& decision,
@@ -56,7 +49,7 @@ void grant_targets(const wire::DomainName& name, const Decision& decision,
   // An alias of the operator's own leads only those who ask for it.
   if ((answer.targets.empty() && !services) || decision.asked != name) return;
   const Granted own = grants_of(name, decision, now);
-  if (decision.granted && !own.alias && !own.service) return;
+  if (decision.granted && own.empty()) return;
   policy::Grants& grants = *policy.grants;
   const std::uint32_t elapsed = cache::elapsed_seconds(answer, now);
   const std::uint32_t left = std::max(answer.ttl - std::min(answer.ttl, elapsed), kStaleTtl);
@@ -65,20 +58,24 @@ void grant_targets(const wire::DomainName& name, const Decision& decision,
     grant.until = std::min(grant.until, until);
     return grant;
   };
+  const policy::Grant by_name{.root = name, .until = until};
   for (const wire::DomainName& target : answer.targets) {
-    if (!decision.granted) put(grants.aliases, policy, target, {.root = name, .until = until}, now);
-    if (own.alias) put(grants.aliases, policy, target, inherited(*own.alias), now);
-    if (own.service) put(grants.services, policy, target, inherited(*own.service), now);
+    if (!decision.granted) grants.aliases.grant(target, by_name, now);
+    for (const auto& each : own.aliases) grants.aliases.grant(target, inherited(each), now);
+    for (const auto& each : own.services) grants.services.grant(target, inherited(each), now);
   }
   // What is granted for its addresses is asked for nothing else.
   if (!services || decision.addresses_only) return;
+  const wire::DomainName& owner = answer.targets.empty() ? name : answer.targets.back();
   for (const wire::ServiceTarget& target :
        wire::service_targets(answer.body, answer.answers, answer.key.question.type)) {
-    policy::Grant grant =
-        own.alias ? inherited(*own.alias) : policy::Grant{.root = name, .until = until};
-    grant.by_rule = target.port == 0;
-    if (target.port != 0) add_port(target.port, protocol_of(name), grant);
-    put(grants.services, policy, target.name, grant, now);
+    const auto put = [&](policy::Grant grant) {
+      grant.by_rule = target.port == 0;
+      if (target.port != 0) add_port(target.port, protocol_of(owner), grant);
+      grants.services.grant(target.name, grant, now);
+    };
+    if (!decision.granted) put(by_name);
+    for (const policy::Grant& each : own.aliases) put(inherited(each));
   }
 }
 

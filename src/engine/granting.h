@@ -5,6 +5,7 @@
 #include "cache/cache.h"
 #include "engine/decision.h"
 #include "wire/name.h"
+#include "wire/service_targets.h"
 
 namespace nxgate::engine {
 
@@ -13,5 +14,10 @@ namespace nxgate::engine {
 /// if that is granted itself, not for longer than it is, or two names could keep each other alive.
 void grant_targets(const wire::DomainName& name, const Decision& decision,
                    const cache::Answer& answer, Instant now);
+
+/// Whether it could remember anything, which few answers let it.
+[[nodiscard]] inline bool has_targets(const cache::Answer& answer) noexcept {
+  return !answer.targets.empty() || wire::has_service_targets(answer.key.question.type);
+}
 
 }  // namespace nxgate::engine

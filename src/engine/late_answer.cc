@@ -59,7 +59,7 @@ void Engine::answered(std::unique_ptr<Pending> pending, const UpstreamResult& re
   if (!result.answer) return finish(*pending, result);
   if (pending->chain) return extend(std::move(pending), result.answer.get());
   if (!result.answer->open) return finish(*pending, result);
-  pending->chain.emplace(pending->key, result.answer);
+  pending->chain = std::make_unique<Chain>(pending->key, result.answer);
   follow(std::move(pending));
 }
 
@@ -106,7 +106,7 @@ void Engine::finish(Pending& pending, const UpstreamResult& result) {
     if (!result.answer) counters_.add(Counter::kStaleAnswers);
     grant_targets(pending.query.question.name, pending.decision, *answer, now);
     size = write_answer(pending.query, pending.decision, *answer, now, context);
-    const Asker asker{pending.client_key, pending.granted ? &*pending.granted : nullptr};
+    const Asker asker{pending.client_key, pending.granted.get()};
     size =
         apply_egress(pending.query, *pending.snapshot, pending.decision, asker, size, now, context);
   } else {

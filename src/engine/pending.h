@@ -31,7 +31,7 @@ struct Engine::Pending final : Recycled<Engine::Pending> {
   std::array<std::uint8_t, wire::kLongestName + 4> question{};  // what query.question_wire shows
   std::vector<std::uint8_t> message;  // empty unless the observer wants it
   Decision decision;
-  std::optional<Granted> granted;  // by what, which may end meanwhile
+  std::unique_ptr<Granted> granted;  // by what, which may end meanwhile; null for a rule
   cache::Key key;
   std::shared_ptr<const cache::Answer> stale;
   Endpoint client;
@@ -39,7 +39,7 @@ struct Engine::Pending final : Recycled<Engine::Pending> {
   Transport transport{};
   Instant received;
   LateReply reply;
-  std::optional<Chain> chain;  // once an answer was open
+  std::unique_ptr<Chain> chain;  // once an answer was open
 };
 
 /// An answer as it leaves, for all that keeps count of it.

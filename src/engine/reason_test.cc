@@ -46,8 +46,8 @@ TEST_F(ReasonTest, NamesWhatDecided) {
   EXPECT_EQ(rule_of(reason("test")), "ancestor");
   EXPECT_EQ(rule_of(reason("bad.test")), "bad.test") << "though it lies above an allowed name";
   EXPECT_EQ(rule_of(reason("local.test")), "local data");
-  (void)policy_->grants->aliases.grant(name("cdn.example"),
-                                       {name("good.test"), now_ + Seconds(60), true, {}});
+  policy_->grants->aliases.grant(name("cdn.example"),
+                                 {name("good.test"), now_ + Seconds(60), true, {}}, Clock::now());
   EXPECT_EQ(rule_of(reason("cdn.example")), "granted");
 }
 
@@ -93,8 +93,8 @@ TEST_F(ReasonTest, InFullBeginsWithTheWordOrTellsTheRulesPlace) {
 TEST_F(ReasonTest, ABareNameIsJudgedAsAQuestionForIt) {
   policy_->exfiltration =
       std::make_shared<policy::Exfiltration>(policy::Exfiltration{.longest_label = 5});
-  (void)policy_->grants->aliases.grant(name("cdn.example"),
-                                       {name("good.test"), now_ + Seconds(60), true, {}});
+  policy_->grants->aliases.grant(name("cdn.example"),
+                                 {name("good.test"), now_ + Seconds(60), true, {}}, Clock::now());
   for (const auto& [qname, allowed] :
        std::vector<std::pair<const char*, bool>>{{"a.good.test", true},
                                                  {"toolong.good.test", false},

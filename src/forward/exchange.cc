@@ -164,7 +164,7 @@ Exchange::Next Exchange::judge(Bytes message, Instant now) {
     case wire::AnswerFault::kLetters:
       return judge_letters();
     case wire::AnswerFault::kRcode:
-      return judge_rcode(now);
+      return judge_rcode(message.size() > wire::kHeaderSize, now);
   }
   return Next::kWait;
 }
@@ -175,7 +175,9 @@ Exchange::Next Exchange::judge_letters() {
   return quirks().keeps_letters() ? Next::kWait : Next::kRepeat;
 }
 
-Exchange::Next Exchange::judge_rcode(Instant now) {
+/// A header alone has neither question nor letters, so it says no more than silence does of what a
+/// server can take.
+Exchange::Next Exchange::judge_rcode(bool whole, Instant now) {
   const wire::Rcode rcode = resources_.scrubbed.rcode;
   note(ExchangeResult::kBadAnswer, to_string(rcode), now);
   if (!edns_ || (rcode != wire::Rcode::kFormErr && rcode != wire::Rcode::kNotImp)) {
@@ -183,7 +185,7 @@ Exchange::Next Exchange::judge_rcode(Instant now) {
   }
   replied_ = true;
   edns_ = false;
-  refused_edns_ = true;
+  refused_edns_ = whole;
   return Next::kRepeat;
 }
 

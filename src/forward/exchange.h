@@ -102,7 +102,7 @@ class Exchange final : private WaitingQuery {
   [[nodiscard]] bool ask_again(Instant now);
   [[nodiscard]] Next judge(Bytes message, Instant now);
   [[nodiscard]] Next judge_letters();
-  [[nodiscard]] Next judge_rcode(Instant now);
+  [[nodiscard]] Next judge_rcode(bool whole, Instant now);
   [[nodiscard]] bool may_mix_case() const noexcept;
   [[nodiscard]] Quirks& quirks() const noexcept { return group_->health->server(server_).quirks; }
   void network_failed(int error, Instant now);

@@ -31,7 +31,7 @@ using engine::UpstreamFailure;
 namespace {
 
 /// Further questions that are given up are listened to no more, since each takes a socket.
-constexpr std::size_t kMostLate = 1024;
+constexpr std::size_t kMostLate = 256;
 
 }  // namespace
 

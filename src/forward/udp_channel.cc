@@ -31,7 +31,7 @@ namespace {
 
 /// Where a worker has so many, questions share those that are open already, since descriptors are
 /// limited.
-constexpr std::size_t kManyPorts = 256;
+constexpr std::size_t kManyPorts = 1024;
 
 std::uint16_t id_of(Bytes message) noexcept {
   return static_cast<std::uint16_t>(message[0] << 8 | message[1]);

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <vector>
 
 #include <boost/container/static_vector.hpp>
@@ -20,29 +19,26 @@ namespace nxgate::policy {
 
 /// What led to a name.
 struct Grant {
-  /// Of one name; further ones aren't kept.
-  static constexpr std::size_t kMostPorts = 16;
-
   wire::DomainName root;  ///< the allowed name from which answers led here, step by step
   Instant until;
-  bool by_rule = true;                                      ///< has the ports of the root's rule
-  boost::container::static_vector<Port, kMostPorts> ports;  ///< and these, told by records
+  bool by_rule = true;                             ///< has the ports of the root's rule
+  boost::container::static_vector<Port, 2> ports;  ///< and these, told by a record
 };
 
-/// Names remembered as granted for a record's TTL. Bounded: at most kMost names, the oldest of a
-/// shard going first. Any thread; a lookup of a name that isn't held takes, with few exceptions, no
-/// lock.
+/// Names remembered as granted for a record's TTL, by all that led to them. Bounded: at most kMost
+/// names, the oldest of a shard going first. Any thread; a lookup of a name that isn't held takes,
+/// with few exceptions, no lock.
 class GrantTable {
  public:
   static constexpr std::size_t kMost = 16384;
+  /// Of one name; a further one takes the place of that which ends first.
+  static constexpr std::size_t kMostGrants = 16;
+  using Held = boost::container::static_vector<Grant, kMostGrants>;
 
   explicit GrantTable(std::uint64_t hash_key) : hash_key_(hash_key) {}
 
-  /// Of two by one root the longer lasts, with the ports of both. False if one by another root is
-  /// held that lasts longer.
-  [[nodiscard]] bool grant(const wire::DomainName& name, const Grant& grant);
-  /// The same in place of whatever is held.
-  void replace(const wire::DomainName& name, const Grant& grant);
+  /// Of two by one root and with the same ports the longer lasts.
+  void grant(const wire::DomainName& name, const Grant& grant, Instant now);
 
   /// Whether a name of these hashes, by the key given to the constructor, may be held; they are
   /// looked at only once there has been a grant.
@@ -51,19 +47,14 @@ class GrantTable {
            counts_[count_of(hashes.whole())].load(std::memory_order_relaxed) != 0;
   }
 
-  /// The grant of a name, if there is one and it hasn't ended.
-  [[nodiscard]] std::optional<Grant> find(const wire::DomainName& name,
-                                          const wire::SuffixHashes& hashes,
-                                          Instant now) const noexcept;
+  /// The grants of a name that haven't ended.
+  [[nodiscard]] Held find(const wire::DomainName& name, const wire::SuffixHashes& hashes,
+                          Instant now) const noexcept;
 
  private:
-  enum class Longer : std::uint8_t { kStays = 0, kGoes };
-
-  [[nodiscard]] bool put(const wire::DomainName& name, const Grant& grant, Longer longer);
-
   struct Entry {
     wire::DomainName name;
-    Grant grant;
+    std::vector<Grant> grants;
   };
   struct Shard {
     mutable std::mutex mutex;

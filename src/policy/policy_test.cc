@@ -69,48 +69,75 @@ wire::DomainName numbered(std::size_t number) {
 }
 
 bool granted(const GrantTable& grants, const wire::DomainName& name, Instant now) {
-  return grants.find(name, wire::SuffixHashes(name, kKey), now).has_value();
+  return !grants.find(name, wire::SuffixHashes(name, kKey), now).empty();
 }
 
 TEST(Grants, HoldUntilTheyEnd) {
   GrantTable grants(kKey);
   const Instant now{};
   EXPECT_FALSE(granted(grants, numbered(1), now));
-  (void)grants.grant(numbered(1), {numbered(0), now + Seconds(10), true, {}});
+  grants.grant(numbered(1), {numbered(0), now + Seconds(10), true, {}}, now);
   EXPECT_TRUE(granted(grants, numbered(1), now));
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(9)));
   EXPECT_FALSE(granted(grants, numbered(1), now + Seconds(10)));
   EXPECT_FALSE(granted(grants, numbered(2), now));
-  (void)grants.grant(numbered(1), {numbered(0), now + Seconds(5), true, {}});
+  grants.grant(numbered(1), {numbered(0), now + Seconds(5), true, {}}, now);
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(9))) << "a shorter grant shortens nothing";
-  (void)grants.grant(numbered(1), {numbered(0), now + Seconds(20), true, {}});
+  grants.grant(numbered(1), {numbered(0), now + Seconds(20), true, {}}, now);
   EXPECT_TRUE(granted(grants, numbered(1), now + Seconds(19)));
 }
 
-TEST(Grants, KnowTheNameThatLedThere) {
+TEST(Grants, KnowAllNamesThatLedThere) {
   GrantTable grants(kKey);
-  const Instant until = Instant{} + Seconds(10);
+  const Instant now{};
   const wire::DomainName name = numbered(1);
-  const auto root = [&] {
-    return grants.find(name, wire::SuffixHashes(name, kKey), Instant{})->root;
+  const auto roots = [&](Instant at) {
+    std::vector<wire::DomainName> all;
+    for (const Grant& each : grants.find(name, wire::SuffixHashes(name, kKey), at)) {
+      all.push_back(each.root);
+    }
+    return all;
   };
-  EXPECT_TRUE(grants.grant(name, {numbered(2), until, true, {}}));
-  EXPECT_EQ(root(), numbered(2));
-  EXPECT_TRUE(grants.grant(name, {numbered(2), until - Seconds(5), true, {}}));
-  EXPECT_FALSE(grants.grant(name, {numbered(3), until - Seconds(5), true, {}}));
-  EXPECT_EQ(root(), numbered(2)) << "which lasts longer";
-  EXPECT_TRUE(grants.grant(name, {numbered(3), until + Seconds(5), true, {}}));
-  EXPECT_EQ(root(), numbered(3));
-  grants.replace(name, {numbered(2), until, true, {}});
-  EXPECT_EQ(root(), numbered(2));
+  using Names = std::vector<wire::DomainName>;
+  grants.grant(name, {numbered(2), now + Seconds(10), true, {}}, now);
+  grants.grant(name, {numbered(2), now + Seconds(5), true, {}}, now);
+  grants.grant(name, {numbered(3), now + Seconds(5), true, {}}, now);
+  EXPECT_EQ(roots(now), (Names{numbered(2), numbered(3)}));
+  EXPECT_EQ(roots(now + Seconds(6)), Names{numbered(2)});
+  EXPECT_TRUE(roots(now + Seconds(10)).empty());
+}
+
+TEST(Grants, OfOneNameTheOneThatEndsFirstGivesWay) {
+  GrantTable grants(kKey);
+  const Instant now{};
+  const wire::DomainName name = numbered(1);
+  for (std::size_t i = 0; i < GrantTable::kMostGrants + 1; ++i) {
+    const Instant until = now + Seconds(10 + static_cast<int>(i));
+    grants.grant(name, {numbered(i), until, true, {}}, now);
+  }
+  const auto held = grants.find(name, wire::SuffixHashes(name, kKey), now);
+  EXPECT_EQ(held.size(), GrantTable::kMostGrants);
+  EXPECT_EQ(std::ranges::count(held, numbered(0), &Grant::root), 0);
+}
+
+TEST(Grants, PortsOfAnEndedOneDoNotComeBack) {
+  GrantTable grants(kKey);
+  const Instant now{};
+  const wire::DomainName name = numbered(1);
+  grants.grant(name, {numbered(2), now + Seconds(1), false, {{6, 22}}}, now);
+  grants.grant(name, {numbered(2), now + Seconds(9), false, {{6, 443}}}, now + Seconds(2));
+  const auto held = grants.find(name, wire::SuffixHashes(name, kKey), now + Seconds(3));
+  ASSERT_EQ(held.size(), 1U);
+  EXPECT_EQ(held[0].ports.front().number, 443);
 }
 
 TEST(Grants, AreBoundedTheOldestGoingFirst) {
   GrantTable grants(kKey);
   const Instant until = Instant{} + Seconds(60);
   constexpr std::size_t kMany = GrantTable::kMost * 3;
-  for (std::size_t i = 0; i < kMany; ++i)
-    (void)grants.grant(numbered(i), {numbered(0), until, true, {}});
+  for (std::size_t i = 0; i < kMany; ++i) {
+    grants.grant(numbered(i), {numbered(0), until, true, {}}, Instant{});
+  }
   std::size_t held = 0;
   for (std::size_t i = 0; i < kMany; ++i) held += granted(grants, numbered(i), Instant{}) ? 1 : 0;
   EXPECT_EQ(held, GrantTable::kMost);
@@ -123,9 +150,9 @@ TEST(Grants, AnotherNameWithTheSameHashIsNotGranted) {
   GrantTable grants(kWeakKey);
   const auto allowed = wire::DomainName::from_text("ab.test").value();
   const auto other = wire::DomainName::from_text("ba.test").value();
-  (void)grants.grant(allowed, {other, Instant{} + Seconds(60), true, {}});
-  EXPECT_TRUE(grants.find(allowed, wire::SuffixHashes(allowed, kWeakKey), Instant{}));
-  EXPECT_FALSE(grants.find(other, wire::SuffixHashes(other, kWeakKey), Instant{}));
+  grants.grant(allowed, {other, Instant{} + Seconds(60), true, {}}, Instant{});
+  EXPECT_FALSE(grants.find(allowed, wire::SuffixHashes(allowed, kWeakKey), Instant{}).empty());
+  EXPECT_TRUE(grants.find(other, wire::SuffixHashes(other, kWeakKey), Instant{}).empty());
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "wire/service_targets.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,8 +13,6 @@
 
 namespace nxgate::wire {
 namespace {
-
-constexpr std::array kTypes{Type::kSrv, Type::kMx, Type::kSvcb, Type::kHttps, Type::kNaptr};
 
 /// Behind the owner at `at`, which is a name or ends with a pointer.
 std::size_t skip_owner(Bytes body, std::size_t at) noexcept {
@@ -67,10 +64,6 @@ std::optional<ServiceTarget> target_of(Bytes rdata, Type type) noexcept {
 }
 
 }  // namespace
-
-bool has_service_targets(Type type) noexcept {
-  return std::ranges::find(kTypes, type) != kTypes.end();
-}
 
 std::vector<ServiceTarget> service_targets(Bytes body, std::size_t answers, Type type) {
   std::vector<ServiceTarget> targets;

@@ -23,7 +23,10 @@ inline constexpr std::size_t kMostServiceTargets = 64;
 
 /// Whether records of `type` have a target: SRV (RFC 2782), MX (RFC 1035), SVCB and HTTPS (RFC
 /// 9460), NAPTR (RFC 3403).
-[[nodiscard]] bool has_service_targets(Type type) noexcept;
+[[nodiscard]] constexpr bool has_service_targets(Type type) noexcept {
+  return type == Type::kSrv || type == Type::kMx || type == Type::kSvcb || type == Type::kHttps ||
+         type == Type::kNaptr;
+}
 
 /// The targets of the records of `type` among the first `answers` of a ScrubbedAnswer's body,
 /// without those that are the root, which stands for none or the owner itself.

@@ -211,6 +211,52 @@ def test_port_of_a_record_that_the_rule_excludes_stays_closed(attach, app):
     assert refused(connect(app, OTHER, 22)) and refused(connect(app, OTHER, 80))
 
 
+FAR = by_type(A=answer(f"@ 5 A {OTHER}"))
+
+
+def test_two_services_of_one_host_are_both_open(attach, app):
+    attach(app, allow=["svc.test"], script={"_ssh._tcp.svc.test": answer("@ 300 SRV 0 0 22 far.example."),
+                                            "_web._tcp.svc.test": answer("@ 60 SRV 0 0 443 far.example."),
+                                            "far.example": FAR})
+    ask(app, "_ssh._tcp.svc.test", "SRV")
+    ask(app, "_web._tcp.svc.test", "SRV")
+    assert addresses(ask(app, "far.example")) == [OTHER]
+    assert connect(app, OTHER, 22) == connect(app, OTHER, 443) == b"hello"
+
+
+@pytest.mark.parametrize("gone", ["removed", "denied"])
+@pytest.mark.parametrize("qtype, record", [("SRV", "SRV 0 0 22"), ("MX", "MX 10")])
+def test_service_of_a_name_that_is_gone_opens_nothing(attach, app, gone, qtype, record):
+    """Also where an alias of another name leads to the same target."""
+    server = attach(app, allow=["one.test:443", "two.test"], script={
+        "al.one.test": answer("@ 300 CNAME far.example.", f"far.example. 5 A {OTHER}"),
+        "_ssh._tcp.two.test": answer(f"@ 300 {record} far.example."), "far.example": FAR})
+    ask(app, "_ssh._tcp.two.test", qtype)
+    ask(app, "al.one.test")
+    assert addresses(ask(app, "far.example")) == [OTHER]
+    assert connect(app, OTHER, 443) == connect(app, OTHER, 22) == b"hello"
+    if gone == "removed":
+        new = server.text(allow=["one.test:443"])
+    else:
+        new = server.text(allow=["one.test:443", "two.test"]).replace(
+            "records =", 'deny-names = ["_tcp.two.test"]\nrecords =')
+    server.write_config(new)
+    assert "reloaded" in server.reload()
+    ask(app, "al.one.test")
+    assert addresses(ask(app, "far.example")) == [OTHER]
+    assert connect(app, OTHER, 443) == b"hello"
+    assert refused(connect(app, OTHER, 22)) and refused(connect(app, OTHER, 80))
+
+
+def test_protocol_of_a_service_is_that_of_the_records_owner(attach, app):
+    attach(app, allow=["svc.test"], script={
+        "plain.svc.test": answer("@ 60 CNAME _x._udp.svc.test.", "_x._udp.svc.test. 60 SRV 0 0 22 far.example."),
+        "far.example": FAR})
+    ask(app, "plain.svc.test", "SRV")
+    assert addresses(ask(app, "far.example")) == [OTHER]
+    assert refused(connect(app, OTHER, 22)), "tcp/22 by a record of _udp"
+
+
 def test_a_target_that_is_asked_for_by_itself_inherits_too(attach, app):
     attach(app, egress='ports = ["tcp/443"]', allow=["chain.test:22"])
     ask(app, "chain.test")

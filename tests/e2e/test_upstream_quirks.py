@@ -40,14 +40,15 @@ def plain(code):
 
 @pytest.mark.parametrize("refusal", [plain("FORMERR"), plain("NOTIMP"), header_alone(1), header_alone(4)],
                          ids=["FORMERR", "NOTIMP", "FORMERR, header alone", "NOTIMP, header alone"])
-def test_who_refuses_edns_is_asked_without(nxgate, upstream, refusal):
+def test_who_refuses_edns_is_asked_without(nxgate, upstream, refusal, request):
     up = upstream({"*": without_edns(refusal)})
     server = gate(nxgate, up)
     with Stopwatch() as watch:
         for i in range(5):
             assert addresses(server.query(f"n{i}.x.test")) == ["192.0.2.1"]
     assert watch.seconds < within(0.5)
-    assert up.count() == 6, "refused once, remembered then"
+    # A header alone could be anybody's: it is believed when it was seen twice.
+    assert up.count() == (7 if request.node.callspec.id.endswith("alone") else 6)
     assert "no EDNS" in server.operate("status").stdout
 
 
