@@ -113,20 +113,49 @@ TEST_F(Forward, OneForgeryWithOtherLettersChangesNothing) {
 
 bool has_edns(const Seen& seen) { return seen.query[11] != 0; }
 
-TEST_F(Forward, AServerThatRefusesEdnsIsAskedWithoutFromThenOn) {
-  const ScriptedUpstream upstream([](const Seen& seen) {
+/// Refuses what has an OPT, by so much of a message.
+ScriptedUpstream::Script refusing_edns(bool whole) {
+  return [whole](const Seen& seen) {
     if (!has_edns(seen)) return answering(seen);
     Packet refusal = empty_reply(seen.query, 1);
-    refusal.resize(12);  // a header alone, as of servers that have never heard of it
-    refusal[5] = refusal[11] = 0;
+    if (!whole) {
+      refusal.resize(12);  // as of servers that read no further
+      refusal[5] = 0;
+    }
     return Replies{refusal};
-  });
+  };
+}
+
+TEST_F(Forward, AServerThatRefusesEdnsIsAskedWithoutFromThenOn) {
+  const ScriptedUpstream upstream(refusing_edns(true));
   use({&upstream});
   EXPECT_TRUE(ask(key_of("a.example")).answer);
   EXPECT_EQ(upstream.seen().size(), 2U);
   EXPECT_TRUE(ask(key_of("b.example")).answer);
   EXPECT_EQ(upstream.seen().size(), 3U);
   EXPECT_LT(took_, Milliseconds(100));
+}
+
+TEST_F(Forward, ABareHeaderIsBelievedWhenItWasSeenTwice) {
+  const ScriptedUpstream upstream(refusing_edns(false));
+  use({&upstream});
+  for (const char* name : {"a.example", "b.example", "c.example"}) {
+    EXPECT_TRUE(ask(key_of(name)).answer) << name;
+  }
+  EXPECT_EQ(upstream.seen().size(), 5U);
+}
+
+TEST_F(Forward, ABareHeaderChangesNothingOfAServerThatTakesEdns) {
+  ScriptedUpstream upstream(answering);
+  use({&upstream});
+  EXPECT_TRUE(ask(key_of("a.example")).answer);
+  upstream.script(refusing_edns(false));
+  for (const char* name : {"b.example", "c.example", "d.example"}) {
+    EXPECT_TRUE(ask(key_of(name)).answer) << name;
+  }
+  upstream.script(answering);
+  EXPECT_TRUE(ask(key_of("e.example")).answer);
+  EXPECT_TRUE(has_edns(upstream.seen().back()));
 }
 
 TEST_F(Forward, AServerThatSaysNothingToEdnsIsAskedWithoutWhenThatWasSeenTwice) {
