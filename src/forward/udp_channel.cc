@@ -10,6 +10,7 @@
 #include <system_error>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
@@ -39,16 +40,21 @@ std::uint16_t id_of(Bytes message) noexcept {
 
 }  // namespace
 
-UdpPort::UdpPort(SocketResources& resources)
-    : resources_(resources), socket_(resources.loop), open_(resources.ports) {
+UdpPort::UdpPort(SocketResources& resources, std::shared_ptr<All> all)
+    : resources_(resources), all_(std::move(all)), socket_(resources.loop), open_(resources.ports) {
   ++*open_;
+  all_->push_back(*this);
 }
 
-UdpPort::~UdpPort() { --*open_; }
+UdpPort::~UdpPort() {
+  unlink();
+  --*open_;
+}
 
 std::expected<std::shared_ptr<UdpPort>, std::error_code> UdpPort::open(SocketResources& resources,
-                                                                       sys::Descriptor socket) {
-  std::shared_ptr<UdpPort> port(new UdpPort(resources));
+                                                                       sys::Descriptor socket,
+                                                                       std::shared_ptr<All> all) {
+  std::shared_ptr<UdpPort> port(new UdpPort(resources, std::move(all)));
   error_code error;
   port->socket_.assign(socket.get(), error);
   if (error) return std::unexpected(error);
@@ -99,7 +105,7 @@ void UdpPort::wait() {
 
 void UdpPort::read() {
   const auto count = resources_.received.receive(socket_.native_handle());
-  if (!count) return fail_all({ChannelFailure::Kind::kNetwork, count.error()});
+  if (!count) return fail_server(count.error());
   const Instant now = Clock::now();
   for (std::size_t i = 0; i < *count; ++i) deliver(resources_.received.message(i), now);
   if (!closed_) wait();
@@ -115,14 +121,14 @@ void UdpPort::deliver(Bytes message, Instant now) {
       if (query != nullptr) query->receive(message, false, now);
     }
   }
-  if (++junk_ == kMostJunk) fail_all({ChannelFailure::Kind::kJunk});
+  if (++junk_ == kMostJunk) fail_all({ChannelFailure::Kind::kJunk}, now);
 }
 
 void UdpPort::flush() {
   std::erase_if(unsent_, [this](std::uint16_t id) { return queries_.find(id)->second == nullptr; });
   const int error = send_unsent();
   if (error == 0) return;
-  if (!sys::is_local_lack(error)) return fail_all({ChannelFailure::Kind::kNetwork, error});
+  if (!sys::is_local_lack(error)) return fail_server(error);
   fail_unsent(error);
 }
 
@@ -157,9 +163,17 @@ void UdpPort::fail_unsent(int error) {
 }
 
 /// What failed them all is one failure, at one instant.
-void UdpPort::fail_all(const ChannelFailure& failure) {
-  closed_ = true;
+void UdpPort::fail_server(int error) {
   const Instant now = Clock::now();
+  std::vector<std::shared_ptr<UdpPort>> ports;  // who fails may open more, and let go of these
+  for (UdpPort& each : *all_) {
+    if (auto port = each.weak_from_this().lock()) ports.push_back(std::move(port));
+  }
+  for (const auto& port : ports) port->fail_all({ChannelFailure::Kind::kNetwork, error}, now);
+}
+
+void UdpPort::fail_all(const ChannelFailure& failure, Instant now) {
+  closed_ = true;
   for (const auto& [id, query] : queries_) {
     if (query != nullptr) query->fail(failure, now);
   }
@@ -207,7 +221,7 @@ std::ptrdiff_t UdpChannel::draw(std::size_t count) {
 std::expected<std::shared_ptr<UdpPort>, std::error_code> UdpChannel::open() {
   auto socket = sys::open_upstream_socket(sys::SocketKind::kUdp, server_, netns_);
   if (!socket) return std::unexpected(socket.error());
-  return UdpPort::open(resources_, *std::move(socket));
+  return UdpPort::open(resources_, *std::move(socket), all_);
 }
 
 }  // namespace nxgate::forward

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/intrusive/list.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/address.h"
@@ -27,14 +28,24 @@ namespace nxgate::forward {
 /// A UDP socket connected to one server from a random port (RFC 5452 section 9.2), and the queries
 /// that wait there. It lives as long as somebody holds it: its queries do. What queries send in one
 /// turn of the loop leaves by one system call, and so it comes back. One thread.
-class UdpPort final : public QuerySocket, public std::enable_shared_from_this<UdpPort> {
+///
+/// What ICMP says of one port is true of all ports of its server: their queries fail at one
+/// instant. Routers and hosts limit how many such messages they send, so that the others would wait
+/// in vain.
+class UdpPort final : public QuerySocket,
+                      public std::enable_shared_from_this<UdpPort>,
+                      public boost::intrusive::list_base_hook<
+                          boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
+  /// The open ports of one server.
+  using All = boost::intrusive::list<UdpPort, boost::intrusive::constant_time_size<false>>;
+
   /// The most queries that share a port in its life.
   static constexpr std::size_t kMostQueries = 256;
 
   /// Over a connected socket. The error is the loop's, when it can't take one more.
   [[nodiscard]] static std::expected<std::shared_ptr<UdpPort>, std::error_code> open(
-      SocketResources& resources, sys::Descriptor socket);
+      SocketResources& resources, sys::Descriptor socket, std::shared_ptr<All> all);
   ~UdpPort();
   UdpPort(const UdpPort&) = delete;
   UdpPort& operator=(const UdpPort&) = delete;
@@ -47,7 +58,7 @@ class UdpPort final : public QuerySocket, public std::enable_shared_from_this<Ud
   void leave(std::uint16_t id) noexcept override { queries_.find(id)->second = nullptr; }
 
  private:
-  explicit UdpPort(SocketResources& resources);
+  UdpPort(SocketResources& resources, std::shared_ptr<All> all);
 
   /// After so many messages that were nobody's answer the queries fail: they should not wait here.
   static constexpr int kMostJunk = 64;
@@ -60,9 +71,11 @@ class UdpPort final : public QuerySocket, public std::enable_shared_from_this<Ud
   void flush();
   [[nodiscard]] int send_unsent();
   void fail_unsent(int error);
-  void fail_all(const ChannelFailure& failure);
+  void fail_server(int error);
+  void fail_all(const ChannelFailure& failure, Instant now);
 
   SocketResources& resources_;
+  std::shared_ptr<All> all_;
   boost::asio::posix::stream_descriptor socket_;
   /// By id, without those that left: a late answer is known by its id, and is no junk.
   boost::unordered_flat_map<std::uint16_t, WaitingQuery*> queries_;
@@ -103,6 +116,7 @@ class UdpChannel final : public Channel, private Alarm {
   SocketResources& resources_;
   RemoteEndpoint server_;
   sys::NetnsRef netns_;
+  std::shared_ptr<UdpPort::All> all_ = std::make_shared<UdpPort::All>();
   std::vector<Taking> taking_;  ///< the ports that take new questions, the oldest first
 };
 

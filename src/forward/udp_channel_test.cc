@@ -54,7 +54,8 @@ TEST(UdpPort, FailsWhatHasNoRoomAndKeepsWhatIsSent) {
   Pair pair;
   const int least = 1;  // the kernel makes it a few messages
   ASSERT_EQ(::setsockopt(pair.ours.get(), SOL_SOCKET, SO_SNDBUF, &least, sizeof least), 0);
-  const auto port = *UdpPort::open(resources, std::move(pair.ours));
+  const auto port =
+      *UdpPort::open(resources, std::move(pair.ours), std::make_shared<UdpPort::All>());
   std::vector<Query> queries(UdpPort::kMostQueries - 1);
   for (Query& query : queries) port->enter(query);
   loop.poll();
@@ -107,7 +108,8 @@ TEST(UdpPort, TheLoopsRefusalIsAnError) {
   SocketResources resources(loop);
   Pair pair;
   boost::asio::posix::stream_descriptor taken(loop, pair.ours.get());
-  const auto port = UdpPort::open(resources, std::move(pair.ours));
+  const auto port =
+      UdpPort::open(resources, std::move(pair.ours), std::make_shared<UdpPort::All>());
   ASSERT_FALSE(port);
   EXPECT_EQ(port.error().value(), EEXIST);
   taken.release();
