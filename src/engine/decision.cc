@@ -71,15 +71,20 @@ void narrow(const policy::Matcher& matcher, const wire::SuffixHashes& hashes, Ju
   return match;
 }
 
+/// Applies the limits that depend only on the name.
+void limit(const wire::DomainName& name, Judgement& judgement) noexcept {
+  const policy::Policy& policy = *judgement.policy;
+  if (!policy.exfiltration) return;
+  const policy::Asked asked{chosen_labels(name, judgement), std::nullopt};
+  judgement.exceeded = exceeded_limit(*policy.exfiltration, asked);
+}
+
 /// Whether a name gives grants still.
 bool is_root(const policy::Policy& policy, const wire::DomainName& name) noexcept {
   Judgement judgement{.policy = &policy};
   const wire::SuffixHashes hashes(name, wire::process_hash_key());
   judgement.match = match_by(policy, hashes, judgement);
-  if (policy.exfiltration) {
-    const Bytes chosen = chosen_labels(name, judgement);
-    judgement.exceeded = exceeded_limit(*policy.exfiltration, {chosen, std::nullopt});
-  }
+  limit(name, judgement);
   return judgement.allowed();
 }
 
@@ -180,10 +185,7 @@ const policy::LocalRecord* cname_to_follow(std::span<const policy::LocalRecord> 
 Judgement judge(const policy::Policy& policy, const wire::DomainName& name, Instant now) noexcept {
   Judgement judgement;
   judge_by(policy, name, wire::SuffixHashes(name, wire::process_hash_key()), now, judgement);
-  if (policy.exfiltration) {
-    judgement.exceeded =
-        exceeded_limit(*policy.exfiltration, {chosen_labels(name, judgement), std::nullopt});
-  }
+  limit(name, judgement);
   return judgement;
 }
 

@@ -43,8 +43,9 @@ struct Judgement {
 
   /// Whether the name exists for the policy's clients.
   [[nodiscard]] bool allowed() const noexcept {
-    return exceeded == nullptr && (granted || match.verdict == policy::Verdict::kAllow ||
-                                   match.verdict == policy::Verdict::kLocal);
+    return exceeded == nullptr && !nowhere &&
+           (granted || match.verdict == policy::Verdict::kAllow ||
+            match.verdict == policy::Verdict::kLocal);
   }
 };
 

@@ -138,6 +138,15 @@ TEST_F(EgressTest, OfTwoThatLedToANameOnlyTheOneThatIsAllowedOpens) {
               ElementsAre("plain.test 192.0.2.1 tcp/443", "cdn.example 192.0.2.1 tcp/5222"));
 }
 
+TEST_F(EgressTest, TheDenialOfANameThatNobodyIsAskedForOpensNothing) {
+  Decision decision;
+  decision.policy = policy_.get();
+  decision.match.verdict = policy::Verdict::kAllow;
+  EXPECT_TRUE(has_firewall(decision));
+  decision.nowhere = true;
+  EXPECT_FALSE(has_firewall(decision)) << "its address may be that of deny = \"address\"";
+}
+
 TEST_F(EgressTest, AFirewallThatCantBeOpenedStopsTheReply) {
   sets_->works = false;
   EXPECT_EQ(reply_to("plain.test", {192, 0, 2, 1}).status, EgressStatus::kShut);
