@@ -63,34 +63,6 @@ def test_who_is_left_alone_is_named_and_no_failure(engine, watch):
     wait_for(lambda: "alone" not in unattached(server))
 
 
-#: Takes the only port that a program without a choice of its own can get.
-NO_PORT_LEFT = """import socket, time
-for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-    globals()[kind.name] = socket.socket(socket.AF_INET, kind)
-    globals()[kind.name].bind(("127.0.0.1", 60000))
-time.sleep(60)"""
-
-
-def test_a_failure_is_logged_once_and_tried_again(engine, watch):
-    web = engine.run("web", "--label", "nxgate.policy=ci")
-    inside = ["nsenter", f"--net=/proc/{web.pid}/ns/net"]
-    subprocess.run([*inside, "sysctl", "-qw", "net.ipv4.ip_local_port_range=60000 60000"], check=True)
-    taken = subprocess.Popen([*inside, "python3", "-c", NO_PORT_LEFT])
-    try:
-        time.sleep(1)
-        server = watch()
-        connections = [Control(server.control) for _ in range(4)]
-        for each in connections:  # so that its descriptors have other numbers at each attempt
-            each.connect()
-            time.sleep(1.1)
-        assert server.log_text().count("cannot attach web") == 1, server.log_text()
-        assert "/proc/self/fd" not in server.log_text()
-        assert unattached(server)["web"] == ("failed", True)
-    finally:
-        taken.kill()
-    server.wait_for_log("attached web")
-
-
 @pytest.mark.parametrize("more", ["", 'attach = "all"', '[[docker.containers]]\nname = "hosted"\npolicy = "ci"'],
                          ids=["label", "label and all", "rule"])
 def test_who_should_be_attached_and_shares_the_hosts_network_fails_health(engine, watch, more):
