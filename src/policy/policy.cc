@@ -44,15 +44,14 @@ std::optional<Ports> Policy::ports_of(const wire::SuffixHashes& hashes) const {
 
 Ports Policy::agreed_ports(const wire::SuffixHashes& hashes, Ports ports) const {
   const auto agree = [&](const std::shared_ptr<const Matcher>& with) {
-    const Ports* const theirs = with ? with->ports_of(with->match(hashes)) : nullptr;
+    if (!with || ports.empty()) return;  // where none is left, none comes back
+    const Ports* const theirs = with->ports_of(with->match(hashes));
     if (theirs != nullptr) ports = common(ports, *theirs).value_or(Ports());
   };
-  if (!ports.empty()) agree(egress_rules);
-  if (!ports.empty()) agree(matcher);
-  if (!ports.empty()) agree(narrowing);
-  for (const auto& other : others) {
-    if (!ports.empty()) agree(other);
-  }
+  agree(egress_rules);
+  agree(matcher);
+  agree(narrowing);
+  std::ranges::for_each(others, agree);
   return ports;
 }
 
