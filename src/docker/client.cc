@@ -120,30 +120,26 @@ asio::awaitable<Listing> Client::list_by(std::string path) {
   co_return listing;
 }
 
-asio::awaitable<Result<std::optional<NetworkSeen>>> Client::network(std::string id) {
-  const std::string path = "/networks/" + http::percent_encode(id) + "?verbose=true";
-  NetworkReader reader;
+template <class Reader, class Read>
+asio::awaitable<Result<std::optional<Read>>> Client::read(std::string path, unsigned absent) {
+  Reader reader;
   const http::Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
   const Result<http::Answer> answer = co_await get(path, kTimeout, sink);
   if (!answer) co_return std::unexpected(answer.error());
-  if (answer->status == kNotFound) co_return std::nullopt;
+  if (answer->status == absent) co_return std::nullopt;
   if (!answer->good()) co_return std::unexpected(refused(path, *answer));
-  Result<NetworkSeen> seen = reader.finish();
-  if (!seen) co_return std::unexpected(seen.error());
-  co_return *std::move(seen);
+  Result<Read> whole = reader.finish();
+  if (!whole) co_return std::unexpected(whole.error());
+  co_return *std::move(whole);
+}
+
+asio::awaitable<Result<std::optional<NetworkSeen>>> Client::network(std::string id) {
+  return read<NetworkReader, NetworkSeen>("/networks/" + http::percent_encode(id) + "?verbose=true",
+                                          kNotFound);
 }
 
 asio::awaitable<Result<std::optional<ServiceAliases>>> Client::service_aliases() {
-  constexpr const char* kPath = "/services";
-  ServicesReader reader;
-  const http::Sink sink = [&reader](std::string_view piece) { return reader.write(piece); };
-  const Result<http::Answer> answer = co_await get(kPath, kTimeout, sink);
-  if (!answer) co_return std::unexpected(answer.error());
-  if (answer->status == kUnavailable) co_return std::nullopt;
-  if (!answer->good()) co_return std::unexpected(refused(kPath, *answer));
-  Result<ServiceAliases> aliases = reader.finish();
-  if (!aliases) co_return std::unexpected(aliases.error());
-  co_return *std::move(aliases);
+  return read<ServicesReader, ServiceAliases>("/services", kUnavailable);
 }
 
 asio::awaitable<Result<Container>> Client::inspect(std::string container) {

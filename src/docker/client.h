@@ -83,6 +83,9 @@ class Client {
   /// A request for `path` in the chosen version of the interface; `sink` takes the body.
   boost::asio::awaitable<Result<http::Answer>> get(std::string path, std::chrono::seconds limit,
                                                    http::Sink sink);
+  /// The document at `path`, read by a Reader; nothing if the engine answers with that status.
+  template <class Reader, class Read>
+  boost::asio::awaitable<Result<std::optional<Read>>> read(std::string path, unsigned absent);
   /// The path's beginning, once the version is known.
   boost::asio::awaitable<Result<void>> agree_on_version();
 
