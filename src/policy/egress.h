@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "base/client_key.h"
 #include "base/clock.h"
+#include "policy/connection_checks.h"
 #include "wire/address_edit.h"
 #include "wire/name.h"
 
@@ -48,6 +49,7 @@ struct Egress {
   bool strip_hints = false;
   bool strip_ech = false;
   bool stays_closed = true;  ///< also after a normal stop
+  ConnectionChecks checks;
 
   bool operator==(const Egress&) const = default;
 };
