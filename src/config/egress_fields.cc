@@ -1,12 +1,15 @@
 #include "config/egress_fields.h"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include <fmt/core.h>
 #include <toml++/toml.h>
 
 #include "base/address.h"
@@ -15,11 +18,14 @@
 #include "config/context.h"
 #include "config/reading.h"
 #include "config/value.h"
+#include "policy/connection_checks.h"
 #include "policy/egress.h"
 
 namespace nxgate::config {
 
 namespace {
+
+constexpr std::array<std::uint16_t, 2> kDnsPorts{53, 853};
 
 /// Where clouds tell a machine its credentials.
 constexpr auto kMetadata = std::to_array<std::string_view>(
@@ -113,7 +119,77 @@ void read_fail(Reading& reading, const toml::node& node, EgressTable& into) {
   reading.fault(node, in_quotes(text->value) + ": expected \"open\" or \"closed\"");
 }
 
-constexpr std::array<Field<EgressTable>, 10> kEgress{{
+/// `tls:443`, `http:80`.
+std::optional<policy::CheckedPort> parse_check(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto port = parse_port(text.substr(colon + 1));
+  const std::string_view where = text.substr(0, colon);
+  if (!port || (where != "tls" && where != "http")) return std::nullopt;
+  return policy::CheckedPort{where == "tls" ? policy::NameIn::kTls : policy::NameIn::kHttp, *port};
+}
+
+void read_checks(Reading& reading, const toml::node& node, EgressTable& into) {
+  std::vector<policy::CheckedPort>& checks = into.checks.emplace();
+  reading.each(node, [&](const Text& text) {
+    const auto check = parse_check(text.value);
+    if (!check) {
+      return reading.context.fault(
+          text.at, in_quotes(text.value) + ": expected \"tls:PORT\" or \"http:PORT\"");
+    }
+    if (std::ranges::count(kDnsPorts, check->port) != 0) {
+      return reading.context.fault(text.at,
+                                   in_quotes(text.value) + ": that port is closed in any case");
+    }
+    if (std::ranges::count(checks, check->port, &policy::CheckedPort::port) != 0) {
+      return reading.context.fault(text.at, in_quotes(text.value) + ": the port is there already");
+    }
+    if (checks.size() == policy::kMostCheckedPorts) {
+      return reading.context.fault(
+          text.at, fmt::format("at most {} ports can be checked", policy::kMostCheckedPorts));
+    }
+    checks.push_back(*check);
+  });
+}
+
+/// One of two words.
+template <auto Member, auto First, auto Second>
+void read_choice(Reading& reading, const toml::node& node, EgressTable& into,
+                 std::string_view first, std::string_view second) {
+  const auto text = reading.scalar(node);
+  if (!text) return;
+  into.egress.checks.*Member = text->value == first ? First : Second;
+  if (text->value == first || text->value == second) return;
+  reading.fault(node, fmt::format("{}: expected \"{}\" or \"{}\"", in_quotes(text->value), first,
+                                  second));
+}
+
+void read_ech(Reading& reading, const toml::node& node, EgressTable& into) {
+  read_choice<&policy::ConnectionChecks::encrypted_hello, policy::EncryptedHello::kOuterName,
+              policy::EncryptedHello::kRefuse>(reading, node, into, "outer", "refuse");
+}
+
+void read_quic(Reading& reading, const toml::node& node, EgressTable& into) {
+  read_choice<&policy::ConnectionChecks::quic, policy::Quic::kPass, policy::Quic::kRefuse>(
+      reading, node, into, "pass", "refuse");
+}
+
+void read_unnamed(Reading& reading, const toml::node& node, EgressTable& into) {
+  read_choice<&policy::ConnectionChecks::unnamed, policy::Unnamed::kByAddress,
+              policy::Unnamed::kDeny>(reading, node, into, "address", "deny");
+}
+
+void read_on_change(Reading& reading, const toml::node& node, EgressTable& into) {
+  read_choice<&policy::ConnectionChecks::closes_on_change, false, true>(reading, node, into, "keep",
+                                                                        "close");
+}
+
+void read_dial(Reading& reading, const toml::node& node, EgressTable& into) {
+  read_choice<&policy::ConnectionChecks::dial, policy::DialFrom::kHost,
+              policy::DialFrom::kNamespace>(reading, node, into, "host", "namespace");
+}
+
+constexpr std::array<Field<EgressTable>, 16> kEgress{{
     {"mode", "word", "\"enforce\"",
      "`enforce` refuses traffic to addresses that no allowed name resolved to, `audit` only "
      "reports it, `off` means no firewall.",
@@ -149,6 +225,31 @@ constexpr std::array<Field<EgressTable>, 10> kEgress{{
      "place until the next nxgate takes over or `nxgate detach` removes them; `open` is the "
      "default in an audit. After a crash both stay.",
      read_fail},
+    {"check-names", "list of ports", "[\"tls:443\", \"http:80\"]",
+     "TCP ports where a connection passes only if the name it gives (in the TLS handshake, or as "
+     "the Host of each HTTP request) is allowed and the address was told for that name; `[]` "
+     "checks none. Not in an audit.",
+     read_checks},
+    {"ech", "word", "\"outer\"",
+     "TLS with Encrypted Client Hello: `outer` checks the name that can be read and removes ECH "
+     "keys from answers, `refuse` refuses the connection, also of browsers that only pretend to "
+     "use it (GREASE).",
+     read_ech},
+    {"quic", "word", "\"refuse\"",
+     "UDP to the ports of `tls`: `refuse` has clients use TCP, `pass` lets it pass by its address "
+     "alone.",
+     read_quic},
+    {"unnamed", "word", "\"deny\"",
+     "A connection without a name, or with an address as its name: `deny` it, or let it pass by "
+     "its `address` alone. Ranges of `always` need no name.",
+     read_unnamed},
+    {"on-policy-change", "word", "\"close\"",
+     "Connections whose name is no longer allowed after a change: `close` or `keep`.",
+     read_on_change},
+    {"dial", "word", "\"namespace\"",
+     "From where nxgate connects for a client whose name it has checked: its `namespace`, or the "
+     "`host`, so that a container on an internal network reaches the names that are allowed.",
+     read_dial},
 }};
 
 }  // namespace
@@ -162,6 +263,11 @@ std::optional<policy::Egress> read_egress_table(Reading& reading, const toml::ta
   if (read.off) return std::nullopt;
   read.egress.stays_closed =
       read.stays_closed.value_or(read.egress.mode == policy::EgressMode::kEnforce);
+  const bool enforces = read.egress.mode == policy::EgressMode::kEnforce;
+  policy::ConnectionChecks& checks = read.egress.checks;
+  if (enforces) checks.ports = read.checks.value_or(policy::usual_checks());
+  // Whoever has the keys can hide the name.
+  if (checks.has_tls()) read.egress.strip_ech = true;
   read.egress.most_ttl =
       static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(read.most_ttl).count());
   return read.egress;

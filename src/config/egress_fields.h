@@ -3,11 +3,13 @@
 
 #include <optional>
 #include <span>
+#include <vector>
 
 #include <toml++/toml.h>
 
 #include "base/clock.h"
 #include "config/reading.h"
+#include "policy/connection_checks.h"
 #include "policy/egress.h"
 
 namespace nxgate::config {
@@ -18,6 +20,7 @@ struct EgressTable {
   bool off = false;
   Milliseconds most_ttl{Seconds(3600)};
   std::optional<bool> stays_closed{};
+  std::optional<std::vector<policy::CheckedPort>> checks{};
 };
 
 [[nodiscard]] std::span<const Field<EgressTable>> egress_fields();

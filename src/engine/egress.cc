@@ -141,6 +141,7 @@ EgressResult apply_egress(const wire::Query& query, const Decision& decision, co
   if (openings.empty()) return {EgressStatus::kNoPorts, edited.size, edited.cut};
   const bool open = std::ranges::all_of(openings, [&](const Opening& opening) {
     return policy->sets->admit({.name = opening.name,
+                                .asked = name,
                                 .client = asker.client,
                                 .addresses = found,
                                 .ports = opening.ports,
@@ -150,23 +151,29 @@ EgressResult apply_egress(const wire::Query& query, const Decision& decision, co
   return {open ? EgressStatus::kOpen : EgressStatus::kShut, edited.size, edited.cut};
 }
 
+bool Openable::has(const Port& port) const noexcept {
+  return ports.empty() || std::ranges::find(ports, port) != ports.end();
+}
+
 bool Openable::covers(const IpAddress& address, const Port& port) const noexcept {
-  return !wire::is_never(address, edit) &&
-         (ports.empty() || std::ranges::find(ports, port) != ports.end());
+  return !wire::is_never(address, edit) && has(port);
+}
+
+std::optional<Openable> openable_by(const Judgement& judgement, const wire::DomainName& name,
+                                    Instant now) {
+  if (!judgement.allowed()) return std::nullopt;
+  const Openings openings = openings_of(name, judgement, grants_of(name, judgement, now));
+  if (openings.empty()) return std::nullopt;
+  Ports ports = openings.front().ports;
+  for (const Opening& opening : openings) ports = both(std::move(ports), opening.ports);
+  return Openable{std::move(ports), edit_for(*judgement.policy->egress, judgement)};
 }
 
 std::optional<Openable> openable_by(const policy::Policy* policy, std::string_view name,
                                     Instant now) {
   const auto parsed = wire::DomainName::from_text(name);
   if (!parsed || policy == nullptr || !policy->egress || !policy->sets) return std::nullopt;
-  const Judgement judgement = judge(*policy, *parsed, now);
-  if (!judgement.allowed()) return std::nullopt;
-  const Granted granted = grants_of(*parsed, judgement, now);
-  const Openings openings = openings_of(*parsed, judgement, granted);
-  if (openings.empty()) return std::nullopt;
-  Ports ports = openings.front().ports;
-  for (const Opening& opening : openings) ports = both(std::move(ports), opening.ports);
-  return Openable{std::move(ports), edit_for(*policy->egress, judgement)};
+  return openable_by(judge(*policy, *parsed, now), *parsed, now);
 }
 
 }  // namespace nxgate::engine

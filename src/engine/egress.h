@@ -70,8 +70,13 @@ struct Openable {
   Ports ports;  ///< empty for any
   wire::AddressEdit edit;
 
+  [[nodiscard]] bool has(const Port& port) const noexcept;
   [[nodiscard]] bool covers(const IpAddress& address, const Port& port) const noexcept;
 };
+/// Of a name that its policy has judged; nothing if it opens nothing. Only of a policy with a
+/// firewall.
+[[nodiscard]] std::optional<Openable> openable_by(const Judgement& judgement,
+                                                  const wire::DomainName& name, Instant now);
 /// By the policy, if there still is one, as it is now; nothing if the name isn't allowed.
 [[nodiscard]] std::optional<Openable> openable_by(const policy::Policy* policy,
                                                   std::string_view name, Instant now);

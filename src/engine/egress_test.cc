@@ -37,6 +37,12 @@ class FakeSets final : public policy::EgressSets {
     }
     return works;
   }
+  bool was_told(ClientKey, const wire::DomainName&, const IpAddress&, Instant) noexcept override {
+    return false;
+  }
+  bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return false; }
+  bool let_onward(const Endpoint&, const Endpoint&) noexcept override { return false; }
+  void end_onward(const Endpoint&, const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string&, Instant) override { return {}; }
   policy::EgressView look(const IpAddress&, Instant) override { return {}; }
   std::vector<std::string> admitted;

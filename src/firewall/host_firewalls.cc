@@ -58,6 +58,7 @@ Result<void> HostFirewalls::install(const policy::ClientFirewall& wanted,
                                     const SnapshotCell<engine::Snapshot>& snapshots) {
   (void)sets_of(wanted.policy);
   NameFirewall& firewall = of(wanted.policy);
+  if (listeners_ != nullptr) firewall.check_by(*listeners_, wanted.policy);
   const auto flows = reports_ == nullptr ? Flows::kIgnored : reports_->flows(wanted.policy);
   auto done =
       firewall.enforce(sys::NetnsRef(), &wanted.egress, flows, wanted.clients, wanted.others);

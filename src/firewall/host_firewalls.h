@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/snapshot.h"
 #include "engine/snapshot.h"
+#include "firewall/connection_listeners.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/name_firewall.h"
 #include "netfilter/links.h"
@@ -32,6 +33,9 @@ class HostFirewalls final : public policy::EgressRegistry {
 
   /// That of a policy, there from now on.
   [[nodiscard]] std::shared_ptr<policy::EgressSets> sets_of(const std::string& policy) override;
+
+  /// Who serves the connections that are checked by name. Before `enforce`.
+  void check_by(ConnectionListeners& listeners) { listeners_ = &listeners; }
 
   /// Installs the firewalls that the configuration needs, and removes those that it no longer
   /// needs, also those of a dead nxgate. Every firewall is tried; the error tells all that failed.
@@ -75,6 +79,7 @@ class HostFirewalls final : public policy::EgressRegistry {
   /// Logs which links a firewall covers, if that isn't known yet.
   void log_links(const std::string& policy);
 
+  ConnectionListeners* listeners_ = nullptr;
   mutable std::mutex mutex_;  ///< of `firewalls_`, which a reload adds to on its thread
   std::map<std::string, std::shared_ptr<NameFirewall>> firewalls_;
   std::vector<policy::ClientFirewall> enforced_;

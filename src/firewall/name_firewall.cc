@@ -44,6 +44,8 @@ static_assert(policy::kMostRanges <= helper::OurTransaction::kMostRules / 2);
 /// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
 constexpr Milliseconds kRounding{1000};
 constexpr std::size_t kMostAddresses = 16384;
+/// As long as connecting may take.
+constexpr Milliseconds kOnwardLife{15'000};
 /// Where there is no room, what has ended is looked for so often at most.
 constexpr Seconds kForgetAgain{1};
 constexpr std::size_t kMostNamesOfAddress = 16;
@@ -84,16 +86,41 @@ Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egr
     if (!firewall_) return {};
     if (auto done = firewall_->remove(); !done) return done;
     firewall_.reset();
+    listener_.reset();
     open_.clear();
+    told_.clear();
     return {};
   }
   FirewallRules rules = rules_of(*egress);
   rules.clients = clients;
   rules.others = others;
   rules.notes_flows = flows == Flows::kNoted;
-  auto done = install(netns, rules);
+  auto done = listen(netns, egress->checks, rules);
+  if (done) done = install(netns, rules);
+  if (egress->checks.ports.empty()) listener_.reset();
   failed_ = !done && !rules.audit;
   return done;
+}
+
+/// The listener comes before the rules that lead to it.
+Result<void> NameFirewall::listen(const sys::NetnsRef& netns,
+                                  const policy::ConnectionChecks& checks, FirewallRules& rules) {
+  if (checks.ports.empty()) return {};
+  if (!listener_) {
+    if (listeners_ == nullptr) return fail("nobody checks the names of connections here");
+    auto opened = listeners_->open(netns, checked_by_);
+    if (!opened) return std::unexpected(opened.error());
+    listener_ = *std::move(opened);
+  }
+  rules.checked.listener4 = listener_->port4();
+  rules.checked.listener6 = listener_->port6();
+  for (const policy::CheckedPort& each : checks.ports) {
+    rules.checked.ports.push_back(each.port);
+    const bool refuses_quic =
+        each.where == policy::NameIn::kTls && checks.quic == policy::Quic::kRefuse;
+    if (refuses_quic) rules.checked.refused_udp.push_back(each.port);
+  }
+  return {};
 }
 
 Result<void> NameFirewall::install(const sys::NetnsRef& netns, const FirewallRules& rules) {
@@ -120,6 +147,8 @@ void NameFirewall::adopt() {
   for (const Opened& each : *opened) {
     open_.put(each.to, {now + each.life, each.name});
     remember(each.to.address, each.name);
+    const auto name = wire::DomainName::from_text(each.name);
+    if (name) (void)told_.tell({}, *name, each.to.address, now + each.life, now, false);
   }
 }
 
@@ -149,7 +178,7 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
       asked_for_.push_back({to, until(end, now), admission.name.to_text(), again});
     }
   }
-  if (asked_for_.empty()) return true;
+  if (asked_for_.empty()) return tell(admission, now);
   if (!is_allowed() || !make_room(admission.client, now)) return false;
   if (const std::error_code error = firewall_->open(asked_for_)) {
     log::repeated("egress " + label_, fmt::format("cannot open addresses in the firewall of {}: {}",
@@ -161,9 +190,61 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
     remember(each.to.address, each.name);
     open_.put(each.to, {now + each.life, std::move(each.name), admission.client});
   }
-  return true;
+  return tell(admission, now);
 } catch (const std::exception&) {
   return false;  // out of memory: the client is told of a failure
+}
+
+/// Only where names may be checked at connections.
+bool NameFirewall::tell(const policy::Admission& admission, Instant now) {
+  if (firewall_->rules().audit) return true;
+  const bool shared = !firewall_->rules().clients.empty();
+  const bool told =
+      std::ranges::all_of(admission.addresses, [&](const wire::FoundAddress& found) {
+        return told_.tell(admission.client, admission.asked, found.address,
+                          now + Seconds(found.ttl) + admission.grace, now, shared);
+      });
+  if (told) return true;
+  log::repeated("egress " + label_,
+                fmt::format("the firewall of {} has no room to remember more names with their "
+                            "addresses: {} at most",
+                            label_, ToldAddresses::kMost));
+  return false;
+}
+
+bool NameFirewall::was_told(ClientKey client, const wire::DomainName& name,
+                            const IpAddress& address, Instant now) noexcept {
+  const std::scoped_lock lock(mutex_);
+  return told_.has(client, name, address, now);
+}
+
+bool NameFirewall::is_open(const IpAddress& address, const Port& port, Instant now) noexcept {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::any_of(std::array{Destination{address, port}, Destination{address, {}}},
+                             [&](const Destination& to) {
+                               const OpenAddress* const held = open_.find(to);
+                               return held != nullptr && held->until > now;
+                             });
+}
+
+bool NameFirewall::let_onward(const Endpoint& from, const Endpoint& to) noexcept try {
+  const std::scoped_lock lock(mutex_);
+  if (failed_ || !firewall_) return false;
+  const std::error_code error = firewall_->let_onward({from, to}, kOnwardLife);
+  if (!error) return true;
+  log::repeated("onward " + label_,
+                fmt::format("cannot let a connection pass the firewall of {}: {}", label_,
+                            error.message()));
+  return false;
+} catch (const std::exception&) {
+  return false;
+}
+
+void NameFirewall::end_onward(const Endpoint& from, const Endpoint& to) noexcept try {
+  const std::scoped_lock lock(mutex_);
+  if (firewall_) (void)firewall_->end_onward({from, to});
+} catch (const std::exception&) {
+  return;  // it ends by itself
 }
 
 policy::EgressView NameFirewall::look(const std::string& name, Instant now) {
@@ -267,6 +348,7 @@ Result<bool> NameFirewall::keep() {
   if (!kept || !*kept) return kept;
   const std::scoped_lock lock(mutex_);
   open_.clear();
+  told_.clear();
   return kept;
 }
 

@@ -20,12 +20,16 @@
 #include "base/error.h"
 #include "base/snapshot.h"
 #include "engine/snapshot.h"
+#include "firewall/connection_listeners.h"
 #include "firewall/open_addresses.h"
+#include "firewall/told_addresses.h"
 #include "netfilter/firewall.h"
 #include "netfilter/gate.h"
 #include "netfilter/links.h"
+#include "policy/connection_checks.h"
 #include "policy/egress.h"
 #include "sys/netns.h"
+#include "wire/name.h"
 
 namespace nxgate::firewall {
 
@@ -72,6 +76,13 @@ class NameFirewall final : public policy::EgressSets {
   NameFirewall(std::string table, netfilter::OnDeath on_death)
       : table_(std::move(table)), on_death_(on_death) {}
 
+  /// Who serves the connections that are checked by name, as connections by this policy. Before
+  /// `enforce`; without it a firewall with such checks can't be installed.
+  void check_by(ConnectionListeners& listeners, std::string policy) {
+    listeners_ = &listeners;
+    checked_by_ = std::move(policy);
+  }
+
   /// Installs the firewall, or changes its rules; null removes it. What is open stays open,
   /// including what a dead nxgate left open. With `clients` it is about what is forwarded for them,
   /// and not for `others`; of ranges in ranges the longest decides. Without a firewall nothing of
@@ -83,6 +94,13 @@ class NameFirewall final : public policy::EgressSets {
                                      const std::vector<Prefix>& others = {});
 
   [[nodiscard]] bool admit(const policy::Admission& admission, Instant now) noexcept override;
+
+  [[nodiscard]] bool was_told(ClientKey client, const wire::DomainName& name,
+                              const IpAddress& address, Instant now) noexcept override;
+  [[nodiscard]] bool is_open(const IpAddress& address, const Port& port,
+                             Instant now) noexcept override;
+  [[nodiscard]] bool let_onward(const Endpoint& from, const Endpoint& to) noexcept override;
+  void end_onward(const Endpoint& from, const Endpoint& to) noexcept override;
 
   [[nodiscard]] policy::EgressView look(const std::string& name, Instant now) override;
   [[nodiscard]] policy::EgressView look(const IpAddress& address, Instant now) override;
@@ -116,7 +134,11 @@ class NameFirewall final : public policy::EgressSets {
  private:
   [[nodiscard]] Result<void> install(const sys::NetnsRef& netns,
                                      const netfilter::FirewallRules& rules);
+  [[nodiscard]] Result<void> listen(const sys::NetnsRef& netns,
+                                    const policy::ConnectionChecks& checks,
+                                    netfilter::FirewallRules& rules);
   void adopt();
+  [[nodiscard]] bool tell(const policy::Admission& admission, Instant now);
   [[nodiscard]] bool is_allowed();
   [[nodiscard]] bool make_room(ClientKey client, Instant now);
   void forget_ended(Instant now);
@@ -129,6 +151,9 @@ class NameFirewall final : public policy::EgressSets {
 
   std::string table_;
   netfilter::OnDeath on_death_;
+  ConnectionListeners* listeners_ = nullptr;
+  std::string checked_by_;
+  std::unique_ptr<ConnectionListeners::Listener> listener_;  ///< where names are checked
   std::map<netfilter::Destination, std::uint64_t> refused_;  ///< and how often, as last seen
 
   std::mutex mutex_;   ///< over what follows; the main thread reads `firewall_` without
@@ -138,6 +163,7 @@ class NameFirewall final : public policy::EgressSets {
   bool failed_ = false;  ///< an enforcing one isn't as it was asked for
   Judge judge_;          ///< of the last review; none yet: as decided
   OpenAddresses open_;
+  ToldAddresses told_;
   std::size_t forget_at_ = 1024;
   Instant forgot_{};  ///< what has ended, at last
   std::vector<netfilter::Opened> asked_for_;

@@ -71,6 +71,9 @@ constexpr int kAnswering[] = {
 /// Those that take their flags from memory.
 constexpr int kUnreadable[] = {SCMP_SYS(clone3)};
 
+/// What it takes to move bytes from socket to socket.
+constexpr int kMoving[] = {SCMP_SYS(pipe2), SCMP_SYS(splice)};
+
 /// What it takes to look for a process by what it has open.
 constexpr int kLooking[] = {SCMP_SYS(getdents64), SCMP_SYS(readlink), SCMP_SYS(readlinkat)};
 
@@ -143,6 +146,14 @@ Result<void> confine_worker(Confinement how) {
   if (!confines() || how == Confinement::kNone) return {};
   Filter filter(kRefuse);
   allow_answering(filter);
+  return filter.load();
+}
+
+Result<void> confine_relay(Confinement how) {
+  if (!confines() || how == Confinement::kNone) return {};
+  Filter filter(kRefuse);
+  allow_answering(filter);
+  filter.add(SCMP_ACT_ALLOW, kMoving);
   return filter.load();
 }
 

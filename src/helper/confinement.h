@@ -27,6 +27,9 @@ enum class Confinement : std::uint8_t {
 /// make memory executable. With kNone nothing is blocked.
 [[nodiscard]] Result<void> confine_worker(Confinement how);
 
+/// The same for a thread that relays connections, which also needs pipes.
+[[nodiscard]] Result<void> confine_relay(Confinement how);
+
 /// The same for a thread of the helper process, which may also open and enter namespaces, and use
 /// its other rights: netlink sockets, or inspecting processes. With `asks_engine` it may connect to
 /// an engine, to find its process.

@@ -287,6 +287,15 @@ std::expected<sys::Descriptor, std::error_code> Helper::open_upstream_socket(
   return std::move(answer.descriptor);
 }
 
+std::expected<sys::Descriptor, std::error_code> Helper::open_onward_socket(
+    const Endpoint& to, const sys::NetnsRef& netns) const {
+  Answer answer = ask(fast_, {.task = Task::kOnward, .endpoint = PlainEndpoint(to)}, netns);
+  if (!answer.descriptor) {
+    return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
+  }
+  return std::move(answer.descriptor);
+}
+
 unsigned Helper::interface_index(const std::string& name, const sys::NetnsRef& netns) const {
   if (!InterfaceName::fits(name)) return 0;
   const Request request{.task = Task::kInterface, .interface = InterfaceName(name)};

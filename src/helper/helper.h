@@ -67,6 +67,8 @@ class Helper final : public sys::Broker {
   [[nodiscard]] std::expected<sys::Descriptor, std::error_code> open_upstream_socket(
       sys::SocketKind kind, const RemoteEndpoint& server,
       const sys::NetnsRef& netns) const override;
+  [[nodiscard]] std::expected<sys::Descriptor, std::error_code> open_onward_socket(
+      const Endpoint& to, const sys::NetnsRef& netns) const override;
   [[nodiscard]] unsigned interface_index(const std::string& name,
                                          const sys::NetnsRef& netns) const override;
   [[nodiscard]] std::optional<std::uint64_t> identity(const sys::NetnsRef& netns) const override;

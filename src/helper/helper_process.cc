@@ -161,6 +161,7 @@ bool is_agreed(const ReachCheck& bounds, const Request& request, const sys::Netn
       return bounds.may_look_at(netns);
     case Task::kNetlink:
       return is_netlink_of_ours(request.protocol) && bounds.may_change(netns);
+    case Task::kOnward:
     case Task::kProcess:
     case Task::kQueue:
       return bounds.may_change(netns);
@@ -201,6 +202,8 @@ Answer perform(HelperState& state, const Question& question) {
           sys::open_listener(request.kind, address_in(request, netns), request.sharing));
     case Task::kUpstream:
       return answer_with(sys::open_upstream_socket(request.kind, server_in(request), netns));
+    case Task::kOnward:
+      return answer_with(sys::open_onward_socket(request.endpoint.get(), netns));
     case Task::kInterface:
       return {.reply = {.number = sys::interface_index(request.interface.get(), netns)}};
     case Task::kIdentity:

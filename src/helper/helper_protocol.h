@@ -96,6 +96,7 @@ enum class Task : std::uint8_t {
   kNone = 0,
   kListener,
   kUpstream,
+  kOnward,  ///< a socket that is bound for a connection to the endpoint
   kInterface,
   kIdentity,
   kNamespace,
@@ -111,8 +112,8 @@ enum class Task : std::uint8_t {
 
 /// Whether a descriptor comes back, if all is well.
 [[nodiscard]] constexpr bool gives_descriptor(Task task) noexcept {
-  return task == Task::kListener || task == Task::kUpstream || task == Task::kNamespace ||
-         task == Task::kNetlink || task == Task::kQueue;
+  return task == Task::kListener || task == Task::kUpstream || task == Task::kOnward ||
+         task == Task::kNamespace || task == Task::kNetlink || task == Task::kQueue;
 }
 
 /// What a task doesn't need is empty. Its types have only valid values, since an attacker may send

@@ -140,10 +140,10 @@ constexpr auto kExpressions = std::to_array<Expression>({
                      NFTA_EXTHDR_FLAGS, NFTA_EXTHDR_OP)},
     {"fib", types(NFTA_FIB_DREG, NFTA_FIB_RESULT, NFTA_FIB_FLAGS)},
     {"immediate", types(NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA)},
-    {"lookup", types(NFTA_LOOKUP_SET, NFTA_LOOKUP_SREG)},
+    {"lookup", types(NFTA_LOOKUP_SET, NFTA_LOOKUP_SREG, NFTA_LOOKUP_FLAGS)},
     {"meta", types(NFTA_META_DREG, NFTA_META_KEY)},
     {"payload", types(NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN)},
-    {"redir", 0},
+    {"redir", types(NFTA_REDIR_REG_PROTO_MIN)},
     {"reject", types(NFTA_REJECT_TYPE, NFTA_REJECT_ICMP_CODE)},
 });
 /// A port, of a message or of that which an ICMP error is about, and a checksum of that message.

@@ -53,6 +53,9 @@ constexpr auto kChains = std::to_array<OurChain>({
     {false, NFPROTO_INET, "output", OurHook{"filter", NF_INET_LOCAL_OUT, kBehindGate}},
     {false, NFPROTO_INET, "errors", OurHook{"filter", NF_INET_LOCAL_OUT, kBehindGate}, true},
     {false, NFPROTO_INET, "forward", OurHook{"filter", NF_INET_FORWARD, kBehindGate}, true},
+    {false, NFPROTO_INET, "names", OurHook{"nat", NF_INET_LOCAL_OUT, kBeforeDocker}},
+    {false, NFPROTO_INET, "names_behind", OurHook{"nat", NF_INET_PRE_ROUTING, kBeforeDocker}, true},
+    {false, NFPROTO_INET, "checked", {}, true},
     {false, NFPROTO_INET, "clients", {}, true},
     {false, NFPROTO_INET, "judge", {}, true},
     {false, NFPROTO_INET, "neighbours", {}, true},
@@ -63,8 +66,8 @@ constexpr auto kChains = std::to_array<OurChain>({
 });
 static_assert(kChains.size() <= 64, "one bit each");
 
-constexpr std::array<std::string_view, 6> kSets{"open4",    "open6",  "refused4",
-                                                "refused6", "flows4", "flows6"};
+constexpr std::array<std::string_view, 8> kSets{"open4",  "open6",  "refused4", "refused6",
+                                                "flows4", "flows6", "onward4",  "onward6"};
 
 std::uint64_t bit_of(std::size_t row) noexcept { return std::uint64_t{1} << row; }
 

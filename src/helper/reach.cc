@@ -154,8 +154,10 @@ bool ReachCheck::may_listen(const sys::ListenAddress& at) const {
   if (at.netns.held() == nullptr) {
     return std::ranges::find(reach_.listeners, at) != reach_.listeners.end();
   }
-  return is_loopback(at.endpoint.address) && at.interface.empty() && !at.freebind &&
-         is_attached(at.netns);
+  // Where it comes from behind, a connection is redirected to an address of its link.
+  const IpAddress& address = at.endpoint.address;
+  return (is_loopback(address) || address.is_unspecified()) && at.interface.empty() &&
+         !at.freebind && is_attached(at.netns);
 }
 
 bool ReachCheck::may_ask_upstreams_in(const sys::NetnsRef& netns) const {

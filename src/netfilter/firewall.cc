@@ -136,6 +136,7 @@ Result<void> Firewall::write_all(std::span<const Opened> openings) {
     batch.add_set(sets.open);
     batch.add_set(sets.refused);
     batch.add_set(sets.flows);
+    batch.add_set(sets.onward);
   }
   for (const Opened& opening : openings) {
     batch.add_element(layout.open_for(opening.to.address), key_of(opening.to), opening.life,
@@ -238,6 +239,21 @@ std::error_code Firewall::close(std::span<const Destination> openings) {
     if (error && error.value() != ENOENT) return error;
   }
   return {};
+}
+
+std::error_code Firewall::let_onward(const Onward& flow, Milliseconds life) {
+  const Layout layout(table_);
+  Batch batch;
+  batch.add_element(layout.onward_for(flow.to.address), key_of(flow), life, {});
+  return transact(batch.finish(), sys::Waiting::kClient);
+}
+
+std::error_code Firewall::end_onward(const Onward& flow) {
+  const Layout layout(table_);
+  Batch batch;
+  batch.delete_element(layout.onward_for(flow.to.address), key_of(flow));
+  const std::error_code error = transact(batch.finish(), sys::Waiting::kClient);
+  return error.value() == ENOENT ? std::error_code() : error;
 }
 
 Result<std::vector<Opened>> Firewall::opened() {

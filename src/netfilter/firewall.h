@@ -45,11 +45,13 @@ struct Noted {
 /// A table of nxgate's own, default reject, for what the namespace sends and forwards, or for what
 /// it forwards for some clients, in this order:
 ///
+/// -  what is open at a checked port is redirected to our listener (CheckedConnections);
 /// 0. dropped, before conntrack believes the flow: a forged source, a source route, what names us
 ///    on the route to somebody else, a router that we are ourselves (sources.h); noted by source;
 /// 1. open: flows that conntrack knows, their ICMP errors, itself, what IPv6 has to say to its
 ///    neighbours (neighbours.h);
-/// 2. open: `always`;
+/// 2. closed: a checked port, but for connections of our own (`let_onward`), which are judged on;
+///    open: `always`;
 /// 3. closed: `never`; DNS, DoT and DoQ, which only the gate leads anywhere;
 ///    what comes past this is noted, if the rules say so;
 /// 4. open: what was admitted, for its time, and the connected networks if they are;
@@ -66,7 +68,7 @@ struct Noted {
 /// Rules are replaced in one transaction, and what was admitted stays; so also when a dead nxgate
 /// left the table. Needs CAP_NET_ADMIN. Destroying it leaves all in place.
 ///
-/// One thread, but for `open` and `close`: those any thread may use, and they wait only for
+/// One thread, but for `open`, `close`, `let_onward` and `end_onward`: those any thread may use, and they wait only for
 /// transactions, not for what the others read of the kernel.
 class Firewall {
  public:
@@ -91,6 +93,12 @@ class Firewall {
   [[nodiscard]] std::error_code open(std::span<const Opened> openings);
   /// One that is closed by now is no fault.
   [[nodiscard]] std::error_code close(std::span<const Destination> openings);
+
+  /// Lets a new connection of ours to a checked port pass the redirect and the checks, for this
+  /// long or until `end_onward`; from then on conntrack knows it, or it never was.
+  [[nodiscard]] std::error_code let_onward(const Onward& flow, Milliseconds life);
+  /// One that has ended by now is no fault.
+  [[nodiscard]] std::error_code end_onward(const Onward& flow);
 
   /// What is open in the kernel; `again` is set.
   [[nodiscard]] Result<std::vector<Opened>> opened();

@@ -21,6 +21,7 @@ struct Sets {
   Set open;
   Set refused;
   Set flows;
+  Set onward;
   bool ipv6;
 };
 
@@ -30,6 +31,9 @@ struct Layout {
 
   [[nodiscard]] const Set& open_for(const IpAddress& address) const {
     return sets[address.is_v4() ? 0 : 1].open;
+  }
+  [[nodiscard]] const Set& onward_for(const IpAddress& address) const {
+    return sets[address.is_v4() ? 0 : 1].onward;
   }
 
   Table inet;
@@ -43,12 +47,17 @@ struct Layout {
   Chain refuse;
   Chain forged;
   SourceChains sources;
+  Chain names;         ///< hooked in at output, for NAT
+  Chain names_behind;  ///< the same at prerouting
+  Chain checked;
   Chain packets;
   std::array<Sets, 2> sets;
 };
 
 /// The key of an element: address, protocol and port.
 [[nodiscard]] std::vector<std::uint8_t> key_of(const Destination& to);
+/// The key of an element of `onward`: both addresses with their ports.
+[[nodiscard]] std::vector<std::uint8_t> key_of(const Onward& flow);
 [[nodiscard]] std::optional<Destination> destination_in(Bytes key, bool ipv6);
 
 }  // namespace nxgate::netfilter

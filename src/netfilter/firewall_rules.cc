@@ -33,6 +33,7 @@ namespace {
 
 /// After the gate's guard.
 constexpr std::int32_t kPriority = NF_IP_PRI_FILTER + 1;
+constexpr std::int32_t kBeforeDocker = NF_IP_PRI_NAT_DST - 1;
 
 constexpr Milliseconds kNotedLife{60'000};
 constexpr std::array<std::uint8_t, 2> kTcpAndUdp{IPPROTO_TCP, IPPROTO_UDP};
@@ -100,8 +101,22 @@ void add_judgement(Messages& messages, const Layout& layout, const FirewallRules
   Rule(messages, layout.neighbours).go_to(layout.openings.name);
 }
 
+/// Of a checked port only what we connect to ourselves is judged further.
+void keep_to_checks(Messages& messages, const Layout& layout, const CheckedConnections& checked) {
+  for (const std::uint16_t port : checked.ports) {
+    for (const Sets& sets : layout.sets) {
+      Rule(messages, layout.openings)
+          .protocol(IPPROTO_TCP)
+          .to_port(port)
+          .flow_not_in(sets.onward.name, sets.ipv6)
+          .go_to(layout.refuse.name);
+    }
+  }
+}
+
 void add_openings(Messages& messages, const Layout& layout, const FirewallRules& rules,
                   const std::vector<Prefix>& networks) {
+  keep_to_checks(messages, layout, rules.checked);
   for (const FirewallRules::Opening& opening : rules.always) {
     Rule rule(messages, layout.openings);
     rule.to(opening.to);
@@ -112,6 +127,9 @@ void add_openings(Messages& messages, const Layout& layout, const FirewallRules&
     Rule(messages, layout.openings).to(range).go_to(layout.refuse.name);
   }
   close_dns(messages, layout);
+  for (const std::uint16_t port : rules.checked.refused_udp) {
+    Rule(messages, layout.openings).protocol(IPPROTO_UDP).to_port(port).go_to(layout.refuse.name);
+  }
   for (const Sets& sets : layout.sets) {
     if (rules.notes_flows) note_ports(messages, layout.openings, sets.flows, sets.ipv6);
     Rule(messages, layout.openings).to_any_in(sets.open.name, sets.ipv6).accept();
@@ -167,19 +185,26 @@ void add_errors(Batch& batch, const Layout& layout, bool audit) {
       .drop();
 }
 
-/// Of whom clients and others claim ranges, the longest decides; what comes in by a link of clients
-/// and is of nobody is judged as well.
-void add_clients(Batch& batch, const Layout& layout, const FirewallRules& rules,
-                 std::span<const std::string> links) {
-  Messages& messages = batch.messages();
+/// Of clients (true) and of others, in the order in which they decide: the longest first. None of
+/// others without clients.
+std::vector<std::pair<Prefix, bool>> ranges_of(const FirewallRules& rules) {
   std::vector<std::pair<Prefix, bool>> ranges;
+  if (rules.clients.empty()) return ranges;
   ranges.reserve(rules.clients.size() + rules.others.size());
   for (const Prefix& each : rules.clients) ranges.emplace_back(each, true);
   for (const Prefix& each : rules.others) ranges.emplace_back(each, false);
   std::ranges::sort(ranges, std::greater(), [](const auto& range) {
     return std::pair(range.first.length(), range.second);
   });
-  for (const auto& [prefix, judged] : ranges) {
+  return ranges;
+}
+
+/// Of whom clients and others claim ranges, the longest decides; what comes in by a link of clients
+/// and is of nobody is judged as well.
+void add_clients(Batch& batch, const Layout& layout, const FirewallRules& rules,
+                 std::span<const std::string> links) {
+  Messages& messages = batch.messages();
+  for (const auto& [prefix, judged] : ranges_of(rules)) {
     Rule rule(messages, layout.forward);
     rule.from(prefix);
     judged ? rule.go_to(layout.judge.name) : rule.accept();
@@ -189,6 +214,75 @@ void add_clients(Batch& batch, const Layout& layout, const FirewallRules& rules,
   }
   add_source_rules(batch, layout.sources, links);
   add_errors(batch, layout, rules.audit);
+}
+
+/// What is open and checked is redirected; the order is that of the openings. Where there is no
+/// listener it stays as it is, and is refused.
+void add_redirects(Messages& messages, const Layout& layout, const FirewallRules& rules,
+                   const std::vector<Prefix>& networks) {
+  const auto listener_of = [&](bool v4) {
+    return v4 ? rules.checked.listener4 : rules.checked.listener6;
+  };
+  const auto redirect = [&](bool v4, const auto& of) {
+    if (listener_of(v4) == 0) return;
+    Rule rule(messages, layout.checked);
+    of(rule);
+    rule.redirect(listener_of(v4));
+  };
+  for (const Sets& sets : layout.sets) {
+    Rule(messages, layout.checked).flow_in(sets.onward.name, sets.ipv6).leave();
+  }
+  Rule(messages, layout.checked).destination_is(RTN_LOCAL).leave();
+  for (const FirewallRules::Opening& opening : rules.always) {
+    if (opening.port && opening.port->protocol != IPPROTO_TCP) continue;
+    redirect(opening.to.address().is_v4(), [&](Rule& rule) {
+      rule.protocol(IPPROTO_TCP).to(opening.to);
+      if (opening.port) rule.to_port(opening.port->number);
+    });
+  }
+  for (const Prefix& range : rules.never) Rule(messages, layout.checked).to(range).leave();
+  for (const Sets& sets : layout.sets) {
+    redirect(!sets.ipv6, [&](Rule& rule) {
+      rule.protocol(IPPROTO_TCP).to_any_in(sets.open.name, sets.ipv6);
+    });
+    redirect(!sets.ipv6, [&](Rule& rule) {
+      rule.protocol(IPPROTO_TCP).to_port_in(sets.open.name, sets.ipv6);
+    });
+  }
+  if (!rules.networks) return;
+  for (const Prefix& network : networks) {
+    redirect(network.address().is_v4(),
+             [&](Rule& rule) { rule.protocol(IPPROTO_TCP).to(network); });
+  }
+}
+
+/// NAT is asked of the first packet of a flow alone.
+void add_checks(Batch& batch, const Layout& layout, const FirewallRules& rules,
+                const std::vector<Prefix>& networks) {
+  Messages& messages = batch.messages();
+  batch.add_chain(layout.checked);
+  batch.delete_rules(layout.checked);
+  const bool of_clients = !rules.clients.empty();
+  batch.add_chain(layout.names_behind, {"nat", NF_INET_PRE_ROUTING, kBeforeDocker});
+  batch.delete_rules(layout.names_behind);
+  if (!of_clients) {
+    batch.add_chain(layout.names, {"nat", NF_INET_LOCAL_OUT, kBeforeDocker});
+    batch.delete_rules(layout.names);
+  }
+  if (rules.audit || rules.checked.ports.empty()) return;
+  add_redirects(messages, layout, rules, networks);
+  for (const std::uint16_t port : rules.checked.ports) {
+    if (!of_clients) {
+      for (const Chain& chain : {layout.names, layout.names_behind}) {
+        Rule(messages, chain).protocol(IPPROTO_TCP).to_port(port).go_to(layout.checked.name);
+      }
+    }
+    for (const auto& [prefix, judged] : ranges_of(rules)) {
+      Rule rule(messages, layout.names_behind);
+      rule.from(prefix).protocol(IPPROTO_TCP).to_port(port);
+      judged ? rule.go_to(layout.checked.name) : rule.leave();
+    }
+  }
 }
 
 /// Whose first packets may begin a flow, and what of it all is judged.
@@ -220,6 +314,7 @@ void add_rules(Batch& batch, const Layout& layout, const FirewallRules& rules,
   add_forged(batch.messages(), layout, rules.audit);
   add_judgement(batch.messages(), layout, rules, around.networks.all);
   add_openings(batch.messages(), layout, rules, around.networks.lasting);
+  add_checks(batch, layout, rules, around.networks.lasting);
   add_hooks(batch, layout, rules, around.clients.theirs);
 }
 

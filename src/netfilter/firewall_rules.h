@@ -22,6 +22,23 @@ struct Destination {
   auto operator<=>(const Destination&) const = default;
 };
 
+/// New TCP connections that a program of ours makes for whoever wants them: what is open at these
+/// ports is redirected to its listener, all else is refused, but for its own (`Onward`).
+struct CheckedConnections {
+  std::vector<std::uint16_t> ports;
+  std::vector<std::uint16_t> refused_udp;  ///< ports at which UDP is refused, but for `always`
+  std::uint16_t listener4 = 0;             ///< its port; 0 if there is none for this family
+  std::uint16_t listener6 = 0;
+
+  bool operator==(const CheckedConnections&) const = default;
+};
+
+/// A connection of our own to a checked port.
+struct Onward {
+  Endpoint from;
+  Endpoint to;
+};
+
 /// The content of the rules.
 struct FirewallRules {
   struct Opening {
@@ -39,6 +56,7 @@ struct FirewallRules {
   std::vector<Prefix> clients;
   std::vector<Prefix> others;  ///< whose packets aren't; of ranges in ranges the longest decides
   bool notes_flows = false;    ///< new flows by TCP and UDP are noted, whether open or refused
+  CheckedConnections checked;
 
   bool operator==(const FirewallRules&) const = default;
 };

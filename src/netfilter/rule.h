@@ -90,6 +90,9 @@ class Rule {
   /// Whether the set has the destination's address with protocol and port, or with any.
   Rule& to_port_in(std::string_view set, bool ipv6);
   Rule& to_any_in(std::string_view set, bool ipv6);
+  /// Whether the set has both addresses of the packet with their ports.
+  Rule& flow_in(std::string_view set, bool ipv6);
+  Rule& flow_not_in(std::string_view set, bool ipv6);
   /// Puts the destination, or the source, into the set, with a counter; `port` false for protocols
   /// without.
   Rule& note_in(std::string_view set, bool ipv6, bool port, Milliseconds life);
@@ -97,7 +100,9 @@ class Rule {
 
   void accept();
   void go_to(std::string_view chain);
-  void redirect();  ///< to the loopback address, where its port stays the same
+  /// To the loopback address, of what comes in to that of its link; its port stays the same.
+  void redirect();
+  void redirect(std::uint16_t port);
   void write_port(const PortField& field, std::uint16_t port);
   void reset();                    ///< TCP RST
   void reject(std::uint8_t code);  ///< ICMP or ICMPv6, NFT_REJECT_ICMPX_*
@@ -121,7 +126,8 @@ class Rule {
   void note(std::string_view set, bool ipv6, bool source, bool port, Milliseconds life);
   void compare_address(const Prefix& prefix, std::uint32_t offset4, std::uint32_t offset6);
   void keep_bits(Bytes mask);
-  void look_up(std::string_view set);
+  void load_flow(bool ipv6);
+  void look_up(std::string_view set, std::uint32_t flags = 0);
   void verdict(std::int32_t code, std::string_view chain = {});
   void refuse(std::uint32_t type, std::uint8_t code);
 

@@ -25,6 +25,16 @@ void Rule::redirect() {
   expression("redir", [] {});
 }
 
+void Rule::redirect(std::uint16_t port) {
+  const std::uint16_t network_order = htons(port);
+  expression("immediate", [&] {
+    messages_.put_number(NFTA_IMMEDIATE_DREG, NFT_REG_1);
+    const auto data = messages_.nest(NFTA_IMMEDIATE_DATA);
+    messages_.put(NFTA_DATA_VALUE, bytes_of(network_order));
+  });
+  expression("redir", [this] { messages_.put_number(NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1); });
+}
+
 void Rule::write_port(const PortField& field, std::uint16_t port) {
   const std::uint16_t network_order = htons(port);
   expression("immediate", [&] {

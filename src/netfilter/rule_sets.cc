@@ -60,11 +60,45 @@ void Rule::load_port(bool ipv6, bool source) {
   });
 }
 
-void Rule::look_up(std::string_view set) {
+/// Source, its port, destination, its port.
+void Rule::load_flow(bool ipv6) {
+  const std::uint32_t words = ipv6 ? 4 : 1;
+  family(ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+  std::uint32_t next = kKey;
+  const auto load = [&](std::uint32_t base, std::uint32_t offset, std::uint32_t length) {
+    expression("payload", [&] {
+      messages_.put_number(NFTA_PAYLOAD_DREG, next);
+      messages_.put_number(NFTA_PAYLOAD_BASE, base);
+      messages_.put_number(NFTA_PAYLOAD_OFFSET, offset);
+      messages_.put_number(NFTA_PAYLOAD_LEN, length);
+    });
+    next += (length + 3) / 4;
+  };
+  load(NFT_PAYLOAD_NETWORK_HEADER, ipv6 ? kIpv6SourceOffset : kIpv4SourceOffset, 4 * words);
+  load(NFT_PAYLOAD_TRANSPORT_HEADER, kSourcePortOffset, 2);
+  load(NFT_PAYLOAD_NETWORK_HEADER, ipv6 ? kIpv6DestinationOffset : kIpv4DestinationOffset,
+       4 * words);
+  load(NFT_PAYLOAD_TRANSPORT_HEADER, kDestinationPortOffset, 2);
+}
+
+void Rule::look_up(std::string_view set, std::uint32_t flags) {
   expression("lookup", [&] {
     messages_.put_text(NFTA_LOOKUP_SET, set);
     messages_.put_number(NFTA_LOOKUP_SREG, kKey);
+    if (flags != 0) messages_.put_number(NFTA_LOOKUP_FLAGS, flags);
   });
+}
+
+Rule& Rule::flow_in(std::string_view set, bool ipv6) {
+  load_flow(ipv6);
+  look_up(set);
+  return *this;
+}
+
+Rule& Rule::flow_not_in(std::string_view set, bool ipv6) {
+  load_flow(ipv6);
+  look_up(set, NFT_LOOKUP_F_INV);
+  return *this;
 }
 
 Rule& Rule::to_port_in(std::string_view set, bool ipv6) {

@@ -1,6 +1,8 @@
 // Connections that are checked by the name they give: a firewall's settings for them.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -44,6 +46,12 @@ enum class DialFrom : std::uint8_t {
   kHost,           ///< nxgate's own
 };
 
+inline constexpr std::size_t kMostCheckedPorts = 64;
+
+[[nodiscard]] inline std::vector<CheckedPort> usual_checks() {
+  return {{NameIn::kTls, 443}, {NameIn::kHttp, 80}};
+}
+
 struct ConnectionChecks {
   std::vector<CheckedPort> ports;  ///< empty: none is checked
   EncryptedHello encrypted_hello = EncryptedHello::kOuterName;
@@ -51,6 +59,15 @@ struct ConnectionChecks {
   Unnamed unnamed = Unnamed::kDeny;
   DialFrom dial = DialFrom::kNamespace;
   bool closes_on_change = true;  ///< connections whose name is no longer allowed
+
+  [[nodiscard]] bool has_tls() const noexcept {
+    return std::ranges::find(ports, NameIn::kTls, &CheckedPort::where) != ports.end();
+  }
+  /// What is checked at this port; null if nothing is.
+  [[nodiscard]] const CheckedPort* at(std::uint16_t port) const noexcept {
+    const auto found = std::ranges::find(ports, port, &CheckedPort::port);
+    return found == ports.end() ? nullptr : &*found;
+  }
 
   bool operator==(const ConnectionChecks&) const = default;
 };

@@ -56,7 +56,8 @@ struct Egress {
 
 /// An answer's addresses, about to be told to a client.
 struct Admission {
-  const wire::DomainName& name;  ///< that is allowed: what was asked for, or what led there
+  const wire::DomainName& name;   ///< that is allowed: what was asked for, or what led there
+  const wire::DomainName& asked;  ///< what was asked for
   ClientKey client;              ///< who asked
   std::span<const wire::FoundAddress> addresses;
   std::span<const Port> ports;  ///< empty for any
@@ -87,6 +88,18 @@ class EgressSets {
   /// Opens the way to these addresses; true once the kernel has acknowledged it. Any thread; some
   /// microseconds, without allocation if all of them are open already.
   [[nodiscard]] virtual bool admit(const Admission& admission, Instant now) noexcept = 0;
+
+  /// Whether this client was told the address in an answer to a question for this name, and may
+  /// still keep it. Any thread, like the next ones.
+  [[nodiscard]] virtual bool was_told(ClientKey client, const wire::DomainName& name,
+                                      const IpAddress& address, Instant now) noexcept = 0;
+  /// Whether it is open, whatever for.
+  [[nodiscard]] virtual bool is_open(const IpAddress& address, const Port& port,
+                                     Instant now) noexcept = 0;
+  /// Lets this connection of ours to a checked port pass, until `end_onward`; true once the kernel
+  /// has acknowledged it. Some microseconds.
+  [[nodiscard]] virtual bool let_onward(const Endpoint& from, const Endpoint& to) noexcept = 0;
+  virtual void end_onward(const Endpoint& from, const Endpoint& to) noexcept = 0;
 
   /// All about the addresses that the name led to, by what was reported last. Main thread.
   [[nodiscard]] virtual EgressView look(const std::string& name, Instant now) = 0;

@@ -20,7 +20,7 @@
 namespace nxgate::sys {
 
 /// Somebody who has the rights that this process has dropped. While one is active, open_listener,
-/// open_upstream_socket, interface_index, open_netlink, send_netlink, hold_queue, find_by_peer,
+/// open_upstream_socket, open_onward_socket, interface_index, open_netlink, send_netlink, hold_queue, find_by_peer,
 /// NetnsRef and Attached use it automatically. Any thread.
 class Broker {
  public:
@@ -36,6 +36,8 @@ class Broker {
                                                          Sharing sharing) const = 0;
   [[nodiscard]] virtual std::expected<Descriptor, std::error_code> open_upstream_socket(
       SocketKind kind, const RemoteEndpoint& server, const NetnsRef& netns) const = 0;
+  [[nodiscard]] virtual std::expected<Descriptor, std::error_code> open_onward_socket(
+      const Endpoint& to, const NetnsRef& netns) const = 0;
   [[nodiscard]] virtual unsigned interface_index(const std::string& name,
                                                  const NetnsRef& netns) const = 0;
   [[nodiscard]] virtual Result<NetlinkSocket> open_netlink(int protocol,

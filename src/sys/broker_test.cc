@@ -40,6 +40,10 @@ class FakeBroker final : public Broker {
                                                                   const NetnsRef&) const override {
     return note("open_upstream_socket"), std::unexpected(refused());
   }
+  std::expected<Descriptor, std::error_code> open_onward_socket(const Endpoint&,
+                                                                const NetnsRef&) const override {
+    return note("open_onward_socket"), std::unexpected(refused());
+  }
   unsigned interface_index(const std::string&, const NetnsRef&) const override {
     return note("interface_index"), 7U;
   }
@@ -106,10 +110,11 @@ TEST(Broker, IsAskedForSockets) {
   EXPECT_FALSE(
       open_listener(SocketKind::kUdp, {kSomewhere, "", NetnsRef(), false}, Sharing::kNobody));
   EXPECT_FALSE(open_upstream_socket(SocketKind::kUdp, kSomewhere, kMissing));
+  EXPECT_FALSE(open_onward_socket(kSomewhere, kMissing));
   EXPECT_EQ(interface_index("eth7", kMissing), 7U);
   EXPECT_FALSE(hold_queue(NetnsRef(), {}));
   EXPECT_FALSE(find_by_peer(NetnsRef(), 17, kSomewhere));
-  EXPECT_EQ(broker.asked(), (Asked{"open_listener", "open_upstream_socket", "interface_index",
+  EXPECT_EQ(broker.asked(), (Asked{"open_listener", "open_upstream_socket", "open_onward_socket", "interface_index",
                                    "hold_queue", "find_by_peer"}));
 }
 

@@ -23,6 +23,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+// The kernel's headers after those of libc, which define the same.
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 
 #include "base/address.h"
 #include "base/error.h"
@@ -214,6 +217,19 @@ std::expected<Descriptor, std::error_code> connected_socket(SocketKind kind,
   return socket;
 }
 
+/// A datagram socket finds out which source the routes choose.
+std::expected<Descriptor, std::error_code> bound_towards(const Endpoint& to) noexcept {
+  const bool v4 = to.address.is_v4();
+  const SocketAddress address = to_sockaddr(to);
+  const Descriptor route = make_socket(SocketKind::kUdp, v4);
+  if (!route || ::connect(route.get(), address.get(), address.length) != 0) return system_failure();
+  Descriptor socket = make_socket(SocketKind::kTcp, v4);
+  if (!socket || !set(socket, IPPROTO_TCP, TCP_NODELAY)) return system_failure();
+  const SocketAddress from = to_sockaddr({local_endpoint(route).address, 0});
+  if (::bind(socket.get(), from.get(), from.length) != 0) return system_failure();
+  return socket;
+}
+
 }  // namespace
 
 std::string_view name_of(SocketKind kind) noexcept {
@@ -321,6 +337,28 @@ std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
   const Result<void> entered = in_netns(netns, [&] { socket = connected_socket(kind, server); });
   if (!entered) return std::unexpected(make_error_code(std::errc::network_unreachable));
   return socket;
+}
+
+std::expected<Descriptor, std::error_code> open_onward_socket(const Endpoint& to,
+                                                              const NetnsRef& netns) {
+  if (const Broker* const broker = Broker::active(); broker != nullptr && !netns.own()) {
+    return broker->open_onward_socket(to, netns);
+  }
+  std::expected<Descriptor, std::error_code> socket;
+  const Result<void> entered = in_netns(netns, [&] { socket = bound_towards(to); });
+  if (!entered) return std::unexpected(make_error_code(std::errc::network_unreachable));
+  return socket;
+}
+
+Endpoint original_destination(const Descriptor& connection) {
+  const Endpoint own = local_endpoint(connection);
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  const bool v4 = own.address.is_v4();
+  const bool found = ::getsockopt(connection.get(), v4 ? SOL_IP : SOL_IPV6,
+                                  v4 ? SO_ORIGINAL_DST : IP6T_SO_ORIGINAL_DST, &storage,
+                                  &length) == 0;
+  return found ? to_endpoint(storage) : own;
 }
 
 bool is_own_address(const RemoteEndpoint& server, const NetnsRef& netns) {

@@ -1,0 +1,93 @@
+#include "engine/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include <netinet/in.h>
+
+#include "base/address.h"
+#include "base/client_key.h"
+#include "base/clock.h"
+#include "engine/decision.h"
+#include "engine/egress.h"
+#include "policy/connection_checks.h"
+#include "policy/egress.h"
+#include "policy/policy.h"
+
+namespace nxgate::engine {
+namespace {
+
+struct Text {
+  std::string_view words;
+  std::string_view help;
+};
+
+constexpr std::array<Text, 7> kTexts{{
+    {"no policy covers this client", "see [[clients]]"},
+    {"the name isn't allowed", "a rule of `allow` would allow it"},
+    {"the name isn't allowed at this port", "a rule such as `NAME:PORT` would allow it"},
+    {"the address is one that is never open", "a range of `always` would open it"},
+    {"the client wasn't told this address for this name",
+     "it must ask nxgate for the name; a range of `always` needs no answer"},
+    {"it says no name", "`unnamed = \"address\"` or a range of `always` would let it pass"},
+    {"allowed", ""},
+}};
+
+const Text& text_of(ConnectionVerdict verdict) noexcept {
+  return kTexts[static_cast<std::size_t>(verdict)];
+}
+
+bool always_covers(const policy::Egress& egress, const Endpoint& to) {
+  return std::ranges::any_of(egress.always, [&](const policy::Reach& reach) {
+    return reach.to.contains(to.address) &&
+           (!reach.port || *reach.port == Port{IPPROTO_TCP, to.port});
+  });
+}
+
+ConnectionVerdict judge_unnamed(const policy::Policy& policy, const Endpoint& to, Instant now) {
+  if (policy.egress->checks.unnamed == policy::Unnamed::kDeny) return ConnectionVerdict::kNoName;
+  return policy.sets->is_open(to.address, {IPPROTO_TCP, to.port}, now)
+             ? ConnectionVerdict::kAllowed
+             : ConnectionVerdict::kNotTold;
+}
+
+ConnectionVerdict judge_named(const policy::Policy& policy, const Judgement& judgement,
+                              const ConnectionQuestion& question, Instant now) {
+  if (!judgement.allowed()) return ConnectionVerdict::kNameDenied;
+  const auto openable = openable_by(judgement, *question.name, now);
+  const Port port{IPPROTO_TCP, question.to.port};
+  if (!openable || !openable->has(port)) return ConnectionVerdict::kPortDenied;
+  if (always_covers(*policy.egress, question.to)) return ConnectionVerdict::kAllowed;
+  if (!openable->covers(question.to.address, port)) return ConnectionVerdict::kAddressDenied;
+  const bool told = std::ranges::any_of(question.clients, [&](ClientKey client) {
+    return policy.sets->was_told(client, *question.name, question.to.address, now);
+  });
+  return told ? ConnectionVerdict::kAllowed : ConnectionVerdict::kNotTold;
+}
+
+}  // namespace
+
+ConnectionDecision judge_connection(const policy::Policy* policy,
+                                    const ConnectionQuestion& question, Instant now) {
+  ConnectionDecision decision;
+  if (policy == nullptr || !policy->egress || !policy->sets) return decision;
+  decision.judgement.policy = policy;
+  if (question.name != nullptr) {
+    decision.judgement = judge(*policy, *question.name, now);
+    decision.verdict = judge_named(*policy, decision.judgement, question, now);
+  } else {
+    decision.verdict = always_covers(*policy->egress, question.to)
+                           ? ConnectionVerdict::kAllowed
+                           : judge_unnamed(*policy, question.to, now);
+  }
+  return decision;
+}
+
+std::string_view in_words(ConnectionVerdict verdict) noexcept { return text_of(verdict).words; }
+
+std::string_view what_helps(ConnectionVerdict verdict) noexcept { return text_of(verdict).help; }
+
+}  // namespace nxgate::engine
