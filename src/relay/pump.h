@@ -1,0 +1,25 @@
+// One direction of a relayed connection.
+#pragma once
+
+#include <cstdint>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "relay/pipes.h"
+#include "relay/side.h"
+
+namespace nxgate::relay {
+
+/// How a direction came to its end.
+enum class End : std::uint8_t {
+  kBroken = 0,  ///< a reset or a fault: the other end should see one as well
+  kOpen,        ///< not yet
+  kClosed,      ///< the sender has no more, and the receiver has been told
+};
+
+/// Moves bytes by splice(2), which copies none of them, until the sender has no more or something
+/// breaks; `moved` counts them. Both sides must outlive it.
+[[nodiscard]] boost::asio::awaitable<End> pump(Side& from, Side& to, PipePool& pipes,
+                                               std::uint64_t& moved);
+
+}  // namespace nxgate::relay

@@ -1,0 +1,122 @@
+#include "relay/relay.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/address.h"
+#include "base/client_key.h"
+#include "base/error.h"
+#include "base/snapshot.h"
+#include "engine/connection_observer.h"
+#include "engine/snapshot.h"
+#include "helper/confinement.h"
+#include "relay/accepting.h"
+#include "relay/context.h"
+#include "relay/relay_thread.h"
+#include "sys/descriptor.h"
+#include "sys/netns.h"
+#include "sys/socket.h"
+
+namespace nxgate::relay {
+
+/// The listening sockets of a place, by IPv4 and IPv6.
+class Relay::Served final : public Listener {
+ public:
+  Served(Relay& relay, std::shared_ptr<const Place> place, sys::Descriptor v4, sys::Descriptor v6)
+      : relay_(relay), place_(std::move(place)) {
+    port4_ = listen(std::move(v4));
+    port6_ = listen(std::move(v6));
+  }
+  ~Served() override {
+    for (const auto& each : accepting_) each->close();
+    for (const auto& thread : relay_.threads_) thread->end(place_);
+  }
+
+  [[nodiscard]] std::uint16_t port4() const override { return port4_; }
+  [[nodiscard]] std::uint16_t port6() const override { return port6_; }
+
+ private:
+  std::uint16_t listen(sys::Descriptor socket) {
+    if (!socket) return 0;
+    const std::uint16_t port = sys::local_port(socket);
+    const auto give = [this](sys::Descriptor connection, ClientKey counted, const Endpoint& client,
+                             const Endpoint& to) {
+      relay_.next().adopt(std::move(connection), place_, counted, client, to);
+    };
+    accepting_.push_back(std::make_shared<Accepting>(relay_.next().loop(), std::move(socket),
+                                                     place_, relay_.room_, give));
+    accepting_.back()->start();
+    return port;
+  }
+
+  Relay& relay_;
+  std::shared_ptr<const Place> place_;
+  std::vector<std::shared_ptr<relay::Accepting>> accepting_;
+  std::uint16_t port4_ = 0;
+  std::uint16_t port6_ = 0;
+};
+
+Relay::Relay(const SnapshotCell<engine::Snapshot>& snapshots, engine::ConnectionObserver& observer,
+             std::size_t threads, std::size_t most)
+    : room_(most) {
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, threads); ++i) {
+    threads_.push_back(std::make_unique<RelayThread>(snapshots, room_, observer));
+  }
+}
+
+Relay::~Relay() = default;
+
+void Relay::run(helper::Confinement confinement) {
+  for (const auto& thread : threads_) thread->run(confinement);
+}
+
+Result<std::unique_ptr<Relay::Listener>> Relay::open(const sys::NetnsRef& netns,
+                                                     const std::string& policy) {
+  auto place = std::make_shared<Place>(Place{netns, policy});
+  if (!netns.own()) place->client = client_behind(policy);
+  const auto listen = [&](const IpAddress& any) {
+    return sys::open_listener(sys::SocketKind::kTcp, {.endpoint = {any, 0}, .netns = netns},
+                              sys::Sharing::kNobody);
+  };
+  auto v4 = listen(IpAddress());
+  if (!v4) return std::unexpected(v4.error());
+  // There may be no IPv6, and then nothing to check.
+  auto v6 = listen(IpAddress::v6({}));
+  return std::make_unique<Served>(*this, std::move(place), *std::move(v4),
+                                  v6 ? *std::move(v6) : sys::Descriptor());
+}
+
+void Relay::refresh() {
+  for (const auto& thread : threads_) thread->review();
+}
+
+void Relay::list(std::function<void(std::vector<engine::ConnectionEvent>)> take) {
+  struct Gathered {
+    std::mutex mutex;
+    std::size_t missing;
+    std::vector<engine::ConnectionEvent> all;
+  };
+  const auto gathered = std::make_shared<Gathered>();
+  gathered->missing = threads_.size();
+  for (const auto& thread : threads_) {
+    thread->list([gathered, take](std::vector<engine::ConnectionEvent> open) {
+      const std::scoped_lock lock(gathered->mutex);
+      std::ranges::move(open, std::back_inserter(gathered->all));
+      if (--gathered->missing == 0) take(std::move(gathered->all));
+    });
+  }
+}
+
+RelayThread& Relay::next() {
+  return **std::ranges::min_element(threads_, {}, [](const auto& each) { return each->given(); });
+}
+
+}  // namespace nxgate::relay

@@ -1,0 +1,61 @@
+// Serving the connections that firewalls redirect.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/client_key.h"
+#include "base/error.h"
+#include "base/snapshot.h"
+#include "engine/connection_observer.h"
+#include "engine/snapshot.h"
+#include "firewall/connection_listeners.h"
+#include "helper/confinement.h"
+#include "relay/context.h"
+#include "relay/relay_thread.h"
+#include "sys/netns.h"
+
+namespace nxgate::relay {
+
+/// Threads, and the listeners that give them sessions. Main thread, but for `refresh`; it must
+/// outlive its listeners.
+class Relay final : public firewall::ConnectionListeners {
+ public:
+  /// `most` connections at a time, of which a client gets no more than is left for others.
+  Relay(const SnapshotCell<engine::Snapshot>& snapshots, engine::ConnectionObserver& observer,
+        std::size_t threads, std::size_t most);
+  ~Relay() override;
+
+  /// What is accepted before this waits.
+  void run(helper::Confinement confinement);
+
+  [[nodiscard]] Result<std::unique_ptr<Listener>> open(const sys::NetnsRef& netns,
+                                                       const std::string& policy) override;
+
+  /// Judges all connections again, by what is published now. Any thread.
+  void refresh();
+
+  /// Calls this on some thread, once, with all that are open.
+  void list(std::function<void(std::vector<engine::ConnectionEvent>)> take);
+
+  [[nodiscard]] std::size_t open_connections() const noexcept { return room_.connections.taken(); }
+  /// Those for which there was no room.
+  [[nodiscard]] std::uint64_t turned_away() const noexcept {
+    return room_.connections.refusals();
+  }
+
+ private:
+  class Served;
+
+  /// The thread that has been given fewest.
+  [[nodiscard]] RelayThread& next();
+
+  Room room_;
+  std::vector<std::unique_ptr<RelayThread>> threads_;
+};
+
+}  // namespace nxgate::relay

@@ -1,0 +1,299 @@
+#include "relay/session.h"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/core.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/client_key.h"
+#include "base/clock.h"
+#include "base/escape.h"
+#include "base/log.h"
+#include "engine/connection.h"
+#include "engine/connection_observer.h"
+#include "engine/reason.h"
+#include "peek/server_name.h"
+#include "policy/connection_checks.h"
+#include "policy/policy.h"
+#include "relay/context.h"
+#include "relay/pump.h"
+#include "relay/side.h"
+#include "sys/descriptor.h"
+#include "sys/socket.h"
+
+namespace nxgate::relay {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using engine::ConnectionEvent;
+using engine::ConnectionVerdict;
+
+/// For all that a client says before the decision.
+constexpr Seconds kToSpeak{10};
+constexpr Seconds kToConnect{10};
+constexpr Seconds kToHear{2};
+constexpr std::size_t kPiece = 16UL << 10;
+constexpr std::size_t kMostUnheard = 1UL << 20;
+/// Of a silent connection, in seconds: it ends after three minutes without a sign of the other end.
+constexpr std::array<std::pair<int, int>, 3> kKeepalive{
+    {{TCP_KEEPIDLE, 90}, {TCP_KEEPINTVL, 15}, {TCP_KEEPCNT, 6}}};
+
+void keep_alive(int socket) {
+  const int on = 1;
+  (void)::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  (void)::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  for (const auto& [option, value] : kKeepalive) {
+    (void)::setsockopt(socket, IPPROTO_TCP, option, &value, sizeof value);
+  }
+}
+
+}  // namespace
+
+Session::Session(Context& context, std::shared_ptr<const Place> place, ClientKey counted,
+                 const Endpoint& client, const Endpoint& to)
+    : context_(context),
+      own_place_(context.sessions.insert(context.sessions.end(), this)),
+      place_(std::move(place)),
+      counted_(counted),
+      client_(context.loop),
+      server_(context.loop),
+      deadline_(context.loop) {
+  event_.number = context_.room.last_number.fetch_add(1, std::memory_order_relaxed) + 1;
+  event_.place = place_->netns.own() ? "" : place_->netns.text();
+  event_.client = client;
+  event_.to = to;
+}
+
+Session::~Session() {
+  context_.sessions.erase(own_place_);
+  release_held();
+  context_.room.connections.give_back(counted_);
+}
+
+void Session::start(sys::Descriptor client) {
+  if (!client_.open(std::move(client))) return;
+  keep_alive(client_.get());
+  asio::co_spawn(
+      context_.loop, [self = shared_from_this()] { return self->run(); }, asio::detached);
+}
+
+asio::awaitable<void> Session::run() {
+  const auto self = shared_from_this();
+  deadline_.expires_after(kToSpeak);
+  deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto session = weak.lock();
+    if (error || !session) return;
+    session->late_ = true;
+    session->client_.cancel();
+  });
+  const auto snapshot = context_.snapshots.load();
+  const policy::Policy* const policy = snapshot->policies.find(place_->policy);
+  const policy::CheckedPort* const check =
+      policy == nullptr || !policy->egress ? nullptr : policy->egress->checks.at(event_.to.port);
+  if (check == nullptr) {
+    (void)refuse(ConnectionVerdict::kNoPolicy, "nothing is checked at this port any more");
+  } else if (check->where == policy::NameIn::kTls) {
+    co_await run_tls();
+  } else {
+    co_await run_http();
+  }
+  if (opened_) tell(ConnectionEvent::Kind::kEnded);
+  close();
+}
+
+asio::awaitable<Bytes> Session::read_more() {
+  const std::size_t before = held_.size();
+  if (!context_.room.unread.take(counted_, kPiece)) {
+    broken("too much is held back for connections that wait for a decision");
+    co_return Bytes();
+  }
+  counted_octets_ += kPiece;
+  held_.resize(before + kPiece);
+  const Side::Got got = co_await client_.read(MutableBytes(held_).subspan(before));
+  held_.resize(before + got.count);
+  context_.room.unread.give_back(counted_, kPiece - got.count);
+  counted_octets_ -= kPiece - got.count;
+  if (got.kind == Side::Got::Kind::kBytes) co_return Bytes(held_).subspan(before);
+  if (late_) {
+    broken(fmt::format("it didn't say a name within {} s", kToSpeak.count()));
+  } else if (before != 0) {
+    broken("it ended before it said a name");
+  }
+  co_return Bytes();
+}
+
+void Session::release_held() {
+  context_.room.unread.give_back(counted_, std::exchange(counted_octets_, 0));
+  held_ = {};
+}
+
+bool Session::refuse(ConnectionVerdict verdict, std::string_view why) {
+  event_.verdict = verdict;
+  event_.why = why;
+  tell(ConnectionEvent::Kind::kDenied);
+  return false;
+}
+
+void Session::broken(std::string_view why) { (void)refuse(ConnectionVerdict::kNoName, why); }
+
+bool Session::decide(const peek::ServerName& name, bool encrypted) {
+  const auto snapshot = context_.snapshots.load();
+  const policy::Policy* const policy = snapshot->policies.find(place_->policy);
+  event_.name = name.text;
+  event_.policy = policy == nullptr ? "" : policy->name;
+  if (name.kind == peek::ServerName::Kind::kUnusable) {
+    return refuse(ConnectionVerdict::kNameDenied, "what it says is no name of a host");
+  }
+  name_.reset();
+  if (name.kind == peek::ServerName::Kind::kName) name_ = name.name;
+  const std::array clients{place_->client ? place_->client : client_at(event_.client.address),
+                           client_behind(place_->policy)};
+  const engine::ConnectionDecision decision = engine::judge_connection(
+      policy, {name_ ? &*name_ : nullptr, event_.to, clients}, Clock::now());
+  if (name_ && decision.judgement.policy != nullptr) {
+    event_.rule = rule_of(reason_of(decision.judgement, decision.judgement.allowed()
+                                                            ? engine::Outcome::kForward
+                                                            : engine::Outcome::kDeny));
+  }
+  if (!decision.allowed()) return refuse(decision.verdict, in_words(decision.verdict));
+  const policy::ConnectionChecks& checks = policy->egress->checks;
+  if (encrypted && checks.encrypted_hello == policy::EncryptedHello::kRefuse) {
+    return refuse(ConnectionVerdict::kNameDenied,
+                  "there is an encrypted ClientHello in it, which `ech = \"refuse\"` forbids");
+  }
+  if (checks.dial == policy::DialFrom::kHost && event_.to.address.is_loopback()) {
+    return refuse(ConnectionVerdict::kAddressDenied, "it is the host itself");
+  }
+  event_.verdict = decision.verdict;
+  verdict_ = {decision.verdict, checks.dial, policy->sets};
+  return true;
+}
+
+void Session::tell(ConnectionEvent::Kind kind) {
+  event_.kind = kind;
+  event_.lasted = std::chrono::duration_cast<Milliseconds>(Clock::now() - begun_);
+  context_.observer.seen(event_);
+  if (kind != ConnectionEvent::Kind::kDenied) return;
+  log::repeated("refused connections " + place_->policy, refusal());
+}
+
+std::string Session::refusal() const {
+  const std::string_view help = what_helps(event_.verdict);
+  return fmt::format("refused a connection of {} to {}{}{}: {}{}{}", event_.client.to_string(),
+                     event_.to.to_string(), event_.name.empty() ? "" : ", ",
+                     event_.name.empty() ? "" : quote(event_.name), event_.why,
+                     help.empty() ? "" : "; ", help);
+}
+
+asio::awaitable<bool> Session::connect() {
+  deadline_.cancel();
+  const std::error_code error = co_await connect_from(
+      verdict_.dial == policy::DialFrom::kHost ? sys::NetnsRef() : place_->netns);
+  opened_ = !error;
+  event_.why = error ? error.message() : "";
+  tell(opened_ ? ConnectionEvent::Kind::kOpened : ConnectionEvent::Kind::kFailed);
+  co_return opened_;
+}
+
+asio::awaitable<std::error_code> Session::connect_from(sys::NetnsRef netns) {
+  auto socket = sys::open_onward_socket(event_.to, netns);
+  if (!socket) co_return socket.error();
+  const Endpoint from = sys::local_endpoint(*socket);
+  if (!server_.open(*std::move(socket))) co_return make_error_code(std::errc::not_enough_memory);
+  keep_alive(server_.get());
+  // What this host sends itself isn't redirected.
+  if (netns.own()) co_return co_await connect_server();
+  if (!verdict_.sets->let_onward(from, event_.to)) {
+    co_return make_error_code(std::errc::operation_not_permitted);
+  }
+  const std::error_code error = co_await connect_server();
+  // Conntrack knows it from here on. What the client has said goes first.
+  asio::post(context_.loop,
+             [sets = verdict_.sets, from, to = event_.to] { sets->end_onward(from, to); });
+  co_return error;
+}
+
+asio::awaitable<std::error_code> Session::connect_server() {
+  const sys::SocketAddress address = sys::to_sockaddr(event_.to);
+  if (::connect(server_.get(), address.get(), address.length) == 0) co_return std::error_code();
+  if (errno != EINPROGRESS) co_return std::error_code(errno, std::system_category());
+  asio::steady_timer limit(context_.loop, kToConnect);
+  limit.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto session = weak.lock();
+    if (!error && session) session->server_.cancel();
+  });
+  if (!co_await server_.writable()) co_return make_error_code(std::errc::timed_out);
+  int failure = 0;
+  socklen_t size = sizeof failure;
+  (void)::getsockopt(server_.get(), SOL_SOCKET, SO_ERROR, &failure, &size);
+  co_return std::error_code(failure, std::system_category());
+}
+
+asio::awaitable<void> Session::say_goodbye(Bytes last) {
+  if (!co_await client_.write(last)) co_return;
+  client_.end_writing();
+  // A reset would overtake it: what the client still sends is read.
+  deadline_.expires_after(kToHear);
+  deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto session = weak.lock();
+    if (!error && session) session->client_.close();
+  });
+  std::array<std::uint8_t, 4096> unheard;
+  for (std::size_t count = 0; count < kMostUnheard;) {
+    const Side::Got got = co_await client_.read(unheard);
+    if (got.kind != Side::Got::Kind::kBytes) break;
+    count += got.count;
+  }
+  client_.close();
+}
+
+void Session::review() {
+  if (event_.verdict != ConnectionVerdict::kAllowed || !name_) return;
+  const auto snapshot = context_.snapshots.load();
+  const policy::Policy* const policy = snapshot->policies.find(place_->policy);
+  if (policy != nullptr && policy->egress && !policy->egress->checks.closes_on_change) return;
+  const std::array clients{place_->client};
+  const auto verdict =
+      engine::judge_connection(policy, {&*name_, event_.to, clients}, Clock::now()).verdict;
+  // That an answer's time is over ends nothing.
+  if (verdict == ConnectionVerdict::kAllowed || verdict == ConnectionVerdict::kNotTold) return;
+  event_.why = in_words(verdict);
+  close();
+}
+
+void Session::close() {
+  deadline_.cancel();
+  client_.reset();
+  server_.reset();
+}
+
+std::optional<ConnectionEvent> Session::view() const {
+  if (event_.verdict != ConnectionVerdict::kAllowed) return std::nullopt;
+  ConnectionEvent seen = event_;
+  seen.lasted = std::chrono::duration_cast<Milliseconds>(Clock::now() - begun_);
+  return seen;
+}
+
+}  // namespace nxgate::relay
