@@ -20,6 +20,7 @@
 #include "docker/docker_engine.h"
 #include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
+#include "relay/relay.h"
 #include "store/policy_store.h"
 #include "sys/descriptor.h"
 #include "workers/workers.h"
@@ -28,7 +29,7 @@ namespace nxgate::app {
 
 Result<std::string> run_attach_service(MainLoop& loop, const cli::Options& options,
                                        attach::Subjects subjects, store::PolicyStore& policy_store,
-                                       workers::Workers& workers,
+                                       workers::Workers& workers, relay::Relay& relay,
                                        firewall::FirewallReports& reports, control::ControlApi& api,
                                        sys::Descriptor inotify,
                                        const std::function<void()>& ready) {
@@ -36,7 +37,7 @@ Result<std::string> run_attach_service(MainLoop& loop, const cli::Options& optio
                                                              : netfilter::OnDeath::kStaysClosed;
   const bool watches_all = subjects.watches_all();
   attach::DnsService dns(workers);
-  attach::Attachments attachments(loop.loop(), policy_store, dns, reports, on_death);
+  attach::Attachments attachments(loop.loop(), policy_store, dns, reports, relay, on_death);
   api.show(&attachments);
   std::shared_ptr<containers::Engine> engine;
   if (!subjects.socket.empty()) {

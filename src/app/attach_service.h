@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "control/control_api.h"
 #include "firewall/firewall_reports.h"
+#include "relay/relay.h"
 #include "store/policy_store.h"
 #include "sys/descriptor.h"
 #include "workers/workers.h"
@@ -21,7 +22,8 @@ namespace nxgate::app {
 /// `attach` could not begin.
 [[nodiscard]] Result<std::string> run_attach_service(
     MainLoop& loop, const cli::Options& options, attach::Subjects subjects,
-    store::PolicyStore& policy_store, workers::Workers& workers, firewall::FirewallReports& reports,
+    store::PolicyStore& policy_store, workers::Workers& workers, relay::Relay& relay,
+    firewall::FirewallReports& reports,
     control::ControlApi& api, sys::Descriptor inotify, const std::function<void()>& ready);
 
 }  // namespace nxgate::app

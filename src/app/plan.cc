@@ -62,6 +62,7 @@ Result<Plan> plan_of(const cli::Options& options, const config::Settings& settin
             .workers = workers::worker_count(server),
             .cache = store::cache_limits(settings.cache),
             .tcp = workers::tcp_limits(server, descriptors),
+            .relayed = workers::relayed_connections(descriptors),
             .rate = workers::rate_limits(server.rate_limit),
             .subjects = {},
             .rights = {},

@@ -25,6 +25,7 @@ struct Plan {
   std::size_t workers = 0;
   cache::Limits cache;
   serve::TcpLimits tcp;
+  std::size_t relayed = 0;  ///< connections at a time whose names are checked
   serve::RateLimits rate;
   std::optional<attach::Subjects> subjects;  ///< if it attaches
   Rights rights;

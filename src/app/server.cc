@@ -1,6 +1,7 @@
 #include "app/server.h"
 
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -28,11 +29,14 @@
 #include "control/control_socket.h"
 #include "docker/container_place.h"
 #include "docker/engine_process.h"
+#include "engine/observer.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/host_firewalls.h"
 #include "helper/confinement.h"
 #include "helper/helper.h"
 #include "helper/reach.h"
+#include "observe/hub.h"
+#include "relay/relay.h"
 #include "serve/dns_server.h"
 #include "store/disk_files.h"
 #include "store/policy_store.h"
@@ -67,6 +71,13 @@ Result<void> give_up_rights(const Rights& rights, const helper::Reach& reach,
   }
   if (auto done = sys::drop_privileges(user, rights.server); !done) return done;
   return helper::confine_process(rights.calls);
+}
+
+/// Of the relay's threads, one for each worker, whose observers come first.
+std::vector<engine::Observer*> observers_of(observe::Hub& hub, std::size_t workers) {
+  std::vector<engine::Observer*> all;
+  for (std::size_t i = 0; i < workers; ++i) all.push_back(&hub.observer(workers + i));
+  return all;
 }
 
 int failed(const Error& error) {
@@ -128,12 +139,16 @@ struct Parts {
   firewall::HostFirewalls& firewalls;
   workers::Shared& shared;
   workers::Workers& workers;
+  relay::Relay& relay;
   MainLoop& loop;
 };
 
 /// From the first query to the last; the result is why it ended.
 Result<std::string> run(Parts parts) {
-  auto& [options, plan, opened, manager, policy_store, firewalls, shared, workers, loop] = parts;
+  auto& [options, plan, opened, manager, policy_store, firewalls, shared, workers, relay, loop] =
+      parts;
+  relay.run(plan.rights.calls);
+  firewalls.check_by(relay);
   const auto enforce = [&] {
     return firewalls.enforce(policy_store.client_firewalls(), policy_store.snapshots());
   };
@@ -167,10 +182,10 @@ Result<std::string> run(Parts parts) {
     watchdog.emplace(loop.loop(), *within / 2, workers, [&] { manager.alive(); });
   }
   if (!plan.subjects) ready();
-  auto ended = plan.subjects
-                   ? run_attach_service(loop, options, *std::move(plan.subjects), policy_store,
-                                        workers, reports, api, std::move(opened.inotify), ready)
-                   : loop.run();
+  auto ended = plan.subjects ? run_attach_service(loop, options, *std::move(plan.subjects),
+                                                  policy_store, workers, relay, reports, api,
+                                                  std::move(opened.inotify), ready)
+                             : loop.run();
   workers.stop();
   if (loop.ending() == Ending::kHandOver) {
     firewalls.hand_over();
@@ -215,12 +230,17 @@ int serve(const cli::Options& options) {
   if (auto done = give_up_rights(plan.rights, plan.reach, plan.user, *helper); !done) {
     return failed(done.error());
   }
-  policy_store.on_publish([&workers] { workers.refresh(); });
+  relay::Relay relay(policy_store.snapshots(), observers_of(shared.hub, plan.workers),
+                     plan.relayed);
+  policy_store.on_publish([&workers, &relay] {
+    workers.refresh();
+    relay.refresh();
+  });
   if (*helper) loop.depend_on(**helper);
   warn(plan, policy_store, opened->left_closed);
   loop.follow(plan.containers);
   const auto ended =
-      run({options, plan, *opened, manager, policy_store, firewalls, shared, workers, loop});
+      run({options, plan, *opened, manager, policy_store, firewalls, shared, workers, relay, loop});
   const std::string summary = workers.summary();
   log::flush_repeated();
   if (!ended) return failed(ended.error());

@@ -16,6 +16,7 @@
 #include "attach/service.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "firewall/connection_listeners.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/name_firewall.h"
 #include "netfilter/firewall.h"
@@ -56,11 +57,12 @@ void set_policy(store::AttachedPolicy& policy, const Subject& subject,
 
 Attachments::Attachments(boost::asio::io_context& loop, store::PolicyStore& policy_store,
                          Service& service, firewall::FirewallReports& reports,
-                         netfilter::OnDeath on_death)
+                         firewall::ConnectionListeners& connections, netfilter::OnDeath on_death)
     : loop_(loop),
       policy_store_(policy_store),
       service_(service),
       reports_(reports),
+      connections_(connections),
       on_death_(on_death),
       upkeep_(loop) {
   for (const auto& host : {sys::NetnsRef(), sys::NetnsRef::of_pid(1)}) {
@@ -136,6 +138,7 @@ Result<std::unique_ptr<Attachments::Attachment>> Attachments::prepare(std::uint6
   attachment->policy.grants = std::make_shared<policy::Grants>(wire::process_hash_key());
   attachment->firewall =
       std::make_shared<firewall::NameFirewall>(std::string(netfilter::Firewall::kTable), on_death_);
+  attachment->firewall->check_by(connections_, attachment->policy.key);
   set_policy(attachment->policy, subject, attachment->firewall);
   return attachment;
 }

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "containers/names.h"
 #include "engine/snapshot.h"
+#include "firewall/connection_listeners.h"
 #include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
 #include "netfilter/link_watch.h"
@@ -53,7 +54,8 @@ class Attachments {
  public:
   /// Our own namespace and that of the first process are never attached.
   Attachments(boost::asio::io_context& loop, store::PolicyStore& policy_store, Service& service,
-              firewall::FirewallReports& reports, netfilter::OnDeath on_death);
+              firewall::FirewallReports& reports, firewall::ConnectionListeners& connections,
+              netfilter::OnDeath on_death);
   ~Attachments();
   Attachments(const Attachments&) = delete;
   Attachments& operator=(const Attachments&) = delete;
@@ -165,6 +167,7 @@ class Attachments {
   store::PolicyStore& policy_store_;
   Service& service_;
   firewall::FirewallReports& reports_;
+  firewall::ConnectionListeners& connections_;
   netfilter::OnDeath on_death_;
   std::set<std::uint64_t> spared_;
   Attached attached_;

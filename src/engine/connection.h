@@ -15,12 +15,12 @@
 namespace nxgate::engine {
 
 enum class ConnectionVerdict : std::uint8_t {
-  kNoPolicy = 0,    ///< none with checks covers the client
-  kNameDenied,      ///< the policy doesn't allow the name
-  kPortDenied,      ///< it does, but not at this port
-  kAddressDenied,   ///< the address is closed to everybody
-  kNotTold,         ///< the client wasn't told this address for this name
-  kNoName,          ///< it says none, and the policy asks for one
+  kNoPolicy = 0,   ///< none with checks covers the client
+  kNameDenied,     ///< the policy doesn't allow the name
+  kPortDenied,     ///< it does, but not at this port
+  kAddressDenied,  ///< the address is closed to everybody
+  kNotTold,        ///< the client wasn't told this address for this name
+  kNoName,         ///< it says none, and the policy asks for one
   kAllowed,
 };
 
@@ -38,10 +38,10 @@ struct ConnectionDecision {
   [[nodiscard]] bool allowed() const noexcept { return verdict == ConnectionVerdict::kAllowed; }
 };
 
-/// Decides by the policy as it is now: the name must be allowed at that port, and the address be one
-/// that the client was told for it or that `always` covers. Without a name, whatever `always` covers
-/// passes, and what is open where the policy lets an address do. The relay and `explain` share it.
-/// Any thread; takes the lock of the policy's firewall.
+/// Decides by the policy as it is now: the name must be allowed at that port, and the address be
+/// one that the client was told for it or that `always` covers. Without a name, whatever `always`
+/// covers passes, and what is open where the policy lets an address do. The relay and `explain`
+/// share it. Any thread; takes the lock of the policy's firewall.
 [[nodiscard]] ConnectionDecision judge_connection(const policy::Policy* policy,
                                                   const ConnectionQuestion& question, Instant now);
 

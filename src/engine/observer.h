@@ -11,6 +11,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "engine/connection_event.h"
 #include "engine/decision.h"
 #include "engine/reason.h"
 #include "engine/snapshot.h"
@@ -32,7 +33,7 @@ enum class Source : std::uint8_t {
   kFailure,  ///< nowhere: see Event::failure
 };
 
-/// A question and its result.
+/// A question and its result, or a connection that was checked by name.
 struct Event {
   std::chrono::system_clock::time_point at;  ///< when it was answered
   Instant concluded{};                       ///< the same, by the clock that never goes back
@@ -47,6 +48,7 @@ struct Event {
   bool answered = false;  ///< false if nothing was sent
   wire::Rcode rcode{};    ///< of what was sent
   std::shared_ptr<const Snapshot> snapshot;
+  std::shared_ptr<const ConnectionEvent> connection{};  ///< null for a question
   /// The messages as they came and went. They are valid during Observer::saw, and then only as
   /// long as `kept` holds them.
   Bytes query;

@@ -181,6 +181,11 @@ void HostFirewalls::take_reports() {
   }
 }
 
+void HostFirewalls::hand_over() {
+  timer_.reset();
+  for (const policy::ClientFirewall& each : enforced_) (void)of(each.policy).outlive();
+}
+
 void HostFirewalls::stop() {
   timer_.reset();  // before its loop goes
   for (const policy::ClientFirewall& each : enforced_) {
@@ -189,6 +194,7 @@ void HostFirewalls::stop() {
           "policy {}: its firewall on this host stays closed until another nxgate takes over or "
           "`nxgate detach --pid 1` opens it",
           each.policy);
+      (void)of(each.policy).outlive();  // which is no change of its rules
     } else if (auto done = of(each.policy).enforce(sys::NetnsRef(), nullptr); !done) {
       log::warning("{}", done.error().message);
     }

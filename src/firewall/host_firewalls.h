@@ -67,7 +67,7 @@ class HostFirewalls final : public policy::EgressRegistry {
   /// before that loop ends.
   void stop();
   /// Leaves all as they are, for a next nxgate to take over.
-  void hand_over() { timer_.reset(); }
+  void hand_over();
 
  private:
   [[nodiscard]] NameFirewall& of(const std::string& policy) const;

@@ -339,6 +339,7 @@ void NameFirewall::seal() {
 Result<void> NameFirewall::outlive() {
   const std::scoped_lock lock(mutex_);
   on_death_ = netfilter::OnDeath::kStaysClosed;
+  listener_.reset();
   return firewall_ ? firewall_->outlive() : Result<void>();
 }
 

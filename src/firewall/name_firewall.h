@@ -113,7 +113,8 @@ class NameFirewall final : public policy::EgressSets {
   void seal();
 
   /// Makes the firewall stay, with everything that is open, when this process ends, for another
-  /// nxgate to take over; nothing without one.
+  /// nxgate to take over; nothing without one. Connections that are checked end, and until then
+  /// there are no new ones.
   [[nodiscard]] Result<void> outlive();
 
   /// Whether there is a firewall, whatever was requested last.

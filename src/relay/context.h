@@ -13,7 +13,7 @@
 #include "base/client_key.h"
 #include "base/shares.h"
 #include "base/snapshot.h"
-#include "engine/connection_observer.h"
+#include "engine/observer.h"
 #include "engine/snapshot.h"
 #include "relay/pipes.h"
 #include "sys/netns.h"
@@ -45,7 +45,7 @@ struct Context {
   boost::asio::io_context& loop;
   const SnapshotCell<engine::Snapshot>& snapshots;
   Room& room;
-  engine::ConnectionObserver& observer;
+  engine::Observer& observer;
   PipePool pipes{};
   std::list<Session*> sessions{};  ///< each puts itself in and takes itself out
 };

@@ -15,7 +15,8 @@
 #include "base/client_key.h"
 #include "base/error.h"
 #include "base/snapshot.h"
-#include "engine/connection_observer.h"
+#include "engine/connection_event.h"
+#include "engine/observer.h"
 #include "engine/snapshot.h"
 #include "helper/confinement.h"
 #include "relay/accepting.h"
@@ -64,11 +65,11 @@ class Relay::Served final : public Listener {
   std::uint16_t port6_ = 0;
 };
 
-Relay::Relay(const SnapshotCell<engine::Snapshot>& snapshots, engine::ConnectionObserver& observer,
-             std::size_t threads, std::size_t most)
+Relay::Relay(const SnapshotCell<engine::Snapshot>& snapshots,
+             std::span<engine::Observer* const> observers, std::size_t most)
     : room_(most) {
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, threads); ++i) {
-    threads_.push_back(std::make_unique<RelayThread>(snapshots, room_, observer));
+  for (engine::Observer* const each : observers) {
+    threads_.push_back(std::make_unique<RelayThread>(snapshots, room_, *each));
   }
 }
 

@@ -5,13 +5,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/client_key.h"
 #include "base/error.h"
 #include "base/snapshot.h"
-#include "engine/connection_observer.h"
+#include "engine/connection_event.h"
+#include "engine/observer.h"
 #include "engine/snapshot.h"
 #include "firewall/connection_listeners.h"
 #include "helper/confinement.h"
@@ -21,13 +23,14 @@
 
 namespace nxgate::relay {
 
-/// Threads, and the listeners that give them sessions. Main thread, but for `refresh`; it must
-/// outlive its listeners.
+/// Threads, and the listeners that give them sessions. Main thread, but for `refresh`. When it is
+/// destroyed all connections end, and listeners that are left serve nobody.
 class Relay final : public firewall::ConnectionListeners {
  public:
   /// `most` connections at a time, of which a client gets no more than is left for others.
-  Relay(const SnapshotCell<engine::Snapshot>& snapshots, engine::ConnectionObserver& observer,
-        std::size_t threads, std::size_t most);
+  /// A thread for each of `observers`.
+  Relay(const SnapshotCell<engine::Snapshot>& snapshots,
+        std::span<engine::Observer* const> observers, std::size_t most);
   ~Relay() override;
 
   /// What is accepted before this waits.
@@ -44,9 +47,7 @@ class Relay final : public firewall::ConnectionListeners {
 
   [[nodiscard]] std::size_t open_connections() const noexcept { return room_.connections.taken(); }
   /// Those for which there was no room.
-  [[nodiscard]] std::uint64_t turned_away() const noexcept {
-    return room_.connections.refusals();
-  }
+  [[nodiscard]] std::uint64_t turned_away() const noexcept { return room_.connections.refusals(); }
 
  private:
   class Served;

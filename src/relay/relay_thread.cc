@@ -14,7 +14,8 @@
 #include "base/client_key.h"
 #include "base/log.h"
 #include "base/snapshot.h"
-#include "engine/connection_observer.h"
+#include "engine/connection_event.h"
+#include "engine/observer.h"
 #include "engine/snapshot.h"
 #include "helper/confinement.h"
 #include "relay/context.h"
@@ -26,7 +27,7 @@ namespace nxgate::relay {
 namespace asio = boost::asio;
 
 RelayThread::RelayThread(const SnapshotCell<engine::Snapshot>& snapshots, Room& room,
-                         engine::ConnectionObserver& observer)
+                         engine::Observer& observer)
     : context_{loop_, snapshots, room, observer}, work_(asio::make_work_guard(loop_)) {}
 
 RelayThread::~RelayThread() {
@@ -53,8 +54,7 @@ void RelayThread::adopt(sys::Descriptor connection, std::shared_ptr<const Place>
   ++given_;
   asio::post(loop_, [this, connection = std::move(connection), place = std::move(place), counted,
                      client, to]() mutable {
-    const auto session =
-        std::make_shared<Session>(context_, std::move(place), counted, client, to);
+    const auto session = std::make_shared<Session>(context_, std::move(place), counted, client, to);
     session->start(std::move(connection));
   });
 }

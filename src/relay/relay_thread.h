@@ -15,7 +15,8 @@
 #include "base/address.h"
 #include "base/client_key.h"
 #include "base/snapshot.h"
-#include "engine/connection_observer.h"
+#include "engine/connection_event.h"
+#include "engine/observer.h"
 #include "engine/snapshot.h"
 #include "helper/confinement.h"
 #include "relay/context.h"
@@ -29,7 +30,7 @@ namespace nxgate::relay {
 class RelayThread {
  public:
   RelayThread(const SnapshotCell<engine::Snapshot>& snapshots, Room& room,
-              engine::ConnectionObserver& observer);
+              engine::Observer& observer);
   ~RelayThread();
   RelayThread(const RelayThread&) = delete;
   RelayThread& operator=(const RelayThread&) = delete;

@@ -30,7 +30,9 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "engine/connection.h"
-#include "engine/connection_observer.h"
+#include "engine/connection_event.h"
+#include "engine/decision.h"
+#include "engine/observer.h"
 #include "engine/reason.h"
 #include "peek/server_name.h"
 #include "policy/connection_checks.h"
@@ -159,8 +161,9 @@ bool Session::refuse(ConnectionVerdict verdict, std::string_view why) {
 void Session::broken(std::string_view why) { (void)refuse(ConnectionVerdict::kNoName, why); }
 
 bool Session::decide(const peek::ServerName& name, bool encrypted) {
-  const auto snapshot = context_.snapshots.load();
-  const policy::Policy* const policy = snapshot->policies.find(place_->policy);
+  snapshot_ = context_.snapshots.load();
+  const policy::Policy* const policy = snapshot_->policies.find(place_->policy);
+  judgement_ = {.policy = policy};
   event_.name = name.text;
   event_.policy = policy == nullptr ? "" : policy->name;
   if (name.kind == peek::ServerName::Kind::kUnusable) {
@@ -172,6 +175,7 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
                            client_behind(place_->policy)};
   const engine::ConnectionDecision decision = engine::judge_connection(
       policy, {name_ ? &*name_ : nullptr, event_.to, clients}, Clock::now());
+  judgement_ = decision.judgement;
   if (name_ && decision.judgement.policy != nullptr) {
     event_.rule = rule_of(reason_of(decision.judgement, decision.judgement.allowed()
                                                             ? engine::Outcome::kForward
@@ -194,7 +198,17 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
 void Session::tell(ConnectionEvent::Kind kind) {
   event_.kind = kind;
   event_.lasted = std::chrono::duration_cast<Milliseconds>(Clock::now() - begun_);
-  context_.observer.seen(event_);
+  context_.observer.refresh();
+  if (context_.observer.interested()) {
+    context_.observer.saw({.at = std::chrono::system_clock::now(),
+                           .concluded = Clock::now(),
+                           .taken = Clock::now() - begun_,
+                           .client = event_.client,
+                           .transport = engine::Transport::kTcp,
+                           .judgement = judgement_,
+                           .snapshot = snapshot_,
+                           .connection = std::make_shared<const ConnectionEvent>(event_)});
+  }
   if (kind != ConnectionEvent::Kind::kDenied) return;
   log::repeated("refused connections " + place_->policy, refusal());
 }

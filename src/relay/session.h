@@ -19,7 +19,9 @@
 #include "base/client_key.h"
 #include "base/clock.h"
 #include "engine/connection.h"
-#include "engine/connection_observer.h"
+#include "engine/connection_event.h"
+#include "engine/decision.h"
+#include "engine/snapshot.h"
 #include "peek/second_hello.h"
 #include "peek/server_name.h"
 #include "policy/connection_checks.h"
@@ -103,6 +105,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::vector<std::uint8_t> held_;  ///< what the client said before the decision
   std::size_t counted_octets_ = 0;
   Verdict verdict_;
+  std::shared_ptr<const engine::Snapshot> snapshot_;  ///< by which it was decided
+  engine::Judgement judgement_;
   std::optional<wire::DomainName> name_;
   Instant begun_ = Clock::now();
   engine::ConnectionEvent event_;

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "engine/connection.h"
-#include "engine/connection_observer.h"
+#include "engine/connection_event.h"
 #include "peek/hello_reader.h"
 #include "peek/second_hello.h"
 #include "relay/pump.h"
@@ -66,8 +66,8 @@ asio::awaitable<void> Session::hand_on(peek::SecondHello& second) {
 /// Each octet is looked at until it is known that no other name can follow; then none is.
 asio::awaitable<void> Session::hand_on(Side& from, Side& to, std::uint64_t& moved,
                                        peek::SecondHello& second) {
-  const End end = second.state() == State::kIncomplete ? co_await watch(from, to, moved, second)
-                                                       : End::kOpen;
+  const End end =
+      second.state() == State::kIncomplete ? co_await watch(from, to, moved, second) : End::kOpen;
   if (end == End::kClosed) co_return to.end_writing();
   if (end == End::kBroken || co_await pump(from, to, context_.pipes, moved) == End::kBroken) {
     close();

@@ -35,7 +35,8 @@ bool Side::open(sys::Descriptor socket) {
 
 asio::awaitable<bool> Side::readable() {
   if (!is_open()) co_return false;
-  const auto [error] = co_await waiting_.async_wait(asio::posix::descriptor_base::wait_read, kNoThrow);
+  const auto [error] =
+      co_await waiting_.async_wait(asio::posix::descriptor_base::wait_read, kNoThrow);
   co_return !error && is_open();
 }
 

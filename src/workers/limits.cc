@@ -31,6 +31,10 @@ serve::TcpLimits tcp_limits(const config::ServerSettings& settings, std::size_t 
   return limits;
 }
 
+std::size_t relayed_connections(std::size_t descriptors) {
+  return std::min<std::size_t>(16384, descriptors / 4);
+}
+
 serve::RateLimits rate_limits(const config::RateLimitSettings& settings) {
   return {.queries_per_second = settings.queries_per_second,
           .burst = settings.burst,

@@ -16,6 +16,9 @@ namespace nxgate::workers {
 [[nodiscard]] serve::TcpLimits tcp_limits(const config::ServerSettings& settings,
                                           std::size_t descriptors);
 
+/// A quarter of the `descriptors` at most, since each takes two, and what moves its bytes.
+[[nodiscard]] std::size_t relayed_connections(std::size_t descriptors);
+
 [[nodiscard]] serve::RateLimits rate_limits(const config::RateLimitSettings& settings);
 
 }  // namespace nxgate::workers

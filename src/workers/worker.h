@@ -31,11 +31,12 @@
 
 namespace nxgate::workers {
 
-/// What all workers share; it outlives them.
+/// What all workers share; it outlives them. The hub has as many observers again, for who else is
+/// to be seen.
 struct Shared {
   Shared(const SnapshotCell<engine::Snapshot>& published, const cache::Limits& cache_limits,
          const serve::TcpLimits& limits, const serve::RateLimits& rate_limits, std::size_t workers)
-      : snapshots(published), cache(cache_limits), hub(workers), tcp_limits(limits), tcp(limits) {
+      : snapshots(published), cache(cache_limits), hub(2 * workers), tcp_limits(limits), tcp(limits) {
     if (rate_limits.queries_per_second != 0) rate_limit.emplace(rate_limits);
   }
 

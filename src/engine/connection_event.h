@@ -1,4 +1,4 @@
-// What is told of connections that were checked by name.
+// A connection that was checked by name, as an event.
 #pragma once
 
 #include <cstdint>
@@ -33,13 +33,6 @@ struct ConnectionEvent {
   std::uint64_t sent = 0;      ///< octets, by the client
   std::uint64_t received = 0;  ///< octets, by the client
   Milliseconds lasted{};
-};
-
-/// Who is told. Any thread; it must not wait.
-class ConnectionObserver {
- public:
-  virtual ~ConnectionObserver() = default;
-  virtual void seen(const ConnectionEvent& event) = 0;
 };
 
 }  // namespace nxgate::engine

@@ -1,0 +1,245 @@
+"""Connections are checked by the name they give, beside the address."""
+import contextlib
+import socket
+import ssl
+import subprocess
+import time
+
+import dns.query
+import pytest
+
+from harness.nxgate import make_query
+from harness.timing import wait_for, within
+from harness.tls import TlsServer, tls_client
+from harness.upstream import answer, by_type
+
+SHARED = "203.0.113.7"
+SHARED6 = "2001:db8:5::7"
+OTHER = "203.0.113.8"
+SCRIPT = {
+    "good.test": by_type(A=answer(f"@ 60 A {SHARED}"), AAAA=answer(f"@ 60 AAAA {SHARED6}")),
+    "also.test": by_type(A=answer(f"@ 60 A {SHARED}")),
+    "far.test": by_type(A=answer(f"@ 60 A {OTHER}")),
+}
+CONFIG = """
+[upstreams.default]
+servers = ["127.0.0.1:{port}"]
+netns = "{netns}"
+
+[policies.default]
+allow = {allow}
+
+[policies.default.egress]
+{egress}
+"""
+
+
+@pytest.fixture
+def outside(namespace):
+    world = namespace("outside")
+    for address in (SHARED, OTHER):
+        world.add_address(f"{address}/32")
+    world.add_address(f"{SHARED6}/128")
+    return world
+
+
+@pytest.fixture
+def site(outside):
+    """site(address, port=443): a TLS server there."""
+    with contextlib.ExitStack() as stack:
+        def start(address=SHARED, port=443):
+            server = TlsServer(outside, address, port)
+            stack.callback(server.close)
+            return server
+        yield start
+
+
+@pytest.fixture
+def app(namespace, outside):
+    inside = namespace("app")
+    inside.join(outside, "10.77.0.2/24", "10.77.0.1/24")
+    inside.add_address("2001:db8:77::2/64", "eth0")
+    outside.add_address("2001:db8:77::1/64", "eth0")
+    for family, gateway in (("-4", "10.77.0.1"), ("-6", "2001:db8:77::1")):
+        subprocess.run(["ip", family, "-n", inside.name, "route", "add", "default", "via", gateway],
+                       check=True)
+    return inside
+
+
+@pytest.fixture
+def attach(nxgate, upstream, outside):
+    """attach(namespace, egress="...", allow=[...]): nxgate with a firewall."""
+    server = upstream(SCRIPT, namespace=outside)
+
+    def text(egress="", allow=("good.test", "also.test", "far.test")):
+        return CONFIG.format(port=server.port, netns=outside.path, egress=egress, allow=list(allow))
+
+    def start(inside, **options):
+        made = nxgate("--netns", inside.path, config=text(**options), command="attach")
+        made.text = text
+        return made
+
+    return start
+
+
+def ask(inside, qname, qtype="A"):
+    reply = inside.call(lambda: dns.query.udp(make_query(qname, qtype), "198.51.100.53", timeout=5))
+    return [item.address for rrset in reply.answer for item in rrset if hasattr(item, "address")]
+
+
+def greet(inside, address, name, port=443, context=None):
+    """What a TLS server says to somebody who asks for this name there."""
+    def go():
+        with socket.create_connection((address, port), timeout=5) as plain:
+            with (context or tls_client()).wrap_socket(plain, server_hostname=name) as inner:
+                return inner.recv(100).decode().strip()
+    return inside.call(go)
+
+
+def test_an_allowed_name_at_its_address_passes(app, site, attach):
+    server = site()
+    attach(app)
+    assert ask(app, "good.test") == [SHARED]
+    assert greet(app, SHARED, "good.test") == "you asked for good.test"
+    assert server.names == ["good.test"]
+
+
+def test_another_name_at_an_allowed_address_is_denied(app, site, attach):
+    server = site()
+    running = attach(app)
+    ask(app, "good.test")
+    with within(2), pytest.raises(ssl.SSLError, match="unrecognized name|UNRECOGNIZED_NAME"):
+        greet(app, SHARED, "bad.test")
+    assert server.names == []
+    running.wait_for_log(r'refused a connection .* "bad.test": the name isn\'t allowed')
+
+
+def test_an_allowed_name_at_an_address_it_was_not_told_for(app, site, attach):
+    site()
+    site(OTHER)
+    attach(app)
+    ask(app, "good.test")
+    ask(app, "far.test")
+    assert greet(app, OTHER, "far.test") == "you asked for far.test"
+    with pytest.raises(ssl.SSLError):
+        greet(app, OTHER, "good.test")
+
+
+def test_a_name_that_was_not_asked_for(app, site, attach):
+    site()
+    attach(app)
+    ask(app, "good.test")
+    with pytest.raises(ssl.SSLError):
+        greet(app, SHARED, "also.test")
+    ask(app, "also.test")
+    assert greet(app, SHARED, "also.test") == "you asked for also.test"
+
+
+def test_an_address_nobody_was_told_is_refused_as_ever(app, site, attach):
+    site()
+    attach(app)
+    with within(1), pytest.raises(ConnectionRefusedError):
+        greet(app, SHARED, "good.test")
+
+
+def test_ipv6(app, site, attach):
+    site(SHARED6)
+    attach(app)
+    ask(app, "good.test", "AAAA")
+    assert greet(app, SHARED6, "good.test") == "you asked for good.test"
+    with pytest.raises(ssl.SSLError):
+        greet(app, SHARED6, "bad.test")
+
+
+def test_no_name_is_denied_unless_the_address_shall_do(app, site, attach):
+    site()
+    running = attach(app)
+    ask(app, "good.test")
+    with pytest.raises(ssl.SSLError):
+        greet(app, SHARED, None)
+    running.write_config(running.text(egress='unnamed = "address"'))
+    assert running.reload()
+    assert greet(app, SHARED, None) == "you asked for"
+
+
+def test_a_port_without_a_check_stays_as_it_was(app, site, attach):
+    site(port=8443)
+    attach(app)
+    ask(app, "good.test")
+    assert greet(app, SHARED, "bad.test", port=8443) == "you asked for bad.test"
+
+
+def test_a_connection_ends_when_its_name_is_no_longer_allowed(app, site, attach):
+    site()
+    running = attach(app)
+    ask(app, "good.test")
+
+    def go():
+        with socket.create_connection((SHARED, 443), timeout=5) as plain:
+            with tls_client().wrap_socket(plain, server_hostname="good.test") as inner:
+                inner.recv(100)
+                running.write_config(running.text(allow=["far.test"]))
+                assert running.reload()
+                inner.sendall(b"x")
+                return inner.recv(100)
+    with pytest.raises(OSError):
+        app.call(go)
+
+
+def test_a_server_that_refuses(app, attach, outside):
+    """The kernel has accepted before there is a name: so it is a reset, and at once."""
+    attach(app)
+    ask(app, "good.test")
+    with within(2), pytest.raises(ConnectionResetError):
+        greet(app, SHARED, "good.test")
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.0\r\n\r\n", b"SSH-2.0-x\r\n", b"\x80\x2e\x01\x00\x02",
+                                  b"\x16\x03\x01\x00\x00"])
+def test_what_is_not_tls_is_denied_at_once(app, site, attach, sent):
+    server = site()
+    attach(app)
+    ask(app, "good.test")
+
+    def go():
+        with socket.create_connection((SHARED, 443), timeout=5) as plain:
+            plain.sendall(sent)
+            return plain.recv(100)
+    with within(2):
+        assert app.call(go) == b"\x15\x03\x03\x00\x02\x02\x32"
+    assert server.names == []
+
+
+def test_quic_is_refused_at_once(app, site, attach):
+    running = attach(app)
+    ask(app, "good.test")
+
+    def go():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.settimeout(3)
+            udp.connect((SHARED, 443))
+            udp.send(b"x" * 1200)
+            return udp.recv(100)
+    with within(2), pytest.raises(OSError):
+        app.call(go)
+    assert running
+
+
+def test_a_large_transfer_both_ways(app, site, attach):
+    site()
+    attach(app)
+    ask(app, "good.test")
+
+    def go():
+        with socket.create_connection((SHARED, 443), timeout=10) as plain:
+            with tls_client().wrap_socket(plain, server_hostname="good.test") as inner:
+                inner.recv(100)
+                block = bytes(range(256)) * 256
+                for _ in range(100):
+                    inner.sendall(block)
+                    got = b""
+                    while len(got) < len(block):
+                        got += inner.recv(len(block) - len(got))
+                    assert got == block
+                return True
+    assert app.call(go)
