@@ -10,6 +10,8 @@ namespace nxgate::peek {
 namespace {
 
 constexpr char kTlsHandshake = 22;
+/// More memory than that isn't kept for the next head.
+constexpr std::size_t kUsual = 4096;
 
 constexpr bool is_control(char c) noexcept {
   return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f;
@@ -19,6 +21,7 @@ constexpr bool is_control(char c) noexcept {
 
 void HttpHead::clear() {
   state_ = State::kIncomplete;
+  if (text_.capacity() > kUsual) text_ = {};
   text_.clear();
   line_ = 0;
 }

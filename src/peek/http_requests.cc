@@ -63,7 +63,7 @@ HttpRequests::Step HttpRequests::read_head() {
 
 void HttpRequests::allow(std::string& out) {
   if (state_ != State::kJudge) return;
-  out += request_.text;
+  out += std::exchange(request_.text, {});
   body_ = HttpBody(request_.body);
   state_ = request_.asks_websocket ? State::kAnswer : State::kBody;
 }

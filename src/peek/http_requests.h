@@ -31,7 +31,7 @@ class HttpRequests {
   /// is given again with the next call; until then it is the caller's.
   Step take(Bytes& bytes, std::string& out);
 
-  /// After kJudge. Its host is a name or an address.
+  /// After kJudge, up to the next head. Its host is a name or an address.
   [[nodiscard]] const RequestHead& request() const noexcept { return request_; }
   /// After kJudge: appends the head to `out`.
   void allow(std::string& out);
