@@ -23,6 +23,7 @@ constexpr std::uint8_t kClientHello = 1;  // RFC 8446 section 4
 constexpr std::size_t kMessageHeader = 4;
 constexpr std::uint16_t kSsl3 = 0x0300;
 constexpr std::uint16_t kTls13 = 0x0304;
+constexpr std::uint8_t kTls13Draft = 0x7f;  // the first octet of the numbers that drafts had
 constexpr std::size_t kRandom = 32;
 constexpr std::size_t kLongestSession = 32;
 constexpr std::uint8_t kHostName = 0;  // RFC 6066 section 3
@@ -62,7 +63,10 @@ Fault read_supported_versions(Bytes data, ClientHello& hello) {
   if (length < 2 || length % 2 != 0 || length != reader.remaining()) {
     return "a list of TLS versions of a wrong length";
   }
-  while (reader.remaining() > 0) hello.offers_tls13 |= reader.u16() == kTls13;
+  while (reader.remaining() > 0) {
+    const std::uint16_t version = reader.u16();
+    hello.offers_tls13 |= version == kTls13 || version >> 8 == kTls13Draft;
+  }
   return {};
 }
 

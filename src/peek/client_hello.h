@@ -17,8 +17,8 @@ struct ClientHello {
   /// There is an encrypted ClientHello in it (extension 0xfe0d, or a number that drafts had), or
   /// what looks like that; `server_name` is what stands outside.
   bool encrypted_hello = false;
-  bool offers_tls13 = false;
-  bool early_data = false;  ///< announced; it may follow at once
+  bool offers_tls13 = false;  ///< or a draft of it
+  bool early_data = false;    ///< announced; it may follow at once
 
   bool operator==(const ClientHello&) const = default;
 };

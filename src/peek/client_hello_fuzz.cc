@@ -75,12 +75,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   HelloReader split;
   by_pieces(bytes, [&](Bytes piece) { split.read(piece); });
   require(at_once.state() == split.state() && at_once.fault() == split.fault());
-  require(at_once.extent() == split.extent() && at_once.extent() <= size);
   require(at_once.fault().empty() == (at_once.state() != HelloReader::State::kBroken));
   if (at_once.state() != HelloReader::State::kComplete) return 0;
 
   const peek::ClientHello& hello = at_once.hello();
   require(hello == split.hello());
+  require(at_once.extent() == split.extent() && at_once.extent() <= size);
   const ServerName& name = hello.server_name;
   require(name.address.has_value() == (name.kind == ServerName::Kind::kAddress));
   require(name.name.is_root() == (name.kind != ServerName::Kind::kName));

@@ -114,6 +114,14 @@ TEST(ClientHello, EarlyDataAndKeys) {
   EXPECT_NE(fault_of(with(extension(41, {1}) + extension(42, {})).body()), "none");
 }
 
+TEST(ClientHello, OffersTls13) {
+  for (const Octets& versions : {Octets{3, 4}, Octets{3, 3, 3, 4}, Octets{0x7f, 28, 3, 3}}) {
+    EXPECT_TRUE(parse_client_hello(with(versions_extension(versions)).body())->offers_tls13);
+  }
+  EXPECT_FALSE(
+      parse_client_hello(with(versions_extension({3, 3, 0x3a, 0x3a})).body())->offers_tls13);
+}
+
 TEST(ClientHello, ListsOfVersionsAreStrict) {
   for (const Octets& data : {Octets{}, Octets{0}, Octets{1, 3}, Octets{3, 3, 4, 3},
                              Octets{2, 3, 4, 0}, Octets{4, 3, 4}}) {

@@ -30,7 +30,7 @@ class HelloReader {
   [[nodiscard]] const ClientHello& hello() const noexcept { return message_.hello(); }
   /// Of kBroken: why, in words for the operator.
   [[nodiscard]] std::string_view fault() const noexcept { return fault_; }
-  /// So many of all octets read belong to the hello's records.
+  /// Of kComplete: so many of all octets read belong to the hello's records.
   [[nodiscard]] std::size_t extent() const noexcept { return extent_; }
 
  private:
