@@ -1,12 +1,13 @@
 #include "relay/relay.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,17 +29,36 @@
 
 namespace nxgate::relay {
 
+struct Relay::Threads {
+  Threads(const SnapshotCell<engine::Snapshot>& snapshots,
+          std::span<engine::Observer* const> observers, std::size_t most)
+      : room(most) {
+    for (engine::Observer* const each : observers) {
+      all.push_back(std::make_unique<RelayThread>(snapshots, room, *each));
+    }
+  }
+
+  /// That which has been given fewest.
+  [[nodiscard]] RelayThread& next() {
+    return **std::ranges::min_element(all, {}, [](const auto& each) { return each->given(); });
+  }
+
+  Room room;
+  std::vector<std::unique_ptr<RelayThread>> all;
+};
+
 /// The listening sockets of a place, by IPv4 and IPv6.
 class Relay::Served final : public Listener {
  public:
-  Served(Relay& relay, std::shared_ptr<const Place> place, sys::Descriptor v4, sys::Descriptor v6)
-      : relay_(relay), place_(std::move(place)) {
+  Served(std::shared_ptr<Threads> threads, std::shared_ptr<const Place> place, sys::Descriptor v4,
+         sys::Descriptor v6)
+      : threads_(std::move(threads)), place_(std::move(place)) {
     port4_ = listen(std::move(v4));
     port6_ = listen(std::move(v6));
   }
   ~Served() override {
     for (const auto& each : accepting_) each->close();
-    for (const auto& thread : relay_.threads_) thread->end(place_);
+    for (const auto& thread : threads_->all) thread->end(place_);
   }
 
   [[nodiscard]] std::uint16_t port4() const override { return port4_; }
@@ -48,35 +68,34 @@ class Relay::Served final : public Listener {
   std::uint16_t listen(sys::Descriptor socket) {
     if (!socket) return 0;
     const std::uint16_t port = sys::local_port(socket);
-    const auto give = [this](sys::Descriptor connection, ClientKey counted, const Endpoint& client,
-                             const Endpoint& to) {
-      relay_.next().adopt(std::move(connection), place_, counted, client, to);
+    const auto give = [threads = threads_.get(), place = place_](
+                          sys::Descriptor connection, ClientKey counted, const Endpoint& client,
+                          const Endpoint& to) {
+      threads->next().adopt(std::move(connection), place, counted, client, to);
     };
-    accepting_.push_back(std::make_shared<Accepting>(relay_.next().loop(), std::move(socket),
-                                                     place_, relay_.room_, give));
+    accepting_.push_back(std::make_shared<Accepting>(threads_->next().loop(), std::move(socket),
+                                                     place_, threads_->room, give));
     accepting_.back()->start();
     return port;
   }
 
-  Relay& relay_;
+  std::shared_ptr<Threads> threads_;
   std::shared_ptr<const Place> place_;
-  std::vector<std::shared_ptr<relay::Accepting>> accepting_;
+  std::vector<std::shared_ptr<Accepting>> accepting_;
   std::uint16_t port4_ = 0;
   std::uint16_t port6_ = 0;
 };
 
 Relay::Relay(const SnapshotCell<engine::Snapshot>& snapshots,
              std::span<engine::Observer* const> observers, std::size_t most)
-    : room_(most) {
-  for (engine::Observer* const each : observers) {
-    threads_.push_back(std::make_unique<RelayThread>(snapshots, room_, *each));
-  }
+    : threads_(std::make_shared<Threads>(snapshots, observers, most)) {}
+
+Relay::~Relay() {
+  for (const auto& thread : threads_->all) thread->stop();
 }
 
-Relay::~Relay() = default;
-
 void Relay::run(helper::Confinement confinement) {
-  for (const auto& thread : threads_) thread->run(confinement);
+  for (const auto& thread : threads_->all) thread->run(confinement);
 }
 
 Result<std::unique_ptr<Relay::Listener>> Relay::open(const sys::NetnsRef& netns,
@@ -91,12 +110,12 @@ Result<std::unique_ptr<Relay::Listener>> Relay::open(const sys::NetnsRef& netns,
   if (!v4) return std::unexpected(v4.error());
   // There may be no IPv6, and then nothing to check.
   auto v6 = listen(IpAddress::v6({}));
-  return std::make_unique<Served>(*this, std::move(place), *std::move(v4),
+  return std::make_unique<Served>(threads_, std::move(place), *std::move(v4),
                                   v6 ? *std::move(v6) : sys::Descriptor());
 }
 
 void Relay::refresh() {
-  for (const auto& thread : threads_) thread->review();
+  for (const auto& thread : threads_->all) thread->review();
 }
 
 void Relay::list(std::function<void(std::vector<engine::ConnectionEvent>)> take) {
@@ -106,8 +125,8 @@ void Relay::list(std::function<void(std::vector<engine::ConnectionEvent>)> take)
     std::vector<engine::ConnectionEvent> all;
   };
   const auto gathered = std::make_shared<Gathered>();
-  gathered->missing = threads_.size();
-  for (const auto& thread : threads_) {
+  gathered->missing = threads_->all.size();
+  for (const auto& thread : threads_->all) {
     thread->list([gathered, take](std::vector<engine::ConnectionEvent> open) {
       const std::scoped_lock lock(gathered->mutex);
       std::ranges::move(open, std::back_inserter(gathered->all));
@@ -116,8 +135,8 @@ void Relay::list(std::function<void(std::vector<engine::ConnectionEvent>)> take)
   }
 }
 
-RelayThread& Relay::next() {
-  return **std::ranges::min_element(threads_, {}, [](const auto& each) { return each->given(); });
-}
+std::size_t Relay::open_connections() const noexcept { return threads_->room.connections.taken(); }
+
+std::uint64_t Relay::turned_away() const noexcept { return threads_->room.connections.refusals(); }
 
 }  // namespace nxgate::relay

@@ -45,18 +45,15 @@ class Relay final : public firewall::ConnectionListeners {
   /// Calls this on some thread, once, with all that are open.
   void list(std::function<void(std::vector<engine::ConnectionEvent>)> take);
 
-  [[nodiscard]] std::size_t open_connections() const noexcept { return room_.connections.taken(); }
+  [[nodiscard]] std::size_t open_connections() const noexcept;
   /// Those for which there was no room.
-  [[nodiscard]] std::uint64_t turned_away() const noexcept { return room_.connections.refusals(); }
+  [[nodiscard]] std::uint64_t turned_away() const noexcept;
 
  private:
+  struct Threads;
   class Served;
 
-  /// The thread that has been given fewest.
-  [[nodiscard]] RelayThread& next();
-
-  Room room_;
-  std::vector<std::unique_ptr<RelayThread>> threads_;
+  std::shared_ptr<Threads> threads_;  ///< of the listeners too
 };
 
 }  // namespace nxgate::relay

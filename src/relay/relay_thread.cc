@@ -30,11 +30,14 @@ RelayThread::RelayThread(const SnapshotCell<engine::Snapshot>& snapshots, Room& 
                          engine::Observer& observer)
     : context_{loop_, snapshots, room, observer}, work_(asio::make_work_guard(loop_)) {}
 
-RelayThread::~RelayThread() {
+void RelayThread::stop() {
+  if (!thread_.joinable()) return;
   asio::post(loop_, [this] {
     for_each([](Session& session) { session.close(); });
-    work_.reset();
+    // After what that leads to.
+    asio::post(loop_, [this] { loop_.stop(); });
   });
+  thread_.join();
 }
 
 void RelayThread::run(helper::Confinement confinement) {

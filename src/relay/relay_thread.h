@@ -31,12 +31,13 @@ class RelayThread {
  public:
   RelayThread(const SnapshotCell<engine::Snapshot>& snapshots, Room& room,
               engine::Observer& observer);
-  ~RelayThread();
   RelayThread(const RelayThread&) = delete;
   RelayThread& operator=(const RelayThread&) = delete;
 
   /// Returns once it can do little else than serve.
   void run(helper::Confinement confinement);
+  /// Ends all sessions and the thread.
+  void stop();
 
   /// For listeners; they and their handlers belong to this thread.
   [[nodiscard]] boost::asio::io_context& loop() noexcept { return loop_; }
