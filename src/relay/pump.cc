@@ -62,10 +62,7 @@ asio::awaitable<End> pump(Side& from, Side& to, PipePool& pipes, std::uint64_t& 
   for (int piece = 1; from.is_open(); ++piece) {
     const ssize_t got = co_await move_once(from, to, pipes, moved);
     if (got < 0) co_return End::kBroken;
-    if (got == 0) {
-      to.end_writing();
-      co_return End::kClosed;
-    }
+    if (got == 0) co_return End::kClosed;
     if (piece % kTurn == 0) co_await asio::post(asio::use_awaitable);
   }
   co_return End::kBroken;

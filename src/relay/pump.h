@@ -14,7 +14,7 @@ namespace nxgate::relay {
 enum class End : std::uint8_t {
   kBroken = 0,  ///< a reset or a fault: the other end should see one as well
   kOpen,        ///< not yet
-  kClosed,      ///< the sender has no more, and the receiver has been told
+  kClosed,      ///< the sender has no more; the receiver is to be told
 };
 
 /// Moves bytes by splice(2), which copies none of them, until the sender has no more or something

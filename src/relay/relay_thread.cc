@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "base/address.h"
 #include "base/client_key.h"
@@ -41,6 +42,8 @@ void RelayThread::stop() {
 }
 
 void RelayThread::run(helper::Confinement confinement) {
+  // Has the loop make its epoll, which a confined thread can't.
+  const asio::steady_timer first(loop_);
   std::latch confined{1};
   thread_ = std::jthread([this, confinement, &confined] {
     if (auto done = helper::confine_relay(confinement); !done) {

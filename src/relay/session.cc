@@ -17,6 +17,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 #include <netinet/in.h>
@@ -210,14 +212,15 @@ void Session::tell(ConnectionEvent::Kind kind) {
                            .connection = std::make_shared<const ConnectionEvent>(event_)});
   }
   if (kind != ConnectionEvent::Kind::kDenied) return;
-  log::repeated("refused connections " + place_->policy, refusal());
+  log::repeated("refused connections " + place_->policy, refusal_text());
 }
 
-std::string Session::refusal() const {
+std::string Session::refusal_text() const {
   const std::string_view help = what_helps(event_.verdict);
-  return fmt::format("refused a connection of {} to {}{}{}: {}{}{}", event_.client.to_string(),
+  return fmt::format("refused a connection of {} to {}{}{}: {}{}{}{}", event_.client.to_string(),
                      event_.to.to_string(), event_.name.empty() ? "" : ", ",
                      event_.name.empty() ? "" : quote(event_.name), event_.why,
+                     event_.policy.empty() ? "" : fmt::format(" by policy {}", event_.policy),
                      help.empty() ? "" : "; ", help);
 }
 
@@ -263,6 +266,24 @@ asio::awaitable<std::error_code> Session::connect_server() {
   socklen_t size = sizeof failure;
   (void)::getsockopt(server_.get(), SOL_SOCKET, SO_ERROR, &failure, &size);
   co_return std::error_code(failure, std::system_category());
+}
+
+asio::awaitable<void> Session::hand_on(Side& from, Side& to, std::uint64_t& moved) {
+  if (co_await pump(from, to, context_.pipes, moved) == End::kBroken) co_return close();
+  to.end_writing();
+}
+
+asio::awaitable<bool> Session::wait_for(asio::steady_timer& event) {
+  (void)co_await event.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_return client_.is_open();
+}
+
+void Session::end_server_after(Seconds limit) {
+  deadline_.expires_after(limit);
+  deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto session = weak.lock();
+    if (!error && session) session->server_.close();
+  });
 }
 
 asio::awaitable<void> Session::say_goodbye(Bytes last) {

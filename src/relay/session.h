@@ -22,6 +22,7 @@
 #include "engine/connection_event.h"
 #include "engine/decision.h"
 #include "engine/snapshot.h"
+#include "peek/http_requests.h"
 #include "peek/second_hello.h"
 #include "peek/server_name.h"
 #include "policy/connection_checks.h"
@@ -67,6 +68,13 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] boost::asio::awaitable<void> run();
   [[nodiscard]] boost::asio::awaitable<void> run_tls();
   [[nodiscard]] boost::asio::awaitable<void> run_http();
+  struct Http;
+  [[nodiscard]] bool may_go_on(Http& http, peek::HttpRequests::Step step);
+  [[nodiscard]] boost::asio::awaitable<void> send_requests(Http& http,
+                                                           std::vector<std::uint8_t> rest);
+  void finish_refused();
+  [[nodiscard]] boost::asio::awaitable<void> hand_back(Http& http, bool upgrades);
+  [[nodiscard]] boost::asio::awaitable<bool> hand_back_answer(Http& http);
 
   /// Decides, and notes why. `encrypted`: there is another hello in the one that was read.
   [[nodiscard]] bool decide(const peek::ServerName& name, bool encrypted = false);
@@ -74,7 +82,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// What can't be understood.
   void broken(std::string_view why);
   void tell(engine::ConnectionEvent::Kind kind);
-  [[nodiscard]] std::string refusal() const;
+  [[nodiscard]] std::string refusal_text() const;
 
   /// More of what the client says before the decision, behind `held_`; empty if it says no more, in
   /// time or at all, which has been noted.
@@ -83,6 +91,10 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] boost::asio::awaitable<bool> connect();
   [[nodiscard]] boost::asio::awaitable<std::error_code> connect_from(sys::NetnsRef netns);
   [[nodiscard]] boost::asio::awaitable<std::error_code> connect_server();
+  /// What is left of one direction.
+  [[nodiscard]] boost::asio::awaitable<void> hand_on(Side& from, Side& to, std::uint64_t& moved);
+  [[nodiscard]] boost::asio::awaitable<bool> wait_for(boost::asio::steady_timer& event);
+  void end_server_after(Seconds limit);
   /// Hands on in both directions until both have ended.
   [[nodiscard]] boost::asio::awaitable<void> hand_on(peek::SecondHello& second);
   [[nodiscard]] boost::asio::awaitable<void> hand_on(Side& from, Side& to, std::uint64_t& moved,

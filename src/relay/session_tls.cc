@@ -69,9 +69,8 @@ asio::awaitable<void> Session::hand_on(Side& from, Side& to, std::uint64_t& move
   const End end =
       second.state() == State::kIncomplete ? co_await watch(from, to, moved, second) : End::kOpen;
   if (end == End::kClosed) co_return to.end_writing();
-  if (end == End::kBroken || co_await pump(from, to, context_.pipes, moved) == End::kBroken) {
-    close();
-  }
+  if (end == End::kBroken) co_return close();
+  co_await hand_on(from, to, moved);
 }
 
 /// In a frame of its own, since its buffer is needed for a round trip or two.

@@ -3,6 +3,7 @@ import contextlib
 import socket
 import ssl
 import subprocess
+import threading
 
 import dns.query
 import pytest
@@ -110,7 +111,7 @@ def test_another_name_at_an_allowed_address_is_denied(app, site, attach):
     with pytest.raises(ssl.SSLError, match="unrecognized name|UNRECOGNIZED_NAME"):
         greet(app, SHARED, "bad.test")
     assert server.names == []
-    running.wait_for_log(r'refused a connection .* "bad.test": the name isn\'t allowed')
+    running.wait_for_log(r'refused a connection .* `bad.test`: the name isn\'t allowed')
 
 
 def test_an_allowed_name_at_an_address_it_was_not_told_for(app, site, attach):
@@ -246,3 +247,155 @@ def test_a_large_transfer_both_ways(app, site, attach):
                     assert got == block
                 return True
     assert app.call(go)
+
+
+class WebSite:
+    """HTTP/1.1 with connections that are kept: answers with the host and the path of each request."""
+
+    def __init__(self, namespace, address, port=80):
+        self.heads = []
+        self.listener = namespace.call(TlsServer._listen, socket.AF_INET, address, port)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as lines:
+            while (head := self._read_head(lines)) is not None:
+                self.heads.append(head)
+                fields = dict(line.split(": ", 1) for line in head.splitlines()[1:])
+                lines.read(int(fields.get("Content-Length", 0)))
+                body = f"{head.split()[1]} of {fields['Host']}".encode()
+                if fields.get("Upgrade") == "websocket" and "ok" in head.split()[1]:
+                    connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                       b"Connection: Upgrade\r\n\r\n")
+                    while data := connection.recv(1000):
+                        connection.sendall(data)
+                    return
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
+                                   % (len(body), body))
+
+    @staticmethod
+    def _read_head(lines):
+        head = ""
+        while (line := lines.readline()) != b"\r\n":
+            if not line:
+                return None
+            head += line.decode()
+        return head
+
+    def close(self):
+        self.listener.close()
+
+
+@pytest.fixture
+def web(outside):
+    server = WebSite(outside, SHARED)
+    yield server
+    server.close()
+
+
+def talk(inside, *pieces, address=SHARED, until=None):
+    """All that comes back to these pieces, each sent once something came to the one before."""
+    def go():
+        with socket.create_connection((address, 80), timeout=5) as plain:
+            said = b""
+            for piece in pieces:
+                plain.sendall(piece)
+                said += plain.recv(65536)
+            if until is None:
+                plain.shutdown(socket.SHUT_WR)
+            while until is None or until not in said:
+                more = plain.recv(65536)
+                if not more:
+                    break
+                said += more
+            return said.decode("latin-1")
+    return inside.call(go)
+
+
+GET = "GET {0} HTTP/1.1\r\nHost: {1}\r\n\r\n"
+
+
+def get(path, host):
+    return GET.format(path, host).encode()
+
+
+def test_requests_of_an_allowed_host_pass(app, web, attach):
+    attach(app)
+    ask(app, "good.test")
+    said = talk(app, get("/one", "good.test"), get("/two", "GOOD.test."), until=b"/two of")
+    assert "/one of good.test" in said and "/two of " in said
+
+
+def test_each_request_of_a_kept_connection_is_judged(app, web, attach):
+    attach(app)
+    ask(app, "good.test")
+    said = talk(app, get("/one", "good.test"), get("/two", "bad.test"))
+    assert "/one of good.test" in said
+    assert "HTTP/1.1 403 Forbidden" in said and "bad.test" in said
+    assert len(web.heads) == 1
+
+
+def test_pipelined_requests_are_judged_each(app, web, attach):
+    attach(app)
+    ask(app, "good.test")
+    said = talk(app, get("/one", "good.test") + get("/two", "bad.test"))
+    assert "/one of good.test" in said and "403 Forbidden" in said
+    assert len(web.heads) == 1
+
+
+def test_a_denied_host_is_told_why(app, web, attach):
+    attach(app)
+    ask(app, "good.test")
+    said = talk(app, get("/", "bad.test"))
+    assert said.startswith("HTTP/1.1 403 Forbidden\r\n")
+    assert "by policy default" in said and "`bad.test`: the name isn't allowed" in said
+    assert web.heads == []
+
+
+def test_another_address_than_told(app, outside, web, attach):
+    attach(app)
+    ask(app, "far.test")
+    ask(app, "good.test")
+    assert "403 Forbidden" in talk(app, get("/", "far.test"))
+
+
+def test_a_websocket_passes_as_bytes(app, web, attach):
+    attach(app)
+    ask(app, "good.test")
+    upgrade = (b"GET /ok HTTP/1.1\r\nHost: good.test\r\nUpgrade: websocket\r\n"
+               b"Connection: Upgrade\r\n\r\n")
+    said = talk(app, upgrade, b"\x81\x05anything", get("/", "bad.test"), until=b"bad.test")
+    assert "101 Switching" in said and "anything" in said
+    assert len(web.heads) == 1
+
+
+def test_an_upgrade_that_the_server_declines_opens_nothing(app, web, attach):
+    attach(app)
+    ask(app, "good.test")
+    upgrade = (b"GET /no HTTP/1.1\r\nHost: good.test\r\nUpgrade: websocket\r\n"
+               b"Connection: Upgrade\r\n\r\n")
+    said = talk(app, upgrade, get("/two", "bad.test"))
+    assert "/no of good.test" in said and "403 Forbidden" in said
+    assert len(web.heads) == 1
+
+
+def test_a_connection_to_a_port_of_ours_from_inside_is_reset(app, attach):
+    """Without a redirect there is nowhere to go."""
+    attach(app)
+    listening = subprocess.run(["ip", "netns", "exec", app.name, "ss", "-Hltn"], check=True,
+                               capture_output=True, text=True).stdout
+    ports = [int(line.split()[3].rsplit(":", 1)[1]) for line in listening.splitlines()
+             if line.split()[3].startswith("0.0.0.0:")]
+    assert len(ports) == 1
+
+    def go():
+        with socket.create_connection(("127.0.0.1", ports[0]), timeout=5) as plain:
+            return plain.recv(10)
+    with pytest.raises(ConnectionResetError):
+        app.call(go)
