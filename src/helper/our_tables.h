@@ -29,8 +29,9 @@ enum class Place : std::uint8_t {
 /// what a namespace holds of ours is bounded as well.
 class OurTransaction {
  public:
-  /// Far more than a configuration needs (netfilter::Firewall refuses more openings than this).
-  static constexpr std::size_t kMostRules = 32768;
+  /// Far more than a configuration needs: each of its ranges takes up to two, for the firewall and
+  /// for its redirects (netfilter::Firewall refuses more of them than a quarter of this).
+  static constexpr std::size_t kMostRules = 65536;
   static constexpr std::size_t kMostElements = 131072;
 
   explicit OurTransaction(Place place) noexcept : place_(place) {}

@@ -55,9 +55,10 @@ std::uint32_t flags_for(OnDeath on_death) {
   return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
 }
 
-/// Half of what the kernel is asked for at most (helper/our_tables.h), so that the other rules fit.
+/// A quarter of what the kernel is asked for at most (helper/our_tables.h), so that redirects and
+/// the other rules fit.
 Result<void> check_size(const FirewallRules& rules) {
-  constexpr std::size_t kMost = helper::OurTransaction::kMostRules / 2;
+  constexpr std::size_t kMost = helper::OurTransaction::kMostRules / 4;
   const std::size_t ranges =
       rules.always.size() + rules.never.size() + rules.clients.size() + rules.others.size();
   if (ranges <= kMost) return {};
