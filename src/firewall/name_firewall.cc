@@ -199,11 +199,10 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
 bool NameFirewall::tell(const policy::Admission& admission, Instant now) {
   if (firewall_->rules().audit) return true;
   const bool shared = !firewall_->rules().clients.empty();
-  const bool told =
-      std::ranges::all_of(admission.addresses, [&](const wire::FoundAddress& found) {
-        return told_.tell(admission.client, admission.asked, found.address,
-                          now + Seconds(found.ttl) + admission.grace, now, shared);
-      });
+  const bool told = std::ranges::all_of(admission.addresses, [&](const wire::FoundAddress& found) {
+    return told_.tell(admission.client, admission.asked, found.address,
+                      now + Seconds(found.ttl) + admission.grace, now, shared);
+  });
   if (told) return true;
   log::repeated("egress " + label_,
                 fmt::format("the firewall of {} has no room to remember more names with their "
@@ -232,9 +231,9 @@ bool NameFirewall::let_onward(const Endpoint& from, const Endpoint& to) noexcept
   if (failed_ || !firewall_) return false;
   const std::error_code error = firewall_->let_onward({from, to}, kOnwardLife);
   if (!error) return true;
-  log::repeated("onward " + label_,
-                fmt::format("cannot let a connection pass the firewall of {}: {}", label_,
-                            error.message()));
+  log::repeated(
+      "onward " + label_,
+      fmt::format("cannot let a connection pass the firewall of {}: {}", label_, error.message()));
   return false;
 } catch (const std::exception&) {
   return false;

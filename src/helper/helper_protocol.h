@@ -105,8 +105,8 @@ enum class Task : std::uint8_t {
   kAttach,
   kDetach,
   kQueue,
-  kPing,   ///< nothing, but to answer
-  kClose,  ///< a socket of netlink
+  kPing,    ///< nothing, but to answer
+  kClose,   ///< a socket of netlink
   kOnward,  ///< a socket that is bound for a connection to the endpoint
 };
 

@@ -68,8 +68,8 @@ struct Noted {
 /// Rules are replaced in one transaction, and what was admitted stays; so also when a dead nxgate
 /// left the table. Needs CAP_NET_ADMIN. Destroying it leaves all in place.
 ///
-/// One thread, but for `open`, `close`, `let_onward` and `end_onward`: those any thread may use, and they wait only for
-/// transactions, not for what the others read of the kernel.
+/// One thread, but for `open`, `close`, `let_onward` and `end_onward`: those any thread may use,
+/// and they wait only for transactions, not for what the others read of the kernel.
 class Firewall {
  public:
   /// The table of a namespace's only firewall; others in there have a name behind it.

@@ -242,12 +242,10 @@ void add_redirects(Messages& messages, const Layout& layout, const FirewallRules
   }
   for (const Prefix& range : rules.never) Rule(messages, layout.checked).to(range).leave();
   for (const Sets& sets : layout.sets) {
-    redirect(!sets.ipv6, [&](Rule& rule) {
-      rule.protocol(IPPROTO_TCP).to_any_in(sets.open.name, sets.ipv6);
-    });
-    redirect(!sets.ipv6, [&](Rule& rule) {
-      rule.protocol(IPPROTO_TCP).to_port_in(sets.open.name, sets.ipv6);
-    });
+    redirect(!sets.ipv6,
+             [&](Rule& rule) { rule.protocol(IPPROTO_TCP).to_any_in(sets.open.name, sets.ipv6); });
+    redirect(!sets.ipv6,
+             [&](Rule& rule) { rule.protocol(IPPROTO_TCP).to_port_in(sets.open.name, sets.ipv6); });
   }
   if (!rules.networks) return;
   for (const Prefix& network : networks) {

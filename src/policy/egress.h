@@ -58,7 +58,7 @@ struct Egress {
 struct Admission {
   const wire::DomainName& name;   ///< that is allowed: what was asked for, or what led there
   const wire::DomainName& asked;  ///< what was asked for
-  ClientKey client;              ///< who asked
+  ClientKey client;               ///< who asked
   std::span<const wire::FoundAddress> addresses;
   std::span<const Port> ports;  ///< empty for any
   Milliseconds grace{};
