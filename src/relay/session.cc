@@ -124,7 +124,10 @@ asio::awaitable<void> Session::run() {
     co_await run_http();
   }
   if (opened_) tell(ConnectionEvent::Kind::kEnded);
-  close();
+  deadline_.cancel();
+  // Without a reset, which would overtake what is still on its way.
+  client_.close();
+  server_.close();
 }
 
 asio::awaitable<Bytes> Session::read_more() {
