@@ -21,19 +21,23 @@ namespace nxgate::engine {
 namespace {
 
 struct Text {
+  std::string_view word;
   std::string_view words;
   std::string_view help;
 };
 
 constexpr std::array<Text, 7> kTexts{{
-    {"no policy covers this client", "see [[clients]]"},
-    {"the name isn't allowed", "a rule of `allow` would allow it"},
-    {"the name isn't allowed at this port", "a rule such as `NAME:PORT` would allow it"},
-    {"the address is one that is never open", "a range of `always` would open it"},
-    {"the client wasn't told this address for this name",
+    {"prohibited", "no policy covers this client", "see [[clients]]"},
+    {"name-denied", "the name isn't allowed", "a rule of `allow` would allow it"},
+    {"port-denied", "the name isn't allowed at this port",
+     "a rule such as `NAME:PORT` would allow it"},
+    {"address-denied", "the address is one that is never open",
+     "a range of `always` would open it"},
+    {"not-told", "the client wasn't told this address for this name",
      "it must ask nxgate for the name; a range of `always` needs no answer"},
-    {"it says no name", "`unnamed = \"address\"` or a range of `always` would let it pass"},
-    {"allowed", ""},
+    {"no-name", "it says no name",
+     "`unnamed = \"address\"` or a range of `always` would let it pass"},
+    {"allowed", "allowed", ""},
 }};
 
 const Text& text_of(ConnectionVerdict verdict) noexcept {
@@ -85,6 +89,8 @@ ConnectionDecision judge_connection(const policy::Policy* policy,
   }
   return decision;
 }
+
+std::string_view to_string(ConnectionVerdict verdict) noexcept { return text_of(verdict).word; }
 
 std::string_view in_words(ConnectionVerdict verdict) noexcept { return text_of(verdict).words; }
 

@@ -45,6 +45,8 @@ struct ConnectionDecision {
 [[nodiscard]] ConnectionDecision judge_connection(const policy::Policy* policy,
                                                   const ConnectionQuestion& question, Instant now);
 
+/// In a word, as events have it: `name-denied`.
+[[nodiscard]] std::string_view to_string(ConnectionVerdict verdict) noexcept;
 /// In words: `the name isn't allowed`.
 [[nodiscard]] std::string_view in_words(ConnectionVerdict verdict) noexcept;
 /// What would have it pass, for the operator; empty if nothing would.
