@@ -92,7 +92,9 @@ class ControlApi final : public http::Control {
   http::Reply status(const http::Request& request);
   http::Reply health(const http::Request& request);
   http::Reply attachments(const http::Request& request);
+  boost::asio::awaitable<http::Reply> connections(const http::Request& request);
   http::Reply explain(const http::Request& request);
+  http::Reply explain_connection(const http::Request& request);
   http::Reply watch(const http::Request& request);
   http::Reply rules(const http::Request& request);
   http::Reply add_rule(const http::Request& request);

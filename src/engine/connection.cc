@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -16,6 +17,7 @@
 #include "policy/connection_checks.h"
 #include "policy/egress.h"
 #include "policy/policy.h"
+#include "wire/name.h"
 
 namespace nxgate::engine {
 namespace {
@@ -58,12 +60,21 @@ ConnectionVerdict judge_unnamed(const policy::Policy& policy, const Endpoint& to
              : ConnectionVerdict::kNotTold;
 }
 
+/// With what the name may open in `openable`, if it is kAllowed.
+ConnectionVerdict judge_port(const Judgement& judgement, const wire::DomainName& name,
+                             const Port& port, Instant now, std::optional<Openable>& openable) {
+  if (!judgement.allowed()) return ConnectionVerdict::kNameDenied;
+  openable = openable_by(judgement, name, now);
+  return openable && openable->has(port) ? ConnectionVerdict::kAllowed
+                                         : ConnectionVerdict::kPortDenied;
+}
+
 ConnectionVerdict judge_named(const policy::Policy& policy, const Judgement& judgement,
                               const ConnectionQuestion& question, Instant now) {
-  if (!judgement.allowed()) return ConnectionVerdict::kNameDenied;
-  const auto openable = openable_by(judgement, *question.name, now);
   const Port port{IPPROTO_TCP, question.to.port};
-  if (!openable || !openable->has(port)) return ConnectionVerdict::kPortDenied;
+  std::optional<Openable> openable;
+  const ConnectionVerdict at_port = judge_port(judgement, *question.name, port, now, openable);
+  if (at_port != ConnectionVerdict::kAllowed) return at_port;
   if (always_covers(*policy.egress, question.to)) return ConnectionVerdict::kAllowed;
   if (!openable->covers(question.to.address, port)) return ConnectionVerdict::kAddressDenied;
   const bool told = std::ranges::any_of(question.clients, [&](ClientKey client) {
@@ -87,6 +98,16 @@ ConnectionDecision judge_connection(const policy::Policy* policy,
                            ? ConnectionVerdict::kAllowed
                            : judge_unnamed(*policy, question.to, now);
   }
+  return decision;
+}
+
+ConnectionDecision judge_name(const policy::Policy* policy, const wire::DomainName& name,
+                              std::uint16_t port, Instant now) {
+  ConnectionDecision decision;
+  if (policy == nullptr || !policy->egress) return decision;
+  decision.judgement = judge(*policy, name, now);
+  std::optional<Openable> openable;
+  decision.verdict = judge_port(decision.judgement, name, {IPPROTO_TCP, port}, now, openable);
   return decision;
 }
 

@@ -63,11 +63,7 @@ std::string connection_to_json(const Event& event, std::string_view client) {
   if (!connection.rule.empty()) line["rule"] = connection.rule;
   if (!connection.why.empty()) line["why"] = connection.why;
   if (!connection.policy.empty()) line["policy"] = connection.policy;
-  const auto* const policy = event.judgement.policy;
-  const bool named = policy != nullptr && !policy->container.empty();
-  if (client.empty() && (named || !connection.place.empty())) {
-    line["container"] = named ? policy->container : connection.place;
-  }
+  if (client.empty() && !connection.place.empty()) line["container"] = connection.place;
   if (connection.kind == engine::ConnectionEvent::Kind::kEnded) {
     line["sent"] = connection.sent;
     line["received"] = connection.received;

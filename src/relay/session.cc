@@ -171,6 +171,7 @@ const policy::Policy* Session::take_policy() {
   const policy::Policy* const policy = snapshot_->policies.find(place_->policy);
   judgement_ = {.policy = policy};
   event_.policy = policy == nullptr ? "" : policy->name;
+  if (policy != nullptr && !policy->container.empty()) event_.place = policy->container;
   return policy;
 }
 
