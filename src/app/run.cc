@@ -1,6 +1,7 @@
 #include "app/run.h"
 
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "app/server.h"
 #include "attach/runtime_hook.h"
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/json.h"
@@ -22,9 +24,12 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "config/value.h"
+#include "engine/decision.h"
+#include "engine/snapshot.h"
 #include "firewall/host_firewalls.h"
 #include "store/disk_files.h"
 #include "store/explain.h"
+#include "store/explain_connection.h"
 #include "store/policy_store.h"
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
@@ -55,6 +60,47 @@ bool asks_offline(const cli::Options& options) {
          !options.upstream.empty() || options.on_upstream_failure;
 }
 
+void print_facts(const store::Facts& facts, bool as_json) {
+  if (!as_json) return fmt::print("{}", store::to_text(facts));
+  boost::json::object object;
+  for (const auto& [what, value] : facts) object[what] = value;
+  fmt::print("{}\n", boost::json::serialize(object));
+}
+
+/// By the configuration that the options name; nothing if it has errors, which are told.
+std::shared_ptr<const engine::Snapshot> offline_snapshot(const cli::Options& options) {
+  store::DiskFiles files;
+  store::LoadedSettings loaded = store::load_settings(options, files);
+  if (cli::report(loaded.faults, loaded.warnings)) return nullptr;
+  store::Registry registry;
+  firewall::HostFirewalls firewalls;  // of which none is put up
+  return store::build_snapshot(std::move(loaded.settings), registry, firewalls, 1);
+}
+
+int explain_connection(const cli::Options& options) {
+  const bool offline = asks_offline(options);
+  const auto connection = store::parse_connection(options.connect, options.address);
+  const auto client =
+      config::parse_address(options.client.empty() || !offline ? "127.0.0.1" : options.client);
+  if (!connection || !client || (offline && !options.address.empty())) {
+    fmt::print(stderr, "{}\n",
+               !connection ? "--connect: " + connection.error().message
+               : !client   ? "--client: " + client.error().message
+                           : "--address: only a running server knows who was told which address");
+    return cli::kUsage;
+  }
+  if (!offline) return cli::operate(options);
+  const auto snapshot = offline_snapshot(options);
+  if (!snapshot) return cli::kFailure;
+  const wire::Question any{{}, wire::Type::kA, wire::Class::kIn};
+  const auto decision = engine::decide(*snapshot, any, *client, {}, Clock::now());
+  print_facts(
+      store::explain_connection(decision.policy, *connection, client->to_string(), {}, Clock::now())
+          .facts,
+      options.json);
+  return cli::kSuccess;
+}
+
 int explain_question(const cli::Options& options) {
   const bool offline = asks_offline(options);
   if (!offline && IpAddress::parse(options.name)) return cli::operate(options);
@@ -73,21 +119,10 @@ int explain_question(const cli::Options& options) {
     return cli::kUsage;
   }
   if (!offline) return cli::operate(options);
-  store::DiskFiles files;
-  store::LoadedSettings loaded = store::load_settings(options, files);
-  if (cli::report(loaded.faults, loaded.warnings)) return cli::kFailure;
-  store::Registry registry;
-  firewall::HostFirewalls firewalls;  // of which none is put up
-  const auto snapshot = store::build_snapshot(std::move(loaded.settings), registry, firewalls, 1);
+  const auto snapshot = offline_snapshot(options);
+  if (!snapshot) return cli::kFailure;
   const wire::Question question{*name, *type, wire::Class::kIn};
-  const store::Facts facts = store::explain(*snapshot, question, *client);
-  if (options.json) {
-    boost::json::object object;
-    for (const auto& [what, value] : facts) object[what] = value;
-    fmt::print("{}\n", boost::json::serialize(object));
-  } else {
-    fmt::print("{}", store::to_text(facts));
-  }
+  print_facts(store::explain(*snapshot, question, *client), options.json);
   return cli::kSuccess;
 }
 
@@ -143,7 +178,7 @@ int run(const cli::Options& options) {
     case cli::Command::kCheck:
       return check(options);
     case cli::Command::kExplain:
-      return explain_question(options);
+      return options.connect.empty() ? explain_question(options) : explain_connection(options);
     case cli::Command::kStatus:
     case cli::Command::kWatch:
     case cli::Command::kTop:
@@ -153,6 +188,7 @@ int run(const cli::Options& options) {
     case cli::Command::kReload:
     case cli::Command::kFlush:
     case cli::Command::kAttachments:
+    case cli::Command::kConnections:
     case cli::Command::kHealth:
     case cli::Command::kMetrics:
     case cli::Command::kLearn:

@@ -165,7 +165,8 @@ Result<std::string> run(Parts parts) {
   firewalls.watch(loop.loop(), reports, follow);
   const control::ControlRoom room;
   control::ControlApi api({loop.loop(), loop, policy_store, workers, shared, shared.hub, firewalls,
-                           reports, plan.listeners, plan.control, logs, room, opened.left_closed});
+                           reports, plan.listeners, plan.control, logs, room, relay,
+                           opened.left_closed});
   const control::ControlServers servers(loop.loop(), api, std::move(opened.control), plan.control,
                                         room);
   const std::string status = fmt::format(

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/json.h"
+#include "cli/connection_text.h"
 #include "cli/help.h"
 #include "cli/lines.h"
 #include "top/explanation.h"
@@ -33,7 +34,13 @@ std::string rule_text(const json::object& rule) {
                      rule.contains("until") ? " until " + text_of(rule, "until") : "");
 }
 
-/// By the result of a query.
+std::string answer_text(const json::object& event) {
+  return fmt::format("{:<8} {:<5} {} ({}, {:.3f} ms)", text_of(event, "rcode"),
+                     text_of(event, "type"), text_of(event, "name"), text_of(event, "rule"),
+                     number_of(event, "ms"));
+}
+
+/// By the result of a query or a connection.
 std::string_view colour_of(std::string_view verdict) {
   if (verdict == "denied" || verdict == "prohibited") return "\x1b[31m";
   if (verdict == "nodata" || verdict == "failed" || verdict == "stale") return "\x1b[33m";
@@ -173,14 +180,13 @@ std::string event_text(std::string_view line, bool colour) {
     return fmt::format("... {} events dropped", text_of(*event, "dropped"));
   }
   const std::string time = text_of(*event, "time");
-  const std::string verdict = text_of(*event, "verdict");
   const std::string who =
       event->contains("container") ? text_of(*event, "container") : text_of(*event, "client");
-  return fmt::format("{} {} {}{:<9}{} {:<8} {:<5} {} ({}, {:.3f} ms)",
-                     time.size() > 19 ? time.substr(11, 8) : time, who,
-                     colour ? colour_of(verdict) : "", verdict, colour ? "\x1b[0m" : "",
-                     text_of(*event, "rcode"), text_of(*event, "type"), text_of(*event, "name"),
-                     text_of(*event, "rule"), number_of(*event, "ms"));
+  const bool is_connection = event->contains("server");
+  const std::string result = is_connection ? text_of(*event, "what") : text_of(*event, "verdict");
+  return fmt::format("{} {} {}{:<9}{} {}", time.size() > 19 ? time.substr(11, 8) : time, who,
+                     colour ? colour_of(result) : "", result, colour ? "\x1b[0m" : "",
+                     is_connection ? connection_text(*event) : answer_text(*event));
 }
 
 }  // namespace nxgate::cli

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/json.h"
+#include "cli/connection_text.h"
 #include "cli/console.h"
 #include "cli/control_place.h"
 #include "cli/metrics_json.h"
@@ -74,6 +75,7 @@ constexpr Plain kPlain[] = {
     {Command::kRules, "GET", "/v1/rules", rules_text},
     {Command::kReload, "POST", "/v1/reload", reloaded_text},
     {Command::kAttachments, "GET", "/v1/attachments", attachments_text},
+    {Command::kConnections, "GET", "/v1/connections", connections_text},
     {Command::kLearn, "GET", "/v1/learn", learning_text},
 };
 
@@ -91,6 +93,10 @@ Inquiry flush_inquiry(const Options& options) {
 Inquiry explain_inquiry(const Options& options) {
   Inquiry inquiry{
       "GET", {"/v1/explain", {{"name", options.name}, {"type", options.type}}}, {}, explained_text};
+  if (!options.connect.empty()) {
+    inquiry.target = {"/v1/explain/connection", {{"connect", options.connect}}};
+    if (!options.address.empty()) inquiry.target.query["address"] = options.address;
+  }
   if (!options.client.empty()) inquiry.target.query["client"] = options.client;
   return inquiry;
 }

@@ -60,15 +60,15 @@ void add_control_option(CLI::App& command, Options& options, const char* help) {
 void add_status(CLI::App& command, Options& options) { add_asking(command, options); }
 
 void add_watch(CLI::App& command, Options& options) {
-  command.add_flag("--denied", options.denied, "Only denied queries");
+  command.add_flag("--denied", options.denied, "Only denied queries and connections");
   command
       .add_option("--client", options.client,
-                  "Only queries from this container, address or address range")
+                  "Only those of this container, address or address range")
       ->type_name("WHO");
-  command.add_option("--policy", options.watched_policy, "Only queries under this policy")
+  command.add_option("--policy", options.watched_policy, "Only those under this policy")
       ->type_name("NAME");
   command.add_option("--name", options.name, "Only this name and the names below it");
-  command.add_option("--count", options.count, "Stop after N queries")->type_name("N");
+  command.add_option("--count", options.count, "Stop after N lines")->type_name("N");
   add_asking(command, options);
 }
 
@@ -84,6 +84,7 @@ void add_flush(CLI::App& command, Options& options) {
 }
 
 void add_attachments(CLI::App& command, Options& options) { add_asking(command, options); }
+void add_connections(CLI::App& command, Options& options) { add_asking(command, options); }
 void add_health(CLI::App& command, Options& options) {
   command.add_flag("--strict", options.strict,
                    "Also fail while there is a persistent fault, such as a rejected reload");

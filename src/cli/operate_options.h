@@ -18,6 +18,7 @@ void add_rules(CLI::App& command, Options& options);
 void add_reload(CLI::App& command, Options& options);
 void add_flush(CLI::App& command, Options& options);
 void add_attachments(CLI::App& command, Options& options);
+void add_connections(CLI::App& command, Options& options);
 void add_health(CLI::App& command, Options& options);
 void add_metrics(CLI::App& command, Options& options);
 void add_learn(CLI::App& command, Options& options);

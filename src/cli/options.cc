@@ -49,10 +49,12 @@ constexpr CommandRow kCommands[] = {
      add_doctor},
     {Command::kCheck, "check", "Report every error in a configuration as file:line:column",
      add_check},
-    {Command::kExplain, "explain", "Explain how a query would be answered, and by which rule",
+    {Command::kExplain, "explain",
+     "Explain how a query would be answered, or a connection be judged, and by which rule",
      add_explain},
     {Command::kStatus, "status", "Show the state of the running server", add_status},
-    {Command::kWatch, "watch", "Show queries as they are answered", add_watch},
+    {Command::kWatch, "watch",
+     "Show queries as they are answered, and connections whose names are checked", add_watch},
     {Command::kTop, "top", "Show the most denied names and clients on a full screen", add_top},
     {Command::kAllow, "allow", "Allow a name on the running server", add_allow},
     {Command::kDeny, "deny", "Deny a name on the running server", add_deny},
@@ -60,6 +62,8 @@ constexpr CommandRow kCommands[] = {
     {Command::kReload, "reload", "Reload the configuration", add_reload},
     {Command::kFlush, "flush", "Flush cached answers and failures", add_flush},
     {Command::kAttachments, "attachments", "List the attached containers", add_attachments},
+    {Command::kConnections, "connections", "List the open connections whose names are checked",
+     add_connections},
     {Command::kHealth, "health",
      "Check that the server runs and that everything that should be attached is", add_health},
     {Command::kMetrics, "metrics", "Print metrics in Prometheus format", add_metrics},
@@ -103,6 +107,10 @@ std::optional<std::string> contradiction(const Options& options) {
   if (wants_target && options.containers.empty() && options.namespaces.empty()) {
     return fmt::format("expected a CONTAINER, --pid N or --netns NETNS: {}", kTargets);
   }
+  if (options.command == Command::kExplain && options.name.empty() == options.connect.empty()) {
+    return "expected a NAME, or --connect NAME:PORT";
+  }
+  if (options.connect.empty() && !options.address.empty()) return "--address needs --connect";
   if (!options.config) return std::nullopt;
   Options::Texts given;
   for (const auto* texts : {&options.allow, &options.deny, &options.allow_files, &options.hosts,

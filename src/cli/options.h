@@ -32,6 +32,7 @@ enum class Command : std::uint8_t {
   kReload,
   kFlush,
   kAttachments,
+  kConnections,
   kHealth,
   kMetrics,
   kLearn,
@@ -89,6 +90,8 @@ struct Options : config::Overrides {
   std::string name;
   std::string type;
   std::string client;
+  std::string connect;
+  std::string address;
   bool json = false;
   bool denied = false;
   std::string watched_policy;

@@ -240,11 +240,18 @@ void add_check(CLI::App& command, Options& options) {
 }
 
 void add_explain(CLI::App& command, Options& options) {
-  command
-      .add_option("NAME", options.name,
-                  "Name to explain, or an address that a firewall may have open")
-      ->required();
+  command.add_option("NAME", options.name,
+                     "Name to explain, or an address that a firewall may have open");
   command.add_option("--type", options.type, "Record type")->default_val("A");
+  command
+      .add_option("--connect", options.connect,
+                  "Explain a connection that says NAME at PORT (default: 443), or no name if it is "
+                  "an address")
+      ->type_name("NAME[:PORT]");
+  command
+      .add_option("--address", options.address,
+                  "Where that connection goes to, on the running server")
+      ->type_name("ADDRESS");
   command.add_option("--client", options.client,
                      "Client address, or an attached container (default: 127.0.0.1)");
   add_config_option(command, options, "Use this configuration instead of the running server");

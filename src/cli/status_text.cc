@@ -145,6 +145,15 @@ std::string policies_text(const json::object& status) {
   return text;
 }
 
+std::string connections_text(const json::object& status) {
+  const json::object& connections = part_of(status, "connections");
+  return line("connections",
+              fmt::format("{} open, {} opened, {} denied, {} failed, {} turned away",
+                          text_of(connections, "open"), text_of(connections, "opened"),
+                          text_of(connections, "denied"), text_of(connections, "failed"),
+                          text_of(connections, "turned_away")));
+}
+
 std::string dnstap_text(const json::object& status) {
   if (!status.contains("dnstap")) return {};
   const json::object& dnstap = part_of(status, "dnstap");
@@ -183,7 +192,7 @@ std::string status_text(const json::object& status) {
   text += line("per second", fmt::format("{} queries, {} denied, {} forwarded, {} failed",
                                          text_of(rates, "queries"), text_of(rates, "denied"),
                                          text_of(rates, "forwarded"), text_of(rates, "failed")));
-  return text + dnstap_text(status) + totals_text(status);
+  return text + connections_text(status) + dnstap_text(status) + totals_text(status);
 }
 
 std::string health_text(const json::object& health) {

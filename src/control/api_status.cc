@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -24,10 +25,12 @@
 #include "http/control.h"
 #include "observe/dnstap.h"
 #include "policy/policy.h"
+#include "relay/relay.h"
 #include "serve/worker_context.h"
 #include "store/saved_rules.h"
 #include "store/standing_fault.h"
 #include "sys/privileges.h"
+#include "telemetry/connection_counters.h"
 #include "telemetry/counters.h"
 #include "workers/rates.h"
 #include "workers/workers.h"
@@ -145,6 +148,23 @@ json::object describe(const workers::Rates::PerSecond& rates) {
           {"failed", rates.failed}};
 }
 
+json::object describe(const relay::Relay& relay, std::size_t slots) {
+  json::object object{{"open", relay.open_connections()}};
+  for (std::size_t i = 0; i < telemetry::kConnectionResultNames.size(); ++i) {
+    std::uint64_t count = 0;
+    for (std::size_t slot = 0; slot < slots; ++slot) {
+      count += relay.results(static_cast<std::uint8_t>(slot),
+                             static_cast<telemetry::ConnectionResult>(i));
+    }
+    object[telemetry::kConnectionResultNames[i]] = count;
+  }
+  object["turned_away"] = relay.turned_away();
+  for (std::size_t i = 0; i < telemetry::kDirectionNames.size(); ++i) {
+    object[telemetry::kDirectionNames[i]] = relay.octets(static_cast<telemetry::Direction>(i));
+  }
+  return object;
+}
+
 json::object totals_of(const workers::Workers& workers) {
   json::object totals;
   for (std::size_t i = 0; i < telemetry::kCounterCount; ++i) {
@@ -174,6 +194,7 @@ Reply ControlApi::status(const Request&) {
       {"upstreams", describe(snapshot->groups, running_.shared.forwarding.health)},
       {"cache",
        {{"entries", cache.size()}, {"bytes", cache.bytes()}, {"most_bytes", cache.limits().bytes}}},
+      {"connections", describe(running_.relay, running_.policy_store.registry().slots().size())},
       {"rates", describe(rates_.per_second())},
       {"totals", totals_of(running_.workers)},
       {"amendments", running_.policy_store.runtime_rules().all().size()},

@@ -52,6 +52,8 @@ const std::vector<ControlApi::Path>& ControlApi::paths() {
       {"GET", "/v1/health", &ControlApi::health},
       {"GET", "/v1/attachments", &ControlApi::attachments},
       {"GET", "/v1/explain", &ControlApi::explain},
+      {"GET", "/v1/explain/connection", &ControlApi::explain_connection},
+      {"GET", "/v1/connections", &ControlApi::connections},
       {"GET", "/v1/watch", &ControlApi::watch},
       {"GET", "/v1/rules", &ControlApi::rules},
       {"POST", "/v1/rules", &ControlApi::add_rule},

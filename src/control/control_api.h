@@ -23,6 +23,7 @@
 #include "firewall/host_firewalls.h"
 #include "http/control.h"
 #include "observe/hub.h"
+#include "relay/relay.h"
 #include "serve/worker_context.h"
 #include "store/policy_store.h"
 #include "store/runtime_rules.h"
@@ -63,6 +64,7 @@ struct Running {
   const config::ControlSettings& settings;
   const workers::QueryLogs& logs;
   const ControlRoom& room;
+  relay::Relay& relay;
   const std::vector<store::StandingFault>& left_closed;  ///< as it was at start
 };
 
@@ -90,7 +92,9 @@ class ControlApi final : public http::Control {
   http::Reply status(const http::Request& request);
   http::Reply health(const http::Request& request);
   http::Reply attachments(const http::Request& request);
+  boost::asio::awaitable<http::Reply> connections(const http::Request& request);
   http::Reply explain(const http::Request& request);
+  http::Reply explain_connection(const http::Request& request);
   http::Reply watch(const http::Request& request);
   http::Reply rules(const http::Request& request);
   http::Reply add_rule(const http::Request& request);

@@ -68,6 +68,12 @@ bool counts(const engine::Event& event) {
   return event.outcome != engine::Outcome::kLocal && !event.judgement.granted;
 }
 
+observe::Filter questions_of(const std::string& policy) {
+  return [chosen = observe::filter_of({.policy = policy})](const engine::Event& event) {
+    return event.connection == nullptr && chosen(event);
+  };
+}
+
 /// Names that are denied meanwhile count as existing: no upstream was queried.
 learn::Existence outcome_of(const engine::Event& event) {
   if (event.source == engine::Source::kOwn) return learn::Existence::kExists;
@@ -188,7 +194,7 @@ Result<void> Learner::start(const std::string& policy, bool denies, const std::s
 
 void Learner::begin(const std::string& policy, Learnt& learnt, const std::string& by) {
   learnt.record.resume();
-  learnt.tap = hub_.open(observe::filter_of({.policy = policy}), kMostWaiting);
+  learnt.tap = hub_.open(questions_of(policy), kMostWaiting);
   if (!learnt.denies) {
     policy_store_.runtime_rules().add({.policy = policy,
                                        .rule = everything(),

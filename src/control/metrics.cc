@@ -24,8 +24,10 @@
 #include "firewall/firewall_reports.h"
 #include "forward/health.h"
 #include "forward/in_flight.h"
+#include "relay/relay.h"
 #include "serve/worker_context.h"
 #include "store/standing_fault.h"
+#include "telemetry/connection_counters.h"
 #include "telemetry/counters.h"
 #include "telemetry/exposition.h"
 #include "wire/types.h"
@@ -240,6 +242,34 @@ void write_shares(MetricsWriter& out, const Running& running) {
         "Memory for TCP answers, in addition to that of each connection.", tcp.bytes.taken());
 }
 
+/// By policy, named and put together as in nxgate_answers.
+void write_connections(MetricsWriter& out, const Running& running) {
+  const relay::Relay& relay = running.relay;
+  const std::vector<std::string>& names = running.policy_store.registry().slots();
+  out.counter("nxgate_connections",
+              "Connections whose names are checked, by policy and verdict; a later request that is "
+              "denied counts as well.");
+  for (std::size_t slot = 0; slot < names.size(); ++slot) {
+    for (std::size_t i = 0; i < telemetry::kConnectionResultNames.size(); ++i) {
+      const std::uint64_t count = relay.results(static_cast<std::uint8_t>(slot),
+                                                static_cast<telemetry::ConnectionResult>(i));
+      if (count == 0) continue;
+      out.sample(static_cast<double>(count),
+                 {{"policy", names[slot]}, {"verdict", telemetry::kConnectionResultNames[i]}});
+    }
+  }
+  out.counter("nxgate_connection_bytes", "Bytes that connections moved, as their clients see it.");
+  for (std::size_t i = 0; i < telemetry::kDirectionNames.size(); ++i) {
+    out.sample(static_cast<double>(relay.octets(static_cast<telemetry::Direction>(i))),
+               {{"direction", telemetry::kDirectionNames[i]}});
+  }
+  out.gauge("nxgate_connections_open", "Open connections whose names are checked.");
+  out.sample(static_cast<double>(relay.open_connections()));
+  out.counter("nxgate_connections_turned_away",
+              "Connections that were reset because a limit was reached.");
+  out.sample(static_cast<double>(relay.turned_away()));
+}
+
 /// Unused names are 0 as well, so that alerts can be defined in advance.
 void write_attachments(MetricsWriter& out, const attach::Attachments* attachments) {
   out.gauge("nxgate_attachments", "Attached containers and other namespaces.");
@@ -298,6 +328,7 @@ std::string exposition(const Running& running, const Learner& learner,
     out.sample(static_cast<double>(running.workers.total(each.counter)));
   }
   write_firewalls(out, running);
+  write_connections(out, running);
   write_learning(out, running, learner);
   write_upstreams(out, running);
   write_shares(out, running);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -16,24 +17,29 @@
 #include "policy/connection_checks.h"
 #include "policy/egress.h"
 #include "policy/policy.h"
+#include "wire/name.h"
 
 namespace nxgate::engine {
 namespace {
 
 struct Text {
+  std::string_view word;
   std::string_view words;
   std::string_view help;
 };
 
 constexpr std::array<Text, 7> kTexts{{
-    {"no policy covers this client", "see [[clients]]"},
-    {"the name isn't allowed", "a rule of `allow` would allow it"},
-    {"the name isn't allowed at this port", "a rule such as `NAME:PORT` would allow it"},
-    {"the address is one that is never open", "a range of `always` would open it"},
-    {"the client wasn't told this address for this name",
+    {"prohibited", "no policy covers this client", "see [[clients]]"},
+    {"name-denied", "the name isn't allowed", "a rule of `allow` would allow it"},
+    {"port-denied", "the name isn't allowed at this port",
+     "a rule such as `NAME:PORT` would allow it"},
+    {"address-denied", "the address is one that is never open",
+     "a range of `always` would open it"},
+    {"not-told", "the client wasn't told this address for this name",
      "it must ask nxgate for the name; a range of `always` needs no answer"},
-    {"it says no name", "`unnamed = \"address\"` or a range of `always` would let it pass"},
-    {"allowed", ""},
+    {"no-name", "it says no name",
+     "`unnamed = \"address\"` or a range of `always` would let it pass"},
+    {"allowed", "allowed", ""},
 }};
 
 const Text& text_of(ConnectionVerdict verdict) noexcept {
@@ -54,12 +60,21 @@ ConnectionVerdict judge_unnamed(const policy::Policy& policy, const Endpoint& to
              : ConnectionVerdict::kNotTold;
 }
 
+/// With what the name may open in `openable`, if it is kAllowed.
+ConnectionVerdict judge_port(const Judgement& judgement, const wire::DomainName& name,
+                             const Port& port, Instant now, std::optional<Openable>& openable) {
+  if (!judgement.allowed()) return ConnectionVerdict::kNameDenied;
+  openable = openable_by(judgement, name, now);
+  return openable && openable->has(port) ? ConnectionVerdict::kAllowed
+                                         : ConnectionVerdict::kPortDenied;
+}
+
 ConnectionVerdict judge_named(const policy::Policy& policy, const Judgement& judgement,
                               const ConnectionQuestion& question, Instant now) {
-  if (!judgement.allowed()) return ConnectionVerdict::kNameDenied;
-  const auto openable = openable_by(judgement, *question.name, now);
   const Port port{IPPROTO_TCP, question.to.port};
-  if (!openable || !openable->has(port)) return ConnectionVerdict::kPortDenied;
+  std::optional<Openable> openable;
+  const ConnectionVerdict at_port = judge_port(judgement, *question.name, port, now, openable);
+  if (at_port != ConnectionVerdict::kAllowed) return at_port;
   if (always_covers(*policy.egress, question.to)) return ConnectionVerdict::kAllowed;
   if (!openable->covers(question.to.address, port)) return ConnectionVerdict::kAddressDenied;
   const bool told = std::ranges::any_of(question.clients, [&](ClientKey client) {
@@ -85,6 +100,18 @@ ConnectionDecision judge_connection(const policy::Policy* policy,
   }
   return decision;
 }
+
+ConnectionDecision judge_name(const policy::Policy* policy, const wire::DomainName& name,
+                              std::uint16_t port, Instant now) {
+  ConnectionDecision decision;
+  if (policy == nullptr || !policy->egress) return decision;
+  decision.judgement = judge(*policy, name, now);
+  std::optional<Openable> openable;
+  decision.verdict = judge_port(decision.judgement, name, {IPPROTO_TCP, port}, now, openable);
+  return decision;
+}
+
+std::string_view to_string(ConnectionVerdict verdict) noexcept { return text_of(verdict).word; }
 
 std::string_view in_words(ConnectionVerdict verdict) noexcept { return text_of(verdict).words; }
 

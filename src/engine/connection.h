@@ -45,6 +45,14 @@ struct ConnectionDecision {
 [[nodiscard]] ConnectionDecision judge_connection(const policy::Policy* policy,
                                                   const ConnectionQuestion& question, Instant now);
 
+/// The part of that decision which depends on the name and the TCP port alone: kNameDenied,
+/// kPortDenied, or kAllowed if it is up to the address. kNoPolicy without a firewall.
+[[nodiscard]] ConnectionDecision judge_name(const policy::Policy* policy,
+                                            const wire::DomainName& name, std::uint16_t port,
+                                            Instant now);
+
+/// In a word, as events have it: `name-denied`.
+[[nodiscard]] std::string_view to_string(ConnectionVerdict verdict) noexcept;
 /// In words: `the name isn't allowed`.
 [[nodiscard]] std::string_view in_words(ConnectionVerdict verdict) noexcept;
 /// What would have it pass, for the operator; empty if nothing would.

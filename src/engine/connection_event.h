@@ -1,8 +1,11 @@
 // A connection that was checked by name, as an event.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/address.h"
 #include "base/clock.h"
@@ -25,7 +28,9 @@ struct ConnectionEvent {
   std::string place;         ///< the container or namespace; empty for a client of the host
   Endpoint client;
   Endpoint to;
-  std::string name;  ///< as the client says it, unescaped; empty if it says none
+  /// What the client says: a name as wire::DomainName has it, else as it came, unescaped; empty if
+  /// it says nothing.
+  std::string name;
   ConnectionVerdict verdict = ConnectionVerdict::kNoPolicy;
   std::string rule;  ///< what decided about the name, as engine::rule_of has it
   std::string why;   ///< of a denial or a failure, in words
@@ -34,5 +39,10 @@ struct ConnectionEvent {
   std::uint64_t received = 0;  ///< octets, by the client
   Milliseconds lasted{};
 };
+
+[[nodiscard]] constexpr std::string_view to_string(ConnectionEvent::Kind kind) noexcept {
+  constexpr std::array<std::string_view, 4> kWords{"denied", "failed", "opened", "ended"};
+  return kWords[static_cast<std::size_t>(kind)];
+}
 
 }  // namespace nxgate::engine

@@ -40,8 +40,8 @@ struct Event {
   Clock::duration taken{};                   ///< since it came
   Endpoint client;
   Transport transport{};
-  wire::Question question;
-  Judgement judgement;  ///< holds as long as `snapshot` does
+  wire::Question question;  ///< of a connection only the name, the root if it says none
+  Judgement judgement;      ///< holds as long as `snapshot` does
   Outcome outcome{};
   Source source{};
   UpstreamFailure failure{};

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include "engine/connection_event.h"
 #include "engine/observer.h"
 #include "observe/filter.h"
 #include "observe/hub.h"
@@ -26,13 +28,20 @@ Filter Choice::filter(const ChoiceOptions& options) {
 
 bool Choice::takes(const engine::Event& event) {
   if (options_.which == LoggedQueries::kFirstSeen && !first_seen(event)) return false;
+  if (event.connection) return event.connection->number % options_.sample == 0;
   return ++count_ % options_.sample == 0;
 }
 
 bool Choice::first_seen(const engine::Event& event) {
+  std::string key = event.client.address.to_string() + ' ' + event.question.name.to_text();
+  if (const auto& connection = event.connection) {
+    if (connection->kind == engine::ConnectionEvent::Kind::kEnded) return false;
+    key += ' ';
+    key += to_string(connection->kind);
+    if (connection->name.empty()) key += connection->to.to_string();
+  }
   if (seen_.size() >= kMostSeen) seen_.clear();
-  return seen_.insert(hash(event.client.address.to_string() + ' ' + event.question.name.to_text()))
-      .second;
+  return seen_.insert(hash(key)).second;
 }
 
 }  // namespace nxgate::observe

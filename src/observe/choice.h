@@ -1,4 +1,4 @@
-// Which answered questions are written down, be it as lines or by dnstap.
+// Which answered questions and connections are written down, be it as lines or by dnstap.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,13 @@ namespace nxgate::observe {
 enum class LoggedQueries : std::uint8_t {
   kAll,
   kDenied,
-  kFirstSeen,  ///< the first question of a client for a name, as far as memory reaches
+  kFirstSeen,  ///< the first question of a client for a name, as far as memory reaches, and
+               ///< its first connection there that is opened, fails or is denied
 };
 
 struct ChoiceOptions {
   LoggedQueries which = LoggedQueries::kAll;
-  std::uint32_t sample = 1;            ///< one in so many
+  std::uint32_t sample = 1;            ///< one in so many; of a connection all or nothing
   std::vector<wire::DomainName> skip;  ///< names that are left out, each with all below it
 };
 

@@ -36,12 +36,19 @@ constexpr std::size_t kBatch = 64;
 constexpr Milliseconds kFirstPause{250};
 constexpr Milliseconds kLongestPause{8000};
 
+/// Connections are no DNS.
+Filter answers(const ChoiceOptions& options) {
+  return [chosen = Choice::filter(options)](const engine::Event& event) {
+    return event.connection == nullptr && chosen(event);
+  };
+}
+
 }  // namespace
 
 Dnstap::Dnstap(Hub& hub, DnstapOptions options)
     : options_(std::move(options)),
       choice_(options_.choice),
-      tap_(hub.open(Choice::filter(options_.choice), kMostWaiting, kMostBytesWaiting)),
+      tap_(hub.open(answers(options_.choice), kMostWaiting, kMostBytesWaiting)),
       pause_(kFirstPause),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/address.h"
+#include "engine/connection_event.h"
 #include "engine/observer.h"
 #include "observe/hub.h"
 #include "telemetry/counters.h"
@@ -12,6 +13,7 @@ namespace nxgate::observe {
 namespace {
 
 bool is_denial(const engine::Event& event) noexcept {
+  if (event.connection) return event.connection->kind == engine::ConnectionEvent::Kind::kDenied;
   switch (engine::answer_class_of(event)) {
     case telemetry::AnswerClass::kProhibited:
     case telemetry::AnswerClass::kDenied:

@@ -1,4 +1,4 @@
-// Which answered questions somebody wants to see.
+// Which answered questions and connections somebody wants to see.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@
 namespace nxgate::observe {
 
 struct Selection {
-  bool denied = false;                   ///< only what got no answer from us or others
+  bool denied = false;                   ///< only refused names and connections
   std::optional<Prefix> clients;         ///< by address
   std::string container;                 ///< by the name of an attached container
   std::string policy;                    ///< by the policy's name

@@ -17,6 +17,7 @@
 #include "engine/snapshot.h"
 #include "relay/pipes.h"
 #include "sys/netns.h"
+#include "telemetry/connection_counters.h"
 
 namespace nxgate::relay {
 
@@ -47,6 +48,7 @@ struct Context {
   Room& room;
   engine::Observer& observer;
   PipePool pipes{};
+  telemetry::ConnectionCounters counters{};
   std::list<Session*> sessions{};  ///< each puts itself in and takes itself out
 };
 

@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fcntl.h>
 
+#include "relay/octets.h"
 #include "relay/pipes.h"
 #include "relay/side.h"
 
@@ -27,7 +28,7 @@ constexpr int kTurn = 4;
 bool is_transient(int error) noexcept { return error == EAGAIN || error == EINTR; }
 
 /// False if the receiver is gone. The pipe is empty afterwards.
-asio::awaitable<bool> empty_into(Side& to, Pipe& pipe, std::size_t left, std::uint64_t& moved) {
+asio::awaitable<bool> empty_into(Side& to, Pipe& pipe, std::size_t left, Octets& moved) {
   while (left > 0) {
     if (!to.is_open()) co_return false;
     const ssize_t sent = ::splice(pipe.out.get(), nullptr, to.get(), nullptr, left, kFlags);
@@ -42,7 +43,7 @@ asio::awaitable<bool> empty_into(Side& to, Pipe& pipe, std::size_t left, std::ui
 }
 
 /// Moves what is there; 0 at the end, less if it is broken.
-asio::awaitable<ssize_t> move_once(Side& from, Side& to, PipePool& pipes, std::uint64_t& moved) {
+asio::awaitable<ssize_t> move_once(Side& from, Side& to, PipePool& pipes, Octets& moved) {
   auto pipe = pipes.take();
   if (!pipe) co_return -1;
   const ssize_t got = ::splice(from.get(), nullptr, pipe->in.get(), nullptr, kMost, kFlags);
@@ -57,7 +58,7 @@ asio::awaitable<ssize_t> move_once(Side& from, Side& to, PipePool& pipes, std::u
 
 }  // namespace
 
-asio::awaitable<End> pump(Side& from, Side& to, PipePool& pipes, std::uint64_t& moved) {
+asio::awaitable<End> pump(Side& from, Side& to, PipePool& pipes, Octets& moved) {
   if (!co_await from.readable()) co_return End::kBroken;
   for (int piece = 1; from.is_open(); ++piece) {
     const ssize_t got = co_await move_once(from, to, pipes, moved);

@@ -5,6 +5,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "relay/octets.h"
 #include "relay/pipes.h"
 #include "relay/side.h"
 
@@ -20,6 +21,6 @@ enum class End : std::uint8_t {
 /// Moves bytes by splice(2), which copies none of them, until the sender has no more or something
 /// breaks; `moved` counts them. Both sides must outlive it.
 [[nodiscard]] boost::asio::awaitable<End> pump(Side& from, Side& to, PipePool& pipes,
-                                               std::uint64_t& moved);
+                                               Octets& moved);
 
 }  // namespace nxgate::relay

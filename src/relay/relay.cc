@@ -26,6 +26,7 @@
 #include "sys/descriptor.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
+#include "telemetry/connection_counters.h"
 
 namespace nxgate::relay {
 
@@ -138,5 +139,18 @@ void Relay::list(std::function<void(std::vector<engine::ConnectionEvent>)> take)
 std::size_t Relay::open_connections() const noexcept { return threads_->room.connections.taken(); }
 
 std::uint64_t Relay::turned_away() const noexcept { return threads_->room.connections.refusals(); }
+
+std::uint64_t Relay::results(std::uint8_t policy,
+                             telemetry::ConnectionResult result) const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& each : threads_->all) sum += each->counters().results(policy, result);
+  return sum;
+}
+
+std::uint64_t Relay::octets(telemetry::Direction direction) const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& each : threads_->all) sum += each->counters().octets(direction);
+  return sum;
+}
 
 }  // namespace nxgate::relay

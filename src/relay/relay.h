@@ -20,6 +20,7 @@
 #include "relay/context.h"
 #include "relay/relay_thread.h"
 #include "sys/netns.h"
+#include "telemetry/connection_counters.h"
 
 namespace nxgate::relay {
 
@@ -45,9 +46,14 @@ class Relay final : public firewall::ConnectionListeners {
   /// Calls this on some thread, once, with all that are open.
   void list(std::function<void(std::vector<engine::ConnectionEvent>)> take);
 
+  // Any thread:
   [[nodiscard]] std::size_t open_connections() const noexcept;
   /// Those for which there was no room.
   [[nodiscard]] std::uint64_t turned_away() const noexcept;
+  /// Of all threads together, with that policy's slot.
+  [[nodiscard]] std::uint64_t results(std::uint8_t policy,
+                                      telemetry::ConnectionResult result) const noexcept;
+  [[nodiscard]] std::uint64_t octets(telemetry::Direction direction) const noexcept;
 
  private:
   struct Threads;

@@ -22,6 +22,7 @@
 #include "relay/context.h"
 #include "relay/session.h"
 #include "sys/descriptor.h"
+#include "telemetry/connection_counters.h"
 
 namespace nxgate::relay {
 
@@ -52,6 +53,9 @@ class RelayThread {
   void review();
   /// Calls this, in its turn, with what is open.
   void list(std::function<void(std::vector<engine::ConnectionEvent>)> take);
+  [[nodiscard]] const telemetry::ConnectionCounters& counters() const noexcept {
+    return context_.counters;
+  }
   /// How many it has been given so far.
   [[nodiscard]] std::size_t given() const noexcept { return given_; }
 

@@ -40,10 +40,13 @@
 #include "policy/connection_checks.h"
 #include "policy/policy.h"
 #include "relay/context.h"
+#include "relay/octets.h"
 #include "relay/pump.h"
 #include "relay/side.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
+#include "telemetry/connection_counters.h"
+#include "wire/name.h"
 
 namespace nxgate::relay {
 
@@ -83,7 +86,9 @@ Session::Session(Context& context, std::shared_ptr<const Place> place, ClientKey
       counted_(counted),
       client_(context.loop),
       server_(context.loop),
-      deadline_(context.loop) {
+      deadline_(context.loop),
+      sent_(context.counters, telemetry::Direction::kSent),
+      received_(context.counters, telemetry::Direction::kReceived) {
   event_.number = context_.room.last_number.fetch_add(1, std::memory_order_relaxed) + 1;
   event_.place = place_->netns.own() ? "" : place_->netns.text();
   event_.client = client;
@@ -112,8 +117,7 @@ asio::awaitable<void> Session::run() {
     session->late_ = true;
     session->client_.cancel();
   });
-  const auto snapshot = context_.snapshots.load();
-  const policy::Policy* const policy = snapshot->policies.find(place_->policy);
+  const policy::Policy* const policy = take_policy();
   const policy::CheckedPort* const check =
       policy == nullptr || !policy->egress ? nullptr : policy->egress->checks.at(event_.to.port);
   if (check == nullptr) {
@@ -165,22 +169,30 @@ bool Session::refuse(ConnectionVerdict verdict, std::string_view why) {
 
 void Session::broken(std::string_view why) { (void)refuse(ConnectionVerdict::kNoName, why); }
 
-bool Session::decide(const peek::ServerName& name, bool encrypted) {
+const policy::Policy* Session::take_policy() {
   snapshot_ = context_.snapshots.load();
   const policy::Policy* const policy = snapshot_->policies.find(place_->policy);
   judgement_ = {.policy = policy};
-  event_.name = name.text;
   event_.policy = policy == nullptr ? "" : policy->name;
+  if (policy != nullptr && !policy->container.empty()) event_.place = policy->container;
+  return policy;
+}
+
+bool Session::decide(const peek::ServerName& name, bool encrypted) {
+  const policy::Policy* const policy = take_policy();
+  const bool has_name = name.kind == peek::ServerName::Kind::kName;
+  name_.reset();
+  event_.name = has_name ? name.name.to_text() : name.text;
+  event_.rule.clear();
   if (name.kind == peek::ServerName::Kind::kUnusable) {
     return refuse(ConnectionVerdict::kNameDenied, "what it says is no name of a host");
   }
-  name_.reset();
-  if (name.kind == peek::ServerName::Kind::kName) name_ = name.name;
+  if (has_name) name_ = name.name;
   const std::array clients{place_->client ? place_->client : client_at(event_.client.address),
                            client_behind(place_->policy)};
   const engine::ConnectionDecision decision = engine::judge_connection(
       policy, {name_ ? &*name_ : nullptr, event_.to, clients}, Clock::now());
-  judgement_ = decision.judgement;
+  if (decision.judgement.policy != nullptr) judgement_ = decision.judgement;
   if (name_ && decision.judgement.policy != nullptr) {
     event_.rule = rule_of(reason_of(decision.judgement, decision.judgement.allowed()
                                                             ? engine::Outcome::kForward
@@ -202,7 +214,10 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
 
 void Session::tell(ConnectionEvent::Kind kind) {
   event_.kind = kind;
+  event_.sent = sent_.count();
+  event_.received = received_.count();
   event_.lasted = std::chrono::duration_cast<Milliseconds>(Clock::now() - begun_);
+  count(kind);
   context_.observer.refresh();
   if (context_.observer.interested()) {
     context_.observer.saw({.at = std::chrono::system_clock::now(),
@@ -210,12 +225,23 @@ void Session::tell(ConnectionEvent::Kind kind) {
                            .taken = Clock::now() - begun_,
                            .client = event_.client,
                            .transport = engine::Transport::kTcp,
+                           .question = {.name = name_ ? *name_ : wire::DomainName()},
                            .judgement = judgement_,
                            .snapshot = snapshot_,
                            .connection = std::make_shared<const ConnectionEvent>(event_)});
   }
   if (kind != ConnectionEvent::Kind::kDenied) return;
   log::repeated("refused connections " + place_->policy, refusal_text());
+}
+
+void Session::count(ConnectionEvent::Kind kind) {
+  using Kind = ConnectionEvent::Kind;
+  using telemetry::ConnectionResult;
+  if (kind == Kind::kEnded) return;
+  const std::uint8_t slot = judgement_.policy == nullptr ? 0 : judgement_.policy->slot;
+  context_.counters.decided(slot, kind == Kind::kDenied   ? ConnectionResult::kDenied
+                                  : kind == Kind::kFailed ? ConnectionResult::kFailed
+                                                          : ConnectionResult::kOpened);
 }
 
 std::string Session::refusal_text() const {
@@ -271,7 +297,7 @@ asio::awaitable<std::error_code> Session::connect_server() {
   co_return std::error_code(failure, std::system_category());
 }
 
-asio::awaitable<void> Session::hand_on(Side& from, Side& to, std::uint64_t& moved) {
+asio::awaitable<void> Session::hand_on(Side& from, Side& to, Octets& moved) {
   if (co_await pump(from, to, context_.pipes, moved) == End::kBroken) co_return close();
   to.end_writing();
 }
@@ -330,6 +356,8 @@ void Session::close() {
 std::optional<ConnectionEvent> Session::view() const {
   if (event_.verdict != ConnectionVerdict::kAllowed) return std::nullopt;
   ConnectionEvent seen = event_;
+  seen.sent = sent_.count();
+  seen.received = received_.count();
   seen.lasted = std::chrono::duration_cast<Milliseconds>(Clock::now() - begun_);
   return seen;
 }

@@ -27,6 +27,7 @@
 #include "peek/server_name.h"
 #include "policy/connection_checks.h"
 #include "relay/context.h"
+#include "relay/octets.h"
 #include "relay/pump.h"
 #include "relay/side.h"
 #include "sys/descriptor.h"
@@ -76,12 +77,15 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] boost::asio::awaitable<void> hand_back(Http& http, bool upgrades);
   [[nodiscard]] boost::asio::awaitable<bool> hand_back_answer(Http& http);
 
+  /// The policy of now, by which it goes on; null if none covers the client.
+  [[nodiscard]] const policy::Policy* take_policy();
   /// Decides, and notes why. `encrypted`: there is another hello in the one that was read.
   [[nodiscard]] bool decide(const peek::ServerName& name, bool encrypted = false);
   [[nodiscard]] bool refuse(engine::ConnectionVerdict verdict, std::string_view why);
   /// What can't be understood.
   void broken(std::string_view why);
   void tell(engine::ConnectionEvent::Kind kind);
+  void count(engine::ConnectionEvent::Kind kind);
   [[nodiscard]] std::string refusal_text() const;
 
   /// More of what the client says before the decision, behind `held_`; empty if it says no more, in
@@ -92,14 +96,14 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] boost::asio::awaitable<std::error_code> connect_from(sys::NetnsRef netns);
   [[nodiscard]] boost::asio::awaitable<std::error_code> connect_server();
   /// What is left of one direction.
-  [[nodiscard]] boost::asio::awaitable<void> hand_on(Side& from, Side& to, std::uint64_t& moved);
+  [[nodiscard]] boost::asio::awaitable<void> hand_on(Side& from, Side& to, Octets& moved);
   [[nodiscard]] boost::asio::awaitable<bool> wait_for(boost::asio::steady_timer& event);
   void end_server_after(Seconds limit);
   /// Hands on in both directions until both have ended.
   [[nodiscard]] boost::asio::awaitable<void> hand_on(peek::SecondHello& second);
-  [[nodiscard]] boost::asio::awaitable<void> hand_on(Side& from, Side& to, std::uint64_t& moved,
+  [[nodiscard]] boost::asio::awaitable<void> hand_on(Side& from, Side& to, Octets& moved,
                                                      peek::SecondHello& second);
-  [[nodiscard]] boost::asio::awaitable<End> watch(Side& from, Side& to, std::uint64_t& moved,
+  [[nodiscard]] boost::asio::awaitable<End> watch(Side& from, Side& to, Octets& moved,
                                                   peek::SecondHello& second);
   /// The last that the client is told, which must reach it whatever it still sends.
   [[nodiscard]] boost::asio::awaitable<void> say_goodbye(Bytes last);
@@ -121,6 +125,8 @@ class Session : public std::enable_shared_from_this<Session> {
   engine::Judgement judgement_;
   std::optional<wire::DomainName> name_;
   Instant begun_ = Clock::now();
+  Octets sent_;
+  Octets received_;
   engine::ConnectionEvent event_;
 };
 

@@ -91,7 +91,7 @@ asio::awaitable<void> Session::send_requests(Http& http, std::vector<std::uint8_
     const Step step = http.requests.take(left, http.out);
     const bool goes_on = may_go_on(http, step);
     if (!co_await server_.write(bytes_in(http.out))) co_return close();
-    event_.sent += std::exchange(http.out, {}).size();
+    sent_ += std::exchange(http.out, {}).size();
     if (!goes_on) co_return finish_refused();
     if (step == Step::kAnswer) {
       (void)co_await wait_for(http.answered);
@@ -106,9 +106,9 @@ asio::awaitable<void> Session::send_requests(Http& http, std::vector<std::uint8_
     if (!client_.is_open()) co_return;
   }
   if (!co_await server_.write(left)) co_return close();
-  event_.sent += left.size();
+  sent_ += left.size();
   rest = {};
-  co_await hand_on(client_, server_, event_.sent);
+  co_await hand_on(client_, server_, sent_);
 }
 
 /// The server may still owe answers to what was allowed before; they come first.
@@ -121,7 +121,7 @@ asio::awaitable<void> Session::hand_back(Http& http, bool upgrades) {
   const bool goes_on = !upgrades || co_await hand_back_answer(http);
   http.answered.expires_at(asio::steady_timer::time_point::min());
   if (!goes_on) co_return close();
-  const End end = co_await pump(server_, client_, context_.pipes, event_.received);
+  const End end = co_await pump(server_, client_, context_.pipes, received_);
   if (end == End::kBroken) co_return close();
   if (!http.refusal.empty()) co_return co_await say_goodbye(bytes_in(http.refusal));
   client_.end_writing();
@@ -140,7 +140,7 @@ asio::awaitable<bool> Session::hand_back_answer(Http& http) {
       co_return false;
     }
     if (!co_await client_.write(bytes)) co_return false;
-    event_.received += got.count;
+    received_ += got.count;
   }
   http.requests.answered(answer.state() == peek::UpgradeAnswer::State::kSwitched);
   co_return true;

@@ -11,6 +11,7 @@
 #include "engine/connection_event.h"
 #include "peek/hello_reader.h"
 #include "peek/second_hello.h"
+#include "relay/octets.h"
 #include "relay/pump.h"
 #include "relay/session.h"
 #include "relay/side.h"
@@ -55,19 +56,19 @@ asio::awaitable<void> Session::run_tls() {
   }
   if (!co_await connect()) co_return close();
   if (!co_await server_.write(held_)) co_return close();
-  event_.sent = held_.size();
+  sent_ += held_.size();
   release_held();
   co_await hand_on(second);
 }
 
 asio::awaitable<void> Session::hand_on(peek::SecondHello& second) {
   using boost::asio::experimental::awaitable_operators::operator&&;
-  co_await (hand_on(client_, server_, event_.sent, second) &&
-            hand_on(server_, client_, event_.received, second));
+  co_await (hand_on(client_, server_, sent_, second) &&
+            hand_on(server_, client_, received_, second));
 }
 
 /// Each octet is looked at until it is known that no other name can follow; then none is.
-asio::awaitable<void> Session::hand_on(Side& from, Side& to, std::uint64_t& moved,
+asio::awaitable<void> Session::hand_on(Side& from, Side& to, Octets& moved,
                                        peek::SecondHello& second) {
   const End end =
       second.state() == State::kIncomplete ? co_await watch(from, to, moved, second) : End::kOpen;
@@ -77,7 +78,7 @@ asio::awaitable<void> Session::hand_on(Side& from, Side& to, std::uint64_t& move
 }
 
 /// In a frame of its own, since its buffer is needed for a round trip or two.
-asio::awaitable<End> Session::watch(Side& from, Side& to, std::uint64_t& moved,
+asio::awaitable<End> Session::watch(Side& from, Side& to, Octets& moved,
                                     peek::SecondHello& second) {
   std::array<std::uint8_t, kPiece> piece;
   while (co_await from.readable()) {

@@ -66,12 +66,19 @@ void add_firewall(const json::object& firewall, std::vector<Finding>& all) {
 std::vector<Finding> findings_of(const json::object& explanation) {
   std::vector<Finding> all;
   for (const auto& [what, value] : explanation) {
-    if (!value.is_object()) all.push_back({escaped(what), text_of(explanation, what)});
+    if (!value.is_object() && !value.is_array())
+      all.push_back({escaped(what), text_of(explanation, what)});
   }
   if (explanation.contains(kExchange)) {
     all.push_back({"exchange", exchange_text(part_of(explanation, kExchange))});
   } else if (explanation.contains("route")) {
     all.push_back({"exchange", "none is remembered: not asked upstream lately"});
+  }
+  for (const json::value& value : list_of(explanation, "addresses")) {
+    const json::object& each = value.get_object();
+    all.push_back(
+        {"address", fmt::format("{}: {}, open for {:.0f} s more", text_of(each, "address"),
+                                text_of(each, "verdict"), number_of(each, "seconds_left"))});
   }
   if (explanation.contains(kFirewall)) add_firewall(part_of(explanation, kFirewall), all);
   return all;
