@@ -44,6 +44,7 @@ class FakeSets final : public policy::EgressSets {
   }
   bool let_onward(const Endpoint&, const Endpoint&) noexcept override { return true; }
   void end_onward(const Endpoint&, const Endpoint&) noexcept override {}
+  void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string&, Instant) override { return {}; }
   policy::EgressView look(const IpAddress&, Instant) override { return {}; }
 

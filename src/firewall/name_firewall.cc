@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <fmt/core.h>
+#include <netinet/in.h>
 
 #include "base/address.h"
 #include "base/client_key.h"
@@ -46,6 +47,7 @@ constexpr Milliseconds kRounding{1000};
 constexpr std::size_t kMostAddresses = 16384;
 /// As long as connecting may take.
 constexpr Milliseconds kOnwardLife{15'000};
+constexpr Milliseconds kUnreachableLife{5'000};
 /// Where there is no room, what has ended is looked for so often at most.
 constexpr Seconds kForgetAgain{1};
 constexpr std::size_t kMostNamesOfAddress = 16;
@@ -244,6 +246,14 @@ void NameFirewall::end_onward(const Endpoint& from, const Endpoint& to) noexcept
   if (firewall_) (void)firewall_->end_onward({from, to});
 } catch (const std::exception&) {
   return;  // it ends by itself
+}
+
+void NameFirewall::note_unreachable(const Endpoint& server) noexcept try {
+  const std::scoped_lock lock(mutex_);
+  if (!firewall_) return;
+  (void)firewall_->note_unreachable({server.address, {IPPROTO_TCP, server.port}}, kUnreachableLife);
+} catch (const std::exception&) {
+  return;  // it will be found out again
 }
 
 policy::EgressView NameFirewall::look(const std::string& name, Instant now) {

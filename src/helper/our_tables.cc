@@ -74,8 +74,9 @@ constexpr auto kChains = std::to_array<OurChain>({
 });
 static_assert(kChains.size() <= 64, "one bit each");
 
-constexpr std::array<std::string_view, 8> kSets{"open4",  "open6",  "refused4", "refused6",
-                                                "flows4", "flows6", "onward4",  "onward6"};
+constexpr std::array<std::string_view, 10> kSets{
+    "open4",  "open6",   "refused4", "refused6",     "flows4",
+    "flows6", "onward4", "onward6",  "unreachable4", "unreachable6"};
 
 std::uint64_t bit_of(std::size_t row) noexcept { return std::uint64_t{1} << row; }
 

@@ -100,6 +100,9 @@ class Firewall {
   /// One that has ended by now is no fault.
   [[nodiscard]] std::error_code end_onward(const Onward& flow);
 
+  /// For so long connections to there are refused instead of redirected.
+  [[nodiscard]] std::error_code note_unreachable(const Destination& to, Milliseconds life);
+
   /// What is open in the kernel; `again` is set.
   [[nodiscard]] Result<std::vector<Opened>> opened();
   [[nodiscard]] Result<std::vector<Noted>> refused();

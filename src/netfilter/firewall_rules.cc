@@ -231,6 +231,7 @@ void add_redirects(Messages& messages, const Layout& layout, const FirewallRules
   };
   for (const Sets& sets : layout.sets) {
     Rule(messages, layout.checked).flow_in(sets.onward.name, sets.ipv6).leave();
+    Rule(messages, layout.checked).to_port_in(sets.unreachable.name, sets.ipv6).leave();
   }
   Rule(messages, layout.checked).destination_is(RTN_LOCAL).leave();
   for (const FirewallRules::Opening& opening : rules.always) {

@@ -56,6 +56,7 @@ class GenerousSets final : public policy::EgressSets {
   bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return true; }
   bool let_onward(const Endpoint&, const Endpoint&) noexcept override { return true; }
   void end_onward(const Endpoint&, const Endpoint&) noexcept override {}
+  void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string&, Instant) override { return {}; }
   policy::EgressView look(const IpAddress&, Instant) override { return {}; }
 };

@@ -259,6 +259,10 @@ asio::awaitable<bool> Session::connect() {
       verdict_.dial == policy::DialFrom::kHost ? sys::NetnsRef() : place_->netns);
   opened_ = !error;
   event_.why = error ? error.message() : "";
+  // Not for a fault of ours.
+  if (error && !sys::is_local_lack(error.value()) && error != std::errc::operation_not_permitted) {
+    verdict_.sets->note_unreachable(event_.to);
+  }
   tell(opened_ ? ConnectionEvent::Kind::kOpened : ConnectionEvent::Kind::kFailed);
   co_return opened_;
 }
