@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness.engine import IMAGE, Container
+from harness.engine import COMPOSE, IMAGE, Container
 from harness.image import published
 from harness.nxgate import BUILT, ROOT, SANITIZED
 from harness.timing import Stopwatch, wait_for
@@ -143,7 +143,7 @@ def test_the_compose_file_works(engine, tar, outside, directory):
     (directory / "nxgate/nxgate.toml").write_text(
         (example / "nxgate/nxgate.toml").read_text()
         + f'\n[upstreams.default]\nservers = ["{outside}"]\n')
-    compose = ["docker-compose", "-H", f"unix://{engine.socket}", "-p", "example", "-f",
+    compose = [COMPOSE, "-H", f"unix://{engine.socket}", "-p", "example", "-f",
                directory / "compose.yaml"]
     up = subprocess.run([*compose, "up", "-d"], capture_output=True, text=True, timeout=120, check=False)
     assert up.returncode == 0, up.stderr
