@@ -115,7 +115,7 @@ microbench:
 FUZZ_SECONDS ?= 60
 fuzz:
 	@$(SETUP) build
-	@mkdir -p build && $(call BUILD,fuzz,all)
+	@mkdir -p build && $(call BUILD,fuzz,fuzzers)
 	@for corpus in tests/corpus/*; do \
 	    target=$$(basename $$corpus); mkdir -p build/fuzz/found/$$target; \
 	    build/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=1 \

@@ -11,11 +11,20 @@ image="python3"
 cross="qemu-user binutils-aarch64-linux-gnu"
 test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils iproute2 util-linux procps curl
     musl-tools gcc libc-bin dnsmasq-base clang-format-19
-    docker-compose iptables busybox-static nftables valgrind zsh fish man-db tmux
+    iptables busybox-static nftables valgrind zsh fish man-db tmux
     dnstap-ldns fstrm-bin protobuf-compiler
     debootstrap lintian systemd systemd-container python3-kubernetes python3-yaml $package"
 # What came from elsewhere, as docker-ce or Node's own npm, Debian's would replace.
-command -v dockerd >/dev/null || test="$test docker.io"
+if command -v dockerd >/dev/null; then
+    command -v docker >/dev/null || test="$test docker-cli"
+else
+    # Since Debian 13 docker.io is without its client.
+    test="$test docker.io"
+    command -v docker >/dev/null || test="$test docker-cli|docker.io"
+fi
+# Docker's own compose is a plugin of the client, and conflicts with Debian's.
+command -v docker-compose >/dev/null || [ -x /usr/libexec/docker/cli-plugins/docker-compose ] ||
+    test="$test docker-compose"
 command -v npm >/dev/null || test="$test npm"
 lint="clang-format-19 clang-tidy-19"
 bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd

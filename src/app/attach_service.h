@@ -23,7 +23,7 @@ namespace nxgate::app {
 [[nodiscard]] Result<std::string> run_attach_service(
     MainLoop& loop, const cli::Options& options, attach::Subjects subjects,
     store::PolicyStore& policy_store, workers::Workers& workers, relay::Relay& relay,
-    firewall::FirewallReports& reports,
-    control::ControlApi& api, sys::Descriptor inotify, const std::function<void()>& ready);
+    firewall::FirewallReports& reports, control::ControlApi& api, sys::Descriptor inotify,
+    const std::function<void()>& ready);
 
 }  // namespace nxgate::app

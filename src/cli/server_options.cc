@@ -93,8 +93,10 @@ void add_server_options(CLI::App& command, Options& options, std::string_view li
   add_control_option(command, options,
                      "Control socket (default: /run/nxgate/control.sock, or as an ordinary user "
                      "XDG_RUNTIME_DIR/nxgate/control.sock; \"\" for none)");
-  command.add_flag("-v", options.verbosity,
-                   "Log each query; -vv: also each exchange with an upstream");
+  // By default CLI11 2.4 sets a counter to 0 for each command that isn't the one given.
+  command
+      .add_flag("-v", options.verbosity, "Log each query; -vv: also each exchange with an upstream")
+      ->force_callback(false);
 }
 
 void add_config_option(CLI::App& command, Options& options, const std::string& help) {

@@ -160,8 +160,8 @@ void read_choice(Reading& reading, const toml::node& node, EgressTable& into,
   if (!text) return;
   into.egress.checks.*Member = text->value == first ? First : Second;
   if (text->value == first || text->value == second) return;
-  reading.fault(node, fmt::format("{}: expected \"{}\" or \"{}\"", in_quotes(text->value), first,
-                                  second));
+  reading.fault(
+      node, fmt::format("{}: expected \"{}\" or \"{}\"", in_quotes(text->value), first, second));
 }
 
 void read_ech(Reading& reading, const toml::node& node, EgressTable& into) {

@@ -17,6 +17,7 @@
 #include "config/context.h"
 #include "config/memory_files.h"
 #include "config/settings.h"
+#include "policy/connection_checks.h"
 #include "policy/egress.h"
 #include "policy/exfiltration.h"
 #include "policy/policy.h"
@@ -26,6 +27,7 @@ namespace nxgate::config {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
@@ -464,6 +466,53 @@ mode = "off"
   EXPECT_FALSE(egress_of("off"));
   EXPECT_FALSE(egress_of("plain")->never_private);
   EXPECT_TRUE(egress_of("plain")->never[0].contains(*IpAddress::parse("169.254.169.254")));
+}
+
+TEST_F(LoadTest, NamesAreCheckedAtConnectionsWhereAFirewallEnforces) {
+  const Settings settings = load(R"([policies.usual.egress]
+[policies.audit.egress]
+mode = "audit"
+check-names = ["tls:443"]
+[policies.own.egress]
+check-names = ["tls:8443", "http:8080"]
+ech = "refuse"
+quic = "pass"
+unnamed = "address"
+on-policy-change = "keep"
+dial = "host"
+[policies.none.egress]
+check-names = []
+)");
+  EXPECT_THAT(context_.faults, IsEmpty());
+  const auto egress_of = [&](const char* name) {
+    return *std::ranges::find(settings.policies, name, [](const PolicySettings& each) {
+              return each.name.name;
+            })->egress;
+  };
+  EXPECT_EQ(egress_of("usual").checks.ports, policy::usual_checks());
+  EXPECT_EQ(egress_of("usual").checks.quic, policy::Quic::kRefuse);
+  EXPECT_TRUE(egress_of("usual").strip_ech) << "with the keys the name could be hidden";
+  EXPECT_TRUE(egress_of("audit").checks.ports.empty());
+  EXPECT_TRUE(egress_of("none").checks.ports.empty());
+  EXPECT_FALSE(egress_of("none").strip_ech);
+  const policy::ConnectionChecks own = egress_of("own").checks;
+  const std::vector<policy::CheckedPort> ports{{policy::NameIn::kTls, 8443},
+                                               {policy::NameIn::kHttp, 8080}};
+  EXPECT_EQ(own.ports, ports);
+  EXPECT_EQ(own.encrypted_hello, policy::EncryptedHello::kRefuse);
+  EXPECT_EQ(own.quic, policy::Quic::kPass);
+  EXPECT_EQ(own.unnamed, policy::Unnamed::kByAddress);
+  EXPECT_EQ(own.dial, policy::DialFrom::kHost);
+  EXPECT_FALSE(own.closes_on_change);
+}
+
+TEST_F(LoadTest, WhatIsWrongWithNameChecksHasAPlace) {
+  EXPECT_THAT(faults_of("[policies.ci.egress]\ncheck-names = [\"443\", \"tls:0\", \"tls:443\", "
+                        "\"http:443\", \"tls:853\"]\nquic = \"check\"\n"),
+              ElementsAre(HasSubstr("2:16: \"443\": expected \"tls:PORT\" or \"http:PORT\""),
+                          HasSubstr("\"tls:0\": expected"), HasSubstr("the port is there already"),
+                          HasSubstr("closed in any case"),
+                          HasSubstr("3:8: \"check\": expected \"pass\" or \"refuse\"")));
 }
 
 TEST_F(LoadTest, SlipsInAnEgressTableHaveAPlace) {

@@ -43,6 +43,7 @@ class FakeSets final : public policy::EgressSets {
   bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return false; }
   bool let_onward(const Endpoint&, const Endpoint&) noexcept override { return false; }
   void end_onward(const Endpoint&, const Endpoint&) noexcept override {}
+  void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string&, Instant) override { return {}; }
   policy::EgressView look(const IpAddress&, Instant) override { return {}; }
   std::vector<std::string> admitted;

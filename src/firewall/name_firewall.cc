@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <fmt/core.h>
+#include <netinet/in.h>
 
 #include "base/address.h"
 #include "base/client_key.h"
@@ -40,12 +41,13 @@ using netfilter::FirewallRules;
 using netfilter::Opened;
 
 // So that what the configuration takes the kernel's guard takes too, beside the other rules.
-static_assert(policy::kMostRanges <= helper::OurTransaction::kMostRules / 2);
+static_assert(policy::kMostRanges <= helper::OurTransaction::kMostRules / 4);
 /// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
 constexpr Milliseconds kRounding{1000};
 constexpr std::size_t kMostAddresses = 16384;
 /// As long as connecting may take.
 constexpr Milliseconds kOnwardLife{15'000};
+constexpr Milliseconds kUnreachableLife{5'000};
 /// Where there is no room, what has ended is looked for so often at most.
 constexpr Seconds kForgetAgain{1};
 constexpr std::size_t kMostNamesOfAddress = 16;
@@ -199,11 +201,10 @@ bool NameFirewall::admit(const policy::Admission& admission, Instant now) noexce
 bool NameFirewall::tell(const policy::Admission& admission, Instant now) {
   if (firewall_->rules().audit) return true;
   const bool shared = !firewall_->rules().clients.empty();
-  const bool told =
-      std::ranges::all_of(admission.addresses, [&](const wire::FoundAddress& found) {
-        return told_.tell(admission.client, admission.asked, found.address,
-                          now + Seconds(found.ttl) + admission.grace, now, shared);
-      });
+  const bool told = std::ranges::all_of(admission.addresses, [&](const wire::FoundAddress& found) {
+    return told_.tell(admission.client, admission.asked, found.address,
+                      now + Seconds(found.ttl) + admission.grace, now, shared);
+  });
   if (told) return true;
   log::repeated("egress " + label_,
                 fmt::format("the firewall of {} has no room to remember more names with their "
@@ -232,9 +233,9 @@ bool NameFirewall::let_onward(const Endpoint& from, const Endpoint& to) noexcept
   if (failed_ || !firewall_) return false;
   const std::error_code error = firewall_->let_onward({from, to}, kOnwardLife);
   if (!error) return true;
-  log::repeated("onward " + label_,
-                fmt::format("cannot let a connection pass the firewall of {}: {}", label_,
-                            error.message()));
+  log::repeated(
+      "onward " + label_,
+      fmt::format("cannot let a connection pass the firewall of {}: {}", label_, error.message()));
   return false;
 } catch (const std::exception&) {
   return false;
@@ -245,6 +246,14 @@ void NameFirewall::end_onward(const Endpoint& from, const Endpoint& to) noexcept
   if (firewall_) (void)firewall_->end_onward({from, to});
 } catch (const std::exception&) {
   return;  // it ends by itself
+}
+
+void NameFirewall::note_unreachable(const Endpoint& server) noexcept try {
+  const std::scoped_lock lock(mutex_);
+  if (!firewall_) return;
+  (void)firewall_->note_unreachable({server.address, {IPPROTO_TCP, server.port}}, kUnreachableLife);
+} catch (const std::exception&) {
+  return;  // it will be found out again
 }
 
 policy::EgressView NameFirewall::look(const std::string& name, Instant now) {

@@ -101,6 +101,7 @@ class NameFirewall final : public policy::EgressSets {
                              Instant now) noexcept override;
   [[nodiscard]] bool let_onward(const Endpoint& from, const Endpoint& to) noexcept override;
   void end_onward(const Endpoint& from, const Endpoint& to) noexcept override;
+  void note_unreachable(const Endpoint& server) noexcept override;
 
   [[nodiscard]] policy::EgressView look(const std::string& name, Instant now) override;
   [[nodiscard]] policy::EgressView look(const IpAddress& address, Instant now) override;

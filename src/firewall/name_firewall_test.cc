@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,10 +12,15 @@
 #include <netinet/in.h>
 
 #include "base/address.h"
+#include "base/client_key.h"
 #include "base/clock.h"
+#include "base/error.h"
+#include "firewall/connection_listeners.h"
 #include "netfilter/firewall.h"
 #include "netfilter/namespace_fixture.h"
+#include "policy/connection_checks.h"
 #include "policy/egress.h"
+#include "sys/netns.h"
 #include "wire/address_edit.h"
 #include "wire/name.h"
 
@@ -35,7 +41,8 @@ class NameFirewallTest : public netfilter::NamespaceTest {
              Instant now = Clock::now()) {
     const std::vector<wire::FoundAddress> found{{*IpAddress::parse(address), ttl}};
     return firewall.admit(
-        {.name = kName, .addresses = found, .ports = ports, .grace = egress.grace}, now);
+        {.name = kName, .asked = kName, .addresses = found, .ports = ports, .grace = egress.grace},
+        now);
   }
 
   /// A datagram from inside.
@@ -53,6 +60,82 @@ class NameFirewallTest : public netfilter::NamespaceTest {
 TEST_F(NameFirewallTest, WithoutAFirewallEverythingIsAdmitted) {
   EXPECT_TRUE(admit("192.0.2.1", 60));
   EXPECT_THAT(rules(), IsEmpty());
+}
+
+TEST_F(NameFirewallTest, RemembersWhoWasToldWhichAddressForWhichName) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  const ClientKey client = client_behind("one");
+  const IpAddress address = *IpAddress::parse("10.9.0.1");
+  const wire::DomainName alias = *wire::DomainName::from_text("alias.test");
+  const Instant now = Clock::now();
+  const std::vector<wire::FoundAddress> found{{address, 60}};
+  const auto told = [&](ClientKey who, const wire::DomainName& name, Instant at) {
+    return firewall.was_told(who, name, address, at);
+  };
+  for (const wire::DomainName& asked : {alias, kName}) {
+    ASSERT_TRUE(firewall.admit({.name = kName,
+                                .asked = asked,
+                                .client = client,
+                                .addresses = found,
+                                .ports = {},
+                                .grace = egress.grace},
+                               now));
+    EXPECT_TRUE(told(client, asked, now)) << "also if the address was open already";
+  }
+  EXPECT_TRUE(told(client, kName, now + Seconds(119)));
+  EXPECT_FALSE(told(client, kName, now + Seconds(121))) << "the TTL and a minute of grace";
+  EXPECT_FALSE(told(client_behind("other"), kName, now));
+  EXPECT_FALSE(told(client, *wire::DomainName::from_text("other.test"), now));
+  EXPECT_TRUE(firewall.is_open(address, {IPPROTO_TCP, 443}, now));
+  EXPECT_FALSE(firewall.is_open(*IpAddress::parse("10.9.0.2"), {IPPROTO_TCP, 443}, now));
+}
+
+TEST_F(NameFirewallTest, TheNextOneKnowsWhatWasTold) {
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  ASSERT_TRUE(admit("10.9.0.1", 60));
+  NameFirewall next(std::string(netfilter::Firewall::kTable), netfilter::OnDeath::kStaysClosed);
+  ASSERT_TRUE(next.enforce(netns, &egress));
+  EXPECT_TRUE(
+      next.was_told(client_behind("one"), kName, *IpAddress::parse("10.9.0.1"), Clock::now()));
+}
+
+/// Counts how many of its listeners there are.
+class FakeListeners final : public ConnectionListeners {
+ public:
+  Result<std::unique_ptr<Listener>> open(const sys::NetnsRef&, const std::string& policy) override {
+    policies.push_back(policy);
+    return std::make_unique<Counted>(count);
+  }
+  int count = 0;
+  std::vector<std::string> policies;
+
+ private:
+  class Counted final : public Listener {
+   public:
+    explicit Counted(int& count) : count_(count) { ++count_; }
+    ~Counted() override { --count_; }
+    std::uint16_t port4() const override { return 4444; }
+    std::uint16_t port6() const override { return 0; }
+
+   private:
+    int& count_;
+  };
+};
+
+TEST_F(NameFirewallTest, ListensWhereNamesAreCheckedAndOnlyThen) {
+  egress.checks.ports = policy::usual_checks();
+  EXPECT_FALSE(firewall.enforce(netns, &egress)) << "nobody would check them";
+  FakeListeners listeners;
+  firewall.check_by(listeners, "key");
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  EXPECT_EQ(listeners.count, 1);
+  EXPECT_THAT(listeners.policies, testing::ElementsAre("key"));
+  EXPECT_THAT(rules(), HasSubstr("redirect to :4444"));
+  EXPECT_THAT(rules(), HasSubstr("udp dport 443 goto refuse"));
+  egress.checks.ports.clear();
+  ASSERT_TRUE(firewall.enforce(netns, &egress));
+  EXPECT_EQ(listeners.count, 0);
+  EXPECT_THAT(rules(), Not(HasSubstr("redirect to")));
 }
 
 TEST_F(NameFirewallTest, ShowsWhatIsOpenAndWasRefused) {
@@ -172,8 +255,9 @@ TEST_F(NameFirewallTest, FlowsAreToldWithAllNamesThatLedThere) {
   ASSERT_TRUE(admit("10.9.0.7", 60));
   const std::vector<wire::FoundAddress> same{{*IpAddress::parse("10.9.0.7"), 30}};
   const wire::DomainName other = *wire::DomainName::from_text("other.test");
-  ASSERT_TRUE(firewall.admit({.name = other, .addresses = same, .ports = {}, .grace = egress.grace},
-                             Clock::now()));
+  ASSERT_TRUE(firewall.admit(
+      {.name = other, .asked = other, .addresses = same, .ports = {}, .grace = egress.grace},
+      Clock::now()));
   send_to("10.9.0.7");
   send_to("10.9.0.8");
   const Report report = firewall.report();
@@ -200,7 +284,7 @@ TEST_F(NameFirewallTest, WhatHasEndedMakesRoom) {
   const std::vector<wire::FoundAddress> found = addresses(40'001);
   const auto all = std::span(found);
   const auto admits = [&](std::span<const wire::FoundAddress> some, Instant now) {
-    return firewall.admit({.name = kName, .addresses = some, .ports = {}}, now);
+    return firewall.admit({.name = kName, .asked = kName, .addresses = some, .ports = {}}, now);
   };
   const Instant now = Clock::now();
   ASSERT_TRUE(admits(all.first(40'000), now));
@@ -215,9 +299,10 @@ TEST_F(NameFirewallTest, TooManyOpeningsAreNotAdmitted) {
   ASSERT_TRUE(firewall.enforce(netns, &egress));
   const std::vector<wire::FoundAddress> found = addresses(OpenAddresses::kMost + 1);
   const auto all = std::span(found);
-  EXPECT_FALSE(firewall.admit({.name = kName, .addresses = all, .ports = {}}, Clock::now()));
-  EXPECT_TRUE(
-      firewall.admit({.name = kName, .addresses = all.first(1000), .ports = {}}, Clock::now()));
+  EXPECT_FALSE(
+      firewall.admit({.name = kName, .asked = kName, .addresses = all, .ports = {}}, Clock::now()));
+  EXPECT_TRUE(firewall.admit(
+      {.name = kName, .asked = kName, .addresses = all.first(1000), .ports = {}}, Clock::now()));
 }
 
 TEST_F(NameFirewallTest, NoFirewallAnyMoreIsNoTrace) {

@@ -96,7 +96,6 @@ enum class Task : std::uint8_t {
   kNone = 0,
   kListener,
   kUpstream,
-  kOnward,  ///< a socket that is bound for a connection to the endpoint
   kInterface,
   kIdentity,
   kNamespace,
@@ -106,8 +105,9 @@ enum class Task : std::uint8_t {
   kAttach,
   kDetach,
   kQueue,
-  kPing,   ///< nothing, but to answer
-  kClose,  ///< a socket of netlink
+  kPing,    ///< nothing, but to answer
+  kClose,   ///< a socket of netlink
+  kOnward,  ///< a socket that is bound for a connection to the endpoint
 };
 
 /// Whether a descriptor comes back, if all is well.

@@ -234,8 +234,7 @@ bool writes_port(const Attributes& payload) noexcept {
                              is_any_of(kChecksumsAt, number(NFTA_PAYLOAD_CSUM_OFFSET))));
 }
 
-/// `writes` becomes true if it changes the packet.
-bool is_known_expression(std::uint16_t type, Bytes value, bool& writes) noexcept {
+bool is_known_expression(std::uint16_t type, Bytes value, RuleEffects& effects) noexcept {
   const auto parts = attributes_in(value);
   if (type != NFTA_LIST_ELEM || !parts ||
       (parts->present & ~types(NFTA_EXPR_NAME, NFTA_EXPR_DATA)) != 0) {
@@ -246,9 +245,10 @@ bool is_known_expression(std::uint16_t type, Bytes value, bool& writes) noexcept
   const auto said = attributes_in(parts->values[NFTA_EXPR_DATA]);
   if (known == kExpressions.end() || !said) return false;
   if (known->name == "payload" && (said->present & types(NFTA_PAYLOAD_SREG)) != 0) {
-    writes = true;
+    effects.writes_port = true;
     return writes_port(*said);
   }
+  if (known->name == "redir" && said->present != 0) effects.redirects_to_port = true;
   if ((said->present & ~known->allowed) != 0) return false;
   if (known->name == "immediate") return is_plain_data(said->values[NFTA_IMMEDIATE_DATA]);
   const bool nested = known->name == "dynset" && (said->present & types(NFTA_DYNSET_EXPR)) != 0;
@@ -308,12 +308,12 @@ bool continues(OurTransaction& transaction, std::uint16_t type, std::uint8_t fam
     case NFT_MSG_DELRULE:
       return transaction.empty_chain(family, text(NFTA_RULE_CHAIN));
     case NFT_MSG_NEWRULE: {
-      bool writes = false;
-      const auto is_known = [&writes](std::uint16_t kind, Bytes value) {
-        return is_known_expression(kind, value, writes);
+      RuleEffects effects;
+      const auto is_known = [&effects](std::uint16_t kind, Bytes value) {
+        return is_known_expression(kind, value, effects);
       };
       return all_attributes(said.values[NFTA_RULE_EXPRESSIONS], is_known) &&
-             transaction.rule(family, text(NFTA_RULE_CHAIN), writes);
+             transaction.rule(family, text(NFTA_RULE_CHAIN), effects);
     }
     case NFT_MSG_NEWSET:
       return transaction.set(text(NFTA_SET_NAME), size_in(said.values[NFTA_SET_DESC]));

@@ -164,6 +164,14 @@ TEST(NetlinkCheck, ARuleWritesIntoNothingButPorts) {
   EXPECT_FALSE(passes("exthdr", NFTA_EXTHDR_SREG)) << "changes the packet";
   EXPECT_TRUE(in_netfilter(rule_with("redir")));
   EXPECT_FALSE(passes("redir", NFTA_REDIR_REG_PROTO_MIN)) << "to any port";
+  const Octets to_port = attribute(NFTA_REDIR_REG_PROTO_MIN, Octets(4));
+  const auto in = [&](std::string_view chain) {
+    return in_netfilter(emptied(chain, "nxgate_egress") +
+                        rule_in(chain, "nxgate_egress", "redir", to_port));
+  };
+  EXPECT_TRUE(in("checked")) << "where connections go to be checked";
+  EXPECT_FALSE(in("names"));
+  EXPECT_FALSE(in("output"));
   EXPECT_FALSE(passes("redir", NFTA_REDIR_FLAGS));
 }
 

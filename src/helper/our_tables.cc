@@ -27,7 +27,7 @@ struct OurChain {
   std::string_view name;
   std::optional<OurHook> hook{};
   bool host = false;  ///< also in a firewall for clients, which judges only errors that it sends
-  bool writes_ports = false;
+  RuleEffects may{};
 };
 
 /// Just before Docker's rules.
@@ -37,10 +37,18 @@ constexpr std::int32_t kBehindNat = NF_IP_PRI_NAT_SRC + 1;
 
 constexpr auto kChains = std::to_array<OurChain>({
     {true, NFPROTO_INET, "redirect", OurHook{"nat", NF_INET_LOCAL_OUT, kBeforeDocker}},
-    {true, NFPROTO_INET, "to_listener", OurHook{"filter", NF_INET_LOCAL_IN, kBehindNat}, false,
-     true},
-    {true, NFPROTO_INET, "from_listener", OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW},
-     false, true},
+    {true,
+     NFPROTO_INET,
+     "to_listener",
+     OurHook{"filter", NF_INET_LOCAL_IN, kBehindNat},
+     false,
+     {.writes_port = true}},
+    {true,
+     NFPROTO_INET,
+     "from_listener",
+     OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW},
+     false,
+     {.writes_port = true}},
     {true, NFPROTO_INET, "guard", OurHook{"filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER}},
     {true, NFPROTO_INET, "forwarded", OurHook{"filter", NF_INET_FORWARD, NF_IP_PRI_FILTER}},
     {true, NFPROTO_INET, "outbound", OurHook{"filter", NF_INET_POST_ROUTING, kBehindNat}},
@@ -55,7 +63,7 @@ constexpr auto kChains = std::to_array<OurChain>({
     {false, NFPROTO_INET, "forward", OurHook{"filter", NF_INET_FORWARD, kBehindGate}, true},
     {false, NFPROTO_INET, "names", OurHook{"nat", NF_INET_LOCAL_OUT, kBeforeDocker}},
     {false, NFPROTO_INET, "names_behind", OurHook{"nat", NF_INET_PRE_ROUTING, kBeforeDocker}, true},
-    {false, NFPROTO_INET, "checked", {}, true},
+    {false, NFPROTO_INET, "checked", {}, true, {.redirects_to_port = true}},
     {false, NFPROTO_INET, "clients", {}, true},
     {false, NFPROTO_INET, "judge", {}, true},
     {false, NFPROTO_INET, "neighbours", {}, true},
@@ -66,8 +74,9 @@ constexpr auto kChains = std::to_array<OurChain>({
 });
 static_assert(kChains.size() <= 64, "one bit each");
 
-constexpr std::array<std::string_view, 8> kSets{"open4",  "open6",  "refused4", "refused6",
-                                                "flows4", "flows6", "onward4",  "onward6"};
+constexpr std::array<std::string_view, 10> kSets{
+    "open4",  "open6",   "refused4", "refused6",     "flows4",
+    "flows6", "onward4", "onward6",  "unreachable4", "unreachable6"};
 
 std::uint64_t bit_of(std::size_t row) noexcept { return std::uint64_t{1} << row; }
 
@@ -111,10 +120,13 @@ bool OurTransaction::empty_chain(std::uint8_t family, std::string_view name) noe
   return row.has_value();
 }
 
-bool OurTransaction::rule(std::uint8_t family, std::string_view chain, bool writes) noexcept {
+bool OurTransaction::rule(std::uint8_t family, std::string_view chain,
+                          const RuleEffects& effects) noexcept {
   const auto row = row_of(name_, family, chain);
-  return row && (emptied_ & bit_of(*row)) != 0 && (!writes || kChains[*row].writes_ports) &&
-         ++rules_ <= kMostRules;
+  if (!row || (emptied_ & bit_of(*row)) == 0) return false;
+  const RuleEffects& may = kChains[*row].may;
+  return (!effects.writes_port || may.writes_port) &&
+         (!effects.redirects_to_port || may.redirects_to_port) && ++rules_ <= kMostRules;
 }
 
 bool OurTransaction::set(std::string_view name, std::uint32_t size) const noexcept {

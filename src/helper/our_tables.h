@@ -17,6 +17,12 @@ struct OurHook {
   bool operator==(const OurHook&) const = default;
 };
 
+/// What a rule does with a packet besides judging it, which only some chains may.
+struct RuleEffects {
+  bool writes_port = false;        ///< into the packet
+  bool redirects_to_port = false;  ///< another than the packet's own
+};
+
 /// Whose namespace is changed.
 enum class Place : std::uint8_t {
   kAttached = 0,  ///< a container's: gate and firewall
@@ -29,8 +35,9 @@ enum class Place : std::uint8_t {
 /// what a namespace holds of ours is bounded as well.
 class OurTransaction {
  public:
-  /// Far more than a configuration needs (netfilter::Firewall refuses more openings than this).
-  static constexpr std::size_t kMostRules = 32768;
+  /// Far more than a configuration needs: each of its ranges takes up to two, for the firewall and
+  /// for its redirects (netfilter::Firewall refuses more of them than a quarter of this).
+  static constexpr std::size_t kMostRules = 65536;
   static constexpr std::size_t kMostElements = 131072;
 
   explicit OurTransaction(Place place) noexcept : place_(place) {}
@@ -41,8 +48,8 @@ class OurTransaction {
   [[nodiscard]] bool chain(std::uint8_t family, std::string_view name,
                            const std::optional<OurHook>& hook) noexcept;
   [[nodiscard]] bool empty_chain(std::uint8_t family, std::string_view name) noexcept;
-  /// `writes`: into the packet.
-  [[nodiscard]] bool rule(std::uint8_t family, std::string_view chain, bool writes) noexcept;
+  [[nodiscard]] bool rule(std::uint8_t family, std::string_view chain,
+                          const RuleEffects& effects) noexcept;
   [[nodiscard]] bool set(std::string_view name, std::uint32_t size) const noexcept;
   [[nodiscard]] bool elements(std::string_view set, std::size_t count) noexcept;
 

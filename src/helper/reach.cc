@@ -152,7 +152,10 @@ bool ReachCheck::is_attached(const sys::NetnsRef& netns) const {
 
 bool ReachCheck::may_listen(const sys::ListenAddress& at) const {
   if (at.netns.held() == nullptr) {
-    return std::ranges::find(reach_.listeners, at) != reach_.listeners.end();
+    const sys::ListenAddress any{.endpoint = {IpAddress(), 0}};
+    const sys::ListenAddress any6{.endpoint = {IpAddress::v6({}), 0}};
+    return std::ranges::find(reach_.listeners, at) != reach_.listeners.end() ||
+           (reach_.host_rules && (at == any || at == any6));
   }
   // Where it comes from behind, a connection is redirected to an address of its link.
   const IpAddress& address = at.endpoint.address;

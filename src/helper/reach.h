@@ -68,8 +68,8 @@ class ReachCheck {
   /// Pinned; nothing if it isn't attached.
   [[nodiscard]] std::optional<sys::NetnsRef> attached(std::uint64_t identity) const;
 
-  /// One of the configuration's, or one on loopback or all addresses of an attached
-  /// namespace.
+  /// One of the configuration's, one on loopback or all addresses of an attached namespace, or one
+  /// of the host at a port of the kernel's choice, where its rules may be changed.
   [[nodiscard]] bool may_listen(const sys::ListenAddress& at) const;
   /// Whether it is the helper's own or the first process's.
   [[nodiscard]] bool is_of_host(std::uint64_t identity) const;

@@ -130,7 +130,7 @@ TEST_F(ReachTest, ListenersAreThoseOfTheConfiguration) {
   EXPECT_FALSE(check.may_listen(wrong));
 }
 
-TEST_F(ReachTest, WhereItIsAttachedItListensOnLoopbackAlone) {
+TEST_F(ReachTest, WhereItIsAttachedItListensOnLoopbackOrOnAllAddresses) {
   ReachCheck check(nullptr);
   check.agree({.attachable = {mine_}});
   sys::ListenAddress at = at_;
@@ -140,7 +140,9 @@ TEST_F(ReachTest, WhereItIsAttachedItListensOnLoopbackAlone) {
   at.endpoint = {*IpAddress::parse("::1"), 0};
   EXPECT_TRUE(check.may_listen(at));
   at.endpoint = {*IpAddress::parse("0.0.0.0"), 0};
-  EXPECT_FALSE(check.may_listen(at)) << "others could ask there";
+  EXPECT_TRUE(check.may_listen(at)) << "where what comes from behind is redirected to";
+  at.endpoint = {*IpAddress::parse("192.0.2.1"), 0};
+  EXPECT_FALSE(check.may_listen(at));
   at.endpoint = at_.endpoint;
   EXPECT_TRUE(check.may_listen(at));
   at.interface = "lo";
@@ -148,6 +150,17 @@ TEST_F(ReachTest, WhereItIsAttachedItListensOnLoopbackAlone) {
   at.interface = "";
   check.detach(identity(mine_));
   EXPECT_FALSE(check.may_listen(at)) << "not attached";
+}
+
+TEST_F(ReachTest, OfTheHostItListensOnAllAddressesWhereItChangesItsRules) {
+  for (const bool changes_rules : {false, true}) {
+    ReachCheck check(nullptr);
+    check.agree({.host_rules = changes_rules});
+    sys::ListenAddress at{.endpoint = {IpAddress(), 0}};
+    EXPECT_EQ(check.may_listen(at), changes_rules);
+    at.endpoint.port = 443;
+    EXPECT_FALSE(check.may_listen(at)) << "a port of others";
+  }
 }
 
 TEST_F(ReachTest, UpstreamsAreAskedWhereTheConfigurationSays) {

@@ -55,9 +55,10 @@ std::uint32_t flags_for(OnDeath on_death) {
   return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
 }
 
-/// Half of what the kernel is asked for at most (helper/our_tables.h), so that the other rules fit.
+/// A quarter of what the kernel is asked for at most (helper/our_tables.h), so that redirects and
+/// the other rules fit.
 Result<void> check_size(const FirewallRules& rules) {
-  constexpr std::size_t kMost = helper::OurTransaction::kMostRules / 2;
+  constexpr std::size_t kMost = helper::OurTransaction::kMostRules / 4;
   const std::size_t ranges =
       rules.always.size() + rules.never.size() + rules.clients.size() + rules.others.size();
   if (ranges <= kMost) return {};
@@ -137,6 +138,7 @@ Result<void> Firewall::write_all(std::span<const Opened> openings) {
     batch.add_set(sets.refused);
     batch.add_set(sets.flows);
     batch.add_set(sets.onward);
+    batch.add_set(sets.unreachable);
   }
   for (const Opened& opening : openings) {
     batch.add_element(layout.open_for(opening.to.address), key_of(opening.to), opening.life,
@@ -254,6 +256,13 @@ std::error_code Firewall::end_onward(const Onward& flow) {
   batch.delete_element(layout.onward_for(flow.to.address), key_of(flow));
   const std::error_code error = transact(batch.finish(), sys::Waiting::kClient);
   return error.value() == ENOENT ? std::error_code() : error;
+}
+
+std::error_code Firewall::note_unreachable(const Destination& to, Milliseconds life) {
+  const Layout layout(table_);
+  Batch batch;
+  batch.add_element(layout.unreachable_for(to.address), key_of(to), life, {});
+  return transact(batch.finish(), sys::Waiting::kClient);
 }
 
 Result<std::vector<Opened>> Firewall::opened() {

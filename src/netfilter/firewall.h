@@ -68,8 +68,8 @@ struct Noted {
 /// Rules are replaced in one transaction, and what was admitted stays; so also when a dead nxgate
 /// left the table. Needs CAP_NET_ADMIN. Destroying it leaves all in place.
 ///
-/// One thread, but for `open`, `close`, `let_onward` and `end_onward`: those any thread may use, and they wait only for
-/// transactions, not for what the others read of the kernel.
+/// One thread, but for `open`, `close`, `let_onward` and `end_onward`: those any thread may use,
+/// and they wait only for transactions, not for what the others read of the kernel.
 class Firewall {
  public:
   /// The table of a namespace's only firewall; others in there have a name behind it.
@@ -99,6 +99,9 @@ class Firewall {
   [[nodiscard]] std::error_code let_onward(const Onward& flow, Milliseconds life);
   /// One that has ended by now is no fault.
   [[nodiscard]] std::error_code end_onward(const Onward& flow);
+
+  /// For so long connections to there are refused instead of redirected.
+  [[nodiscard]] std::error_code note_unreachable(const Destination& to, Milliseconds life);
 
   /// What is open in the kernel; `again` is set.
   [[nodiscard]] Result<std::vector<Opened>> opened();

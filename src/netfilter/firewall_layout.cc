@@ -82,11 +82,13 @@ Layout::Layout(std::string_view name)
              {inet, "refused4", kIpv4Key, kIpv4KeySize, true, kMostNoted},
              {inet, "flows4", kIpv4Key, kIpv4KeySize, true, kMostNoted},
              {inet, "onward4", kIpv4Flow, kIpv4FlowSize, false, kMostOnward},
+             {inet, "unreachable4", kIpv4Key, kIpv4KeySize, false, kMostNoted},
              false},
             {{inet, "open6", kIpv6Key, kIpv6KeySize, false, kMostOpen},
              {inet, "refused6", kIpv6Key, kIpv6KeySize, true, kMostNoted},
              {inet, "flows6", kIpv6Key, kIpv6KeySize, true, kMostNoted},
              {inet, "onward6", kIpv6Flow, kIpv6FlowSize, false, kMostOnward},
+             {inet, "unreachable6", kIpv6Key, kIpv6KeySize, false, kMostNoted},
              true}}} {}
 
 std::vector<std::uint8_t> key_of(const Destination& to) {

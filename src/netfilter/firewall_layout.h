@@ -22,6 +22,7 @@ struct Sets {
   Set refused;
   Set flows;
   Set onward;
+  Set unreachable;
   bool ipv6;
 };
 
@@ -31,6 +32,9 @@ struct Layout {
 
   [[nodiscard]] const Set& open_for(const IpAddress& address) const {
     return sets[address.is_v4() ? 0 : 1].open;
+  }
+  [[nodiscard]] const Set& unreachable_for(const IpAddress& address) const {
+    return sets[address.is_v4() ? 0 : 1].unreachable;
   }
   [[nodiscard]] const Set& onward_for(const IpAddress& address) const {
     return sets[address.is_v4() ? 0 : 1].onward;

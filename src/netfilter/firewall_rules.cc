@@ -231,6 +231,7 @@ void add_redirects(Messages& messages, const Layout& layout, const FirewallRules
   };
   for (const Sets& sets : layout.sets) {
     Rule(messages, layout.checked).flow_in(sets.onward.name, sets.ipv6).leave();
+    Rule(messages, layout.checked).to_port_in(sets.unreachable.name, sets.ipv6).leave();
   }
   Rule(messages, layout.checked).destination_is(RTN_LOCAL).leave();
   for (const FirewallRules::Opening& opening : rules.always) {
@@ -242,12 +243,10 @@ void add_redirects(Messages& messages, const Layout& layout, const FirewallRules
   }
   for (const Prefix& range : rules.never) Rule(messages, layout.checked).to(range).leave();
   for (const Sets& sets : layout.sets) {
-    redirect(!sets.ipv6, [&](Rule& rule) {
-      rule.protocol(IPPROTO_TCP).to_any_in(sets.open.name, sets.ipv6);
-    });
-    redirect(!sets.ipv6, [&](Rule& rule) {
-      rule.protocol(IPPROTO_TCP).to_port_in(sets.open.name, sets.ipv6);
-    });
+    redirect(!sets.ipv6,
+             [&](Rule& rule) { rule.protocol(IPPROTO_TCP).to_any_in(sets.open.name, sets.ipv6); });
+    redirect(!sets.ipv6,
+             [&](Rule& rule) { rule.protocol(IPPROTO_TCP).to_port_in(sets.open.name, sets.ipv6); });
   }
   if (!rules.networks) return;
   for (const Prefix& network : networks) {

@@ -58,7 +58,7 @@ struct Egress {
 struct Admission {
   const wire::DomainName& name;   ///< that is allowed: what was asked for, or what led there
   const wire::DomainName& asked;  ///< what was asked for
-  ClientKey client;              ///< who asked
+  ClientKey client;               ///< who asked
   std::span<const wire::FoundAddress> addresses;
   std::span<const Port> ports;  ///< empty for any
   Milliseconds grace{};
@@ -100,6 +100,9 @@ class EgressSets {
   /// has acknowledged it. Some microseconds.
   [[nodiscard]] virtual bool let_onward(const Endpoint& from, const Endpoint& to) noexcept = 0;
   virtual void end_onward(const Endpoint& from, const Endpoint& to) noexcept = 0;
+  /// There was no way to that server: for a while whoever connects to it is refused by the kernel,
+  /// so that it tries another address, as it would without us.
+  virtual void note_unreachable(const Endpoint& server) noexcept = 0;
 
   /// All about the addresses that the name led to, by what was reported last. Main thread.
   [[nodiscard]] virtual EgressView look(const std::string& name, Instant now) = 0;

@@ -128,7 +128,10 @@ asio::awaitable<void> Session::run() {
     co_await run_http();
   }
   if (opened_) tell(ConnectionEvent::Kind::kEnded);
-  close();
+  deadline_.cancel();
+  // Without a reset, which would overtake what is still on its way.
+  client_.close();
+  server_.close();
 }
 
 asio::awaitable<Bytes> Session::read_more() {
@@ -256,6 +259,10 @@ asio::awaitable<bool> Session::connect() {
       verdict_.dial == policy::DialFrom::kHost ? sys::NetnsRef() : place_->netns);
   opened_ = !error;
   event_.why = error ? error.message() : "";
+  // Not for a fault of ours.
+  if (error && !sys::is_local_lack(error.value()) && error != std::errc::operation_not_permitted) {
+    verdict_.sets->note_unreachable(event_.to);
+  }
   tell(opened_ ? ConnectionEvent::Kind::kOpened : ConnectionEvent::Kind::kFailed);
   co_return opened_;
 }

@@ -58,7 +58,7 @@ asio::awaitable<void> Session::run_http() {
   const bool upgrades = http.requests.request().asks_websocket;
   std::vector<std::uint8_t> rest(left.begin(), left.end());
   release_held();
-  if (!co_await connect()) co_return;
+  if (!co_await connect()) co_return close();
   using boost::asio::experimental::awaitable_operators::operator&&;
   co_await (send_requests(http, std::move(rest)) && hand_back(http, upgrades));
 }

@@ -50,9 +50,12 @@ asio::awaitable<void> Session::run_tls() {
   }
   peek::SecondHello second(reader.hello());
   (void)second.read(Bytes(held_).subspan(reader.extent()));
-  if (second.state() == peek::SecondHello::State::kBroken) co_return broken(second.fault());
-  if (!co_await connect()) co_return;
-  if (!co_await server_.write(held_)) co_return;
+  if (second.state() == State::kBroken) {
+    broken(second.fault());
+    co_return co_await say_goodbye(kDecodeError);
+  }
+  if (!co_await connect()) co_return close();
+  if (!co_await server_.write(held_)) co_return close();
   sent_ += held_.size();
   release_held();
   co_await hand_on(second);

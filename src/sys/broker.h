@@ -20,8 +20,8 @@
 namespace nxgate::sys {
 
 /// Somebody who has the rights that this process has dropped. While one is active, open_listener,
-/// open_upstream_socket, open_onward_socket, interface_index, open_netlink, send_netlink, hold_queue, find_by_peer,
-/// NetnsRef and Attached use it automatically. Any thread.
+/// open_upstream_socket, open_onward_socket, interface_index, open_netlink, send_netlink,
+/// hold_queue, find_by_peer, NetnsRef and Attached use it automatically. Any thread.
 class Broker {
  public:
   Broker(const Broker&) = delete;

@@ -114,8 +114,8 @@ TEST(Broker, IsAskedForSockets) {
   EXPECT_EQ(interface_index("eth7", kMissing), 7U);
   EXPECT_FALSE(hold_queue(NetnsRef(), {}));
   EXPECT_FALSE(find_by_peer(NetnsRef(), 17, kSomewhere));
-  EXPECT_EQ(broker.asked(), (Asked{"open_listener", "open_upstream_socket", "open_onward_socket", "interface_index",
-                                   "hold_queue", "find_by_peer"}));
+  EXPECT_EQ(broker.asked(), (Asked{"open_listener", "open_upstream_socket", "open_onward_socket",
+                                   "interface_index", "hold_queue", "find_by_peer"}));
 }
 
 TEST(Broker, IsNotAskedForWhatTakesNoRight) {

@@ -355,9 +355,9 @@ Endpoint original_destination(const Descriptor& connection) {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
   const bool v4 = own.address.is_v4();
-  const bool found = ::getsockopt(connection.get(), v4 ? SOL_IP : SOL_IPV6,
-                                  v4 ? SO_ORIGINAL_DST : IP6T_SO_ORIGINAL_DST, &storage,
-                                  &length) == 0;
+  const bool found =
+      ::getsockopt(connection.get(), v4 ? SOL_IP : SOL_IPV6,
+                   v4 ? SO_ORIGINAL_DST : IP6T_SO_ORIGINAL_DST, &storage, &length) == 0;
   return found ? to_endpoint(storage) : own;
 }
 

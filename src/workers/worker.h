@@ -36,7 +36,11 @@ namespace nxgate::workers {
 struct Shared {
   Shared(const SnapshotCell<engine::Snapshot>& published, const cache::Limits& cache_limits,
          const serve::TcpLimits& limits, const serve::RateLimits& rate_limits, std::size_t workers)
-      : snapshots(published), cache(cache_limits), hub(2 * workers), tcp_limits(limits), tcp(limits) {
+      : snapshots(published),
+        cache(cache_limits),
+        hub(2 * workers),
+        tcp_limits(limits),
+        tcp(limits) {
     if (rate_limits.queries_per_second != 0) rate_limit.emplace(rate_limits);
   }
 

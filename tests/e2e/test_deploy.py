@@ -5,6 +5,7 @@ import subprocess
 import kubernetes.client
 import pytest
 import yaml
+from harness.engine import COMPOSE
 from harness.nxgate import BINARY, ROOT, SANITIZED
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="no program of ours is tried but `check`")
@@ -75,7 +76,7 @@ def test_their_configurations_are_good(path, directory):
 
 def test_the_swarm_stack_is_one(directory):
     stack = ROOT / "deploy/swarm"
-    done = subprocess.run(["docker-compose", "-f", stack / "stack.yaml", "config", "--quiet"],
+    done = subprocess.run([COMPOSE, "-f", stack / "stack.yaml", "config", "--quiet"],
                           capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     check((stack / "nxgate.toml").read_text(), directory)

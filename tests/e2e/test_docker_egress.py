@@ -22,6 +22,7 @@ socket = "{socket}"
 allow = ["{allowed}"]
 
 [policies.default.egress]
+check-names = []
 never = ["metadata", "private"]
 {egress}
 """

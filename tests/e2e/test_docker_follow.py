@@ -1,13 +1,12 @@
 """`nxgate attach NAME` stays with the name when the container is made anew."""
 import os
 import re
-import shutil
 import signal
 import subprocess
 
 import pytest
 
-from harness.engine import IMAGE, ROOT
+from harness.engine import COMPOSE, IMAGE, ROOT
 from harness.timing import wait_for
 from harness.told import health
 from harness.upstream import answer
@@ -15,7 +14,6 @@ from harness.upstream import answer
 ALLOWED, ADDRESS = "allowed.test", "203.0.113.7"
 #: The first thing that the container does: a denied name and an allowed one.
 FIRST = ["sh", "-c", f"nslookup tired.com; nslookup {ALLOWED}; sleep 1000"]
-COMPOSE = shutil.which("docker-compose")
 PROJECT = """
 version: "2.4"
 services:
@@ -165,7 +163,6 @@ def containers_of(engine):
     return {name: engine.docker("inspect", "-f", "{{.Id}}", name).strip() for name in names}
 
 
-@pytest.mark.skipif(not COMPOSE, reason="docker-compose isn't installed")
 @pytest.mark.skipif(bool(ROOT), reason="docker-compose 1.29 makes no container anew with Docker 25 and later")
 def test_a_compose_service_made_anew_and_scaled(engine, attach, compose):
     from harness.engine import Container

@@ -83,6 +83,7 @@ allow = {allow}
 records = ["home.own A 192.168.1.1", "mirror.own CNAME chain.test"]
 
 [policies.default.egress]
+check-names = []
 {egress}
 {more}
 """

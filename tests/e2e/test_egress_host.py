@@ -28,6 +28,7 @@ servers = ["{upstream}"]
 [policies.ci]
 allow = {allow}
 [policies.ci.egress]
+check-names = []
 {egress}
 
 [policies.free]
@@ -211,7 +212,7 @@ def test_it_goes_with_a_stop_if_it_shall(firewalled, client, router):
 
 def test_it_needs_a_restart_to_begin_with(firewalled, client, nxgate, router):
     server = nxgate(config='[server]\nlisten = ["127.0.0.1:PORT"]\n', namespace=router)
-    server.write_config('[server]\nlisten = ["127.0.0.1:PORT"]\n[policies.ci.egress]\n'
+    server.write_config('[server]\nlisten = ["127.0.0.1:PORT"]\n[policies.ci.egress]\ncheck-names = []\n'
                         '[[clients]]\nfrom = ["10.5.0.0/16"]\npolicy = "ci"\n')
     assert "rejected" in server.reload()
     server.wait_for_log("restart to use one")

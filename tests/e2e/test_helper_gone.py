@@ -34,7 +34,7 @@ done or os.waitpid(thread.value, WALL)
 print(done, flush=True)
 sys.stdin.read()
 """
-EGRESS = "[policies.default.egress]\n"
+EGRESS = "[policies.default.egress]\ncheck-names = []\n"
 #: What the kernel ends with us: tables with an owner.
 OWNED = '[docker]\nfail = "open"\n'
 #: How long a request may go unanswered: for what a client waits for, and for all else.

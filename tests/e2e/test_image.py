@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness.engine import IMAGE, Container
+from harness.engine import COMPOSE, IMAGE, Container
 from harness.image import published
 from harness.nxgate import BUILT, ROOT, SANITIZED
 from harness.timing import Stopwatch, wait_for
@@ -143,13 +143,15 @@ def test_the_compose_file_works(engine, tar, outside, directory):
     (directory / "nxgate/nxgate.toml").write_text(
         (example / "nxgate/nxgate.toml").read_text()
         + f'\n[upstreams.default]\nservers = ["{outside}"]\n')
-    compose = ["docker-compose", "-H", f"unix://{engine.socket}", "-p", "example", "-f",
+    compose = [COMPOSE, "-H", f"unix://{engine.socket}", "-p", "example", "-f",
                directory / "compose.yaml"]
     up = subprocess.run([*compose, "up", "-d"], capture_output=True, text=True, timeout=120, check=False)
     assert up.returncode == 0, up.stderr
     try:
-        wait_until_ready(Container(engine, "example_nxgate_1"))
-        ci, offline = Container(engine, "example_ci_1"), Container(engine, "example_offline_1")
+        # Versions of compose name containers differently.
+        gate, ci, offline = (Container(engine, subprocess.check_output([*compose, "ps", "-q", each], text=True).strip())
+                             for each in ("nxgate", "ci", "offline"))
+        wait_until_ready(gate)
         wait_for(lambda: "nxgate" in offline.rules() and "nxgate" in ci.rules())
         assert ci.run("getent", "ahostsv4", "github.com").stdout.split()[0] == ADDRESS
         for container, denied in ((ci, "deb.debian.org"), (ci, "tired.com"), (offline, "github.com")):

@@ -14,13 +14,14 @@ servers = ["192.0.2.1"]
 [policies.default]
 allow = ["web.test"]
 """
-EGRESS = "[policies.default.egress]\n"
+EGRESS = "[policies.default.egress]\ncheck-names = []\n"
 CLIENTS = """
 [server]
 listen = ["127.0.0.1:PORT"]
 [policies.ci]
 allow = ["web.test"]
 [policies.ci.egress]
+check-names = []
 [[clients]]
 from = ["10.5.0.0/16"]
 policy = "ci"

@@ -22,6 +22,7 @@ netns = "{netns}"
 [policies.default]
 allow = ["web.test"]
 [policies.default.egress]
+check-names = []
 networks = {networks}
 """
 
@@ -167,6 +168,7 @@ socket = "{socket}"
 [policies.default]
 allow = ["web.test"]
 [policies.default.egress]
+check-names = []
 """
 
 

@@ -188,12 +188,15 @@ def test_a_connection_ends_when_its_name_is_no_longer_allowed(app, site, attach)
 
 
 def test_a_server_that_refuses(app, attach, outside):
-    """The kernel has accepted before there is a name: so it is a reset, and at once."""
+    """The kernel has accepted before there is a name: so it is a reset, and at once; from then on
+    it is refused, so that another address is tried."""
     attach(app)
     ask(app, "good.test")
     with Stopwatch() as watch, pytest.raises(ConnectionResetError):
         greet(app, SHARED, "good.test")
     assert watch.seconds < within(2)
+    with pytest.raises(ConnectionRefusedError):
+        greet(app, SHARED, "good.test")
 
 
 @pytest.mark.parametrize("sent", [b"GET / HTTP/1.0\r\n\r\n", b"SSH-2.0-x\r\n", b"\x80\x2e\x01\x00\x02",

@@ -59,6 +59,7 @@ netns = "{outside.path}"
 [policies.default]
 allow = ["*.test"]
 [policies.default.egress]
+check-names = []
 never = {never}
 """)
 

@@ -31,6 +31,7 @@ socket = "{socket}"
 allow = ["web.test"]
 
 [policies.default.egress]
+check-names = []
 networks = true
 always = ["{hop}", "{hop6}"]
 """

@@ -36,6 +36,7 @@ records = ["own.test A {address}"]
 [policies.{ci}]
 allow = ["{allowed}"]
 [policies.{ci}.egress]
+check-names = []
 """
 
 
@@ -64,7 +65,7 @@ def watch(nxgate, upstream, engine, sites, directory):  # noqa: F811
     return start
 
 
-@pytest.mark.parametrize("default", ["", f'[policies.default.egress]\nalways = ["{OTHER}"]'],
+@pytest.mark.parametrize("default", ["", f'[policies.default.egress]\ncheck-names = []\nalways = ["{OTHER}"]'],
                          ids=["open default", "default with a firewall"])
 @pytest.mark.parametrize("change", [{"ci": "renamed"}, {"labels": ["default"]}], ids=["renamed", "not allowed"])
 def test_a_policy_that_a_reload_takes_away_closes_its_containers(engine, watch, change, default):
@@ -174,13 +175,16 @@ servers = ["10.99.0.1:{port}"]
 [policies.a]
 allow = ["test"]
 [policies.a.egress]
+check-names = []
 mode = "{a}"
 [policies.b]
 allow = ["test"]
 [policies.b.egress]
+check-names = []
 mode = "{b}"
 [policies.c]
 [policies.c.egress]
+check-names = []
 [[clients]]
 from = ["10.5.1.0/24"]
 policy = "a"

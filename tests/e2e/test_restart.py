@@ -21,7 +21,7 @@ netns = "{netns}"
 [policies.default]
 allow = ["web.test"]
 """
-EGRESS = "[policies.default.egress]\n"
+EGRESS = "[policies.default.egress]\ncheck-names = []\n"
 #: What the kernel would end with us: tables with an owner.
 OWNED = '[docker]\nfail = "open"\n'
 

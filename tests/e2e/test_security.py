@@ -136,6 +136,7 @@ servers = ["{up.endpoint}"]
 [policies.default]
 allow = ["allowed.test"]
 [policies.default.egress]
+check-names = []
 """)
     return server, inside
 
@@ -160,6 +161,7 @@ servers = ["{up.endpoint}"]
 [policies.firewalled]
 allow = ["allowed.test"]
 [policies.firewalled.egress]
+check-names = []
 [[clients]]
 from = ["127.0.0.9"]
 policy = "firewalled"

@@ -25,6 +25,7 @@ netns = "{{netns}}"
 [policies.default]
 allow = ["web.test", "*.web.test"]
 [policies.default.egress]
+check-names = []
 """
 
 

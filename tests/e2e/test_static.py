@@ -14,7 +14,20 @@ pytestmark = [
 
 STATIC = BUILT.parent / "nxgate_static"
 LARGEST = 12 << 20
+#: A module that nsswitch.conf names: whoever loads it ends with 99.
+MODULE = """
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) static void loaded(void) { _exit(99); }
+"""
 NEEDS_INTERPRETER = 3  # PT_INTERP
+CONFIG = """
+[server]
+listen = ["127.0.0.1:PORT"]
+[control]
+socket = "{}/control.sock"
+group = "nogroup"
+"""
 
 
 @pytest.fixture
@@ -73,3 +86,20 @@ def test_it_reads_a_configuration(root):
 def test_a_user_by_name_is_missed_by_name(root):
     started = run(root, "serve", "--listen", "127.0.0.1:5390", "--allow", "a.test", "--control", "")
     assert started.returncode == 1 and "no such user: 'nobody'" in started.stderr
+
+
+def test_it_loads_no_module_that_nsswitch_names(directory):
+    """As libnss-systemd, in which a static program crashes."""
+    (directory / "module.c").write_text(MODULE)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", directory / "libnss_trap.so.2", directory / "module.c"],
+                   check=True)
+    (directory / "nsswitch.conf").write_text("passwd: trap files\ngroup: trap files\n")
+    mounts = "mount --bind $0/nsswitch.conf /etc/nsswitch.conf && exec \"$@\""
+    server = Nxgate("--user", "nobody", config=CONFIG.format(directory),
+                    program=["unshare", "-m", "sh", "-c", mounts, directory, STATIC],
+                    environment={"LD_LIBRARY_PATH": str(directory)})
+    try:
+        assert rcode(server.query("b.test")) == "NXDOMAIN"
+        assert (directory / "control.sock").group() == "nogroup"
+    finally:
+        server.stop()

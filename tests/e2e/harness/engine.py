@@ -18,6 +18,8 @@ from harness import image
 from harness.timing import Stopwatch, wait_for
 
 DOCKER = "/usr/bin/docker"
+#: Debian's, or the plugin of docker-ce's client, which runs by itself too.
+COMPOSE = shutil.which("docker-compose") or "/usr/libexec/docker/cli-plugins/docker-compose"
 START_TIMEOUT = 60
 IMAGE = "nxgate-test:1"
 #: Where the engine is taken from: this system, or a root directory of another release.

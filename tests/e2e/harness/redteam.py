@@ -71,6 +71,7 @@ netns = "{outside.path}"
 [policies.default]
 allow = ["web.test"]
 [policies.default.egress]
+check-names = []
 {egress}
 """)
 

@@ -1,5 +1,6 @@
 """TLS servers and clients of tests."""
 import contextlib
+import http.server
 import socket
 import ssl
 import subprocess
@@ -75,3 +76,46 @@ def tls_client(**settings):
     for name, value in settings.items():
         setattr(context, name, value)
     return context
+
+
+class HttpsSite:
+    """Pages by HTTPS and HTTP at one address of a namespace: PAGE for every path."""
+
+    PAGE = b"the page\n"
+
+    def __init__(self, namespace, address):
+        self.hosts = []
+        site = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                site.hosts.append(self.headers["Host"])
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(site.PAGE)))
+                self.end_headers()
+                self.wfile.write(site.PAGE)
+
+            def log_message(self, *_):
+                pass
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate())
+        self.servers = []
+        for port in (80, 443):
+            listener = namespace.call(TlsServer._listen, socket.AF_INET, address, port)
+            server = http.server.ThreadingHTTPServer((address, port), Handler,
+                                                     bind_and_activate=False)
+            server.socket.close()
+            server.socket = listener
+            if port == 443:
+                server.socket = context.wrap_socket(listener, server_side=True,
+                                                    do_handshake_on_connect=False)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.servers.append(server)
+
+    def close(self):
+        for server in self.servers:
+            server.shutdown()
+            server.server_close()
