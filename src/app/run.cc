@@ -82,11 +82,12 @@ int explain_connection(const cli::Options& options) {
   const auto connection = store::parse_connection(options.connect, options.address);
   const auto client =
       config::parse_address(options.client.empty() || !offline ? "127.0.0.1" : options.client);
-  if (!connection || !client || (offline && !options.address.empty())) {
+  if (!connection || !client || (offline && connection->address)) {
     fmt::print(stderr, "{}\n",
-               !connection ? "--connect: " + connection.error().message
-               : !client   ? "--client: " + client.error().message
-                           : "--address: only a running server knows who was told which address");
+               !connection ? "--" + connection.error().message
+               : !client
+                   ? "--client: " + client.error().message
+                   : "only a running server knows what is open: without --config and the like");
     return cli::kUsage;
   }
   if (!offline) return cli::operate(options);

@@ -82,14 +82,15 @@ void read_dnstap(Reading& reading, const toml::node& node, QueryLogSettings& int
 
 constexpr std::array<Field<QueryLogSettings>, 6> kQueryLog{{
     {"path", "path", "\"\"",
-     "File to append a line of JSON to for each answered query; `-` for standard output, empty for "
+     "File to append a line of JSON to for each answered query, and for each connection whose "
+     "name is checked; `-` for standard output, empty for "
      "none. SIGUSR1 reopens it, as after a rotation.",
      read_value<&QueryLogSettings::path, parse_log_path>, same_value<&QueryLogSettings::path>},
     {"queries", "word", "\"all\"",
-     "Which queries are logged: `all`, only `denied` ones, or `first-seen`: the first query of "
-     "each client for a name.",
+     "Which of them are logged: `all`, only `denied` ones, or `first-seen`: the first query of "
+     "each client for a name, and its first connections there.",
      read_value<&QueryLogSettings::queries, parse_which>, same_value<&QueryLogSettings::queries>},
-    {"sample", "number", "1", "Log one in N of those queries.",
+    {"sample", "number", "1", "Log one in N of those.",
      read_value<&QueryLogSettings::sample, parse_within<1, 1'000'000>>,
      same_value<&QueryLogSettings::sample>},
     {"skip", "list of names", "[]", "Names that aren't logged, each with everything below it.",

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -246,6 +247,10 @@ void write_shares(MetricsWriter& out, const Running& running) {
 void write_connections(MetricsWriter& out, const Running& running) {
   const relay::Relay& relay = running.relay;
   const std::vector<std::string>& names = running.policy_store.registry().slots();
+  std::set<std::size_t> checking;
+  for (const auto& policy : running.policy_store.configured()->policies.all()) {
+    if (policy->egress && !policy->egress->checks.ports.empty()) checking.insert(policy->slot);
+  }
   out.counter("nxgate_connections",
               "Connections whose names are checked, by policy and verdict; a later request that is "
               "denied counts as well.");
@@ -253,7 +258,7 @@ void write_connections(MetricsWriter& out, const Running& running) {
     for (std::size_t i = 0; i < telemetry::kConnectionResultNames.size(); ++i) {
       const std::uint64_t count = relay.results(static_cast<std::uint8_t>(slot),
                                                 static_cast<telemetry::ConnectionResult>(i));
-      if (count == 0) continue;
+      if (count == 0 && !checking.contains(slot)) continue;
       out.sample(static_cast<double>(count),
                  {{"policy", names[slot]}, {"verdict", telemetry::kConnectionResultNames[i]}});
     }

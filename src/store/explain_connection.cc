@@ -127,12 +127,12 @@ Result<PlannedConnection> parse_connection(std::string_view said, std::string_vi
   }
   if (const auto colon = said.rfind(':'); colon != std::string_view::npos) {
     const auto port = parse_port(said.substr(colon + 1));
-    if (!port) return fail(fmt::format("{}: expected NAME or NAME:PORT", quote(said)));
+    if (!port) return fail(fmt::format("connect: {}: expected NAME or NAME:PORT", quote(said)));
     to.port = *port;
     said = said.substr(0, colon);
   }
   const auto name = config::parse_domain(said);
-  if (!name) return std::unexpected(name.error());
+  if (!name) return fail("connect: " + name.error().message);
   to.name = *name;
   to.said = name->to_text();
   return to;

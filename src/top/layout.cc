@@ -95,9 +95,8 @@ std::string name_line(std::size_t width, std::string_view count, std::string_vie
                      cut(client, 17), cut(rule, 17));
 }
 
-std::string client_line(std::string_view queries, std::string_view denied,
-                        std::string_view client) {
-  return fmt::format("{:>9} {:>9} {}", queries, denied, client);
+std::string client_line(std::string_view asked, std::string_view denied, std::string_view client) {
+  return fmt::format("{:>9} {:>9} {}", asked, denied, client);
 }
 
 Line row_line(std::string text, bool chosen, Look look) {
@@ -132,9 +131,9 @@ std::vector<Line> client_lines(const View& view, const Model& model, std::size_t
   const bool here = view.list() == List::kClients;
   const std::size_t chosen = view.chosen(rows);
   std::vector<Line> lines{
-      {(here ? "* " : "  ") + client_line("QUERIES", "DENIED", "CLIENT"), Look::kHeading}};
+      {(here ? "* " : "  ") + client_line("ASKED", "DENIED", "CLIENT"), Look::kHeading}};
   for (std::size_t i = first_shown(chosen, shown); i < rows.size() && lines.size() <= shown; ++i) {
-    lines.push_back(row_line(client_line(count_text(rows[i].queries, rows[i].or_more),
+    lines.push_back(row_line(client_line(count_text(rows[i].asked, rows[i].or_more),
                                          fmt::format("{}", rows[i].denied), rows[i].client),
                              here && i == chosen, Look::kPlain));
   }

@@ -10,6 +10,7 @@
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <fmt/core.h>
 
 #include "base/json.h"
 
@@ -29,6 +30,21 @@ std::string client_of(const json::object& event) {
   return text_of(event, event.contains("container") ? "container" : "client");
 }
 
+Denial denial_of(const json::object& event, const std::string& client) {
+  const bool is_connection = event.contains("server");
+  const std::string server = is_connection ? text_of(event, "server") : "";
+  const std::string name = text_of(event, event.contains("name") ? "name" : "server");
+  const std::string port = is_connection ? server.substr(server.rfind(':') + 1) : "";
+  return {.key = is_connection ? name + '\n' + port : name,
+          .name = name,
+          .type = text_of(event, "type"),
+          .client = client,
+          .policy = event.contains("policy") ? text_of(event, "policy") : "",
+          .rule = is_connection ? fmt::format(":{} {}", port, text_of(event, "verdict"))
+                                : text_of(event, "rule"),
+          .server = server};
+}
+
 /// Leaves the first `kRows` by `before`, in order.
 template <class Row, class Before>
 void rank(std::vector<Row>& rows, Before before) {
@@ -46,18 +62,17 @@ void Model::add(std::string_view line) {
   if (event->contains("dropped")) {
     return miss(static_cast<std::uint64_t>(std::max(0.0, number_of(*event, "dropped"))));
   }
-  if (!event->contains("name")) return;
+  const bool is_connection = event->contains("server");
+  if (!is_connection && !event->contains("name")) return;
+  const std::string result = text_of(*event, is_connection ? "what" : "verdict");
+  if (is_connection && result == "ended") return;
   const std::string client = client_of(*event);
   auto& asker = clients_.add(client).value;
-  if (!is_denial(text_of(*event, "verdict"))) return;
+  if (!is_denial(result)) return;
   ++asker.count;
-  const Denial denial{.name = text_of(*event, "name"),
-                      .type = text_of(*event, "type"),
-                      .client = client,
-                      .policy = event->contains("policy") ? text_of(*event, "policy") : "",
-                      .rule = text_of(*event, "rule")};
-  names_.add(denial.name).value = denial;
-  pairs_.add(client + '\n' + denial.name).value = denial;
+  const Denial denial = denial_of(*event, client);
+  names_.add(denial.key).value = denial;
+  pairs_.add(client + '\n' + denial.key).value = denial;
 }
 
 void Model::reset() {
@@ -87,7 +102,7 @@ std::vector<ClientRow> Model::clients(std::string_view client) const {
     rows.push_back({entry.sure(), entry.value.count, entry.error != 0, key});
   }
   rank(rows, [](const ClientRow& a, const ClientRow& b) {
-    return std::tie(b.queries, a.client) < std::tie(a.queries, b.client);
+    return std::tie(b.asked, a.client) < std::tie(a.asked, b.client);
   });
   return rows;
 }

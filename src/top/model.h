@@ -11,13 +11,15 @@
 
 namespace nxgate::top {
 
-/// The last denial of a name.
+/// The last denial of a name, be it asked for or given at a connection.
 struct Denial {
-  std::string name;
+  std::string key;   ///< by which it is counted: connections to a port apart from questions
+  std::string name;  ///< of a connection that gives none, where it went to
   std::string type;
   std::string client;
   std::string policy;  ///< empty if there was none for the client
-  std::string rule;
+  std::string rule;    ///< of a connection its port and verdict: `:443 not-told`
+  std::string server;  ///< where a connection went to; empty for a question
 };
 
 /// Rows point into the model, until it changes.
@@ -28,7 +30,7 @@ struct NameRow {
 };
 
 struct ClientRow {
-  std::uint64_t queries = 0;
+  std::uint64_t asked = 0;  ///< questions and connections
   std::uint64_t denied = 0;
   bool or_more = false;
   std::string_view client;

@@ -35,7 +35,7 @@ TEST(Model, RanksDeniedNamesAndClients) {
   const auto clients = model.clients("");
   ASSERT_EQ(clients.size(), 2U);
   EXPECT_EQ(clients[0].client, "10.0.0.1");
-  EXPECT_EQ(clients[0].queries, 6U);
+  EXPECT_EQ(clients[0].asked, 6U);
   EXPECT_EQ(clients[0].denied, 2U);
 }
 
@@ -49,6 +49,32 @@ TEST(Model, ShowsAPartAndOneClientAlone) {
   EXPECT_EQ(model.names("", "10.0.0.2").size(), 2U);
   EXPECT_EQ(model.names("ads", "10.0.0.2").front().count, 1U);
   EXPECT_EQ(model.clients("10.0.0.2").size(), 1U);
+}
+
+TEST(Model, CountsRefusedConnectionsApartFromQuestions) {
+  constexpr std::string_view kConnection =
+      R"({{"event":"connection","what":"{}","client":"10.0.0.1","server":"192.0.2.7:443",)"
+      R"("verdict":"name-denied","rule":"default","policy":"ci"{}}})";
+  const auto connection = [&](std::string_view what, std::string_view more) {
+    return fmt::format(kConnection, what, more);
+  };
+  Model model;
+  model.add(event("a.test"));
+  for (int i = 0; i < 3; ++i) model.add(connection("denied", R"(,"name":"a.test")"));
+  for (int i = 0; i < 2; ++i) model.add(connection("denied", ""));
+  model.add(connection("opened", R"(,"name":"good.test")"));
+  model.add(connection("ended", R"(,"name":"good.test")"));
+  const auto names = model.names("", "10.0.0.1");
+  ASSERT_EQ(names.size(), 3U);
+  EXPECT_EQ(names[0].count, 3U);
+  EXPECT_EQ(names[0].last->name, "a.test");
+  EXPECT_EQ(names[0].last->rule, ":443 name-denied");
+  EXPECT_EQ(names[0].last->server, "192.0.2.7:443");
+  EXPECT_EQ(names[1].last->name, "192.0.2.7:443") << "where it gives no name";
+  EXPECT_EQ(names[2].count, 1U);
+  EXPECT_TRUE(names[2].last->server.empty());
+  EXPECT_EQ(model.clients("").front().asked, 7U);
+  EXPECT_EQ(model.clients("").front().denied, 6U);
 }
 
 TEST(Model, CallsAContainerByItsName) {

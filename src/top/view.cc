@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::size_t kLongestFilter = 60;
 
-std::string_view key_of(const NameRow& row) { return row.last->name; }
+std::string_view key_of(const NameRow& row) { return row.last->key; }
 std::string_view key_of(const ClientRow& row) { return row.client; }
 
 template <class Row, class Choice>
@@ -55,6 +55,19 @@ bool is_plain(std::string_view name) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
                   c == '.';
          });
+}
+
+Inquiry explain_connection(const Denial& last) {
+  const std::size_t colon = last.server.rfind(':');
+  std::string address = last.server.substr(0, colon);
+  if (address.starts_with('[')) address = address.substr(1, address.size() - 2);
+  const bool named = last.name != last.server;
+  return {"GET",
+          {"/v1/explain/connection",
+           {{"connect", named ? last.name + last.server.substr(colon) : last.server},
+            {"address", address},
+            {"client", last.client}}},
+          {}};
 }
 
 std::vector<std::string> lines_of(const json::object& explanation) {
@@ -225,6 +238,7 @@ Step View::explain(const Model& model) {
   const Denial* const last = chosen_name(model);
   if (last == nullptr) return {};
   message_ = "asking the server";
+  if (!last->server.empty()) return explain_connection(*last);
   return Inquiry{
       "GET",
       {"/v1/explain", {{"name", last->name}, {"type", last->type}, {"client", last->client}}},

@@ -55,6 +55,19 @@ TEST_F(ViewTest, AllowsTheNameThatWasAskedAboutAfterAYes) {
       R"({"action":"allow","rule":"=bad.test","policy":"ci","why":"nxgate top","for":"10m"})");
 }
 
+TEST_F(ViewTest, ExplainsARefusedConnection) {
+  model.add(
+      R"({"event":"connection","what":"denied","client":"10.0.0.1","server":"[2001:db8::7]:443",)"
+      R"("verdict":"not-told","name":"a.test","policy":"ci"})");
+  EXPECT_THAT(screen(), HasSubstr(":443 not-told"));
+  const Step step = type("e");
+  const auto& inquiry = std::get<Inquiry>(step);
+  EXPECT_EQ(inquiry.target.path, "/v1/explain/connection");
+  EXPECT_EQ(inquiry.target.query.at("connect"), "a.test:443");
+  EXPECT_EQ(inquiry.target.query.at("address"), "2001:db8::7");
+  EXPECT_EQ(inquiry.target.query.at("client"), "10.0.0.1");
+}
+
 TEST_F(ViewTest, ShowsAQuestionWholeAndTheEndOfALongName) {
   model.add(denied(fmt::format("{:x<150}.example.test", "")));
   type("a");
