@@ -8,10 +8,10 @@ from works.overload import overload
 from works.reload import reload
 from works.scaling import scaling
 from works.start import start
-from works.streams import connections, idle, tcp
+from works.streams import idle, tcp, tcp_short
 from works.syscalls import syscalls
 
 #: By name, in their order.
 WORKS = {work.__name__: work for work in (denied, cached, forwarded, egress, million, ten_million, start,
-                                          latency, tcp, connections, idle, reload, overload, scaling,
+                                          latency, tcp, tcp_short, idle, reload, overload, scaling,
                                           syscalls)}
