@@ -28,7 +28,7 @@ command -v docker-compose >/dev/null || [ -x /usr/libexec/docker/cli-plugins/doc
 command -v npm >/dev/null || test="$test npm"
 lint="clang-format-19 clang-tidy-19"
 bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd
-    iproute2 nftables strace"
+    haproxy libnginx-mod-stream sniproxy iproute2 nftables strace"
 
 # available NAME|NAME... [OPTION...]: the first of them that apt has, asked with these options.
 available() {

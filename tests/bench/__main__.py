@@ -21,7 +21,7 @@ sys.path[1:1] = [str(ROOT / "tests/e2e")]  # for harness.netns
 
 from bench import Bench  # noqa: E402
 from report import rewrite  # noqa: E402
-from works import WORKS  # noqa: E402
+from works import GROUPS, WORKS  # noqa: E402
 
 
 def machine():
@@ -37,18 +37,19 @@ def machine():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("works", nargs="*", metavar="WORK",
-                        help=f"of {', '.join(WORKS)}; all if none is named")
+                        help=f"of {', '.join([*WORKS, *GROUPS])}; all if none is named")
     parser.add_argument("--nxgate", default=ROOT / "build/release/nxgate")
     parser.add_argument("--tools", default=ROOT / "build/release/tests/bench",
-                        help="where floor, pace and connect are")
+                        help="where floor, pace and the like are")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each load")
     parser.add_argument("--quick", action="store_true", help="one round of one second")
     parser.add_argument("--write", metavar="FILE", help="write the tables between the markers of FILE")
     options = parser.parse_args()
-    unknown = set(options.works) - set(WORKS)
+    unknown = set(options.works) - {*WORKS, *GROUPS}
     if unknown:
-        parser.error(f"no such work: {', '.join(sorted(unknown))} (of {', '.join(WORKS)})")
+        parser.error(f"no such work: {', '.join(sorted(unknown))} (of {', '.join([*WORKS, *GROUPS])})")
+    options.works = [work for name in options.works for work in GROUPS.get(name, [name])]
     options.nxgate = str(options.nxgate)
     if options.quick:
         options.rounds, options.seconds = 1, 1

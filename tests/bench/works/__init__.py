@@ -5,13 +5,17 @@ from works.forwarded import forwarded
 from works.latency import latency
 from works.lists import million, ten_million
 from works.overload import overload
+from works.relayed import relay_latency, relay_open, relay_rate, relay_throughput
 from works.reload import reload
 from works.scaling import scaling
 from works.start import start
-from works.streams import connections, idle, tcp
+from works.streams import idle, tcp, tcp_short
 from works.syscalls import syscalls
 
 #: By name, in their order.
 WORKS = {work.__name__: work for work in (denied, cached, forwarded, egress, million, ten_million, start,
-                                          latency, tcp, connections, idle, reload, overload, scaling,
-                                          syscalls)}
+                                          latency, tcp, tcp_short, idle, reload, overload, scaling,
+                                          syscalls, relay_latency, relay_rate, relay_throughput,
+                                          relay_open)}
+#: Several of them by one name.
+GROUPS = {"connections": [name for name in WORKS if name.startswith("relay_")]}

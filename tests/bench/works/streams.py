@@ -33,8 +33,8 @@ def tcp(bench):
     return _fill(table, bench.interleaved(bench.able("deny", table), measure))
 
 
-def connections(bench):
-    table = Table("connections", f"TCP connections of one query each, {CONNECTIONS} at a time",
+def tcp_short(bench):
+    table = Table("tcp_short", f"TCP connections of one query each, {CONNECTIONS} at a time",
                   [("connections/CPU-s", "{:,.0f}"), ("connections/s", "{:,.0f}")])
     seconds = bench.options.seconds
 
