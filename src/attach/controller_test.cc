@@ -23,6 +23,7 @@
 #include "config/overrides.h"
 #include "containers/container.h"
 #include "containers/engine.h"
+#include "firewall/connection_listeners.h"
 #include "firewall/firewall_reports.h"
 #include "netfilter/gate.h"
 #include "netfilter/namespace_fixture.h"
@@ -89,6 +90,13 @@ class FakeEngine final : public containers::Engine {
 };
 
 /// Opens nothing; notes what is asked of it.
+class NoListeners final : public firewall::ConnectionListeners {
+ public:
+  Result<std::unique_ptr<Listener>> open(const sys::NetnsRef&, const std::string&) override {
+    return fail("nobody listens here");
+  }
+};
+
 class FakeService final : public Service {
  public:
   class NoSockets final : public Sockets {
@@ -129,7 +137,7 @@ class ControllerTest : public netfilter::NamespaceTest {
         overrides_, files_, store::load_settings(overrides_, files_),
         sys::KeptCapabilities{.enter_namespaces = true}, firewalls_);
     attachments_ = std::make_unique<Attachments>(loop_, *policy_store_, service_, reports_,
-                                                 netfilter::OnDeath::kStaysClosed);
+                                                 listeners_, netfilter::OnDeath::kStaysClosed);
     controller_ = std::make_unique<Controller>(
         loop_,
         Subjects{.containers = {}, .namespaces = {}, .policy = "", .socket = "/nowhere.sock"},
@@ -172,6 +180,7 @@ class ControllerTest : public netfilter::NamespaceTest {
   policy::NoFirewalls firewalls_;
   firewall::FirewallReports reports_;
   FakeService service_;
+  NoListeners listeners_;
   std::shared_ptr<FakeEngine> engine_ = std::make_shared<FakeEngine>();
   std::unique_ptr<store::PolicyStore> policy_store_;
   std::unique_ptr<Attachments> attachments_;

@@ -42,8 +42,8 @@ class FakeSets final : public policy::EgressSets {
   bool is_open(const IpAddress& at, const Port&, Instant) noexcept override {
     return open.contains(at);
   }
-  bool let_onward(const Endpoint&, const Endpoint&) noexcept override { return true; }
-  void end_onward(const Endpoint&, const Endpoint&) noexcept override {}
+  bool let_onward(const policy::OnwardFlow&) noexcept override { return true; }
+  void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}
   void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string&, Instant) override { return {}; }
   policy::EgressView look(const IpAddress&, Instant) override { return {}; }

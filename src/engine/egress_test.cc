@@ -1,6 +1,7 @@
 #include "engine/egress.h"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,8 +42,8 @@ class FakeSets final : public policy::EgressSets {
     return false;
   }
   bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return false; }
-  bool let_onward(const Endpoint&, const Endpoint&) noexcept override { return false; }
-  void end_onward(const Endpoint&, const Endpoint&) noexcept override {}
+  bool let_onward(const policy::OnwardFlow&) noexcept override { return false; }
+  void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}
   void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string&, Instant) override { return {}; }
   policy::EgressView look(const IpAddress&, Instant) override { return {}; }

@@ -228,10 +228,10 @@ bool NameFirewall::is_open(const IpAddress& address, const Port& port, Instant n
                              });
 }
 
-bool NameFirewall::let_onward(const Endpoint& from, const Endpoint& to) noexcept try {
+bool NameFirewall::let_onward(const policy::OnwardFlow& flow) noexcept try {
   const std::scoped_lock lock(mutex_);
   if (failed_ || !firewall_) return false;
-  const std::error_code error = firewall_->let_onward({from, to}, kOnwardLife);
+  const std::error_code error = firewall_->let_onward({flow.from, flow.to}, kOnwardLife);
   if (!error) return true;
   log::repeated(
       "onward " + label_,
@@ -241,9 +241,12 @@ bool NameFirewall::let_onward(const Endpoint& from, const Endpoint& to) noexcept
   return false;
 }
 
-void NameFirewall::end_onward(const Endpoint& from, const Endpoint& to) noexcept try {
+void NameFirewall::end_onward(std::span<const policy::OnwardFlow> flows) noexcept try {
+  std::vector<netfilter::Onward> ended;
+  ended.reserve(flows.size());
+  for (const policy::OnwardFlow& each : flows) ended.push_back({each.from, each.to});
   const std::scoped_lock lock(mutex_);
-  if (firewall_) (void)firewall_->end_onward({from, to});
+  if (firewall_) (void)firewall_->end_onward(ended);
 } catch (const std::exception&) {
   return;  // it ends by itself
 }

@@ -250,12 +250,20 @@ std::error_code Firewall::let_onward(const Onward& flow, Milliseconds life) {
   return transact(batch.finish(), sys::Waiting::kClient);
 }
 
-std::error_code Firewall::end_onward(const Onward& flow) {
+std::error_code Firewall::end_onward(std::span<const Onward> flows) {
   const Layout layout(table_);
   Batch batch;
-  batch.delete_element(layout.onward_for(flow.to.address), key_of(flow));
+  for (const Onward& each : flows) {
+    batch.delete_element(layout.onward_for(each.to.address), key_of(each));
+  }
   const std::error_code error = transact(batch.finish(), sys::Waiting::kClient);
-  return error.value() == ENOENT ? std::error_code() : error;
+  if (error.value() != ENOENT) return error;
+  // One has ended by itself, for which all are kept.
+  if (flows.size() == 1) return {};
+  for (const Onward& each : flows) {
+    if (const auto failed = end_onward({&each, 1})) return failed;
+  }
+  return {};
 }
 
 std::error_code Firewall::note_unreachable(const Destination& to, Milliseconds life) {

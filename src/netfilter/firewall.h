@@ -98,7 +98,7 @@ class Firewall {
   /// long or until `end_onward`; from then on conntrack knows it, or it never was.
   [[nodiscard]] std::error_code let_onward(const Onward& flow, Milliseconds life);
   /// One that has ended by now is no fault.
-  [[nodiscard]] std::error_code end_onward(const Onward& flow);
+  [[nodiscard]] std::error_code end_onward(std::span<const Onward> flows);
 
   /// For so long connections to there are refused instead of redirected.
   [[nodiscard]] std::error_code note_unreachable(const Destination& to, Milliseconds life);

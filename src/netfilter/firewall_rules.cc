@@ -42,6 +42,8 @@ constexpr std::array<std::uint8_t, 2> kErrors{IPPROTO_ICMP, IPPROTO_ICMPV6};
 constexpr std::array<std::uint16_t, 2> kDnsPorts{53, 853};
 constexpr std::uint32_t kTcpFlagsAt = 13;
 constexpr std::array<std::uint8_t, 1> kReset{4};
+constexpr std::array<std::uint8_t, 1> kSyn{2};
+constexpr std::array<std::uint8_t, 1> kSynAndAck{2 | 16};
 constexpr std::uint32_t kCodeAt = 1;
 constexpr std::array<std::uint8_t, 1> kUnknownProtocol{ICMP6_PARAMPROB_NEXTHEADER};
 
@@ -83,9 +85,27 @@ void accept_errors(Messages& messages, const Layout& layout, const FirewallRules
   }
 }
 
+/// Each connection begins with a SYN. What conntrack still knows of one that has ended, ours as
+/// well, would have another with its ports pass as that.
+void keep_beginnings_to_checks(Messages& messages, const Layout& layout,
+                               const CheckedConnections& checked) {
+  for (const std::uint16_t port : checked.ports) {
+    for (const Sets& sets : layout.sets) {
+      Rule(messages, layout.judge)
+          .protocol(IPPROTO_TCP)
+          .to_port(port)
+          .bits(Part::kMessage, kTcpFlagsAt, kSynAndAck, kSyn)
+          .destination_is_not(RTN_LOCAL)
+          .flow_not_in(sets.onward.name, sets.ipv6)
+          .go_to(layout.refuse.name);
+    }
+  }
+}
+
 /// A flow that is known first, since most packets are of one.
 void add_judgement(Messages& messages, const Layout& layout, const FirewallRules& rules,
                    const std::vector<Prefix>& networks) {
+  keep_beginnings_to_checks(messages, layout, rules.checked);
   Rule(messages, layout.judge).established().accept();
   accept_errors(messages, layout, rules);
   // A reset of ours to who is behind; nothing else is related by TCP.
@@ -270,6 +290,8 @@ void add_checks(Batch& batch, const Layout& layout, const FirewallRules& rules,
   }
   if (rules.audit || rules.checked.ports.empty()) return;
   add_redirects(messages, layout, rules, networks);
+  // What a neighbour sends through here to where we would send it ourselves isn't from behind.
+  if (!of_clients) Rule(messages, layout.names_behind).turns_back().leave();
   for (const std::uint16_t port : rules.checked.ports) {
     if (!of_clients) {
       for (const Chain& chain : {layout.names, layout.names_behind}) {

@@ -190,6 +190,13 @@ Rule& Rule::no_way_back() {
   return *this;
 }
 
+Rule& Rule::turns_back() {
+  static constexpr std::uint32_t kNoLink = 0;
+  load_route(NFT_FIB_RESULT_OIF, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF);
+  compare(NFT_CMP_NEQ, bytes_of(kNoLink));
+  return *this;
+}
+
 Rule& Rule::to(const Prefix& prefix) {
   compare_address(prefix, kIpv4DestinationOffset, kIpv6DestinationOffset);
   return *this;

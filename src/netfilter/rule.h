@@ -63,6 +63,8 @@ class Rule {
   Rule& source_is(std::uint32_t type);
   /// No route to the source leads out of the link by which the packet came; in prerouting.
   Rule& no_way_back();
+  /// A route to the destination leads out of the link by which the packet came; in prerouting.
+  Rule& turns_back();
 
   /// Of a flow that conntrack knows, or an error about one, or one of both.
   Rule& established();

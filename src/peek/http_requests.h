@@ -1,6 +1,7 @@
 // The requests of an HTTP/1 connection, each of which is judged.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ class HttpRequests {
   /// is given again with the next call; until then it is the caller's.
   Step take(Bytes& bytes, std::string& out);
 
+  /// How many octets of a head it holds that isn't complete.
+  [[nodiscard]] std::size_t held() const noexcept { return head_.text().size(); }
   /// After kJudge, up to the next head. Its host is a name or an address.
   [[nodiscard]] const RequestHead& request() const noexcept { return request_; }
   /// After kJudge: appends the head to `out`.

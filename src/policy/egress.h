@@ -81,6 +81,12 @@ struct EgressView {
   std::vector<Refusal> refused;  ///< in the last minute; in an audit what would have been
 };
 
+/// A connection of our own for a client.
+struct OnwardFlow {
+  Endpoint from;
+  Endpoint to;
+};
+
 /// The port to the firewall of a namespace.
 class EgressSets {
  public:
@@ -98,8 +104,8 @@ class EgressSets {
                                      Instant now) noexcept = 0;
   /// Lets this connection of ours to a checked port pass, until `end_onward`; true once the kernel
   /// has acknowledged it. Some microseconds.
-  [[nodiscard]] virtual bool let_onward(const Endpoint& from, const Endpoint& to) noexcept = 0;
-  virtual void end_onward(const Endpoint& from, const Endpoint& to) noexcept = 0;
+  [[nodiscard]] virtual bool let_onward(const OnwardFlow& flow) noexcept = 0;
+  virtual void end_onward(std::span<const OnwardFlow> flows) noexcept = 0;
   /// There was no way to that server: for a while whoever connects to it is refused by the kernel,
   /// so that it tries another address, as it would without us.
   virtual void note_unreachable(const Endpoint& server) noexcept = 0;

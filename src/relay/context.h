@@ -15,6 +15,7 @@
 #include "base/snapshot.h"
 #include "engine/observer.h"
 #include "engine/snapshot.h"
+#include "relay/onward_pass.h"
 #include "relay/pipes.h"
 #include "sys/netns.h"
 #include "telemetry/connection_counters.h"
@@ -47,6 +48,7 @@ struct Context {
   const SnapshotCell<engine::Snapshot>& snapshots;
   Room& room;
   engine::Observer& observer;
+  OnwardPasses& passes;
   PipePool pipes{};
   telemetry::ConnectionCounters counters{};
   std::list<Session*> sessions{};  ///< each puts itself in and takes itself out

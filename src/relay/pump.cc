@@ -1,5 +1,6 @@
 #include "relay/pump.h"
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +10,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fcntl.h>
+#include <sys/socket.h>
 
+#include "base/bytes.h"
 #include "relay/octets.h"
 #include "relay/pipes.h"
 #include "relay/side.h"
@@ -21,6 +24,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kMost = 1U << 20;
+constexpr std::size_t kCopied = 1024;
 constexpr unsigned kFlags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 /// After so many pieces the others of the thread have their turn.
 constexpr int kTurn = 4;
@@ -42,6 +46,18 @@ asio::awaitable<bool> empty_into(Side& to, Pipe& pipe, std::size_t left, Octets&
   co_return true;
 }
 
+/// What splice(2) leaves alone: octets that were marked urgent. Waits if there are none either.
+asio::awaitable<ssize_t> copy_once(Side& from, Side& to, Octets& moved) {
+  std::array<std::uint8_t, kCopied> piece;
+  const ssize_t got = ::recv(from.get(), piece.data(), piece.size(), 0);
+  if (got < 0 && is_transient(errno)) co_return co_await from.readable() ? 1 : -1;
+  if (got <= 0) co_return got;
+  const auto count = static_cast<std::size_t>(got);
+  if (!co_await to.write(Bytes(piece).first(count))) co_return -1;
+  moved += count;
+  co_return got;
+}
+
 /// Moves what is there; 0 at the end, less if it is broken.
 asio::awaitable<ssize_t> move_once(Side& from, Side& to, PipePool& pipes, Octets& moved) {
   auto pipe = pipes.take();
@@ -53,7 +69,7 @@ asio::awaitable<ssize_t> move_once(Side& from, Side& to, PipePool& pipes, Octets
   }
   pipes.give(*std::move(pipe));
   if (!is_transient(error)) co_return got;
-  co_return co_await from.readable() ? 1 : -1;
+  co_return co_await copy_once(from, to, moved);
 }
 
 }  // namespace

@@ -54,8 +54,8 @@ class GenerousSets final : public policy::EgressSets {
     return true;
   }
   bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return true; }
-  bool let_onward(const Endpoint&, const Endpoint&) noexcept override { return true; }
-  void end_onward(const Endpoint&, const Endpoint&) noexcept override {}
+  bool let_onward(const policy::OnwardFlow&) noexcept override { return true; }
+  void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}
   void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string&, Instant) override { return {}; }
   policy::EgressView look(const IpAddress&, Instant) override { return {}; }
@@ -80,6 +80,9 @@ class Peer {
   void send(const Octets& what) {
     ASSERT_EQ(::send(socket_.get(), what.data(), what.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(what.size()));
+  }
+  void send_urgent(std::uint8_t octet) {
+    ASSERT_EQ(::send(socket_.get(), &octet, 1, MSG_OOB | MSG_NOSIGNAL), 1);
   }
   void end() { (void)::shutdown(socket_.get(), SHUT_WR); }
   void reset() {
@@ -192,7 +195,9 @@ class RelayThreadTest : public testing::Test {
   SnapshotCell<engine::Snapshot> snapshots_{nullptr};
   Room room_{1000};
   NoObserver observer_;
-  std::shared_ptr<const Place> place_ = std::make_shared<Place>(Place{{}, "ci", kClient});
+  /// By a name, since what is the host's own isn't reached from there.
+  std::shared_ptr<const Place> place_ =
+      std::make_shared<Place>(Place{sys::NetnsRef("/proc/self/ns/net"), "ci", kClient});
   RelayThread thread_{snapshots_, room_, observer_};
 };
 
@@ -246,6 +251,19 @@ TEST_F(RelayThreadTest, AHalfClosePassesInBothDirections) {
   EXPECT_EQ(client.read(many.size() + 1), many);
   sender.join();
   wait_until_all_are_gone();
+}
+
+TEST_F(RelayThreadTest, UrgentOctetsComeWithTheOthers) {
+  peek::Hello old;
+  old.extensions = peek::server_name_extension("good.test");
+  const Octets first = peek::records(old.message());
+  Peer client = this->client();
+  client.send(first);
+  Peer server = accepted();
+  ASSERT_EQ(server.read(first.size()), first);
+  client.send_urgent(5);
+  client.send({6, 7});
+  EXPECT_EQ(server.read(3), (Octets{5, 6, 7}));
 }
 
 TEST_F(RelayThreadTest, AResetPassesOn) {

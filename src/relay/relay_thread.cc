@@ -29,7 +29,7 @@ namespace asio = boost::asio;
 
 RelayThread::RelayThread(const SnapshotCell<engine::Snapshot>& snapshots, Room& room,
                          engine::Observer& observer)
-    : context_{loop_, snapshots, room, observer}, work_(asio::make_work_guard(loop_)) {}
+    : context_{loop_, snapshots, room, observer, passes_}, work_(asio::make_work_guard(loop_)) {}
 
 void RelayThread::stop() {
   if (!thread_.joinable()) return;

@@ -20,6 +20,7 @@
 #include "engine/snapshot.h"
 #include "helper/confinement.h"
 #include "relay/context.h"
+#include "relay/onward_pass.h"
 #include "relay/session.h"
 #include "sys/descriptor.h"
 #include "telemetry/connection_counters.h"
@@ -65,6 +66,7 @@ class RelayThread {
   Context context_;  ///< outlives the loop, whose handlers have sessions
   boost::asio::io_context loop_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  OnwardPasses passes_{loop_};
   std::atomic<std::size_t> given_{0};
   std::jthread thread_;
 };

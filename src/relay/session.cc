@@ -21,9 +21,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
 #include "base/address.h"
 #include "base/bytes.h"
@@ -59,23 +56,9 @@ using engine::ConnectionVerdict;
 
 /// For all that a client says before the decision.
 constexpr Seconds kToSpeak{10};
-constexpr Seconds kToConnect{10};
 constexpr Seconds kToHear{2};
-constexpr std::size_t kPiece = 16UL << 10;
+constexpr std::size_t kPiece = 4UL << 10;
 constexpr std::size_t kMostUnheard = 1UL << 20;
-/// Of a silent connection, in seconds: it ends after three minutes without a sign of the other end.
-constexpr std::array<std::pair<int, int>, 3> kKeepalive{
-    {{TCP_KEEPIDLE, 90}, {TCP_KEEPINTVL, 15}, {TCP_KEEPCNT, 6}}};
-
-void keep_alive(int socket) {
-  const int on = 1;
-  (void)::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  (void)::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  for (const auto& [option, value] : kKeepalive) {
-    (void)::setsockopt(socket, IPPROTO_TCP, option, &value, sizeof value);
-  }
-}
-
 }  // namespace
 
 Session::Session(Context& context, std::shared_ptr<const Place> place, ClientKey counted,
@@ -103,7 +86,7 @@ Session::~Session() {
 
 void Session::start(sys::Descriptor client) {
   if (!client_.open(std::move(client))) return;
-  keep_alive(client_.get());
+  client_.keep_alive();
   asio::co_spawn(
       context_.loop, [self = shared_from_this()] { return self->run(); }, asio::detached);
 }
@@ -155,6 +138,14 @@ asio::awaitable<Bytes> Session::read_more() {
   co_return Bytes();
 }
 
+bool Session::hold(std::size_t octets) {
+  context_.room.unread.give_back(counted_, std::exchange(counted_octets_, 0));
+  if (octets == 0) return true;
+  if (!context_.room.unread.take(counted_, octets)) return false;
+  counted_octets_ = octets;
+  return true;
+}
+
 void Session::release_held() {
   context_.room.unread.give_back(counted_, std::exchange(counted_octets_, 0));
   held_ = {};
@@ -204,7 +195,9 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
     return refuse(ConnectionVerdict::kNameDenied,
                   "there is an encrypted ClientHello in it, which `ech = \"refuse\"` forbids");
   }
-  if (checks.dial == policy::DialFrom::kHost && event_.to.address.is_loopback()) {
+  const bool from_host = checks.dial == policy::DialFrom::kHost || place_->netns.own();
+  if (event_.to.address.is_unspecified() ||
+      (from_host && sys::is_own_address(event_.to, sys::NetnsRef()))) {
     return refuse(ConnectionVerdict::kAddressDenied, "it is the host itself");
   }
   event_.verdict = decision.verdict;
@@ -213,6 +206,10 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
 }
 
 void Session::tell(ConnectionEvent::Kind kind) {
+  if (!snapshot_) {
+    snapshot_ = context_.snapshots.load();
+    judgement_ = {.policy = snapshot_->policies.find(place_->policy)};
+  }
   event_.kind = kind;
   event_.sent = sent_.count();
   event_.received = received_.count();
@@ -230,6 +227,9 @@ void Session::tell(ConnectionEvent::Kind kind) {
                            .snapshot = snapshot_,
                            .connection = std::make_shared<const ConnectionEvent>(event_)});
   }
+  // Which would keep a list alive that has been replaced.
+  judgement_ = {};
+  snapshot_.reset();
   if (kind != ConnectionEvent::Kind::kDenied) return;
   log::repeated("refused connections " + place_->policy, refusal_text());
 }
@@ -251,54 +251,6 @@ std::string Session::refusal_text() const {
                      event_.name.empty() ? "" : quote(event_.name), event_.why,
                      event_.policy.empty() ? "" : fmt::format(" by policy {}", event_.policy),
                      help.empty() ? "" : "; ", help);
-}
-
-asio::awaitable<bool> Session::connect() {
-  deadline_.cancel();
-  const std::error_code error = co_await connect_from(
-      verdict_.dial == policy::DialFrom::kHost ? sys::NetnsRef() : place_->netns);
-  opened_ = !error;
-  event_.why = error ? error.message() : "";
-  // Not for a fault of ours.
-  if (error && !sys::is_local_lack(error.value()) && error != std::errc::operation_not_permitted) {
-    verdict_.sets->note_unreachable(event_.to);
-  }
-  tell(opened_ ? ConnectionEvent::Kind::kOpened : ConnectionEvent::Kind::kFailed);
-  co_return opened_;
-}
-
-asio::awaitable<std::error_code> Session::connect_from(sys::NetnsRef netns) {
-  auto socket = sys::open_onward_socket(event_.to, netns);
-  if (!socket) co_return socket.error();
-  const Endpoint from = sys::local_endpoint(*socket);
-  if (!server_.open(*std::move(socket))) co_return make_error_code(std::errc::not_enough_memory);
-  keep_alive(server_.get());
-  // What this host sends itself isn't redirected.
-  if (netns.own()) co_return co_await connect_server();
-  if (!verdict_.sets->let_onward(from, event_.to)) {
-    co_return make_error_code(std::errc::operation_not_permitted);
-  }
-  const std::error_code error = co_await connect_server();
-  // Conntrack knows it from here on. What the client has said goes first.
-  asio::post(context_.loop,
-             [sets = verdict_.sets, from, to = event_.to] { sets->end_onward(from, to); });
-  co_return error;
-}
-
-asio::awaitable<std::error_code> Session::connect_server() {
-  const sys::SocketAddress address = sys::to_sockaddr(event_.to);
-  if (::connect(server_.get(), address.get(), address.length) == 0) co_return std::error_code();
-  if (errno != EINPROGRESS) co_return std::error_code(errno, std::system_category());
-  asio::steady_timer limit(context_.loop, kToConnect);
-  limit.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-    const auto session = weak.lock();
-    if (!error && session) session->server_.cancel();
-  });
-  if (!co_await server_.writable()) co_return make_error_code(std::errc::timed_out);
-  int failure = 0;
-  socklen_t size = sizeof failure;
-  (void)::getsockopt(server_.get(), SOL_SOCKET, SO_ERROR, &failure, &size);
-  co_return std::error_code(failure, std::system_category());
 }
 
 asio::awaitable<void> Session::hand_on(Side& from, Side& to, Octets& moved) {

@@ -108,6 +108,8 @@ class Session : public std::enable_shared_from_this<Session> {
   /// The last that the client is told, which must reach it whatever it still sends.
   [[nodiscard]] boost::asio::awaitable<void> say_goodbye(Bytes last);
   void release_held();
+  /// Counts so many octets of it as held back; false if there is no room for them.
+  [[nodiscard]] bool hold(std::size_t octets);
 
   Context& context_;
   std::list<Session*>::iterator own_place_;

@@ -8,7 +8,9 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -28,8 +30,11 @@ namespace {
 using Step = peek::HttpRequests::Step;
 
 constexpr std::size_t kPiece = 16UL << 10;
-/// For a server to say all that it owes before a client is told of a refusal.
+/// For a server to answer an upgrade, or to say all that it owes before a client is told of a
+/// refusal.
 constexpr Seconds kToFinish{10};
+/// After so many pieces the others of the thread have their turn.
+constexpr int kTurn = 4;
 constexpr unsigned kForbidden = 403;
 
 Bytes bytes_in(const std::string& text) {
@@ -87,17 +92,21 @@ bool Session::may_go_on(Http& http, Step step) {
 asio::awaitable<void> Session::send_requests(Http& http, std::vector<std::uint8_t> rest) {
   Bytes left = rest;
   std::array<std::uint8_t, kPiece> piece;
-  for (;;) {
+  for (int turn = 1;; ++turn) {
+    if (turn % kTurn == 0) co_await asio::post(context_.loop, asio::use_awaitable);
     const Step step = http.requests.take(left, http.out);
     const bool goes_on = may_go_on(http, step);
     if (!co_await server_.write(bytes_in(http.out))) co_return close();
     sent_ += std::exchange(http.out, {}).size();
     if (!goes_on) co_return finish_refused();
     if (step == Step::kAnswer) {
+      end_server_after(kToFinish);
       (void)co_await wait_for(http.answered);
+      deadline_.cancel();
     } else if (step == Step::kSwitched) {
       break;
     } else if (step == Step::kMore) {
+      if (!hold(http.requests.held())) co_return close();
       const Side::Got got = co_await client_.read(piece);
       if (got.kind == Side::Got::Kind::kFault) co_return close();
       if (got.kind == Side::Got::Kind::kEnd) co_return server_.end_writing();

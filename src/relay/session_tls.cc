@@ -26,7 +26,7 @@ namespace {
 constexpr std::array<std::uint8_t, 7> kAccessDenied{21, 3, 3, 0, 2, 2, 49};
 constexpr std::array<std::uint8_t, 7> kUnrecognizedName{21, 3, 3, 0, 2, 2, 112};
 constexpr std::array<std::uint8_t, 7> kDecodeError{21, 3, 3, 0, 2, 2, 50};
-constexpr std::size_t kPiece = 16UL << 10;
+constexpr std::size_t kPiece = 4UL << 10;
 
 using State = peek::SecondHello::State;
 

@@ -1,5 +1,6 @@
 #include "relay/side.h"
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <tuple>
@@ -10,6 +11,8 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/bytes.h"
@@ -22,6 +25,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+/// Of a silent connection, in seconds: it ends after three minutes without a sign of the other end.
+constexpr std::array<std::pair<int, int>, 3> kKeepalive{
+    {{TCP_KEEPIDLE, 90}, {TCP_KEEPINTVL, 15}, {TCP_KEEPCNT, 6}}};
 
 }  // namespace
 
@@ -31,6 +37,17 @@ bool Side::open(sys::Descriptor socket) {
   if (full) return false;
   (void)socket.release();
   return true;
+}
+
+void Side::keep_alive() {
+  const int on = 1;
+  (void)::setsockopt(get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  (void)::setsockopt(get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // Else it would be waited for without end, and isn't read.
+  (void)::setsockopt(get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+  for (const auto& [option, value] : kKeepalive) {
+    (void)::setsockopt(get(), IPPROTO_TCP, option, &value, sizeof value);
+  }
 }
 
 asio::awaitable<bool> Side::readable() {

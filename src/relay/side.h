@@ -31,6 +31,9 @@ class Side {
 
   /// False if the loop has no room for it.
   [[nodiscard]] bool open(sys::Descriptor socket);
+  /// Ends by itself once the other end gives no sign any more; sends at once; urgent octets come
+  /// with the others.
+  void keep_alive();
   [[nodiscard]] int get() { return waiting_.native_handle(); }
   [[nodiscard]] bool is_open() const { return waiting_.is_open(); }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -51,8 +52,9 @@ class FakeSets final : public policy::EgressSets {
     return client == kClient && address == kTold;
   }
   bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return false; }
-  bool let_onward(const Endpoint&, const Endpoint&) noexcept override { return false; }
-  void end_onward(const Endpoint&, const Endpoint&) noexcept override {}
+  bool let_onward(const policy::OnwardFlow&) noexcept override { return false; }
+  void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}
+  void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string& name, Instant) override {
     if (name != "a.test") return {};
     return {.open = {{kTold, {IPPROTO_TCP, 443}, name, Milliseconds(2000)},

@@ -40,6 +40,7 @@ constexpr int kBacklog = 1024;
 constexpr int kUdpReceiveBuffer = 1 << 20;
 constexpr std::uint16_t kFirstRandomPort = 1024;
 constexpr int kPortAttempts = 8;
+constexpr int kOnwardAttempts = 64;
 
 std::unexpected<std::error_code> system_failure() {
   return std::unexpected(std::error_code(errno, std::system_category()));
@@ -145,12 +146,16 @@ Descriptor bound_socket(SocketKind kind, const ListenAddress& at, bool reuse_add
   return socket;
 }
 
+std::uint16_t random_port() noexcept {
+  return static_cast<std::uint16_t>(kFirstRandomPort +
+                                    randombytes_uniform(65536 - kFirstRandomPort));
+}
+
 /// An unpredictable source port (RFC 5452 section 9.2); the kernel's choice when ours are taken.
 bool bind_random_port(const Descriptor& socket, bool v4) noexcept {
   Endpoint from{v4 ? IpAddress() : IpAddress::v6({}), 0};
   for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
-    from.port = static_cast<std::uint16_t>(kFirstRandomPort +
-                                           randombytes_uniform(65536 - kFirstRandomPort));
+    from.port = random_port();
     const SocketAddress address = to_sockaddr(from);
     if (::bind(socket.get(), address.get(), address.length) == 0) return true;
     if (errno != EADDRINUSE) return false;
@@ -217,7 +222,8 @@ std::expected<Descriptor, std::error_code> connected_socket(SocketKind kind,
   return socket;
 }
 
-/// A datagram socket finds out which source the routes choose.
+/// A datagram socket finds out which source the routes choose. The port is chosen here: the kernel
+/// frees one of its own choice as soon as the connection is reset, while the socket is still there.
 std::expected<Descriptor, std::error_code> bound_towards(const Endpoint& to) noexcept {
   const bool v4 = to.address.is_v4();
   const SocketAddress address = to_sockaddr(to);
@@ -225,9 +231,14 @@ std::expected<Descriptor, std::error_code> bound_towards(const Endpoint& to) noe
   if (!route || ::connect(route.get(), address.get(), address.length) != 0) return system_failure();
   Descriptor socket = make_socket(SocketKind::kTcp, v4);
   if (!socket || !set(socket, IPPROTO_TCP, TCP_NODELAY)) return system_failure();
-  const SocketAddress from = to_sockaddr({local_endpoint(route).address, 0});
-  if (::bind(socket.get(), from.get(), from.length) != 0) return system_failure();
-  return socket;
+  Endpoint from = local_endpoint(route);
+  for (int attempt = 0; attempt < kOnwardAttempts; ++attempt) {
+    from.port = random_port();
+    const SocketAddress at = to_sockaddr(from);
+    if (::bind(socket.get(), at.get(), at.length) == 0) return socket;
+    if (errno != EADDRINUSE) break;
+  }
+  return system_failure();
 }
 
 }  // namespace

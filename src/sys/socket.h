@@ -87,7 +87,8 @@ enum class Sharing : std::uint8_t {
     SocketKind kind, const RemoteEndpoint& server, const NetnsRef& netns);
 
 /// A non-blocking TCP socket for a connection from inside `netns` to `to`, bound to the address
-/// that its routes choose and to a port that is nobody else's, but not connected yet.
+/// that its routes choose and to a port that is nobody else's as long as it is open, but not
+/// connected yet.
 [[nodiscard]] std::expected<Descriptor, std::error_code> open_onward_socket(const Endpoint& to,
                                                                             const NetnsRef& netns);
 

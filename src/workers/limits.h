@@ -16,7 +16,8 @@ namespace nxgate::workers {
 [[nodiscard]] serve::TcpLimits tcp_limits(const config::ServerSettings& settings,
                                           std::size_t descriptors);
 
-/// A quarter of the `descriptors` at most, since each takes two, and what moves its bytes.
+/// A sixteenth of the `descriptors` at most: each takes two, and up to four more for what is on its
+/// way to somebody who doesn't read.
 [[nodiscard]] std::size_t relayed_connections(std::size_t descriptors);
 
 [[nodiscard]] serve::RateLimits rate_limits(const config::RateLimitSettings& settings);

@@ -1,0 +1,81 @@
+// Connecting onward for a session.
+#include <cerrno>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/error_code.hpp>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "engine/connection_event.h"
+#include "policy/connection_checks.h"
+#include "relay/onward_pass.h"
+#include "relay/session.h"
+#include "sys/netns.h"
+#include "sys/socket.h"
+
+namespace nxgate::relay {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using engine::ConnectionEvent;
+
+constexpr Seconds kToConnect{10};
+
+}  // namespace
+
+asio::awaitable<bool> Session::connect() {
+  deadline_.cancel();
+  const std::error_code error = co_await connect_from(
+      verdict_.dial == policy::DialFrom::kHost ? sys::NetnsRef() : place_->netns);
+  opened_ = !error;
+  event_.why = error ? error.message() : "";
+  // Not for a fault of ours.
+  if (error && !sys::is_local_lack(error.value()) && error != std::errc::operation_not_permitted) {
+    verdict_.sets->note_unreachable(event_.to);
+  }
+  tell(opened_ ? ConnectionEvent::Kind::kOpened : ConnectionEvent::Kind::kFailed);
+  co_return opened_;
+}
+
+asio::awaitable<std::error_code> Session::connect_from(sys::NetnsRef netns) {
+  auto socket = sys::open_onward_socket(event_.to, netns);
+  if (!socket) co_return socket.error();
+  // What this host sends itself isn't redirected.
+  std::optional<OnwardPass> pass;
+  if (!netns.own()) {
+    pass = OnwardPass::take(verdict_.sets, *socket, event_.to);
+    if (!pass) co_return make_error_code(std::errc::operation_not_permitted);
+  }
+  if (!server_.open(*std::move(socket))) {
+    if (pass) context_.passes.end(*std::move(pass));
+    co_return make_error_code(std::errc::not_enough_memory);
+  }
+  server_.keep_alive();
+  const std::error_code error = co_await connect_server();
+  if (pass) context_.passes.end(*std::move(pass));
+  co_return error;
+}
+
+asio::awaitable<std::error_code> Session::connect_server() {
+  const sys::SocketAddress address = sys::to_sockaddr(event_.to);
+  if (::connect(server_.get(), address.get(), address.length) == 0) co_return std::error_code();
+  if (errno != EINPROGRESS) co_return std::error_code(errno, std::system_category());
+  asio::steady_timer limit(context_.loop, kToConnect);
+  limit.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto session = weak.lock();
+    if (!error && session) session->server_.cancel();
+  });
+  if (!co_await server_.writable()) co_return make_error_code(std::errc::timed_out);
+  int failure = 0;
+  socklen_t size = sizeof failure;
+  (void)::getsockopt(server_.get(), SOL_SOCKET, SO_ERROR, &failure, &size);
+  co_return std::error_code(failure, std::system_category());
+}
+
+}  // namespace nxgate::relay
