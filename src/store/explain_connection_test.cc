@@ -53,6 +53,7 @@ class FakeSets final : public policy::EgressSets {
   bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return false; }
   bool let_onward(const Endpoint&, const Endpoint&) noexcept override { return false; }
   void end_onward(const Endpoint&, const Endpoint&) noexcept override {}
+  void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string& name, Instant) override {
     if (name != "a.test") return {};
     return {.open = {{kTold, {IPPROTO_TCP, 443}, name, Milliseconds(2000)},
