@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <span>
@@ -39,6 +40,7 @@
 #include "sys/descriptor.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
+#include "telemetry/connection_counters.h"
 #include "wire/name.h"
 
 namespace nxgate::relay {
@@ -180,11 +182,12 @@ class RelayThreadTest : public testing::Test {
   [[nodiscard]] bool nobody_connected() const {
     return ::accept4(listener_.get(), nullptr, nullptr, 0) < 0;
   }
+  static void wait_for(const std::function<bool()>& condition) {
+    for (int i = 0; i < 2000 && !condition(); ++i) std::this_thread::sleep_for(Milliseconds(5));
+    EXPECT_TRUE(condition());
+  }
   void wait_until_all_are_gone() {
-    for (int i = 0; i < 2000 && room_.connections.taken() != 0; ++i) {
-      std::this_thread::sleep_for(Milliseconds(5));
-    }
-    EXPECT_EQ(room_.connections.taken(), 0U);
+    wait_for([&] { return room_.connections.taken() == 0; });
     EXPECT_EQ(room_.unread.taken(), 0U);
   }
 
@@ -212,6 +215,36 @@ TEST_F(RelayThreadTest, HandsOnWhatWasReadAndAllThatFollows) {
   std::thread sender([&] { server.send(many); });
   EXPECT_EQ(client.read(many.size()), many);
   sender.join();
+}
+
+TEST_F(RelayThreadTest, CountsWhatBecameOfConnectionsAndWhatTheyMove) {
+  using telemetry::ConnectionResult;
+  using telemetry::Direction;
+  const telemetry::ConnectionCounters& counted = thread_.counters();
+  const Octets first = hello("good.test");
+  {
+    Peer client = this->client();
+    client.send(first);
+    Peer server = accepted();
+    (void)server.read(first.size());
+    server.send(Octets(1000, 9));
+    (void)client.read(1000);
+    // While it is open.
+    wait_for([&] { return counted.octets(Direction::kReceived) == 1000; });
+  }
+  Peer denied = client();
+  denied.send(hello("bad.test"));
+  (void)denied.read(100);
+  wait_until_all_are_gone();
+  EXPECT_EQ(counted.results(0, ConnectionResult::kDenied), 1U);
+  listener_ = {};
+  Peer failed = client();
+  failed.send(first);
+  (void)failed.read(100);
+  wait_until_all_are_gone();
+  EXPECT_EQ(counted.results(0, ConnectionResult::kFailed), 1U);
+  EXPECT_EQ(counted.results(0, ConnectionResult::kOpened), 1U);
+  EXPECT_EQ(counted.octets(Direction::kSent), first.size());
 }
 
 TEST_F(RelayThreadTest, AHelloMayComeOctetByOctet) {

@@ -1,0 +1,112 @@
+"""Ways past the names at connections, each tried by a program in the namespace."""
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+import time
+
+import pytest
+
+from harness.tls import TlsServer, tls_client
+from test_names import SHARED, app, ask, attach, outside  # noqa: F401 (fixtures)
+
+
+def connections_to(address, port):
+    """Own addresses and ports of established connections there, as /proc shows them to anybody."""
+    found = []
+    wanted = struct.pack("<I", struct.unpack("!I", socket.inet_aton(address))[0]).hex().upper() + f":{port:04X}"
+    with open("/proc/thread-self/net/tcp", encoding="ascii") as table:
+        for line in table.readlines()[1:]:
+            _, mine, theirs, state = line.split()[:4]
+            if theirs == wanted:
+                ip, number = mine.split(":")
+                found.append((socket.inet_ntoa(struct.pack("<I", int(ip, 16))), int(number, 16), state))
+    return found
+
+
+def onward_of(inside, address, port, client):
+    """The four-tuple of nxgate's own connection there: whose own port isn't the client's."""
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        for ip, number, state in inside.call(connections_to, address, port):
+            if number != client and state == "01":
+                return ip, number
+        time.sleep(0.02)
+    raise AssertionError("no onward connection")
+
+
+class Resetting:
+    """A TLS server that takes a first connection and resets it; then it is an honest one."""
+
+    def __init__(self, outside, address):
+        self.heads = []
+        self.listener = outside.call(TlsServer._listen, socket.AF_INET, address, 443)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            for turn in range(1000):
+                connection, _ = self.listener.accept()
+                if turn == 0:
+                    connection.recv(1)
+                    time.sleep(0.5)
+                    connection.close()  # with what isn't read
+                    continue
+                with connection:
+                    connection.settimeout(2)
+                    with contextlib.suppress(OSError):
+                        data = connection.recv(10)
+                        self.heads.append(data)
+                        connection.sendall(b"you said " + data)
+
+    def close(self):
+        self.listener.close()
+
+
+@pytest.fixture
+def resetting(outside):
+    server = Resetting(outside, SHARED)
+    yield server
+    server.close()
+
+
+def hello(name):
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    inner = tls_client().wrap_bio(incoming, outgoing, server_hostname=name)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        inner.do_handshake()
+    return outgoing.read()
+
+
+def test_a_port_of_ours_that_a_server_reset_opens_nothing(app, outside, resetting, attach):
+    """Without any right: what conntrack still knows of nxgate's connection lets another with its port pass."""
+    attach(app)
+    ask(app, "good.test")
+
+    def go():
+        with socket.create_connection((SHARED, 443), timeout=5) as plain:
+            mine = plain.getsockname()[1]
+            plain.sendall(hello("good.test"))
+            source = onward_of(app, SHARED, 443, mine)
+            with contextlib.suppress(OSError):
+                while plain.recv(100):
+                    pass
+        print("ours was", source)
+        end = time.monotonic() + 5
+        with socket.socket() as again:
+            while True:
+                try:
+                    again.bind(source)
+                    break
+                except OSError:
+                    assert time.monotonic() < end
+            again.settimeout(3)
+            again.connect((SHARED, 443))
+            again.sendall(b"bad.test")
+            return again.recv(100)
+    said = b""
+    with contextlib.suppress(OSError):
+        said = app.call(go)
+    assert b"bad.test" not in said
+    assert resetting.heads == []
