@@ -39,7 +39,6 @@ allow = ["ci.test"]
 from = ["127.0.2.0/24"]
 policy = "ci"
 [policies.firewalled.egress]
-check-names = []
 """
 
 

@@ -4,6 +4,7 @@ The script maps a name (lower case, no last dot) to an action, "*" to the action
 (NXDOMAIN with an SOA). An action takes a `Received` and answers through it, or is a shorthand made by
 `answer`, `rcode`, `silent`, and so on.
 """
+import queue
 import socket
 import struct
 import threading
@@ -110,6 +111,30 @@ def sequence(*actions):
     return act
 
 
+class Threads:
+    """Runs each thing on a thread that has nothing to do, or on a new one."""
+
+    def __init__(self):
+        self._waiting = queue.SimpleQueue()
+        self._idle = 0
+        self._lock = threading.Lock()
+
+    def run(self, function, *arguments):
+        with self._lock:
+            missing = self._idle == 0
+            self._idle -= not missing
+        if missing:
+            threading.Thread(target=self._work, daemon=True).start()
+        self._waiting.put((function, arguments))
+
+    def _work(self):
+        while True:
+            function, arguments = self._waiting.get()
+            function(*arguments)
+            with self._lock:
+                self._idle += 1
+
+
 class Upstream:
     """Serves UDP and TCP at one port, each query on a thread. `received` lists the queries."""
 
@@ -118,6 +143,7 @@ class Upstream:
         self.address = address
         self.received = []
         self._lock = threading.Lock()
+        self._threads = Threads()
         self._stopped = False
         make = (lambda: self._open(port))
         self.udp, self.tcp = namespace.call(make) if namespace else make()
@@ -184,7 +210,7 @@ class Upstream:
                 return
             send = (lambda data, peer=peer: self.udp.sendto(data, peer))
             received = Received(self, wire, peer, send)
-            threading.Thread(target=self._handle, args=(received,), daemon=True).start()
+            self._threads.run(self._handle, received)
 
     def _serve_tcp(self):
         while not self._stopped:
