@@ -147,7 +147,9 @@ struct Parts {
 Result<std::string> run(Parts parts) {
   auto& [options, plan, opened, manager, policy_store, firewalls, shared, workers, relay, loop] =
       parts;
-  relay.run(plan.rights.calls);
+  if (auto running = relay.run(plan.rights.calls); !running) {
+    return std::unexpected(running.error());
+  }
   firewalls.check_by(relay);
   const auto enforce = [&] {
     return firewalls.enforce(policy_store.client_firewalls(), policy_store.snapshots());

@@ -9,8 +9,11 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "base/address.h"
 #include "base/client_key.h"
@@ -95,8 +98,16 @@ Relay::~Relay() {
   for (const auto& thread : threads_->all) thread->stop();
 }
 
-void Relay::run(helper::Confinement confinement) {
-  for (const auto& thread : threads_->all) thread->run(confinement);
+Result<void> Relay::run(helper::Confinement confinement) {
+  try {
+    for (const auto& thread : threads_->all) thread->run(confinement);
+  } catch (const std::system_error& error) {
+    return fail(
+        fmt::format("cannot start a worker thread: {}; the user may have reached its limit of "
+                    "threads, see `ulimit -u`",
+                    error.what()));
+  }
+  return {};
 }
 
 Result<std::unique_ptr<Relay::Listener>> Relay::open(const sys::NetnsRef& netns,

@@ -35,7 +35,7 @@ class Relay final : public firewall::ConnectionListeners {
   ~Relay() override;
 
   /// What is accepted before this waits.
-  void run(helper::Confinement confinement);
+  [[nodiscard]] Result<void> run(helper::Confinement confinement);
 
   [[nodiscard]] Result<std::unique_ptr<Listener>> open(const sys::NetnsRef& netns,
                                                        const std::string& policy) override;

@@ -31,6 +31,8 @@ def verdict(server, name, who, *arguments):
 
 def test_a_client_of_a_range(client, firewalled, site):
     server = firewalled()
+    server.write_config(server.text().replace("check-names = []", ""))
+    assert "reloaded" in server.reload()
     mine, other = client("c1", "10.5.0.2", "10.5.0.1"), client("c2", "10.5.1.2", "10.5.1.1")
     for inside, gateway in ((mine, "10.5.0.1"), (other, "10.5.1.1")):
         assert ask(inside, server, "web.test", gateway).answer
