@@ -85,19 +85,14 @@ void accept_errors(Messages& messages, const Layout& layout, const FirewallRules
   }
 }
 
-/// Each connection begins with a SYN. What conntrack still knows of one that has ended, ours as
-/// well, would have another with its ports pass as that.
-void keep_beginnings_to_checks(Messages& messages, const Layout& layout,
-                               const CheckedConnections& checked) {
+/// Of what `which` says too, at a checked port only what we connect to ourselves is judged further.
+void keep_to_checks(Messages& messages, const Layout& layout, const Chain& chain,
+                    const CheckedConnections& checked, const std::function<void(Rule&)>& which) {
   for (const std::uint16_t port : checked.ports) {
     for (const Sets& sets : layout.sets) {
-      Rule(messages, layout.judge)
-          .protocol(IPPROTO_TCP)
-          .to_port(port)
-          .bits(Part::kMessage, kTcpFlagsAt, kSynAndAck, kSyn)
-          .destination_is_not(RTN_LOCAL)
-          .flow_not_in(sets.onward.name, sets.ipv6)
-          .go_to(layout.refuse.name);
+      Rule rule(messages, chain);
+      which(rule.protocol(IPPROTO_TCP).to_port(port));
+      rule.flow_not_in(sets.onward.name, sets.ipv6).go_to(layout.refuse.name);
     }
   }
 }
@@ -105,7 +100,11 @@ void keep_beginnings_to_checks(Messages& messages, const Layout& layout,
 /// A flow that is known first, since most packets are of one.
 void add_judgement(Messages& messages, const Layout& layout, const FirewallRules& rules,
                    const std::vector<Prefix>& networks) {
-  keep_beginnings_to_checks(messages, layout, rules.checked);
+  // Each connection begins with a SYN. What conntrack still knows of one that has ended, ours as
+  // well, would have another with its ports pass as that.
+  keep_to_checks(messages, layout, layout.judge, rules.checked, [](Rule& rule) {
+    rule.bits(Part::kMessage, kTcpFlagsAt, kSynAndAck, kSyn).destination_is_not(RTN_LOCAL);
+  });
   Rule(messages, layout.judge).established().accept();
   accept_errors(messages, layout, rules);
   // A reset of ours to who is behind; nothing else is related by TCP.
@@ -121,22 +120,9 @@ void add_judgement(Messages& messages, const Layout& layout, const FirewallRules
   Rule(messages, layout.neighbours).go_to(layout.openings.name);
 }
 
-/// Of a checked port only what we connect to ourselves is judged further.
-void keep_to_checks(Messages& messages, const Layout& layout, const CheckedConnections& checked) {
-  for (const std::uint16_t port : checked.ports) {
-    for (const Sets& sets : layout.sets) {
-      Rule(messages, layout.openings)
-          .protocol(IPPROTO_TCP)
-          .to_port(port)
-          .flow_not_in(sets.onward.name, sets.ipv6)
-          .go_to(layout.refuse.name);
-    }
-  }
-}
-
 void add_openings(Messages& messages, const Layout& layout, const FirewallRules& rules,
                   const std::vector<Prefix>& networks) {
-  keep_to_checks(messages, layout, rules.checked);
+  keep_to_checks(messages, layout, layout.openings, rules.checked, [](Rule&) {});
   for (const FirewallRules::Opening& opening : rules.always) {
     Rule rule(messages, layout.openings);
     rule.to(opening.to);

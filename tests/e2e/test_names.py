@@ -12,6 +12,7 @@ from harness.nxgate import make_query
 from harness.timing import Stopwatch, within
 from harness.tls import TlsServer, tls_client
 from harness.upstream import answer, by_type
+from test_egress import app  # noqa: F401 (fixture)
 
 SHARED = "203.0.113.7"
 SHARED6 = "2001:db8:5::7"
@@ -52,18 +53,6 @@ def site(outside):
             stack.callback(server.close)
             return server
         yield start
-
-
-@pytest.fixture
-def app(namespace, outside):
-    inside = namespace("app")
-    inside.join(outside, "10.77.0.2/24", "10.77.0.1/24")
-    inside.add_address("2001:db8:77::2/64", "eth0")
-    outside.add_address("2001:db8:77::1/64", "eth0")
-    for family, gateway in (("-4", "10.77.0.1"), ("-6", "2001:db8:77::1")):
-        subprocess.run(["ip", family, "-n", inside.name, "route", "add", "default", "via", gateway],
-                       check=True)
-    return inside
 
 
 @pytest.fixture
