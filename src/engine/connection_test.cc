@@ -42,7 +42,7 @@ class FakeSets final : public policy::EgressSets {
   bool is_open(const IpAddress& at, const Port&, Instant) noexcept override {
     return open.contains(at);
   }
-  bool let_onward(const policy::OnwardFlow&) noexcept override { return true; }
+  bool let_onward(std::span<const policy::OnwardFlow>) noexcept override { return true; }
   void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}
   void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string&, Instant) override { return {}; }

@@ -42,7 +42,7 @@ class FakeSets final : public policy::EgressSets {
     return false;
   }
   bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return false; }
-  bool let_onward(const policy::OnwardFlow&) noexcept override { return false; }
+  bool let_onward(std::span<const policy::OnwardFlow>) noexcept override { return false; }
   void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}
   void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string&, Instant) override { return {}; }

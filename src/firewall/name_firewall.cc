@@ -66,6 +66,13 @@ Milliseconds until(Instant end, Instant now) {
   return std::chrono::duration_cast<Milliseconds>(end - now);
 }
 
+std::vector<netfilter::Onward> onward(std::span<const policy::OnwardFlow> flows) {
+  std::vector<netfilter::Onward> all;
+  all.reserve(flows.size());
+  for (const policy::OnwardFlow& each : flows) all.push_back({each.from, each.to});
+  return all;
+}
+
 }  // namespace
 
 Judge judge_of(const SnapshotCell<engine::Snapshot>& snapshots, std::string policy) {
@@ -228,23 +235,22 @@ bool NameFirewall::is_open(const IpAddress& address, const Port& port, Instant n
                              });
 }
 
-bool NameFirewall::let_onward(const policy::OnwardFlow& flow) noexcept try {
+bool NameFirewall::let_onward(std::span<const policy::OnwardFlow> flows) noexcept try {
+  const std::vector<netfilter::Onward> begun = onward(flows);
   const std::scoped_lock lock(mutex_);
   if (failed_ || !firewall_) return false;
-  const std::error_code error = firewall_->let_onward({flow.from, flow.to}, kOnwardLife);
+  const std::error_code error = firewall_->let_onward(begun, kOnwardLife);
   if (!error) return true;
   log::repeated(
       "onward " + label_,
-      fmt::format("cannot let a connection pass the firewall of {}: {}", label_, error.message()));
+      fmt::format("cannot let connections pass the firewall of {}: {}", label_, error.message()));
   return false;
 } catch (const std::exception&) {
   return false;
 }
 
 void NameFirewall::end_onward(std::span<const policy::OnwardFlow> flows) noexcept try {
-  std::vector<netfilter::Onward> ended;
-  ended.reserve(flows.size());
-  for (const policy::OnwardFlow& each : flows) ended.push_back({each.from, each.to});
+  const std::vector<netfilter::Onward> ended = onward(flows);
   const std::scoped_lock lock(mutex_);
   if (firewall_) (void)firewall_->end_onward(ended);
 } catch (const std::exception&) {

@@ -99,7 +99,7 @@ class NameFirewall final : public policy::EgressSets {
                               const IpAddress& address, Instant now) noexcept override;
   [[nodiscard]] bool is_open(const IpAddress& address, const Port& port,
                              Instant now) noexcept override;
-  [[nodiscard]] bool let_onward(const policy::OnwardFlow& flow) noexcept override;
+  [[nodiscard]] bool let_onward(std::span<const policy::OnwardFlow> flows) noexcept override;
   void end_onward(std::span<const policy::OnwardFlow> flows) noexcept override;
   void note_unreachable(const Endpoint& server) noexcept override;
 

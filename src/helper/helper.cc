@@ -136,7 +136,13 @@ std::error_code send_whole(const MessageChannel& channel, Request& request, Byte
 struct Helper::Answer {
   Reply reply;
   std::string text;
-  sys::Descriptor descriptor;
+  std::vector<sys::Descriptor> descriptors;
+
+  /// The only one; none if it failed.
+  [[nodiscard]] sys::Descriptor descriptor() {
+    return descriptors.empty() ? sys::Descriptor() : std::move(descriptors.front());
+  }
+  [[nodiscard]] std::error_code error() const { return {reply.error, std::system_category()}; }
 };
 
 Helper::Helper(pid_t pid, Channels channels, sys::Descriptor gone) noexcept
@@ -208,7 +214,7 @@ Helper::Answer Helper::ask(const LockedChannel& via, const Request& request,
     const auto identity = netns.identity();
     if (!identity) {
       return {
-          .reply = {.error = ENOENT}, .text = "it is not a network namespace", .descriptor = {}};
+          .reply = {.error = ENOENT}, .text = "it is not a network namespace", .descriptors = {}};
     }
     Request pinned = request;
     pinned.netns = *identity;
@@ -217,7 +223,7 @@ Helper::Answer Helper::ask(const LockedChannel& via, const Request& request,
   if (netns.text().size() > kLongestName) {
     return {.reply = {.error = ENAMETOOLONG},
             .text = "the name of the network namespace is too long",
-            .descriptor = {}};
+            .descriptors = {}};
   }
   return exchange(via, request, bytes_in(netns.text()));
 }
@@ -232,18 +238,18 @@ Helper::Answer Helper::exchange_locked(const LockedChannel& via, Request request
                                        Bytes behind) const {
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
-  sys::Descriptor came;
+  std::vector<sys::Descriptor> came;
   const std::error_code unsent = send_whole(via.channel, request, behind);
   if (sys::is_local_lack(unsent.value())) {
     std::string why = "the helper process can't be reached now: " + unsent.message();
     log::repeated("helper asked", why);
-    return {.reply = {.error = unsent.value()}, .text = std::move(why), .descriptor = {}};
+    return {.reply = {.error = unsent.value()}, .text = std::move(why), .descriptors = {}};
   }
   const auto reply = unsent ? std::nullopt : via.channel.receive<Reply>(&text, &came);
-  if (reply && reply->error == 0 && !came && gives_descriptor(request.task)) {
+  if (reply && reply->error == 0 && came.empty() && gives_descriptor(request.task)) {
     return {.reply = {.error = EMFILE, .number = reply->number},
             .text = "too many open files; see `ulimit -n`",
-            .descriptor = {}};
+            .descriptors = {}};
   }
   if (reply && reply->error == ETOOMANYREFS) log::repeated("helper answered", text_in(text));
   if (reply) return {*reply, text_in(text), std::move(came)};
@@ -252,7 +258,7 @@ Helper::Answer Helper::exchange_locked(const LockedChannel& via, Request request
   slow_.channel.shut();
   constexpr const char* kGone = "the helper process has ended; restart nxgate";
   log::repeated("helper", kGone);
-  return {.reply = {.error = EPIPE}, .text = kGone, .descriptor = {}};
+  return {.reply = {.error = EPIPE}, .text = kGone, .descriptors = {}};
 }
 
 Result<sys::Descriptor> Helper::open_listener(sys::SocketKind kind, const sys::ListenAddress& at,
@@ -266,8 +272,8 @@ Result<sys::Descriptor> Helper::open_listener(sys::SocketKind kind, const sys::L
                        .endpoint = PlainEndpoint(at.endpoint),
                        .interface = InterfaceName(at.interface)},
                       at.netns);
-  if (!answer.descriptor) return fail(answer.text);
-  return std::move(answer.descriptor);
+  if (answer.descriptors.empty()) return fail(answer.text);
+  return answer.descriptor();
 }
 
 std::expected<sys::Descriptor, std::error_code> Helper::open_upstream_socket(
@@ -281,19 +287,22 @@ std::expected<sys::Descriptor, std::error_code> Helper::open_upstream_socket(
                        .endpoint = PlainEndpoint(server),
                        .interface = InterfaceName(server.zone)},
                       netns);
-  if (!answer.descriptor) {
-    return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
+  if (answer.descriptors.empty()) {
+    return std::unexpected(answer.error());
   }
-  return std::move(answer.descriptor);
+  return answer.descriptor();
 }
 
-std::expected<sys::Descriptor, std::error_code> Helper::open_onward_socket(
-    const Endpoint& to, const sys::NetnsRef& netns) const {
-  Answer answer = ask(fast_, {.task = Task::kOnward, .endpoint = PlainEndpoint(to)}, netns);
-  if (!answer.descriptor) {
-    return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
-  }
-  return std::move(answer.descriptor);
+std::expected<std::vector<sys::Descriptor>, std::error_code> Helper::open_sockets(
+    sys::SocketKind kind, sys::Family family, std::size_t count, const sys::NetnsRef& netns) const {
+  Answer answer = ask(fast_,
+                      {.task = Task::kSockets,
+                       .kind = kind,
+                       .family = family,
+                       .count = static_cast<std::uint8_t>(std::min(count, sys::kMostSockets))},
+                      netns);
+  if (answer.descriptors.empty()) return std::unexpected(answer.error());
+  return std::move(answer.descriptors);
 }
 
 unsigned Helper::interface_index(const std::string& name, const sys::NetnsRef& netns) const {
@@ -309,18 +318,18 @@ std::optional<std::uint64_t> Helper::identity(const sys::NetnsRef& netns) const 
 
 Result<sys::Descriptor> Helper::open_namespace(const sys::NetnsRef& netns) const {
   Answer answer = ask(slow_, {.task = Task::kNamespace}, netns);
-  if (!answer.descriptor) return fail(answer.text);
-  return std::move(answer.descriptor);
+  if (answer.descriptors.empty()) return fail(answer.text);
+  return answer.descriptor();
 }
 
 Result<sys::NetlinkSocket> Helper::open_netlink(int protocol, const sys::NetnsRef& netns) const {
   Answer answer =
       ask(slow_, {.task = Task::kNetlink, .protocol = static_cast<std::uint8_t>(protocol)}, netns);
-  if (!answer.descriptor) {
+  if (answer.descriptors.empty()) {
     close_netlink(answer.reply.number);
     return fail(answer.text);
   }
-  return sys::NetlinkSocket(std::move(answer.descriptor), answer.reply.number);
+  return sys::NetlinkSocket(answer.descriptor(), answer.reply.number);
 }
 
 std::error_code Helper::send_netlink(std::uint64_t socket, Bytes messages,
@@ -346,10 +355,10 @@ void Helper::detach(const sys::NetnsRef& netns) const {
 std::expected<sys::Descriptor, std::error_code> Helper::hold_queue(
     const sys::NetnsRef& netns, const sys::LinkQueue& which) const {
   Answer answer = ask(slow_, {.task = Task::kQueue, .queue = which}, netns);
-  if (!answer.descriptor) {
-    return std::unexpected(std::error_code(answer.reply.error, std::system_category()));
+  if (answer.descriptors.empty()) {
+    return std::unexpected(answer.error());
   }
-  return std::move(answer.descriptor);
+  return answer.descriptor();
 }
 
 void Helper::ping() const {

@@ -1,6 +1,7 @@
 // The process that keeps the rights that the server drops.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -21,6 +23,7 @@
 #include "sys/descriptor.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
+#include "sys/onward_socket.h"
 #include "sys/privileges.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
@@ -67,8 +70,9 @@ class Helper final : public sys::Broker {
   [[nodiscard]] std::expected<sys::Descriptor, std::error_code> open_upstream_socket(
       sys::SocketKind kind, const RemoteEndpoint& server,
       const sys::NetnsRef& netns) const override;
-  [[nodiscard]] std::expected<sys::Descriptor, std::error_code> open_onward_socket(
-      const Endpoint& to, const sys::NetnsRef& netns) const override;
+  [[nodiscard]] std::expected<std::vector<sys::Descriptor>, std::error_code> open_sockets(
+      sys::SocketKind kind, sys::Family family, std::size_t count,
+      const sys::NetnsRef& netns) const override;
   [[nodiscard]] unsigned interface_index(const std::string& name,
                                          const sys::NetnsRef& netns) const override;
   [[nodiscard]] std::optional<std::uint64_t> identity(const sys::NetnsRef& netns) const override;

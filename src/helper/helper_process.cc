@@ -36,6 +36,7 @@
 #include "sys/descriptor.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
+#include "sys/onward_socket.h"
 #include "sys/privileges.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
@@ -47,7 +48,7 @@ namespace {
 struct Answer {
   Reply reply;
   std::string text{};
-  sys::Descriptor descriptor{};
+  std::vector<sys::Descriptor> descriptors{};
 };
 
 constexpr Milliseconds kBetweenLooks{500};
@@ -80,14 +81,25 @@ void close_all_but(const Channels& channels) {
   (void)::close_range(static_cast<unsigned>(next), ~0U, 0);
 }
 
+Answer answer_of(std::uint64_t number, sys::Descriptor opened) {
+  Answer answer{.reply = {.number = number}};
+  answer.descriptors.push_back(std::move(opened));
+  return answer;
+}
+
 Answer answer_with(Result<sys::Descriptor> opened) {
   if (!opened) return {.reply = {.error = EINVAL}, .text = opened.error().message};
-  return {.reply = {}, .text = {}, .descriptor = *std::move(opened)};
+  return answer_of(0, *std::move(opened));
 }
 
 Answer answer_with(std::expected<sys::Descriptor, std::error_code> opened) {
   if (!opened) return {.reply = {.error = opened.error().value()}};
-  return {.reply = {}, .text = {}, .descriptor = *std::move(opened)};
+  return answer_of(0, *std::move(opened));
+}
+
+Answer answer_with(std::expected<std::vector<sys::Descriptor>, std::error_code> opened) {
+  if (!opened) return {.reply = {.error = opened.error().value()}};
+  return {.reply = {}, .text = {}, .descriptors = *std::move(opened)};
 }
 
 Answer identify(const sys::NetnsRef& netns) {
@@ -113,7 +125,7 @@ Answer open(NumberedSockets& sockets, int protocol, const sys::NetnsRef& netns) 
   const Place place = netns.own() ? Place::kHost : Place::kAttached;
   const std::uint64_t number =
       sockets.add({.socket = *std::move(opened), .protocol = protocol, .place = place});
-  return {.reply = {.number = number}, .text = {}, .descriptor = std::move(theirs)};
+  return answer_of(number, std::move(theirs));
 }
 
 Answer send(const NumberedSockets& sockets, std::uint64_t number, Bytes messages) {
@@ -161,7 +173,7 @@ bool is_agreed(const ReachCheck& bounds, const Request& request, const sys::Netn
       return bounds.may_look_at(netns);
     case Task::kNetlink:
       return is_netlink_of_ours(request.protocol) && bounds.may_change(netns);
-    case Task::kOnward:
+    case Task::kSockets:
     case Task::kProcess:
     case Task::kQueue:
       return bounds.may_change(netns);
@@ -202,8 +214,8 @@ Answer perform(HelperState& state, const Question& question) {
           sys::open_listener(request.kind, address_in(request, netns), request.sharing));
     case Task::kUpstream:
       return answer_with(sys::open_upstream_socket(request.kind, server_in(request), netns));
-    case Task::kOnward:
-      return answer_with(sys::open_onward_socket(request.endpoint.get(), netns));
+    case Task::kSockets:
+      return answer_with(sys::open_sockets(request.kind, request.family, request.count, netns));
     case Task::kInterface:
       return {.reply = {.number = sys::interface_index(request.interface.get(), netns)}};
     case Task::kIdentity:
@@ -259,7 +271,7 @@ std::optional<Question> next_question(const MessageChannel& channel) {
 bool reply(const MessageChannel& channel, const Answer& answer) {
   const Bytes text = bytes_in(answer.text);
   const std::error_code unsent = channel.send(
-      answer.reply, text.first(std::min(text.size(), kLongestText)), &answer.descriptor);
+      answer.reply, text.first(std::min(text.size(), kLongestText)), answer.descriptors);
   if (!sys::is_local_lack(unsent.value())) return !unsent;
   const std::string why =
       fmt::format("the helper process cannot hand over what it opened: {}{}", unsent.message(),

@@ -17,6 +17,7 @@
 #include "helper/confinement.h"
 #include "helper/message_channel.h"
 #include "sys/descriptor.h"
+#include "sys/onward_socket.h"
 #include "sys/privileges.h"
 #include "sys/socket.h"
 #include "sys/xdp_queue.h"
@@ -105,14 +106,14 @@ enum class Task : std::uint8_t {
   kAttach,
   kDetach,
   kQueue,
-  kPing,    ///< nothing, but to answer
-  kClose,   ///< a socket of netlink
-  kOnward,  ///< a socket that is bound for a connection to the endpoint
+  kPing,     ///< nothing, but to answer
+  kClose,    ///< a socket of netlink
+  kSockets,  ///< so many, neither bound nor connected
 };
 
-/// Whether a descriptor comes back, if all is well.
+/// Whether descriptors come back, if all is well.
 [[nodiscard]] constexpr bool gives_descriptor(Task task) noexcept {
-  return task == Task::kListener || task == Task::kUpstream || task == Task::kOnward ||
+  return task == Task::kListener || task == Task::kUpstream || task == Task::kSockets ||
          task == Task::kNamespace || task == Task::kNetlink || task == Task::kQueue;
 }
 
@@ -126,6 +127,8 @@ struct Request {
   Task task = Task::kNone;
   sys::SocketKind kind = sys::SocketKind::kUdp;
   sys::Sharing sharing = sys::Sharing::kWorkers;
+  sys::Family family = sys::Family::kIpv4;
+  std::uint8_t count = 0;
   std::uint8_t freebind = 0;
   std::uint8_t protocol = 0;  ///< of netlink, or of IP
   PlainEndpoint endpoint;
@@ -147,6 +150,7 @@ struct Continuation {
   std::uint8_t nothing = 0;
 };
 
+static_assert(sys::kMostSockets <= MessageChannel::kMostDescriptors);
 constexpr std::size_t kLongestName = 1024;
 constexpr std::size_t kLongestText = 1024;
 /// Behind one message: whatever the kernel can surely take at once.

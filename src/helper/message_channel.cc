@@ -1,12 +1,15 @@
 #include "helper/message_channel.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -21,9 +24,10 @@
 namespace nxgate::helper {
 namespace {
 
-/// Room for one descriptor beside a message. What is told to the kernel to be received is its exact
-/// length, for in the padding behind it a second one would fit.
-struct alignas(cmsghdr) Control : std::array<char, CMSG_SPACE(sizeof(int))> {};
+constexpr std::size_t kMost = MessageChannel::kMostDescriptors;
+
+/// Room for descriptors beside a message.
+struct alignas(cmsghdr) Control : std::array<char, CMSG_SPACE(kMost * sizeof(int))> {};
 
 msghdr header_of(std::array<iovec, 2>& parts) noexcept {
   msghdr header{};
@@ -59,20 +63,22 @@ bool MessageChannel::wait_for(short events) const noexcept {
 }
 
 std::error_code MessageChannel::send(Bytes message, Bytes behind,
-                                     const sys::Descriptor* with) const noexcept {
+                                     std::span<const sys::Descriptor> with) const noexcept {
   std::array<iovec, 2> parts{{{const_cast<std::uint8_t*>(message.data()), message.size()},
                               {const_cast<std::uint8_t*>(behind.data()), behind.size()}}};
   msghdr header = header_of(parts);
   Control control{};
-  if (with != nullptr && *with) {
+  if (!with.empty()) {
+    std::array<int, kMost> numbers{};
+    const std::size_t size = std::min(with.size(), kMost) * sizeof(int);
+    std::ranges::transform(with.first(size / sizeof(int)), numbers.begin(), &sys::Descriptor::get);
     header.msg_control = control.data();
-    header.msg_controllen = control.size();
+    header.msg_controllen = CMSG_SPACE(size);
     cmsghdr* const first = CMSG_FIRSTHDR(&header);
     first->cmsg_level = SOL_SOCKET;
     first->cmsg_type = SCM_RIGHTS;
-    const int number = with->get();
-    first->cmsg_len = CMSG_LEN(sizeof number);
-    std::memcpy(CMSG_DATA(first), &number, sizeof number);
+    first->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(first), numbers.data(), size);
   }
   ssize_t sent = 0;
   do {
@@ -83,12 +89,12 @@ std::error_code MessageChannel::send(Bytes message, Bytes behind,
 }
 
 bool MessageChannel::receive(MutableBytes message, MutableBytes& behind,
-                             sys::Descriptor* with) const noexcept {
+                             std::vector<sys::Descriptor>* with) const {
   std::array<iovec, 2> parts{{{message.data(), message.size()}, {behind.data(), behind.size()}}};
   msghdr header = header_of(parts);
   Control control{};
   header.msg_control = control.data();
-  header.msg_controllen = CMSG_LEN(sizeof(int));
+  header.msg_controllen = CMSG_LEN(kMost * sizeof(int));
   ssize_t size = 0;
   do {
     if (!wait_for(POLLIN)) return false;
@@ -97,10 +103,13 @@ bool MessageChannel::receive(MutableBytes message, MutableBytes& behind,
   if (size < 0) return false;
   if (const cmsghdr* const first = CMSG_FIRSTHDR(&header);
       first != nullptr && first->cmsg_type == SCM_RIGHTS) {
-    int number = -1;
-    std::memcpy(&number, CMSG_DATA(first), sizeof number);
-    sys::Descriptor received(number);
-    if (with != nullptr) *with = std::move(received);
+    std::array<int, kMost> numbers{};
+    const std::size_t octets = std::min<std::size_t>(first->cmsg_len - CMSG_LEN(0), sizeof numbers);
+    std::memcpy(numbers.data(), CMSG_DATA(first), octets);
+    for (const int number : std::span(numbers).first(octets / sizeof(int))) {
+      sys::Descriptor received(number);
+      if (with != nullptr) with->push_back(std::move(received));
+    }
   }
   if (std::cmp_less(size, message.size()) || (header.msg_flags & MSG_TRUNC) != 0) return false;
   behind = behind.first(static_cast<std::size_t>(size) - message.size());

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <sys/socket.h>
 
@@ -18,11 +21,14 @@
 namespace nxgate::helper {
 
 /// One end of a pair of connected sockets that keep messages apart (SOCK_SEQPACKET). A message is a
-/// trivially copyable value, behind which bytes may stand, and with which one descriptor may go. It
+/// trivially copyable value, behind which bytes may stand, and with which descriptors may go. It
 /// waits, without end unless `give_up_after` says for how long, and goes on after a signal. One
 /// thread at a time.
 class MessageChannel {
  public:
+  /// With one message.
+  static constexpr std::size_t kMostDescriptors = 16;
+
   /// Both ends.
   [[nodiscard]] static Result<std::pair<MessageChannel, MessageChannel>> pair();
 
@@ -33,18 +39,18 @@ class MessageChannel {
   template <class Message>
     requires std::is_trivially_copyable_v<Message>
   [[nodiscard]] std::error_code send(const Message& message, Bytes behind = {},
-                                     const sys::Descriptor* with = nullptr) const noexcept {
+                                     std::span<const sys::Descriptor> with = {}) const noexcept {
     return send(Bytes(reinterpret_cast<const std::uint8_t*>(&message), sizeof message), behind,
                 with);
   }
 
   /// Nothing if the other end is gone or silent for too long, or what came doesn't fit. `behind` is
   /// room for the bytes behind it, of which those that came are left; without it there may be none.
-  /// A descriptor that came goes to `with`, or is closed.
+  /// Descriptors that came go to `with`, or are closed.
   template <class Message>
     requires std::is_trivially_copyable_v<Message>
   [[nodiscard]] std::optional<Message> receive(MutableBytes* behind = nullptr,
-                                               sys::Descriptor* with = nullptr) const noexcept {
+                                               std::vector<sys::Descriptor>* with = nullptr) const {
     Message message{};
     MutableBytes nothing;
     const bool whole =
@@ -69,9 +75,9 @@ class MessageChannel {
   explicit MessageChannel(sys::Descriptor end) noexcept : end_(std::move(end)) {}
 
   [[nodiscard]] std::error_code send(Bytes message, Bytes behind,
-                                     const sys::Descriptor* with) const noexcept;
+                                     std::span<const sys::Descriptor> with) const noexcept;
   [[nodiscard]] bool receive(MutableBytes message, MutableBytes& behind,
-                             sys::Descriptor* with) const noexcept;
+                             std::vector<sys::Descriptor>* with) const;
 
   /// False if there was nothing to do for too long; always true without a bound.
   [[nodiscard]] bool wait_for(short events) const noexcept;

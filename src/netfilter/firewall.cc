@@ -243,10 +243,12 @@ std::error_code Firewall::close(std::span<const Destination> openings) {
   return {};
 }
 
-std::error_code Firewall::let_onward(const Onward& flow, Milliseconds life) {
+std::error_code Firewall::let_onward(std::span<const Onward> flows, Milliseconds life) {
   const Layout layout(table_);
   Batch batch;
-  batch.add_element(layout.onward_for(flow.to.address), key_of(flow), life, {});
+  for (const Onward& each : flows) {
+    batch.add_element(layout.onward_for(each.to.address), key_of(each), life, {});
+  }
   return transact(batch.finish(), sys::Waiting::kClient);
 }
 

@@ -94,9 +94,9 @@ class Firewall {
   /// One that is closed by now is no fault.
   [[nodiscard]] std::error_code close(std::span<const Destination> openings);
 
-  /// Lets a new connection of ours to a checked port pass the redirect and the checks, for this
-  /// long or until `end_onward`; from then on conntrack knows it, or it never was.
-  [[nodiscard]] std::error_code let_onward(const Onward& flow, Milliseconds life);
+  /// Lets new connections of ours to checked ports pass the redirect and the checks, for this long
+  /// or until `end_onward`; from then on conntrack knows them, or they never were. All or none.
+  [[nodiscard]] std::error_code let_onward(std::span<const Onward> flows, Milliseconds life);
   /// One that has ended by now is no fault.
   [[nodiscard]] std::error_code end_onward(std::span<const Onward> flows);
 

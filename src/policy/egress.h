@@ -102,9 +102,9 @@ class EgressSets {
   /// Whether it is open, whatever for.
   [[nodiscard]] virtual bool is_open(const IpAddress& address, const Port& port,
                                      Instant now) noexcept = 0;
-  /// Lets this connection of ours to a checked port pass, until `end_onward`; true once the kernel
-  /// has acknowledged it. Some microseconds.
-  [[nodiscard]] virtual bool let_onward(const OnwardFlow& flow) noexcept = 0;
+  /// Lets these connections of ours to checked ports pass, until `end_onward`; true once the kernel
+  /// has acknowledged all of them. Some microseconds.
+  [[nodiscard]] virtual bool let_onward(std::span<const OnwardFlow> flows) noexcept = 0;
   virtual void end_onward(std::span<const OnwardFlow> flows) noexcept = 0;
   /// There was no way to that server: for a while whoever connects to it is refused by the kernel,
   /// so that it tries another address, as it would without us.

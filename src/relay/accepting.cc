@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "relay/context.h"
 #include "sys/descriptor.h"
+#include "sys/onward_socket.h"
 #include "sys/socket.h"
 
 namespace nxgate::relay {

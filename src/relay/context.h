@@ -16,6 +16,7 @@
 #include "engine/observer.h"
 #include "engine/snapshot.h"
 #include "relay/onward_pass.h"
+#include "relay/onward_sockets.h"
 #include "relay/pipes.h"
 #include "sys/netns.h"
 #include "telemetry/connection_counters.h"
@@ -49,6 +50,7 @@ struct Context {
   Room& room;
   engine::Observer& observer;
   OnwardPasses& passes;
+  OnwardSockets& sockets;
   PipePool pipes{};
   telemetry::ConnectionCounters counters{};
   std::list<Session*> sessions{};  ///< each puts itself in and takes itself out

@@ -1,35 +1,53 @@
 #include "relay/onward_pass.h"
 
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
-#include <fcntl.h>
 
-#include "base/address.h"
 #include "base/clock.h"
 #include "policy/egress.h"
-#include "sys/descriptor.h"
-#include "sys/socket.h"
 
 namespace nxgate::relay {
+
+namespace asio = boost::asio;
+
 namespace {
 
 constexpr Milliseconds kSoon{20};
 /// In one transaction, and so many more descriptors.
 constexpr std::size_t kMostAtOnce = 64;
 
+using Flows = std::map<policy::EgressSets*, std::vector<policy::OnwardFlow>>;
+
 }  // namespace
 
-std::optional<OnwardPass> OnwardPass::take(std::shared_ptr<policy::EgressSets> sets,
-                                           const sys::Descriptor& socket, const Endpoint& to) {
-  sys::Descriptor held(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
-  const policy::OnwardFlow flow{sys::local_endpoint(socket), to};
-  if (!held || !sets->let_onward(flow)) return std::nullopt;
-  return OnwardPass{std::move(sets), std::move(held), flow};
+asio::awaitable<bool> OnwardPasses::let(const OnwardPass& pass) {
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(
+      [&](auto decided) { ask({pass.sets, pass.flow, std::move(decided)}); }, asio::use_awaitable);
+}
+
+void OnwardPasses::ask(Asked asked) {
+  if (asked_.empty()) asio::post(loop_, [this] { let_all(); });
+  asked_.push_back(std::move(asked));
+  if (asked_.size() >= kMostAtOnce) let_all();
+}
+
+void OnwardPasses::let_all() {
+  std::vector<Asked> asked = std::exchange(asked_, {});
+  Flows flows;
+  for (const Asked& each : asked) flows[each.sets.get()].push_back(each.flow);
+  std::map<policy::EgressSets*, bool> passes;
+  for (const auto& [sets, those] : flows) passes[sets] = sets->let_onward(those);
+  for (Asked& each : asked) each.decided(passes[each.sets.get()]);
 }
 
 void OnwardPasses::end(OnwardPass pass) {
@@ -45,17 +63,9 @@ void OnwardPasses::end(OnwardPass pass) {
 /// The sockets are let go once their four-tuples are.
 void OnwardPasses::take_back() {
   const std::vector<OnwardPass> ended = std::exchange(ended_, {});
-  std::vector<bool> done(ended.size());
-  for (std::size_t i = 0; i < ended.size(); ++i) {
-    if (done[i]) continue;
-    std::vector<policy::OnwardFlow> flows;
-    for (std::size_t j = i; j < ended.size(); ++j) {
-      if (ended[j].sets != ended[i].sets) continue;
-      flows.push_back(ended[j].flow);
-      done[j] = true;
-    }
-    ended[i].sets->end_onward(flows);
-  }
+  Flows flows;
+  for (const OnwardPass& each : ended) flows[each.sets.get()].push_back(each.flow);
+  for (const auto& [sets, those] : flows) sets->end_onward(those);
 }
 
 }  // namespace nxgate::relay

@@ -26,6 +26,7 @@
 #include "relay/accepting.h"
 #include "relay/context.h"
 #include "relay/relay_thread.h"
+#include "relay/side.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
@@ -71,6 +72,7 @@ class Relay::Served final : public Listener {
  private:
   std::uint16_t listen(sys::Descriptor socket) {
     if (!socket) return 0;
+    end_when_silent(socket);
     const std::uint16_t port = sys::local_port(socket);
     const auto give = [threads = threads_.get(), place = place_](
                           sys::Descriptor connection, ClientKey counted, const Endpoint& client,

@@ -37,6 +37,7 @@
 #include "policy/rule_set.h"
 #include "relay/context.h"
 #include "relay/relay_thread.h"
+#include "relay/side.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
@@ -56,7 +57,7 @@ class GenerousSets final : public policy::EgressSets {
     return true;
   }
   bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return true; }
-  bool let_onward(const policy::OnwardFlow&) noexcept override { return true; }
+  bool let_onward(std::span<const policy::OnwardFlow>) noexcept override { return true; }
   void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}
   void note_unreachable(const Endpoint&) noexcept override {}
   policy::EgressView look(const std::string&, Instant) override { return {}; }
@@ -157,6 +158,7 @@ class RelayThreadTest : public testing::Test {
   Peer client() {
     std::array<int, 2> ends{};
     const sys::Descriptor door(::socket(AF_INET, SOCK_STREAM, 0));
+    end_when_silent(door);
     const sys::SocketAddress any = sys::to_sockaddr(Endpoint{*IpAddress::parse("127.0.0.1"), 0});
     EXPECT_EQ(::bind(door.get(), any.get(), any.length), 0);
     EXPECT_EQ(::listen(door.get(), 1), 0);

@@ -29,7 +29,8 @@ namespace asio = boost::asio;
 
 RelayThread::RelayThread(const SnapshotCell<engine::Snapshot>& snapshots, Room& room,
                          engine::Observer& observer)
-    : context_{loop_, snapshots, room, observer, passes_}, work_(asio::make_work_guard(loop_)) {}
+    : context_{loop_, snapshots, room, observer, passes_, sockets_},
+      work_(asio::make_work_guard(loop_)) {}
 
 void RelayThread::stop() {
   if (!thread_.joinable()) return;
@@ -70,6 +71,7 @@ void RelayThread::end(const std::shared_ptr<const Place>& place) {
     for_each([&](Session& session) {
       if (&session.place() == place.get()) session.close();
     });
+    sockets_.forget(place->netns);
   });
 }
 

@@ -67,6 +67,7 @@ class RelayThread {
   boost::asio::io_context loop_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   OnwardPasses passes_{loop_};
+  OnwardSockets sockets_{loop_};
   std::atomic<std::size_t> given_{0};
   std::jthread thread_;
 };

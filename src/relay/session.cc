@@ -86,7 +86,6 @@ Session::~Session() {
 
 void Session::start(sys::Descriptor client) {
   if (!client_.open(std::move(client))) return;
-  client_.keep_alive();
   asio::co_spawn(
       context_.loop, [self = shared_from_this()] { return self->run(); }, asio::detached);
 }

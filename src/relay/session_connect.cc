@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 #include "policy/connection_checks.h"
 #include "relay/onward_pass.h"
 #include "relay/session.h"
+#include "sys/descriptor.h"
 #include "sys/netns.h"
 #include "sys/socket.h"
 
@@ -44,20 +46,20 @@ asio::awaitable<bool> Session::connect() {
 }
 
 asio::awaitable<std::error_code> Session::connect_from(sys::NetnsRef netns) {
-  auto socket = sys::open_onward_socket(event_.to, netns);
+  auto socket = context_.sockets.take(netns, event_.to);
   if (!socket) co_return socket.error();
   // What this host sends itself isn't redirected.
   std::optional<OnwardPass> pass;
   if (!netns.own()) {
-    pass = OnwardPass::take(verdict_.sets, *socket, event_.to);
-    if (!pass) co_return make_error_code(std::errc::operation_not_permitted);
+    pass = OnwardPass{verdict_.sets,
+                      sys::Descriptor(::fcntl(socket->get(), F_DUPFD_CLOEXEC, 0)),
+                      {sys::local_endpoint(*socket), event_.to}};
+    if (!pass->socket || !co_await context_.passes.let(*pass)) {
+      co_return make_error_code(std::errc::operation_not_permitted);
+    }
   }
-  if (!server_.open(*std::move(socket))) {
-    if (pass) context_.passes.end(*std::move(pass));
-    co_return make_error_code(std::errc::not_enough_memory);
-  }
-  server_.keep_alive();
-  const std::error_code error = co_await connect_server();
+  std::error_code error = make_error_code(std::errc::not_enough_memory);
+  if (server_.open(*std::move(socket))) error = co_await connect_server();
   if (pass) context_.passes.end(*std::move(pass));
   co_return error;
 }

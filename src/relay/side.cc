@@ -31,23 +31,23 @@ constexpr std::array<std::pair<int, int>, 3> kKeepalive{
 
 }  // namespace
 
+void end_when_silent(const sys::Descriptor& socket) {
+  const int on = 1;
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  (void)::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // Else it would be waited for without end, and isn't read.
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+  for (const auto& [option, value] : kKeepalive) {
+    (void)::setsockopt(socket.get(), IPPROTO_TCP, option, &value, sizeof value);
+  }
+}
+
 bool Side::open(sys::Descriptor socket) {
   boost::system::error_code full;
   waiting_.assign(socket.get(), full);
   if (full) return false;
   (void)socket.release();
   return true;
-}
-
-void Side::keep_alive() {
-  const int on = 1;
-  (void)::setsockopt(get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  (void)::setsockopt(get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  // Else it would be waited for without end, and isn't read.
-  (void)::setsockopt(get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-  for (const auto& [option, value] : kKeepalive) {
-    (void)::setsockopt(get(), IPPROTO_TCP, option, &value, sizeof value);
-  }
 }
 
 asio::awaitable<bool> Side::readable() {

@@ -13,6 +13,10 @@
 
 namespace nxgate::relay {
 
+/// Such a connection, or each that comes by such a listener, ends by itself once the other end
+/// gives no sign any more; sends at once; urgent octets come with the others.
+void end_when_silent(const sys::Descriptor& socket);
+
 /// A non-blocking TCP socket and waiting for it. Whatever waits ends when it is closed. One thread;
 /// it outlives its coroutines.
 class Side {
@@ -31,9 +35,6 @@ class Side {
 
   /// False if the loop has no room for it.
   [[nodiscard]] bool open(sys::Descriptor socket);
-  /// Ends by itself once the other end gives no sign any more; sends at once; urgent octets come
-  /// with the others.
-  void keep_alive();
   [[nodiscard]] int get() { return waiting_.native_handle(); }
   [[nodiscard]] bool is_open() const { return waiting_.is_open(); }
 

@@ -1,11 +1,13 @@
 // The port through which a process without rights gets what takes rights; `helper` implements it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "base/address.h"
 #include "base/bytes.h"
@@ -13,6 +15,7 @@
 #include "sys/descriptor.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
+#include "sys/onward_socket.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
 #include "sys/xdp_queue.h"
@@ -20,7 +23,7 @@
 namespace nxgate::sys {
 
 /// Somebody who has the rights that this process has dropped. While one is active, open_listener,
-/// open_upstream_socket, open_onward_socket, interface_index, open_netlink, send_netlink,
+/// open_upstream_socket, open_sockets, interface_index, open_netlink, send_netlink,
 /// hold_queue, find_by_peer, NetnsRef and Attached use it automatically. Any thread.
 class Broker {
  public:
@@ -36,8 +39,8 @@ class Broker {
                                                          Sharing sharing) const = 0;
   [[nodiscard]] virtual std::expected<Descriptor, std::error_code> open_upstream_socket(
       SocketKind kind, const RemoteEndpoint& server, const NetnsRef& netns) const = 0;
-  [[nodiscard]] virtual std::expected<Descriptor, std::error_code> open_onward_socket(
-      const Endpoint& to, const NetnsRef& netns) const = 0;
+  [[nodiscard]] virtual std::expected<std::vector<Descriptor>, std::error_code> open_sockets(
+      SocketKind kind, Family family, std::size_t count, const NetnsRef& netns) const = 0;
   [[nodiscard]] virtual unsigned interface_index(const std::string& name,
                                                  const NetnsRef& netns) const = 0;
   [[nodiscard]] virtual Result<NetlinkSocket> open_netlink(int protocol,

@@ -1,5 +1,6 @@
 #include "sys/broker.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "sys/descriptor.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
+#include "sys/onward_socket.h"
 #include "sys/socket.h"
 #include "sys/socket_owner.h"
 #include "sys/xdp_queue.h"
@@ -40,9 +42,9 @@ class FakeBroker final : public Broker {
                                                                   const NetnsRef&) const override {
     return note("open_upstream_socket"), std::unexpected(refused());
   }
-  std::expected<Descriptor, std::error_code> open_onward_socket(const Endpoint&,
-                                                                const NetnsRef&) const override {
-    return note("open_onward_socket"), std::unexpected(refused());
+  std::expected<std::vector<Descriptor>, std::error_code> open_sockets(
+      SocketKind, Family, std::size_t, const NetnsRef&) const override {
+    return note("open_sockets"), std::unexpected(refused());
   }
   unsigned interface_index(const std::string&, const NetnsRef&) const override {
     return note("interface_index"), 7U;
@@ -110,11 +112,11 @@ TEST(Broker, IsAskedForSockets) {
   EXPECT_FALSE(
       open_listener(SocketKind::kUdp, {kSomewhere, "", NetnsRef(), false}, Sharing::kNobody));
   EXPECT_FALSE(open_upstream_socket(SocketKind::kUdp, kSomewhere, kMissing));
-  EXPECT_FALSE(open_onward_socket(kSomewhere, kMissing));
+  EXPECT_FALSE(open_sockets(SocketKind::kTcp, Family::kIpv4, 1, kMissing));
   EXPECT_EQ(interface_index("eth7", kMissing), 7U);
   EXPECT_FALSE(hold_queue(NetnsRef(), {}));
   EXPECT_FALSE(find_by_peer(NetnsRef(), 17, kSomewhere));
-  EXPECT_EQ(broker.asked(), (Asked{"open_listener", "open_upstream_socket", "open_onward_socket",
+  EXPECT_EQ(broker.asked(), (Asked{"open_listener", "open_upstream_socket", "open_sockets",
                                    "interface_index", "hold_queue", "find_by_peer"}));
 }
 

@@ -23,9 +23,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-// The kernel's headers after those of libc, which define the same.
-#include <linux/netfilter_ipv4.h>
-#include <linux/netfilter_ipv6/ip6_tables.h>
 
 #include "base/address.h"
 #include "base/error.h"
@@ -40,7 +37,6 @@ constexpr int kBacklog = 1024;
 constexpr int kUdpReceiveBuffer = 1 << 20;
 constexpr std::uint16_t kFirstRandomPort = 1024;
 constexpr int kPortAttempts = 8;
-constexpr int kOnwardAttempts = 64;
 
 std::unexpected<std::error_code> system_failure() {
   return std::unexpected(std::error_code(errno, std::system_category()));
@@ -222,25 +218,6 @@ std::expected<Descriptor, std::error_code> connected_socket(SocketKind kind,
   return socket;
 }
 
-/// A datagram socket finds out which source the routes choose. The port is chosen here: the kernel
-/// frees one of its own choice as soon as the connection is reset, while the socket is still there.
-std::expected<Descriptor, std::error_code> bound_towards(const Endpoint& to) noexcept {
-  const bool v4 = to.address.is_v4();
-  const SocketAddress address = to_sockaddr(to);
-  const Descriptor route = make_socket(SocketKind::kUdp, v4);
-  if (!route || ::connect(route.get(), address.get(), address.length) != 0) return system_failure();
-  Descriptor socket = make_socket(SocketKind::kTcp, v4);
-  if (!socket || !set(socket, IPPROTO_TCP, TCP_NODELAY)) return system_failure();
-  Endpoint from = local_endpoint(route);
-  for (int attempt = 0; attempt < kOnwardAttempts; ++attempt) {
-    from.port = random_port();
-    const SocketAddress at = to_sockaddr(from);
-    if (::bind(socket.get(), at.get(), at.length) == 0) return socket;
-    if (errno != EADDRINUSE) break;
-  }
-  return system_failure();
-}
-
 }  // namespace
 
 std::string_view name_of(SocketKind kind) noexcept {
@@ -348,28 +325,6 @@ std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
   const Result<void> entered = in_netns(netns, [&] { socket = connected_socket(kind, server); });
   if (!entered) return std::unexpected(make_error_code(std::errc::network_unreachable));
   return socket;
-}
-
-std::expected<Descriptor, std::error_code> open_onward_socket(const Endpoint& to,
-                                                              const NetnsRef& netns) {
-  if (const Broker* const broker = Broker::active(); broker != nullptr && !netns.own()) {
-    return broker->open_onward_socket(to, netns);
-  }
-  std::expected<Descriptor, std::error_code> socket;
-  const Result<void> entered = in_netns(netns, [&] { socket = bound_towards(to); });
-  if (!entered) return std::unexpected(make_error_code(std::errc::network_unreachable));
-  return socket;
-}
-
-Endpoint original_destination(const Descriptor& connection) {
-  const Endpoint own = local_endpoint(connection);
-  sockaddr_storage storage{};
-  socklen_t length = sizeof storage;
-  const bool v4 = own.address.is_v4();
-  const bool found =
-      ::getsockopt(connection.get(), v4 ? SOL_IP : SOL_IPV6,
-                   v4 ? SO_ORIGINAL_DST : IP6T_SO_ORIGINAL_DST, &storage, &length) == 0;
-  return found ? to_endpoint(storage) : own;
 }
 
 bool is_own_address(const RemoteEndpoint& server, const NetnsRef& netns) {

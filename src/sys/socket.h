@@ -86,16 +86,6 @@ enum class Sharing : std::uint8_t {
 [[nodiscard]] std::expected<Descriptor, std::error_code> open_upstream_socket(
     SocketKind kind, const RemoteEndpoint& server, const NetnsRef& netns);
 
-/// A non-blocking TCP socket for a connection from inside `netns` to `to`, bound to the address
-/// that its routes choose and to a port that is nobody else's as long as it is open, but not
-/// connected yet.
-[[nodiscard]] std::expected<Descriptor, std::error_code> open_onward_socket(const Endpoint& to,
-                                                                            const NetnsRef& netns);
-
-/// Where a connection that was redirected to us was meant to go; our own end if it wasn't
-/// redirected, or if that isn't known any more.
-[[nodiscard]] Endpoint original_destination(const Descriptor& connection);
-
 /// Whether what is sent there from inside the namespace comes back to it: the address is one of
 /// its own. Sends nothing. False if that can't be found out.
 [[nodiscard]] bool is_own_address(const RemoteEndpoint& server, const NetnsRef& netns);

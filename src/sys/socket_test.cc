@@ -163,31 +163,5 @@ TEST(IsOwnAddress, KnowsLoopbackAndNotTheRest) {
   }
 }
 
-TEST(OnwardSocket, HasAPortThatIsNobodyElsesAlsoOnceItIsReset) {
-  const auto listener = open_listener(
-      SocketKind::kTcp, {.endpoint = {*IpAddress::parse("127.0.0.1"), 0}}, Sharing::kNobody);
-  ASSERT_TRUE(listener);
-  const Endpoint to = local_endpoint(*listener);
-  auto onward = open_onward_socket(to, NetnsRef());
-  ASSERT_TRUE(onward);
-  const SocketAddress from = to_sockaddr(local_endpoint(*onward));
-  const auto can_bind = [&] {
-    const Descriptor other(::socket(AF_INET, SOCK_STREAM, 0));
-    return ::bind(other.get(), from.get(), from.length) == 0;
-  };
-  const SocketAddress at = to_sockaddr(to);
-  (void)::connect(onward->get(), at.get(), at.length);
-  {
-    Descriptor accepted;
-    while (!accepted) accepted = Descriptor(::accept(listener->get(), nullptr, nullptr));
-    EXPECT_FALSE(can_bind());
-    const linger at_once{.l_onoff = 1, .l_linger = 0};
-    (void)::setsockopt(accepted.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  }
-  EXPECT_FALSE(can_bind()) << "reset, and still ours";
-  onward = Descriptor();
-  EXPECT_TRUE(can_bind());
-}
-
 }  // namespace
 }  // namespace nxgate::sys
