@@ -28,7 +28,7 @@ struct Text {
   std::string_view help;
 };
 
-constexpr std::array<Text, 7> kTexts{{
+constexpr std::array<Text, 8> kTexts{{
     {"prohibited", "no policy covers this client", "see [[clients]]"},
     {"name-denied", "the name isn't allowed", "a rule of `allow` would allow it"},
     {"port-denied", "the name isn't allowed at this port",
@@ -39,6 +39,7 @@ constexpr std::array<Text, 7> kTexts{{
      "it must ask nxgate for the name; a range of `always` needs no answer"},
     {"no-name", "it says no name",
      "`unnamed = \"address\"` or a range of `always` would let it pass"},
+    {"unreadable", "what it says isn't understood", ""},
     {"allowed", "allowed", ""},
 }};
 
@@ -70,12 +71,12 @@ ConnectionVerdict judge_port(const Judgement& judgement, const wire::DomainName&
 }
 
 ConnectionVerdict judge_named(const policy::Policy& policy, const Judgement& judgement,
-                              const ConnectionQuestion& question, Instant now) {
+                              const ConnectionQuestion& question, bool always, Instant now) {
   const Port port{IPPROTO_TCP, question.to.port};
   std::optional<Openable> openable;
   const ConnectionVerdict at_port = judge_port(judgement, *question.name, port, now, openable);
   if (at_port != ConnectionVerdict::kAllowed) return at_port;
-  if (always_covers(*policy.egress, question.to)) return ConnectionVerdict::kAllowed;
+  if (always) return ConnectionVerdict::kAllowed;
   if (!openable->covers(question.to.address, port)) return ConnectionVerdict::kAddressDenied;
   const bool told = std::ranges::any_of(question.clients, [&](ClientKey client) {
     return policy.sets->was_told(client, *question.name, question.to.address, now);
@@ -90,13 +91,13 @@ ConnectionDecision judge_connection(const policy::Policy* policy,
   ConnectionDecision decision;
   if (policy == nullptr || !policy->egress || !policy->sets) return decision;
   decision.judgement.policy = policy;
+  decision.always = always_covers(*policy->egress, question.to);
   if (question.name != nullptr) {
     decision.judgement = judge(*policy, *question.name, now);
-    decision.verdict = judge_named(*policy, decision.judgement, question, now);
+    decision.verdict = judge_named(*policy, decision.judgement, question, decision.always, now);
   } else {
-    decision.verdict = always_covers(*policy->egress, question.to)
-                           ? ConnectionVerdict::kAllowed
-                           : judge_unnamed(*policy, question.to, now);
+    decision.verdict =
+        decision.always ? ConnectionVerdict::kAllowed : judge_unnamed(*policy, question.to, now);
   }
   return decision;
 }

@@ -21,6 +21,7 @@ enum class ConnectionVerdict : std::uint8_t {
   kAddressDenied,  ///< the address is closed to everybody
   kNotTold,        ///< the client wasn't told this address for this name
   kNoName,         ///< it says none, and the policy asks for one
+  kUnreadable,     ///< what it says can't be understood, or isn't said in time
   kAllowed,
 };
 
@@ -34,6 +35,7 @@ struct ConnectionQuestion {
 struct ConnectionDecision {
   Judgement judgement;  ///< of the name; without a policy if there is none
   ConnectionVerdict verdict = ConnectionVerdict::kNoPolicy;
+  bool always = false;  ///< `always` covers the address, so that no answer is needed
 
   [[nodiscard]] bool allowed() const noexcept { return verdict == ConnectionVerdict::kAllowed; }
 };

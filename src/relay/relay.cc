@@ -29,6 +29,7 @@
 #include "relay/side.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
+#include "sys/onward_socket.h"
 #include "sys/socket.h"
 #include "telemetry/connection_counters.h"
 
@@ -122,8 +123,11 @@ Result<std::unique_ptr<Relay::Listener>> Relay::open(const sys::NetnsRef& netns,
   };
   auto v4 = listen(IpAddress());
   if (!v4) return std::unexpected(v4.error());
-  // There may be no IPv6, and then nothing to check.
   auto v6 = listen(IpAddress::v6({}));
+  // Without IPv6 in this kernel there is nothing to check.
+  if (!v6 && sys::open_sockets(sys::SocketKind::kTcp, sys::Family::kIpv6, 1, {})) {
+    return std::unexpected(v6.error());
+  }
   return std::make_unique<Served>(threads_, std::move(place), *std::move(v4),
                                   v6 ? *std::move(v6) : sys::Descriptor());
 }

@@ -157,7 +157,7 @@ bool Session::refuse(ConnectionVerdict verdict, std::string_view why) {
   return false;
 }
 
-void Session::broken(std::string_view why) { (void)refuse(ConnectionVerdict::kNoName, why); }
+void Session::broken(std::string_view why) { (void)refuse(ConnectionVerdict::kUnreadable, why); }
 
 const policy::Policy* Session::take_policy() {
   snapshot_ = context_.snapshots.load();
@@ -200,7 +200,7 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
     return refuse(ConnectionVerdict::kAddressDenied, "it is the host itself");
   }
   event_.verdict = decision.verdict;
-  verdict_ = {decision.verdict, checks.dial, policy->sets};
+  verdict_ = {decision.always, checks.dial, policy->sets};
   return true;
 }
 
@@ -289,16 +289,17 @@ asio::awaitable<void> Session::say_goodbye(Bytes last) {
 }
 
 void Session::review() {
-  if (event_.verdict != ConnectionVerdict::kAllowed || !name_) return;
+  if (event_.verdict != ConnectionVerdict::kAllowed) return;
   const auto snapshot = context_.snapshots.load();
   const policy::Policy* const policy = snapshot->policies.find(place_->policy);
   if (policy != nullptr && policy->egress && !policy->egress->checks.closes_on_change) return;
   const std::array clients{place_->client};
-  const auto verdict =
-      engine::judge_connection(policy, {&*name_, event_.to, clients}, Clock::now()).verdict;
+  const auto decision = engine::judge_connection(
+      policy, {name_ ? &*name_ : nullptr, event_.to, clients}, Clock::now());
   // That an answer's time is over ends nothing.
-  if (verdict == ConnectionVerdict::kAllowed || verdict == ConnectionVerdict::kNotTold) return;
-  event_.why = in_words(verdict);
+  const bool stays = decision.verdict == ConnectionVerdict::kNotTold && !verdict_.always;
+  if (decision.allowed() || stays) return;
+  event_.why = in_words(decision.verdict);
   close();
 }
 

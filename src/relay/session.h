@@ -61,7 +61,7 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   /// What its client is about to do there.
   struct Verdict {
-    engine::ConnectionVerdict verdict = engine::ConnectionVerdict::kNoPolicy;
+    bool always = false;
     policy::DialFrom dial = policy::DialFrom::kNamespace;
     std::shared_ptr<policy::EgressSets> sets;
   };

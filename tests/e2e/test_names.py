@@ -160,16 +160,22 @@ def test_a_port_without_a_check_stays_as_it_was(app, site, attach):
     assert greet(app, SHARED, "bad.test", port=8443) == "you asked for bad.test"
 
 
-def test_a_connection_ends_when_its_name_is_no_longer_allowed(app, site, attach):
+@pytest.mark.parametrize("name, before, after", [
+    ("good.test", {}, {"allow": ["far.test"]}),
+    ("also.test", {"egress": f'always = ["{SHARED}"]'}, {}),
+    (None, {"egress": 'unnamed = "address"'}, {}),
+    (None, {"egress": f'always = ["{SHARED}"]'}, {}),
+], ids=["name", "always", "unnamed", "unnamed-always"])
+def test_a_connection_ends_when_it_is_no_longer_allowed(app, site, attach, name, before, after):
     site()
-    running = attach(app)
+    running = attach(app, **before)
     ask(app, "good.test")
 
     def go():
         with socket.create_connection((SHARED, 443), timeout=5) as plain:
-            with tls_client().wrap_socket(plain, server_hostname="good.test") as inner:
+            with tls_client().wrap_socket(plain, server_hostname=name) as inner:
                 inner.recv(100)
-                running.write_config(running.text(allow=["far.test"]))
+                running.write_config(running.text(**after))
                 assert running.reload()
                 for _ in range(100):
                     inner.sendall(b"x")
