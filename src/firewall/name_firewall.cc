@@ -4,9 +4,6 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <expected>
-#include <functional>
-#include <map>
 #include <mutex>
 #include <span>
 #include <string>
@@ -15,7 +12,6 @@
 #include <vector>
 
 #include <fmt/core.h>
-#include <netinet/in.h>
 
 #include "base/address.h"
 #include "base/client_key.h"
@@ -45,9 +41,6 @@ static_assert(policy::kMostRanges <= helper::OurTransaction::kMostRules / 4);
 /// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
 constexpr Milliseconds kRounding{1000};
 constexpr std::size_t kMostAddresses = 16384;
-/// As long as connecting may take.
-constexpr Milliseconds kOnwardLife{15'000};
-constexpr Milliseconds kUnreachableLife{5'000};
 /// Where there is no room, what has ended is looked for so often at most.
 constexpr Seconds kForgetAgain{1};
 constexpr std::size_t kMostNamesOfAddress = 16;
@@ -64,13 +57,6 @@ FirewallRules rules_of(const policy::Egress& egress) {
 
 Milliseconds until(Instant end, Instant now) {
   return std::chrono::duration_cast<Milliseconds>(end - now);
-}
-
-std::vector<netfilter::Onward> onward(std::span<const policy::OnwardFlow> flows) {
-  std::vector<netfilter::Onward> all;
-  all.reserve(flows.size());
-  for (const policy::OnwardFlow& each : flows) all.push_back({each.from, each.to});
-  return all;
 }
 
 }  // namespace
@@ -109,27 +95,6 @@ Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egr
   if (egress->checks.ports.empty()) listener_.reset();
   failed_ = !done && !rules.audit;
   return done;
-}
-
-/// The listener comes before the rules that lead to it.
-Result<void> NameFirewall::listen(const sys::NetnsRef& netns,
-                                  const policy::ConnectionChecks& checks, FirewallRules& rules) {
-  if (checks.ports.empty()) return {};
-  if (!listener_) {
-    if (listeners_ == nullptr) return fail("nobody checks the names of connections here");
-    auto opened = listeners_->open(netns, checked_by_);
-    if (!opened) return std::unexpected(opened.error());
-    listener_ = *std::move(opened);
-  }
-  rules.checked.listener4 = listener_->port4();
-  rules.checked.listener6 = listener_->port6();
-  for (const policy::CheckedPort& each : checks.ports) {
-    rules.checked.ports.push_back(each.port);
-    const bool refuses_quic =
-        each.where == policy::NameIn::kTls && checks.quic == policy::Quic::kRefuse;
-    if (refuses_quic) rules.checked.refused_udp.push_back(each.port);
-  }
-  return {};
 }
 
 Result<void> NameFirewall::install(const sys::NetnsRef& netns, const FirewallRules& rules) {
@@ -220,82 +185,6 @@ bool NameFirewall::tell(const policy::Admission& admission, Instant now) {
   return false;
 }
 
-bool NameFirewall::was_told(ClientKey client, const wire::DomainName& name,
-                            const IpAddress& address, Instant now) noexcept {
-  const std::scoped_lock lock(mutex_);
-  return told_.has(client, name, address, now);
-}
-
-bool NameFirewall::is_open(const IpAddress& address, const Port& port, Instant now) noexcept {
-  const std::scoped_lock lock(mutex_);
-  return std::ranges::any_of(std::array{Destination{address, port}, Destination{address, {}}},
-                             [&](const Destination& to) {
-                               const OpenAddress* const held = open_.find(to);
-                               return held != nullptr && held->until > now;
-                             });
-}
-
-bool NameFirewall::let_onward(std::span<const policy::OnwardFlow> flows) noexcept try {
-  const std::vector<netfilter::Onward> begun = onward(flows);
-  const std::scoped_lock lock(mutex_);
-  if (failed_ || !firewall_) return false;
-  const std::error_code error = firewall_->let_onward(begun, kOnwardLife);
-  if (!error) return true;
-  log::repeated(
-      "onward " + label_,
-      fmt::format("cannot let connections pass the firewall of {}: {}", label_, error.message()));
-  return false;
-} catch (const std::exception&) {
-  return false;
-}
-
-void NameFirewall::end_onward(std::span<const policy::OnwardFlow> flows) noexcept try {
-  const std::vector<netfilter::Onward> ended = onward(flows);
-  const std::scoped_lock lock(mutex_);
-  if (firewall_) (void)firewall_->end_onward(ended);
-} catch (const std::exception&) {
-  return;  // it ends by itself
-}
-
-void NameFirewall::note_unreachable(const Endpoint& server) noexcept try {
-  const std::scoped_lock lock(mutex_);
-  if (!firewall_) return;
-  (void)firewall_->note_unreachable({server.address, {IPPROTO_TCP, server.port}}, kUnreachableLife);
-} catch (const std::exception&) {
-  return;  // it will be found out again
-}
-
-policy::EgressView NameFirewall::look(const std::string& name, Instant now) {
-  return look([&](const IpAddress& address,
-                  const std::string& by) { return by == name || led_to(name, address); },
-              now);
-}
-
-policy::EgressView NameFirewall::look(const IpAddress& address, Instant now) {
-  return look([&](const IpAddress& each, const std::string&) { return each == address; }, now);
-}
-
-/// `is_wanted` says so of an address and the name that opened it, empty for a refused one.
-policy::EgressView NameFirewall::look(
-    const std::function<bool(const IpAddress&, const std::string&)>& is_wanted, Instant now) {
-  const std::scoped_lock lock(mutex_);
-  policy::EgressView view;
-  for (const auto& [to, opened] : open_.all()) {
-    if (opened.until <= now || !is_wanted(to.address, opened.name)) continue;
-    view.open.push_back({to.address, to.port, opened.name, until(opened.until, now)});
-  }
-  for (const auto& [to, packets] : refused_) {
-    if (is_wanted(to.address, {})) view.refused.push_back({to.address, to.port, packets});
-  }
-  return view;
-}
-
-/// As far as that is remembered.
-bool NameFirewall::led_to(const std::string& name, const IpAddress& address) const {
-  const auto names = names_.find(address);
-  return names != names_.end() && std::ranges::find(names->second, name) != names->second.end();
-}
-
 /// What is asked for, all by one name, as the last review's judge says now.
 bool NameFirewall::is_allowed() {
   if (!judge_) return true;
@@ -369,41 +258,6 @@ Result<bool> NameFirewall::keep() {
   open_.clear();
   told_.clear();
   return kept;
-}
-
-Report NameFirewall::report() {
-  using Seen = Result<std::vector<netfilter::Noted>>;
-  const Seen refused = firewall_ ? firewall_->refused() : Seen();
-  const Seen flows = firewall_ && firewall_->rules().notes_flows ? firewall_->flows() : Seen();
-  const std::scoped_lock lock(mutex_);
-  Report report{.admissions = std::exchange(admissions_, 0)};
-  if (!firewall_) return report;
-  if (refused) add_refusals(report, *refused);
-  if (flows) add_flows(report, *flows);
-  return report;
-}
-
-void NameFirewall::add_flows(Report& report, const std::vector<netfilter::Noted>& seen) const {
-  for (const netfilter::Noted& each : seen) {
-    const auto names = names_.find(each.to.address);
-    if (names != names_.end()) report.flows.push_back({each.to, names->second});
-  }
-}
-
-void NameFirewall::add_refusals(Report& report, const std::vector<netfilter::Noted>& seen) {
-  std::map<Destination, std::uint64_t> now;
-  for (const netfilter::Noted& each : seen) {
-    now.emplace(each.to, each.packets);
-    const auto known = refused_.find(each.to);
-    // One that expired and was recorded again meanwhile counts from zero.
-    const bool goes_on = known != refused_.end() && known->second <= each.packets;
-    report.refused_packets += each.packets - (goes_on ? known->second : 0);
-    if (known != refused_.end()) continue;
-    const auto names = names_.find(each.to.address);
-    report.refusals.push_back({each.to, names == names_.end() ? "" : names->second.back()});
-  }
-  std::ranges::sort(report.refusals, {}, &Refusal::to);
-  refused_ = std::move(now);
 }
 
 netfilter::ClientLinks NameFirewall::client_links() const {
