@@ -181,6 +181,14 @@ class RelayThreadTest : public testing::Test {
     ADD_FAILURE() << "nobody connected";
     return Peer(-1);
   }
+  /// A client and its server, once this is through.
+  std::pair<Peer, Peer> connected(const Octets& first) {
+    Peer client = this->client();
+    client.send(first);
+    Peer server = accepted();
+    EXPECT_EQ(server.read(first.size()), first);
+    return {std::move(client), std::move(server)};
+  }
   [[nodiscard]] bool nobody_connected() const {
     return ::accept4(listener_.get(), nullptr, nullptr, 0) < 0;
   }
@@ -207,6 +215,13 @@ class RelayThreadTest : public testing::Test {
 };
 
 Octets hello(std::string_view name) { return peek::records(peek::tls13_hello(name).message()); }
+
+/// By TLS 1.2: no second hello has to be waited for.
+Octets old_hello() {
+  peek::Hello old;
+  old.extensions = peek::server_name_extension("good.test");
+  return peek::records(old.message());
+}
 
 TEST_F(RelayThreadTest, HandsOnWhatWasReadAndAllThatFollows) {
   Peer client = this->client();
@@ -267,13 +282,7 @@ TEST_F(RelayThreadTest, AnotherNameGetsAnAlertAndNothingGoesOn) {
 }
 
 TEST_F(RelayThreadTest, AHalfClosePassesInBothDirections) {
-  peek::Hello old;  // TLS 1.2: no second hello to wait for
-  old.extensions = peek::server_name_extension("good.test");
-  const Octets first = peek::records(old.message());
-  Peer client = this->client();
-  client.send(first);
-  Peer server = accepted();
-  ASSERT_EQ(server.read(first.size()), first);
+  auto [client, server] = connected(old_hello());
   client.send({1, 2, 3});
   client.end();
   EXPECT_EQ(server.read(100), (Octets{1, 2, 3}));
@@ -289,27 +298,15 @@ TEST_F(RelayThreadTest, AHalfClosePassesInBothDirections) {
 }
 
 TEST_F(RelayThreadTest, UrgentOctetsComeWithTheOthers) {
-  peek::Hello old;
-  old.extensions = peek::server_name_extension("good.test");
-  const Octets first = peek::records(old.message());
-  Peer client = this->client();
-  client.send(first);
-  Peer server = accepted();
-  ASSERT_EQ(server.read(first.size()), first);
+  auto [client, server] = connected(old_hello());
   client.send_urgent(5);
   client.send({6, 7});
   EXPECT_EQ(server.read(3), (Octets{5, 6, 7}));
 }
 
 TEST_F(RelayThreadTest, AResetPassesOn) {
-  peek::Hello old;
-  old.extensions = peek::server_name_extension("good.test");
-  const Octets first = peek::records(old.message());
   for (const bool by_client : {true, false}) {
-    Peer client = this->client();
-    client.send(first);
-    Peer server = accepted();
-    ASSERT_EQ(server.read(first.size()), first);
+    auto [client, server] = connected(old_hello());
     (by_client ? client : server).reset();
     Peer& other = by_client ? server : client;
     EXPECT_EQ(other.read(1).size(), 0U);
