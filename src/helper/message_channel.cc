@@ -80,11 +80,12 @@ std::error_code MessageChannel::send(Bytes message, Bytes behind,
     first->cmsg_len = CMSG_LEN(size);
     std::memcpy(CMSG_DATA(first), numbers.data(), size);
   }
-  ssize_t sent = 0;
-  do {
+  // There nearly always is room.
+  ssize_t sent = ::sendmsg(end_.get(), &header, MSG_NOSIGNAL | flags());
+  while (sent < 0 && is_passing(errno)) {
     if (!wait_for(POLLOUT)) return std::make_error_code(std::errc::timed_out);
     sent = ::sendmsg(end_.get(), &header, MSG_NOSIGNAL | flags());
-  } while (sent < 0 && is_passing(errno));
+  }
   return sent < 0 ? std::error_code(errno, std::system_category()) : std::error_code();
 }
 

@@ -108,9 +108,10 @@ bool Accepting::accept_one() {
 }
 
 void Accepting::serve(sys::Descriptor connection, const Endpoint& client) {
-  const Endpoint to = sys::original_destination(connection);
+  const Endpoint own = sys::local_endpoint(connection);
+  const Endpoint to = sys::original_destination(connection, own);
   const ClientKey counted = place_->client ? place_->client : client_at(client.address);
-  if (to == sys::local_endpoint(connection)) return reset(connection);
+  if (to == own) return reset(connection);
   if (!room_.connections.take(counted)) {
     log::repeated("relay room", "there is no room for more connections whose names are checked");
     return reset(connection);

@@ -53,7 +53,8 @@ struct Context {
   OnwardSockets& sockets;
   PipePool pipes{};
   telemetry::ConnectionCounters counters{};
-  std::list<Session*> sessions{};  ///< each puts itself in and takes itself out
+  std::list<Session*> sessions{};    ///< each puts itself in and takes itself out
+  std::atomic<std::size_t> open{0};  ///< those, and those on their way to the thread; any thread
 };
 
 }  // namespace nxgate::relay

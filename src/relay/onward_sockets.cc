@@ -31,14 +31,14 @@ constexpr Seconds kKept{5};
 
 }  // namespace
 
-std::expected<sys::Descriptor, std::error_code> OnwardSockets::take(const sys::NetnsRef& netns,
-                                                                    const Endpoint& to) {
+std::expected<OnwardSockets::Taken, std::error_code> OnwardSockets::take(const sys::NetnsRef& netns,
+                                                                         const Endpoint& to) {
   const sys::Family family = to.address.is_v4() ? sys::Family::kIpv4 : sys::Family::kIpv6;
   if (netns.own()) {
     auto one = sys::open_sockets(sys::SocketKind::kTcp, family, 1, netns);
     if (!one) return std::unexpected(one.error());
     end_when_silent(one->front());
-    return std::move(one->front());
+    return Taken{std::move(one->front()), {}};
   }
   const Where where{netns.identity().value_or(0), family};
   Kept& kept = all_[where];
@@ -50,8 +50,9 @@ std::expected<sys::Descriptor, std::error_code> OnwardSockets::take(const sys::N
   sys::Descriptor socket = std::move(kept.idle.back());
   kept.idle.pop_back();
   if (kept.idle.size() < kLow && !std::exchange(kept.refills, true)) refill_soon(where, netns);
-  if (const auto error = sys::bind_towards(to, socket, kept.route)) return std::unexpected(error);
-  return socket;
+  const auto from = sys::bind_towards(to, socket, kept.route);
+  if (!from) return std::unexpected(from.error());
+  return Taken{std::move(socket), *from};
 }
 
 std::error_code OnwardSockets::refill(Kept& kept, const sys::NetnsRef& netns, sys::Family family) {

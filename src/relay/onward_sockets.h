@@ -28,10 +28,14 @@ class OnwardSockets {
   OnwardSockets(const OnwardSockets&) = delete;
   OnwardSockets& operator=(const OnwardSockets&) = delete;
 
+  struct Taken {
+    sys::Descriptor socket;
+    Endpoint from;  ///< where it is bound, if it is
+  };
   /// A TCP socket for a connection to there, which ends by itself once the other end gives no sign
   /// any more. In another namespace than our own it is bound.
-  [[nodiscard]] std::expected<sys::Descriptor, std::error_code> take(const sys::NetnsRef& netns,
-                                                                     const Endpoint& to);
+  [[nodiscard]] std::expected<Taken, std::error_code> take(const sys::NetnsRef& netns,
+                                                           const Endpoint& to);
   /// Lets go of all in that namespace.
   void forget(const sys::NetnsRef& netns);
 

@@ -44,13 +44,19 @@ struct Relay::Threads {
     }
   }
 
-  /// That which has been given fewest.
-  [[nodiscard]] RelayThread& next() {
-    return **std::ranges::min_element(all, {}, [](const auto& each) { return each->given(); });
+  /// For a listener. Main thread.
+  [[nodiscard]] RelayThread& in_turn() { return *all[turn++ % all.size()]; }
+
+  /// For a connection: that which has fewest, but rather this one, since waking another takes time.
+  [[nodiscard]] RelayThread& idlest(RelayThread& preferred) {
+    RelayThread& least =
+        **std::ranges::min_element(all, {}, [](const auto& each) { return each->open(); });
+    return preferred.open() <= least.open() ? preferred : least;
   }
 
   Room room;
   std::vector<std::unique_ptr<RelayThread>> all;
+  std::size_t turn = 0;
 };
 
 /// The listening sockets of a place, by IPv4 and IPv6.
@@ -75,13 +81,14 @@ class Relay::Served final : public Listener {
     if (!socket) return 0;
     end_when_silent(socket);
     const std::uint16_t port = sys::local_port(socket);
-    const auto give = [threads = threads_.get(), place = place_](
+    RelayThread& own = threads_->in_turn();
+    const auto give = [threads = threads_.get(), &own, place = place_](
                           sys::Descriptor connection, ClientKey counted, const Endpoint& client,
                           const Endpoint& to) {
-      threads->next().adopt(std::move(connection), place, counted, client, to);
+      threads->idlest(own).adopt(std::move(connection), place, counted, client, to);
     };
-    accepting_.push_back(std::make_shared<Accepting>(threads_->next().loop(), std::move(socket),
-                                                     place_, threads_->room, give));
+    accepting_.push_back(
+        std::make_shared<Accepting>(own.loop(), std::move(socket), place_, threads_->room, give));
     accepting_.back()->start();
     return port;
   }

@@ -58,7 +58,7 @@ void RelayThread::run(helper::Confinement confinement) {
 
 void RelayThread::adopt(sys::Descriptor connection, std::shared_ptr<const Place> place,
                         ClientKey counted, const Endpoint& client, const Endpoint& to) {
-  ++given_;
+  ++context_.open;
   asio::post(loop_, [this, connection = std::move(connection), place = std::move(place), counted,
                      client, to]() mutable {
     const auto session = std::make_shared<Session>(context_, std::move(place), counted, client, to);

@@ -57,8 +57,8 @@ class RelayThread {
   [[nodiscard]] const telemetry::ConnectionCounters& counters() const noexcept {
     return context_.counters;
   }
-  /// How many it has been given so far.
-  [[nodiscard]] std::size_t given() const noexcept { return given_; }
+  /// How many sessions it has, or is about to.
+  [[nodiscard]] std::size_t open() const noexcept { return context_.open; }
 
  private:
   void for_each(const std::function<void(Session&)>& action);
@@ -68,7 +68,6 @@ class RelayThread {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   OnwardPasses passes_{loop_};
   OnwardSockets sockets_{loop_};
-  std::atomic<std::size_t> given_{0};
   std::jthread thread_;
 };
 

@@ -80,6 +80,7 @@ Session::Session(Context& context, std::shared_ptr<const Place> place, ClientKey
 
 Session::~Session() {
   context_.sessions.erase(own_place_);
+  --context_.open;
   release_held();
   context_.room.connections.give_back(counted_);
 }

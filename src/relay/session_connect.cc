@@ -46,20 +46,20 @@ asio::awaitable<bool> Session::connect() {
 }
 
 asio::awaitable<std::error_code> Session::connect_from(sys::NetnsRef netns) {
-  auto socket = context_.sockets.take(netns, event_.to);
-  if (!socket) co_return socket.error();
+  auto taken = context_.sockets.take(netns, event_.to);
+  if (!taken) co_return taken.error();
   // What this host sends itself isn't redirected.
   std::optional<OnwardPass> pass;
   if (!netns.own()) {
-    pass = OnwardPass{verdict_.sets,
-                      sys::Descriptor(::fcntl(socket->get(), F_DUPFD_CLOEXEC, 0)),
-                      {sys::local_endpoint(*socket), event_.to}};
-    if (!pass->socket || !co_await context_.passes.let(*pass)) {
+    sys::Descriptor held(::fcntl(taken->socket.get(), F_DUPFD_CLOEXEC, 0));
+    if (!held) co_return std::error_code(errno, std::system_category());
+    pass = OnwardPass{verdict_.sets, std::move(held), {taken->from, event_.to}};
+    if (!co_await context_.passes.let(*pass)) {
       co_return make_error_code(std::errc::operation_not_permitted);
     }
   }
   std::error_code error = make_error_code(std::errc::not_enough_memory);
-  if (server_.open(*std::move(socket))) error = co_await connect_server();
+  if (server_.open(std::move(taken->socket))) error = co_await connect_server();
   if (pass) context_.passes.end(*std::move(pass));
   co_return error;
 }

@@ -78,21 +78,20 @@ std::expected<std::vector<Descriptor>, std::error_code> open_sockets(SocketKind 
 
 /// The port is chosen here: the kernel frees one of its own choice as soon as the connection is
 /// reset, while the socket is still there.
-std::error_code bind_towards(const Endpoint& to, const Descriptor& socket,
-                             const Descriptor& route) {
+std::expected<Endpoint, std::error_code> bind_towards(const Endpoint& to, const Descriptor& socket,
+                                                      const Descriptor& route) {
   auto from = source_towards(to, route);
-  if (!from) return from.error();
+  if (!from) return from;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     from->port = static_cast<std::uint16_t>(kFirstPort + ::randombytes_uniform(65536 - kFirstPort));
     const SocketAddress at = to_sockaddr(*from);
-    if (::bind(socket.get(), at.get(), at.length) == 0) return {};
+    if (::bind(socket.get(), at.get(), at.length) == 0) return from;
     if (errno != EADDRINUSE) break;
   }
-  return last_error();
+  return std::unexpected(last_error());
 }
 
-Endpoint original_destination(const Descriptor& connection) {
-  const Endpoint own = local_endpoint(connection);
+Endpoint original_destination(const Descriptor& connection, const Endpoint& own) {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
   const bool v4 = own.address.is_v4();

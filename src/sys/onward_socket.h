@@ -26,12 +26,13 @@ enum class Family : std::uint8_t { kIpv4, kIpv6 };
 
 /// Binds a TCP socket to the address that the routes of its namespace choose for a connection to
 /// `to`, and to a random port, which is nobody else's as long as it is open. `route` is a UDP
-/// socket of the same namespace that nobody else uses meanwhile.
-[[nodiscard]] std::error_code bind_towards(const Endpoint& to, const Descriptor& socket,
-                                           const Descriptor& route);
+/// socket of the same namespace that nobody else uses meanwhile. The result is what it is bound to.
+[[nodiscard]] std::expected<Endpoint, std::error_code> bind_towards(const Endpoint& to,
+                                                                    const Descriptor& socket,
+                                                                    const Descriptor& route);
 
-/// Where a connection that was redirected to us was meant to go; our own end if it wasn't
+/// Where a connection that was redirected to us was meant to go; `own`, our own end, if it wasn't
 /// redirected, or if that isn't known any more.
-[[nodiscard]] Endpoint original_destination(const Descriptor& connection);
+[[nodiscard]] Endpoint original_destination(const Descriptor& connection, const Endpoint& own);
 
 }  // namespace nxgate::sys

@@ -37,13 +37,16 @@ TEST(OnwardSocket, AreBoundToTheSourceThatTheRoutesChoose) {
   for (const char* to : {"127.0.0.1:1", "127.0.0.9:1", "127.0.0.1:2"}) {
     const Descriptor socket = one(SocketKind::kTcp);
     const Endpoint there = *Endpoint::parse(to, 0);
-    ASSERT_EQ(bind_towards(there, socket, v4), std::error_code());
-    EXPECT_EQ(local_endpoint(socket).address, *IpAddress::parse("127.0.0.1")) << to;
-    EXPECT_NE(local_port(socket), 0);
+    const auto from = bind_towards(there, socket, v4);
+    ASSERT_TRUE(from);
+    EXPECT_EQ(*from, local_endpoint(socket));
+    EXPECT_EQ(from->address, *IpAddress::parse("127.0.0.1")) << to;
+    EXPECT_NE(from->port, 0);
   }
   const Descriptor socket = one(SocketKind::kTcp, Family::kIpv6);
-  ASSERT_EQ(bind_towards(*Endpoint::parse("[::1]:1", 0), socket, v6), std::error_code());
-  EXPECT_EQ(local_endpoint(socket).address, *IpAddress::parse("::1"));
+  const auto from = bind_towards(*Endpoint::parse("[::1]:1", 0), socket, v6);
+  ASSERT_TRUE(from);
+  EXPECT_EQ(from->address, *IpAddress::parse("::1"));
 }
 
 TEST(OnwardSocket, HasAPortThatIsNobodyElsesAlsoOnceItIsReset) {
@@ -52,7 +55,7 @@ TEST(OnwardSocket, HasAPortThatIsNobodyElsesAlsoOnceItIsReset) {
   ASSERT_TRUE(listener);
   const Endpoint to = local_endpoint(*listener);
   Descriptor onward = one(SocketKind::kTcp);
-  ASSERT_EQ(bind_towards(to, onward, one(SocketKind::kUdp)), std::error_code());
+  ASSERT_TRUE(bind_towards(to, onward, one(SocketKind::kUdp)));
   const SocketAddress from = to_sockaddr(local_endpoint(onward));
   const auto can_bind = [&] {
     const Descriptor other(::socket(AF_INET, SOCK_STREAM, 0));
