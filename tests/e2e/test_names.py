@@ -348,7 +348,7 @@ def test_a_denied_host_is_told_why(app, web, attach):
     attach(app)
     ask(app, "good.test")
     said = talk(app, get("/", "bad.test"))
-    assert said.startswith("HTTP/1.1 403 Forbidden\r\n")
+    assert said.startswith("HTTP/1.1 403 Forbidden by nxgate\r\n")
     assert "by policy default" in said and "`bad.test`: the name isn't allowed" in said
     assert web.heads == []
 
