@@ -58,14 +58,15 @@ def site(outside):
 
 @pytest.fixture
 def attach(nxgate, upstream, outside):
-    """attach(namespace, egress="...", allow=[...]): nxgate with a firewall."""
+    """attach(namespace, egress="...", allow=[...]): nxgate with a firewall, `also` in another namespace."""
     server = upstream(SCRIPT, namespace=outside)
 
     def text(egress="", allow=("good.test", "also.test", "far.test")):
         return CONFIG.format(port=server.port, netns=outside.path, egress=egress, allow=list(allow))
 
-    def start(inside, **options):
-        made = nxgate("--netns", inside.path, config=text(**options), command="attach")
+    def start(inside, also=None, wrapper=(), **options):
+        places = [part for each in (inside, also) if each for part in ("--netns", each.path)]
+        made = nxgate(*places, config=text(**options), command="attach", wrapper=wrapper)
         made.text = text
         return made
 
