@@ -58,7 +58,8 @@ def site(outside):
 
 @pytest.fixture
 def attach(nxgate, upstream, outside):
-    """attach(namespace, egress="...", allow=[...]): nxgate with a firewall, `also` in another namespace."""
+    """attach(namespace, egress="...", allow=[...]): nxgate with a firewall, `also` in another namespace.
+    `attach.script` is what its upstream says."""
     server = upstream(SCRIPT, namespace=outside)
 
     def text(egress="", allow=("good.test", "also.test", "far.test")):
@@ -70,6 +71,7 @@ def attach(nxgate, upstream, outside):
         made.text = text
         return made
 
+    start.script = server.script
     return start
 
 
