@@ -64,7 +64,8 @@ cat node_modules/hello/package.json
 OPENSSL = "printf 'GET /page HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -ign_eof -connect {1}:443 -servername {1}"
 ALERT = "unrecognized name"
 FORBIDDEN = "403 +Forbidden by nxgate"
-#: A client, what fetches PROOF from the site {0}, whose name is {1}, and shows it, and what it says of a name that is refused.
+#: A client; what fetches PROOF from the site {0}, whose name is {1}, and shows it; and what it says of a name that is
+#: refused.
 CLIENTS = {
     "curl": ("curl -ksS {0}/page", ALERT),
     "curl over http": ("curl -sS {0}/page", "`bad.test`: the name isn't allowed by policy default"),
@@ -108,7 +109,8 @@ def inside(engine_of_all):
 
 def is_there(program):
     if program in PROGRAMS:
-        return subprocess.run(["sh", "-c", f"/usr/bin/{PROGRAMS[program]}"], check=False, capture_output=True).returncode == 0
+        done = subprocess.run(["sh", "-c", f"/usr/bin/{PROGRAMS[program]}"], check=False, capture_output=True)
+        return done.returncode == 0
     return shutil.which(program) is not None
 
 

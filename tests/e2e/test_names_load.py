@@ -5,31 +5,40 @@ import hashlib
 import re
 import socket
 import subprocess
-import threading
 
 import pytest
 
+from harness.hellos import SERVER_HELLO, hello
 from harness.nxgate import SANITIZED
 from harness.timing import Stopwatch, wait_for, within
 from harness.tls import TlsServer, tls_client
 from test_connections_seen import status
 from test_names import SHARED, app, ask, attach, greet, outside, site  # noqa: F401 (fixtures)
-from test_redteam_names import hello
 
 MANY = 250 if SANITIZED else 1000
 
 
+class Echo(TlsServer):
+    """Chooses TLS, and then sends back whatever comes."""
+
+    def _serve(self, connection):
+        with contextlib.suppress(OSError), connection:
+            connection.recv(4096)
+            connection.sendall(SERVER_HELLO)
+            while data := connection.recv(65536):
+                connection.sendall(data)
+
+
 async def talk_at_once(count, meanwhile):
     """`count` clients, each with words of its own; `meanwhile` is called while all are connected."""
+    first = hello("good.test")
     connected = asyncio.Semaphore(0)
     all_there = asyncio.Event()
-    few = asyncio.Semaphore(50)  # handshakes at a time, or each takes Python seconds
-    context = tls_client()
 
     async def talk(number):
-        async with few:
-            reader, writer = await asyncio.open_connection(SHARED, 443, ssl=context, server_hostname="good.test")
-            await reader.readline()
+        reader, writer = await asyncio.open_connection(SHARED, 443)
+        writer.write(first)
+        assert await reader.readexactly(len(SERVER_HELLO)) == SERVER_HELLO
         connected.release()
         await all_there.wait()
         words = f"{number} ".encode() * 2000
@@ -46,9 +55,9 @@ async def talk_at_once(count, meanwhile):
     return await asyncio.gather(*tasks)
 
 
-def test_many_connections_at_once_are_whole(app, site, attach, many_descriptors):  # noqa: F811
+def test_many_connections_at_once_are_whole(app, outside, attach, many_descriptors):  # noqa: F811
     many_descriptors(20_000)
-    site()
+    server = Echo(outside, SHARED)
     running = attach(app)
     ask(app, "good.test")
     seen = []
@@ -56,6 +65,7 @@ def test_many_connections_at_once_are_whole(app, site, attach, many_descriptors)
     assert whole == [True] * MANY
     assert seen == [MANY] and status(running)["turned_away"] == 0
     wait_for(lambda: status(running)["open"] == 0)
+    server.close()
 
 
 class Download(TlsServer):
@@ -112,7 +122,7 @@ def test_half_hellos_harm_nobody_else(app, other, site, nxgate, attach, many_des
     running = attach(app, also=other, wrapper=("prlimit", "--nofile=4096"))
     for each in (app, other):
         ask(each, "good.test")
-    half = hello("good.test")[:100]
+    half, context = hello("good.test")[:100], tls_client()
 
     def begin():
         made = []
@@ -125,7 +135,7 @@ def test_half_hellos_harm_nobody_else(app, other, site, nxgate, attach, many_des
     wait_for(lambda: status(running)["turned_away"] > 0)
     for _ in range(20):
         with Stopwatch() as watch:
-            assert greet(other, SHARED, "good.test") == "you asked for good.test"
+            assert greet(other, SHARED, "good.test", context=context) == "you asked for good.test"
         assert watch.seconds < within(1)
     running.wait_for_log("there is no room for more connections whose names are checked")
     now = status(running)

@@ -28,7 +28,8 @@ def make_git(root):
     work.mkdir()
     (work / "proof").write_text(PROOF)
     git = ["git", "-C", work, "-c", "user.name=t", "-c", "user.email=t@test", "-c", "init.defaultBranch=main"]
-    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", PROOF], ["clone", "-q", "--bare", ".", bare]):
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", PROOF],
+                      ["clone", "-q", "--bare", ".", bare]):
         subprocess.run([*git, *arguments], check=True, capture_output=True)
 
 
@@ -55,7 +56,8 @@ def make_deb(root):
     deb = root / "apt/hello.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, deb], check=True, capture_output=True)
     digest = hashlib.sha256(deb.read_bytes()).hexdigest()
-    (root / "apt/Packages").write_text(f"{control}Filename: ./hello.deb\nSize: {deb.stat().st_size}\nSHA256: {digest}\n")
+    (root / "apt/Packages").write_text(
+        f"{control}Filename: ./hello.deb\nSize: {deb.stat().st_size}\nSHA256: {digest}\n")
 
 
 def make_npm(root):
