@@ -8,12 +8,13 @@ import subprocess
 
 import pytest
 
+from harness.http2 import Http2Site
 from harness.nxgate import Nxgate
 from harness.services import PROOF, Services
 from harness.timing import within
 from harness.upstream import Upstream, answer
 
-ADDRESS = "192.52.193.7"
+ADDRESS, SECOND = "192.52.193.7", "192.52.193.8"
 MOUNTED = {"/usr": "/usr", "/usr/bin": "/bin", "/usr/sbin": "/sbin", "/usr/lib": "/lib", "/usr/lib64": "/lib64",
            "/etc/ssl": "/etc/ssl", "/etc/alternatives": "/etc/alternatives"}
 CONFIG = """
@@ -25,7 +26,7 @@ netns = "{netns}"
 socket = "{socket}"
 
 [policies.default]
-allow = ["good.test"]
+allow = ["good.test", "second.test"]
 
 [policies.default.egress]
 """
@@ -89,14 +90,16 @@ PROGRAMS = {"pip": "python3 -m pip --version", "python3-requests": "python3 -c '
 
 @pytest.fixture(scope="module")
 def inside(engine_of_all):
-    """A container that asks nxgate; `bad.test` is at the address of `good.test`."""
+    """A container that asks nxgate; `bad.test` is at the address of `good.test`, `worse.test` at the other's."""
     engine = engine_of_all
-    engine.outside.run("ip", "address", "replace", f"{ADDRESS}/32", "dev", "lo", check=True)
+    for address in (ADDRESS, SECOND):
+        engine.outside.run("ip", "address", "replace", f"{address}/32", "dev", "lo", check=True)
     site = Services(engine.outside, ADDRESS)
-    upstream = Upstream({"good.test": answer(f"@ 60 A {ADDRESS}")}, namespace=engine.outside, address="10.99.0.1")
+    upstream = Upstream({"good.test": answer(f"@ 60 A {ADDRESS}"), "second.test": answer(f"@ 60 A {SECOND}")},
+                        namespace=engine.outside, address="10.99.0.1")
     mounts = [f"--volume={engine.source(here)}:{there}:ro" for here, there in MOUNTED.items()]
-    container = engine.run("web", "--add-host", f"bad.test:{ADDRESS}", "--env", "HOME=/tmp", *mounts,
-                           network=engine.network("app_net"))
+    container = engine.run("web", "--add-host", f"bad.test:{ADDRESS}", "--add-host", f"worse.test:{SECOND}",
+                           *mounts, network=engine.network("app_net"))
     running = Nxgate("web", command="attach", config=CONFIG.format(
         port=upstream.port, netns=engine.outside.path, socket=engine.socket))
     container.site = site
@@ -135,3 +138,13 @@ def test_an_allowed_name_is_fetched_and_another_at_its_address_is_refused(inside
     assert re.search(complaint, said, re.I), said
     assert PROOF not in said and "bad.test" not in inside.site.names + inside.site.hosts
     assert seconds < whole + within(2), "at once"
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node isn't installed")
+def test_http2(inside):
+    site = Http2Site(inside.engine.outside, SECOND)
+    try:
+        assert inside.run("curl", "-ksS", "--http2", "https://second.test/").stdout == "second.test by 2.0"
+        assert ALERT in inside.run("curl", "-ksS", "--http2", "https://worse.test/").stderr
+    finally:
+        site.close()

@@ -1,22 +1,13 @@
 """HTTP/2, and what is said inside of TLS, which nxgate doesn't see (docs/threat-model.md, "Not stopped")."""
 import shutil
-import subprocess
 
 import pytest
 
-from harness.tls import certificate
+from harness.http2 import Http2Site
 from test_names import SHARED, app, attach, outside  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.skipif(not shutil.which("node"), reason="node isn't installed")
 
-#: Says which host it was asked for, and by which version of HTTP.
-SERVER = """
-const fs = require("fs"), [cert, key, address] = process.argv.slice(1);
-const settings = {cert: fs.readFileSync(cert), key: fs.readFileSync(key), allowHTTP1: true};
-require("http2").createSecureServer(settings, (request, answer) =>
-    answer.end(`${request.headers[":authority"] || request.headers.host} by ${request.httpVersion}`)
-).listen(443, address, () => console.log("ready"));
-"""
 #: Asks for the hosts in turn, on one connection to the first.
 CLIENT = """
 const [first, ...others] = process.argv.slice(1);
@@ -35,15 +26,12 @@ ask([first, ...others]);
 @pytest.fixture
 def inside(app, outside, attach):  # noqa: F811
     """A namespace whose programs resolve by nxgate; `bad.test` is at the address of `also.test`."""
-    server = subprocess.Popen(["ip", "netns", "exec", outside.name, "node", "-e", SERVER, *certificate(), SHARED],
-                              stdout=subprocess.PIPE, text=True)
-    assert server.stdout.readline() == "ready\n"
+    server = Http2Site(outside, SHARED)
     attach(app)
     app.resolv_conf("nameserver 198.51.100.53\n")
     (app.etc / "hosts").write_text(f"{SHARED} bad.test\n")
     yield app
-    server.kill()
-    server.wait()
+    server.close()
 
 
 def curl(inside, *arguments):
