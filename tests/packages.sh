@@ -12,6 +12,7 @@ cross="qemu-user binutils-aarch64-linux-gnu"
 test="python3 python3-pytest python3-dnspython python3-jsonschema bind9-dnsutils iproute2 util-linux procps curl
     musl-tools gcc libc-bin dnsmasq-base clang-format-19
     iptables busybox-static nftables valgrind zsh fish man-db tmux
+    wget openssl python3-pip python3-requests python3-websocket
     dnstap-ldns fstrm-bin protobuf-compiler
     debootstrap lintian systemd systemd-container python3-kubernetes python3-yaml $package"
 # What came from elsewhere, as docker-ce or Node's own npm, Debian's would replace.

@@ -77,6 +77,9 @@ std::string connection_text(const json::object& event) {
     if (!event.contains(key)) continue;
     details += (details.empty() ? "" : ", ") + text_of(event, key);
   }
+  if (event.contains("encrypted_hello")) {
+    details += fmt::format("{}with ECH", details.empty() ? "" : ", ");
+  }
   return fmt::format("{:<8} {:<5} {}{}{}", "connect", server.substr(server.rfind(':') + 1),
                      event.contains("name") ? text_of(event, "name") + " at " : "", server,
                      details.empty() ? "" : fmt::format(" ({})", details));

@@ -18,6 +18,12 @@ TEST(ConnectionText, TellsADenial) {
             "connect  443   bad.test at 203.0.113.7:443 (the name isn't allowed, default)");
 }
 
+TEST(ConnectionText, TellsOfAnEncryptedHello) {
+  EXPECT_EQ(connection_text(object(R"({"server":"203.0.113.7:443","name":"a.test","rule":"a.test",)"
+                                   R"("encrypted_hello":true})")),
+            "connect  443   a.test at 203.0.113.7:443 (a.test, with ECH)");
+}
+
 TEST(ConnectionText, TellsAnEnd) {
   EXPECT_EQ(connection_text(
                 object(R"({"server":"[2001:db8::7]:80","sent":517,"received":1572864,"ms":2500})")),

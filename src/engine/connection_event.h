@@ -34,6 +34,8 @@ struct ConnectionEvent {
   ConnectionVerdict verdict = ConnectionVerdict::kNoPolicy;
   std::string rule;  ///< what decided about the name, as engine::rule_of has it
   std::string why;   ///< of a denial or a failure, in words
+  /// There is another ClientHello in the one that was read, or what looks like it: GREASE.
+  bool encrypted_hello = false;
   // Of kEnded:
   std::uint64_t sent = 0;      ///< octets, by the client
   std::uint64_t received = 0;  ///< octets, by the client

@@ -62,6 +62,7 @@ std::string connection_to_json(const Event& event, std::string_view client) {
   if (!connection.name.empty()) line["name"] = said_name(connection.name);
   if (!connection.rule.empty()) line["rule"] = connection.rule;
   if (!connection.why.empty()) line["why"] = connection.why;
+  if (connection.encrypted_hello) line["encrypted_hello"] = true;
   if (!connection.policy.empty()) line["policy"] = connection.policy;
   if (client.empty() && !connection.place.empty()) line["container"] = connection.place;
   if (connection.kind == engine::ConnectionEvent::Kind::kEnded) {

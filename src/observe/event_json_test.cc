@@ -69,6 +69,12 @@ TEST_F(ConnectionEventTest, TellsAnEndWithWhatWasMoved) {
   EXPECT_THAT(to_json(event()), HasSubstr(R"("sent":12,"received":5000000000,"ms":1500})"));
 }
 
+TEST_F(ConnectionEventTest, TellsOfAnEncryptedHelloIfThereIsOne) {
+  EXPECT_THAT(to_json(event()), Not(HasSubstr("encrypted_hello")));
+  told.encrypted_hello = true;
+  EXPECT_THAT(to_json(event()), HasSubstr(R"("encrypted_hello":true)"));
+}
+
 TEST_F(ConnectionEventTest, ShowsNothingOfAHashedClient) {
   EXPECT_THAT(to_json(event(), "0123"), HasSubstr(R"("client":"0123")"));
   EXPECT_THAT(to_json(event(), "0123"), Not(HasSubstr("web")));

@@ -10,13 +10,14 @@
 namespace nxgate::peek {
 namespace {
 
-/// RFC 9110 section 15.
+/// RFC 9110 section 15. Many programs show nothing else of a refusal, so that of a name says whose
+/// it is.
 std::string_view phrase_of(unsigned status) {
   switch (status) {
     case 400:
       return "Bad Request";
     case 403:
-      return "Forbidden";
+      return "Forbidden by nxgate";
     case 405:
       return "Method Not Allowed";
     case 408:

@@ -53,7 +53,7 @@ TEST(UpgradeAnswer, AnythingElseIsBroken) {
 
 TEST(RefusalResponse, IsWholeAndOneLine) {
   EXPECT_EQ(refusal_response(403, "no\r\nX: y"),
-            "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n"
+            "HTTP/1.1 403 Forbidden by nxgate\r\nConnection: close\r\n"
             "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 15\r\n\r\n"
             "no\\x0d\\x0aX: y\n");
   const std::string to_head = refusal_response(405, "CONNECT", true);

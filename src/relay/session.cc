@@ -175,6 +175,7 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
   name_.reset();
   event_.name = has_name ? name.name.to_text() : name.text;
   event_.rule.clear();
+  event_.encrypted_hello = encrypted;
   if (name.kind == peek::ServerName::Kind::kUnusable) {
     return refuse(ConnectionVerdict::kNameDenied, "what it says is no name of a host");
   }

@@ -32,7 +32,7 @@ serve::TcpLimits tcp_limits(const config::ServerSettings& settings, std::size_t 
 }
 
 std::size_t relayed_connections(std::size_t descriptors) {
-  return std::min<std::size_t>(16384, descriptors / 16);
+  return std::min<std::size_t>(16384, descriptors / 8);
 }
 
 serve::RateLimits rate_limits(const config::RateLimitSettings& settings) {

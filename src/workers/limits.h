@@ -16,7 +16,7 @@ namespace nxgate::workers {
 [[nodiscard]] serve::TcpLimits tcp_limits(const config::ServerSettings& settings,
                                           std::size_t descriptors);
 
-/// A sixteenth of the `descriptors` at most: each takes two, and up to four more for what is on its
+/// An eighth of the `descriptors` at most: each takes two, and up to four more for what is on its
 /// way to somebody who doesn't read.
 [[nodiscard]] std::size_t relayed_connections(std::size_t descriptors);
 

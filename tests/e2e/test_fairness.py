@@ -323,6 +323,6 @@ def test_the_units_memory_follows_from_the_bounds():
     mebibytes = {key: int(number) for key, number in re.findall(
         r"^\| `(tcp-clients|tcp-memory|size)` \|[^|]*\| `\"?(\d+)(?:MiB)?\"?`", reference, re.M)}
     most = (25 + mebibytes["tcp-clients"] * 400 / 1024 + 2 * mebibytes["tcp-memory"] + 64 +
-            1.5 * mebibytes["size"] + 100 + 16384 * 32 / 1024 + 64)
+            1.5 * mebibytes["size"] + 100 + 16384 * 21 / 1024 + 64)
     unit = dict(re.findall(r"^(Memory\w+)=(\d+)[MG]$", (ROOT / "examples/nxgate.service").read_text(), re.M))
     assert most <= int(unit["MemoryHigh"]) < 1024 * int(unit["MemoryMax"])

@@ -58,17 +58,20 @@ def site(outside):
 
 @pytest.fixture
 def attach(nxgate, upstream, outside):
-    """attach(namespace, egress="...", allow=[...]): nxgate with a firewall."""
+    """attach(namespace, egress="...", allow=[...]): nxgate with a firewall, `also` in another namespace.
+    `attach.script` is what its upstream says."""
     server = upstream(SCRIPT, namespace=outside)
 
     def text(egress="", allow=("good.test", "also.test", "far.test")):
         return CONFIG.format(port=server.port, netns=outside.path, egress=egress, allow=list(allow))
 
-    def start(inside, **options):
-        made = nxgate("--netns", inside.path, config=text(**options), command="attach")
+    def start(inside, also=None, wrapper=(), **options):
+        places = [part for each in (inside, also) if each for part in ("--netns", each.path)]
+        made = nxgate(*places, config=text(**options), command="attach", wrapper=wrapper)
         made.text = text
         return made
 
+    start.script = server.script
     return start
 
 
@@ -354,7 +357,7 @@ def test_a_denied_host_is_told_why(app, web, attach):
     attach(app)
     ask(app, "good.test")
     said = talk(app, get("/", "bad.test"))
-    assert said.startswith("HTTP/1.1 403 Forbidden\r\n")
+    assert said.startswith("HTTP/1.1 403 Forbidden by nxgate\r\n")
     assert "by policy default" in said and "`bad.test`: the name isn't allowed" in said
     assert web.heads == []
 

@@ -1,14 +1,14 @@
 """Ways past the names at connections, each tried by a program in the namespace."""
 import contextlib
 import socket
-import ssl
 import struct
 import threading
 import time
 
 import pytest
 
-from harness.tls import TlsServer, tls_client
+from harness.hellos import hello
+from harness.tls import TlsServer
 from test_names import SHARED, app, ask, attach, outside  # noqa: F401 (fixtures)
 
 
@@ -69,14 +69,6 @@ def resetting(outside):
     server = Resetting(outside, SHARED)
     yield server
     server.close()
-
-
-def hello(name):
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    inner = tls_client().wrap_bio(incoming, outgoing, server_hostname=name)
-    with contextlib.suppress(ssl.SSLWantReadError):
-        inner.do_handshake()
-    return outgoing.read()
 
 
 def test_a_port_of_ours_that_a_server_reset_opens_nothing(app, outside, resetting, attach):
