@@ -177,7 +177,7 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
   event_.rule.clear();
   event_.encrypted_hello = encrypted;
   if (name.kind == peek::ServerName::Kind::kUnusable) {
-    return refuse(ConnectionVerdict::kNameDenied, "what it says is no name of a host");
+    return refuse(ConnectionVerdict::kUnreadable, "what it says is no name of a host");
   }
   if (has_name) name_ = name.name;
   const std::array clients{place_->client ? place_->client : client_at(event_.client.address),
@@ -193,7 +193,7 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
   if (!decision.allowed()) return refuse(decision.verdict, in_words(decision.verdict));
   const policy::ConnectionChecks& checks = policy->egress->checks;
   if (encrypted && checks.encrypted_hello == policy::EncryptedHello::kRefuse) {
-    return refuse(ConnectionVerdict::kNameDenied,
+    return refuse(ConnectionVerdict::kUnreadable,
                   "there is an encrypted ClientHello in it, which `ech = \"refuse\"` forbids");
   }
   const bool from_host = checks.dial == policy::DialFrom::kHost || place_->netns.own();

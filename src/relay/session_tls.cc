@@ -44,9 +44,9 @@ asio::awaitable<void> Session::run_tls() {
     co_return co_await say_goodbye(kDecodeError);
   }
   if (!decide(reader.hello().server_name, reader.hello().encrypted_hello)) {
-    co_return co_await say_goodbye(event_.verdict == engine::ConnectionVerdict::kNameDenied
-                                       ? Bytes(kUnrecognizedName)
-                                       : Bytes(kAccessDenied));
+    const bool by_name = event_.verdict == engine::ConnectionVerdict::kNameDenied ||
+                         event_.verdict == engine::ConnectionVerdict::kUnreadable;
+    co_return co_await say_goodbye(by_name ? Bytes(kUnrecognizedName) : Bytes(kAccessDenied));
   }
   peek::SecondHello second(reader.hello());
   (void)second.read(Bytes(held_).subspan(reader.extent()));
