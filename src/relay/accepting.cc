@@ -9,6 +9,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
+#include <fmt/core.h>
 #include <sys/socket.h>
 
 #include "base/address.h"
@@ -113,7 +114,12 @@ void Accepting::serve(sys::Descriptor connection, const Endpoint& client) {
   const ClientKey counted = place_->client ? place_->client : client_at(client.address);
   if (to == own) return reset(connection);
   if (!room_.connections.take(counted)) {
-    log::repeated("relay room", "there is no room for more connections whose names are checked");
+    log::repeated(
+        "relay room " + place_->policy,
+        fmt::format("there is no room for more connections whose names are checked; {}{}{} "
+                    "has its share",
+                    client.address.to_string(), place_->netns.own() ? "" : " of ",
+                    place_->netns.text()));
     return reset(connection);
   }
   const std::scoped_lock lock(mutex_);
