@@ -60,6 +60,8 @@ TEST(Presets, SayWhatTheyAreForAndWhatTheyFollowSinceWhen) {
                               "# Checked: 20[0-9][0-9]-[01][0-9]-[0-3][0-9]\n"))
         << preset.name;
     EXPECT_THAT(std::string(preset.summary()), Not(ContainsRegex("^#|\n"))) << preset.name;
+    EXPECT_LE(preset.summary().size(), 66U)
+        << preset.name << ": a line of a terminal, beside its name";
   }
 }
 
