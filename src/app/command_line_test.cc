@@ -80,6 +80,8 @@ TEST_F(SettingsSourceTest, OptionsBecomeSettings) {
                                              "*.c.example",
                                              "--deny",
                                              "x.a.example",
+                                             "--preset",
+                                             "npm,go",
                                              "--hosts",
                                              "/h",
                                              "--record",
@@ -101,7 +103,7 @@ TEST_F(SettingsSourceTest, OptionsBecomeSettings) {
   EXPECT_EQ(settings.server.workers, 2U);
   EXPECT_EQ(settings.server.user, "dns");
   const config::PolicySettings& policy = settings.policies.at(0);
-  EXPECT_EQ(policy.rules.size(), 4U);
+  EXPECT_EQ(policy.rules.size(), 4U + 2U + 2U);
   EXPECT_EQ(policy.local.size(), 3U);
   EXPECT_EQ(policy.on_upstream_failure, policy::FailureReply::kNxDomain);
   ASSERT_EQ(settings.upstreams.size(), 1U);

@@ -27,6 +27,7 @@
 #include "engine/decision.h"
 #include "engine/snapshot.h"
 #include "firewall/host_firewalls.h"
+#include "policy/presets.h"
 #include "store/disk_files.h"
 #include "store/explain.h"
 #include "store/explain_connection.h"
@@ -56,8 +57,8 @@ int check(const cli::Options& options) {
 /// Whether a policy is given, so that no running server is needed.
 bool asks_offline(const cli::Options& options) {
   return options.config || !options.allow.empty() || !options.deny.empty() ||
-         !options.allow_files.empty() || !options.hosts.empty() || !options.records.empty() ||
-         !options.upstream.empty() || options.on_upstream_failure;
+         !options.allow_files.empty() || !options.presets.empty() || !options.hosts.empty() ||
+         !options.records.empty() || !options.upstream.empty() || options.on_upstream_failure;
 }
 
 void print_facts(const store::Facts& facts, bool as_json) {
@@ -127,6 +128,17 @@ int explain_question(const cli::Options& options) {
   return cli::kSuccess;
 }
 
+int show_presets(const cli::Options& options) {
+  if (const policy::Preset* const preset = policy::find_preset(options.name)) {
+    fmt::print("{}", preset->text);
+    return cli::kSuccess;
+  }
+  for (const policy::Preset& preset : policy::presets()) {
+    fmt::print("{:<14}{}\n", preset.name, preset.summary());
+  }
+  return cli::kSuccess;
+}
+
 attach::RuntimeHook hook_of(const cli::Options& options) {
   return {.runtime = options.runtime, .socket = options.hook_socket};
 }
@@ -180,6 +192,8 @@ int run(const cli::Options& options) {
       return check(options);
     case cli::Command::kExplain:
       return options.connect.empty() ? explain_question(options) : explain_connection(options);
+    case cli::Command::kPresets:
+      return show_presets(options);
     case cli::Command::kStatus:
     case cli::Command::kWatch:
     case cli::Command::kTop:

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "config/settings.h"
 #include "containers/container.h"
 #include "policy/policy.h"
+#include "store/attached_policy.h"
 
 namespace nxgate::attach {
 namespace {
@@ -30,6 +32,21 @@ std::string quoted(const std::string& key, const std::string& value) {
 const std::string* value_of(const Labels& labels, const std::string& key) {
   const auto label = labels.find(key);
   return label == labels.end() ? nullptr : &label->second;
+}
+
+/// What the labels restrict a container to, if they do: the rules of one and the presets of the
+/// other.
+std::optional<std::string> restriction_by(const Labels& labels) {
+  const std::string* const allow = value_of(labels, kAllowLabel);
+  const std::string* const presets = value_of(labels, kPresetsLabel);
+  if (allow == nullptr && presets == nullptr) return std::nullopt;
+  std::string text = allow == nullptr ? "" : *allow;
+  if (presets == nullptr) return text;
+  std::istringstream names(*presets);
+  for (std::string name; std::getline(names >> std::ws, name, ',');) {
+    text += fmt::format("{}{}{}", text.empty() ? "" : ",", store::kPresetItem, name);
+  }
+  return text;
 }
 
 bool has_value(const Labels& labels, const char* key, const std::string& wanted) {
@@ -97,8 +114,8 @@ std::optional<Choice> choose(const containers::Container& container, const Label
       [&](const config::ContainerRule& each) { return matches(each, container, labels); });
   const bool ruled = rule != settings.containers.end();
   const std::string* const policy = value_of(labels, kPolicyLabel);
-  const std::string* const allow = value_of(labels, kAllowLabel);
-  const bool labelled = allow != nullptr || policy != nullptr;
+  const auto allow = restriction_by(labels);
+  const bool labelled = allow || policy != nullptr;
   if (!ruled && !labelled && !settings.attach_all) return std::nullopt;
 
   Choice choice;
@@ -107,9 +124,16 @@ std::optional<Choice> choose(const containers::Container& container, const Label
   } else if (policy != nullptr) {
     choice = choice_by_label(*policy, settings, known);
   }
-  if (allow != nullptr && !choice.allow) choice.allow = *allow;
+  if (allow && !choice.allow) choice.allow = allow;
   choice.asked = ruled || labelled;
   return choice;
+}
+
+/// Which of them restrict a container.
+std::string restricting(const Labels& labels) {
+  if (!labels.contains(kPresetsLabel)) return kAllowLabel;
+  return labels.contains(kAllowLabel) ? fmt::format("{} and {}", kAllowLabel, kPresetsLabel)
+                                      : kPresetsLabel;
 }
 
 /// The message about labels that an image tries to use.
@@ -117,7 +141,7 @@ std::string complaint_of(const containers::Container& container, const std::stri
                          bool chosen) {
   std::string tried;
   for (const auto& [key, value] : container.image_labels) {
-    const bool ours = key == kPolicyLabel || key == kAllowLabel;
+    const bool ours = key == kPolicyLabel || key == kAllowLabel || key == kPresetsLabel;
     if (ours || (chosen && key.size() + value.size() <= kLongestQuote)) {
       tried += (tried.empty() ? "" : ", ") + quoted(key, value);
     }
@@ -138,7 +162,7 @@ std::string text_of(const std::string& policy, const std::optional<std::string>&
 }  // namespace
 
 containers::LabelKeys labels_that_count(const config::DockerSettings& settings) {
-  containers::LabelKeys keys{kPolicyLabel, kAllowLabel};
+  containers::LabelKeys keys{kPolicyLabel, kAllowLabel, kPresetsLabel};
   for (const config::ContainerRule& rule : settings.containers) {
     if (!rule.label.empty()) keys.insert(rule.label.substr(0, rule.label.find('=')));
   }
@@ -162,17 +186,18 @@ std::optional<Choice> select(const containers::Container& container,
   Labels all = container.labels;
   all.insert(container.image_labels.begin(), container.image_labels.end());
   const auto tried = choose(container, all, settings, known);
-  const std::string* const allow = value_of(container.image_labels, kAllowLabel);
-  const bool ours = allow != nullptr || container.image_labels.contains(kPolicyLabel);
+  const auto allow = restriction_by(container.image_labels);
+  const bool ours = allow || container.image_labels.contains(kPolicyLabel);
   if (tried == own && !ours) return own;
   Choice choice = own.value_or(Choice{.asked = true});
-  const bool narrowed = allow != nullptr && !choice.allow;
-  if (narrowed) choice.allow = *allow;
+  const bool narrowed = allow && !choice.allow;
+  if (narrowed) choice.allow = allow;
   // Its operator may have asked for the same, which can't be told from what the image says.
   const bool other =
       tried && tried->policy != choice.policy && tried->complaint.empty() && tried->fault.empty();
   if (other) choice.others.push_back({tried->policy, std::nullopt});
-  const std::string narrows = narrowed ? ", restricted by nxgate.allow" : "";
+  const std::string narrows =
+      narrowed ? fmt::format(", restricted by {}", restricting(container.image_labels)) : "";
   const std::string holds =
       other ? fmt::format(", but whatever resolves must also be allowed by the policy {}",
                           tried->policy)

@@ -13,11 +13,12 @@ namespace nxgate::attach {
 
 inline constexpr const char* kPolicyLabel = "nxgate.policy";
 inline constexpr const char* kAllowLabel = "nxgate.allow";
+inline constexpr const char* kPresetsLabel = "nxgate.presets";
 
 /// A policy of the configuration, and how a label restricts it.
 struct Choice {
   std::string policy = "default";
-  std::optional<std::string> allow{};  ///< rules, separated by commas; empty text: nothing
+  std::optional<std::string> allow{};  ///< as store::narrowing_of takes it; empty text: nothing
   std::string complaint{};             ///< what is wrong with the labels, if anything
   std::string fault{};  ///< why the intended policy can't be used, such as a missing policy
   bool closed = false;  ///< by a fault: nothing resolves, and nothing is reached by address either
@@ -43,11 +44,11 @@ struct Choice {
 
 /// The first rule of the configuration that matches names the policy, else the container's label
 /// `nxgate.policy` if the configuration lets labels choose it; a label that may not, or that names
-/// none of `known`, gets nothing resolved and is closed. The label `nxgate.allow` narrows the
-/// policy, never widens it. Empty: left alone.
+/// none of `known`, gets nothing resolved and is closed. The labels `nxgate.allow` and
+/// `nxgate.presets` together narrow the policy, never widen it. Empty: left alone.
 ///
 /// Labels of the image (docker/image.h) choose nothing and match no rule. What they leave is the
-/// stricter: `nxgate.allow` narrows, the policy that they would have got as the container's own
+/// stricter: these two narrow, the policy that they would have got as the container's own
 /// must allow as well, and who would be left alone but for them gets `default`.
 [[nodiscard]] std::optional<Choice> select(const containers::Container& container,
                                            const config::DockerSettings& settings,

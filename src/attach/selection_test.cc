@@ -106,6 +106,27 @@ TEST(Selection, TheAllowLabelNarrowsEveryChoice) {
   EXPECT_EQ(select(labelled("ci", "a.test"), ruled)->allow, "a.test");
 }
 
+TEST(Selection, ThePresetsLabelNarrowsBesideTheAllowLabel) {
+  containers::Container container = web();
+  container.labels[kPresetsLabel] = "npm, github";
+  EXPECT_EQ(select(container, {})->allow, "preset npm,preset github");
+  container.labels[kAllowLabel] = "a.test";
+  EXPECT_EQ(select(container, {})->allow, "a.test,preset npm,preset github");
+  container.labels = {{kPresetsLabel, ""}};
+  EXPECT_EQ(select(container, {})->allow, "") << "nothing";
+}
+
+TEST(Selection, AnImagesPresetsLabelOnlyNarrows) {
+  containers::Container container = web();
+  container.image_labels[kPresetsLabel] = "npm";
+  const auto choice = select(container, {});
+  EXPECT_EQ(choice->policy, "default");
+  EXPECT_EQ(choice->allow, "preset npm");
+  EXPECT_TRUE(choice->complaint.contains("restricted by nxgate.presets"));
+  container.labels[kAllowLabel] = "a.test";
+  EXPECT_EQ(select(container, {})->allow, "a.test") << "never wider than the container's own";
+}
+
 TEST(Selection, AnImagesLabelsChooseNothingAndMatchNoRule) {
   config::DockerSettings settings = any_label();
   settings.attach_all = true;

@@ -11,6 +11,7 @@
 
 #include "base/escape.h"
 #include "config/context.h"
+#include "policy/presets.h"
 
 namespace nxgate::cli {
 namespace {
@@ -43,6 +44,11 @@ void set_kind(Parameter& parameter, const std::string& type, const CLI::App& pro
     parameter.kind = ValueKind::kWord;
     for (const CLI::App* command : visible_commands(program)) {
       parameter.words.push_back(command->get_name());
+    }
+  } else if (value == "PRESET") {
+    parameter.kind = ValueKind::kWord;
+    for (const policy::Preset& preset : policy::presets()) {
+      parameter.words.emplace_back(preset.name);
     }
   } else if (value.ends_with("FILE") || value.ends_with("PATH")) {
     parameter.kind = ValueKind::kFile;

@@ -49,8 +49,8 @@ struct CommandNode {
 };
 
 /// Reads a tree. The kind of a value follows from what it is called: FILE, PATH and DIR (also as
-/// the end of a longer word) are files and directories, SUBCOMMAND is a command, and words in lower
-/// case between bars (`closed|open`) are themselves.
+/// the end of a longer word) are files and directories, SUBCOMMAND is a command, PRESET a list that
+/// comes with the program, and words in lower case between bars (`closed|open`) are themselves.
 [[nodiscard]] CommandNode read_commands(const CLI::App& program);
 
 /// This node and all below it, each before its children.

@@ -10,6 +10,7 @@
 namespace nxgate::cli {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -27,6 +28,7 @@ TEST(CommandTree, AValueIsWhatItIsCalled) {
   command->add_option("--dir", program.texts)->type_name("DIR");
   command->add_option("--how", program.text, "the way")->type_name("fast|slow")->required();
   command->add_flag("-v", program.count);
+  command->add_option("--preset", program.texts)->type_name("PRESET");
   command->add_option("PATH", program.text);
   const CommandNode node = read_commands(program.app).commands.at(0);
   EXPECT_EQ(node.path, "program run");
@@ -42,6 +44,8 @@ TEST(CommandTree, AValueIsWhatItIsCalled) {
   EXPECT_TRUE(node.options.at(3).required);
   EXPECT_EQ(node.options.at(4).kind, ValueKind::kNone);
   EXPECT_TRUE(node.options.at(4).repeatable);
+  EXPECT_EQ(node.options.at(5).kind, ValueKind::kWord);
+  EXPECT_THAT(node.options.at(5).words, Contains("npm"));
   EXPECT_EQ(node.arguments.at(0).kind, ValueKind::kFile);
   EXPECT_EQ(node.arguments.at(0).value, "PATH");
 }

@@ -52,6 +52,8 @@ constexpr CommandRow kCommands[] = {
     {Command::kExplain, "explain",
      "Explain how a query would be answered, or a connection be judged, and by which rule",
      add_explain},
+    {Command::kPresets, "presets", "List the lists of names that come with nxgate, or show one",
+     add_presets},
     {Command::kStatus, "status", "Show the state of the running server", add_status},
     {Command::kWatch, "watch",
      "Show queries as they are answered, and connections whose names are checked", add_watch},
@@ -113,8 +115,8 @@ std::optional<std::string> contradiction(const Options& options) {
   if (options.connect.empty() && !options.address.empty()) return "--address needs --connect";
   if (!options.config) return std::nullopt;
   Options::Texts given;
-  for (const auto* texts : {&options.allow, &options.deny, &options.allow_files, &options.hosts,
-                            &options.records, &options.upstream}) {
+  for (const auto* texts : {&options.allow, &options.deny, &options.allow_files, &options.presets,
+                            &options.hosts, &options.records, &options.upstream}) {
     given.insert(given.end(), texts->begin(), texts->end());
   }
   if (options.on_upstream_failure) given.push_back(*options.on_upstream_failure);

@@ -23,6 +23,7 @@ enum class Command : std::uint8_t {
   kDoctor,
   kCheck,
   kExplain,
+  kPresets,
   kStatus,
   kWatch,
   kTop,

@@ -55,6 +55,11 @@ void add_policy_options(CLI::App& command, Options& options) {
   add_texts(command, "--allow-file", "FILE", options.allow_files,
             "File with one allow rule per line")
       ->group(group);
+  add_texts(command, "--preset", "PRESET", options.presets,
+            "Also resolve the names of a list that comes with nxgate (see `nxgate presets`)")
+      ->check(must_be(config::parse_preset))
+      ->delimiter(',')
+      ->group(group);
   add_texts(command, "--hosts", "FILE", options.hosts, "Hosts file to answer from locally")
       ->group(group);
   add_texts(command, "--record", "RECORD", options.records,
@@ -261,6 +266,11 @@ void add_explain(CLI::App& command, Options& options) {
   command.add_flag("--json", options.json, "Print JSON");
   add_failure_option(command, options);
   add_policy_options(command, options);
+}
+
+void add_presets(CLI::App& command, Options& options) {
+  command.add_option("PRESET", options.name, "Show this list")
+      ->check(must_be(config::parse_preset));
 }
 
 void add_completion(CLI::App& command, Options& options) {

@@ -18,6 +18,7 @@ void add_runtime(CLI::App& command, Options& options);
 void add_hook(CLI::App& command, Options& options);
 void add_check(CLI::App& command, Options& options);
 void add_explain(CLI::App& command, Options& options);
+void add_presets(CLI::App& command, Options& options);
 void add_completion(CLI::App& command, Options& options);
 void add_manual(CLI::App& command, Options& options);
 

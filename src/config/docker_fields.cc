@@ -52,7 +52,8 @@ constexpr std::array<Field<DockerSettings>, 6> kDocker{{
      read_value<&DockerSettings::socket, parse_text>, same_value<&DockerSettings::socket>},
     {"attach", "word", "\"matched\"",
      "`matched`: containers that a `[[docker.containers]]` rule matches or that have a label "
-     "`nxgate.policy` or `nxgate.allow`. `all`: all other containers too, with the policy "
+     "`nxgate.policy`, `nxgate.allow` or `nxgate.presets`. `all`: all other containers too, with "
+     "the policy "
      "`default`.",
      read_value<&DockerSettings::attach_all, parse_attach>},
     {"fail", "word", "\"closed\"",

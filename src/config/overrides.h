@@ -30,6 +30,7 @@ struct Overrides {
   Texts allow;
   Texts deny;
   Texts allow_files;
+  Texts presets;
   Texts hosts;
   Texts records;
   Texts upstream;

@@ -139,7 +139,7 @@ void read_egress(Reading& reading, const toml::node& node, PolicySettings& into)
   }
 }
 
-constexpr std::array<Field<PolicySettings>, 17> kPolicy{{
+constexpr std::array<Field<PolicySettings>, 18> kPolicy{{
     {"allow", "list of rules", "[]",
      "Names that are resolved. `name`: the name and everything below it, `=name`: only the name, "
      "`*.name`: only names below it. The longest match wins; at the same length deny wins.",
@@ -158,6 +158,10 @@ constexpr std::array<Field<PolicySettings>, 17> kPolicy{{
     {"deny-files", "list of files", "[]",
      "The same for deny rules. Paths, or tables with a path and a format.",
      read_list_files<Action::kDeny>},
+    {"presets", "list of presets", "[]",
+     "Lists of allow rules that come with nxgate, each with its ports: `npm`, `github`. `nxgate "
+     "presets` shows them. A rule above about the same names goes before.",
+     read_each<add_preset>},
     {"hosts-files", "list of paths", "[]",
      "Files like `/etc/hosts`, answered by nxgate itself, forward and reverse.",
      read_each<add_hosts_files>},

@@ -23,6 +23,7 @@
 #include "policy/list.h"
 #include "policy/list_format.h"
 #include "policy/local_data.h"
+#include "policy/presets.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
 #include "wire/types.h"
@@ -161,6 +162,12 @@ void add_rule(Context& context, PolicySettings& policy, policy::Action action, c
   const auto parsed = policy::parse_rule(rule.value, action);
   if (!parsed) return context.fault(rule.at, parsed.error().message);
   policy.rules.add({parsed->name, parsed->scope, action, rule.at, parsed->ports});
+}
+
+void add_preset(Context& context, PolicySettings& policy, const Text& name) {
+  const auto preset = parse_preset(name.value);
+  if (!preset) return context.fault(name.at, preset.error().message);
+  policy.rules.add(policy::rules_of(**preset));
 }
 
 void add_rule_files(Context& context, PolicySettings& policy, policy::Action action,

@@ -14,6 +14,9 @@ namespace nxgate::config {
 
 void add_rule(Context& context, PolicySettings& policy, policy::Action action, const Text& rule);
 
+/// Every rule of the preset of that name.
+void add_preset(Context& context, PolicySettings& policy, const Text& name);
+
 /// Every rule of the list files that `pattern` stands for; without a format it is told by each.
 void add_rule_files(Context& context, PolicySettings& policy, policy::Action action,
                     const Text& pattern, std::optional<policy::ListFormat> format);

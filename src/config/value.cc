@@ -14,6 +14,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -24,6 +25,7 @@
 #include "config/context.h"
 #include "config/settings.h"
 #include "policy/policy.h"
+#include "policy/presets.h"
 #include "wire/name.h"
 #include "wire/types.h"
 
@@ -330,6 +332,14 @@ Result<std::string> parse_label(std::string_view text) {
     return expected_got(text, "a label, such as \"tier\" or \"tier=ci\"");
   }
   return std::string(text);
+}
+
+Result<const policy::Preset*> parse_preset(std::string_view text) {
+  if (const policy::Preset* const preset = policy::find_preset(text)) return preset;
+  std::vector<std::string_view> names;
+  for (const policy::Preset& each : policy::presets()) names.push_back(each.name);
+  return fail(fmt::format("{}: no such preset{}; `nxgate presets` lists them", in_quotes(text),
+                          suggestion(text, names)));
 }
 
 Result<BadLine> parse_bad_line(std::string_view text) {

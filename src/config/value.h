@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "config/settings.h"
 #include "policy/policy.h"
+#include "policy/presets.h"
 #include "wire/name.h"
 #include "wire/types.h"
 
@@ -80,6 +81,9 @@ template <std::uint32_t Least, std::uint32_t Most>
 
 /// `KEY` or `KEY=VALUE`.
 [[nodiscard]] Result<std::string> parse_label(std::string_view text);
+
+/// The name of a list that comes with the program: `npm`.
+[[nodiscard]] Result<const policy::Preset*> parse_preset(std::string_view text);
 
 [[nodiscard]] Result<policy::DenyReply> parse_deny_reply(std::string_view text);
 [[nodiscard]] Result<BadLine> parse_bad_line(std::string_view text);

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/error.h"
 #include "base/log.h"
+#include "config/value.h"
 #include "containers/names.h"
 #include "engine/client_identity.h"
 #include "engine/snapshot.h"
@@ -18,6 +20,7 @@
 #include "policy/local_data.h"
 #include "policy/matcher.h"
 #include "policy/policy.h"
+#include "policy/presets.h"
 #include "policy/rule.h"
 #include "policy/rule_set.h"
 #include "policy/special_names.h"
@@ -55,6 +58,21 @@ void hold_to(policy::Policy& policy, const policy::Policy& other) {
   if (policy.egress || !other.egress) return;
   policy.egress = other.egress;
   policy.egress_rules = other.matcher;
+}
+
+/// The error says which label is wrong, and why.
+Result<void> add_item(policy::RuleSet& rules, std::string_view item) {
+  if (item.starts_with(kPresetItem)) {
+    const auto preset = config::parse_preset(item.substr(kPresetItem.size()));
+    if (!preset) return fail("nxgate.presets: " + preset.error().message);
+    rules.add(policy::rules_of(**preset));
+    return {};
+  }
+  // The configuration's own rules decide what can be allowed, including public suffixes.
+  const auto rule = policy::parse_rule(item);
+  if (!rule) return fail("nxgate.allow: " + rule.error().message);
+  rules.add({rule->name, rule->scope, policy::Action::kAllow, {"nxgate.allow", 0, 0}, rule->ports});
+  return {};
 }
 
 }  // namespace
@@ -113,17 +131,13 @@ std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
     const std::string_view text = trimmed(rules.substr(0, comma));
     rules = comma == std::string_view::npos ? "" : rules.substr(comma + 1);
     if (text.empty()) continue;
-    // The configuration's own rules decide what can be allowed, including public suffixes.
-    const auto rule = policy::parse_rule(text);
-    if (rule) {
-      set.add(
-          {rule->name, rule->scope, policy::Action::kAllow, {"nxgate.allow", 0, 0}, rule->ports});
-    } else if (++wrong <= kMostWarnings) {
-      log::warning("{}: label nxgate.allow: {}", container, rule.error().message);
+    const auto added = add_item(set, text);
+    if (!added && ++wrong <= kMostWarnings) {
+      log::warning("{}: label {}", container, added.error().message);
     }
   }
   if (wrong > kMostWarnings) {
-    log::warning("{}: label nxgate.allow: {} more invalid rules", container, wrong - kMostWarnings);
+    log::warning("{}: labels: {} more invalid rules", container, wrong - kMostWarnings);
   }
   policy::LocalData local(wire::process_hash_key());
   policy::add_special_names(set, local);

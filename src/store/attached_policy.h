@@ -66,8 +66,11 @@ class AttachedPolicies final : public Layer {
   std::uint64_t version_ = 0;
 };
 
-/// Rules of a label `nxgate.allow`, separated by commas. Invalid rules are ignored, with a warning
-/// that names `container`.
+/// In front of the name of a preset that stands among the rules of narrowing_of.
+inline constexpr std::string_view kPresetItem = "preset ";
+
+/// What labels restrict a container to: rules, and presets with kPresetItem in front, separated by
+/// commas. Invalid ones are ignored, with a warning that names `container`.
 [[nodiscard]] std::shared_ptr<const policy::Matcher> narrowing_of(std::string_view rules,
                                                                   std::string_view container);
 

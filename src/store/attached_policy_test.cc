@@ -40,6 +40,14 @@ TEST(AttachedPolicy, ALabelsRulesAreSeparatedByCommas) {
   EXPECT_EQ(verdict(*narrowing, name("b.a.test")), Verdict::kDeny);
 }
 
+TEST(AttachedPolicy, APresetStandsAmongThem) {
+  const auto narrowing = narrowing_of("a.test,preset npm , preset nothing", "web");
+  EXPECT_EQ(verdict(*narrowing, name("a.test")), Verdict::kAllow);
+  EXPECT_EQ(verdict(*narrowing, name("registry.npmjs.org")), Verdict::kAllow);
+  EXPECT_EQ(verdict(*narrowing, name("nothing")), Verdict::kDeny);
+  EXPECT_EQ(verdict(*narrowing, name("pypi.org")), Verdict::kDeny);
+}
+
 TEST(AttachedPolicy, WhatIsNoRuleOpensNothing) {
   const auto narrowing = narrowing_of("http://github.com/,a.test", "web");
   EXPECT_EQ(verdict(*narrowing, name("github.com")), Verdict::kDeny);

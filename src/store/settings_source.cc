@@ -100,6 +100,7 @@ PolicySettings policy_of(Context& context, const config::Overrides& given) {
   for (const Text& path : given.allow_files) {
     config::add_rule_files(context, policy, Action::kAllow, path, std::nullopt);
   }
+  for (const Text& name : given.presets) config::add_preset(context, policy, name);
   for (const Text& path : given.hosts) config::add_hosts_files(context, policy, path);
   for (const Text& record : given.records) config::add_record(context, policy, record);
   if (const auto& text = given.on_upstream_failure) {

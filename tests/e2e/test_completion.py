@@ -65,6 +65,8 @@ def test_values_are_offered_by_their_kind(offer):
         "nxgate completion ": {"bash", "fish", "zsh"},
         "nxgate completion z": {"zsh"},
         "nxgate man ": {"nxgate", "nxgate.toml"},
+        "nxgate presets g": {"ghcr", "github", "gitlab", "go"},
+        "nxgate serve --preset apt-": {"apt-debian", "apt-ubuntu"},
         "nxgate attach web --fail ": {"closed", "open"},
         "nxgate serve --on-upstream-failure n": {"nxdomain"},
         "nxgate docker --label install-hook --wor": {"--workers"},

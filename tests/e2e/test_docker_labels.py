@@ -32,6 +32,10 @@ check-names = []
 allow = ["both.test:443"]
 [policies.ported.egress]
 check-names = []
+[policies.packages]
+presets = ["npm", "github"]
+[policies.packages.egress]
+check-names = []
 [policies.firewalled]
 allow = ["both.test"]
 [policies.firewalled.egress]
@@ -83,6 +87,10 @@ def status(container, qname, qtype="A"):
 def resolves(container):
     names = ("default.test", "open.test", "ci.test", "both.test")
     return {name[:-5] for name in names if status(container, name) == "NOERROR"}
+
+
+def opened(container):
+    return set(re.findall(rf"{ADDRESS} \. (\S+) \. (\S+)", container.rules()))
 
 
 def attached(server, name, policy):
@@ -138,6 +146,29 @@ def test_an_images_allow_label_narrows_and_opens_nothing(engine, watch, image_wi
     attached(server, "web", "default")
     assert resolves(web) == {"both"}
     server.wait_for_log("restricted by nxgate.allow")
+
+
+def test_a_presets_label_narrows_with_the_ports_of_its_rules(engine, watch):
+    server = watch(ANY)
+    labels = ["--label", "nxgate.policy=packages", "--label"]
+    web = engine.run("web", *labels, "nxgate.presets=npm, pypi,npn")
+    attached(server, "web", "packages")
+    server.wait_for_log('warning web: label nxgate.presets: "npn": no such preset .did you mean "npm".*')
+    assert status(web, "registry.npmjs.org") == "NOERROR"
+    assert status(web, "github.com") == status(web, "pypi.org") == "NXDOMAIN"
+    assert opened(web) == {("tcp", "443")}
+    both = engine.run("both", *labels, "nxgate.presets=npm", "--label", "nxgate.allow=api.github.com")
+    attached(server, "both", "packages")
+    assert status(both, "registry.npmjs.org") == status(both, "api.github.com") == "NOERROR"
+    assert status(both, "github.com") != "NXDOMAIN" and status(both, "codeload.github.com") == "NXDOMAIN"
+
+
+def test_an_images_presets_label_narrows_too(engine, watch, image_with):
+    server = watch()
+    web = engine.run("web", image=image_with("nxgate.presets=npm"))
+    attached(server, "web", "default")
+    assert resolves(web) == set()
+    server.wait_for_log("restricted by nxgate.presets")
 
 
 @pytest.mark.parametrize("rule, labels", [
@@ -246,10 +277,6 @@ def test_a_guests_denial_is_lifted_by_nothing_that_the_owner_was_led_to(engine, 
     server.wait_for_log("also restricted by strict")
     assert status(owner, "both.test") == "NOERROR"
     assert status(owner, "led.example") == "NXDOMAIN"
-
-
-def opened(container):
-    return set(re.findall(rf"{ADDRESS} \. (\S+) \. (\S+)", container.rules()))
 
 
 def test_ports_of_a_guests_rule_hold(walled_by_guest):
