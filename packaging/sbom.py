@@ -40,9 +40,9 @@ def linked(build, system):
     archives = (build / "nxgate_static.d").read_text().replace("\\\n", " ").split()
     # A paragraph an object: its name, and the files it was made from.
     objects = output("ninja", "-C", str(build), "-t", "deps").split("\n\n")
-    headers = [line.strip() for each in objects if each.startswith("CMakeFiles/nxgate_")
-               for line in each.splitlines()[1:]]
-    files = {str(Path(each).resolve()) for each in (*archives, *headers) if each.startswith("/")}
+    headers = {line.strip() for each in objects if each.startswith("CMakeFiles/nxgate_")
+               for line in each.splitlines()[1:]}
+    files = {str(Path(each).resolve()) for each in {*archives, *headers} if each.startswith("/")}
     return {each for each in files if each.startswith(f"{system.root}/usr/")}
 
 

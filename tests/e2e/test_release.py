@@ -1,6 +1,7 @@
 """What `make release` gathers."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -48,6 +49,11 @@ def test_gathering_again_gives_the_same(gathered, tmp_path):
     assert (gather(tmp_path) / "SHA256SUMS").read_text() == (gathered / "SHA256SUMS").read_text()
 
 
+def of_any_release(packages):
+    """Their names, with a star for the version that some have in it: each release of Debian has its own."""
+    return {re.sub(r"(libboost|libstdc\+\+-)[0-9.]+-dev", r"\1*-dev", each) for each in packages}
+
+
 def test_the_bill_of_materials_names_what_is_linked(gathered):
     bill = json.loads((gathered / f"{name()}.spdx.json").read_text())
     assert bill["spdxVersion"] == "SPDX-2.3" and bill["dataLicense"] == "CC0-1.0"
@@ -63,7 +69,7 @@ def test_the_bill_of_materials_names_what_is_linked(gathered):
     assert {each["relatedSpdxElement"] for each in bill["relationships"]} == ids
 
     assert {"libsodium-dev", "libpsl-dev", "libidn2-dev", "libc6-dev", "libtomlplusplus-dev",
-            "libboost1.81-dev", "libstdc++-12-dev"} <= set(parts)
+            "libboost*-dev", "libstdc++-*-dev"} <= of_any_release(parts)
     assert not {"libgtest-dev", "libgmock-dev"} & set(parts)
     installed = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "libsodium-dev"],
                                capture_output=True, text=True, check=True).stdout
@@ -95,7 +101,8 @@ def test_both_architectures_are_gathered_with_one_list_of_checksums(other, tmp_p
                           check=True).stdout == f"nxgate {VERSION}\n"
     assert "default-deny" in (tmp_path / name("arm64") / "share/man/man1/nxgate.1").read_text()
     bill = json.loads((both / f"{name('arm64')}.spdx.json").read_text())
-    assert {"libsodium-dev", "libc6-dev", "libstdc++-12-dev"} <= {each["name"] for each in bill["packages"]}
+    assert {"libsodium-dev", "libc6-dev", "libstdc++-*-dev"} <= \
+        of_any_release(each["name"] for each in bill["packages"])
     assert any("arch=arm64" in json.dumps(each) for each in bill["packages"])
     assert not any("arch=amd64" in json.dumps(each) for each in bill["packages"])
 
