@@ -99,7 +99,7 @@ Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egr
   rules.notes_flows = flows == Flows::kNoted;
   auto done = listen(netns, egress->checks, rules);
   if (done) done = install(netns, rules);
-  if (egress->checks.ports.empty()) listener_.reset();
+  if (!egress->checks.any()) listener_.reset();
   failed_ = !done && !rules.audit;
   return done;
 }
@@ -107,7 +107,7 @@ Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egr
 /// The listener comes before the rules that lead to it.
 Result<void> NameFirewall::listen(const sys::NetnsRef& netns,
                                   const policy::ConnectionChecks& checks, FirewallRules& rules) {
-  if (checks.ports.empty()) return {};
+  if (!checks.any()) return {};
   if (!listener_) {
     if (listeners_ == nullptr) return fail("nobody checks the names of connections here");
     auto opened = listeners_->open(netns, checked_by_);
@@ -116,6 +116,7 @@ Result<void> NameFirewall::listen(const sys::NetnsRef& netns,
   }
   rules.checked.listener4 = listener_->port4();
   rules.checked.listener6 = listener_->port6();
+  rules.checked.all = checks.carries_all;
   for (const policy::CheckedPort& each : checks.ports) {
     rules.checked.ports.push_back(each.port);
     const bool refuses_quic =
