@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -11,6 +12,7 @@
 #include <fmt/core.h>
 
 #include "app/container_commands.h"
+#include "app/sandboxed.h"
 #include "app/server.h"
 #include "attach/runtime_hook.h"
 #include "base/address.h"
@@ -176,7 +178,9 @@ int run(const cli::Options& options) {
     case cli::Command::kInstallHook:
       return install_hook(options);
     case cli::Command::kDoctor:
-      return examine(options);
+      return options.doctor_run ? examine_sandbox() : examine(options);
+    case cli::Command::kRun:
+      return run_sandboxed(options);
     case cli::Command::kRuntime:
       return cli::failed(attach::run_runtime(hook_of(options), options.runtime_arguments).message);
     case cli::Command::kHook:
@@ -222,7 +226,9 @@ int run(int argc, const char* const* argv) {
   const auto parsed = cli::parse_command_line(argc, argv);
   if (const auto* const early = std::get_if<cli::EarlyExit>(&parsed)) {
     fmt::print(early->status == cli::kSuccess ? stdout : stderr, "{}", early->text);
-    return early->status;
+    // The program didn't run, and may have a status of its own.
+    const bool to_run = argc > 1 && std::string_view(argv[1]) == "run";
+    return to_run && early->status != cli::kSuccess ? cli::kNotRun : early->status;
   }
   return run(std::get<cli::Options>(parsed));
 }

@@ -43,6 +43,7 @@ struct Subject {
   bool starting = false;  ///< nothing has run in there yet
   /// Its owner isn't known yet: closed, and not reported, until another subject claims it.
   bool unclaimed = false;
+  bool enclosed = false;  ///< no link leads out of it
   std::vector<containers::NamedAddresses> names{};
   std::vector<containers::AddressName> reverse_names{};
   std::string unknown_names{};  ///< which others there are on its networks, and why

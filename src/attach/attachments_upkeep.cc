@@ -52,6 +52,7 @@ void Attachments::look_after(Attachment& attachment) {
 
 /// From now on as soon as they change: what was set up before the watch is checked once more.
 void Attachments::follow_links(Attachment& attachment, Result<netfilter::LinkWatch> watch) {
+  if (attachment.subject.enclosed) return;
   attachment.queues.keep(attachment.pinned);
   if (!watch) {
     log::warning("{}: {}; new links are closed within a second", attachment.subject.label,

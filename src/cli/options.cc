@@ -47,6 +47,9 @@ constexpr CommandRow kCommands[] = {
      add_install_hook},
     {Command::kDoctor, "doctor", "Diagnose slow lookups in a container; changes nothing",
      add_doctor},
+    {Command::kRun, "run",
+     "Run a program in a sandbox of its own, without root: allowed names are all that it reaches",
+     add_run},
     {Command::kCheck, "check", "Report every error in a configuration as file:line:column",
      add_check},
     {Command::kExplain, "explain",
@@ -108,6 +111,20 @@ std::optional<std::string> contradiction(const Options& options) {
       options.command == Command::kAttach || options.command == Command::kDetach;
   if (wants_target && options.containers.empty() && options.namespaces.empty()) {
     return fmt::format("expected a CONTAINER, --pid N or --netns NETNS: {}", kTargets);
+  }
+  if (options.command == Command::kDoctor && options.name.empty() != options.doctor_run) {
+    return fmt::format("expected a TARGET: {}; or --run", kTargets);
+  }
+  if (options.command == Command::kRun) {
+    if (options.run.program.empty()) return "expected `-- PROGRAM`, with its arguments";
+    const bool has_policy = options.config || !options.allow.empty() ||
+                            !options.allow_files.empty() || !options.run.learn.empty();
+    if (has_policy == options.run.deny_all) {
+      return options.run.deny_all
+                 ? "--deny-all goes with nothing that allows"
+                 : "expected what to allow: --allow NAME, --allow-file FILE, --config FILE, "
+                   "--learn FILE for everything, or --deny-all for nothing";
+    }
   }
   if (options.command == Command::kExplain && options.name.empty() == options.connect.empty()) {
     return "expected a NAME, or --connect NAME:PORT";
@@ -174,7 +191,8 @@ std::variant<Options, EarlyExit> parse_command_line(int argc, const char* const*
     if (chosen != line.help) {
       const Command command = line.commands.at(chosen);
       line.options.command = command;
-      line.options.listens_by_default = command != Command::kAttach && command != Command::kDocker;
+      line.options.listens_by_default =
+          command != Command::kAttach && command != Command::kDocker && command != Command::kRun;
       return checked(std::move(line.options));
     }
     const CLI::App* told = &app;
@@ -194,11 +212,6 @@ std::variant<Options, EarlyExit> parse_command_line(int argc, const char* const*
     }
     if (std::string wrong = unknown_option(app); !wrong.empty()) {
       return EarlyExit{kUsage, std::move(wrong)};
-    }
-    const auto chosen = app.get_subcommands();
-    if (error.get_name() == "RequiredError" && !chosen.empty() &&
-        line.commands.at(chosen.front()) == Command::kDoctor) {
-      return EarlyExit{kUsage, fmt::format("expected a TARGET: {}\n", kTargets)};
     }
     std::ostringstream text;
     const bool ok = app.exit(error, text, text) == 0;

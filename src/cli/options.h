@@ -21,6 +21,7 @@ enum class Command : std::uint8_t {
   kDocker,
   kInstallHook,
   kDoctor,
+  kRun,
   kCheck,
   kExplain,
   kPresets,
@@ -56,6 +57,9 @@ struct NamespaceOption {
 inline constexpr int kSuccess = 0;
 inline constexpr int kFailure = 1;
 inline constexpr int kUsage = 2;
+// Of `run`, beside the program's own:
+inline constexpr int kDenied = 3;
+inline constexpr int kNotRun = 125;
 
 /// Exit statuses, as --help and the manual tell them.
 struct ExitStatus {
@@ -66,6 +70,22 @@ inline constexpr ExitStatus kExitStatuses[] = {
     {kSuccess, "success"},
     {kFailure, "configuration error or runtime failure"},
     {kUsage, "command line error"},
+    {kDenied, "run: something was denied, or not, against --fail-on-denied or --expect-denied"},
+    {kNotRun, "run: there is no sandbox, so the program did not run; otherwise its own status"},
+};
+
+/// What `run` is told beside its policy.
+struct RunOptions {
+  std::vector<std::string> program;  ///< and its arguments
+  bool deny_all = false;
+  std::string learn;  ///< a file; empty for none, like the next
+  std::string report;
+  std::vector<std::string> expect_denied;
+  bool fail_on_denied = false;
+  bool no_firewall = false;
+  bool ssh_agent = false;
+  std::vector<int> kept;  ///< descriptors
+  bool quiet = false;
 };
 
 /// What was asked for.
@@ -76,6 +96,9 @@ struct Options : config::Overrides {
   // attach, detach, doctor
   std::vector<std::string> containers;
   std::vector<NamespaceOption> namespaces;
+
+  RunOptions run;
+  bool doctor_run = false;  ///< doctor: whether `run` can make a sandbox here
 
   // completion, man
   std::string shell;

@@ -225,8 +225,50 @@ void add_docker(CLI::App& command, Options& options) {
 }
 
 void add_doctor(CLI::App& command, Options& options) {
-  command.add_option("TARGET", options.name, "Container, pid or network namespace")->required();
+  command.add_option("TARGET", options.name, "Container, pid or network namespace");
+  command.add_flag("--run", options.doctor_run,
+                   "Tell whether `nxgate run` can make a sandbox here, and if not, why");
   add_engine_option(command, options);
+}
+
+void add_run(CLI::App& command, Options& options) {
+  RunOptions& run = options.run;
+  command.add_option("PROGRAM", run.program, "What to run, with its arguments, behind `--`");
+  add_config_option(command, options, "Configuration file with the policy");
+  command.add_option("--policy", options.policy, "Policy to enforce")
+      ->type_name("NAME")
+      ->capture_default_str();
+  add_policy_options(command, options);
+  command.add_flag("--deny-all", run.deny_all, "Allow nothing");
+  command
+      .add_option("--learn", run.learn, "Allow everything, and write a list of it for --allow-file")
+      ->type_name("FILE");
+  command.add_option("--report", run.report, "Write what was allowed and denied, as JSON")
+      ->type_name("FILE");
+  command
+      .add_option("--expect-denied", run.expect_denied,
+                  "Exit with 3 unless NAME was denied; repeatable")
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->check(must_be(config::parse_domain));
+  command.add_flag("--fail-on-denied", run.fail_on_denied,
+                   "Exit with 3 if anything else was denied");
+  command.add_flag("--no-firewall", run.no_firewall,
+                   "Check names alone: TCP to any address passes if it says no denied one");
+  command.add_flag("--ssh-agent", run.ssh_agent, "Let the program use the ssh agent");
+  command
+      .add_option("--keep-fd", run.kept,
+                  "Descriptor that the program inherits beside the first three; repeatable")
+      ->type_name("N")
+      ->allow_extra_args(false)
+      ->check(CLI::Range(3, 1 << 20).description(""));
+  add_text(command, "--user", "USER", options.user, "User to become first, when started as root");
+  command.add_flag("-q", run.quiet, "Tell of nothing that is denied");
+  command
+      .add_flag("-v", options.verbosity,
+                "Tell what nxgate does; -vv: also each exchange with an "
+                "upstream")
+      ->force_callback(false);
 }
 
 void add_runtime(CLI::App& command, Options& options) {

@@ -13,6 +13,7 @@ void add_attach(CLI::App& command, Options& options);
 void add_detach(CLI::App& command, Options& options);
 void add_install_hook(CLI::App& command, Options& options);
 void add_docker(CLI::App& command, Options& options);
+void add_run(CLI::App& command, Options& options);
 void add_doctor(CLI::App& command, Options& options);
 void add_runtime(CLI::App& command, Options& options);
 void add_hook(CLI::App& command, Options& options);

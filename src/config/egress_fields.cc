@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
@@ -252,15 +253,14 @@ constexpr std::array<Field<EgressTable>, 16> kEgress{{
      read_dial},
 }};
 
-}  // namespace
+/// Of an empty table.
+EgressTable without_keys() {
+  EgressTable table;
+  append_metadata(table.egress.never);
+  return table;
+}
 
-std::span<const Field<EgressTable>> egress_fields() { return kEgress; }
-
-std::optional<policy::Egress> read_egress_table(Reading& reading, const toml::table& table) {
-  EgressTable read;
-  append_metadata(read.egress.never);
-  read_table<EgressTable>(reading, table, kEgress, read);
-  if (read.off) return std::nullopt;
+policy::Egress completed(EgressTable read) {
   read.egress.stays_closed =
       read.stays_closed.value_or(read.egress.mode == policy::EgressMode::kEnforce);
   const bool enforces = read.egress.mode == policy::EgressMode::kEnforce;
@@ -270,7 +270,20 @@ std::optional<policy::Egress> read_egress_table(Reading& reading, const toml::ta
   if (checks.has_tls()) read.egress.strip_ech = true;
   read.egress.most_ttl =
       static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(read.most_ttl).count());
-  return read.egress;
+  return std::move(read.egress);
+}
+
+}  // namespace
+
+std::span<const Field<EgressTable>> egress_fields() { return kEgress; }
+
+policy::Egress usual_egress() { return completed(without_keys()); }
+
+std::optional<policy::Egress> read_egress_table(Reading& reading, const toml::table& table) {
+  EgressTable read = without_keys();
+  read_table<EgressTable>(reading, table, kEgress, read);
+  if (read.off) return std::nullopt;
+  return completed(std::move(read));
 }
 
 }  // namespace nxgate::config

@@ -25,6 +25,9 @@ struct EgressTable {
 
 [[nodiscard]] std::span<const Field<EgressTable>> egress_fields();
 
+/// What a table without keys says.
+[[nodiscard]] policy::Egress usual_egress();
+
 /// Nothing for `mode = "off"`; what else is wrong is reported.
 [[nodiscard]] std::optional<policy::Egress> read_egress_table(Reading& reading,
                                                               const toml::table& table);

@@ -249,7 +249,7 @@ void write_connections(MetricsWriter& out, const Running& running) {
   const std::vector<std::string>& names = running.policy_store.registry().slots();
   std::set<std::size_t> checking;
   for (const auto& policy : running.policy_store.configured()->policies.all()) {
-    if (policy->egress && !policy->egress->checks.ports.empty()) checking.insert(policy->slot);
+    if (policy->egress && policy->egress->checks.any()) checking.insert(policy->slot);
   }
   out.counter("nxgate_connections",
               "Connections whose names are checked, by policy and verdict; a later request that is "

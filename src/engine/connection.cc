@@ -55,7 +55,9 @@ bool always_covers(const policy::Egress& egress, const Endpoint& to) {
 }
 
 ConnectionVerdict judge_unnamed(const policy::Policy& policy, const Endpoint& to, Instant now) {
-  if (policy.egress->checks.unnamed == policy::Unnamed::kDeny) return ConnectionVerdict::kNoName;
+  const policy::ConnectionChecks& checks = policy.egress->checks;
+  const bool expected = checks.at(to.port) != policy::NameIn::kNowhere;
+  if (expected && checks.unnamed == policy::Unnamed::kDeny) return ConnectionVerdict::kNoName;
   return policy.sets->is_open(to.address, {IPPROTO_TCP, to.port}, now)
              ? ConnectionVerdict::kAllowed
              : ConnectionVerdict::kNotTold;

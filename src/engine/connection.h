@@ -42,8 +42,8 @@ struct ConnectionDecision {
 
 /// Decides by the policy as it is now: the name must be allowed at that port, and the address be
 /// one that the client was told for it or that `always` covers. Without a name, whatever `always`
-/// covers passes, and what is open where the policy lets an address do. The relay and `explain`
-/// share it. Any thread; takes the lock of the policy's firewall.
+/// covers passes, and what is open where the policy lets an address do, or where none is said. The
+/// relay and `explain` share it. Any thread; takes the lock of the policy's firewall.
 [[nodiscard]] ConnectionDecision judge_connection(const policy::Policy* policy,
                                                   const ConnectionQuestion& question, Instant now);
 

@@ -124,6 +124,15 @@ TEST_F(ConnectionTest, WithoutANameTheAddressCountsIfThePolicySaysSo) {
   EXPECT_EQ(verdict(nullptr, "192.0.2.2"), ConnectionVerdict::kNotTold);
 }
 
+TEST_F(ConnectionTest, WhereNoNameIsSaidTheAddressCounts) {
+  egress_->checks.ports = policy::usual_checks();
+  egress_->checks.carries_all = true;
+  sets_->open = {address("192.0.2.1")};
+  EXPECT_EQ(verdict(nullptr, "192.0.2.1", 22), ConnectionVerdict::kAllowed);
+  EXPECT_EQ(verdict(nullptr, "192.0.2.2", 22), ConnectionVerdict::kNotTold);
+  EXPECT_EQ(verdict(nullptr, "192.0.2.1"), ConnectionVerdict::kNoName);
+}
+
 TEST_F(ConnectionTest, WithoutAFirewallNothingPasses) {
   policy_.egress = nullptr;
   EXPECT_EQ(verdict("good.test", "192.0.2.1"), ConnectionVerdict::kNoPolicy);

@@ -58,6 +58,7 @@ void FirewallReports::take(const FirewallPlace& place, NameFirewall& firewall) {
   if (sink_ && !report.flows.empty() && learnt_.contains(place.policy)) {
     sink_(place.policy, report.flows);
   }
+  if (refusals_) return refusals_(report.refusals);
   const bool audit = mode == policy::EgressMode::kAudit;
   for (const Refusal& refusal : report.refusals | std::views::take(kMostLines)) {
     log::info("{}: {} {}{}", place.label, audit ? "would refuse" : "refused", described(refusal),

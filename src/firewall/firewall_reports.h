@@ -47,6 +47,9 @@ class FirewallReports {
   /// Calls this with what they noted.
   using FlowSink = std::function<void(const std::string& policy, const std::vector<Flow>&)>;
   void on_flows(FlowSink sink) { sink_ = std::move(sink); }
+  /// Calls this with what was refused, in place of the log.
+  using RefusalSink = std::function<void(const std::vector<Refusal>&)>;
+  void on_refusals(RefusalSink sink) { refusals_ = std::move(sink); }
 
  private:
   /// For all searches of one second: the main loop has other things to do.
@@ -60,6 +63,7 @@ class FirewallReports {
   Instant::duration looked_{};
   std::set<std::string> learnt_;
   FlowSink sink_;
+  RefusalSink refusals_;
 };
 
 }  // namespace nxgate::firewall

@@ -92,7 +92,7 @@ Result<void> NameFirewall::enforce(const sys::NetnsRef& netns, const policy::Egr
   rules.notes_flows = flows == Flows::kNoted;
   auto done = listen(netns, egress->checks, rules);
   if (done) done = install(netns, rules);
-  if (egress->checks.ports.empty()) listener_.reset();
+  if (!egress->checks.any()) listener_.reset();
   failed_ = !done && !rules.audit;
   return done;
 }

@@ -49,7 +49,7 @@ std::vector<netfilter::Onward> onward(std::span<const policy::OnwardFlow> flows)
 /// The listener comes before the rules that lead to it.
 Result<void> NameFirewall::listen(const sys::NetnsRef& netns,
                                   const policy::ConnectionChecks& checks, FirewallRules& rules) {
-  if (checks.ports.empty()) return {};
+  if (!checks.any()) return {};
   if (!listener_) {
     if (listeners_ == nullptr) return fail("nobody checks the names of connections here");
     auto opened = listeners_->open(netns, checked_by_);
@@ -58,6 +58,7 @@ Result<void> NameFirewall::listen(const sys::NetnsRef& netns,
   }
   rules.checked.listener4 = listener_->port4();
   rules.checked.listener6 = listener_->port6();
+  rules.checked.all = checks.carries_all;
   for (const policy::CheckedPort& each : checks.ports) {
     rules.checked.ports.push_back(each.port);
     const bool refuses_quic =

@@ -192,8 +192,9 @@ Result<void> Helper::activate(const std::string& user, const sys::KeptCapabiliti
   std::array<std::uint8_t, kLongestText> room;
   MutableBytes text = room;
   const std::vector<NamedPermission> named = permissions_of(reach);
-  const StartRequest start{UserName(user), keep, confinement, reach.host_rules,
-                           static_cast<std::uint32_t>(named.size())};
+  const StartRequest start{UserName(user), keep,
+                           confinement,    reach.host_rules,
+                           reach.inside,   static_cast<std::uint32_t>(named.size())};
   bool sent = !fast_.channel.send(start);
   for (const auto& [permission, name] : named) {
     if (name.size() > kLongestName) return fail("the name of the network namespace is too long");

@@ -17,6 +17,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -333,6 +334,18 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// The user namespace first: there it has every right, also to enter the other.
+Result<void> enter(pid_t process) {
+  if (process == 0) return {};
+  for (const auto& [kind, name] : {std::pair(CLONE_NEWUSER, "user"), {CLONE_NEWNET, "net"}}) {
+    const std::string path = fmt::format("/proc/{}/ns/{}", process, name);
+    const sys::Descriptor there(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (there && ::setns(there.get(), kind) == 0) continue;
+    return fail(fmt::format("cannot enter {}: {}", path, std::generic_category().message(errno)));
+  }
+  return {};
+}
+
 }  // namespace
 
 void run_helper(Channels channels, EngineAccess engine) {
@@ -353,7 +366,8 @@ void run_helper(Channels channels, EngineAccess engine) {
   HelperState state{.bounds = ReachCheck(engine.directory), .containers = NamedContainers(engine)};
   state.containers.agree(*reach);
   state.bounds.agree(*std::move(reach));
-  Result<void> ready = sys::drop_privileges(start->user.get(), start->keep);
+  Result<void> ready = enter(start->inside);
+  if (ready) ready = sys::drop_privileges(start->user.get(), start->keep);
   // Each thread is confined for itself, since a confined one starts no other.
   const auto confine = [&] {
     const Reach& agreed = state.bounds.reach();

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <net/if.h>
+#include <sys/types.h>
 
 #include "base/address.h"
 #include "base/bytes.h"
@@ -72,6 +73,7 @@ struct StartRequest {
   sys::KeptCapabilities keep;
   Confinement confinement;
   bool host_rules;
+  pid_t inside;               ///< Reach::inside
   std::uint32_t permissions;  ///< so many follow
 };
 

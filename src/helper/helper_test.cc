@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -26,7 +27,9 @@
 
 #include "base/address.h"
 #include "helper/confinement.h"
+#include "sys/attached.h"
 #include "sys/broker.h"
+#include "sys/child_process.h"
 #include "sys/descriptor.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
@@ -68,6 +71,23 @@ TEST_F(HelperTest, IsAskedOnceItIsEmployed) {
   EXPECT_EQ(sys::Broker::active(), helper_.get());
   helper_.reset();
   EXPECT_EQ(sys::Broker::active(), nullptr);
+}
+
+TEST_F(HelperTest, HasItsRightsInsideANamespaceOfUsersAlone) {
+  const sys::ChildProcess inside([] { return ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0; });
+  ASSERT_TRUE(inside.succeeded());
+  const auto there = sys::NetnsRef::of_pid(inside.pid()).pin();
+  ASSERT_TRUE(there) << there.error().message;
+  sys::KeptCapabilities keep = kEntering;
+  keep.change_rules = true;
+  const auto done = helper_->activate("", keep, Confinement::kStrict,
+                                      {.attachable = {there->text()}, .inside = inside.pid()});
+  ASSERT_TRUE(done) << done.error().message;
+  const auto attached = sys::Attached::at(*there);
+  ASSERT_TRUE(attached) << attached.error().message;
+  const auto socket = sys::open_netlink(NETLINK_NETFILTER, *there);
+  ASSERT_TRUE(socket) << socket.error().message;
+  EXPECT_FALSE(sys::open_netlink(NETLINK_NETFILTER, own_));
 }
 
 TEST_F(HelperTest, OpensListenersThatWorkHere) {

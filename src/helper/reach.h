@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "base/error.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
@@ -28,6 +30,9 @@ struct Reach {
   std::vector<std::string> containers;
   std::string containers_engine;  ///< the socket of theirs
   bool host_rules = false;        ///< a firewall in the namespace of the helper itself
+  /// The process whose user and network namespace it enters for good; 0 for none. It then has
+  /// rights there and nowhere else.
+  pid_t inside = 0;
 };
 
 /// The directory in which the engine at a socket keeps the namespaces of its containers.

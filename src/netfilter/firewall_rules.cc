@@ -85,16 +85,29 @@ void accept_errors(Messages& messages, const Layout& layout, const FirewallRules
   }
 }
 
+/// Each checked port, or once nothing if all are.
+void for_each_checked(const CheckedConnections& checked,
+                      const std::function<void(std::optional<std::uint16_t>)>& action) {
+  if (checked.all) return action(std::nullopt);
+  for (const std::uint16_t port : checked.ports) action(port);
+}
+
+/// TCP to this port, or to any.
+Rule& checked_tcp(Rule& rule, std::optional<std::uint16_t> port) {
+  rule.protocol(IPPROTO_TCP);
+  return port ? rule.to_port(*port) : rule;
+}
+
 /// Of what `which` says too, at a checked port only what we connect to ourselves is judged further.
 void keep_to_checks(Messages& messages, const Layout& layout, const Chain& chain,
                     const CheckedConnections& checked, const std::function<void(Rule&)>& which) {
-  for (const std::uint16_t port : checked.ports) {
+  for_each_checked(checked, [&](std::optional<std::uint16_t> port) {
     for (const Sets& sets : layout.sets) {
       Rule rule(messages, chain);
-      which(rule.protocol(IPPROTO_TCP).to_port(port));
+      which(checked_tcp(rule, port));
       rule.flow_not_in(sets.onward.name, sets.ipv6).go_to(layout.refuse.name);
     }
-  }
+  });
 }
 
 /// A flow that is known first, since most packets are of one.
@@ -123,6 +136,9 @@ void add_judgement(Messages& messages, const Layout& layout, const FirewallRules
 void add_openings(Messages& messages, const Layout& layout, const FirewallRules& rules,
                   const std::vector<Prefix>& networks) {
   keep_to_checks(messages, layout, layout.openings, rules.checked, [](Rule&) {});
+  if (rules.checked.all) {
+    Rule(messages, layout.openings).protocol_is_not(IPPROTO_TCP).go_to(layout.refuse.name);
+  }
   for (const FirewallRules::Opening& opening : rules.always) {
     Rule rule(messages, layout.openings);
     rule.to(opening.to);
@@ -240,6 +256,11 @@ void add_redirects(Messages& messages, const Layout& layout, const FirewallRules
     Rule(messages, layout.checked).to_port_in(sets.unreachable.name, sets.ipv6).leave();
   }
   Rule(messages, layout.checked).destination_is(RTN_LOCAL).leave();
+  if (rules.checked.all) {  // DNS is the gate's
+    for (const std::uint16_t port : kDnsPorts) {
+      Rule(messages, layout.checked).protocol(IPPROTO_TCP).to_port(port).leave();
+    }
+  }
   for (const FirewallRules::Opening& opening : rules.always) {
     if (opening.port && opening.port->protocol != IPPROTO_TCP) continue;
     redirect(opening.to.address().is_v4(), [&](Rule& rule) {
@@ -274,22 +295,23 @@ void add_checks(Batch& batch, const Layout& layout, const FirewallRules& rules,
     batch.add_chain(layout.names, {"nat", NF_INET_LOCAL_OUT, kBeforeDocker});
     batch.delete_rules(layout.names);
   }
-  if (rules.audit || rules.checked.ports.empty()) return;
+  if (rules.audit || !rules.checked.any()) return;
   add_redirects(messages, layout, rules, networks);
   // What a neighbour sends through here to where we would send it ourselves isn't from behind.
   if (!of_clients) Rule(messages, layout.names_behind).turns_back().leave();
-  for (const std::uint16_t port : rules.checked.ports) {
+  for_each_checked(rules.checked, [&](std::optional<std::uint16_t> port) {
     if (!of_clients) {
       for (const Chain& chain : {layout.names, layout.names_behind}) {
-        Rule(messages, chain).protocol(IPPROTO_TCP).to_port(port).go_to(layout.checked.name);
+        Rule rule(messages, chain);
+        checked_tcp(rule, port).go_to(layout.checked.name);
       }
     }
     for (const auto& [prefix, judged] : ranges_of(rules)) {
       Rule rule(messages, layout.names_behind);
-      rule.from(prefix).protocol(IPPROTO_TCP).to_port(port);
+      checked_tcp(rule.from(prefix), port);
       judged ? rule.go_to(layout.checked.name) : rule.leave();
     }
-  }
+  });
 }
 
 /// Whose first packets may begin a flow, and what of it all is judged.

@@ -26,10 +26,12 @@ struct Destination {
 /// ports is redirected to its listener, all else is refused, but for its own (`Onward`).
 struct CheckedConnections {
   std::vector<std::uint16_t> ports;
+  bool all = false;                        ///< also at all other ports; what isn't TCP is refused
   std::vector<std::uint16_t> refused_udp;  ///< ports at which UDP is refused, but for `always`
   std::uint16_t listener4 = 0;             ///< its port; 0 if there is none for this family
   std::uint16_t listener6 = 0;
 
+  [[nodiscard]] bool any() const noexcept { return all || !ports.empty(); }
   bool operator==(const CheckedConnections&) const = default;
 };
 

@@ -98,6 +98,14 @@ TEST_F(FirewallTest, AlwaysWinsOverNeverAndNeverOverWhatIsOpen) {
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("PermissionError"));
 }
 
+TEST_F(FirewallTest, WhereAllIsCarriedOpenTcpIsRedirectedAndAllElseRefused) {
+  Firewall firewall = install({.checked = {.ports = {443}, .all = true, .listener4 = 7}});
+  ASSERT_FALSE(firewall.open({{{{*IpAddress::parse("10.9.0.7"), {}}, Seconds(60), "", false}}}));
+  EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("PermissionError"));
+  EXPECT_THAT(rules(), HasSubstr("redirect to :7"));
+  EXPECT_THAT(rules(), HasSubstr("meta l4proto tcp goto checked"));
+}
+
 TEST_F(FirewallTest, ConnectedNetworksAreOpenIfTheRulesSaySo) {
   Firewall firewall = install({.networks = true});
   EXPECT_THAT(send_to("10.9.0.7", 5000), HasSubstr("sent"));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace nxgate::policy {
@@ -12,6 +13,7 @@ namespace nxgate::policy {
 enum class NameIn : std::uint8_t {
   kTls = 0,  ///< in the ClientHello (RFC 6066 section 3)
   kHttp,     ///< in each request of HTTP/1 (RFC 9112 section 3.2)
+  kNowhere,  ///< nowhere: the address decides, and nothing is read before
 };
 
 /// A TCP port whose connections say a name.
@@ -59,14 +61,21 @@ struct ConnectionChecks {
   Unnamed unnamed = Unnamed::kDeny;
   DialFrom dial = DialFrom::kNamespace;
   bool closes_on_change = true;  ///< connections whose name is no longer allowed
+  /// There is no way out but ours: TCP to all other ports is carried as well, by its address, and
+  /// all that isn't TCP is refused.
+  bool carries_all = false;
+
+  /// Whether connections are redirected to us at all.
+  [[nodiscard]] bool any() const noexcept { return carries_all || !ports.empty(); }
 
   [[nodiscard]] bool has_tls() const noexcept {
     return std::ranges::find(ports, NameIn::kTls, &CheckedPort::where) != ports.end();
   }
-  /// What is checked at this port; null if nothing is.
-  [[nodiscard]] const CheckedPort* at(std::uint16_t port) const noexcept {
+  /// Where a connection to this port says its name; nothing if none of that port is ours.
+  [[nodiscard]] std::optional<NameIn> at(std::uint16_t port) const noexcept {
     const auto found = std::ranges::find(ports, port, &CheckedPort::port);
-    return found == ports.end() ? nullptr : &*found;
+    if (found != ports.end()) return found->where;
+    return carries_all ? std::optional(NameIn::kNowhere) : std::nullopt;
   }
 
   bool operator==(const ConnectionChecks&) const = default;

@@ -137,7 +137,11 @@ class RelayThreadTest : public testing::Test {
     auto made = std::make_shared<policy::Policy>();
     made->name = "ci";
     auto egress = std::make_shared<policy::Egress>();
-    egress->checks.ports = {{where_, server().port}};
+    if (where_ == policy::NameIn::kNowhere) {
+      egress->checks.carries_all = true;
+    } else {
+      egress->checks.ports = {{where_, server().port}};
+    }
     made->egress = egress;
     made->sets = std::make_shared<GenerousSets>();
     made->local = std::make_shared<policy::LocalData>(wire::process_hash_key());
@@ -232,6 +236,19 @@ TEST_F(RelayThreadTest, HandsOnWhatWasReadAndAllThatFollows) {
   std::thread sender([&] { server.send(many); });
   EXPECT_EQ(client.read(many.size()), many);
   sender.join();
+}
+
+TEST_F(RelayThreadTest, WhereNoNameIsSaidTheServerMaySpeakFirst) {
+  where_ = policy::NameIn::kNowhere;
+  publish({"good.test"});
+  Peer client = this->client();
+  Peer server = accepted();
+  server.send({1, 2, 3});
+  EXPECT_EQ(client.read(3), (Octets{1, 2, 3}));
+  client.send({4});
+  EXPECT_EQ(server.read(1), Octets{4});
+  client.end();
+  EXPECT_EQ(server.read(1), Octets{});
 }
 
 TEST_F(RelayThreadTest, CountsWhatBecameOfConnectionsAndWhatTheyMove) {

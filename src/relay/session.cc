@@ -101,14 +101,23 @@ asio::awaitable<void> Session::run() {
     session->client_.cancel();
   });
   const policy::Policy* const policy = take_policy();
-  const policy::CheckedPort* const check =
-      policy == nullptr || !policy->egress ? nullptr : policy->egress->checks.at(event_.to.port);
-  if (check == nullptr) {
+  const auto check = policy == nullptr || !policy->egress
+                         ? std::nullopt
+                         : policy->egress->checks.at(event_.to.port);
+  if (!check) {
     (void)refuse(ConnectionVerdict::kNoPolicy, "nothing is checked at this port any more");
-  } else if (check->where == policy::NameIn::kTls) {
-    co_await run_tls();
   } else {
-    co_await run_http();
+    switch (*check) {
+      case policy::NameIn::kTls:
+        co_await run_tls();
+        break;
+      case policy::NameIn::kHttp:
+        co_await run_http();
+        break;
+      case policy::NameIn::kNowhere:
+        co_await run_by_address();
+        break;
+    }
   }
   if (opened_) tell(ConnectionEvent::Kind::kEnded);
   deadline_.cancel();

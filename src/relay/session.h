@@ -69,6 +69,7 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] boost::asio::awaitable<void> run();
   [[nodiscard]] boost::asio::awaitable<void> run_tls();
   [[nodiscard]] boost::asio::awaitable<void> run_http();
+  [[nodiscard]] boost::asio::awaitable<void> run_by_address();
   struct Http;
   [[nodiscard]] bool may_go_on(Http& http, peek::HttpRequests::Step step);
   [[nodiscard]] boost::asio::awaitable<void> send_requests(Http& http,

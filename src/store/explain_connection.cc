@@ -61,9 +61,17 @@ std::vector<Address> addresses_of(const policy::Policy& policy, const PlannedCon
   return once;
 }
 
-std::string check_of(const policy::CheckedPort* check) {
-  if (check == nullptr) return "none at this port";
-  return check->where == policy::NameIn::kTls ? "the name in TLS" : "the host of each HTTP request";
+std::string_view check_of(std::optional<policy::NameIn> check) {
+  if (!check) return "none at this port";
+  switch (*check) {
+    case policy::NameIn::kTls:
+      return "the name in TLS";
+    case policy::NameIn::kHttp:
+      return "the host of each HTTP request";
+    case policy::NameIn::kNowhere:
+      return "the address";
+  }
+  return "";
 }
 
 void add_rule(const engine::Judgement& judgement, Facts& facts) {
@@ -154,9 +162,9 @@ ConnectionFacts explain_connection(const policy::Policy* policy, const PlannedCo
     facts.emplace_back("verdict", "nothing is checked: there is no firewall for this client");
     return {std::move(facts), {}};
   }
-  const policy::CheckedPort* const check = policy->egress->checks.at(to.port);
+  const auto check = policy->egress->checks.at(to.port);
   facts.emplace_back("check", check_of(check));
-  if (check == nullptr) {
+  if (!check) {
     facts.emplace_back("verdict", "the firewall decides by the address and the port alone");
     return {std::move(facts), {}};
   }

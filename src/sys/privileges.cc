@@ -109,7 +109,7 @@ bool is_shared(const std::string& user) {
 }
 
 Result<void> drop_privileges(const std::string& user, const KeptCapabilities& keep_these) {
-  const bool root = ::geteuid() == 0;
+  const bool root = ::geteuid() == 0 && !user.empty();
   if (auto selected = select(keep_these, root); !selected) return selected;
   if (auto done = root ? become(user) : stay_who_we_are(); !done) return done;
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {

@@ -44,9 +44,10 @@ struct Identity {
 [[nodiscard]] bool is_shared(const std::string& user);
 
 /// Becomes `user` with that user's groups, no supplementary ones, no capability but the kept ones
-/// (also none in the bounding set), and no_new_privs. Started by another user than root, it stays
-/// that user, and of the capabilities it was given keeps those. Other processes of that user can't
-/// look into this one, which leaves no core either. Call before the first thread is started.
+/// (also none in the bounding set), and no_new_privs. Started by another user than root, or
+/// with an empty `user`, it stays who it is, and of the capabilities it has keeps those. Other
+/// processes of that user can't look into this one, which leaves no core either. Call before the
+/// first thread is started.
 [[nodiscard]] Result<void> drop_privileges(const std::string& user, const KeptCapabilities& keep);
 
 /// Logs it if other programs may run as our user, who could then signal us.

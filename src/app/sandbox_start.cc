@@ -1,0 +1,95 @@
+#include "app/sandbox_start.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/options.h"
+#include "sandbox/environment.h"
+#include "sandbox/sandbox.h"
+#include "sys/descriptor.h"
+#include "sys/privileges.h"
+
+extern char** environ;
+
+namespace nxgate::app {
+
+int not_run(const std::string& why) {
+  fmt::print(stderr, "nxgate: {}\n", why);
+  return cli::kNotRun;
+}
+
+Result<void> check_descriptors(const std::vector<int>& kept) {
+  for (const int each : kept) {
+    if (::fcntl(each, F_GETFD) == -1) return fail(fmt::format("--keep-fd {}: not open", each));
+  }
+  for (const int each : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    int domain = AF_UNSPEC;
+    socklen_t size = sizeof domain;
+    if (::getsockopt(each, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain == AF_UNIX) {
+      continue;
+    }
+    return fail(
+        fmt::format("descriptor {} is a network socket, by which the program could leave "
+                    "the sandbox; put a pipe between, as `| cat`",
+                    each));
+  }
+  return {};
+}
+
+Result<sys::Descriptor> open_output(const std::string& path) {
+  if (path.empty()) return sys::Descriptor();
+  sys::Descriptor file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644));
+  if (!file) return fail(fmt::format("{}: {}", path, std::generic_category().message(errno)));
+  return file;
+}
+
+void write_output(const sys::Descriptor& file, const std::string& text) {
+  if (file && ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    log::error("a report could not be written: {}", std::generic_category().message(errno));
+  }
+}
+
+Result<void> become(const std::string& user) {
+  const auto identity = sys::find_user(user);
+  if (!identity) return fail(fmt::format("no such user: '{}'", user));
+  if (::geteuid() == identity->user) return {};
+  if (::initgroups(user.c_str(), identity->group) != 0 || ::setgid(identity->group) != 0 ||
+      ::setuid(identity->user) != 0) {
+    return fail(
+        fmt::format("cannot become user '{}': {}", user, std::generic_category().message(errno)));
+  }
+  // Otherwise the files of /proc by which a child gets its user aren't ours.
+  (void)::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  return {};
+}
+
+sandbox::Program program_of(const cli::Options& options) {
+  auto environment = sandbox::environment_inside(environ, options.run.ssh_agent);
+  if (options.verbosity > 0) {
+    for (const std::string& each : environment.dropped) {
+      fmt::print(stderr, "nxgate: the variable {} is left out\n", each);
+    }
+  }
+  const char* const agent = std::getenv("SSH_AUTH_SOCK");  // NOLINT(concurrency-mt-unsafe)
+  return {.command = options.run.program,
+          .environment = std::move(environment.kept),
+          .kept = options.run.kept,
+          .ssh_agent = options.run.ssh_agent && agent != nullptr ? agent : ""};
+}
+
+}  // namespace nxgate::app

@@ -1,0 +1,137 @@
+#include "sandbox/hidden_sockets.h"
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+namespace nxgate::sandbox {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Directories of sockets, and of what comes up in them later.
+constexpr auto kDirectories = std::to_array<std::string_view>(
+    {"/run/avahi-daemon", "/run/buildkit", "/run/containerd", "/run/crio", "/run/dbus",
+     "/run/incus", "/run/libvirt", "/run/lxd", "/run/nscd", "/run/nxgate", "/run/podman",
+     "/run/screen", "/run/systemd/resolve", "/var/lib/incus", "/var/lib/lxd", "/var/run/dbus",
+     "/var/run/nscd"});
+constexpr auto kSockets =
+    std::to_array<std::string_view>({"/run/docker.sock", "/var/run/docker.sock"});
+constexpr auto kDirectoriesAtHome = std::to_array<std::string_view>(
+    {".docker/desktop", ".docker/run", ".emacs.d/server", ".screen", ".ssh/agent"});
+/// Of which each socket is hidden that is there now.
+constexpr auto kPlaces = std::to_array<std::string_view>({"/run", "/run/systemd"});
+constexpr std::string_view kPlaceAtHome = ".gnupg";
+/// The same in /tmp, of names that begin so.
+constexpr std::string_view kEditors = "vscode-";
+
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
+  return value == nullptr ? "" : value;
+}
+
+/// Nowhere if the user has no home.
+fs::path at_home(std::string_view path) {
+  const fs::path home = variable("HOME");
+  return home.is_absolute() ? home / path : fs::path();
+}
+
+/// Whether the program has its files in it.
+bool is_needed(const fs::path& directory) {
+  const auto found = without_links(directory);
+  if (!found || *found == "/tmp") return true;
+  std::error_code error;
+  for (const fs::path& inside : {fs::current_path(error), fs::path(variable("HOME"))}) {
+    const fs::path way = inside.lexically_relative(*found);
+    if (!way.empty() && *way.begin() != "..") return true;
+  }
+  return false;
+}
+
+/// The user's own: everything that sessions put there, now or later.
+std::vector<fs::path> directories_of_user() {
+  const auto user = ::geteuid();
+  const std::string multiplexer = fmt::format("tmux-{}", user);
+  std::vector<fs::path> all{fmt::format("/run/user/{}", user), "/tmp/" + multiplexer,
+                            fmt::format("/tmp/emacs{}", user)};
+  for (const std::string_view each : kDirectoriesAtHome) all.push_back(at_home(each));
+  if (const std::string runtime = variable("XDG_RUNTIME_DIR"); !is_needed(runtime)) {
+    all.emplace_back(runtime);
+  }
+  if (const std::string other = variable("TMUX_TMPDIR"); !other.empty()) {
+    all.push_back(fs::path(other) / multiplexer);
+  }
+  std::error_code error;
+  for (fs::directory_iterator at("/tmp", error), end; !error && at != end; at.increment(error)) {
+    if (at->path().filename().string().starts_with("ssh-")) all.push_back(at->path());
+  }
+  return all;
+}
+
+/// A path in `unix:path=P` or `unix:///P`, as buses and engines are named; empty if it is none.
+std::string_view socket_in(std::string_view address) {
+  for (const std::string_view before : {"unix:path=", "unix://"}) {
+    if (!address.starts_with(before)) continue;
+    address.remove_prefix(before.size());
+    return address.substr(0, address.find_first_of(",;"));
+  }
+  return address.starts_with('/') ? address : std::string_view();
+}
+
+}  // namespace
+
+std::optional<fs::path> without_links(const fs::path& path) {
+  std::error_code error;
+  fs::path found = fs::canonical(path, error);
+  return error ? std::nullopt : std::optional(std::move(found));
+}
+
+std::set<fs::path> directories_to_hide() {
+  std::set<fs::path> all;
+  const auto add = [&all](const fs::path& path) {
+    std::error_code error;
+    const auto found = without_links(path);
+    // One whose owner keeps others out needs no cover, and can't be covered by them.
+    if (found && fs::is_directory(*found, error)) all.insert(*found);
+  };
+  for (const std::string_view path : kDirectories) add(path);
+  for (const fs::path& path : directories_of_user()) add(path);
+  return all;
+}
+
+std::set<fs::path> sockets_to_hide() {
+  std::set<fs::path> all;
+  const auto add = [&all](const fs::path& path) {
+    std::error_code error;
+    const auto found = without_links(path);
+    if (found && fs::is_socket(*found, error)) all.insert(*found);
+  };
+  for (const std::string_view path : kSockets) add(path);
+  const auto add_all = [&add](const fs::path& place, std::string_view prefix) {
+    std::error_code error;
+    for (fs::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
+      if (at->path().filename().string().starts_with(prefix)) add(at->path());
+    }
+  };
+  for (const std::string_view place : kPlaces) add_all(place, "");
+  add_all(at_home(kPlaceAtHome), "");
+  add_all("/tmp", kEditors);
+  for (const char* const name : {"DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS",
+                                 "DOCKER_HOST", "CONTAINER_HOST", "SSH_AUTH_SOCK", "TMUX"}) {
+    add(socket_in(variable(name)));
+  }
+  return all;
+}
+
+}  // namespace nxgate::sandbox

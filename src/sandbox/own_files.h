@@ -1,0 +1,24 @@
+// What a program in a sandbox sees of the file system.
+#pragma once
+
+#include <string>
+
+#include "sandbox/step.h"
+
+namespace nxgate::sandbox {
+
+/// Where programs in a sandbox find their name server: the gate answers for any address, and takes
+/// this one for its own, so that nobody listens in there.
+inline constexpr const char* kNameServer = "127.0.0.11";
+
+/// In the calling process's mount namespace, of which nobody else sees anything: a /proc of its own
+/// process namespace, a resolv.conf and nsswitch.conf that lead to nxgate alone, and empty
+/// directories and files in place of the sockets by which names or power would be had past it: name
+/// services, message buses, container engines, terminal multiplexers, agents of keys, nxgate's own.
+/// `agent` is the socket of one that stays; empty for none.
+[[nodiscard]] Done make_own_files(const std::string& agent);
+
+/// `text` of nsswitch.conf, but hosts are looked for in files and by DNS.
+[[nodiscard]] std::string with_plain_hosts(const std::string& text);
+
+}  // namespace nxgate::sandbox

@@ -1,0 +1,268 @@
+"""`nxgate run`: what a program in a sandbox reaches, as an ordinary user."""
+import json
+import shutil
+import time
+
+import pytest
+
+from harness.fenced import OTHER, SITE, SITE6, WORLD, Fence, environment
+from harness.sites import Sites
+from harness.tls import HttpsSite, TlsServer
+from harness.upstream import answer, by_type
+
+SCRIPT = {
+    "good.test": by_type(A=answer(f"@ 60 A {SITE}")),
+    "both.test": by_type(A=answer(f"@ 60 A {SITE}"), AAAA=answer(f"@ 60 AAAA {SITE6}")),
+    "bad.test": by_type(A=answer(f"@ 60 A {SITE}")),
+    "other.test": by_type(A=answer(f"@ 60 A {OTHER}")),
+    "good.com": by_type(A=answer(f"@ 60 A {SITE}")),
+    "six.test": by_type(AAAA=answer(f"@ 60 AAAA {SITE6}")),
+}
+CONNECT = """
+import socket, sys
+try:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as c:
+        print(c.recv(100).decode())
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+@pytest.fixture
+def fence(namespace, upstream):
+    return Fence(namespace, upstream, SCRIPT)
+
+
+@pytest.fixture
+def page(fence):
+    site = HttpsSite(fence.world, SITE)
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def sites(fence):
+    made = Sites(fence.world, [22, 2222])
+    yield made
+    made.close()
+
+
+def connect(fence, *arguments, to, port=2222, **options):
+    return fence.run(*arguments, "--", "/usr/bin/python3", "-c", CONNECT, to, str(port), **options)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_allowed_name(fence, page, scheme):
+    done = fence.run("--allow", "good.test", "--", "curl", "-sSk", f"{scheme}://good.test/")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "the page\n", "")
+
+
+CLIENTS = {
+    "wget": ["wget", "-qO-", "http://good.test/"],
+    "node": ["node", "-e", "fetch('http://good.test/').then(r => r.text()).then(t => process.stdout.write(t))"],
+    "python3": ["python3", "-c", "import urllib.request as r; print(r.urlopen('http://good.test/').read().decode(), end='')"],
+    "busybox": ["busybox", "wget", "-qO-", "http://good.test/"],
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_clients_that_know_no_proxy(fence, page, client):
+    path = "/usr/bin:/bin:/usr/local/bin"
+    if not shutil.which(client, path=path):
+        pytest.skip(f"no {client} here")
+    done = fence.run("--allow", "good.test", "--", *CLIENTS[client], env=environment(PATH=path))
+    assert (done.returncode, done.stdout) == (0, "the page\n"), done.stderr
+
+
+def test_a_denied_name_is_told_with_what_would_allow_it(fence, page):
+    started = time.monotonic()
+    done = fence.run("--allow", "good.test", "--", "curl", "-sS", "http://bad.test/")
+    assert done.returncode == 6 and time.monotonic() - started < 5
+    assert "nxgate: denied bad.test — allow with: --allow bad.test\n" in done.stderr
+    assert "nxgate: 1 denied" in done.stderr
+    assert page.hosts == []
+
+
+def test_quiet(fence):
+    assert fence.run("-q", "--deny-all", "--", "curl", "-s", "http://bad.test/").stderr == ""
+
+
+def test_another_name_at_the_same_address(fence, page):
+    done = fence.run("--allow", "good.test", "--", "curl", "-sSk", "--noproxy", "*", "-o", "/dev/null", "-o", "/dev/null",
+                     "https://good.test/", "--connect-to", "bad.test:443:good.test:443", "https://bad.test/")
+    assert done.returncode == 35
+    assert "nxgate: denied bad.test:443 — allow with: --allow bad.test" in done.stderr
+
+
+def test_an_address_without_a_lookup_is_refused_at_once(fence, sites):
+    started = time.monotonic()
+    done = connect(fence, "--allow", "good.test", to=SITE)
+    assert done.stdout == "ConnectionRefusedError\n" and time.monotonic() - started < 5
+    assert f"nxgate: denied {SITE}:2222 — no allowed name led to this address" in done.stderr
+
+
+def test_a_server_that_speaks_first(fence, sites):
+    done = connect(fence, "--allow", "good.test", to="good.test")
+    assert (done.stdout, done.stderr) == ("hello\n", "")
+
+
+def test_ports_of_a_rule(fence, sites):
+    assert connect(fence, "--allow", "good.test:2222", to="good.test").stdout == "hello\n"
+    done = connect(fence, "--allow", "good.test:2222", to="good.test", port=22)
+    assert done.stdout == "ConnectionRefusedError\n"
+    assert "allow with: --allow good.test:22" in done.stderr
+
+
+def test_ipv6(fence, sites):
+    assert connect(fence, "--allow", "six.test", to="six.test").stdout == "hello\n"
+    assert connect(fence, "--allow", "six.test", to=SITE6).stdout == "ConnectionRefusedError\n"
+
+
+def test_no_ipv6_answers_without_a_route(fence, sites):
+    fence.host_ip("-6", "route", "del", "default")
+    done = fence.run("--allow", "both.test", "--", "dig", "+short", "AAAA", "both.test")
+    assert done.stdout == ""
+    assert connect(fence, "--allow", "both.test", to="both.test").stdout == "hello\n"
+
+
+def test_any_name_server_is_the_gate(fence):
+    ask = ["dig", "+short", "+tries=1", "@8.8.8.8", "good.test"]
+    assert fence.run("--allow", "good.test", "--", *ask).stdout == SITE + "\n"
+    assert fence.run("--allow", "good.test", "--", *ask, "+tcp").stdout == SITE + "\n"
+    assert fence.run("--allow", "other.test", "--", *ask).stdout == ""
+
+
+@pytest.mark.parametrize("to", [SITE, SITE6, WORLD])
+def test_other_udp_is_refused_at_once(fence, to):
+    text = f"""
+import socket, time
+s = socket.socket(socket.AF_INET6 if ":" in "{to}" else socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+s.connect(("{to}", 5353))
+started = time.monotonic()
+try:
+    s.send(b"x"); s.recv(1)
+except OSError as error:
+    print(type(error).__name__ != "TimeoutError" and time.monotonic() - started < 2)
+"""
+    assert fence.script(text, "--allow", "good.test") == "True"
+
+
+def test_a_server_inside_is_reached_from_inside(fence):
+    text = """
+import socket
+for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+    listener = socket.create_server((address, 8080), family=family)
+    client = socket.create_connection((address, 8080), timeout=5)
+    served, _ = listener.accept(); served.send(b"x"); print(client.recv(1) == b"x")
+"""
+    assert fence.script(text) == "True\nTrue"
+
+
+def test_the_hosts_own_services_stay_out_of_reach(fence, namespace):
+    own = Sites(fence.host, [2222])
+    try:
+        for to in ("127.0.0.1", "10.77.0.1", "::1"):
+            done = connect(fence, "--no-firewall", "--allow", "good.test", to=to)
+            assert done.stdout in ("ConnectionRefusedError\n", "ConnectionResetError\n", "\n")
+    finally:
+        own.close()
+
+
+def test_a_server_that_refuses(fence):
+    done = connect(fence, "--allow", "good.test", to=SITE, port=9)
+    assert done.stdout == "ConnectionRefusedError\n"
+
+
+def test_deny_all(fence, sites):
+    assert connect(fence, "--deny-all", to="good.test").stdout == "gaierror\n"
+
+
+def test_a_configuration_and_its_policy(fence, page, directory):
+    config = directory / "n.toml"
+    config.write_text('[policies.default]\n[policies.build]\nallow = ["good.test"]\n')
+    curl = ("--", "curl", "-sS", "http://good.test/")
+    assert fence.run("--config", config, "--policy", "build", *curl).stdout == "the page\n"
+    done = fence.run("--config", config, *curl)
+    assert done.returncode == 6 and f"allow good.test in {config}" in done.stderr
+
+
+def test_an_upstream_and_a_list(fence, page, directory):
+    fence.host.resolv_conf("nameserver 192.0.2.1\n")
+    names = directory / "names"
+    names.write_text("good.test\n")
+    done = fence.run("--upstream", WORLD, "--allow-file", names, "--", "curl", "-sS", "http://good.test/")
+    assert done.stdout == "the page\n"
+
+
+def test_a_learnt_list_is_one_to_allow(fence, page, sites, directory):
+    directory.chmod(0o777)
+    learnt = directory / "learnt.list"
+    done = fence.run("--learn", learnt, "--", "sh", "-c",
+                     'curl -sS http://good.com/; for to in good.com $1; do /usr/bin/python3 -c "$0" $to 2222; done',
+                     CONNECT, OTHER)
+    assert done.stdout == "the page\nhello\nhello\n", done.stderr
+    assert "good.com:tcp/80,tcp/2222" in learnt.read_text().replace(" ", ""), learnt.read_text()
+    done = fence.run("--allow-file", learnt, "--", "curl", "-sS", "http://good.com/")
+    assert done.stdout == "the page\n"
+
+
+def test_a_report(fence, page, directory):
+    directory.chmod(0o777)
+    report = directory / "report.json"
+    fence.run("--report", report, "--allow", "good.test", "--", "sh", "-c",
+              f"curl -s http://good.test/; curl -s http://bad.test/; curl -s http://{OTHER}:81/; exit 5")
+    told = json.loads(report.read_text())
+    assert told["status"] == 5
+    names = {(each["name"], each["verdict"]) for each in told["names"]}
+    assert names >= {("good.test", "allowed"), ("bad.test", "denied")}
+    seen = {(each["to"], each["name"], each["verdict"]) for each in told["connections"]}
+    assert (f"{OTHER}:81", "", "denied") in seen
+    assert any(name == "good.test" and verdict == "allowed" for _, name, verdict in seen)
+
+
+def test_statuses_of_denials(fence):
+    lookup = ("--", "getent", "hosts", "bad.test")
+    assert fence.run("--deny-all", "--fail-on-denied", *lookup).returncode == 3
+    assert fence.run("--deny-all", "--expect-denied", "bad.test", "--fail-on-denied", *lookup).returncode == 2
+    done = fence.run("--deny-all", "--expect-denied", "bad.test", "--", "true")
+    assert done.returncode == 3 and "bad.test was not denied" in done.stderr
+
+
+def test_proxies_are_left_out(fence, page):
+    done = fence.run("-v", "--allow", "good.test", "--", "curl", "-sS", "http://good.test/",
+                     env=environment(http_proxy="http://192.0.2.1:1", ALL_PROXY="http://192.0.2.1:1"))
+    assert done.stdout == "the page\n"
+    assert "the variable http_proxy is left out" in done.stderr
+
+
+def test_as_root(fence, page):
+    done = fence.run("--allow", "good.test", "--", "sh", "-c", "id -u; curl -sS http://good.test/", user=None)
+    assert (done.stdout, done.stderr) == ("0\nthe page\n", "")
+    done = fence.run("--user", "daemon", "--allow", "good.test", "--", "sh", "-c",
+                     "id -un; curl -sS http://good.test/", user=None)
+    assert (done.stdout, done.stderr) == ("daemon\nthe page\n", "")
+
+
+def test_tls_without_a_name(fence):
+    server = TlsServer(fence.world, SITE, 443)
+    done = fence.run("--allow", "good.test", "--", "sh", "-c",
+                     f"getent hosts good.test >/dev/null; curl -sSk https://{SITE}/")
+    server.close()
+    assert done.returncode == 35 and server.names == []
+
+
+def test_nested(fence, page):
+    from harness.nxgate import BINARY
+    inner = (BINARY, "run", "--allow", "good.test", "--", "sh", "-c", "curl -sS http://good.test/; curl -s http://other.test/")
+    done = fence.run("--allow", "good.test,other.test", "--", *inner)
+    assert done.stdout == "the page\n" and "denied other.test" in done.stderr, done.stderr
+    done = fence.run("--allow", "other.test", "--", *inner)
+    assert done.stdout == ""
+
+
+def test_a_hundred_at_once(fence, page):
+    all_of_them = [fence.begin("--allow", "good.test", "--", "curl", "-sS", "http://good.test/") for _ in range(100)]
+    for each in all_of_them:
+        out, err = each.communicate(timeout=120)
+        assert (each.returncode, out) == (0, "the page\n"), err
