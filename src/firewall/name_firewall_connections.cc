@@ -33,8 +33,8 @@ namespace {
 using netfilter::Destination;
 using netfilter::FirewallRules;
 
-/// As long as connecting may take.
-constexpr Milliseconds kOnwardLife{15'000};
+/// For a connection to be begun three times. If we end meanwhile, nobody has its port any more.
+constexpr Milliseconds kOnwardLife{3'500};
 constexpr Milliseconds kUnreachableLife{5'000};
 
 std::vector<netfilter::Onward> onward(std::span<const policy::OnwardFlow> flows) {

@@ -30,7 +30,7 @@ class OnwardSockets {
 
   struct Taken {
     sys::Descriptor socket;
-    Endpoint from;  ///< where it is bound, if it is
+    Endpoint from;  ///< where its connection will come from, if it is bound
   };
   /// A TCP socket for a connection to there, which ends by itself once the other end gives no sign
   /// any more. In another namespace than our own it is bound.

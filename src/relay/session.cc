@@ -178,6 +178,13 @@ const policy::Policy* Session::take_policy() {
   return policy;
 }
 
+engine::ConnectionDecision Session::judge(const policy::Policy* policy) const {
+  const std::array clients{place_->client ? place_->client : client_at(event_.client.address),
+                           client_behind(place_->policy)};
+  return engine::judge_connection(policy, {name_ ? &*name_ : nullptr, event_.to, clients},
+                                  Clock::now());
+}
+
 bool Session::decide(const peek::ServerName& name, bool encrypted) {
   const policy::Policy* const policy = take_policy();
   const bool has_name = name.kind == peek::ServerName::Kind::kName;
@@ -189,10 +196,7 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
     return refuse(ConnectionVerdict::kUnreadable, "what it says is no name of a host");
   }
   if (has_name) name_ = name.name;
-  const std::array clients{place_->client ? place_->client : client_at(event_.client.address),
-                           client_behind(place_->policy)};
-  const engine::ConnectionDecision decision = engine::judge_connection(
-      policy, {name_ ? &*name_ : nullptr, event_.to, clients}, Clock::now());
+  const engine::ConnectionDecision decision = judge(policy);
   if (decision.judgement.policy != nullptr) judgement_ = decision.judgement;
   if (name_ && decision.judgement.policy != nullptr) {
     event_.rule = rule_of(reason_of(decision.judgement, decision.judgement.allowed()
@@ -304,9 +308,7 @@ void Session::review() {
   const auto snapshot = context_.snapshots.load();
   const policy::Policy* const policy = snapshot->policies.find(place_->policy);
   if (policy != nullptr && policy->egress && !policy->egress->checks.closes_on_change) return;
-  const std::array clients{place_->client};
-  const auto decision = engine::judge_connection(
-      policy, {name_ ? &*name_ : nullptr, event_.to, clients}, Clock::now());
+  const engine::ConnectionDecision decision = judge(policy);
   // That an answer's time is over ends nothing.
   const bool stays = decision.verdict == ConnectionVerdict::kNotTold && !verdict_.always;
   if (decision.allowed() || stays) return;

@@ -80,6 +80,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   /// The policy of now, by which it goes on; null if none covers the client.
   [[nodiscard]] const policy::Policy* take_policy();
+  [[nodiscard]] engine::ConnectionDecision judge(const policy::Policy* policy) const;
   /// Decides, and notes why. `encrypted`: there is another hello in the one that was read.
   [[nodiscard]] bool decide(const peek::ServerName& name, bool encrypted = false);
   [[nodiscard]] bool refuse(engine::ConnectionVerdict verdict, std::string_view why);

@@ -1,4 +1,6 @@
 // Connecting onward for a session.
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <optional>
 #include <system_error>
@@ -29,6 +31,14 @@ using engine::ConnectionEvent;
 
 constexpr Seconds kToConnect{10};
 
+/// Whether it says that the server can't be reached, and not that something of ours is missing.
+bool is_of_the_way(const std::error_code& error) {
+  constexpr std::array kKinds{std::errc::connection_refused, std::errc::connection_reset,
+                              std::errc::host_unreachable, std::errc::network_unreachable,
+                              std::errc::timed_out};
+  return std::ranges::find(kKinds, error) != kKinds.end();
+}
+
 }  // namespace
 
 asio::awaitable<bool> Session::connect() {
@@ -37,10 +47,7 @@ asio::awaitable<bool> Session::connect() {
       verdict_.dial == policy::DialFrom::kHost ? sys::NetnsRef() : place_->netns);
   opened_ = !error;
   event_.why = error ? error.message() : "";
-  // Not for a fault of ours.
-  if (error && !sys::is_local_lack(error.value()) && error != std::errc::operation_not_permitted) {
-    verdict_.sets->note_unreachable(event_.to);
-  }
+  if (is_of_the_way(error)) verdict_.sets->note_unreachable(event_.to);
   tell(opened_ ? ConnectionEvent::Kind::kOpened : ConnectionEvent::Kind::kFailed);
   co_return opened_;
 }

@@ -26,7 +26,8 @@
 namespace nxgate::sys {
 namespace {
 
-constexpr std::uint16_t kFirstPort = 1024;
+/// As the kernel's own choice by default: below are ports of servers.
+constexpr std::uint16_t kFirstPort = 32768;
 constexpr int kAttempts = 64;
 
 std::error_code last_error() { return {errno, std::system_category()}; }
@@ -76,15 +77,22 @@ std::expected<std::vector<Descriptor>, std::error_code> open_sockets(SocketKind 
   return sockets;
 }
 
-/// The port is chosen here: the kernel frees one of its own choice as soon as the connection is
-/// reset, while the socket is still there.
+/// At all addresses, of both families if there are two: another socket may have been bound to all,
+/// be connected from loopback now, and get back all addresses once it is disconnected. The port is
+/// chosen here: the kernel frees one of its own choice as soon as the connection is reset, while
+/// the socket is still there.
 std::expected<Endpoint, std::error_code> bind_towards(const Endpoint& to, const Descriptor& socket,
                                                       const Descriptor& route) {
   auto from = source_towards(to, route);
   if (!from) return from;
+  const bool v4 = to.address.is_v4();
+  const int off = 0;
+  if (!v4 && ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) {
+    return std::unexpected(last_error());
+  }
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     from->port = static_cast<std::uint16_t>(kFirstPort + ::randombytes_uniform(65536 - kFirstPort));
-    const SocketAddress at = to_sockaddr(*from);
+    const SocketAddress at = to_sockaddr({v4 ? IpAddress() : IpAddress::v6({}), from->port});
     if (::bind(socket.get(), at.get(), at.length) == 0) return from;
     if (errno != EADDRINUSE) break;
   }

@@ -24,9 +24,10 @@ enum class Family : std::uint8_t { kIpv4, kIpv6 };
 [[nodiscard]] std::expected<std::vector<Descriptor>, std::error_code> open_sockets(
     SocketKind kind, Family family, std::size_t count, const NetnsRef& netns);
 
-/// Binds a TCP socket to the address that the routes of its namespace choose for a connection to
-/// `to`, and to a random port, which is nobody else's as long as it is open. `route` is a UDP
-/// socket of the same namespace that nobody else uses meanwhile. The result is what it is bound to.
+/// Binds a TCP socket to a random port, which is nobody else's as long as it is open. The result is
+/// where a connection from it to `to` will come from: the address that the routes of its namespace
+/// choose, and that port. `route` is a UDP socket of the same namespace that nobody else uses
+/// meanwhile.
 [[nodiscard]] std::expected<Endpoint, std::error_code> bind_towards(const Endpoint& to,
                                                                     const Descriptor& socket,
                                                                     const Descriptor& route);

@@ -1,5 +1,6 @@
 """Ways past the names at connections, each tried by a program in the namespace."""
 import contextlib
+import random
 import socket
 import struct
 import threading
@@ -102,3 +103,36 @@ def test_a_port_of_ours_that_a_server_reset_opens_nothing(app, outside, resettin
         said = app.call(go)
     assert b"bad.test" not in said
     assert resetting.heads == []
+
+
+def have_before(count):
+    """{port: a socket that was bound to it at all addresses, and now is at 127.0.0.1}: so it stands in nobody's
+    way at another address, and has all of them again once it is disconnected."""
+    had = {}
+    for port in random.sample(range(32768, 65536), count):
+        one = socket.socket()
+        one.setblocking(False)
+        with contextlib.suppress(OSError):
+            one.bind(("0.0.0.0", port))
+            one.connect_ex(("127.0.0.1", 1))
+            had[port] = one
+    return had
+
+
+def test_a_port_that_a_program_had_before_is_never_ours(app, outside, attach, many_descriptors):
+    """Else it could connect from there while the firewall lets that pass."""
+    many_descriptors(12_000)
+    server = TlsServer(outside, SHARED)
+    attach(app)
+    ask(app, "good.test")
+    had = app.call(have_before, 8_000)
+    assert len(had) > 7_000
+    ours = set()
+    for _ in range(20):
+        with app.call(socket.create_connection, (SHARED, 443), timeout=5) as plain:
+            plain.sendall(hello("good.test"))
+            ours.add(onward_of(app, SHARED, 443, plain.getsockname()[1])[1])
+    for each in had.values():
+        each.close()
+    server.close()
+    assert len(ours) > 10 and not ours & had.keys()
