@@ -36,7 +36,7 @@ bool is_of_the_way(const std::error_code& error) {
   constexpr std::array kKinds{std::errc::connection_refused, std::errc::connection_reset,
                               std::errc::host_unreachable, std::errc::network_unreachable,
                               std::errc::timed_out};
-  return std::ranges::find(kKinds, error) != kKinds.end();
+  return std::ranges::any_of(kKinds, [&](std::errc kind) { return error == kind; });
 }
 
 }  // namespace
