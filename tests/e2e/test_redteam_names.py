@@ -129,7 +129,7 @@ def test_a_port_that_a_program_had_before_is_never_ours(app, outside, attach, ma
     assert len(had) > 7_000
     ours = set()
     for _ in range(20):
-        with app.call(socket.create_connection, (SHARED, 443), timeout=5) as plain:
+        with app.call(socket.create_connection, (SHARED, 443), 5) as plain:
             plain.sendall(hello("good.test"))
             ours.add(onward_of(app, SHARED, 443, plain.getsockname()[1])[1])
     for each in had.values():
