@@ -186,7 +186,11 @@ class Engine:
         return not self._docker("container", "inspect", "-f", "{{.Id}}", *containers).stdout.strip()
 
     def _is_removed(self, network):
-        """An engine with much to do holds it a moment longer than its last container."""
+        """An engine with much to do holds it a moment longer than its last container, or keeps an endpoint of one
+        that is gone."""
+        left = self._docker("network", "inspect", "-f", "{{range .Containers}}{{.Name}} {{end}}", network).stdout
+        for each in left.split():
+            self._docker("network", "disconnect", "-f", network, each)
         self._docker("network", "rm", network)
         return self._docker("network", "inspect", network).returncode != 0
 
