@@ -1,26 +1,23 @@
 #include "app/sandbox_terminal.h"
 
+#include <array>
 #include <atomic>
 #include <csignal>
-#include <cstdint>
-#include <ctime>
 
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "sys/descriptor.h"
+#include "sys/inherited.h"
 
 namespace nxgate::app {
 namespace {
 
-std::atomic<std::int64_t> continued_at{0};
+std::atomic<Instant> continued_at{};
 
-void note_continued(int /*signal*/) {
-  timespec time{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &time);
-  continued_at = time.tv_sec * 1'000'000'000LL + time.tv_nsec;
-}
+void note_continued(int /*signal*/) { continued_at = Clock::now(); }
 
 /// Not open while the program runs: it may hang up.
 sys::Descriptor terminal() { return sys::Descriptor(::open("/dev/tty", O_RDWR | O_CLOEXEC)); }
@@ -46,15 +43,14 @@ SandboxTerminal::~SandboxTerminal() {
   if (const sys::Descriptor tty = terminal()) (void)::tcsetpgrp(tty.get(), ::getpgrp());
 }
 
-bool SandboxTerminal::stop_too(std::int64_t at) {
-  if (continued_at >= at) return false;
+bool SandboxTerminal::stop_too(Instant at) {
+  if (continued_at.load() >= at) return false;
   (void)::kill(::getpid(), SIGSTOP);
   return true;
 }
 
 void SandboxTerminal::let_go_of_streams() {
-  const sys::Descriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  for (const int each : {STDIN_FILENO, STDOUT_FILENO}) (void)::dup2(nothing.get(), each);
+  sys::lead_nowhere(std::array{STDIN_FILENO, STDOUT_FILENO});
 }
 
 }  // namespace nxgate::app

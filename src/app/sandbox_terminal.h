@@ -1,7 +1,7 @@
 // Signals and the terminal, shared with a program in a sandbox.
 #pragma once
 
-#include <cstdint>
+#include "base/clock.h"
 
 namespace nxgate::app {
 
@@ -16,7 +16,7 @@ class SandboxTerminal {
 
   /// The program was stopped at this time (sandbox::Sandbox::Event). If nxgate was not stopped with
   /// it, stops until whoever started it continues it; true if so, and the program should go on too.
-  [[nodiscard]] static bool stop_too(std::int64_t at);
+  [[nodiscard]] static bool stop_too(Instant at);
   /// What the program wrote to or read from is left to it alone, but for standard error.
   static void let_go_of_streams();
 

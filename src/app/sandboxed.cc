@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include "app/plan.h"
+#include "app/relay_observers.h"
 #include "app/sandbox_follower.h"
 #include "app/sandbox_report.h"
 #include "app/sandbox_settings.h"
@@ -23,13 +24,11 @@
 #include "base/log.h"
 #include "cli/options.h"
 #include "cli/report.h"
-#include "engine/observer.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/host_firewalls.h"
 #include "helper/confinement.h"
 #include "helper/helper.h"
 #include "netfilter/gate.h"
-#include "observe/hub.h"
 #include "relay/relay.h"
 #include "sandbox/sandbox.h"
 #include "store/disk_files.h"
@@ -51,12 +50,6 @@ log::Level level_of(const cli::Options& options) {
   return options.verbosity == 0   ? log::Level::kError
          : options.verbosity == 1 ? log::Level::kInfo
                                   : log::Level::kExchange;
-}
-
-std::vector<engine::Observer*> observers_of(observe::Hub& hub, std::size_t workers) {
-  std::vector<engine::Observer*> all;
-  for (std::size_t i = 0; i < workers; ++i) all.push_back(&hub.observer(workers + i));
-  return all;
 }
 
 /// From here on this process has no rights, and its helper those in the sandbox.
@@ -134,7 +127,7 @@ int with_sandbox(const cli::Options& options, sandbox::Sandbox& made, helper::He
   if (auto open = workers.open({}); !open) return not_run(open.error().message);
   if (auto ready = made.wait_ready(); !ready) return not_run(ready.error().message);
   if (auto done = give_up_rights(plan, made, helper); !done) return not_run(done.error().message);
-  relay::Relay relay(policy_store.snapshots(), observers_of(shared.hub, plan.workers),
+  relay::Relay relay(policy_store.snapshots(), relay_observers(shared.hub, plan.workers),
                      plan.relayed);
   policy_store.on_publish([&workers, &relay] {
     workers.refresh();

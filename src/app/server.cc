@@ -16,6 +16,7 @@
 #include "app/attach_service.h"
 #include "app/main_loop.h"
 #include "app/plan.h"
+#include "app/relay_observers.h"
 #include "app/rights.h"
 #include "attach/stale_tables.h"
 #include "base/clock.h"
@@ -29,13 +30,11 @@
 #include "control/control_socket.h"
 #include "docker/container_place.h"
 #include "docker/engine_process.h"
-#include "engine/observer.h"
 #include "firewall/firewall_reports.h"
 #include "firewall/host_firewalls.h"
 #include "helper/confinement.h"
 #include "helper/helper.h"
 #include "helper/reach.h"
-#include "observe/hub.h"
 #include "relay/relay.h"
 #include "serve/dns_server.h"
 #include "store/disk_files.h"
@@ -71,13 +70,6 @@ Result<void> give_up_rights(const Rights& rights, const helper::Reach& reach,
   }
   if (auto done = sys::drop_privileges(user, rights.server); !done) return done;
   return helper::confine_process(rights.calls);
-}
-
-/// Of the relay's threads, one for each worker, whose observers come first.
-std::vector<engine::Observer*> observers_of(observe::Hub& hub, std::size_t workers) {
-  std::vector<engine::Observer*> all;
-  for (std::size_t i = 0; i < workers; ++i) all.push_back(&hub.observer(workers + i));
-  return all;
 }
 
 int failed(const Error& error) {
@@ -233,7 +225,7 @@ int serve(const cli::Options& options) {
   if (auto done = give_up_rights(plan.rights, plan.reach, plan.user, *helper); !done) {
     return failed(done.error());
   }
-  relay::Relay relay(policy_store.snapshots(), observers_of(shared.hub, plan.workers),
+  relay::Relay relay(policy_store.snapshots(), relay_observers(shared.hub, plan.workers),
                      plan.relayed);
   policy_store.on_publish([&workers, &relay] {
     workers.refresh();

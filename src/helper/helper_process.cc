@@ -35,6 +35,7 @@
 #include "helper/our_tables.h"
 #include "helper/reach.h"
 #include "sys/descriptor.h"
+#include "sys/inherited.h"
 #include "sys/netlink.h"
 #include "sys/netns.h"
 #include "sys/onward_socket.h"
@@ -66,21 +67,6 @@ struct HelperState {
   NamedContainers containers;
   NumberedSockets sockets{};
 };
-
-/// All but standard error, where a crash is reported.
-void close_all_but(const Channels& channels) {
-  std::array kept{STDERR_FILENO, channels.fast.descriptor().get(),
-                  channels.slow.descriptor().get()};
-  std::ranges::sort(kept);
-  int next = 0;
-  for (const int each : kept) {
-    if (each > next) {
-      (void)::close_range(static_cast<unsigned>(next), static_cast<unsigned>(each - 1), 0);
-    }
-    next = each + 1;
-  }
-  (void)::close_range(static_cast<unsigned>(next), ~0U, 0);
-}
 
 Answer answer_of(std::uint64_t number, sys::Descriptor opened) {
   Answer answer{.reply = {.number = number}};
@@ -349,7 +335,9 @@ Result<void> enter(pid_t process) {
 }  // namespace
 
 void run_helper(Channels channels, EngineAccess engine) {
-  close_all_but(channels);
+  // Standard error is where a crash is reported.
+  sys::close_all_but(
+      {STDERR_FILENO, channels.fast.descriptor().get(), channels.slow.descriptor().get()});
   raise_descriptor_limit();
   ::prctl(PR_SET_NAME, "nxgate-helper");
   // What a terminal sends to all of its processes ends nxgate, whose end is ours.

@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::sandbox {
@@ -31,7 +32,7 @@ struct Report {
   };
   Kind kind = Kind::kFailed;
   int error = 0;
-  std::int64_t at = 0;  ///< of kStopped, in nanoseconds of CLOCK_MONOTONIC
+  Instant at{};  ///< of kStopped
   std::array<char, 256> step{};
 };
 

@@ -1,12 +1,11 @@
 #include "sandbox/first_process.h"
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -22,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "sandbox/channel.h"
 #include "sandbox/confinement.h"
 #include "sandbox/own_files.h"
@@ -29,6 +29,7 @@
 #include "sandbox/sandbox.h"
 #include "sandbox/step.h"
 #include "sys/descriptor.h"
+#include "sys/inherited.h"
 
 namespace nxgate::sandbox {
 namespace {
@@ -36,19 +37,6 @@ namespace {
 constexpr int kCannotRun = 126;
 constexpr int kNotFound = 127;
 constexpr int kOfSignal = 128;
-
-/// All but these.
-void close_all_but(std::vector<int> kept) {
-  std::ranges::sort(kept);
-  int next = 0;
-  for (const int each : kept) {
-    if (each > next) {
-      (void)::close_range(static_cast<unsigned>(next), static_cast<unsigned>(each - 1), 0);
-    }
-    next = std::max(next, each + 1);
-  }
-  (void)::close_range(static_cast<unsigned>(next), ~0U, 0);
-}
 
 [[noreturn]] void give_up(const sys::Descriptor& channel, const Failure& failure) {
   Report report{.kind = Report::Kind::kFailed, .error = failure.error};
@@ -80,7 +68,7 @@ bool is_found(const std::string& name) {
   std::vector<int> kept{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
   for (const int each : program.kept) (void)::fcntl(each, F_SETFD, 0);
   kept.insert(kept.end(), program.kept.begin(), program.kept.end());
-  close_all_but(std::move(kept));
+  sys::close_all_but(std::move(kept));
   (void)::sigprocmask(SIG_SETMASK, &signals, nullptr);
   const std::vector<char*> arguments = pointers_to(program.command);
   const std::vector<char*> environment = pointers_to(program.environment);
@@ -93,20 +81,6 @@ bool is_found(const std::string& name) {
   ::_exit(error == ENOENT ? kNotFound : kCannotRun);
 }
 
-/// Nothing of the caller's is held open longer than by the program.
-void let_go_of_standard_streams() {
-  const sys::Descriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  for (const int each : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    (void)::dup2(nothing.get(), each);
-  }
-}
-
-std::int64_t now() {
-  timespec time{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
-}
-
 /// Reaps whatever has ended. The exit status of the program once that has.
 std::optional<int> reap(pid_t program, const sys::Descriptor& channel) {
   for (int status = 0;;) {
@@ -114,8 +88,9 @@ std::optional<int> reap(pid_t program, const sys::Descriptor& channel) {
     if (child <= 0) return std::nullopt;
     if (child != program) continue;
     if (WIFSTOPPED(status)) {
-      (void)tell(channel,
-                 Report{.kind = Report::Kind::kStopped, .error = 0, .at = now(), .step = {}});
+      (void)tell(
+          channel,
+          Report{.kind = Report::Kind::kStopped, .error = 0, .at = Clock::now(), .step = {}});
       continue;
     }
     return WIFSIGNALED(status) ? kOfSignal + WTERMSIG(status) : WEXITSTATUS(status);
@@ -153,7 +128,7 @@ void be_first_process(const sys::Descriptor& channel, const Program& program) {
   (void)::prctl(PR_SET_NAME, "nxgate-init");
   if (!hear<Order>(channel)) ::_exit(kCannotRun);
   if (auto done = prepare(program); !done) give_up(channel, done.error());
-  if (!tell(channel, Report{.kind = Report::Kind::kReady, .error = 0, .at = 0, .step = {}}) ||
+  if (!tell(channel, Report{.kind = Report::Kind::kReady, .error = 0, .at = {}, .step = {}}) ||
       !hear<Order>(channel)) {
     ::_exit(kCannotRun);
   }
@@ -169,8 +144,10 @@ void be_first_process(const sys::Descriptor& channel, const Program& program) {
   if (started == 0) become(program, before);
   if (started < 0) give_up(channel, failed("start a process").error());
   const sys::Descriptor children(::signalfd(-1, &child, SFD_CLOEXEC));
-  close_all_but({STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, channel.get(), children.get()});
-  let_go_of_standard_streams();
+  constexpr std::array kStreams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  sys::close_all_but({kStreams[0], kStreams[1], kStreams[2], channel.get(), children.get()});
+  // Nothing of the caller's is held open longer than by the program.
+  sys::lead_nowhere(kStreams);
   look_after(started, channel, children);
 }
 

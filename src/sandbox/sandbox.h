@@ -1,13 +1,13 @@
 // A program in namespaces of its own, from the side of nxgate.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
@@ -46,10 +46,9 @@ class Sandbox {
   /// Readable when `next` has something to tell.
   [[nodiscard]] const sys::Descriptor& events() const noexcept { return channel_; }
   struct Event {
-    std::optional<int> ended;  ///< the program has, with this status as a shell has it
-    std::optional<std::int64_t>
-        stopped;          ///< it was stopped then, by CLOCK_MONOTONIC in nanoseconds
-    std::string fault{};  ///< why it couldn't be started
+    std::optional<int> ended;        ///< the program has, with this status as a shell has it
+    std::optional<Instant> stopped;  ///< it was stopped then
+    std::string fault{};             ///< why it couldn't be started
   };
   /// Without waiting for one.
   [[nodiscard]] std::optional<Event> next();
