@@ -1,18 +1,12 @@
 """`dial = "host"`: a container on an internal network reaches allowed names, by the host."""
 import pytest
 
+from harness.engine import ENGINE_CONFIG
 from harness.tls import HttpsSite
 from harness.upstream import answer
 
 ADDRESS = "192.52.193.7"
-CONFIG = """
-[upstreams.default]
-servers = ["10.99.0.1:{port}"]
-netns = "{netns}"
-
-[docker]
-socket = "{socket}"
-
+CONFIG = ENGINE_CONFIG + """
 [policies.default]
 allow = ["good.test", "inside.test"]
 

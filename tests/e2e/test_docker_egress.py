@@ -1,6 +1,7 @@
 """The firewall in containers of a real engine."""
 import pytest
 
+from harness.engine import ENGINE_CONFIG
 from harness.nxgate import run
 from harness.sites import Sites
 from harness.upstream import answer
@@ -10,14 +11,7 @@ ALLOWED, ADDRESS = "allowed.test", "192.52.193.7"
 OTHER = "192.52.193.8"
 REFUSED = 7  # of curl(1): failed to connect
 
-CONFIG = """
-[upstreams.default]
-servers = ["10.99.0.1:{port}"]
-netns = "{netns}"
-
-[docker]
-socket = "{socket}"
-
+CONFIG = ENGINE_CONFIG + """
 [policies.default]
 allow = ["{allowed}"]
 

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from harness.engine import ENGINE_CONFIG
 from harness.http2 import Http2Site
 from harness.nxgate import Nxgate
 from harness.services import PROOF, Services
@@ -17,14 +18,7 @@ from harness.upstream import Upstream, answer
 ADDRESS, SECOND = "192.52.193.7", "192.52.193.8"
 MOUNTED = {"/usr": "/usr", "/usr/bin": "/bin", "/usr/sbin": "/sbin", "/usr/lib": "/lib", "/usr/lib64": "/lib64",
            "/etc/ssl": "/etc/ssl", "/etc/alternatives": "/etc/alternatives"}
-CONFIG = """
-[upstreams.default]
-servers = ["10.99.0.1:{port}"]
-netns = "{netns}"
-
-[docker]
-socket = "{socket}"
-
+CONFIG = ENGINE_CONFIG + """
 [policies.default]
 allow = ["good.test", "second.test"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.engine import ENGINE_CONFIG
 from harness.packets import COLLECTOR_PORT, DENIED6, MARKER
 from harness.upstream import answer
 from harness.senders import HOP, HOP6
@@ -19,14 +20,7 @@ UNPRIVILEGED = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--u
 #: What the engine's own rules keep back: conntrack waits for the first fragment.
 KEPT = {"a later fragment alone"}
 #: All that any attempt asks for is open at once: what holds then holds with less.
-CONFIG = """
-[upstreams.default]
-servers = ["10.99.0.1:{port}"]
-netns = "{netns}"
-
-[docker]
-socket = "{socket}"
-
+CONFIG = ENGINE_CONFIG + """
 [policies.default]
 allow = ["web.test"]
 

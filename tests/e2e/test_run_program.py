@@ -133,6 +133,10 @@ def fenced_shell(script):
     return [*as_user(), BINARY, "run", "--deny-all", "--", "bash", "--norc", "-c", script]
 
 
+def type_fenced(terminal, script):
+    terminal.press(" ".join(f"'{each}'" for each in fenced_shell(script)), "Enter")
+
+
 def test_ctrl_c():
     with Terminal(*fenced_shell("echo ready; sleep 100")) as terminal:
         terminal.wait_for("ready")
@@ -151,8 +155,7 @@ def test_a_program_that_takes_ctrl_c_for_itself():
 def test_ctrl_z_and_fg():
     with Terminal("bash", "--norc", "-i") as terminal:
         terminal.wait_for("#")
-        line = " ".join(f"'{each}'" for each in fenced_shell("echo ready; read word; echo got:$word"))
-        terminal.press(line, "Enter")
+        type_fenced(terminal, "echo ready; read word; echo got:$word")
         terminal.wait_for("\nready")
         terminal.press("C-z")
         terminal.wait_for("Stopped")
@@ -165,8 +168,7 @@ def test_ctrl_z_and_fg():
 def test_a_program_that_stops_itself():
     with Terminal("bash", "--norc", "-i") as terminal:
         terminal.wait_for("#")
-        line = " ".join(f"'{each}'" for each in fenced_shell("kill -STOP $$; echo went on $((1+1))"))
-        terminal.press(line, "Enter")
+        type_fenced(terminal, "kill -STOP $$; echo went on $((1+1))")
         terminal.wait_for("Stopped")
         terminal.press("fg", "Enter")
         terminal.wait_for("\nwent on 2")

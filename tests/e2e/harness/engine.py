@@ -47,6 +47,16 @@ echo ready
 exec sleep inf
 """
 
+#: How a configuration finds the engine, and an upstream outside of it.
+ENGINE_CONFIG = """
+[upstreams.default]
+servers = ["10.99.0.1:{port}"]
+netns = "{netns}"
+
+[docker]
+socket = "{socket}"
+"""
+
 
 class Container:
     """A running container."""

@@ -6,16 +6,13 @@ import io
 import json
 import os
 import shutil
-import socket
-import ssl
 import subprocess
 import tarfile
 import tempfile
-import threading
 import zipfile
 from pathlib import Path
 
-from harness.tls import TlsServer, certificate
+from harness.tls import WebServers
 
 #: In whatever is fetched.
 PROOF = "it came whole"
@@ -137,28 +134,14 @@ class Services:
     """At one address of a namespace. `names` has what clients said in TLS, `hosts` is theirs in HTTP."""
 
     def __init__(self, namespace, address):
-        self.names, self.hosts = [], []
+        self.hosts = []
         self.root = Path(tempfile.mkdtemp(prefix="nxgate-test-"))
         (self.root / "page").write_text(PROOF)
         for make in (make_git, make_wheel, make_deb, make_npm):
             make(self.root)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate())
-        context.sni_callback = lambda _connection, name, _context: self.names.append(name)
-        self.servers = []
-        for port in (80, 443):
-            listener = namespace.call(TlsServer._listen, socket.AF_INET, address, port)
-            server = http.server.ThreadingHTTPServer((address, port), Handler, bind_and_activate=False)
-            server.socket.close()
-            server.daemon_threads = True
-            server.root, server.hosts = self.root, self.hosts
-            server.socket = listener if port == 80 else context.wrap_socket(
-                listener, server_side=True, do_handshake_on_connect=False)
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            self.servers.append(server)
+        self.web = WebServers(namespace, address, Handler, root=self.root, hosts=self.hosts)
+        self.names = self.web.names
 
     def close(self):
-        for server in self.servers:
-            server.shutdown()
-            server.server_close()
+        self.web.close()
         shutil.rmtree(self.root)

@@ -78,6 +78,33 @@ def tls_client(**settings):
     return context
 
 
+class WebServers:
+    """HTTP and HTTPS at ports 80 and 443 of an address, by one handler, of whose `server` these are attributes.
+    `names` has all that clients said in TLS."""
+
+    def __init__(self, namespace, address, handler, **attributes):
+        self.names = []
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate())
+        context.sni_callback = lambda _connection, name, _context: self.names.append(name)
+        self.servers = []
+        for port in (80, 443):
+            listener = namespace.call(TlsServer._listen, socket.AF_INET, address, port)
+            server = http.server.ThreadingHTTPServer((address, port), handler, bind_and_activate=False)
+            server.socket.close()
+            server.daemon_threads = True
+            vars(server).update(attributes)
+            server.socket = listener if port == 80 else context.wrap_socket(
+                listener, server_side=True, do_handshake_on_connect=False)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.servers.append(server)
+
+    def close(self):
+        for server in self.servers:
+            server.shutdown()
+            server.server_close()
+
+
 class HttpsSite:
     """Pages by HTTPS and HTTP at one address of a namespace: PAGE for every path."""
 
@@ -100,22 +127,7 @@ class HttpsSite:
             def log_message(self, *_):
                 pass
 
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate())
-        self.servers = []
-        for port in (80, 443):
-            listener = namespace.call(TlsServer._listen, socket.AF_INET, address, port)
-            server = http.server.ThreadingHTTPServer((address, port), Handler,
-                                                     bind_and_activate=False)
-            server.socket.close()
-            server.socket = listener
-            if port == 443:
-                server.socket = context.wrap_socket(listener, server_side=True,
-                                                    do_handshake_on_connect=False)
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            self.servers.append(server)
+        self.web = WebServers(namespace, address, Handler)
 
     def close(self):
-        for server in self.servers:
-            server.shutdown()
-            server.server_close()
+        self.web.close()
