@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "containers/container.h"
 #include "docker/client.h"
@@ -41,7 +42,7 @@ class Image : public ::testing::Test {
     return found;
   }
 
-  FakeEngine engine_{::testing::TempDir() + "nxgate_image.sock"};
+  FakeEngine engine_{::testing::TempDir() + "nxgate_image." + std::to_string(::getpid())};
   boost::asio::io_context loop_;
   Client client_{loop_, engine_.path(), {"nxgate.policy", "tier"}};
 };

