@@ -45,10 +45,12 @@ ControlServers::ControlServers(boost::asio::io_context& loop, ControlApi& api,
     device_ = ours.st_dev;
     inode_ = ours.st_ino;
   }
-  if (sockets.api) api_ = http::Server::at_unix(loop, api, std::move(sockets.api), room.api);
+  if (sockets.api) {
+    api_ = std::make_unique<http::Server>(loop, api, std::move(sockets.api), room.api);
+  }
   if (sockets.metrics) {
-    metrics_ = http::Server::at_tcp(loop, page_, std::move(sockets.metrics),
-                                    !settings.metrics->address.is_v4(), room.metrics);
+    metrics_ =
+        std::make_unique<http::Server>(loop, page_, std::move(sockets.metrics), room.metrics);
   }
 }
 

@@ -87,8 +87,8 @@ class ClientTest : public ::testing::Test {
   void serve() {
     auto socket = listen_unix(path_, "");
     ASSERT_TRUE(socket) << socket.error().message;
-    server_ = Server::at_unix(loop_, control_, *std::move(socket),
-                              std::make_shared<Census>(Server::kLimits));
+    server_ = std::make_unique<Server>(loop_, control_, *std::move(socket),
+                                       std::make_shared<Census>(Server::kLimits));
     thread_ = std::jthread([this] { loop_.run(); });
   }
 

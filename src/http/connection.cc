@@ -8,20 +8,22 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <boost/none.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 #include <sys/un.h>
 
 #include "base/error.h"
+#include "http/head.h"
 
 namespace nxgate::http {
 
@@ -68,20 +70,23 @@ asio::awaitable<Result<void>> Connection::connect() {
 
 asio::awaitable<error_code> Connection::ask(std::string method, std::string target,
                                             std::string body) {
-  beast_http::request<beast_http::string_body> request;
+  RequestHead request;
   request.method_string(method);
   request.target(target);
   request.version(kHttpVersion);
   request.set(beast_http::field::host, server_.host);
   request.set(beast_http::field::user_agent, "nxgate");
   if (!body.empty()) request.set(beast_http::field::content_type, "application/json");
-  request.body() = std::move(body);
-  request.prepare_payload();
-  const auto [unsent, sent] = co_await beast_http::async_write(stream_, request, kNoThrow);
+  if (!body.empty() || method == "POST") request.content_length(body.size());
+  const std::string text = text_of(request) + body;
+  const auto [unsent, sent] = co_await asio::async_write(stream_, asio::buffer(text), kNoThrow);
   if (unsent) co_return reported(unsent);
-  const auto [unread, size] =
-      co_await beast_http::async_read_header(stream_, buffer_, parser_, kNoThrow);
-  co_return reported(unread);
+  while (!parser_.is_header_done()) {
+    const auto [unread, size] =
+        co_await beast_http::async_read_some(stream_, buffer_, parser_, kNoThrow);
+    if (unread) co_return reported(unread);
+  }
+  co_return error_code();
 }
 
 asio::awaitable<std::expected<std::string, error_code>> Connection::read_some() {

@@ -1,8 +1,10 @@
 #include "http/server.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -12,38 +14,37 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/chunk_encode.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 #include <sys/socket.h>
 
-#include "base/address.h"
 #include "base/census.h"
 #include "base/client_key.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/control.h"
+#include "http/head.h"
 #include "http/target.h"
 #include "sys/descriptor.h"
+#include "sys/socket.h"
 #include "sys/unix_socket.h"
 
 namespace nxgate::http {
@@ -51,7 +52,6 @@ namespace nxgate::http {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace beast_http = boost::beast::http;
-using asio::local::stream_protocol;
 using boost::system::error_code;
 
 namespace {
@@ -64,24 +64,23 @@ constexpr Milliseconds kBeat{50};
 /// Then descriptors may be there again.
 constexpr Milliseconds kPause{250};
 
-Peer peer_of(stream_protocol::socket& socket) {
+/// Of either family: what serves them is compiled once.
+using Protocol = asio::generic::stream_protocol;
+using Socket = Protocol::socket;
+
+bool is_unix(const Protocol::endpoint& endpoint) { return endpoint.protocol().family() == AF_UNIX; }
+
+Peer peer_of(Socket& socket, const Protocol::endpoint& remote) {
+  if (!is_unix(remote)) return {};
   return {.user = sys::peer_user(socket.native_handle())};
 }
 
-Peer peer_of(asio::ip::tcp::socket&) { return {}; }
-
 /// For whom a connection counts.
-ClientKey client_of(stream_protocol::socket& socket) {
-  return client_behind(fmt::format("{}", sys::peer_user(socket.native_handle()).value_or(0)));
-}
-
-ClientKey client_of(asio::ip::tcp::socket& socket) {
-  error_code error;
-  const auto address = socket.remote_endpoint(error).address();
-  if (error) return {};
-  const auto bytes = address.is_v4() ? IpAddress::v4(address.to_v4().to_bytes())
-                                     : IpAddress::v6(address.to_v6().to_bytes());
-  return client_at(bytes);
+ClientKey client_of(const Peer& peer, const Protocol::endpoint& remote) {
+  if (is_unix(remote)) return client_behind(fmt::format("{}", peer.user.value_or(0)));
+  sockaddr_storage storage{};
+  std::memcpy(&storage, remote.data(), std::min(remote.size(), sizeof storage));
+  return client_at(sys::to_endpoint(storage).address);
 }
 
 /// Told without reading the request, by one who can't wait for it.
@@ -93,9 +92,15 @@ Reply refusal(unsigned status, std::string_view text) {
   return {.status = status, .type = "text/plain", .body = fmt::format("{}\n", text)};
 }
 
-asio::awaitable<Reply> answer(Control& control,
-                              const beast_http::request<beast_http::string_body>& message,
-                              const Peer& peer) {
+using Message = beast_http::request<beast_http::string_body>;
+
+ReplyHead head_of(const Reply& reply, const Message& request) {
+  ReplyHead head(static_cast<beast_http::status>(reply.status), request.version());
+  head.set(beast_http::field::content_type, reply.type);
+  return head;
+}
+
+asio::awaitable<Reply> answer(Control& control, const Message& message, const Peer& peer) {
   auto target = parse_target(message.target());
   if (!target) co_return refusal(400, "the target is no path");
   const Request request{.method = std::string(message.method_string()),
@@ -112,19 +117,19 @@ asio::awaitable<Reply> answer(Control& control,
 }
 
 /// One connection. What ends it is of no interest: the client sees it.
-template <class Protocol>
-class Session : public std::enable_shared_from_this<Session<Protocol>> {
+class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(typename Protocol::socket socket, Control& control, std::shared_ptr<Census> census)
-      : client_(client_of(socket)),
-        peer_(peer_of(socket)),
+  Session(Socket socket, const Protocol::endpoint& remote, Control& control,
+          std::shared_ptr<Census> census)
+      : peer_(peer_of(socket, remote)),
+        client_(client_of(peer_, remote)),
         stream_(std::move(socket)),
         control_(control),
         census_(std::move(census)) {}
 
   void start() {
     auto place =
-        census_->admit(client_, [executor = stream_.get_executor(), weak = this->weak_from_this()] {
+        census_->admit(client_, [executor = stream_.get_executor(), weak = weak_from_this()] {
           asio::post(executor, [weak] {
             if (const auto evicted = weak.lock()) evicted->stream_.close();
           });
@@ -132,7 +137,7 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     if (place) {
       place_.emplace(*std::move(place));
       asio::co_spawn(
-          stream_.get_executor(), [self = this->shared_from_this()] { return self->run(); },
+          stream_.get_executor(), [self = shared_from_this()] { return self->run(); },
           asio::detached);
     } else {
       (void)::send(stream_.socket().native_handle(), kTooMany.data(), kTooMany.size(),
@@ -142,8 +147,6 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
   }
 
  private:
-  using Message = beast_http::request<beast_http::string_body>;
-
   asio::awaitable<void> run() {
     while (true) {
       beast_http::request_parser<beast_http::string_body> parser;
@@ -168,37 +171,24 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
   }
 
   asio::awaitable<bool> send(Reply reply, const Message& request, bool keep) {
-    beast_http::response<beast_http::string_body> response(
-        static_cast<beast_http::status>(reply.status), request.version());
-    response.set(beast_http::field::content_type, reply.type);
-    response.keep_alive(keep);
-    response.body() = std::move(reply.body);
-    response.prepare_payload();
-    if (request.method() == beast_http::verb::head) response.body().clear();
-    stream_.expires_after(kPatience);
-    const auto [error, size] = co_await beast_http::async_write(stream_, response, kNoThrow);
-    co_return !error;
+    ReplyHead head = head_of(reply, request);
+    head.keep_alive(keep);
+    head.content_length(reply.body.size());
+    std::string text = text_of(head);
+    if (request.method() != beast_http::verb::head) text += reply.body;
+    co_return co_await write(std::move(text));
   }
 
   /// Until the client goes: with the first byte it sends or the end of what it sends.
   asio::awaitable<bool> stream(Reply reply, const Message& request) {
-    beast_http::response<beast_http::empty_body> head(static_cast<beast_http::status>(reply.status),
-                                                      request.version());
-    head.set(beast_http::field::content_type, reply.type);
+    ReplyHead head = head_of(reply, request);
     head.chunked(true);
-    beast_http::response_serializer<beast_http::empty_body> serializer(head);
-    stream_.expires_after(kPatience);
-    const auto [failed, size] =
-        co_await beast_http::async_write_header(stream_, serializer, kNoThrow);
-    if (failed) co_return false;
+    if (!co_await write(text_of(head))) co_return false;
     asio::steady_timer beat(stream_.get_executor());
     while (!gone()) {
       const std::string text = reply.feed->next();
       if (!text.empty()) {
-        stream_.expires_after(kPatience);
-        const auto [error, written] = co_await asio::async_write(
-            stream_, beast_http::make_chunk(asio::buffer(text)), kNoThrow);
-        if (error) co_return false;
+        if (!co_await write(fmt::format("{:x}\r\n{}\r\n", text.size(), text))) co_return false;
         continue;
       }
       beat.expires_after(kBeat);
@@ -207,14 +197,20 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     co_return false;
   }
 
+  asio::awaitable<bool> write(std::string text) {
+    stream_.expires_after(kPatience);
+    const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(text), kNoThrow);
+    co_return !error;
+  }
+
   [[nodiscard]] bool gone() {
     char byte = 0;
     const auto got = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
   }
 
-  ClientKey client_;
   Peer peer_;
+  ClientKey client_;
   beast::basic_stream<Protocol, asio::any_io_executor> stream_;
   Control& control_;
   std::shared_ptr<Census> census_;
@@ -222,60 +218,47 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
   beast::flat_buffer buffer_;
 };
 
-template <class Protocol>
-class Listening final : public Server {
- public:
-  using Acceptor = typename Protocol::acceptor;
+using Acceptor = asio::basic_socket_acceptor<Protocol>;
 
-  Listening(Acceptor acceptor, Control& control, std::shared_ptr<Census> census)
-      : acceptor_(std::make_shared<Acceptor>(std::move(acceptor))) {
-    asio::co_spawn(acceptor_->get_executor(), accept(acceptor_, control, std::move(census)),
-                   asio::detached);
-  }
-  ~Listening() override {
-    error_code ignored;
-    acceptor_->close(ignored);
-  }
-
- private:
-  static asio::awaitable<void> accept(std::shared_ptr<Acceptor> acceptor, Control& control,
-                                      std::shared_ptr<Census> census) {
-    while (acceptor->is_open()) {
-      auto [error, socket] = co_await acceptor->async_accept(kNoThrow);
-      if (error == asio::error::operation_aborted) co_return;
-      if (error) {  // out of descriptors, above all
-        log::repeated(
-            "control accept",
-            fmt::format("cannot accept control or metrics connections: {}; see `ulimit -n`",
-                        error.message()));
-        asio::steady_timer pause(acceptor->get_executor(), kPause);
-        co_await pause.async_wait(kNoThrow);
-        continue;
-      }
-      std::make_shared<Session<Protocol>>(std::move(socket), control, census)->start();
+asio::awaitable<void> accept(std::shared_ptr<Acceptor> acceptor, Control& control,
+                             std::shared_ptr<Census> census) {
+  while (acceptor->is_open()) {
+    Protocol::endpoint remote;
+    auto [error, socket] = co_await acceptor->async_accept(remote, kNoThrow);
+    if (error == asio::error::operation_aborted) co_return;
+    if (error) {  // out of descriptors, above all
+      log::repeated("control accept",
+                    fmt::format("cannot accept control or metrics connections: {}; see `ulimit -n`",
+                                error.message()));
+      asio::steady_timer pause(acceptor->get_executor(), kPause);
+      co_await pause.async_wait(kNoThrow);
+      continue;
     }
+    std::make_shared<Session>(std::move(socket), remote, control, census)->start();
   }
-
-  std::shared_ptr<Acceptor> acceptor_;
-};
+}
 
 }  // namespace
 
-std::unique_ptr<Server> Server::at_unix(asio::io_context& loop, Control& control,
-                                        sys::Descriptor socket, std::shared_ptr<Census> census) {
-  stream_protocol::acceptor acceptor(loop, stream_protocol(), socket.get());
+struct Server::Listening {
+  std::shared_ptr<Acceptor> acceptor;
+};
+
+Server::Server(asio::io_context& loop, Control& control, sys::Descriptor socket,
+               std::shared_ptr<Census> census)
+    : listening_(std::make_unique<Listening>()) {
+  sockaddr_storage here{};
+  socklen_t size = sizeof here;
+  (void)::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&here), &size);
+  listening_->acceptor =
+      std::make_shared<Acceptor>(loop, Protocol(here.ss_family, 0), socket.get());
   (void)socket.release();
-  return std::make_unique<Listening<stream_protocol>>(std::move(acceptor), control,
-                                                      std::move(census));
+  asio::co_spawn(loop, accept(listening_->acceptor, control, std::move(census)), asio::detached);
 }
 
-std::unique_ptr<Server> Server::at_tcp(asio::io_context& loop, Control& control,
-                                       sys::Descriptor socket, bool v6,
-                                       std::shared_ptr<Census> census) {
-  using asio::ip::tcp;
-  tcp::acceptor acceptor(loop, v6 ? tcp::v6() : tcp::v4(), socket.get());
-  (void)socket.release();
-  return std::make_unique<Listening<tcp>>(std::move(acceptor), control, std::move(census));
+Server::~Server() {
+  error_code ignored;
+  listening_->acceptor->close(ignored);
 }
 
 }  // namespace nxgate::http

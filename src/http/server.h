@@ -22,15 +22,16 @@ class Server {
   static constexpr std::size_t kMostSessions = 64;
   static constexpr CensusLimits kLimits{.connections = kMostSessions, .per_client = SIZE_MAX};
 
-  /// `census` is of this socket alone, with kLimits.
-  [[nodiscard]] static std::unique_ptr<Server> at_unix(boost::asio::io_context& loop,
-                                                       Control& control, sys::Descriptor socket,
-                                                       std::shared_ptr<Census> census);
-  [[nodiscard]] static std::unique_ptr<Server> at_tcp(boost::asio::io_context& loop,
-                                                      Control& control, sys::Descriptor socket,
-                                                      bool v6, std::shared_ptr<Census> census);
+  /// `socket` listens, at a unix socket or at TCP; `census` is of this socket alone, with kLimits.
+  Server(boost::asio::io_context& loop, Control& control, sys::Descriptor socket,
+         std::shared_ptr<Census> census);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
 
-  virtual ~Server() = default;
+ private:
+  struct Listening;
+  std::unique_ptr<Listening> listening_;
 };
 
 }  // namespace nxgate::http
