@@ -19,6 +19,14 @@ function(nxgate_precompiled NAME)
   target_precompile_headers(${NAME} PRIVATE ${OF_HEADERS})
 endfunction()
 
+# What most files of the rooms from level 4 on include of the rooms below, with all that these include.
+set(below "\"config/settings.h\"" "\"engine/engine.h\""
+  <boost/asio/ip/tcp.hpp> <boost/asio/local/stream_protocol.hpp>)
+set(tests <gmock/gmock.h> <gtest/gtest.h>)
+
 nxgate_precompiled(precompiled_for_rooms LINK Boost::headers Threads::Threads HEADERS ${precompiled})
-nxgate_precompiled(precompiled_for_tests LINK Boost::headers GTest::gmock
-  HEADERS ${precompiled} <gmock/gmock.h> <gtest/gtest.h>)
+nxgate_precompiled(precompiled_for_tests LINK Boost::headers GTest::gmock HEADERS ${precompiled} ${tests})
+nxgate_precompiled(precompiled_for_upper_rooms LINK Boost::headers Threads::Threads
+  HEADERS ${precompiled} ${below})
+nxgate_precompiled(precompiled_for_upper_tests LINK Boost::headers GTest::gmock
+  HEADERS ${precompiled} ${below} ${tests})

@@ -146,7 +146,7 @@ class Nxgate:
         """SIGHUP, then the line that tells how it went."""
         since = len(self.log)
         self.process.send_signal(signal.SIGHUP)
-        return self.wait_for_log(r"reload", since=since)
+        return self.wait_for_log(r"reload", timeout=60, since=since)
 
     def operate(self, *arguments, check=True, **options):
         """A command of the operator's, put to this server."""
