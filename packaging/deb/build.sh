@@ -23,6 +23,7 @@ END
 DESTDIR=$stage cmake --install "$build" --prefix /usr >/dev/null
 install -m 644 "$source/nxgate.toml" "$stage/etc/nxgate/nxgate.toml"
 install -D -m 644 "$root/examples/nxgate.toml" "$stage/usr/share/doc/nxgate/examples/nxgate.toml"
+install -D -m 644 "$root/examples/nxgate.apparmor" "$stage/usr/share/nxgate/apparmor"
 install -m 644 "$root/CHANGELOG.md" "$stage/usr/share/doc/nxgate/NEWS.md"
 mkdir -p "$stage/usr/share/zsh/vendor-completions"
 mv "$stage/usr/share/zsh/site-functions/_nxgate" "$stage/usr/share/zsh/vendor-completions"

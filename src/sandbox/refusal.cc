@@ -54,8 +54,8 @@ std::string cure_of(const Failure& failure) {
                                            : "";
   }
   if (setting("kernel/apparmor_restrict_unprivileged_userns") == "1") {
-    return "AppArmor lets only programs with a profile use user namespaces: write one with "
-           "`userns,` for nxgate, or `sysctl "
+    return "AppArmor lets only programs with a profile use user namespaces: nxgate's package has "
+           "one, which is examples/nxgate.apparmor (see docs/run.md); or `sysctl "
            "kernel.apparmor_restrict_unprivileged_userns=0` as root";
   }
   if (failure.step == "mount /proc") {

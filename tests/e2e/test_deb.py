@@ -44,7 +44,7 @@ def test_it_holds_what_is_wanted(unpacked):
     files = {each.replace("usr/lib/systemd", "lib/systemd") for each in files}  # /lib is /usr/lib
     assert files == {
         "etc/nxgate/nxgate.toml", "lib/systemd/system/nxgate.service", "lib/systemd/system/nxgate.socket",
-        "usr/bin/nxgate", "usr/share/bash-completion/completions/nxgate",
+        "usr/bin/nxgate", "usr/share/nxgate/apparmor", "usr/share/bash-completion/completions/nxgate",
         "usr/share/fish/vendor_completions.d/nxgate.fish", "usr/share/zsh/vendor-completions/_nxgate",
         "usr/share/doc/nxgate/NEWS.md.gz", "usr/share/doc/nxgate/changelog.gz",
         "usr/share/doc/nxgate/copyright", "usr/share/doc/nxgate/examples/nxgate.toml",
