@@ -5,14 +5,13 @@ import time
 
 import pytest
 
-from harness.fenced import OTHER, SITE, SITE6, WORLD, Fence, environment
-from harness.nxgate import BINARY, PRESET, SANITIZED
+from harness.fenced import OTHER, SITE, SITE6, WORLD, Fence, environment, needs_sandbox
+from harness.nxgate import BINARY, SANITIZED
 from harness.sites import Sites
 from harness.tls import HttpsSite, TlsServer
 from harness.upstream import answer, by_type
 
-pytestmark = pytest.mark.skipif(
-    PRESET == "tsan", reason="only a process of one thread enters a user namespace, and the sanitizer has one of its own")
+pytestmark = needs_sandbox
 
 SCRIPT = {
     "good.test": by_type(A=answer(f"@ 60 A {SITE}")),

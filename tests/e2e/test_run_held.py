@@ -8,13 +8,12 @@ import threading
 
 import pytest
 
-from harness.fenced import OTHER, SITE, Fence, as_user, environment
-from harness.nxgate import BINARY, PRESET
+from harness.fenced import OTHER, SITE, Fence, as_user, environment, needs_sandbox
+from harness.nxgate import BINARY
 from harness.sites import Sites
 from harness.upstream import answer, by_type
 
-pytestmark = pytest.mark.skipif(
-    PRESET == "tsan", reason="only a process of one thread enters a user namespace, and the sanitizer has one of its own")
+pytestmark = needs_sandbox
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ import time
 
 import pytest
 
-from harness.fenced import Fence, as_user
-from harness.nxgate import BINARY, PRESET
+from harness.fenced import Fence, as_user, needs_sandbox
+from harness.nxgate import BINARY
 from harness.terminal import Terminal
 from harness.timing import wait_for
 
-pytestmark = pytest.mark.skipif(
-    PRESET == "tsan", reason="only a process of one thread enters a user namespace, and the sanitizer has one of its own")
+pytestmark = needs_sandbox
 
 
 @pytest.fixture

@@ -2,13 +2,18 @@
 import os
 import subprocess
 
-from harness.nxgate import BINARY, COMPLAINTS
+import pytest
+
+from harness.nxgate import BINARY, COMPLAINTS, PRESET
 
 USER = 4711
 HOST, HOST6 = "10.77.0.1", "2001:db8:77::1"
 WORLD, WORLD6 = "10.77.0.2", "2001:db8:77::2"
 SITE, SITE6 = "198.51.100.7", "2001:db8:5::7"
 OTHER = "198.51.100.8"
+
+needs_sandbox = pytest.mark.skipif(
+    PRESET == "tsan", reason="only a process of one thread enters a user namespace, and the sanitizer has one of its own")
 
 
 def as_user(user=USER):
