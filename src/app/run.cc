@@ -180,6 +180,7 @@ int run(const cli::Options& options) {
     case cli::Command::kDoctor:
       return options.doctor_run ? examine_sandbox() : examine(options);
     case cli::Command::kRun:
+    case cli::Command::kShell:
       return run_sandboxed(options);
     case cli::Command::kRuntime:
       return cli::failed(attach::run_runtime(hook_of(options), options.runtime_arguments).message);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -26,6 +27,19 @@
 extern char** environ;
 
 namespace nxgate::app {
+
+namespace {
+
+/// Of a shell's prompt; Debian's startup files tell the second.
+void mark_prompt(std::vector<std::string>& environment) {
+  for (const std::string_view mark : {"PS1=(nxgate) $ ", "debian_chroot=nxgate"}) {
+    const std::string_view name = mark.substr(0, mark.find('=') + 1);
+    std::erase_if(environment, [&](const std::string& each) { return each.starts_with(name); });
+    environment.emplace_back(mark);
+  }
+}
+
+}  // namespace
 
 int not_run(const std::string& why) {
   fmt::print(stderr, "nxgate: {}\n", why);
@@ -85,6 +99,7 @@ sandbox::Program program_of(const cli::Options& options) {
       fmt::print(stderr, "nxgate: the variable {} is left out\n", each);
     }
   }
+  if (options.command == cli::Command::kShell) mark_prompt(environment.kept);
   const char* const agent = std::getenv("SSH_AUTH_SOCK");  // NOLINT(concurrency-mt-unsafe)
   return {.command = options.run.program,
           .environment = std::move(environment.kept),

@@ -14,6 +14,7 @@
 #include "app/plan.h"
 #include "app/relay_observers.h"
 #include "app/sandbox_follower.h"
+#include "app/sandbox_ports.h"
 #include "app/sandbox_report.h"
 #include "app/sandbox_settings.h"
 #include "app/sandbox_start.h"
@@ -102,6 +103,9 @@ int serve_and_run(Parts parts) {
     return not_run(failed.front());
   }
   attachments.begin_upkeep();
+  if (auto done = open_sandbox_ports(parts.options.run, parts.made.netns(), loop); !done) {
+    return not_run(done.error().message);
+  }
   SandboxFollower run(parts.made, parts.helper, attachments, parts.shared.hub, parts.report, loop);
   const SandboxTerminal terminal;
   if (auto done = parts.made.run(); !done) return not_run(done.error().message);

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <optional>
@@ -50,6 +51,7 @@ constexpr CommandRow kCommands[] = {
     {Command::kRun, "run",
      "Run a program in a sandbox of its own, without root: allowed names are all that it reaches",
      add_run},
+    {Command::kShell, "shell", "Run your shell in a sandbox of its own", add_shell},
     {Command::kCheck, "check", "Report every error in a configuration as file:line:column",
      add_check},
     {Command::kExplain, "explain",
@@ -115,15 +117,16 @@ std::optional<std::string> contradiction(const Options& options) {
   if (options.command == Command::kDoctor && options.name.empty() != options.doctor_run) {
     return fmt::format("expected a TARGET: {}; or --run", kTargets);
   }
-  if (options.command == Command::kRun) {
+  if (options.command == Command::kRun || options.command == Command::kShell) {
     if (options.run.program.empty()) return "expected `-- PROGRAM`, with its arguments";
     const bool has_policy = options.config || !options.allow.empty() ||
-                            !options.allow_files.empty() || !options.run.learn.empty();
+                            !options.allow_files.empty() || !options.presets.empty() ||
+                            !options.run.learn.empty();
     if (has_policy == options.run.deny_all) {
       return options.run.deny_all
                  ? "--deny-all goes with nothing that allows"
-                 : "expected what to allow: --allow NAME, --allow-file FILE, --config FILE, "
-                   "--learn FILE for everything, or --deny-all for nothing";
+                 : "expected what to allow: --allow NAME, --allow-file FILE, --preset PRESET, "
+                   "--config FILE, --learn FILE for everything, or --deny-all for nothing";
     }
   }
   if (options.command == Command::kExplain && options.name.empty() == options.connect.empty()) {
@@ -142,8 +145,13 @@ std::optional<std::string> contradiction(const Options& options) {
                      *options.config);
 }
 
-/// Everything except `help`: forwarding is serving with everything allowed.
+/// Everything except `help`: forwarding is serving with everything allowed, and a shell is a
+/// program.
 std::variant<Options, EarlyExit> checked(Options options) {
+  if (options.command == Command::kShell) {
+    const char* const shell = std::getenv("SHELL");  // NOLINT(concurrency-mt-unsafe)
+    options.run.program = {shell != nullptr && *shell != '\0' ? shell : "/bin/sh"};
+  }
   if (const auto wrong = contradiction(options)) return EarlyExit{kUsage, *wrong + "\n"};
   if (options.command == Command::kForward && options.allow.empty()) {
     options.allow.push_back({". force", {"--to", 0, 0}});
@@ -191,8 +199,9 @@ std::variant<Options, EarlyExit> parse_command_line(int argc, const char* const*
     if (chosen != line.help) {
       const Command command = line.commands.at(chosen);
       line.options.command = command;
-      line.options.listens_by_default =
-          command != Command::kAttach && command != Command::kDocker && command != Command::kRun;
+      line.options.listens_by_default = command != Command::kAttach &&
+                                        command != Command::kDocker && command != Command::kRun &&
+                                        command != Command::kShell;
       return checked(std::move(line.options));
     }
     const CLI::App* told = &app;

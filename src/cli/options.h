@@ -22,6 +22,7 @@ enum class Command : std::uint8_t {
   kInstallHook,
   kDoctor,
   kRun,
+  kShell,  ///< as kRun, with the user's shell
   kCheck,
   kExplain,
   kPresets,
@@ -84,6 +85,8 @@ struct RunOptions {
   bool fail_on_denied = false;
   bool no_firewall = false;
   bool ssh_agent = false;
+  std::vector<std::string> host_ports;  ///< parse_forwarded_port, like the next
+  std::vector<std::string> published;
   std::vector<int> kept;  ///< descriptors
   bool quiet = false;
 };

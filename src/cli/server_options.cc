@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include "cli/forwarded_port.h"
 #include "cli/operate_options.h"
 #include "cli/option_checks.h"
 #include "cli/options.h"
@@ -232,8 +233,13 @@ void add_doctor(CLI::App& command, Options& options) {
 }
 
 void add_run(CLI::App& command, Options& options) {
+  command.add_option("PROGRAM", options.run.program,
+                     "What to run, with its arguments, behind `--`");
+  add_shell(command, options);
+}
+
+void add_shell(CLI::App& command, Options& options) {
   RunOptions& run = options.run;
-  command.add_option("PROGRAM", run.program, "What to run, with its arguments, behind `--`");
   add_config_option(command, options, "Configuration file with the policy");
   command.add_option("--policy", options.policy, "Policy to enforce")
       ->type_name("NAME")
@@ -256,6 +262,18 @@ void add_run(CLI::App& command, Options& options) {
   command.add_flag("--no-firewall", run.no_firewall,
                    "Check names alone: TCP to any address passes if it says no denied one");
   command.add_flag("--ssh-agent", run.ssh_agent, "Let the program use the ssh agent");
+  command
+      .add_option("--host-port", run.host_ports,
+                  "Port of the host's loopback that the program reaches at its own; repeatable")
+      ->type_name("HOST[:INSIDE]")
+      ->allow_extra_args(false)
+      ->check(must_be(parse_forwarded_port));
+  command
+      .add_option("--publish", run.published,
+                  "Port of the host's loopback at which the program's own is reached; repeatable")
+      ->type_name("HOST[:INSIDE]")
+      ->allow_extra_args(false)
+      ->check(must_be(parse_forwarded_port));
   command
       .add_option("--keep-fd", run.kept,
                   "Descriptor that the program inherits beside the first three; repeatable")

@@ -14,6 +14,7 @@ void add_detach(CLI::App& command, Options& options);
 void add_install_hook(CLI::App& command, Options& options);
 void add_docker(CLI::App& command, Options& options);
 void add_run(CLI::App& command, Options& options);
+void add_shell(CLI::App& command, Options& options);
 void add_doctor(CLI::App& command, Options& options);
 void add_runtime(CLI::App& command, Options& options);
 void add_hook(CLI::App& command, Options& options);
