@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -12,16 +13,15 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <grp.h>
+#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "cli/options.h"
 #include "sandbox/environment.h"
 #include "sandbox/sandbox.h"
-#include "sys/descriptor.h"
 #include "sys/privileges.h"
 
 extern char** environ;
@@ -64,18 +64,13 @@ Result<void> check_descriptors(const std::vector<int>& kept) {
   return {};
 }
 
-Result<sys::Descriptor> open_output(const std::string& path) {
-  if (path.empty()) return sys::Descriptor();
-  sys::Descriptor file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644));
-  if (!file) return fail(fmt::format("{}: {}", path, std::generic_category().message(errno)));
-  return file;
-}
-
-void write_output(const sys::Descriptor& file, const std::string& text) {
-  if (file && ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    log::error("a report could not be written: {}", std::generic_category().message(errno));
+Result<void> check_sockets(const std::vector<std::string>& kept) {
+  for (const std::string& each : kept) {
+    std::error_code error;
+    if (std::filesystem::is_socket(each, error)) continue;
+    return fail(fmt::format("--keep-socket {}: there is no such socket", each));
   }
+  return {};
 }
 
 Result<void> become(const std::string& user) {
@@ -86,6 +81,13 @@ Result<void> become(const std::string& user) {
       ::setuid(identity->user) != 0) {
     return fail(
         fmt::format("cannot become user '{}': {}", user, std::generic_category().message(errno)));
+  }
+  const passwd* const entry = ::getpwuid(identity->user);  // NOLINT(concurrency-mt-unsafe)
+  if (entry != nullptr) {
+    ::setenv("HOME", entry->pw_dir, 1);      // NOLINT(concurrency-mt-unsafe): one thread
+    ::setenv("USER", entry->pw_name, 1);     // NOLINT(concurrency-mt-unsafe)
+    ::setenv("LOGNAME", entry->pw_name, 1);  // NOLINT(concurrency-mt-unsafe)
+    ::unsetenv("XDG_RUNTIME_DIR");           // NOLINT(concurrency-mt-unsafe): of the caller
   }
   // Otherwise the files of /proc by which a child gets its user aren't ours.
   (void)::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -101,10 +103,13 @@ sandbox::Program program_of(const cli::Options& options) {
   }
   if (options.command == cli::Command::kShell) mark_prompt(environment.kept);
   const char* const agent = std::getenv("SSH_AUTH_SOCK");  // NOLINT(concurrency-mt-unsafe)
+  auto sockets = options.run.sockets;
+  if (options.run.ssh_agent && agent != nullptr) sockets.emplace_back(agent);
   return {.command = options.run.program,
           .environment = std::move(environment.kept),
           .kept = options.run.kept,
-          .ssh_agent = options.run.ssh_agent && agent != nullptr ? agent : ""};
+          .sockets = std::move(sockets),
+          .mounts = options.run.mounts};
 }
 
 }  // namespace nxgate::app

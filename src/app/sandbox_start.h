@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "cli/options.h"
 #include "sandbox/sandbox.h"
-#include "sys/descriptor.h"
 
 namespace nxgate::app {
 
@@ -18,11 +17,10 @@ int not_run(const std::string& why);
 /// network, which would be a way out.
 [[nodiscard]] Result<void> check_descriptors(const std::vector<int>& kept);
 
-/// A file to write at the end; empty for no path.
-[[nodiscard]] Result<sys::Descriptor> open_output(const std::string& path);
-void write_output(const sys::Descriptor& file, const std::string& text);
+/// Whether those that are to stay are there.
+[[nodiscard]] Result<void> check_sockets(const std::vector<std::string>& kept);
 
-/// Becomes that user with all that belongs to it, for good.
+/// Becomes that user with all that belongs to it, its home too, for good.
 [[nodiscard]] Result<void> become(const std::string& user);
 
 [[nodiscard]] sandbox::Program program_of(const cli::Options& options);

@@ -85,6 +85,8 @@ struct RunOptions {
   bool fail_on_denied = false;
   bool no_firewall = false;
   bool ssh_agent = false;
+  std::vector<std::string> sockets;  ///< that stay
+  bool mounts = false;
   std::vector<std::string> host_ports;  ///< parse_forwarded_port, like the next
   std::vector<std::string> published;
   std::vector<int> kept;  ///< descriptors

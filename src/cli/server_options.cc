@@ -263,6 +263,14 @@ void add_shell(CLI::App& command, Options& options) {
                    "Check names alone: TCP to any address passes if it says no denied one");
   command.add_flag("--ssh-agent", run.ssh_agent, "Let the program use the ssh agent");
   command
+      .add_option("--keep-socket", run.sockets,
+                  "Unix socket that the program may use, where others are hidden; repeatable")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  command.add_flag("--mounts", run.mounts,
+                   "Let the program make mount namespaces, as bwrap does and nxgate in it; it can "
+                   "then uncover hidden sockets");
+  command
       .add_option("--host-port", run.host_ports,
                   "Port of the host's loopback that the program reaches at its own; repeatable")
       ->type_name("HOST[:INSIDE]")

@@ -14,9 +14,11 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@
 #include "base/clock.h"
 #include "sandbox/channel.h"
 #include "sandbox/confinement.h"
+#include "sandbox/hidden_sockets.h"
 #include "sandbox/own_files.h"
 #include "sandbox/own_links.h"
 #include "sandbox/sandbox.h"
@@ -115,23 +118,27 @@ std::optional<int> reap(pid_t program, const sys::Descriptor& channel) {
   }
 }
 
-Done prepare(const Program& program) {
+Done prepare(const Program& program, const Hidden& hidden) {
   if (auto done = make_own_links(); !done) return done;
-  return make_own_files(program.ssh_agent);
+  if (auto done = make_own_files(hidden, program.sockets); !done) return done;
+  return program.mounts ? Done() : allow_no_mounts();
 }
 
 }  // namespace
 
-void be_first_process(const sys::Descriptor& channel, const Program& program) {
+void be_first_process(const sys::Descriptor& channel, const Program& program,
+                      const Hidden& hidden) {
   // The kernel ends all that is in here with us.
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
   (void)::prctl(PR_SET_NAME, "nxgate-init");
   if (!hear<Order>(channel)) ::_exit(kCannotRun);
-  if (auto done = prepare(program); !done) give_up(channel, done.error());
+  if (auto done = prepare(program, hidden); !done) give_up(channel, done.error());
   if (!tell(channel, Report{.kind = Report::Kind::kReady, .error = 0, .at = {}, .step = {}}) ||
       !hear<Order>(channel)) {
     ::_exit(kCannotRun);
   }
+  // Keys and tickets of the session stay outside.
+  (void)::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
   if (auto done = confine_program(); !done) give_up(channel, done.error());
   // The program is of the same user, and shall not get at us.
   (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -1,10 +1,13 @@
 #include "sandbox/hidden_sockets.h"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -12,7 +15,10 @@
 #include <vector>
 
 #include <fmt/core.h>
+#include <pwd.h>
 #include <unistd.h>
+
+#include "sys/file.h"
 
 namespace nxgate::sandbox {
 
@@ -33,18 +39,24 @@ constexpr auto kDirectoriesAtHome = std::to_array<std::string_view>(
 /// Of which each socket is hidden that is there now.
 constexpr auto kPlaces = std::to_array<std::string_view>({"/run", "/run/systemd"});
 constexpr std::string_view kPlaceAtHome = ".gnupg";
-/// The same in /tmp, of names that begin so.
-constexpr std::string_view kEditors = "vscode-";
+/// What programs use without getting names or power by it.
+constexpr auto kLeft =
+    std::to_array<std::string_view>({"/tmp/.X11-unix/", "/run/systemd/journal/", "/run/postgresql/",
+                                     "/run/mysqld/", "/run/redis/", "/run/memcached/"});
+constexpr std::size_t kLargestTable = 16UL << 20;
 
 std::string variable(const char* name) {
   const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
   return value == nullptr ? "" : value;
 }
 
-/// Nowhere if the user has no home.
-fs::path at_home(std::string_view path) {
-  const fs::path home = variable("HOME");
-  return home.is_absolute() ? home / path : fs::path();
+/// The user's, by name and by the environment, which may differ.
+std::set<fs::path> homes() {
+  std::set<fs::path> all{variable("HOME")};
+  const passwd* const user = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe): one thread
+  if (user != nullptr) all.insert(user->pw_dir);
+  std::erase_if(all, [](const fs::path& each) { return !each.is_absolute(); });
+  return all;
 }
 
 /// Whether the program has its files in it.
@@ -65,7 +77,9 @@ std::vector<fs::path> directories_of_user() {
   const std::string multiplexer = fmt::format("tmux-{}", user);
   std::vector<fs::path> all{fmt::format("/run/user/{}", user), "/tmp/" + multiplexer,
                             fmt::format("/tmp/emacs{}", user)};
-  for (const std::string_view each : kDirectoriesAtHome) all.push_back(at_home(each));
+  for (const fs::path& home : homes()) {
+    for (const std::string_view each : kDirectoriesAtHome) all.push_back(home / each);
+  }
   if (const std::string runtime = variable("XDG_RUNTIME_DIR"); !is_needed(runtime)) {
     all.emplace_back(runtime);
   }
@@ -89,14 +103,6 @@ std::string_view socket_in(std::string_view address) {
   return address.starts_with('/') ? address : std::string_view();
 }
 
-}  // namespace
-
-std::optional<fs::path> without_links(const fs::path& path) {
-  std::error_code error;
-  fs::path found = fs::canonical(path, error);
-  return error ? std::nullopt : std::optional(std::move(found));
-}
-
 std::set<fs::path> directories_to_hide() {
   std::set<fs::path> all;
   const auto add = [&all](const fs::path& path) {
@@ -118,20 +124,48 @@ std::set<fs::path> sockets_to_hide() {
     if (found && fs::is_socket(*found, error)) all.insert(*found);
   };
   for (const std::string_view path : kSockets) add(path);
-  const auto add_all = [&add](const fs::path& place, std::string_view prefix) {
+  const auto add_all = [&add](const fs::path& place) {
     std::error_code error;
     for (fs::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
-      if (at->path().filename().string().starts_with(prefix)) add(at->path());
+      add(at->path());
     }
   };
-  for (const std::string_view place : kPlaces) add_all(place, "");
-  add_all(at_home(kPlaceAtHome), "");
-  add_all("/tmp", kEditors);
+  for (const std::string_view place : kPlaces) add_all(place);
+  for (const fs::path& home : homes()) add_all(home / kPlaceAtHome);
+  for (const std::string& path :
+       bound_paths(sys::read_file("/proc/net/unix", kLargestTable).value_or(""))) {
+    add(path);
+  }
   for (const char* const name : {"DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS",
                                  "DOCKER_HOST", "CONTAINER_HOST", "SSH_AUTH_SOCK", "TMUX"}) {
     add(socket_in(variable(name)));
   }
+  std::erase_if(all, [](const fs::path& path) {
+    return std::ranges::any_of(
+        kLeft, [&](std::string_view left) { return path.string().starts_with(left); });
+  });
   return all;
 }
+
+}  // namespace
+
+std::optional<fs::path> without_links(const fs::path& path) {
+  std::error_code error;
+  fs::path found = fs::canonical(path, error);
+  return error ? std::nullopt : std::optional(std::move(found));
+}
+
+std::vector<std::string> bound_paths(const std::string& table) {
+  std::vector<std::string> paths;
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);) {
+    // The eighth field; a path may have spaces, and an abstract name begins with `@`.
+    const auto at = line.find(" /");
+    if (at != std::string::npos) paths.push_back(line.substr(at + 1));
+  }
+  return paths;
+}
+
+Hidden what_to_hide() { return {directories_to_hide(), sockets_to_hide()}; }
 
 }  // namespace nxgate::sandbox

@@ -4,14 +4,23 @@
 #include <filesystem>
 #include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 namespace nxgate::sandbox {
 
-/// Directories of sockets, also of those that come up in them later.
-[[nodiscard]] std::set<std::filesystem::path> directories_to_hide();
+/// What a program is to find empty. Without links.
+struct Hidden {
+  std::set<std::filesystem::path> directories;  ///< also for sockets that come up in them later
+  std::set<std::filesystem::path> sockets;      ///< that are there now, among files it may need
+};
 
-/// Sockets that are there now, among files that the program may need.
-[[nodiscard]] std::set<std::filesystem::path> sockets_to_hide();
+/// All sockets that somebody listens on here, but those of databases, X11 and the journal. Call in
+/// the network namespace of the host.
+[[nodiscard]] Hidden what_to_hide();
+
+/// Of /proc/net/unix, those with a path.
+[[nodiscard]] std::vector<std::string> bound_paths(const std::string& table);
 
 /// Where that is without links of any kind; nothing if it isn't there, or out of reach.
 [[nodiscard]] std::optional<std::filesystem::path> without_links(const std::filesystem::path& path);

@@ -1,5 +1,6 @@
 #include "sandbox/own_files.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -46,11 +48,10 @@ Done put_over(const fs::path& from, const fs::path& over) {
   return failed(fmt::format("mount over {}", over.string()));
 }
 
-/// The agent's socket as it is now, to be put back where all around it is hidden.
+/// A socket as it is now, to be put back where all around it is hidden.
 class KeptSocket {
  public:
   explicit KeptSocket(const std::string& path) {
-    if (path.empty()) return;
     const auto found = without_links(path);
     if (!found) return;
     path_ = *found;
@@ -62,11 +63,12 @@ class KeptSocket {
 
   Done put_back() const {
     if (path_.empty()) return {};
-    if (!tree_) return failed("keep the socket of the ssh agent");
+    if (!tree_) return failed("keep the socket " + path_.string());
     std::error_code error;
-    if (!fs::exists(path_, error) && !write(path_, "")) return failed("place the agent's socket");
+    if (!fs::exists(path_, error) && !write(path_, ""))
+      return failed("place the socket " + path_.string());
     if (::move_mount(tree_.get(), "", AT_FDCWD, path_.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) {
-      return failed("mount the socket of the ssh agent");
+      return failed("mount the socket " + path_.string());
     }
     return {};
   }
@@ -76,22 +78,27 @@ class KeptSocket {
   sys::Descriptor tree_;
 };
 
-Done hide(const std::string& agent) {
-  const KeptSocket kept(agent);
-  const auto sockets = sockets_to_hide();
-  for (const fs::path& path : directories_to_hide()) {
+Done hide(const Hidden& hidden, const std::vector<std::string>& paths) {
+  std::vector<KeptSocket> kept;
+  for (const std::string& path : paths) kept.emplace_back(path);
+  for (const fs::path& path : hidden.directories) {
     std::error_code error;
     if (!fs::exists(path, error)) continue;  // in one that is hidden
     if (::mount("tmpfs", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=16m") != 0) {
       return failed(fmt::format("hide {}", path.string()));
     }
   }
-  for (const fs::path& path : sockets) {
+  for (const fs::path& path : hidden.sockets) {
     std::error_code error;
-    if (path == kept.path() || !fs::exists(path, error)) continue;
+    const bool stays =
+        std::ranges::any_of(kept, [&](const KeptSocket& each) { return each.path() == path; });
+    if (stays || !fs::exists(path, error)) continue;
     if (auto done = put_over(kRoom + "/nothing", path); !done) return done;
   }
-  return kept.put_back();
+  for (const KeptSocket& each : kept) {
+    if (auto done = each.put_back(); !done) return done;
+  }
+  return {};
 }
 
 /// What is to stand in place of a file; nothing if there is no such file.
@@ -127,7 +134,7 @@ std::string with_plain_hosts(const std::string& text) {
   return result;
 }
 
-Done make_own_files(const std::string& agent) {
+Done make_own_files(const Hidden& hidden, const std::vector<std::string>& kept) {
   if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     return failed("keep mounts to itself");
   }
@@ -143,7 +150,7 @@ Done make_own_files(const std::string& agent) {
     return failed("mount a file system of its own");
   }
   if (!write(kRoom + "/nothing", "")) return failed("write a file");
-  if (auto done = hide(agent); !done) return done;
+  if (auto done = hide(hidden, kept); !done) return done;
   if (auto done = replace(*resolv_conf); !done) return done;
   if (nsswitch) {
     if (auto done = replace(*nsswitch); !done) return done;
@@ -153,6 +160,12 @@ Done make_own_files(const std::string& agent) {
     return failed("mount /proc");
   }
   return {};
+}
+
+Done allow_no_mounts() {
+  const sys::Descriptor most(::open("/proc/sys/user/max_mnt_namespaces", O_WRONLY | O_CLOEXEC));
+  if (most && ::write(most.get(), "0", 1) == 1) return {};
+  return failed("forbid mount namespaces");
 }
 
 }  // namespace nxgate::sandbox

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "sandbox/hidden_sockets.h"
 #include "sandbox/step.h"
 
 namespace nxgate::sandbox {
@@ -13,10 +15,12 @@ inline constexpr const char* kNameServer = "127.0.0.11";
 
 /// In the calling process's mount namespace, of which nobody else sees anything: a /proc of its own
 /// process namespace, a resolv.conf and nsswitch.conf that lead to nxgate alone, and empty
-/// directories and files in place of the sockets by which names or power would be had past it: name
-/// services, message buses, container engines, terminal multiplexers, agents of keys, nxgate's own.
-/// `agent` is the socket of one that stays; empty for none.
-[[nodiscard]] Done make_own_files(const std::string& agent);
+/// directories and files in place of what is hidden. `kept` are sockets that stay.
+[[nodiscard]] Done make_own_files(const Hidden& hidden, const std::vector<std::string>& kept);
+
+/// Nor can there be other mount namespaces of whoever is in this user namespace: in one, what is
+/// covered could be moved from below its cover.
+[[nodiscard]] Done allow_no_mounts();
 
 /// `text` of nsswitch.conf, but hosts are looked for in files and by DNS.
 [[nodiscard]] std::string with_plain_hosts(const std::string& text);

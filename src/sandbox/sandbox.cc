@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "sandbox/channel.h"
 #include "sandbox/first_process.h"
+#include "sandbox/hidden_sockets.h"
 #include "sandbox/refusal.h"
 #include "sandbox/step.h"
 #include "sys/descriptor.h"
@@ -75,13 +76,14 @@ Result<Sandbox> Sandbox::start(const Program& program) {
   }
   sys::Descriptor ours(ends[0]);
   const sys::Descriptor theirs(ends[1]);
+  const Hidden hidden = what_to_hide();
   // As fork, which knows no namespaces.
   const auto pid =
       static_cast<pid_t>(::syscall(SYS_clone, kOwn | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
   if (pid < 0) return refused(failed("make namespaces").error());
   if (pid == 0) {
     ours = sys::Descriptor();
-    be_first_process(theirs, program);
+    be_first_process(theirs, program, hidden);
   }
   Sandbox sandbox(pid, std::move(ours));
   if (auto done = map_ourselves(pid); !done) return refused(done.error());

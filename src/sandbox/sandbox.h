@@ -19,7 +19,8 @@ struct Program {
   std::vector<std::string> command;      ///< looked for as a shell does
   std::vector<std::string> environment;  ///< `NAME=value`
   std::vector<int> kept{};               ///< descriptors beside the first three
-  std::string ssh_agent{};               ///< the socket of an agent that it may use; empty for none
+  std::vector<std::string> sockets{};    ///< that stay where others are hidden
+  bool mounts = false;  ///< it may have mount namespaces, and uncover there what is hidden
 };
 
 /// Made by `start`, and destroyed with all that runs in it. One thread, which lives as long.

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "sandbox/environment.h"
+#include "sandbox/hidden_sockets.h"
 #include "sandbox/own_files.h"
 #include "sys/descriptor.h"
 
@@ -171,6 +172,14 @@ TEST(EnvironmentInside, LeavesOutProxiesAndHiddenSockets) {
   EXPECT_THAT(without.dropped, ElementsAre("HTTPS_PROXY", "no_proxy", "TMUX", "SSH_AUTH_SOCK"));
   EXPECT_THAT(environment_inside(given, true).kept,
               ElementsAre("PATH=/bin", "SSH_AUTH_SOCK=/tmp/a"));
+}
+
+TEST(BoundPaths, AreThoseOfTheFileSystem) {
+  EXPECT_THAT(bound_paths("Num       RefCount Protocol Flags    Type St Inode Path\n"
+                          "0: 00000002 00000000 00010000 0001 01 22 /run/a socket\n"
+                          "0: 00000003 00000000 00000000 0001 03 23\n"
+                          "0: 00000002 00000000 00010000 0001 01 24 @abstract\n"),
+              ElementsAre("/run/a socket"));
 }
 
 TEST(WithPlainHosts, ChangesTheLineOfHostsAlone) {

@@ -73,7 +73,8 @@ def test_abstract_sockets(fence, listener):
 # As root, with an empty /run: a listener there, and somebody who asks it, plainly and in a sandbox.
 HIDDEN = """
 import os, shutil, socket, subprocess, sys, threading
-path, ask, user, run = sys.argv[1], sys.argv[2], sys.argv[3].split(), sys.argv[4].split()
+path, ask, user = sys.argv[1], sys.argv[2], sys.argv[3].split()
+run, run_with_mounts = sys.argv[4].split(), sys.argv[5].split()
 os.umask(0)
 missing = path
 while not os.path.exists(os.path.dirname(missing)):
@@ -86,7 +87,7 @@ def serve():
 threading.Thread(target=serve, daemon=True).start()
 # Namespaces within, as their root, who would uncover it.
 uncover = ["unshare", "-Urm", "sh", "-c", f'umount {path} {os.path.dirname(path)}; exec "$@"', "sh"]
-for prefix in (user, user + run, user + run + uncover):
+for prefix in (user, user + run, user + run_with_mounts + uncover):
     subprocess.run([*prefix, "/usr/bin/python3", "-c", ask], check=False)
 sys.stdout.flush()
 shutil.rmtree(missing) if os.path.isdir(missing) else os.unlink(missing)
@@ -102,14 +103,26 @@ os._exit(0)
 def test_sockets_of_power_are_hidden(path):
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec /usr/bin/python3 -c "$@"', "sh", HIDDEN, path,
-         ASK.format(path=path), " ".join(as_user()), f"{BINARY} run --deny-all --"],
+         ASK.format(path=path), " ".join(as_user()), f"{BINARY} run --deny-all --", f"{BINARY} run --deny-all --mounts --"],
         capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "hello\nheld\nheld\n", done.stderr
 
 
-def test_another_socket_is_there(fence, listener, directory):
-    listener(str(directory / "s"))
-    assert fence.script(ASK.format(path=str(directory / "s"))) == "hello"
+def test_any_other_socket_is_hidden_unless_it_is_kept(fence, listener, directory):
+    """As those of Tor, of ssh's connections that are shared, or of editors: nobody can list them all."""
+    path = str(directory / "a socket")
+    fence.host.call(listener, path)
+    assert fence.script(ASK.format(path=path)) == "held"
+    assert fence.script(ASK.format(path=path), "--deny-all", "--keep-socket", path) == "hello"
+    done = fence.run("--deny-all", "--keep-socket", f"{path}.not", "--", "echo", "it ran")
+    assert (done.returncode, done.stdout) == (125, "") and "there is no such socket" in done.stderr
+
+
+def test_no_mount_namespace_within(fence):
+    """In one, what is covered could be moved from below its cover, by a rename of a directory above it."""
+    done = fence.run("--deny-all", "--", "sh", "-c", "unshare -Urm true; echo $?; unshare -Ur true; echo $?")
+    assert done.stdout == "1\n0\n"
+    assert fence.run("--deny-all", "--mounts", "--", "unshare", "-Urm", "echo", "it ran").stdout == "it ran\n"
 
 
 def test_the_ssh_agent_by_choice(fence, listener):
@@ -140,7 +153,7 @@ except OSError:
 
 
 def test_processes_stay_unseen_from_namespaces_within(fence):
-    done = fence.run("--deny-all", "--", "unshare", "-Urm", "sh", "-c", "umount /proc; ls -d /proc/[0-9]* | wc -l")
+    done = fence.run("--deny-all", "--mounts", "--", "unshare", "-Urm", "sh", "-c", "umount /proc; ls -d /proc/[0-9]* | wc -l")
     assert 1 < int(done.stdout) < 9
 
 
@@ -191,7 +204,7 @@ for to in ("{SITE}", "{OTHER}", "10.77.0.1"):
 
 @pytest.mark.parametrize("inner", [["unshare", "-Ur"], ["unshare", "-Urm"], ["unshare", "-Urn"]])
 def test_a_user_namespace_within_does_not_help(fence, sites, inner):
-    done = fence.run("--deny-all", "--", *inner, "/usr/bin/python3", "-c", INNER)
+    done = fence.run("--deny-all", "--mounts", "--", *inner, "/usr/bin/python3", "-c", INNER)
     assert done.stdout == "held\n" * 3, done.stderr
 
 
