@@ -30,6 +30,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr Milliseconds kLook{50};
+/// What the program asked for last is judged by then.
+constexpr Milliseconds kSettling{200};
 constexpr std::size_t kMostEvents = 65536;
 
 }  // namespace
@@ -58,6 +60,10 @@ SandboxFollower::SandboxFollower(sandbox::Sandbox& made, const helper::Helper& h
 
 int SandboxFollower::to_the_end() {
   loop_.run();
+  if (report_.is_wanted()) {
+    loop_.restart();
+    loop_.run_for(kSettling);
+  }
   take_events();
   attachments_.take_reports();
   return status_;

@@ -175,6 +175,12 @@ void SandboxReport::deny(const std::string& name, const std::string& what,
   fmt::print(stderr, "nxgate: denied {} — {}\n", what, help);
 }
 
+bool SandboxReport::is_wanted() const noexcept {
+  const cli::RunOptions& run = options_.run;
+  return run.fail_on_denied || !run.expect_denied.empty() || !run.report.empty() ||
+         !run.learn.empty();
+}
+
 void SandboxReport::tell_counts() const {
   if (denied_.empty() || options_.run.quiet) return;
   const auto allowed =

@@ -32,6 +32,9 @@ class SandboxReport {
   /// By the firewall, without a connection.
   void note(const firewall::Refusal& refusal, policy::EgressSets* sets);
 
+  /// Whether the options ask for anything that rests on it being whole.
+  [[nodiscard]] bool is_wanted() const noexcept;
+
   /// Tells how much was denied, if anything was.
   void tell_counts() const;
   /// The program's own, or kDenied if that is what the options ask for.

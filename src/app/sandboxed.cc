@@ -14,6 +14,7 @@
 #include "app/plan.h"
 #include "app/relay_observers.h"
 #include "app/sandbox_follower.h"
+#include "app/sandbox_output.h"
 #include "app/sandbox_ports.h"
 #include "app/sandbox_report.h"
 #include "app/sandbox_settings.h"
@@ -154,13 +155,16 @@ int with_sandbox(const cli::Options& options, sandbox::Sandbox& made, helper::He
 int run_sandboxed(const cli::Options& options) {
   log::set_level(level_of(options));
   if (auto fit = check_descriptors(options.run.kept); !fit) return not_run(fit.error().message);
-  auto learnt = open_output(options.run.learn);
-  if (!learnt) return not_run("--learn " + learnt.error().message);
-  auto json = open_output(options.run.report);
-  if (!json) return not_run("--report " + json.error().message);
+  if (auto found = check_sockets(options.run.sockets); !found) {
+    return not_run(found.error().message);
+  }
   if (options.user) {
     if (auto done = become(options.user->value); !done) return not_run(done.error().message);
   }
+  const auto learnt = SandboxOutput::at(options.run.learn);
+  if (!learnt) return not_run("--learn " + learnt.error().message);
+  const auto json = SandboxOutput::at(options.run.report);
+  if (!json) return not_run("--report " + json.error().message);
   auto made = sandbox::Sandbox::start(program_of(options));
   if (!made) return not_run(made.error().message);
   std::signal(SIGPIPE, SIG_IGN);
@@ -171,8 +175,8 @@ int run_sandboxed(const cli::Options& options) {
   if (program == cli::kNotRun && made->pid() != 0) return program;
   report.tell_counts();
   const int status = report.status_for(program);
-  write_output(*learnt, *learnt ? report.as_list() : "");
-  write_output(*json, *json ? report.as_json(status) : "");
+  if (learnt->wanted()) learnt->write(report.as_list());
+  if (json->wanted()) json->write(report.as_json(status));
   return status;
 }
 

@@ -224,6 +224,40 @@ def test_a_report(fence, page, directory):
     assert any(name == "good.test" and verdict == "allowed" for _, name, verdict in seen)
 
 
+def test_the_program_cannot_write_its_own_report(fence, directory):
+    directory.chmod(0o777)
+    report = directory / "report.json"
+    forge = f"rm -f {report}; echo forged >{report}; getent hosts bad.test; exit 0"
+    assert fence.run("--deny-all", "--report", report, "--", "sh", "-c", forge).returncode == 0
+    assert json.loads(report.read_text())["denied"] == 1
+
+
+def test_as_root_no_file_of_roots_is_written_for_a_user(fence, directory):
+    directory.chmod(0o777)
+    secret = directory / "secret"
+    secret.write_text("roots own")
+    secret.chmod(0o600)
+    for option in ("--report", "--learn"):
+        link = directory / f"link{option}"
+        link.symlink_to(secret)
+        fence.run("--user", "daemon", "--deny-all" if option == "--report" else "-q", option, link, "--", "true",
+                  user=None)
+        assert secret.read_text() == "roots own" and not link.is_symlink()
+
+
+def test_a_report_may_go_into_a_pipe(fence):
+    done = fence.run("--deny-all", "--report", "/dev/stdout", "--", "true", user=None)
+    assert json.loads(done.stdout)["denied"] == 0
+
+
+def test_what_was_asked_last_counts_too(fence):
+    """The program doesn't wait for an answer."""
+    ask = ("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
+           "s.sendto(bytes.fromhex('123401000001000000000000') + b'\\3bad\\4test\\0\\0\\1\\0\\1', ('127.0.0.11', 53))")
+    for _ in range(8):
+        assert fence.run("--deny-all", "--fail-on-denied", "--", "/usr/bin/python3", "-c", ask).returncode == 3
+
+
 def test_statuses_of_denials(fence):
     lookup = ("--", "getent", "hosts", "bad.test")
     assert fence.run("--deny-all", "--fail-on-denied", *lookup).returncode == 3
@@ -257,9 +291,9 @@ def test_tls_without_a_name(fence):
 
 def test_nested(fence, page):
     inner = (BINARY, "run", "--allow", "good.test", "--", "sh", "-c", "curl -sS http://good.test/; curl -s http://other.test/")
-    done = fence.run("--allow", "good.test,other.test", "--", *inner)
+    done = fence.run("--mounts", "--allow", "good.test,other.test", "--", *inner)
     assert done.stdout == "the page\n" and "denied other.test" in done.stderr, done.stderr
-    done = fence.run("--allow", "other.test", "--", *inner)
+    done = fence.run("--mounts", "--allow", "other.test", "--", *inner)
     assert done.stdout == ""
 
 
