@@ -81,11 +81,15 @@ void SandboxReport::note_question(const engine::Event& event) {
   using engine::Outcome;
   const bool denied = event.outcome == Outcome::kDeny || event.outcome == Outcome::kProhibited;
   const std::string name = event.question.name.to_text();
+  const engine::Reason reason = reason_of(event);
   if (Seen* const seen = place(names_, {name, denied ? kDenied : kAllowed}, kMost)) {
-    seen->rule = rule_of(reason_of(event));
+    seen->rule = rule_of(reason);
     ++seen->count;
   }
-  if (denied) return deny(name, name, how_to_allow(name));
+  if (denied) {
+    const bool unlisted = reason.by == engine::DecidedBy::kDefault;
+    return deny(name, name, unlisted ? how_to_allow(name) : in_full(reason));
+  }
   if (event.outcome == Outcome::kLocal || event.judgement.granted) return;
   record_.add({.name = event.question.name,
                .type = event.question.type,

@@ -86,6 +86,11 @@ def test_a_denied_name_is_told_with_what_would_allow_it(fence, page):
     assert page.hosts == []
 
 
+def test_a_denial_by_a_rule_tells_that(fence):
+    done = fence.run("--allow", "good.com", "--deny", "bad.good.com", "--", "getent", "hosts", "bad.good.com")
+    assert 'nxgate: denied bad.good.com — deny "bad.good.com" (--deny)\n' in done.stderr
+
+
 def test_quiet(fence):
     assert fence.run("-q", "--deny-all", "--", "curl", "-s", "http://bad.test/").stderr == ""
 
