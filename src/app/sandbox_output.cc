@@ -3,15 +3,16 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <random>
 #include <string>
 #include <system_error>
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::app {
@@ -21,6 +22,13 @@ namespace fs = std::filesystem;
 
 std::string words() { return std::generic_category().message(errno); }
 
+std::string name_in(const std::string& path) { return fs::path(path).filename(); }
+
+sys::Descriptor open_directory(const fs::path& file) {
+  const fs::path directory = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  return sys::Descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
 bool write_all(const sys::Descriptor& file, const std::string& text) {
   return ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
@@ -29,38 +37,46 @@ bool write_all(const sys::Descriptor& file, const std::string& text) {
 
 Result<SandboxOutput> SandboxOutput::at(const std::string& path) {
   SandboxOutput output;
+  output.path_ = path;
   if (path.empty()) return output;
   std::error_code error;
   const fs::file_status there = fs::status(path, error);
   if (fs::exists(there) && !fs::is_regular_file(there)) {
-    output.place_ = sys::Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-  } else {
-    const fs::path file(path);
-    const fs::path directory = file.has_parent_path() ? file.parent_path() : fs::path(".");
-    output.place_ = sys::Descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    output.name_ = file.filename();
-    if (::faccessat(output.place_.get(), ".", W_OK, AT_EACCESS) != 0) {
-      output.place_ = sys::Descriptor();
-    }
+    output.stream_ = sys::Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (!output.stream_) return fail(fmt::format("{}: {}", path, words()));
+    return output;
   }
-  if (!output.place_) return fail(fmt::format("{}: {}", path, words()));
+  output.directory_ = open_directory(path);
+  if (!output.directory_ || ::faccessat(output.directory_.get(), ".", W_OK, AT_EACCESS) != 0) {
+    return fail(fmt::format("{}: {}", path, words()));
+  }
+  // One of before is not to be taken for this one.
+  (void)::unlinkat(output.directory_.get(), name_in(path).c_str(), 0);
   return output;
 }
 
-void SandboxOutput::write(const std::string& text) const {
-  if (!place_) return;
-  bool done = false;
-  if (name_.empty()) {
-    done = write_all(place_, text);
-  } else {
-    const std::string fresh = fmt::format(".{}.{}", name_, ::getpid());
-    (void)::unlinkat(place_.get(), fresh.c_str(), 0);
-    const sys::Descriptor file(::openat(
-        place_.get(), fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-    done = file && write_all(file, text) &&
-           ::renameat(place_.get(), fresh.c_str(), place_.get(), name_.c_str()) == 0;
+Result<void> SandboxOutput::write(const std::string& text) const {
+  if (stream_) {
+    if (write_all(stream_, text)) return {};
+    return fail(fmt::format("{} could not be written: {}", path_, words()));
   }
-  if (!done) log::error("{} could not be written: {}", name_.empty() ? "a report" : name_, words());
+  const int at = directory_.get();
+  const std::string fresh = fmt::format(".nxgate-{:08x}", std::random_device()());
+  const sys::Descriptor file(
+      ::openat(at, fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!file || !write_all(file, text) ||
+      ::renameat(at, fresh.c_str(), at, name_in(path_).c_str()) != 0) {
+    auto failure = fail(fmt::format("{} could not be written: {}", path_, words()));
+    if (file) (void)::unlinkat(at, fresh.c_str(), 0);
+    return failure;
+  }
+  struct stat ours{};
+  struct stat there{};
+  if (::fstat(file.get(), &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
+      ours.st_dev == there.st_dev && ours.st_ino == there.st_ino) {
+    return {};
+  }
+  return fail(fmt::format("{} is not what nxgate wrote: its directory was moved", path_));
 }
 
 }  // namespace nxgate::app

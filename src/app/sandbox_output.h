@@ -12,16 +12,19 @@ namespace nxgate::app {
 /// thread.
 class SandboxOutput {
  public:
-  /// Whether it can be written; nothing is yet. Empty for no file.
+  /// Whether it can be written; nothing is yet, but a file of before is removed. Empty for no
+  /// file.
   [[nodiscard]] static Result<SandboxOutput> at(const std::string& path);
-  [[nodiscard]] bool wanted() const noexcept { return static_cast<bool>(place_); }
+  [[nodiscard]] bool wanted() const noexcept { return !path_.empty(); }
 
-  /// Once. An error is logged.
-  void write(const std::string& text) const;
+  /// Once, when all that may write there has ended. The error says that what is at the path is
+  /// not what was written.
+  [[nodiscard]] Result<void> write(const std::string& text) const;
 
  private:
-  sys::Descriptor place_;  ///< its directory; without a name what to write into, as a pipe
-  std::string name_;
+  std::string path_;
+  sys::Descriptor directory_;
+  sys::Descriptor stream_;  ///< instead, for what is no file, as a pipe
 };
 
 }  // namespace nxgate::app

@@ -1,6 +1,7 @@
 #include "app/sandbox_ports.h"
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -130,6 +131,7 @@ Result<tcp::acceptor> listen_inside(asio::io_context& loop, const sys::NetnsRef&
   auto opened =
       sys::open_listener(sys::SocketKind::kTcp, {.endpoint = {*address, port}, .netns = inside},
                          sys::Sharing::kNobody);
+  if (!opened && family == sys::Family::kIpv6) return tcp::acceptor(loop);
   if (!opened) return std::unexpected(opened.error());
   return tcp::acceptor(loop, protocol_of(family), opened->release());
 }
@@ -143,21 +145,24 @@ Result<tcp::acceptor> listen_outside(asio::io_context& loop, sys::Family family,
   if (!error) acceptor.bind({loopback(family), port}, error);
   if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
   if (!error) return acceptor;
+  const bool without_v6 =
+      family == sys::Family::kIpv6 &&
+      (error == asio::error::address_family_not_supported || error.value() == EADDRNOTAVAIL);
+  if (without_v6) return tcp::acceptor(loop);
   return fail(fmt::format("cannot listen on {} at port {}: {}", loopback(family).to_string(), port,
                           error.message()));
 }
 
-/// Of both families; a host may be without IPv6.
+/// Of both families; a host may be without IPv6, of which the acceptor is closed then. But where
+/// somebody else has that port by IPv6, a client could come to them.
 template <class Listen>
 Result<void> forward(asio::io_context& loop, Listen listen, const sys::NetnsRef& there,
                      std::uint16_t to) {
   for (const sys::Family family : kFamilies) {
     auto acceptor = listen(family);
-    if (acceptor) {
-      asio::co_spawn(loop, accept(loop, *std::move(acceptor), there, to), asio::detached);
-    } else if (family == sys::Family::kIpv4) {
-      return std::unexpected(acceptor.error());
-    }
+    if (!acceptor) return std::unexpected(acceptor.error());
+    if (!acceptor->is_open()) continue;
+    asio::co_spawn(loop, accept(loop, *std::move(acceptor), there, to), asio::detached);
   }
   return {};
 }

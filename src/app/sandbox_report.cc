@@ -148,7 +148,9 @@ void SandboxReport::note(const firewall::Refusal& refusal, policy::EgressSets* s
                                                  : "not at this port";
   if (Seen* const seen = place(connections_, {protocol + to, refusal.name, kDenied}, kMost)) {
     seen->rule = why;
-    ++seen->count;
+    if (++seen->count == 1 && ++refused_ == kMostRefused) {
+      deny("", "more than could be noted", "whatever it was is missing in the report");
+    }
   }
   if (!tcp && open) return;  // as of a browser that tries QUIC first
   const std::string name = escaped(refusal.name);

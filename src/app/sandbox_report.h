@@ -25,6 +25,9 @@ namespace nxgate::app {
 class SandboxReport {
  public:
   static constexpr std::size_t kMost = 16384;
+  /// Different ones, of which the firewall notes so many at a time: what else it refuses meanwhile
+  /// nobody hears of.
+  static constexpr std::size_t kMostRefused = 4000;
 
   explicit SandboxReport(const cli::Options& options);
 
@@ -65,6 +68,7 @@ class SandboxReport {
   std::set<std::string> denied_;  ///< as they were told
   std::set<std::string> denied_names_;
   std::set<std::string> expected_;
+  std::size_t refused_ = 0;
   std::size_t untold_ = 0;
   std::size_t told_lately_ = 0;
   Instant lately_{};

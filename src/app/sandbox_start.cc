@@ -16,6 +16,7 @@
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -49,6 +50,14 @@ int not_run(const std::string& why) {
 Result<void> check_descriptors(const std::vector<int>& kept) {
   for (const int each : kept) {
     if (::fcntl(each, F_GETFD) == -1) return fail(fmt::format("--keep-fd {}: not open", each));
+  }
+  std::vector<int> all{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  all.insert(all.end(), kept.begin(), kept.end());
+  for (const int each : all) {
+    struct stat what{};
+    if (::fstat(each, &what) != 0 || !S_ISDIR(what.st_mode)) continue;
+    return fail(
+        fmt::format("descriptor {} is a directory, in which hidden sockets would be found", each));
   }
   for (const int each : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     int domain = AF_UNSPEC;

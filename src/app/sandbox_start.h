@@ -13,8 +13,8 @@ namespace nxgate::app {
 /// Tells why the program didn't run; kNotRun.
 int not_run(const std::string& why);
 
-/// Whether those that are to be kept are open, and none of the first three is a socket of our
-/// network, which would be a way out.
+/// Whether those that are to be kept are open, none is a directory, and none of the first three a
+/// socket of our network, which would be a way out.
 [[nodiscard]] Result<void> check_descriptors(const std::vector<int>& kept);
 
 /// Whether those that are to stay are there.

@@ -175,8 +175,13 @@ int run_sandboxed(const cli::Options& options) {
   if (program == cli::kNotRun && made->pid() != 0) return program;
   report.tell_counts();
   const int status = report.status_for(program);
-  if (learnt->wanted()) learnt->write(report.as_list());
-  if (json->wanted()) json->write(report.as_json(status));
+  if (learnt->wanted()) {
+    if (auto done = learnt->write(report.as_list()); !done) return not_run(done.error().message);
+  }
+  if (json->wanted()) {
+    if (auto done = json->write(report.as_json(status)); !done)
+      return not_run(done.error().message);
+  }
   return status;
 }
 

@@ -30,7 +30,8 @@ constexpr std::uint32_t kMostFamilies = 64;
 
 /// What makes sockets that no filter sees, and what has the kernel ask for names outside
 /// (dns_resolver keys).
-constexpr std::array<int, 2> kMissing{SCMP_SYS(io_uring_setup), SCMP_SYS(request_key)};
+constexpr std::array<int, 4> kMissing{SCMP_SYS(io_uring_setup), SCMP_SYS(request_key),
+                                      SCMP_SYS(keyctl), SCMP_SYS(add_key)};
 
 #if defined(__x86_64__)
 constexpr std::array<std::uint32_t, 2> kOtherCalls{SCMP_ARCH_X86, SCMP_ARCH_X32};

@@ -137,7 +137,7 @@ void be_first_process(const sys::Descriptor& channel, const Program& program,
       !hear<Order>(channel)) {
     ::_exit(kCannotRun);
   }
-  // Keys and tickets of the session stay outside.
+  // Keys and tickets of the session stay outside; no call that reads a key is left.
   (void)::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
   if (auto done = confine_program(); !done) give_up(channel, done.error());
   // The program is of the same user, and shall not get at us.

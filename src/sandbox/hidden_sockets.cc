@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdlib>
+#include <expected>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -18,6 +19,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include "sandbox/step.h"
 #include "sys/file.h"
 
 namespace nxgate::sandbox {
@@ -28,17 +30,16 @@ namespace {
 
 /// Directories of sockets, and of what comes up in them later.
 constexpr auto kDirectories = std::to_array<std::string_view>(
-    {"/run/avahi-daemon", "/run/buildkit", "/run/containerd", "/run/crio", "/run/dbus",
-     "/run/incus", "/run/libvirt", "/run/lxd", "/run/nscd", "/run/nxgate", "/run/podman",
-     "/run/screen", "/run/systemd/resolve", "/var/lib/incus", "/var/lib/lxd", "/var/run/dbus",
-     "/var/run/nscd"});
+    {"/dev/mqueue", "/run/avahi-daemon", "/run/buildkit", "/run/containerd", "/run/crio",
+     "/run/dbus", "/run/incus", "/run/libvirt", "/run/lxd", "/run/nscd", "/run/nxgate",
+     "/run/podman", "/run/screen", "/run/systemd/resolve", "/var/lib/incus", "/var/lib/lxd",
+     "/var/run/dbus", "/var/run/nscd"});
 constexpr auto kSockets =
     std::to_array<std::string_view>({"/run/docker.sock", "/var/run/docker.sock"});
 constexpr auto kDirectoriesAtHome = std::to_array<std::string_view>(
     {".docker/desktop", ".docker/run", ".emacs.d/server", ".screen", ".ssh/agent"});
-/// Of which each socket is hidden that is there now.
-constexpr auto kPlaces = std::to_array<std::string_view>({"/run", "/run/systemd"});
-constexpr std::string_view kPlaceAtHome = ".gnupg";
+/// Of which, and of the directories in which, each socket is hidden that is there now.
+constexpr auto kPlaces = std::to_array<std::string_view>({"/run", "/run/systemd", "/tmp"});
 /// What programs use without getting names or power by it.
 constexpr auto kLeft =
     std::to_array<std::string_view>({"/tmp/.X11-unix/", "/run/systemd/journal/", "/run/postgresql/",
@@ -116,7 +117,29 @@ std::set<fs::path> directories_to_hide() {
   return all;
 }
 
-std::set<fs::path> sockets_to_hide() {
+/// Where sockets are looked for by themselves: one may have been linked, renamed or moved since it
+/// was bound, or be bound by a name that isn't whole, or in another network namespace.
+std::set<fs::path> places_of(const std::vector<std::string>& bound) {
+  std::error_code error;
+  std::set<fs::path> all{"/tmp", "/var/tmp", "/dev/shm", fs::current_path(error)};
+  const auto add_below = [&all](const fs::path& place) {
+    std::error_code unread;
+    for (fs::directory_iterator at(place, unread), end; !unread && at != end;
+         at.increment(unread)) {
+      if (at->is_directory(unread) && !at->is_symlink(unread)) all.insert(at->path());
+    }
+    all.insert(place);
+  };
+  for (const std::string_view place : kPlaces) add_below(place);
+  for (const fs::path& home : homes()) {
+    add_below(home);
+    add_below(home / ".ssh");
+  }
+  for (const std::string& path : bound) all.insert(fs::path(path).parent_path());
+  return all;
+}
+
+std::set<fs::path> sockets_to_hide(const std::vector<std::string>& bound) {
   std::set<fs::path> all;
   const auto add = [&all](const fs::path& path) {
     std::error_code error;
@@ -124,18 +147,14 @@ std::set<fs::path> sockets_to_hide() {
     if (found && fs::is_socket(*found, error)) all.insert(*found);
   };
   for (const std::string_view path : kSockets) add(path);
+  for (const std::string& path : bound) add(path);
   const auto add_all = [&add](const fs::path& place) {
     std::error_code error;
     for (fs::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
-      add(at->path());
+      if (at->is_socket(error)) add(at->path());
     }
   };
-  for (const std::string_view place : kPlaces) add_all(place);
-  for (const fs::path& home : homes()) add_all(home / kPlaceAtHome);
-  for (const std::string& path :
-       bound_paths(sys::read_file("/proc/net/unix", kLargestTable).value_or(""))) {
-    add(path);
-  }
+  for (const fs::path& place : places_of(bound)) add_all(place);
   for (const char* const name : {"DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS",
                                  "DOCKER_HOST", "CONTAINER_HOST", "SSH_AUTH_SOCK", "TMUX"}) {
     add(socket_in(variable(name)));
@@ -166,6 +185,10 @@ std::vector<std::string> bound_paths(const std::string& table) {
   return paths;
 }
 
-Hidden what_to_hide() { return {directories_to_hide(), sockets_to_hide()}; }
+std::expected<Hidden, Failure> what_to_hide() {
+  const auto table = sys::read_file("/proc/net/unix", kLargestTable);
+  if (!table) return failed("read which sockets there are");
+  return Hidden{directories_to_hide(), sockets_to_hide(bound_paths(*table))};
+}
 
 }  // namespace nxgate::sandbox

@@ -1,11 +1,14 @@
 // Sockets by which a program would get names or power past its sandbox, where they are.
 #pragma once
 
+#include <expected>
 #include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
+
+#include "sandbox/step.h"
 
 namespace nxgate::sandbox {
 
@@ -15,9 +18,9 @@ struct Hidden {
   std::set<std::filesystem::path> sockets;      ///< that are there now, among files it may need
 };
 
-/// All sockets that somebody listens on here, but those of databases, X11 and the journal. Call in
-/// the network namespace of the host.
-[[nodiscard]] Hidden what_to_hide();
+/// All sockets that were bound here or are found where sockets are put, but those of databases, X11
+/// and the journal. Call in the network namespace of the host.
+[[nodiscard]] std::expected<Hidden, Failure> what_to_hide();
 
 /// Of /proc/net/unix, those with a path.
 [[nodiscard]] std::vector<std::string> bound_paths(const std::string& table);

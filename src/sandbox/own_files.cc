@@ -81,19 +81,19 @@ class KeptSocket {
 Done hide(const Hidden& hidden, const std::vector<std::string>& paths) {
   std::vector<KeptSocket> kept;
   for (const std::string& path : paths) kept.emplace_back(path);
-  for (const fs::path& path : hidden.directories) {
-    std::error_code error;
-    if (!fs::exists(path, error)) continue;  // in one that is hidden
-    if (::mount("tmpfs", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=16m") != 0) {
-      return failed(fmt::format("hide {}", path.string()));
-    }
-  }
   for (const fs::path& path : hidden.sockets) {
     std::error_code error;
     const bool stays =
         std::ranges::any_of(kept, [&](const KeptSocket& each) { return each.path() == path; });
     if (stays || !fs::exists(path, error)) continue;
     if (auto done = put_over(kRoom + "/nothing", path); !done) return done;
+  }
+  for (const fs::path& path : hidden.directories) {
+    std::error_code error;
+    if (!fs::exists(path, error)) continue;  // in one that is hidden by now
+    if (::mount("tmpfs", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=16m") != 0) {
+      return failed(fmt::format("hide {}", path.string()));
+    }
   }
   for (const KeptSocket& each : kept) {
     if (auto done = each.put_back(); !done) return done;
@@ -150,7 +150,11 @@ Done make_own_files(const Hidden& hidden, const std::vector<std::string>& kept) 
     return failed("mount a file system of its own");
   }
   if (!write(kRoom + "/nothing", "")) return failed("write a file");
+  std::error_code gone;
+  const fs::path here = fs::current_path(gone);
   if (auto done = hide(hidden, kept); !done) return done;
+  // Or it would be below a cover that was put over its directory.
+  if (!gone && ::chdir(here.c_str()) != 0) return failed("enter " + here.string());
   if (auto done = replace(*resolv_conf); !done) return done;
   if (nsswitch) {
     if (auto done = replace(*nsswitch); !done) return done;

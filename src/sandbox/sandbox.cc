@@ -76,14 +76,15 @@ Result<Sandbox> Sandbox::start(const Program& program) {
   }
   sys::Descriptor ours(ends[0]);
   const sys::Descriptor theirs(ends[1]);
-  const Hidden hidden = what_to_hide();
+  const auto hidden = what_to_hide();
+  if (!hidden) return refused(hidden.error());
   // As fork, which knows no namespaces.
   const auto pid =
       static_cast<pid_t>(::syscall(SYS_clone, kOwn | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
   if (pid < 0) return refused(failed("make namespaces").error());
   if (pid == 0) {
     ours = sys::Descriptor();
-    be_first_process(theirs, program, hidden);
+    be_first_process(theirs, program, *hidden);
   }
   Sandbox sandbox(pid, std::move(ours));
   if (auto done = map_ourselves(pid); !done) return refused(done.error());

@@ -1,11 +1,12 @@
 """`nxgate run`: what a program in a sandbox reaches, as an ordinary user."""
 import json
+import os
 import shutil
 import time
 
 import pytest
 
-from harness.fenced import OTHER, SITE, SITE6, WORLD, Fence, environment, needs_sandbox
+from harness.fenced import OTHER, SITE, SITE6, USER, WORLD, Fence, environment, needs_sandbox
 from harness.nxgate import BINARY, SANITIZED
 from harness.sites import Sites
 from harness.tls import HttpsSite, TlsServer
@@ -235,6 +236,40 @@ def test_the_program_cannot_write_its_own_report(fence, directory):
     forge = f"rm -f {report}; echo forged >{report}; getent hosts bad.test; exit 0"
     assert fence.run("--deny-all", "--report", report, "--", "sh", "-c", forge).returncode == 0
     assert json.loads(report.read_text())["denied"] == 1
+
+
+@pytest.mark.parametrize("attempt", [
+    "mkdir out/report.json", "chmod 555 out", "mv out old; mkdir out; echo forged >out/report.json"])
+def test_a_report_that_is_not_ours_fails(fence, directory, attempt):
+    directory.chmod(0o777)
+    (directory / "out").mkdir()
+    os.chown(directory / "out", USER, USER)
+    (directory / "out/report.json").write_text("of before")
+    os.chown(directory / "out/report.json", USER, USER)
+    done = fence.run("--deny-all", "--report", "out/report.json", "--", "sh", "-c", attempt, cwd=directory)
+    assert done.returncode == 125 and "out/report.json" in done.stderr
+    assert not (directory / "out/report.json").is_file() or \
+        (directory / "out/report.json").read_text() != "of before"
+
+
+def test_a_flood_hides_no_denial(fence):
+    """The firewall notes so many refusals at a time."""
+    flood = f"""
+import socket
+address = socket.gethostbyname("good.test")
+for port in range(2000, 6600):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        try:
+            udp.sendto(b"x", (address, port))
+        except OSError:
+            pass
+try:
+    socket.create_connection(("{OTHER}", 2222), timeout=5)
+except OSError:
+    pass
+"""
+    done = fence.run("--allow", "good.test", "--fail-on-denied", "--", "/usr/bin/python3", "-c", flood)
+    assert done.returncode == 3, done.stderr
 
 
 def test_as_root_no_file_of_roots_is_written_for_a_user(fence, directory):

@@ -118,6 +118,39 @@ def test_any_other_socket_is_hidden_unless_it_is_kept(fence, listener, directory
     assert (done.returncode, done.stdout) == (125, "") and "there is no such socket" in done.stderr
 
 
+@pytest.mark.parametrize("move", [os.rename, os.link], ids=["renamed", "linked"])
+def test_a_socket_that_was_moved_is_hidden_too(fence, listener, directory, move):
+    """ssh binds its shared connection by another name, and links it to where it is looked for."""
+    fence.host.call(listener, str(directory / "bound"))
+    move(directory / "bound", directory / "moved")
+    assert fence.script(ASK.format(path=str(directory / "moved"))) == "held"
+
+
+def test_where_it_starts_is_no_way_below_a_cover(fence, listener):
+    os.makedirs("/tmp/ssh-nxtest", exist_ok=True)
+    os.chmod("/tmp/ssh-nxtest", 0o755)
+    try:
+        fence.host.call(listener, "/tmp/ssh-nxtest/agent.3")
+        assert fence.script(ASK.format(path="agent.3"), cwd="/tmp/ssh-nxtest") == "held"
+        stdin = os.open("/tmp/ssh-nxtest", os.O_RDONLY)
+        done = fence.run("--deny-all", "--", "true", stdin=stdin)
+        os.close(stdin)
+        assert done.returncode == 125 and "is a directory" in done.stderr
+    finally:
+        shutil.rmtree("/tmp/ssh-nxtest")
+
+
+def test_keys_of_the_session_stay_outside(fence):
+    text = """
+import ctypes, platform
+numbers = {"x86_64": (248, 249, 250), "aarch64": (217, 218, 219)}[platform.machine()]
+libc = ctypes.CDLL(None, use_errno=True)
+for call in numbers:
+    print(libc.syscall(call, 0, 0, 0, 0, 0), ctypes.get_errno())
+"""
+    assert fence.script(text) == "\n".join(["-1 38"] * 3)
+
+
 def test_no_mount_namespace_within(fence):
     """In one, what is covered could be moved from below its cover, by a rename of a directory above it."""
     done = fence.run("--deny-all", "--", "sh", "-c", "unshare -Urm true; echo $?; unshare -Ur true; echo $?")

@@ -1,4 +1,5 @@
 """`nxgate run`: ports that lead from a sandbox to the host's loopback and back, and `nxgate shell`."""
+import socket
 import subprocess
 
 import pytest
@@ -98,6 +99,19 @@ def test_a_port_that_is_taken_is_said(fence, sites):
     done = fence.run("--deny-all", "--publish", "7001", "--", "echo", "it ran")
     assert (done.returncode, done.stdout) == (125, "")
     assert done.stderr == "nxgate: --publish 7001: cannot listen on 127.0.0.1 at port 7001: Address already in use\n"
+
+
+def test_a_port_that_somebody_has_by_ipv6_alone_is_said(fence):
+    def take():
+        taken = socket.socket(socket.AF_INET6)
+        taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        taken.bind(("::1", 7003))
+        taken.listen()
+        return taken
+
+    with fence.host.call(take):
+        done = fence.run("--deny-all", "--publish", "7003", "--", "echo", "it ran")
+    assert (done.returncode, done.stdout) == (125, "") and "cannot listen on ::1 at port 7003" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["0", "x", "70000", "1:", ":1", "1:2:3"])
