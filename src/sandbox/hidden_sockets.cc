@@ -126,7 +126,8 @@ std::set<fs::path> places_of(const std::vector<std::string>& bound) {
     std::error_code unread;
     for (fs::directory_iterator at(place, unread), end; !unread && at != end;
          at.increment(unread)) {
-      if (at->is_directory(unread) && !at->is_symlink(unread)) all.insert(at->path());
+      std::error_code unknown;  // of a link that leads nowhere
+      if (at->is_directory(unknown) && !at->is_symlink(unknown)) all.insert(at->path());
     }
     all.insert(place);
   };
@@ -151,7 +152,8 @@ std::set<fs::path> sockets_to_hide(const std::vector<std::string>& bound) {
   const auto add_all = [&add](const fs::path& place) {
     std::error_code error;
     for (fs::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
-      if (at->is_socket(error)) add(at->path());
+      std::error_code unknown;
+      if (at->is_socket(unknown)) add(at->path());
     }
   };
   for (const fs::path& place : places_of(bound)) add_all(place);

@@ -122,6 +122,8 @@ def test_any_other_socket_is_hidden_unless_it_is_kept(fence, listener, directory
 def test_a_socket_that_was_moved_is_hidden_too(fence, listener, directory, move):
     """ssh binds its shared connection by another name, and links it to where it is looked for."""
     fence.host.call(listener, str(directory / "bound"))
+    for number in range(20):  # links that lead nowhere end no search
+        (directory / f"link{number}").symlink_to("nowhere")
     move(directory / "bound", directory / "moved")
     assert fence.script(ASK.format(path=str(directory / "moved"))) == "held"
 
