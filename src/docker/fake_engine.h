@@ -61,6 +61,7 @@ class FakeEngine {
 
  private:
   void serve();
+  void serve_one(int socket);
   void answer(int socket);
   [[nodiscard]] std::string respond(const std::string& target);
   [[nodiscard]] std::string list();
@@ -77,6 +78,7 @@ class FakeEngine {
   std::set<std::string> hanging_;
   std::condition_variable released_;
   std::string list_response_;
+  std::vector<int> open_;  ///< all connections
   std::vector<int> followers_;
   std::vector<std::string> requests_;
   std::list<std::jthread> connections_;

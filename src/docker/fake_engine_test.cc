@@ -85,8 +85,9 @@ FakeEngine::~FakeEngine() {
   {
     const std::lock_guard lock(mutex_);
     ended_ = true;
+    // Also of a client that no longer reads.
+    for (const int each : open_) ::shutdown(each, SHUT_RDWR);
   }
-  cut();
   release();
   ::shutdown(listener_.get(), SHUT_RDWR);  // ends accept
   server_.join();
@@ -195,12 +196,23 @@ void FakeEngine::serve() {
   for (;;) {
     const int socket = ::accept(listener_.get(), nullptr, nullptr);
     if (socket < 0) return;
-    connections_.emplace_back([this, socket] { answer(socket); });
+    connections_.emplace_back([this, socket] { serve_one(socket); });
   }
 }
 
-void FakeEngine::answer(int socket) {
+void FakeEngine::serve_one(int socket) {
   const sys::Descriptor owned(socket);
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;
+    open_.push_back(socket);
+  }
+  answer(socket);
+  const std::lock_guard lock(mutex_);
+  std::erase(open_, socket);
+}
+
+void FakeEngine::answer(int socket) {
   const std::string target = read_target(socket);
   if (target.empty()) return;
   {
@@ -213,7 +225,6 @@ void FakeEngine::answer(int socket) {
   }
   {
     const std::lock_guard lock(mutex_);
-    if (ended_) return;
     send_all(socket, kEventsHead);
     followers_.push_back(socket);
   }

@@ -237,9 +237,12 @@ TEST_F(WatcherTest, AnInspectionThatHangsDelaysNobody) {
   engine_->put('a', "web");
   for (const char digit : std::string("bcdef0123456789")) engine_->put(digit, {'n', digit});
   for (const char digit : std::string("bcdef")) engine_->hang_inspections(digit);
+  const auto start = std::chrono::steady_clock::now();
   begin();
   EXPECT_TRUE(is_told("[ n0 n1 n2 n3 n4 n5 n6 n7 n8 n9 web ? ? ? ? ? ..."))
       << "those that are listed and not yet inspected are told of as such";
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
+  EXPECT_EQ(notes_.told.front(), "engine 20.10.24");
   EXPECT_FALSE(notes_.last.whole);
   engine_->release();
   EXPECT_TRUE(is_told("[ n0 n1 n2 n3 n4 n5 n6 n7 n8 n9 web nb nc nd ne nf ]"));
