@@ -7,6 +7,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,18 +19,16 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
 #include "base/address.h"
-#include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "cli/forwarded_port.h"
 #include "cli/options.h"
+#include "sys/accept_all.h"
 #include "sys/descriptor.h"
 #include "sys/netns.h"
 #include "sys/onward_socket.h"
@@ -46,8 +45,6 @@ namespace {
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::array kFamilies{sys::Family::kIpv4, sys::Family::kIpv6};
 constexpr std::size_t kAtOnce = 64UL << 10;
-/// Then descriptors may be there again.
-constexpr Milliseconds kPause{250};
 
 struct Both {
   tcp::socket client;
@@ -66,12 +63,11 @@ asio::awaitable<void> carry(std::shared_ptr<Both> both, tcp::socket& from, tcp::
   std::vector<char> octets(kAtOnce);
   error_code end;
   while (!end) {
-    const auto [unread, size] = co_await from.async_read_some(asio::buffer(octets), kNoThrow);
-    end = unread;
-    if (end) break;
-    const auto [unsent, sent] =
+    std::size_t size = 0;
+    std::tie(end, size) = co_await from.async_read_some(asio::buffer(octets), kNoThrow);
+    if (end) continue;
+    std::tie(end, size) =
         co_await asio::async_write(to, asio::buffer(octets.data(), size), kNoThrow);
-    end = unsent;
   }
   error_code ignored;
   if (end == asio::error::eof) {
@@ -107,21 +103,6 @@ asio::awaitable<void> serve(asio::io_context& loop, tcp::socket client, sys::Net
   auto both = std::make_shared<Both>(std::move(client), std::move(server));
   asio::co_spawn(loop, carry(both, both->client, both->server), asio::detached);
   asio::co_spawn(loop, carry(both, both->server, both->client), asio::detached);
-}
-
-asio::awaitable<void> accept(asio::io_context& loop, tcp::acceptor acceptor, sys::NetnsRef netns,
-                             std::uint16_t port) {
-  while (true) {
-    auto [error, client] = co_await acceptor.async_accept(kNoThrow);
-    if (!error) {
-      asio::co_spawn(loop, serve(loop, std::move(client), netns, port), asio::detached);
-      continue;
-    }
-    log::repeated("sandbox port", fmt::format("cannot accept connections to a forwarded port: {}",
-                                              error.message()));
-    asio::steady_timer pause(loop, kPause);
-    co_await pause.async_wait(kNoThrow);
-  }
 }
 
 /// By the helper, in the sandbox's namespace.
@@ -162,7 +143,14 @@ Result<void> forward(asio::io_context& loop, Listen listen, const sys::NetnsRef&
     auto acceptor = listen(family);
     if (!acceptor) return std::unexpected(acceptor.error());
     if (!acceptor->is_open()) continue;
-    asio::co_spawn(loop, accept(loop, *std::move(acceptor), there, to), asio::detached);
+    auto to_there = [&loop, there, to](tcp::socket client, const tcp::endpoint&) {
+      asio::co_spawn(loop, serve(loop, std::move(client), there, to), asio::detached);
+    };
+    asio::co_spawn(
+        loop,
+        sys::accept_all(std::make_shared<tcp::acceptor>(*std::move(acceptor)),
+                        "cannot accept connections to a forwarded port", std::move(to_there)),
+        asio::detached);
   }
   return {};
 }

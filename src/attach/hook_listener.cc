@@ -25,10 +25,9 @@
 #include <sys/time.h>
 
 #include "attach/controller.h"
-#include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "containers/netns_watch.h"
+#include "sys/accept_all.h"
 #include "sys/netns.h"
 #include "sys/unix_socket.h"
 
@@ -42,8 +41,6 @@ namespace {
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kLongestLine = 256;
-/// Then descriptors may be there again.
-constexpr Milliseconds kPause{250};
 /// The runtime waits for its hook; the engine gives up later than this.
 constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
 
@@ -103,39 +100,25 @@ Result<std::unique_ptr<HookListener>> HookListener::open(asio::io_context& loop,
   if (!socket) {
     return fail(fmt::format("cannot listen on {}: {}", path, socket.error().message()));
   }
-  stream_protocol::acceptor acceptor(loop, stream_protocol(), socket->release());
-  return std::unique_ptr<HookListener>(new HookListener(std::move(acceptor), path, controller));
-}
-
-HookListener::HookListener(Acceptor acceptor, std::string path, Controller& controller)
-    : acceptor_(std::move(acceptor)),
-      pause_(acceptor_.get_executor()),
-      path_(std::move(path)),
-      controller_(controller) {
-  asio::co_spawn(acceptor_.get_executor(), accept(), asio::detached);
+  auto acceptor = std::make_shared<Acceptor>(loop, stream_protocol(), socket->release());
+  auto serve = [&loop, &controller](stream_protocol::socket connection,
+                                    const stream_protocol::endpoint&) {
+    asio::co_spawn(
+        loop,
+        serve_one(std::make_shared<stream_protocol::socket>(std::move(connection)), controller),
+        asio::detached);
+  };
+  asio::co_spawn(
+      loop, sys::accept_all(acceptor, "cannot accept connections on " + path, std::move(serve)),
+      asio::detached);
+  return std::unique_ptr<HookListener>(new HookListener(std::move(acceptor), path));
 }
 
 HookListener::~HookListener() {
+  error_code closed;
+  acceptor_->close(closed);
   std::error_code ignored;
   std::filesystem::remove(path_, ignored);
-}
-
-asio::awaitable<void> HookListener::accept() {
-  while (true) {
-    auto socket = std::make_shared<stream_protocol::socket>(acceptor_.get_executor());
-    const auto [error] = co_await acceptor_.async_accept(*socket, kNoThrow);
-    if (error == asio::error::operation_aborted) co_return;
-    if (error) {  // out of descriptors, above all
-      log::repeated("hook accept",
-                    fmt::format("cannot accept connections on {}: {}; see `ulimit -n`", path_,
-                                error.message()));
-      pause_.expires_after(kPause);
-      if (const auto [ended] = co_await pause_.async_wait(kNoThrow); ended) co_return;
-      continue;
-    }
-    asio::co_spawn(acceptor_.get_executor(), serve_one(std::move(socket), controller_),
-                   asio::detached);
-  }
 }
 
 Result<void> ask_hook_listener(const std::string& path, pid_t pid, const std::string& container) {

@@ -3,11 +3,10 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "attach/controller.h"
 #include "base/error.h"
@@ -30,13 +29,11 @@ class HookListener {
  private:
   using Acceptor = boost::asio::local::stream_protocol::acceptor;
 
-  HookListener(Acceptor acceptor, std::string path, Controller& controller);
-  boost::asio::awaitable<void> accept();
+  HookListener(std::shared_ptr<Acceptor> acceptor, std::string path)
+      : acceptor_(std::move(acceptor)), path_(std::move(path)) {}
 
-  Acceptor acceptor_;
-  boost::asio::steady_timer pause_;
+  std::shared_ptr<Acceptor> acceptor_;
   std::string path_;
-  Controller& controller_;
 };
 
 /// Sends the request for a container that is about to start, and waits for the answer.

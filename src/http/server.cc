@@ -14,11 +14,9 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -43,6 +41,7 @@
 #include "http/control.h"
 #include "http/head.h"
 #include "http/target.h"
+#include "sys/accept_all.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
 #include "sys/unix_socket.h"
@@ -61,8 +60,6 @@ constexpr std::uint64_t kLargestBody = 64UL << 10;
 constexpr std::chrono::seconds kPatience{30};
 /// How often a feed is asked for more.
 constexpr Milliseconds kBeat{50};
-/// Then descriptors may be there again.
-constexpr Milliseconds kPause{250};
 
 /// Of either family: what serves them is compiled once.
 using Protocol = asio::generic::stream_protocol;
@@ -218,47 +215,28 @@ class Session : public std::enable_shared_from_this<Session> {
   beast::flat_buffer buffer_;
 };
 
-using Acceptor = asio::basic_socket_acceptor<Protocol>;
-
-asio::awaitable<void> accept(std::shared_ptr<Acceptor> acceptor, Control& control,
-                             std::shared_ptr<Census> census) {
-  while (acceptor->is_open()) {
-    Protocol::endpoint remote;
-    auto [error, socket] = co_await acceptor->async_accept(remote, kNoThrow);
-    if (error == asio::error::operation_aborted) co_return;
-    if (error) {  // out of descriptors, above all
-      log::repeated("control accept",
-                    fmt::format("cannot accept control or metrics connections: {}; see `ulimit -n`",
-                                error.message()));
-      asio::steady_timer pause(acceptor->get_executor(), kPause);
-      co_await pause.async_wait(kNoThrow);
-      continue;
-    }
-    std::make_shared<Session>(std::move(socket), remote, control, census)->start();
-  }
-}
-
 }  // namespace
 
-struct Server::Listening {
-  std::shared_ptr<Acceptor> acceptor;
-};
-
 Server::Server(asio::io_context& loop, Control& control, sys::Descriptor socket,
-               std::shared_ptr<Census> census)
-    : listening_(std::make_unique<Listening>()) {
+               std::shared_ptr<Census> census) {
   sockaddr_storage here{};
   socklen_t size = sizeof here;
   (void)::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&here), &size);
-  listening_->acceptor =
-      std::make_shared<Acceptor>(loop, Protocol(here.ss_family, 0), socket.get());
+  acceptor_ = std::make_shared<Acceptor>(loop, Protocol(here.ss_family, 0), socket.get());
   (void)socket.release();
-  asio::co_spawn(loop, accept(listening_->acceptor, control, std::move(census)), asio::detached);
+  auto serve = [&control, census = std::move(census)](Socket connection,
+                                                      const Protocol::endpoint& remote) {
+    std::make_shared<Session>(std::move(connection), remote, control, census)->start();
+  };
+  asio::co_spawn(
+      loop,
+      sys::accept_all(acceptor_, "cannot accept control or metrics connections", std::move(serve)),
+      asio::detached);
 }
 
 Server::~Server() {
   error_code ignored;
-  listening_->acceptor->close(ignored);
+  acceptor_->close(ignored);
 }
 
 }  // namespace nxgate::http

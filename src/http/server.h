@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "base/census.h"
@@ -30,8 +32,9 @@ class Server {
   Server& operator=(const Server&) = delete;
 
  private:
-  struct Listening;
-  std::unique_ptr<Listening> listening_;
+  /// Of either family.
+  using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol>;
+  std::shared_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace nxgate::http
