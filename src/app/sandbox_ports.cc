@@ -58,7 +58,14 @@ asio::ip::address loopback(sys::Family family) {
 
 tcp protocol_of(sys::Family family) { return family == sys::Family::kIpv4 ? tcp::v4() : tcp::v6(); }
 
-/// Until one of them ends it; an end of what is sent passes on as one.
+/// As a port at which nobody listens, or a peer that is gone. A destructor wouldn't send it.
+void reset(tcp::socket& socket) {
+  error_code ignored;
+  socket.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket.close(ignored);
+}
+
+/// Until one of them ends it; an end of what is sent passes on as one, and a reset as a reset.
 asio::awaitable<void> carry(std::shared_ptr<Both> both, tcp::socket& from, tcp::socket& to) {
   std::vector<char> octets(kAtOnce);
   error_code end;
@@ -69,12 +76,12 @@ asio::awaitable<void> carry(std::shared_ptr<Both> both, tcp::socket& from, tcp::
     std::tie(end, size) =
         co_await asio::async_write(to, asio::buffer(octets.data(), size), kNoThrow);
   }
-  error_code ignored;
   if (end == asio::error::eof) {
+    error_code ignored;
     to.shutdown(tcp::socket::shutdown_send, ignored);
   } else {
-    both->client.close(ignored);
-    both->server.close(ignored);
+    reset(both->client);
+    reset(both->server);
   }
 }
 
@@ -94,12 +101,7 @@ asio::awaitable<tcp::socket> dial(asio::io_context& loop, sys::NetnsRef netns, s
 asio::awaitable<void> serve(asio::io_context& loop, tcp::socket client, sys::NetnsRef netns,
                             std::uint16_t port) {
   tcp::socket server = co_await dial(loop, std::move(netns), port);
-  if (!server.is_open()) {
-    // As a port at which nobody listens: a reset.
-    error_code ignored;
-    client.set_option(asio::socket_base::linger(true, 0), ignored);
-    co_return;
-  }
+  if (!server.is_open()) co_return reset(client);
   auto both = std::make_shared<Both>(std::move(client), std::move(server));
   asio::co_spawn(loop, carry(both, both->client, both->server), asio::detached);
   asio::co_spawn(loop, carry(both, both->server, both->client), asio::detached);

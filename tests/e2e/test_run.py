@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.fenced import OTHER, SITE, SITE6, USER, WORLD, Fence, environment, needs_sandbox
+from harness.fenced import CONNECT, OTHER, SITE, SITE6, USER, WORLD, Fence, environment, needs_sandbox
 from harness.nxgate import BINARY, SANITIZED
 from harness.sites import Sites
 from harness.tls import HttpsSite, TlsServer
@@ -22,14 +22,6 @@ SCRIPT = {
     "good.com": by_type(A=answer(f"@ 60 A {SITE}")),
     "six.test": by_type(AAAA=answer(f"@ 60 AAAA {SITE6}")),
 }
-CONNECT = """
-import socket, sys
-try:
-    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as c:
-        print(c.recv(100).decode())
-except OSError as error:
-    print(type(error).__name__)
-"""
 
 
 @pytest.fixture

@@ -12,6 +12,16 @@ WORLD, WORLD6 = "10.77.0.2", "2001:db8:77::2"
 SITE, SITE6 = "198.51.100.7", "2001:db8:5::7"
 OTHER = "198.51.100.8"
 
+#: A program of Python that says what a server greets with, or why there is none: ADDRESS PORT.
+CONNECT = """
+import socket, sys
+try:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=20) as c:
+        print(c.recv(100).decode())
+except OSError as error:
+    print(type(error).__name__)
+"""
+
 needs_sandbox = pytest.mark.skipif(
     PRESET == "tsan", reason="only a process of one thread enters a user namespace, and the sanitizer has one of its own")
 
