@@ -148,9 +148,7 @@ void SandboxReport::note(const firewall::Refusal& refusal, policy::EgressSets* s
                                                  : "not at this port";
   if (Seen* const seen = place(connections_, {protocol + to, refusal.name, kDenied}, kMost)) {
     seen->rule = why;
-    if (++seen->count == 1 && ++refused_ == kMostRefused) {
-      deny("", "more than could be noted", "whatever it was is missing in the report");
-    }
+    ++seen->count;
   }
   if (!tcp && open) return;  // as of a browser that tries QUIC first
   const std::string name = escaped(refusal.name);
@@ -163,6 +161,10 @@ void SandboxReport::note(const firewall::Refusal& refusal, policy::EgressSets* s
 std::string SandboxReport::how_to_allow(const std::string& rule) const {
   return options_.config ? fmt::format("allow {} in {}", rule, *options_.config)
                          : fmt::format("allow with: --allow {}", rule);
+}
+
+void SandboxReport::note_unknown() {
+  deny("", "more than the firewall notes", "what it was is missing in the report");
 }
 
 void SandboxReport::deny(const std::string& name, const std::string& what,

@@ -25,15 +25,15 @@ namespace nxgate::app {
 class SandboxReport {
  public:
   static constexpr std::size_t kMost = 16384;
-  /// Different ones, of which the firewall notes so many at a time: what else it refuses meanwhile
-  /// nobody hears of.
-  static constexpr std::size_t kMostRefused = 4000;
 
   explicit SandboxReport(const cli::Options& options);
 
   void note(const engine::Event& event);
   /// By the firewall, without a connection.
   void note(const firewall::Refusal& refusal, policy::EgressSets* sets);
+
+  /// More was refused than could be noted.
+  void note_unknown();
 
   /// Whether the options ask for anything that rests on it being whole.
   [[nodiscard]] bool is_wanted() const noexcept;
@@ -68,7 +68,6 @@ class SandboxReport {
   std::set<std::string> denied_;  ///< as they were told
   std::set<std::string> denied_names_;
   std::set<std::string> expected_;
-  std::size_t refused_ = 0;
   std::size_t untold_ = 0;
   std::size_t told_lately_ = 0;
   Instant lately_{};

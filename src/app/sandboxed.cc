@@ -86,11 +86,12 @@ int serve_and_run(Parts parts) {
   firewall::FirewallReports reports;
   attach::Attachments attachments(loop, parts.policy_store, dns, reports, parts.relay,
                                   netfilter::OnDeath::kStaysClosed);
-  reports.on_refusals([&](const std::vector<firewall::Refusal>& refusals) {
+  reports.on_refusals([&](const firewall::Report& report) {
+    if (!report.all_refusals) parts.report.note_unknown();
     const auto snapshot = parts.policy_store.snapshots().load();
     for (const auto& view : attachments.view()) {
       const auto* const policy = snapshot->policies.find(view.key);
-      for (const firewall::Refusal& each : refusals) {
+      for (const firewall::Refusal& each : report.refusals) {
         parts.report.note(each, policy == nullptr ? nullptr : policy->sets.get());
       }
     }

@@ -12,6 +12,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "firewall/name_firewall.h"
+#include "netfilter/firewall_rules.h"
 #include "policy/egress.h"
 #include "sys/netns.h"
 #include "sys/socket_owner.h"
@@ -58,7 +59,13 @@ void FirewallReports::take(const FirewallPlace& place, NameFirewall& firewall) {
   if (sink_ && !report.flows.empty() && learnt_.contains(place.policy)) {
     sink_(place.policy, report.flows);
   }
-  if (refusals_) return refusals_(report.refusals);
+  if (refusals_) return refusals_(report);
+  if (!report.all_refusals) {
+    log::repeated("refusals of " + place.label,
+                  fmt::format("{}: refused more than {} destinations within a minute, of which no "
+                              "more are noted, counted and logged",
+                              place.label, netfilter::kMostNoted));
+  }
   const bool audit = mode == policy::EgressMode::kAudit;
   for (const Refusal& refusal : report.refusals | std::views::take(kMostLines)) {
     log::info("{}: {} {}{}", place.label, audit ? "would refuse" : "refused", described(refusal),

@@ -48,7 +48,7 @@ class FirewallReports {
   using FlowSink = std::function<void(const std::string& policy, const std::vector<Flow>&)>;
   void on_flows(FlowSink sink) { sink_ = std::move(sink); }
   /// Calls this with what was refused, in place of the log.
-  using RefusalSink = std::function<void(const std::vector<Refusal>&)>;
+  using RefusalSink = std::function<void(const Report&)>;
   void on_refusals(RefusalSink sink) { refusals_ = std::move(sink); }
 
  private:

@@ -59,6 +59,7 @@ enum class Flows : std::uint8_t { kIgnored = 0, kNoted };
 /// What a firewall did since it was asked last.
 struct Report {
   std::vector<Refusal> refusals;      ///< of destinations that weren't told of for a minute
+  bool all_refusals = true;           ///< false if there were more than can be noted
   std::uint64_t refused_packets = 0;  ///< in an audit those that would have been
   std::uint64_t admissions = 0;       ///< addresses opened or prolonged
   std::vector<Flow> flows;            ///< to addresses with a name, if they are noted

@@ -72,6 +72,7 @@ void NameFirewall::add_flows(Report& report, const std::vector<netfilter::Noted>
 }
 
 void NameFirewall::add_refusals(Report& report, const std::vector<netfilter::Noted>& seen) {
+  report.all_refusals = seen.size() < netfilter::kMostNoted;
   std::map<Destination, std::uint64_t> now;
   for (const netfilter::Noted& each : seen) {
     now.emplace(each.to, each.packets);

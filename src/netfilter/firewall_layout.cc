@@ -33,7 +33,6 @@ constexpr std::uint32_t kIpv4Flow = flow_type(7);
 constexpr std::uint32_t kIpv6Flow = flow_type(8);
 constexpr std::uint32_t kIpv4FlowSize = 16;
 constexpr std::uint32_t kIpv6FlowSize = 40;
-constexpr std::uint32_t kMostNoted = 4096;
 constexpr std::uint32_t kMostOnward = 16384;
 /// Those that ended count until the kernel has collected them.
 constexpr std::uint32_t kMostOpen = helper::OurTransaction::kMostElements;

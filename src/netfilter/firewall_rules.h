@@ -12,6 +12,9 @@
 
 namespace nxgate::netfilter {
 
+/// So many destinations a set of them holds, each for a minute; what comes then isn't noted.
+inline constexpr std::uint32_t kMostNoted = 4096;
+
 struct Layout;
 
 /// A destination, of any protocol and port if that is unset.

@@ -139,6 +139,18 @@ def test_only_what_an_allowed_name_resolved_to_is_open(attach, app):
     assert refused(connect(app, OTHER))
 
 
+def test_more_than_can_be_noted_is_said(attach, app):
+    server = attach(app)
+
+    def flood():
+        for port in range(2000, 6300):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, contextlib.suppress(OSError):
+                udp.sendto(b"x", (OTHER, port))
+
+    app.call(flood)
+    server.wait_for_log("refused more than 4096 destinations within a minute")
+
+
 def test_refused_at_once(attach, app):
     attach(app)
     connect(app, OTHER)
