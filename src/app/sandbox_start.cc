@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <grp.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -91,13 +90,12 @@ Result<void> become(const std::string& user) {
     return fail(
         fmt::format("cannot become user '{}': {}", user, std::generic_category().message(errno)));
   }
-  const passwd* const entry = ::getpwuid(identity->user);  // NOLINT(concurrency-mt-unsafe)
-  if (entry != nullptr) {
-    ::setenv("HOME", entry->pw_dir, 1);      // NOLINT(concurrency-mt-unsafe): one thread
-    ::setenv("USER", entry->pw_name, 1);     // NOLINT(concurrency-mt-unsafe)
-    ::setenv("LOGNAME", entry->pw_name, 1);  // NOLINT(concurrency-mt-unsafe)
-    ::unsetenv("XDG_RUNTIME_DIR");           // NOLINT(concurrency-mt-unsafe): of the caller
-  }
+  // NOLINTBEGIN(concurrency-mt-unsafe): one thread
+  ::setenv("HOME", sys::home_of(identity->user).c_str(), 1);
+  ::setenv("USER", user.c_str(), 1);
+  ::setenv("LOGNAME", user.c_str(), 1);
+  ::unsetenv("XDG_RUNTIME_DIR");  // of the caller
+  // NOLINTEND(concurrency-mt-unsafe)
   // Otherwise the files of /proc by which a child gets its user aren't ours.
   (void)::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   return {};

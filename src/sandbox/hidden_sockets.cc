@@ -16,11 +16,11 @@
 #include <vector>
 
 #include <fmt/core.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include "sandbox/step.h"
 #include "sys/file.h"
+#include "sys/privileges.h"
 
 namespace nxgate::sandbox {
 
@@ -34,12 +34,11 @@ constexpr auto kDirectories = std::to_array<std::string_view>(
      "/run/dbus", "/run/incus", "/run/libvirt", "/run/lxd", "/run/nscd", "/run/nxgate",
      "/run/podman", "/run/screen", "/run/systemd/resolve", "/var/lib/incus", "/var/lib/lxd",
      "/var/run/dbus", "/var/run/nscd"});
-constexpr auto kSockets =
-    std::to_array<std::string_view>({"/run/docker.sock", "/var/run/docker.sock"});
 constexpr auto kDirectoriesAtHome = std::to_array<std::string_view>(
     {".docker/desktop", ".docker/run", ".emacs.d/server", ".screen", ".ssh/agent"});
 /// Of which, and of the directories in which, each socket is hidden that is there now.
-constexpr auto kPlaces = std::to_array<std::string_view>({"/run", "/run/systemd", "/tmp"});
+constexpr auto kPlaces =
+    std::to_array<std::string_view>({"/run", "/run/systemd", "/tmp", "/var/run"});
 /// What programs use without getting names or power by it.
 constexpr auto kLeft =
     std::to_array<std::string_view>({"/tmp/.X11-unix/", "/run/systemd/journal/", "/run/postgresql/",
@@ -53,9 +52,7 @@ std::string variable(const char* name) {
 
 /// The user's, by name and by the environment, which may differ.
 std::set<fs::path> homes() {
-  std::set<fs::path> all{variable("HOME")};
-  const passwd* const user = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe): one thread
-  if (user != nullptr) all.insert(user->pw_dir);
+  std::set<fs::path> all{variable("HOME"), sys::home_of(::geteuid())};
   std::erase_if(all, [](const fs::path& each) { return !each.is_absolute(); });
   return all;
 }
@@ -147,7 +144,6 @@ std::set<fs::path> sockets_to_hide(const std::vector<std::string>& bound) {
     const auto found = without_links(path);
     if (found && fs::is_socket(*found, error)) all.insert(*found);
   };
-  for (const std::string_view path : kSockets) add(path);
   for (const std::string& path : bound) add(path);
   const auto add_all = [&add](const fs::path& place) {
     std::error_code error;

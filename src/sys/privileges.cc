@@ -100,6 +100,14 @@ std::optional<Identity> find_user(const std::string& name) {
   return Identity{found->pw_uid, found->pw_gid};
 }
 
+std::string home_of(uid_t user) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> text{};
+  (void)::getpwuid_r(user, &entry, text.data(), text.size(), &found);
+  return found == nullptr ? "" : found->pw_dir;
+}
+
 std::string usual_user() { return find_user(kOurUser) ? kOurUser : kNobody; }
 
 bool is_shared(const std::string& user) {

@@ -37,6 +37,9 @@ struct Identity {
 /// By name. A number stands for itself: a container image may have no /etc/passwd. Any thread.
 [[nodiscard]] std::optional<Identity> find_user(const std::string& name);
 
+/// Empty if the user database doesn't know. Any thread.
+[[nodiscard]] std::string home_of(uid_t user);
+
 /// nxgate's own user if there is one, else `nobody`, whom other programs may be as well.
 [[nodiscard]] std::string usual_user();
 
