@@ -42,6 +42,13 @@ CLI::Option* add_text(CLI::App& command, const std::string& option, const std::s
       ->type_name(type);
 }
 
+/// One value each time it is given.
+template <class Values>
+CLI::Option* add_each(CLI::App& command, const std::string& name, const std::string& type,
+                      Values& values, const std::string& help) {
+  return command.add_option(name, values, help)->type_name(type)->allow_extra_args(false);
+}
+
 void add_policy_options(CLI::App& command, Options& options) {
   const std::string group = "Policy (not with --config)";
   add_texts(command, "--allow", "NAME", options.allow,
@@ -251,42 +258,27 @@ void add_shell(CLI::App& command, Options& options) {
       ->type_name("FILE");
   command.add_option("--report", run.report, "Write what was allowed and denied, as JSON")
       ->type_name("FILE");
-  command
-      .add_option("--expect-denied", run.expect_denied,
-                  "Exit with 3 unless NAME was denied; repeatable")
-      ->type_name("NAME")
-      ->allow_extra_args(false)
+  add_each(command, "--expect-denied", "NAME", run.expect_denied,
+           "Exit with 3 unless NAME was denied; repeatable")
       ->check(must_be(config::parse_domain));
   command.add_flag("--fail-on-denied", run.fail_on_denied,
                    "Exit with 3 if anything else was denied");
   command.add_flag("--no-firewall", run.no_firewall,
                    "Check names alone: TCP to any address passes if it says no denied one");
   command.add_flag("--ssh-agent", run.ssh_agent, "Let the program use the ssh agent");
-  command
-      .add_option("--keep-socket", run.sockets,
-                  "Unix socket that the program may use, where others are hidden; repeatable")
-      ->type_name("PATH")
-      ->allow_extra_args(false);
+  add_each(command, "--keep-socket", "PATH", run.sockets,
+           "Unix socket that the program may use, where others are hidden; repeatable");
   command.add_flag("--mounts", run.mounts,
                    "Let the program make mount namespaces, as bwrap does and nxgate in it; it can "
                    "then uncover hidden sockets");
-  command
-      .add_option("--host-port", run.host_ports,
-                  "Port of the host's loopback that the program reaches at its own; repeatable")
-      ->type_name("HOST[:INSIDE]")
-      ->allow_extra_args(false)
+  add_each(command, "--host-port", "HOST[:INSIDE]", run.host_ports,
+           "Port of the host's loopback that the program reaches at its own; repeatable")
       ->check(must_be(parse_forwarded_port));
-  command
-      .add_option("--publish", run.published,
-                  "Port of the host's loopback at which the program's own is reached; repeatable")
-      ->type_name("HOST[:INSIDE]")
-      ->allow_extra_args(false)
+  add_each(command, "--publish", "HOST[:INSIDE]", run.published,
+           "Port of the host's loopback at which the program's own is reached; repeatable")
       ->check(must_be(parse_forwarded_port));
-  command
-      .add_option("--keep-fd", run.kept,
-                  "Descriptor that the program inherits beside the first three; repeatable")
-      ->type_name("N")
-      ->allow_extra_args(false)
+  add_each(command, "--keep-fd", "N", run.kept,
+           "Descriptor that the program inherits beside the first three; repeatable")
       ->check(CLI::Range(3, 1 << 20).description(""));
   add_text(command, "--user", "USER", options.user, "User to become first, when started as root");
   command.add_flag("-q", run.quiet, "Tell of nothing that is denied");
