@@ -24,11 +24,6 @@ std::string words() { return std::generic_category().message(errno); }
 
 std::string name_in(const std::string& path) { return fs::path(path).filename(); }
 
-sys::Descriptor open_directory(const fs::path& file) {
-  const fs::path directory = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  return sys::Descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-}
-
 bool write_all(const sys::Descriptor& file, const std::string& text) {
   return ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
@@ -46,9 +41,13 @@ Result<SandboxOutput> SandboxOutput::at(const std::string& path) {
     if (!output.stream_) return fail(fmt::format("{}: {}", path, words()));
     return output;
   }
-  output.directory_ = open_directory(path);
+  const fs::path parent = fs::path(path).parent_path();
+  const fs::path directory = parent.empty() ? "." : parent;
+  output.directory_ =
+      sys::Descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!output.directory_ || ::faccessat(output.directory_.get(), ".", W_OK, AT_EACCESS) != 0) {
-    return fail(fmt::format("{}: {}", path, words()));
+    return fail(
+        fmt::format("{}: cannot write in the directory {}: {}", path, directory.string(), words()));
   }
   // One of before is not to be taken for this one.
   (void)::unlinkat(output.directory_.get(), name_in(path).c_str(), 0);
