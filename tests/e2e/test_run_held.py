@@ -237,9 +237,10 @@ for to in ("{SITE}", "{OTHER}", "10.77.0.1"):
 """
 
 
-@pytest.mark.parametrize("inner", [["unshare", "-Ur"], ["unshare", "-Urm"], ["unshare", "-Urn"]])
-def test_a_user_namespace_within_does_not_help(fence, sites, inner):
-    done = fence.run("--deny-all", "--mounts", "--", *inner, "/usr/bin/python3", "-c", INNER)
+@pytest.mark.parametrize("options", [
+    ["--", "unshare", "-Ur"], ["--", "unshare", "-Urn"], ["--mounts", "--", "unshare", "-Urm"]])
+def test_a_user_namespace_within_does_not_help(fence, sites, options):
+    done = fence.run("--deny-all", *options, "/usr/bin/python3", "-c", INNER)
     assert done.stdout == "held\n" * 3, done.stderr
 
 
