@@ -15,7 +15,7 @@ set(precompiled
 function(nxgate_precompiled NAME)
   cmake_parse_arguments(OF "" "" "LINK;HEADERS" ${ARGN})
   add_library(${NAME} OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled.cc)
-  target_link_libraries(${NAME} PRIVATE ${OF_LINK} nxgate_options)
+  target_link_libraries(${NAME} PRIVATE ${OF_LINK})
   target_precompile_headers(${NAME} PRIVATE ${OF_HEADERS})
 endfunction()
 
@@ -24,9 +24,9 @@ set(below "\"config/settings.h\"" "\"engine/engine.h\""
   <boost/asio/ip/tcp.hpp> <boost/asio/local/stream_protocol.hpp>)
 set(tests <gmock/gmock.h> <gtest/gtest.h>)
 
-nxgate_precompiled(precompiled_for_rooms LINK Boost::headers Threads::Threads HEADERS ${precompiled})
-nxgate_precompiled(precompiled_for_tests LINK Boost::headers GTest::gmock HEADERS ${precompiled} ${tests})
-nxgate_precompiled(precompiled_for_upper_rooms LINK Boost::headers Threads::Threads
-  HEADERS ${precompiled} ${below})
-nxgate_precompiled(precompiled_for_upper_tests LINK Boost::headers GTest::gmock
+nxgate_precompiled(precompiled_for_rooms LINK nxgate_options Boost::headers Threads::Threads HEADERS ${precompiled})
+nxgate_precompiled(precompiled_for_tests LINK nxgate_test_options Boost::headers GTest::gmock HEADERS ${precompiled} ${tests})
+nxgate_precompiled(precompiled_for_upper_rooms LINK nxgate_options Boost::headers
+  Threads::Threads HEADERS ${precompiled} ${below})
+nxgate_precompiled(precompiled_for_upper_tests LINK nxgate_test_options Boost::headers GTest::gmock
   HEADERS ${precompiled} ${below} ${tests})

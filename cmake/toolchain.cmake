@@ -29,6 +29,11 @@ if(NOT NXGATE_SANITIZE)
   endif()
 endif()
 
+# What only tests are made of: optimising them takes more time than it saves when they run.
+add_library(nxgate_test_options INTERFACE)
+target_link_libraries(nxgate_test_options INTERFACE nxgate_options)
+target_compile_options(nxgate_test_options INTERFACE -O0 SHELL:-U_FORTIFY_SOURCE)
+
 find_program(NXGATE_CCACHE ccache)
 if(NXGATE_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${NXGATE_CCACHE})

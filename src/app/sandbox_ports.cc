@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -19,13 +18,13 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/core.h>
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/no_throw.h"
 #include "cli/forwarded_port.h"
 #include "cli/options.h"
 #include "sys/accept_all.h"
@@ -42,7 +41,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::array kFamilies{sys::Family::kIpv4, sys::Family::kIpv6};
 constexpr std::size_t kAtOnce = 64UL << 10;
 

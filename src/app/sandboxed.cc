@@ -67,7 +67,7 @@ Result<void> give_up_rights(Plan& plan, const sandbox::Sandbox& made, helper::He
 }
 
 /// What it takes to serve a sandbox.
-struct Parts {
+struct SandboxParts {
   const cli::Options& options;
   sandbox::Sandbox& made;
   helper::Helper& helper;
@@ -80,7 +80,7 @@ struct Parts {
 };
 
 /// Serves it, and then runs the program in it.
-int serve_and_run(Parts parts) {
+int serve_and_run(SandboxParts parts) {
   asio::io_context loop(1);
   attach::DnsService dns(parts.workers);
   firewall::FirewallReports reports;

@@ -122,7 +122,7 @@ void warn(const Plan& plan, const store::PolicyStore& policy_store,
 }
 
 /// The parts of a server that has given up its rights.
-struct Parts {
+struct ServerParts {
   const cli::Options& options;
   Plan& plan;
   Opened& opened;
@@ -136,7 +136,7 @@ struct Parts {
 };
 
 /// From the first query to the last; the result is why it ended.
-Result<std::string> run(Parts parts) {
+Result<std::string> run(ServerParts parts) {
   auto& [options, plan, opened, manager, policy_store, firewalls, shared, workers, relay, loop] =
       parts;
   if (auto running = relay.run(plan.rights.calls); !running) {

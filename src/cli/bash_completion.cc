@@ -12,7 +12,8 @@
 namespace nxgate::cli {
 namespace {
 
-constexpr std::string_view kHead = R"(# bash completion for nxgate, made by `nxgate completion bash`
+constexpr std::string_view kBashHead =
+    R"(# bash completion for nxgate, made by `nxgate completion bash`
 
 # What there is at a command: its commands, its options, those that take a value.
 _nxgate_command() {
@@ -123,7 +124,7 @@ std::string values_of(const CommandNode& command) {
 }  // namespace
 
 std::string bash_completion(const CommandNode& program) {
-  std::string script(kHead);
+  std::string script(kBashHead);
   const auto commands = flatten(program);
   for (const CommandNode* command : commands) {
     script += fmt::format(

@@ -9,7 +9,8 @@
 namespace nxgate::cli {
 namespace {
 
-constexpr std::string_view kHead = R"(# fish completion for nxgate, made by `nxgate completion fish`
+constexpr std::string_view kFishHead =
+    R"(# fish completion for nxgate, made by `nxgate completion fish`
 
 )";
 
@@ -102,7 +103,7 @@ std::string lists(const CommandNode& program) {
 }  // namespace
 
 std::string fish_completion(const CommandNode& program) {
-  std::string script(kHead);
+  std::string script(kFishHead);
   script += lists(program);
   script += kFunctions;
   for (const CommandNode* command : flatten(program)) script += lines_of(*command);

@@ -51,7 +51,7 @@ std::string usage_of(const CommandNode& command) {
 }
 
 /// What there is to say of an option or an argument, as sentences.
-std::string text_of(const Parameter& parameter) {
+std::string help_of(const Parameter& parameter) {
   std::string text = parameter.help;
   if (!text.empty() && !text.ends_with('.')) text += '.';
   if (parameter.names.empty() && parameter.kind == ValueKind::kWord) {
@@ -67,7 +67,7 @@ std::string entry_of(const Parameter& parameter) {
   std::ranges::transform(parameter.names, std::back_inserter(tags), roff::bold);
   std::string tag = join(tags, ", ");
   if (!parameter.value.empty()) tag += (tag.empty() ? "" : " ") + roff::italic(parameter.value);
-  return roff::item(tag) + text_of(parameter);
+  return roff::item(tag) + help_of(parameter);
 }
 
 bool has_option(const CommandNode& command, const Parameter& wanted) {

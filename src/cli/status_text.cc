@@ -145,7 +145,7 @@ std::string policies_text(const json::object& status) {
   return text;
 }
 
-std::string connections_text(const json::object& status) {
+std::string relay_text(const json::object& status) {
   const json::object& connections = part_of(status, "connections");
   return line("connections",
               fmt::format("{} open, {} opened, {} denied, {} failed, {} turned away",
@@ -192,7 +192,7 @@ std::string status_text(const json::object& status) {
   text += line("per second", fmt::format("{} queries, {} denied, {} forwarded, {} failed",
                                          text_of(rates, "queries"), text_of(rates, "denied"),
                                          text_of(rates, "forwarded"), text_of(rates, "failed")));
-  return text + connections_text(status) + dnstap_text(status) + totals_text(status);
+  return text + relay_text(status) + dnstap_text(status) + totals_text(status);
 }
 
 std::string health_text(const json::object& health) {

@@ -9,7 +9,7 @@
 namespace nxgate::cli {
 namespace {
 
-constexpr std::string_view kHead = R"(#compdef nxgate
+constexpr std::string_view kZshHead = R"(#compdef nxgate
 # zsh completion for nxgate, made by `nxgate completion zsh`
 
 )";
@@ -119,7 +119,7 @@ std::string function(const CommandNode& command) {
 }  // namespace
 
 std::string zsh_completion(const CommandNode& program) {
-  std::string script(kHead);
+  std::string script(kZshHead);
   for (const CommandNode* command : flatten(program)) script += function(*command);
   return script.append(kTail);
 }

@@ -146,10 +146,6 @@ Container read_listed(const json::value& document, std::string& fault) {
   return container;
 }
 
-std::unexpected<Error> not_understood(std::string_view what, std::string_view why) {
-  return fail(fmt::format("invalid {} from the Docker engine: {}", what, why));
-}
-
 /// What is kept of a container's place on each network, wherever in the description.
 void add_networks(WantedFields& wanted) {
   for (const char* const key :

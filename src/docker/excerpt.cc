@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -312,6 +313,10 @@ Result<void> ExcerptReader::finish() {
   if (error) return fail("invalid JSON: " + error.message());
   if (!parser_->handler().complete()) return fail("invalid JSON: unexpected end");
   return {};
+}
+
+std::unexpected<Error> not_understood(std::string_view what, std::string_view why) {
+  return fail(fmt::format("invalid {} from the Docker engine: {}", what, why));
 }
 
 }  // namespace nxgate::docker

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <expected>
 #include <functional>
 #include <initializer_list>
 #include <map>
@@ -66,5 +67,8 @@ class ExcerptReader {
   class Parser;
   std::unique_ptr<Parser> parser_;
 };
+
+/// What an operator is told of a document that isn't as it should be.
+[[nodiscard]] std::unexpected<Error> not_understood(std::string_view what, std::string_view why);
 
 }  // namespace nxgate::docker

@@ -12,17 +12,16 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/core.h>
 
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/no_throw.h"
 #include "containers/container.h"
 #include "containers/shared_network.h"
 #include "docker/client.h"
@@ -35,7 +34,6 @@ using containers::SharedNetwork;
 
 namespace {
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr Milliseconds kBetweenLooks{2000};
 /// Of a burst of changes only the end is looked at.
 constexpr Milliseconds kSoon{200};

@@ -19,10 +19,6 @@ namespace {
 constexpr std::string_view kNetwork = "description of a network";
 constexpr std::string_view kServices = "list of services";
 
-std::unexpected<Error> not_understood(std::string_view what, std::string_view why) {
-  return fail(fmt::format("invalid {} from the Docker engine: {}", what, why));
-}
-
 /// Go writes an address that isn't there so.
 std::string address_of(const std::string& text) { return text == "<nil>" ? "" : text; }
 

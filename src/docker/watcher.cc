@@ -13,18 +13,17 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/core.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/no_throw.h"
 #include "docker/client.h"
 #include "docker/container_reader.h"
 #include "docker/event.h"
@@ -38,7 +37,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr Milliseconds kFirstWait{100};
 constexpr Milliseconds kLongestWait{5000};
 /// Events that can't be understood cause no more than one list in this time.

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "base/address.h"
 #include "base/clock.h"
@@ -67,12 +67,6 @@ void blame_servers(const Findings& findings, Diagnosis& diagnosis) {
   }
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 /// Where every query comes to nxgate, there is nobody else to blame for what isn't answered.
 void blame_gate(const Findings& findings, Diagnosis& diagnosis) {
   if (findings.gate == GateState::kAbandoned) {
@@ -91,7 +85,7 @@ void blame_gate(const Findings& findings, Diagnosis& diagnosis) {
     diagnosis.verdict.push_back(fmt::format(
         "These rules in the namespace, which aren't nxgate's, may drop the query or its answer: "
         "{}. They see it go to port 53 of 127.0.0.1 or ::1, then by lo.",
-        joined(findings.dropping)));
+        fmt::join(findings.dropping, ", ")));
   }
 }
 

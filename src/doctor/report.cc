@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "base/address.h"
 #include "base/clock.h"
@@ -46,16 +46,10 @@ std::string section(std::string_view name, std::string_view value) {
   return text;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
 std::string describe_conf(const ResolvConf& conf) {
   std::string text = "nameserver";
   for (const IpAddress& server : conf.servers) text += ' ' + server.to_string();
-  if (!conf.search.empty()) text += "; search " + joined(conf.search);
+  if (!conf.search.empty()) text += fmt::format("; search {}", fmt::join(conf.search, " "));
   return text + fmt::format("; timeout {} s, {} attempts, ndots {}",
                             std::chrono::duration_cast<Seconds>(conf.timeout).count(),
                             conf.attempts, conf.ndots);
@@ -85,7 +79,7 @@ std::string report(const Findings& findings, const Subject& subject) {
   }
   text += section("lookup", describe(findings.lookup));
   const Diagnosis diagnosis = diagnose(findings);
-  text += section("diagnosis", joined(diagnosis.verdict));
+  text += section("diagnosis", fmt::format("{}", fmt::join(diagnosis.verdict, " ")));
   const std::string power = subject.container ? subject.container->power_to_undo() : "";
   if (!power.empty()) text += section("warning", "it " + power + " and can undo nxgate's rules");
   if (!diagnosis.cure.empty()) text += section("fix", diagnosis.cure);

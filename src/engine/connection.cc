@@ -22,13 +22,13 @@
 namespace nxgate::engine {
 namespace {
 
-struct Text {
+struct VerdictText {
   std::string_view word;
   std::string_view words;
   std::string_view help;
 };
 
-constexpr std::array<Text, 8> kTexts{{
+constexpr std::array<VerdictText, 8> kTexts{{
     {"prohibited", "no policy covers this client", "see [[clients]]"},
     {"name-denied", "the name isn't allowed", "a rule of `allow` would allow it"},
     {"port-denied", "the name isn't allowed at this port",
@@ -43,7 +43,7 @@ constexpr std::array<Text, 8> kTexts{{
     {"allowed", "allowed", ""},
 }};
 
-const Text& text_of(ConnectionVerdict verdict) noexcept {
+const VerdictText& text_of(ConnectionVerdict verdict) noexcept {
   return kTexts[static_cast<std::size_t>(verdict)];
 }
 

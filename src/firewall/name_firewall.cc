@@ -38,8 +38,6 @@ using netfilter::Opened;
 
 // So that what the configuration takes the kernel's guard takes too, beside the other rules.
 static_assert(policy::kMostRanges <= helper::OurTransaction::kMostRules / 4);
-/// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
-constexpr Milliseconds kRounding{1000};
 constexpr std::size_t kMostAddresses = 16384;
 /// Where there is no room, what has ended is looked for so often at most.
 constexpr Seconds kForgetAgain{1};

@@ -12,13 +12,6 @@ namespace nxgate::firewall {
 
 using netfilter::Destination;
 
-namespace {
-
-/// Whoever holds no more than that needs no share.
-constexpr std::size_t kFloor = OpenAddresses::kMost / 256;
-
-}  // namespace
-
 const OpenAddress* OpenAddresses::find(const Destination& to) const {
   const auto held = all_.find(to);
   return held == all_.end() ? nullptr : &held->second;

@@ -45,6 +45,9 @@ class OpenAddresses {
   void clear();
 
  private:
+  /// Whoever holds no more than that needs no share.
+  static constexpr std::size_t kFloor = kMost / 256;
+
   void release(const OpenAddress& opened);
 
   All all_;

@@ -19,11 +19,6 @@
 namespace nxgate::firewall {
 namespace {
 
-/// Answers from the cache are told their TTL in whole seconds.
-constexpr Seconds kRounding{1};
-/// Whoever holds no more than that needs no share.
-constexpr std::size_t kFloor = ToldAddresses::kMost / 256;
-
 /// Client, name and address one behind the other. A name tells its own length.
 class Key {
  public:

@@ -16,6 +16,9 @@
 
 namespace nxgate::firewall {
 
+/// Answers from the cache are told their TTL in whole seconds, so their end wanders by as much.
+inline constexpr Seconds kRounding{1};
+
 /// Each with its end. Compared by their bytes, and bounded. One thread at a time.
 class ToldAddresses {
  public:
@@ -31,6 +34,9 @@ class ToldAddresses {
   void clear();
 
  private:
+  /// Whoever holds no more than that needs no share.
+  static constexpr std::size_t kFloor = kMost / 256;
+
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;
   };

@@ -6,12 +6,10 @@
 #include <tuple>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/message.hpp>
@@ -23,6 +21,7 @@
 #include <sys/un.h>
 
 #include "base/error.h"
+#include "base/no_throw.h"
 #include "http/head.h"
 
 namespace nxgate::http {
@@ -33,7 +32,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr unsigned kHttpVersion = 11;
 
 Error connect_error(const UnixServer& server, const error_code& error) {

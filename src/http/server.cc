@@ -12,7 +12,6 @@
 #include <string_view>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -21,7 +20,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -38,6 +36,7 @@
 #include "base/client_key.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/no_throw.h"
 #include "http/control.h"
 #include "http/head.h"
 #include "http/target.h"
@@ -55,7 +54,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint64_t kLargestBody = 64UL << 10;
 constexpr std::chrono::seconds kPatience{30};
 /// How often a feed is asked for more.

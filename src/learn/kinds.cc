@@ -11,6 +11,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/address.h"
+#include "base/ascii.h"
 #include "base/bytes.h"
 #include "learn/labels.h"
 #include "learn/record.h"
@@ -23,8 +24,6 @@ namespace {
 constexpr std::uint16_t kNtpPort = 123;
 /// Nobody's search domain has more labels; it bounds the work for names made of dots.
 constexpr std::size_t kDeepestSearchDomain = 8;
-
-bool is_digit(char one) { return one >= '0' && one <= '9'; }
 
 bool is_reverse(const Labels& labels) {
   return labels.count() >= 2 && labels[0] == "arpa" &&

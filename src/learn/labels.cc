@@ -7,13 +7,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
 #include "wire/name.h"
 
 namespace nxgate::learn {
 namespace {
 
-bool is_digit(char one) { return one >= '0' && one <= '9'; }
 bool is_letter(char one) { return one >= 'a' && one <= 'z'; }
 bool is_hex(char one) { return is_digit(one) || (one >= 'a' && one <= 'f'); }
 

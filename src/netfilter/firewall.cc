@@ -51,10 +51,6 @@ static_assert(Firewall::kTable.starts_with(helper::kOurTables));
 /// For so long routes are believed to be as they were; addresses are looked at each time.
 constexpr Seconds kRoutesLast{30};
 
-std::uint32_t flags_for(OnDeath on_death) {
-  return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
-}
-
 /// A quarter of what the kernel is asked for at most (helper/our_tables.h), so that redirects and
 /// the other rules fit.
 Result<void> check_size(const FirewallRules& rules) {
@@ -67,7 +63,7 @@ Result<void> check_size(const FirewallRules& rules) {
       kMost, ranges));
 }
 
-std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
+std::string firewall_advice(const std::error_code& error, const sys::NetnsRef& netns) {
   return fmt::format(
       "cannot set up the firewall in {}: {}; it requires nf_tables with ct, fib and reject, and "
       "CAP_NET_ADMIN",
@@ -80,7 +76,7 @@ Result<void> remove_tables(Socket& socket, std::string_view table, const sys::Ne
     Batch batch;
     batch.delete_table(each);
     const std::error_code error = socket.transact(batch.finish());
-    if (error && error.value() != ENOENT) return fail(advice(error, netns));
+    if (error && error.value() != ENOENT) return fail(firewall_advice(error, netns));
   }
   return {};
 }
@@ -92,7 +88,7 @@ Result<std::vector<DeadFirewall>> dead_firewalls(Socket& socket, const sys::Netn
     if (!name.starts_with(Firewall::kTable) || owner.alive()) return;
     dead.push_back({std::string(name), owner});
   });
-  if (error) return fail(advice(error, netns));
+  if (error) return fail(firewall_advice(error, netns));
   return dead;
 }
 
@@ -132,7 +128,7 @@ Result<void> Firewall::write_all(std::span<const Opened> openings) {
   if (auto fits = check_size(rules_); !fits) return fits;
   const Layout layout(table_);
   Batch batch;
-  batch.replace_table(layout.inet, flags_for(on_death_), to_record(Owner::ourselves()));
+  batch.replace_table(layout.inet, table_flags(on_death_), to_record(Owner::ourselves()));
   for (const Sets& sets : layout.sets) {
     batch.add_set(sets.open);
     batch.add_set(sets.refused);
@@ -145,7 +141,7 @@ Result<void> Firewall::write_all(std::span<const Opened> openings) {
                       opening.name);
   }
   add_rules(batch, layout, rules_, around_);
-  if (const auto error = transact(batch.finish())) return fail(advice(error, netns_));
+  if (const auto error = transact(batch.finish())) return fail(firewall_advice(error, netns_));
   return {};
 }
 
@@ -153,7 +149,7 @@ Result<void> Firewall::write_rules() {
   if (auto fits = check_size(rules_); !fits) return fits;
   Batch batch;
   add_rules(batch, Layout(table_), rules_, around_);
-  if (const auto error = transact(batch.finish())) return fail(advice(error, netns_));
+  if (const auto error = transact(batch.finish())) return fail(firewall_advice(error, netns_));
   return {};
 }
 
@@ -172,7 +168,7 @@ void Firewall::cover_links() {
   if (!rules_.clients.empty()) return;
   links_ = links_of(netns_);
   const auto rules_for = [this](const std::vector<std::string>& names) {
-    return packet_rules(Layout(table_), names, flags_for(on_death_));
+    return packet_rules(Layout(table_), names, table_flags(on_death_));
   };
   const std::scoped_lock lock(*writing_);
   const std::error_code error =
@@ -196,7 +192,7 @@ Result<std::optional<Owner>> Firewall::owner() {
   const std::error_code error = for_each_table(reader_, [&](std::string_view name, Bytes record) {
     if (name == table_) found = parse_record(record);
   });
-  if (error) return fail(advice(error, netns_));
+  if (error) return fail(firewall_advice(error, netns_));
   return found;
 }
 
@@ -285,7 +281,7 @@ Result<std::vector<Opened>> Firewall::opened() {
     };
     const auto error = reader_.dump(
         list_elements(sets.open), [&](std::uint16_t, Bytes body) { for_each_element(body, take); });
-    if (error) return fail(advice(error, netns_));
+    if (error) return fail(firewall_advice(error, netns_));
   }
   return all;
 }
@@ -299,7 +295,7 @@ Result<std::vector<Noted>> Firewall::noted_in(const Set& v4, const Set& v6) {
     };
     const auto error = reader_.dump(
         list_elements(*set), [&](std::uint16_t, Bytes body) { for_each_element(body, take); });
-    if (error) return fail(advice(error, netns_));
+    if (error) return fail(firewall_advice(error, netns_));
   }
   return all;
 }

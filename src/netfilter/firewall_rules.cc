@@ -25,6 +25,7 @@
 #include "netfilter/frames.h"
 #include "netfilter/messages.h"
 #include "netfilter/neighbours.h"
+#include "netfilter/priorities.h"
 #include "netfilter/rule.h"
 #include "netfilter/sources.h"
 
@@ -33,7 +34,6 @@ namespace {
 
 /// After the gate's guard.
 constexpr std::int32_t kPriority = NF_IP_PRI_FILTER + 1;
-constexpr std::int32_t kBeforeDocker = NF_IP_PRI_NAT_DST - 1;
 
 constexpr Milliseconds kNotedLife{60'000};
 constexpr std::array<std::uint8_t, 2> kTcpAndUdp{IPPROTO_TCP, IPPROTO_UDP};

@@ -27,8 +27,6 @@ namespace {
 
 constexpr std::array<std::uint8_t, 2> kDnsPort{0, 53};
 
-std::error_code system_error(int error) { return {error, std::system_category()}; }
-
 constexpr std::uint16_t conntrack(std::uint16_t type) {
   return static_cast<std::uint16_t>(NFNL_SUBSYS_CTNETLINK << 8 | type);
 }

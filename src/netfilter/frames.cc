@@ -12,9 +12,6 @@
 namespace nxgate::netfilter {
 namespace {
 
-template <std::size_t N>
-using Octets = std::array<std::uint8_t, N>;
-
 constexpr Octets<2> big_endian(std::uint16_t number) {
   return {static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)};
 }

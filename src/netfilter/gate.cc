@@ -33,6 +33,7 @@
 #include "netfilter/links.h"
 #include "netfilter/messages.h"
 #include "netfilter/owner.h"
+#include "netfilter/priorities.h"
 #include "netfilter/rule.h"
 #include "netfilter/socket.h"
 #include "sys/netns.h"
@@ -43,22 +44,12 @@ namespace {
 constexpr std::string_view kTable = helper::kOurTables;
 constexpr Table kInet{NFPROTO_INET, kTable};
 constexpr Table kNetdev{NFPROTO_NETDEV, kTable};
-constexpr std::string_view kLoopback = "lo";
-constexpr std::uint16_t kDns = 53;
 constexpr std::array<std::uint8_t, 4> kDockersResolver{127, 0, 0, 11};
-/// Docker's own rules stand at -100.
-constexpr std::int32_t kBeforeDocker = NF_IP_PRI_NAT_DST - 1;
-/// Behind all translation of addresses.
-constexpr std::int32_t kBehindNat = NF_IP_PRI_NAT_SRC + 1;
 constexpr Chain kRedirect{NFPROTO_INET, kTable, "redirect"};
 constexpr Chain kGuard{NFPROTO_INET, kTable, "guard"};
 constexpr Chain kForwarded{NFPROTO_INET, kTable, "forwarded"};
 constexpr Chain kOutbound{NFPROTO_INET, kTable, "outbound"};
 constexpr Chain kEgress{NFPROTO_NETDEV, kTable, "egress"};
-
-std::uint32_t flags_for(OnDeath on_death) {
-  return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
-}
 
 struct Protocol {
   std::uint8_t number;
@@ -140,7 +131,7 @@ void add_guards(Batch& batch) {
 
 Batch redirect_rules(const GatePorts& ports, OnDeath on_death, bool guarded) {
   Batch batch;
-  batch.replace_table(kInet, flags_for(on_death), to_record(Owner::ourselves()));
+  batch.replace_table(kInet, table_flags(on_death), to_record(Owner::ourselves()));
   batch.add_chain(kRedirect, {"nat", NF_INET_LOCAL_OUT, kBeforeDocker});
   add_redirects(batch.messages(), ports);
   add_port_rules(batch, ports);
@@ -158,7 +149,7 @@ Batch guard_rules() {
 
 Batch egress_rules(const std::vector<std::string>& links, OnDeath on_death) {
   Batch batch;
-  batch.replace_table(kNetdev, flags_for(on_death), to_record(Owner::ourselves()));
+  batch.replace_table(kNetdev, table_flags(on_death), to_record(Owner::ourselves()));
   if (links.empty()) return batch;
   batch.add_chain(kEgress, {"filter", NF_NETDEV_EGRESS, NF_IP_PRI_FILTER, links});
   Messages& messages = batch.messages();
@@ -178,7 +169,7 @@ std::error_code find_owner(Socket& socket, std::optional<Owner>& owner) {
 }
 
 /// What a refusal of nf_tables means to the operator.
-std::string advice(const std::error_code& error, const sys::NetnsRef& netns) {
+std::string gate_advice(const std::error_code& error, const sys::NetnsRef& netns) {
   switch (error.value()) {
     case EPERM:
       return fmt::format(
@@ -213,19 +204,23 @@ Result<void> remove_tables(Socket& socket, const sys::NetnsRef& netns, FlowClean
     Batch batch;
     batch.delete_table(table);
     const std::error_code error = socket.transact(batch.finish());
-    if (error && error.value() != ENOENT) return fail(advice(error, netns));
+    if (error && error.value() != ENOENT) return fail(gate_advice(error, netns));
   }
   return flows == FlowCleanup::kForget ? forget_flows(netns) : Result<void>();
 }
 
 }  // namespace
 
+std::uint32_t table_flags(OnDeath on_death) noexcept {
+  return on_death == OnDeath::kOpens ? NFT_TABLE_F_OWNER : 0;
+}
+
 Result<Gate> Gate::install(const sys::NetnsRef& netns, const GatePorts& ports, OnDeath on_death,
                            Inside inside) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
   std::optional<Owner> owner;
-  if (const auto error = find_owner(*socket, owner)) return fail(advice(error, netns));
+  if (const auto error = find_owner(*socket, owner)) return fail(gate_advice(error, netns));
   if (owner && *owner != Owner::ourselves() && owner->alive()) {
     return fail(fmt::format("{} is already attached by the nxgate with pid {}; stop that one first",
                             netns.text(), owner->pid));
@@ -243,7 +238,7 @@ Result<Gate> Gate::install(const sys::NetnsRef& netns, const GatePorts& ports, O
 /// comes by a flow of before, which is better caught.
 Result<void> Gate::write_rules(bool guarded, FlowCleanup flows) {
   if (const auto error = socket_.transact(redirect_rules(ports_, on_death_, guarded).finish())) {
-    return fail(advice(error, netns_));
+    return fail(gate_advice(error, netns_));
   }
   const bool with_route = on_death_ == OnDeath::kStaysClosed;
   if (const auto error = with_route ? add_last_route(netns_) : std::error_code()) {
@@ -255,7 +250,7 @@ Result<void> Gate::write_rules(bool guarded, FlowCleanup flows) {
   }
   if (guarded) return {};
   if (const auto error = socket_.transact(guard_rules().finish()))
-    return fail(advice(error, netns_));
+    return fail(gate_advice(error, netns_));
   return {};
 }
 
@@ -268,7 +263,7 @@ void Gate::cover_links(std::vector<std::string> links) {
 
 Result<bool> Gate::keep() {
   std::optional<Owner> owner;
-  if (const auto error = find_owner(socket_, owner)) return fail(advice(error, netns_));
+  if (const auto error = find_owner(socket_, owner)) return fail(gate_advice(error, netns_));
   if (!owner) {
     if (auto done = write_rules(false, FlowCleanup::kForget); !done)
       return std::unexpected(done.error());
@@ -291,7 +286,7 @@ Result<std::optional<Owner>> find_gate(const sys::NetnsRef& netns) {
   auto socket = Socket::open(NETLINK_NETFILTER, netns);
   if (!socket) return std::unexpected(socket.error());
   std::optional<Owner> owner;
-  if (const auto error = find_owner(*socket, owner)) return fail(advice(error, netns));
+  if (const auto error = find_owner(*socket, owner)) return fail(gate_advice(error, netns));
   return owner;
 }
 

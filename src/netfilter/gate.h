@@ -20,6 +20,9 @@ enum class OnDeath : std::uint8_t {
   kOpens,            ///< the kernel removes the rules
 };
 
+/// The flags of a table of nf_tables for that.
+[[nodiscard]] std::uint32_t table_flags(OnDeath on_death) noexcept;
+
 /// Whether the kernel must delete the flows of sockets that have sent queries. If there are any,
 /// that takes a walk over all flows of the machine, about 20 ms.
 enum class FlowCleanup : std::uint8_t {

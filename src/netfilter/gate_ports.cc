@@ -15,15 +15,13 @@
 #include "helper/netlink_check.h"
 #include "netfilter/batch.h"
 #include "netfilter/messages.h"
+#include "netfilter/priorities.h"
 #include "netfilter/rule.h"
 #include "netfilter/rule_offsets.h"
 
 namespace nxgate::netfilter {
 namespace {
 
-constexpr std::uint16_t kDns = 53;
-/// Behind all translation of addresses, so that every other rule has seen port 53.
-constexpr std::int32_t kBehindNat = NF_IP_PRI_NAT_SRC + 1;
 constexpr Chain kToListener{NFPROTO_INET, helper::kOurTables, "to_listener"};
 constexpr Chain kFromListener{NFPROTO_INET, helper::kOurTables, "from_listener"};
 
@@ -55,7 +53,7 @@ struct ErrorAbout {
   std::uint32_t protocol_at;  ///< in that
   std::uint16_t GatePorts::* port;
 };
-constexpr std::array<ErrorAbout, 2> kErrors{{
+constexpr std::array<ErrorAbout, 2> kErrorsAbout{{
     {"127.0.0.1", IPPROTO_ICMP, ICMP_DEST_UNREACH, 20, 9, &GatePorts::udp4},
     {"::1", IPPROTO_ICMPV6, ICMP6_DST_UNREACH, 40, 6, &GatePorts::udp6},
 }};
@@ -113,7 +111,7 @@ void add_port_rules(Batch& batch, const GatePorts& ports) {
     add_towards(messages, listener, port);
     add_back(messages, listener, port);
   }
-  for (const ErrorAbout& error : kErrors) {
+  for (const ErrorAbout& error : kErrorsAbout) {
     if (ports.*error.port != 0) add_error(messages, error, ports.*error.port);
   }
 }

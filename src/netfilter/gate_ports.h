@@ -7,6 +7,8 @@
 
 namespace nxgate::netfilter {
 
+inline constexpr std::uint16_t kDns = 53;
+
 /// Where nxgate listens on 127.0.0.1 and ::1 inside; 0 where it doesn't, and then such questions
 /// are refused.
 struct GatePorts {

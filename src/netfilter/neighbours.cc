@@ -18,9 +18,6 @@
 namespace nxgate::netfilter {
 namespace {
 
-template <std::size_t N>
-using Octets = std::array<std::uint8_t, N>;
-
 constexpr std::uint32_t kHeader = 40;
 constexpr std::uint32_t kNextHeaderAt = 6;  // and the hop limit behind it
 /// Neighbour discovery with no option, and with one of 8 octets: a link-layer address or a nonce.
@@ -29,7 +26,7 @@ constexpr std::uint8_t kNeverForwarded = 255;
 constexpr std::uint8_t kOneHop = 1;
 
 /// In front of reports: a router's alert (RFC 2711) and two octets of padding.
-constexpr Octets<8> kRouterAlert{IPPROTO_ICMPV6, 0, 5, 2, 0, 0, 1, 0};
+constexpr Octets<8> kRouterAlertV6{IPPROTO_ICMPV6, 0, 5, 2, 0, 0, 1, 0};
 constexpr std::uint8_t kReport2 = 143;  // RFC 3810
 constexpr std::uint32_t kMostRecords = 4;
 constexpr std::uint32_t kReportHeader = 8;
@@ -63,9 +60,9 @@ void accept_discovery(Messages& messages, const Chain& chain, std::uint8_t type,
 void begin_report(Rule& rule, const Prefix& to, std::uint8_t type, std::uint32_t size) {
   rule.to(to)
       .octets(Part::kHeader, kNextHeaderAt, Octets<2>{IPPROTO_HOPOPTS, kOneHop})
-      .octets(Part::kHeader, kHeader, kRouterAlert)
+      .octets(Part::kHeader, kHeader, kRouterAlertV6)
       .icmp_type(type)
-      .length(kHeader + static_cast<std::uint32_t>(kRouterAlert.size()) + size);
+      .length(kHeader + static_cast<std::uint32_t>(kRouterAlertV6.size()) + size);
 }
 
 void accept_reports(Messages& messages, const Chain& chain) {

@@ -1,6 +1,8 @@
 // The nf_tables expressions that nxgate's rules are made of.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string_view>
@@ -11,6 +13,12 @@
 #include "netfilter/messages.h"
 
 namespace nxgate::netfilter {
+
+template <std::size_t N>
+using Octets = std::array<std::uint8_t, N>;
+
+/// The link that each namespace has.
+inline constexpr std::string_view kLoopback = "lo";
 
 /// A table of family inet or netdev, and one of its chains.
 struct Chain {

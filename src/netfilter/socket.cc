@@ -29,8 +29,6 @@ namespace {
 
 constexpr std::size_t kLargestRead = 1 << 16;
 
-std::error_code system_error(int error) { return {error, std::system_category()}; }
-
 /// The code of an NLMSG_ERROR, which is 0 for an acknowledgement.
 int error_in(Bytes body) noexcept {
   std::int32_t code = 0;

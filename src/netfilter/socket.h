@@ -45,6 +45,10 @@ class Socket {
   sys::NetlinkSocket socket_;
 };
 
+[[nodiscard]] inline std::error_code system_error(int number) {
+  return {number, std::system_category()};
+}
+
 /// The attributes of a message body or of a nested attribute, in order: type without flags, value.
 /// Stops at the first one that doesn't fit.
 void for_each_attribute(Bytes body, const std::function<void(std::uint16_t, Bytes)>& each);

@@ -23,12 +23,11 @@
 namespace nxgate::netfilter {
 namespace {
 
-constexpr std::string_view kLoopback = "lo";
 /// A header's first octet: its version and its length in words.
 constexpr std::array<std::uint8_t, 1> kNoOptions{0x45};
 constexpr std::array<std::uint8_t, 1> kOneOption{0x46};
 constexpr std::uint32_t kOptionsAt = 20;
-constexpr std::array<std::uint8_t, 4> kRouterAlert{IPOPT_RA, 4, 0, 0};  // RFC 2113
+constexpr std::array<std::uint8_t, 4> kRouterAlertV4{IPOPT_RA, 4, 0, 0};  // RFC 2113
 constexpr std::uint32_t kFragmentAt = 6;
 constexpr std::array<std::uint8_t, 2> kMoreOrOffset{0x3f, 0xff};
 constexpr std::array<std::uint8_t, 2> kNoFragment{};
@@ -52,7 +51,7 @@ void refuse_source_routes(Messages& messages, const Chain& chain, std::string_vi
   Rule(messages, chain)
       .family(NFPROTO_IPV4)
       .octets_are_not(Part::kHeader, 0, kNoOptions)
-      .octets_are_not(Part::kHeader, kOptionsAt, kRouterAlert)
+      .octets_are_not(Part::kHeader, kOptionsAt, kRouterAlertV4)
       .go_to(forged);
   Rule(messages, chain).has_extension(IPPROTO_ROUTING).go_to(forged);
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/observer.h"
+#include "observe/beat.h"
 #include "observe/choice.h"
 #include "observe/dnstap_frame.h"
 #include "observe/frame_stream.h"
@@ -24,14 +25,9 @@
 namespace nxgate::observe {
 namespace {
 
-constexpr Milliseconds kBeat{50};
-/// As long as something comes.
-constexpr Milliseconds kShortBeat{10};
-/// A second of a busy server.
-constexpr std::size_t kMostWaiting = 32768;
 constexpr std::size_t kMostBytesWaiting = 16U << 20;
 /// Events whose messages are written, and are lost, together.
-constexpr std::size_t kBatch = 64;
+constexpr std::size_t kMessagesAtOnce = 64;
 /// Between attempts to connect, doubled after each that fails.
 constexpr Milliseconds kFirstPause{250};
 constexpr Milliseconds kLongestPause{8000};
@@ -48,7 +44,7 @@ Filter answers(const ChoiceOptions& options) {
 Dnstap::Dnstap(Hub& hub, DnstapOptions options)
     : options_(std::move(options)),
       choice_(options_.choice),
-      tap_(hub.open(answers(options_.choice), kMostWaiting, kMostBytesWaiting)),
+      tap_(hub.open(answers(options_.choice), kMostUnwritten, kMostBytesWaiting)),
       pause_(kFirstPause),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
@@ -61,11 +57,11 @@ void Dnstap::run(const std::stop_token& stop) {
   for (bool last = false; !last;) {
     last = stop.stop_requested();
     keep_connected(stop);
-    std::vector<engine::Event> events = tap_->take(last ? SIZE_MAX : kBatch);
+    std::vector<engine::Event> events = tap_->take(last ? SIZE_MAX : kMessagesAtOnce);
     const std::size_t came = events.size();
     std::erase_if(events, [this](const engine::Event& event) { return !choice_.takes(event); });
     send(events);
-    if (last || came == kBatch) continue;
+    if (last || came == kMessagesAtOnce) continue;
     std::this_thread::sleep_for(came == 0 ? kBeat : kShortBeat);
   }
   disconnect();
@@ -100,7 +96,7 @@ void Dnstap::disconnect() {
 
 void Dnstap::send(std::span<const engine::Event> events) {
   while (!events.empty()) {
-    const auto batch = events.first(std::min(events.size(), kBatch));
+    const auto batch = events.first(std::min(events.size(), kMessagesAtOnce));
     events = events.subspan(batch.size());
     const bool written = stream_ && write(batch);
     (written ? sent_ : lost_) += batch.size();

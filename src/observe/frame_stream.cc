@@ -22,6 +22,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "observe/beat.h"
 #include "sys/descriptor.h"
 #include "sys/socket.h"
 
@@ -29,8 +30,6 @@ namespace nxgate::observe {
 namespace {
 
 constexpr std::string_view kContentType = "protobuf:dnstap.Dnstap";
-/// How often a wait looks whether we are to stop.
-constexpr Milliseconds kBeat{50};
 
 sys::SocketAddress socket_address(const ReaderAddress& address) {
   if (const auto* const endpoint = std::get_if<Endpoint>(&address)) {

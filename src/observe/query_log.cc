@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/observer.h"
+#include "observe/beat.h"
 #include "observe/choice.h"
 #include "observe/event_json.h"
 #include "observe/hub.h"
@@ -32,13 +33,8 @@
 namespace nxgate::observe {
 namespace {
 
-constexpr Milliseconds kBeat{50};
-/// As long as something comes.
-constexpr Milliseconds kShortBeat{10};
 /// Lines that are written together.
-constexpr std::size_t kBatch = 256;
-/// A second of a busy server.
-constexpr std::size_t kMostWaiting = 32768;
+constexpr std::size_t kLinesAtOnce = 256;
 
 std::string words() { return std::generic_category().message(errno); }
 
@@ -68,7 +64,7 @@ QueryLog::QueryLog(Hub& hub, const QueryLogOptions& options, sys::Descriptor fil
       hash_clients_(options.hash_clients),
       choice_(options.choice),
       file_(std::move(file)),
-      tap_(hub.open(Choice::filter(options.choice), kMostWaiting)),
+      tap_(hub.open(Choice::filter(options.choice), kMostUnwritten)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 QueryLog::~QueryLog() {
@@ -89,13 +85,13 @@ void QueryLog::run(const std::stop_token& stop) {
       }
     }
     std::string text;
-    const std::vector<engine::Event> events = tap_->take(last ? SIZE_MAX : kBatch);
+    const std::vector<engine::Event> events = tap_->take(last ? SIZE_MAX : kLinesAtOnce);
     for (const engine::Event& event : events) append(event, text);
     if (const auto dropped = tap_->take_dropped(); dropped != 0) {
       text += fmt::format("{{\"dropped\":{}}}\n", dropped);
     }
     if (!text.empty()) write(text, stop);
-    if (last || events.size() == kBatch) continue;
+    if (last || events.size() == kLinesAtOnce) continue;
     std::this_thread::sleep_for(events.empty() ? kBeat : kShortBeat);
   }
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/address.h"
+#include "base/ascii.h"
 #include "wire/name.h"
 
 namespace nxgate::peek {
@@ -16,7 +17,6 @@ namespace {
 /// RFC 1035 section 2.3.4, as text without the last dot.
 constexpr std::size_t kLongestHost = wire::kLongestName - 2;
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 constexpr bool is_letter(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
 #include "peek/http_head.h"
 #include "peek/http_refusal.h"
@@ -16,8 +17,6 @@ constexpr std::string_view kVersion = "HTTP/1.";  // and a digit, a space, the s
 constexpr std::size_t kStatus = kVersion.size() + 2;
 constexpr std::string_view kSwitchingProtocols = "101";
 constexpr unsigned kMostInterim = 100;
-
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 /// RFC 9112 section 4; a status from 100 to 599.
 std::optional<Refusal> check_status_line(std::string_view line) {

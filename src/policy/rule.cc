@@ -22,7 +22,8 @@
 namespace nxgate::policy {
 namespace {
 
-constexpr std::string_view kForms = "a rule is NAME (with everything below it), =NAME or *.NAME";
+constexpr std::string_view kRuleForms =
+    "a rule is NAME (with everything below it), =NAME or *.NAME";
 
 Scope take_scope(std::string_view& name) {
   if (name.starts_with('=')) {
@@ -101,7 +102,7 @@ Result<ParsedRule> parse_rule(std::string_view text) {
   WordReader words(text);
   const std::string_view rule = words.next().text;
   const std::string_view second = words.next().text;
-  if (rule.empty()) return fail(fmt::format("empty rule: {}", kForms));
+  if (rule.empty()) return fail(fmt::format("empty rule: {}", kRuleForms));
   if ((!second.empty() && second != "force") || !words.next().text.empty()) {
     return fail(fmt::format("{}: only `force` may follow a rule", quote(text)));
   }
@@ -116,7 +117,7 @@ Result<ParsedRule> parse_rule(std::string_view text) {
   const auto name = wire::DomainName::from_text(name_text);
   // The name as printed, so that escapes don't hide anything.
   const std::string_view wrong = name ? mistaken_for(name->to_text()) : name.error();
-  if (!wrong.empty()) return fail(fmt::format("{}: {}; {}", quote(rule), wrong, kForms));
+  if (!wrong.empty()) return fail(fmt::format("{}: {}; {}", quote(rule), wrong, kRuleForms));
   return ParsedRule{
       .name = *name, .scope = scope, .force = !second.empty(), .ports = *std::move(ports)};
 }

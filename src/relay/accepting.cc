@@ -29,7 +29,7 @@ namespace {
 
 /// While there are no descriptors.
 constexpr Milliseconds kPause{50};
-constexpr int kMostAtOnce = 64;
+constexpr int kMostAccepted = 64;
 
 void reset(const sys::Descriptor& connection) {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -76,7 +76,7 @@ void Accepting::wait() {
   readable_.async_wait(asio::posix::descriptor_base::wait_read,
                        [self = shared_from_this()](const boost::system::error_code& error) {
                          if (error) return;
-                         for (int i = 0; i < kMostAtOnce; ++i) {
+                         for (int i = 0; i < kMostAccepted; ++i) {
                            if (!self->accept_one()) return;
                          }
                          self->wait();

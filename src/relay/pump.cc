@@ -26,8 +26,6 @@ namespace {
 constexpr std::size_t kMost = 1U << 20;
 constexpr std::size_t kCopied = 1024;
 constexpr unsigned kFlags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
-/// After so many pieces the others of the thread have their turn.
-constexpr int kTurn = 4;
 
 bool is_transient(int error) noexcept { return error == EAGAIN || error == EINTR; }
 

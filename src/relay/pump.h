@@ -11,6 +11,9 @@
 
 namespace nxgate::relay {
 
+/// After so many pieces the others of the thread have their turn.
+inline constexpr int kTurn = 4;
+
 /// How a direction came to its end.
 enum class End : std::uint8_t {
   kBroken = 0,  ///< a reset or a fault: the other end should see one as well

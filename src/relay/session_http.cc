@@ -29,12 +29,10 @@ namespace {
 
 using Step = peek::HttpRequests::Step;
 
-constexpr std::size_t kPiece = 16UL << 10;
+constexpr std::size_t kHttpPiece = 16UL << 10;
 /// For a server to answer an upgrade, or to say all that it owes before a client is told of a
 /// refusal.
 constexpr Seconds kToFinish{10};
-/// After so many pieces the others of the thread have their turn.
-constexpr int kTurn = 4;
 constexpr unsigned kForbidden = 403;
 
 Bytes bytes_in(const std::string& text) {
@@ -91,7 +89,7 @@ bool Session::may_go_on(Http& http, Step step) {
 /// something else.
 asio::awaitable<void> Session::send_requests(Http& http, std::vector<std::uint8_t> rest) {
   Bytes left = rest;
-  std::array<std::uint8_t, kPiece> piece;
+  std::array<std::uint8_t, kHttpPiece> piece;
   for (int turn = 1;; ++turn) {
     if (turn % kTurn == 0) co_await asio::post(context_.loop, asio::use_awaitable);
     const Step step = http.requests.take(left, http.out);
@@ -139,7 +137,7 @@ asio::awaitable<void> Session::hand_back(Http& http, bool upgrades) {
 /// Up to what the server says to an upgrade.
 asio::awaitable<bool> Session::hand_back_answer(Http& http) {
   peek::UpgradeAnswer answer;
-  std::array<std::uint8_t, kPiece> piece;
+  std::array<std::uint8_t, kHttpPiece> piece;
   while (answer.state() == peek::UpgradeAnswer::State::kMore) {
     const Side::Got got = co_await server_.read(piece);
     if (got.kind != Side::Got::Kind::kBytes) co_return false;

@@ -26,7 +26,7 @@ namespace {
 constexpr std::array<std::uint8_t, 7> kAccessDenied{21, 3, 3, 0, 2, 2, 49};
 constexpr std::array<std::uint8_t, 7> kUnrecognizedName{21, 3, 3, 0, 2, 2, 112};
 constexpr std::array<std::uint8_t, 7> kDecodeError{21, 3, 3, 0, 2, 2, 50};
-constexpr std::size_t kPiece = 4UL << 10;
+constexpr std::size_t kHelloPiece = 4UL << 10;
 
 using State = peek::SecondHello::State;
 
@@ -80,7 +80,7 @@ asio::awaitable<void> Session::hand_on(Side& from, Side& to, Octets& moved,
 /// In a frame of its own, since its buffer is needed for a round trip or two.
 asio::awaitable<End> Session::watch(Side& from, Side& to, Octets& moved,
                                     peek::SecondHello& second) {
-  std::array<std::uint8_t, kPiece> piece;
+  std::array<std::uint8_t, kHelloPiece> piece;
   while (co_await from.readable()) {
     if (second.state() != State::kIncomplete) co_return End::kOpen;
     const Side::Got got = co_await from.read(piece);

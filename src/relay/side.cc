@@ -6,16 +6,15 @@
 #include <tuple>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/bytes.h"
+#include "base/no_throw.h"
 #include "sys/descriptor.h"
 
 namespace nxgate::relay {
@@ -24,7 +23,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 /// Of a silent connection, in seconds: it ends after three minutes without a sign of the other end.
 constexpr std::array<std::pair<int, int>, 3> kKeepalive{
     {{TCP_KEEPIDLE, 90}, {TCP_KEEPINTVL, 15}, {TCP_KEEPCNT, 6}}};

@@ -16,18 +16,18 @@
 namespace nxgate::sandbox {
 namespace {
 
-constexpr std::size_t kLargestFile = 4096;
+constexpr std::size_t kLargestSetting = 4096;
 
 /// The first word of a setting; empty if the kernel has none of this name.
 std::string setting(std::string_view name) {
   const std::string text =
-      sys::read_file(fmt::format("/proc/sys/{}", name), kLargestFile).value_or("");
+      sys::read_file(fmt::format("/proc/sys/{}", name), kLargestSetting).value_or("");
   return text.substr(0, text.find_first_of(" \t\n"));
 }
 
 /// Whether a filter of system calls is upon us, as in a container with the usual profile.
 bool is_filtered() {
-  const std::string status = sys::read_file("/proc/self/status", kLargestFile).value_or("");
+  const std::string status = sys::read_file("/proc/self/status", kLargestSetting).value_or("");
   return status.contains("\nSeccomp:\t2");
 }
 

@@ -7,12 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
 #include "base/address.h"
@@ -20,6 +18,7 @@
 #include "base/census.h"
 #include "base/client_key.h"
 #include "base/clock.h"
+#include "base/no_throw.h"
 #include "engine/engine.h"
 #include "serve/handler.h"
 #include "serve/stream.h"
@@ -33,7 +32,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kFirstInput = 1024;
 /// The longest message with its length.
 constexpr std::size_t kLargestFrame = 2 + wire::kLargestMessage;

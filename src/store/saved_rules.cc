@@ -34,7 +34,7 @@ namespace fs = std::filesystem;
 using policy::Action;
 
 /// More can't be saved.
-constexpr std::size_t kLargestList = 16UL << 20;
+constexpr std::size_t kLargestRules = 16UL << 20;
 /// More isn't read at start.
 constexpr std::size_t kLargestRead = 256UL << 20;
 constexpr std::string_view kHeader =
@@ -85,7 +85,7 @@ class SavedList {
   [[nodiscard]] std::string path() const { return directory_.path() + "/" + name_; }
 
   Result<void> read() {
-    auto text = directory_.read(name_, kLargestList);
+    auto text = directory_.read(name_, kLargestRules);
     if (!text) return unreadable(path(), text.error().message);
     text_ = std::move(*text).value_or(std::string(kHeader));
     return {};
@@ -108,10 +108,10 @@ class SavedList {
   /// Writes it beside the list, without replacing that yet.
   Result<void> stage() {
     if (!changed_) return {};
-    if (text_.size() > kLargestList) {
+    if (text_.size() > kLargestRules) {
       return fail(fmt::format(
           "{} would exceed {} MiB; move rules from it to a list in allow-files or deny-files",
-          path(), kLargestList >> 20));
+          path(), kLargestRules >> 20));
     }
     auto staged = directory_.stage(name_, text_);
     if (!staged) {

@@ -5,15 +5,14 @@
 #include <string>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/core.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/no_throw.h"
 
 namespace nxgate::sys {
 
@@ -24,7 +23,6 @@ template <class Acceptor, class Serve>
 boost::asio::awaitable<void> accept_all(std::shared_ptr<Acceptor> acceptor, std::string cannot,
                                         Serve serve) {
   namespace asio = boost::asio;
-  constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
   constexpr Milliseconds kPause{250};
   while (acceptor->is_open()) {
     typename Acceptor::endpoint_type remote;

@@ -29,7 +29,7 @@ namespace nxgate::sys {
 namespace {
 
 /// More are no sockets of ours but a slip.
-constexpr int kMostSockets = 1024;
+constexpr int kMostHanded = 1024;
 
 template <class Value>
 std::optional<Value> option(int socket, int level, int name) {
@@ -128,7 +128,7 @@ Result<std::vector<HandedSocket>> take_handed_sockets(const ListenEnvironment& s
   std::vector<HandedSocket> sockets;
   if (said.count.empty() || to_number<pid_t>(said.process) != ::getpid()) return sockets;
   const int count = to_number<int>(said.count).value_or(-1);
-  if (count < 0 || count > kMostSockets) {
+  if (count < 0 || count > kMostHanded) {
     return fail(fmt::format("LISTEN_FDS is '{}', which is not a number of sockets", said.count));
   }
   for (std::string& name : names_of(said.names, first, count)) {

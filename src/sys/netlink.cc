@@ -22,7 +22,7 @@ namespace nxgate::sys {
 namespace {
 
 /// The kernel answers within the system call; this is for one that has lost its way.
-constexpr timeval kPatience{.tv_sec = 2, .tv_usec = 0};
+constexpr timeval kReplyTime{.tv_sec = 2, .tv_usec = 0};
 
 std::error_code system_error(int error) { return {error, std::system_category()}; }
 
@@ -50,7 +50,7 @@ Result<NetlinkSocket> open_netlink(int protocol, const NetnsRef& netns) {
   const int room = static_cast<int>(kLargestBatch);
   (void)::setsockopt(socket.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
-  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kReplyTime, sizeof kReplyTime);
   return NetlinkSocket(std::move(socket));
 }
 

@@ -29,7 +29,7 @@ namespace nxgate::sys {
 namespace {
 
 /// Only a manager that hangs lets its queue fill up; one that never hears `READY=1` would end us.
-constexpr Milliseconds kPatience{100};
+constexpr Milliseconds kTellTime{100};
 
 std::optional<std::chrono::microseconds> watchdog_of(const ServiceEnvironment& asked) {
   if (asked.watchdog_usec.empty()) return std::nullopt;
@@ -87,7 +87,7 @@ ServiceManager::ServiceManager(const ServiceEnvironment& asked) {
 
 void ServiceManager::ready(std::string_view status) {
   ready_ = true;
-  tell(fmt::format("READY=1\nSTATUS={}", escaped(status)), kPatience);
+  tell(fmt::format("READY=1\nSTATUS={}", escaped(status)), kTellTime);
 }
 
 /// MONOTONIC_USEC is what Type=notify-reload tells this reload from an earlier one by.
@@ -95,14 +95,14 @@ void ServiceManager::reloading() {
   if (!ready_) return;
   const auto now =
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch());
-  tell(fmt::format("RELOADING=1\nMONOTONIC_USEC={}\nSTATUS=reloading", now.count()), kPatience);
+  tell(fmt::format("RELOADING=1\nMONOTONIC_USEC={}\nSTATUS=reloading", now.count()), kTellTime);
 }
 
 void ServiceManager::reloaded(std::string_view status) {
   if (ready_) ready(status);
 }
 
-void ServiceManager::stopping() { tell("STOPPING=1\nSTATUS=stopping", kPatience); }
+void ServiceManager::stopping() { tell("STOPPING=1\nSTATUS=stopping", kTellTime); }
 
 void ServiceManager::alive() { tell("WATCHDOG=1", Milliseconds(0)); }
 

@@ -38,7 +38,7 @@ constexpr int kUdpReceiveBuffer = 1 << 20;
 constexpr std::uint16_t kFirstRandomPort = 1024;
 constexpr int kPortAttempts = 8;
 
-std::unexpected<std::error_code> system_failure() {
+std::unexpected<std::error_code> system_code() {
   return std::unexpected(std::error_code(errno, std::system_category()));
 }
 
@@ -209,11 +209,11 @@ std::expected<Descriptor, std::error_code> connected_socket(SocketKind kind,
                                                             const RemoteEndpoint& server) noexcept {
   const bool v4 = server.address.is_v4();
   Descriptor socket = make_socket(kind, v4);
-  if (!socket || !prepare_upstream(kind, socket, v4)) return system_failure();
+  if (!socket || !prepare_upstream(kind, socket, v4)) return system_code();
   SocketAddress address = to_sockaddr(server);
-  if (!server.zone.empty() && !set_zone(socket, server.zone, address)) return system_failure();
+  if (!server.zone.empty() && !set_zone(socket, server.zone, address)) return system_code();
   if (::connect(socket.get(), address.get(), address.length) != 0 && errno != EINPROGRESS) {
-    return system_failure();
+    return system_code();
   }
   return socket;
 }

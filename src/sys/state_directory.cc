@@ -31,11 +31,11 @@ constexpr std::string_view kLock = ".lock";  // no policy has a folder of this n
 constexpr std::string_view kStaged = ".new";
 constexpr int kAsDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 /// Not blocking, since opening a pipe would wait for its writer.
-constexpr int kReading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-constexpr Milliseconds kPatience{3000};
+constexpr int kReadingHere = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+constexpr Milliseconds kLockTime{3000};
 constexpr Milliseconds kPause{50};
 
-std::unexpected<Error> system_failure() {
+std::unexpected<Error> state_failure() {
   if (errno == ELOOP) return fail("a symbolic link, which nxgate doesn't follow here");
   return fail(std::generic_category().message(errno));
 }
@@ -87,7 +87,7 @@ Result<void> check(const Descriptor& file, const Place& place) {
   struct stat status{};
   struct stat around{};
   if (::fstat(file.get(), &status) != 0 || ::fstat(place.directory.get(), &around) != 0) {
-    return system_failure();
+    return state_failure();
   }
   if (!S_ISREG(status.st_mode)) return fail("not a regular file");
   if (status.st_nlink != 1) return fail("a file with more than one name (hard links)");
@@ -101,10 +101,10 @@ Result<void> write_out(const Descriptor& file, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(file.get(), text.data(), text.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_failure();
+    if (count < 0) return state_failure();
     text.remove_prefix(static_cast<std::size_t>(count));
   }
-  if (::fsync(file.get()) != 0) return system_failure();
+  if (::fsync(file.get()) != 0) return state_failure();
   return {};
 }
 
@@ -153,7 +153,7 @@ StateDirectory::Staged::~Staged() {
 Result<void> StateDirectory::Staged::commit() {
   const int at = directory_.get();
   if (::renameat(at, (name_ + std::string(kStaged)).c_str(), at, name_.c_str()) != 0) {
-    return system_failure();
+    return state_failure();
   }
   name_.clear();
   (void)::fsync(at);
@@ -163,10 +163,10 @@ Result<void> StateDirectory::Staged::commit() {
 Result<std::optional<std::string>> StateDirectory::read(std::string_view name,
                                                         std::size_t largest) const {
   const auto place = find(path_, name, Missing::kFault);
-  const Descriptor file(place ? ::openat(place->directory.get(), place->name.c_str(), kReading)
+  const Descriptor file(place ? ::openat(place->directory.get(), place->name.c_str(), kReadingHere)
                               : -1);
   if (!file && errno == ENOENT) return std::nullopt;
-  if (!file) return system_failure();
+  if (!file) return state_failure();
   if (auto good = check(file, *place); !good) return std::unexpected(good.error());
   auto text = read_all(file, largest);
   if (!text) return std::unexpected(text.error());
@@ -176,14 +176,14 @@ Result<std::optional<std::string>> StateDirectory::read(std::string_view name,
 Result<StateDirectory::Staged> StateDirectory::stage(std::string_view name,
                                                      std::string_view text) const {
   auto place = find(path_, name, Missing::kMake);
-  if (!place) return system_failure();
+  if (!place) return state_failure();
   const std::string beside = place->name + std::string(kStaged);
   const int at = place->directory.get();
   // What is left of one that was interrupted.
-  if (::unlinkat(at, beside.c_str(), 0) != 0 && errno != ENOENT) return system_failure();
+  if (::unlinkat(at, beside.c_str(), 0) != 0 && errno != ENOENT) return state_failure();
   const Descriptor file(
       ::openat(at, beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!file) return system_failure();
+  if (!file) return state_failure();
   Staged staged(std::move(place->directory), std::move(place->name));
   if (auto written = write_out(file, text); !written) return std::unexpected(written.error());
   return staged;
@@ -198,25 +198,25 @@ Result<void> StateDirectory::replace(std::string_view name, std::string_view tex
 Result<void> StateDirectory::give_to(uid_t user, gid_t group) const {
   const Descriptor directory(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct stat status{};
-  if (!directory || ::fstat(directory.get(), &status) != 0) return system_failure();
+  if (!directory || ::fstat(directory.get(), &status) != 0) return state_failure();
   const uid_t from = status.st_uid;
-  if (::fchown(directory.get(), user, group) != 0) return system_failure();
+  if (::fchown(directory.get(), user, group) != 0) return state_failure();
   if (from != user) give_content(directory.get(), from, user, group, 1);
   return {};
 }
 
 Result<std::optional<Descriptor>> StateDirectory::lock() const {
   const auto place = find(path_, kLock, Missing::kFault);
-  if (!place) return system_failure();
+  if (!place) return state_failure();
   Descriptor file(::openat(place->directory.get(), place->name.c_str(),
                            O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644));
   const bool unwritable = errno == EACCES || errno == EROFS || errno == ENOSPC || errno == EDQUOT;
   if (!file && unwritable) return std::nullopt;
-  if (!file) return system_failure();
+  if (!file) return state_failure();
   if (auto good = check(file, *place); !good) return std::unexpected(good.error());
-  const Instant end = Clock::now() + kPatience;
+  const Instant end = Clock::now() + kLockTime;
   while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return system_failure();
+    if (errno != EWOULDBLOCK && errno != EINTR) return state_failure();
     if (Clock::now() > end) return fail("in use by " + holder(file));
     std::this_thread::sleep_for(kPause);
   }

@@ -42,7 +42,7 @@ class Pages {
 };
 
 template <class Value>
-bool set(const Descriptor& socket, int option, const Value& value) noexcept {
+bool set_option(const Descriptor& socket, int option, const Value& value) noexcept {
   return ::setsockopt(socket.get(), SOL_XDP, option, &value, sizeof value) == 0;
 }
 
@@ -59,8 +59,10 @@ bool take(const Descriptor& socket, const LinkQueue& which) noexcept {
                         .sxdp_ifindex = which.link,
                         .sxdp_queue_id = which.queue,
                         .sxdp_shared_umem_fd = 0};
-  return set(socket, XDP_UMEM_REG, memory) && set(socket, XDP_UMEM_FILL_RING, kPlaces) &&
-         set(socket, XDP_UMEM_COMPLETION_RING, kPlaces) && set(socket, XDP_RX_RING, kPlaces) &&
+  return set_option(socket, XDP_UMEM_REG, memory) &&
+         set_option(socket, XDP_UMEM_FILL_RING, kPlaces) &&
+         set_option(socket, XDP_UMEM_COMPLETION_RING, kPlaces) &&
+         set_option(socket, XDP_RX_RING, kPlaces) &&
          ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
 }
 

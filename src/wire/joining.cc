@@ -15,7 +15,6 @@
 namespace nxgate::wire {
 namespace {
 
-constexpr std::size_t kAnswerCountAt = 6;
 constexpr std::size_t kAuthorityCountAt = 8;
 
 std::optional<std::size_t> question_end_of(Bytes message) noexcept {

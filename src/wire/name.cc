@@ -16,12 +16,12 @@
 
 #include <sodium.h>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
+#include "wire/types.h"
 
 namespace nxgate::wire {
 namespace {
-
-constexpr std::uint8_t kPointerBits = 0xc0;
 
 /// `lower` of eight bytes: adding to the lower seven bits of each sets the eighth from 'A' on, and
 /// from behind 'Z' on.
@@ -55,7 +55,6 @@ void lower_all(Bytes from, std::uint8_t* to) noexcept {
 
 /// Reads the escape that follows a backslash at the front of `text` and removes it from there.
 std::optional<std::uint8_t> take_escape(std::string_view& text) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (text.empty()) return std::nullopt;
   if (!is_digit(text[0])) {
     const auto byte = static_cast<std::uint8_t>(text[0]);

@@ -48,8 +48,6 @@ constexpr auto kLayouts = std::to_array<Layout>({
     {39, "n"},          // DNAME
 });
 
-constexpr std::uint8_t kPointerBits = 0xc0;
-
 /// Writes the name at `at` without its pointers. The name has been checked by
 /// DomainName::parse_compressed, so it ends, and every byte of it is there.
 void write_name(const RdataAt& rdata, std::size_t at, Writer& out) noexcept {

@@ -8,26 +8,20 @@
 #include "wire/types.h"
 
 namespace nxgate::wire {
-namespace {
-
-constexpr std::uint16_t kPointerBits = 0xc000;
-constexpr std::size_t kTypeClassTtl = 8;
-
-}  // namespace
 
 bool rebase_owners(MutableBytes body, std::size_t made_for, std::size_t placed_at,
                    std::size_t qname_at) noexcept {
   std::size_t at = 0;
   while (at < body.size()) {
-    while (at < body.size() && body[at] != 0 && body[at] < 0xc0) at += 1U + body[at];
+    while (at < body.size() && body[at] != 0 && body[at] < kPointerBits) at += 1U + body[at];
     Reader reader(body, at);
     if (at < body.size() && body[at] != 0) {
-      const std::size_t old = reader.u16() & ~kPointerBits & 0xffffU;
+      const std::size_t old = reader.u16() & ~kPointer & 0xffffU;
       const std::size_t target = old == kHeaderSize ? qname_at : old - made_for + placed_at;
-      if (!reader.ok() || (old != kHeaderSize && old < made_for) || target >= kPointerBits >> 2) {
+      if (!reader.ok() || (old != kHeaderSize && old < made_for) || target >= kPointer >> 2) {
         return false;
       }
-      body[at] = static_cast<std::uint8_t>(0xc0 | target >> 8);
+      body[at] = static_cast<std::uint8_t>(kPointerBits | target >> 8);
       body[at + 1] = static_cast<std::uint8_t>(target);
     } else {
       reader.skip(1);

@@ -14,7 +14,6 @@
 namespace nxgate::wire {
 namespace {
 
-constexpr std::size_t kPointer = 0xc000;
 constexpr std::uint16_t kEchoed =
     header_flag::kOpcodeMask | header_flag::kRecursionDesired | header_flag::kCheckingDisabled;
 constexpr std::size_t kOptFixedSize = 11;

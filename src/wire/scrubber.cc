@@ -159,7 +159,6 @@ void Scrubber::take(IndexedRecord& record, const DomainName& owner, std::uint32_
 }
 
 void Scrubber::write_owner(const DomainName& owner) noexcept {
-  constexpr std::size_t kPointer = 0xc000;
   constexpr std::size_t kFarthest = 0x3fff;
   std::size_t at = owner == sent_.name ? kHeaderSize : 0;
   for (std::size_t i = 0; at == 0 && i < out_.target_count; ++i) {
@@ -177,7 +176,6 @@ void Scrubber::write_owner(const DomainName& owner) noexcept {
 /// and TTL the same throughout an RRset that means equal rdata.
 bool Scrubber::is_duplicate(std::size_t rrset_at, std::size_t record_at,
                             std::size_t owner_size) const noexcept {
-  constexpr std::size_t kTypeClassTtl = 8;
   const Bytes last = writer_.written().subspan(record_at);
   std::size_t at = rrset_at;
   while (at < record_at) {

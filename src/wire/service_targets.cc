@@ -16,9 +16,8 @@ namespace {
 
 /// Behind the owner at `at`, which is a name or ends with a pointer.
 std::size_t skip_owner(Bytes body, std::size_t at) noexcept {
-  constexpr std::uint8_t kPointer = 0xc0;
   while (at < body.size() && body[at] != 0) {
-    if ((body[at] & kPointer) == kPointer) return at + 2;
+    if ((body[at] & kPointerBits) == kPointerBits) return at + 2;
     at += 1U + body[at];
   }
   return at + 1;

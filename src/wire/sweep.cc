@@ -15,10 +15,8 @@ namespace nxgate::wire {
 namespace {
 
 constexpr std::size_t kQuestionCountAt = 4;
-constexpr std::size_t kAnswerCountAt = 6;
 constexpr std::size_t kTypeAndClass = 4;
 constexpr std::size_t kTtlAndLength = 6;
-constexpr std::size_t kPointer = 0xc000;
 
 }  // namespace
 

@@ -13,6 +13,17 @@ namespace nxgate::wire {
 /// The fixed part of every message (RFC 1035 section 4.1.1).
 inline constexpr std::size_t kHeaderSize = 12;
 
+/// Where the header counts the records of the answer section.
+inline constexpr std::size_t kAnswerCountAt = 6;
+
+/// Octets of a record between its owner and the length of its data.
+inline constexpr std::size_t kTypeClassTtl = 8;
+
+/// The bits of a label's length that make it a pointer, and a pointer's before the place it leads
+/// to (RFC 1035 section 4.1.4).
+inline constexpr std::uint8_t kPointerBits = 0xc0;
+inline constexpr std::uint16_t kPointer = 0xc000;
+
 /// The largest message without EDNS, and the least any client accepts (RFC 1035 section 2.3.4).
 inline constexpr std::size_t kClassicUdpSize = 512;
 
