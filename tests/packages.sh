@@ -26,10 +26,14 @@ fi
 # Docker's own compose is a plugin of the client, and conflicts with Debian's.
 command -v docker-compose >/dev/null || [ -x /usr/libexec/docker/cli-plugins/docker-compose ] ||
     test="$test docker-compose"
-command -v npm >/dev/null || test="$test npm"
 lint="clang-format-19 clang-tidy-19"
 bench="python3 libbenchmark-dev dnsperf dnsmasq-base unbound dnsdist knot knot-dnsutils nsd
-    haproxy libnginx-mod-stream sniproxy iproute2 nftables strace"
+    haproxy libnginx-mod-stream sniproxy iproute2 nftables strace
+    bubblewrap passt slirp4netns"
+command -v npm >/dev/null || {
+    test="$test npm"
+    bench="$bench npm"
+}
 
 # available NAME|NAME... [OPTION...]: the first of them that apt has, asked with these options.
 available() {
