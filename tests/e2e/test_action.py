@@ -1,4 +1,6 @@
-"""The action for GitHub and the example for GitLab: what their steps run. GitHub itself isn't here."""
+"""The action for GitHub and examples for GitLab, agents and development containers: what they run. None of those is
+here itself."""
+import json
 import os
 import subprocess
 
@@ -78,3 +80,51 @@ def test_the_example_for_gitlab_is_one(directory):
     assert jobs[".nxgate"]["artifacts"]["paths"] == ["nxgate-report.json"]
     for each in (*jobs[".nxgate"]["before_script"], command):
         subprocess.run(["sh", "-n", "-c", each], check=True)
+
+
+@needs_sandbox
+def test_an_agents_shell_is_a_sandbox_for_each_command(directory):
+    """With what is on the list, and with nothing if there is none."""
+    directory.chmod(0o777)
+    for name, source in (("bash", (ROOT / "examples/agents/bash").read_text()), ("nxgate", None)):
+        path = directory / name
+        path.symlink_to(BINARY) if source is None else path.write_text(source)
+    config = directory / "config/nxgate"
+    config.mkdir(parents=True)
+
+    def run(command):
+        return subprocess.run(
+            [*as_user(), "sh", directory / "bash", "-c", command], capture_output=True, text=True, timeout=60,
+            check=False, cwd="/", env={"PATH": f"{directory}:{os.environ['PATH']}", "HOME": str(directory),
+                                       "XDG_CONFIG_HOME": str(directory / "config")})
+
+    done = run("getent hosts bad.test; echo $BASH_VERSION; exit 7")
+    assert done.returncode == 7 and done.stdout.strip() and "denied bad.test" in done.stderr
+    (config / "agent.list").write_text("not a..name\n")
+    assert run("echo ran").returncode == 125
+    (config / "agent.list").write_text("good.test\n")
+    assert run("echo ran").stdout == "ran\n"
+
+
+def test_the_settings_of_agents_name_that_shell():
+    for path in (ROOT / "examples/agents").glob("*.json"):
+        json.loads(path.read_text())
+        assert '"/usr/local/lib/nxgate/bash"' in path.read_text()
+    assert os.access(ROOT / "examples/agents/bash", os.X_OK)
+
+
+def test_the_feature_is_one_and_installs_a_release(directory):
+    """By the schema of features: their id is the directory's name."""
+    place = ROOT / "examples/devcontainer/nxgate"
+    feature = json.loads((place / "devcontainer-feature.json").read_text())
+    assert feature["id"] == place.name and {"version", "name", "options", "securityOpt"} <= set(feature)
+    assert all(set(each) == {"type", "default", "description"} for each in feature["options"].values())
+    for each in feature["securityOpt"]:
+        assert f"--security-opt {each}" in (ROOT / "docs/run.md").read_text()
+    (directory / "install.sh").write_text(f'echo "from $NXGATE_URL" >{directory}/ran')
+    path = {"PATH": "/usr/bin:/bin"}
+    url = f"file://{directory}"
+    done = subprocess.run(["sh", place / "install.sh"], env=path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "give the feature the url" in done.stderr
+    subprocess.run(["sh", place / "install.sh"], env={**path, "URL": url}, check=True, timeout=60)
+    assert (directory / "ran").read_text() == f"from {url}\n"
