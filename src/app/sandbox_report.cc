@@ -136,8 +136,8 @@ void SandboxReport::note_connection(const engine::Event& event) {
 void SandboxReport::note(const firewall::Refusal& refusal, policy::EgressSets* sets) {
   const Port& port = refusal.to.port;
   const bool tcp = port.protocol == IPPROTO_TCP;
-  const bool open = sets != nullptr &&
-                    sets->is_open(refusal.to.address, {IPPROTO_TCP, port.number}, Clock::now());
+  const bool open =
+      sets != nullptr && sets->opener(refusal.to.address, {IPPROTO_TCP, port.number}, Clock::now());
   if (tcp && open) return;
   const std::string address = refusal.to.address.to_string();
   const std::string to =

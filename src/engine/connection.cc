@@ -58,9 +58,8 @@ ConnectionVerdict judge_unnamed(const policy::Policy& policy, const Endpoint& to
   const policy::ConnectionChecks& checks = policy.egress->checks;
   const bool expected = checks.at(to.port) != policy::NameIn::kNowhere;
   if (expected && checks.unnamed == policy::Unnamed::kDeny) return ConnectionVerdict::kNoName;
-  return policy.sets->is_open(to.address, {IPPROTO_TCP, to.port}, now)
-             ? ConnectionVerdict::kAllowed
-             : ConnectionVerdict::kNotTold;
+  return policy.sets->opener(to.address, {IPPROTO_TCP, to.port}, now) ? ConnectionVerdict::kAllowed
+                                                                      : ConnectionVerdict::kNotTold;
 }
 
 /// With what the name may open in `openable`, if it is kAllowed.

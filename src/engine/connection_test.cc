@@ -39,8 +39,9 @@ class FakeSets final : public policy::EgressSets {
                 Instant) noexcept override {
     return client == kClient && told.contains({to.to_text(), at});
   }
-  bool is_open(const IpAddress& at, const Port&, Instant) noexcept override {
-    return open.contains(at);
+  std::optional<wire::DomainName> opener(const IpAddress& at, const Port&,
+                                         Instant) noexcept override {
+    return open.contains(at) ? std::optional(wire::DomainName()) : std::nullopt;
   }
   bool let_onward(std::span<const policy::OnwardFlow>) noexcept override { return true; }
   void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}

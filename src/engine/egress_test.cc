@@ -41,7 +41,9 @@ class FakeSets final : public policy::EgressSets {
   bool was_told(ClientKey, const wire::DomainName&, const IpAddress&, Instant) noexcept override {
     return false;
   }
-  bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return false; }
+  std::optional<wire::DomainName> opener(const IpAddress&, const Port&, Instant) noexcept override {
+    return {};
+  }
   bool let_onward(std::span<const policy::OnwardFlow>) noexcept override { return false; }
   void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}
   void note_unreachable(const Endpoint&) noexcept override {}

@@ -98,8 +98,8 @@ class NameFirewall final : public policy::EgressSets {
 
   [[nodiscard]] bool was_told(ClientKey client, const wire::DomainName& name,
                               const IpAddress& address, Instant now) noexcept override;
-  [[nodiscard]] bool is_open(const IpAddress& address, const Port& port,
-                             Instant now) noexcept override;
+  [[nodiscard]] std::optional<wire::DomainName> opener(const IpAddress& address, const Port& port,
+                                                       Instant now) noexcept override;
   [[nodiscard]] bool let_onward(std::span<const policy::OnwardFlow> flows) noexcept override;
   void end_onward(std::span<const policy::OnwardFlow> flows) noexcept override;
   void note_unreachable(const Endpoint& server) noexcept override;

@@ -1,9 +1,8 @@
 // A NameFirewall's part in connections whose names are checked.
-#include <algorithm>
-#include <array>
 #include <exception>
 #include <expected>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -74,13 +73,16 @@ bool NameFirewall::was_told(ClientKey client, const wire::DomainName& name,
   return told_.has(client, name, address, now);
 }
 
-bool NameFirewall::is_open(const IpAddress& address, const Port& port, Instant now) noexcept {
+std::optional<wire::DomainName> NameFirewall::opener(const IpAddress& address, const Port& port,
+                                                     Instant now) noexcept {
   const std::scoped_lock lock(mutex_);
-  return std::ranges::any_of(std::array{Destination{address, port}, Destination{address, {}}},
-                             [&](const Destination& to) {
-                               const OpenAddress* const held = open_.find(to);
-                               return held != nullptr && held->until > now;
-                             });
+  for (const Destination& to : {Destination{address, port}, Destination{address, {}}}) {
+    const OpenAddress* const held = open_.find(to);
+    if (held == nullptr || held->until <= now) continue;
+    const auto name = wire::DomainName::from_text(held->name);
+    return name ? *name : wire::DomainName();
+  }
+  return std::nullopt;
 }
 
 bool NameFirewall::let_onward(std::span<const policy::OnwardFlow> flows) noexcept try {

@@ -86,8 +86,8 @@ TEST_F(NameFirewallTest, RemembersWhoWasToldWhichAddressForWhichName) {
   EXPECT_FALSE(told(client, kName, now + Seconds(121))) << "the TTL and a minute of grace";
   EXPECT_FALSE(told(client_behind("other"), kName, now));
   EXPECT_FALSE(told(client, *wire::DomainName::from_text("other.test"), now));
-  EXPECT_TRUE(firewall.is_open(address, {IPPROTO_TCP, 443}, now));
-  EXPECT_FALSE(firewall.is_open(*IpAddress::parse("10.9.0.2"), {IPPROTO_TCP, 443}, now));
+  EXPECT_EQ(firewall.opener(address, {IPPROTO_TCP, 443}, now), kName);
+  EXPECT_FALSE(firewall.opener(*IpAddress::parse("10.9.0.2"), {IPPROTO_TCP, 443}, now));
 }
 
 TEST_F(NameFirewallTest, TheNextOneKnowsWhatWasTold) {

@@ -99,9 +99,11 @@ class EgressSets {
   /// still keep it. Any thread, like the next ones.
   [[nodiscard]] virtual bool was_told(ClientKey client, const wire::DomainName& name,
                                       const IpAddress& address, Instant now) noexcept = 0;
-  /// Whether it is open, whatever for.
-  [[nodiscard]] virtual bool is_open(const IpAddress& address, const Port& port,
-                                     Instant now) noexcept = 0;
+  /// The name for which it is open, or the root if an earlier nxgate didn't say; nothing if it
+  /// isn't open.
+  [[nodiscard]] virtual std::optional<wire::DomainName> opener(const IpAddress& address,
+                                                               const Port& port,
+                                                               Instant now) noexcept = 0;
   /// Lets these connections of ours to checked ports pass, until `end_onward`; true once the kernel
   /// has acknowledged all of them. Some microseconds.
   [[nodiscard]] virtual bool let_onward(std::span<const OnwardFlow> flows) noexcept = 0;

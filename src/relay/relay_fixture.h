@@ -52,7 +52,9 @@ class GenerousSets final : public policy::EgressSets {
   bool was_told(ClientKey, const wire::DomainName&, const IpAddress&, Instant) noexcept override {
     return true;
   }
-  bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return true; }
+  std::optional<wire::DomainName> opener(const IpAddress&, const Port&, Instant) noexcept override {
+    return *wire::DomainName::from_text("good.test");
+  }
   bool let_onward(std::span<const policy::OnwardFlow>) noexcept override { return true; }
   void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}
   void note_unreachable(const Endpoint&) noexcept override {}

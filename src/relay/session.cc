@@ -215,6 +215,9 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
     return refuse(ConnectionVerdict::kAddressDenied, "it is the host itself");
   }
   event_.verdict = decision.verdict;
+  if (!has_name && !decision.always) {
+    opener_ = policy->sets->opener(event_.to.address, {IPPROTO_TCP, event_.to.port}, Clock::now());
+  }
   verdict_ = {decision.always, checks.dial, policy->sets};
   return true;
 }
@@ -308,7 +311,10 @@ void Session::review() {
   const auto snapshot = context_.snapshots.load();
   const policy::Policy* const policy = snapshot->policies.find(place_->policy);
   if (policy != nullptr && policy->egress && !policy->egress->checks.closes_on_change) return;
-  const engine::ConnectionDecision decision = judge(policy);
+  engine::ConnectionDecision decision = judge(policy);
+  if (decision.verdict != ConnectionVerdict::kNoName && opener_ && !opener_->is_root()) {
+    decision = engine::judge_name(policy, *opener_, event_.to.port, Clock::now());
+  }
   // That an answer's time is over ends nothing.
   const bool stays = decision.verdict == ConnectionVerdict::kNotTold && !verdict_.always;
   if (decision.allowed() || stays) return;

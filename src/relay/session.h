@@ -128,6 +128,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<const engine::Snapshot> snapshot_;  ///< by which it was decided
   engine::Judgement judgement_;
   std::optional<wire::DomainName> name_;
+  std::optional<wire::DomainName> opener_;  ///< of the address, if that alone was judged
   Instant begun_ = Clock::now();
   Octets sent_;
   Octets received_;

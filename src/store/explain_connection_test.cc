@@ -51,7 +51,9 @@ class FakeSets final : public policy::EgressSets {
                 Instant) noexcept override {
     return client == kClient && address == kTold;
   }
-  bool is_open(const IpAddress&, const Port&, Instant) noexcept override { return false; }
+  std::optional<wire::DomainName> opener(const IpAddress&, const Port&, Instant) noexcept override {
+    return {};
+  }
   bool let_onward(std::span<const policy::OnwardFlow>) noexcept override { return false; }
   void end_onward(std::span<const policy::OnwardFlow>) noexcept override {}
   void note_unreachable(const Endpoint&) noexcept override {}

@@ -167,8 +167,9 @@ def test_a_port_without_a_check_stays_as_it_was(app, site, attach):
     ("good.test", {}, {"allow": ["far.test"]}),
     ("also.test", {"egress": f'always = ["{SHARED}"]'}, {}),
     (None, {"egress": 'unnamed = "address"'}, {}),
+    (None, {"egress": 'unnamed = "address"'}, {"egress": 'unnamed = "address"', "allow": ["far.test"]}),
     (None, {"egress": f'always = ["{SHARED}"]'}, {}),
-], ids=["name", "always", "unnamed", "unnamed-always"])
+], ids=["name", "always", "unnamed", "unnamed-opener", "unnamed-always"])
 def test_a_connection_ends_when_it_is_no_longer_allowed(app, site, attach, name, before, after):
     site()
     running = attach(app, **before)
