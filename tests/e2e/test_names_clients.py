@@ -1,5 +1,7 @@
 """Programs that users run, behind a firewall that checks names at connections."""
+import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -17,6 +19,43 @@ PYTHON = """
 import ssl, sys, urllib.request
 print(urllib.request.urlopen(f"https://{sys.argv[1]}/", context=ssl._create_unverified_context()).read().decode())
 """
+JAVA = """
+import java.net.URL;
+import java.security.cert.X509Certificate;
+import javax.net.ssl.*;
+
+class Fetch implements X509TrustManager {
+  public void checkClientTrusted(X509Certificate[] chain, String type) {}
+  public void checkServerTrusted(X509Certificate[] chain, String type) {}
+  public X509Certificate[] getAcceptedIssuers() { return new X509Certificate[0]; }
+
+  public static void main(String[] names) throws Exception {
+    SSLContext any = SSLContext.getInstance("TLS");
+    any.init(null, new TrustManager[] {new Fetch()}, null);
+    HttpsURLConnection.setDefaultSSLSocketFactory(any.getSocketFactory());
+    HttpsURLConnection.setDefaultHostnameVerifier((name, session) -> true);
+    System.out.write(new URL("https://" + names[0] + "/").openStream().readAllBytes());
+    System.out.flush();
+  }
+}
+"""
+GO = """
+package main
+
+import ("crypto/tls"; "fmt"; "io"; "net/http"; "os")
+
+func main() {
+  transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+  answer, fault := (&http.Client{Transport: transport}).Get("https://" + os.Args[1] + "/")
+  if fault != nil { fmt.Println(fault); os.Exit(3) }
+  io.Copy(os.Stdout, answer.Body)
+}
+"""
+#: What is compiled first: a file, its text, and by what.
+SOURCES = {
+    "java": ("Fetch.java", JAVA, ["javac", "Fetch.java"]),
+    "go": ("fetch.go", GO, ["go", "build", "fetch.go"]),
+}
 #: What fetches https://NAME/, and what it says of a name that is refused.
 CLIENTS = {
     "curl": (["curl", "-ksS", "https://{}/"], "unrecognized name"),
@@ -27,6 +66,10 @@ CLIENTS = {
                 "unrecognized name"),
     "python": (["/usr/bin/python3", "-c", PYTHON, "{}"], "UNRECOGNIZED_NAME|unrecognized name"),
     "node": (["node", "-e", NODE, "{}"], "unrecognized name"),
+    "java": (["java", "-cp", "DIRECTORY", "Fetch", "{}"], "unrecognized_name"),
+    "go": (["DIRECTORY/fetch", "{}"], "unrecognized name"),
+    "chromium": (["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=DIRECTORY",
+                  "--ignore-certificate-errors", "--dump-dom", "https://{}/"], "ERR_SSL_UNRECOGNIZED_NAME_ALERT"),
 }
 
 
@@ -47,14 +90,18 @@ def inside(app, site, attach):  # noqa: F811
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_an_allowed_name_is_fetched_and_another_at_its_address_is_not(inside, site, client):
+def test_an_allowed_name_is_fetched_and_another_at_its_address_is_not(inside, site, directory, client):
     command, complaint = CLIENTS[client]
-    if not shutil.which(command[0]):
-        pytest.skip(f"{command[0]} isn't installed")
+    file, source, compiler = SOURCES.get(client, (None, None, command))
+    if not shutil.which(compiler[0]):
+        pytest.skip(f"{compiler[0]} isn't installed")
+    if source:
+        (directory / file).write_text(source)
+        subprocess.run(compiler, cwd=directory, env={"GOCACHE": str(directory / "cache"), **os.environ}, check=True)
 
     def fetch(name):
-        return inside.run(*(part if part in (NODE, PYTHON) else part.format(name)
-                            for part in command))
+        return inside.run(*(part if part in (NODE, PYTHON) else
+                            part.replace("DIRECTORY", str(directory)).format(name) for part in command))
 
     good = fetch("also.test")
     assert site.PAGE.decode() in good.stdout, good
