@@ -36,6 +36,7 @@
 #include "store/policy_store.h"
 #include "store/settings_source.h"
 #include "store/snapshot_builder.h"
+#include "sys/inherited.h"
 #include "wire/query.h"
 #include "wire/types.h"
 
@@ -224,6 +225,7 @@ int run(const cli::Options& options) {
 }  // namespace
 
 int run(int argc, const char* const* argv) {
+  sys::fill_streams();
   const auto parsed = cli::parse_command_line(argc, argv);
   if (const auto* const early = std::get_if<cli::EarlyExit>(&parsed)) {
     fmt::print(early->status == cli::kSuccess ? stdout : stderr, "{}", early->text);

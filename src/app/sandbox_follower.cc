@@ -30,8 +30,10 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr Milliseconds kLook{50};
-/// What the program asked for last is judged by then.
+/// What the program asked for last is judged by then: there has been nothing for so long, or never
+/// is.
 constexpr Milliseconds kSettling{200};
+constexpr Milliseconds kLongestSettling{5000};
 constexpr std::size_t kMostEvents = 65536;
 
 }  // namespace
@@ -62,11 +64,20 @@ int SandboxFollower::to_the_end() {
   loop_.run();
   if (report_.is_wanted()) {
     loop_.restart();
-    loop_.run_for(kSettling);
+    settle();
   }
   take_events();
   attachments_.take_reports();
   return status_;
+}
+
+void SandboxFollower::settle() {
+  const Instant end = Clock::now() + kLongestSettling;
+  last_event_ = Clock::now();
+  while (Clock::now() < last_event_ + kSettling) {
+    loop_.run_for(kLook);
+    if (Clock::now() > end) return report_.note_unknown();
+  }
 }
 
 void SandboxFollower::end_with_fault(const std::string& why) {
@@ -115,7 +126,11 @@ void SandboxFollower::await_look() {
 }
 
 void SandboxFollower::take_events() {
-  for (const engine::Event& event : tap_->take()) report_.note(event);
+  for (const engine::Event& event : tap_->take()) {
+    report_.note(event);
+    last_event_ = Clock::now();
+  }
+  if (tap_->take_dropped() != 0) report_.note_unknown();
 }
 
 }  // namespace nxgate::app

@@ -11,6 +11,7 @@
 
 #include "app/sandbox_report.h"
 #include "attach/attachments.h"
+#include "base/clock.h"
 #include "helper/helper.h"
 #include "observe/hub.h"
 #include "sandbox/sandbox.h"
@@ -28,6 +29,7 @@ class SandboxFollower {
   [[nodiscard]] int to_the_end();
 
  private:
+  void settle();
   void end_with_fault(const std::string& why);
   void await_signal();
   void await_event();
@@ -44,6 +46,7 @@ class SandboxFollower {
   boost::asio::posix::stream_descriptor events_;
   boost::asio::posix::stream_descriptor helper_gone_;
   boost::asio::steady_timer look_;
+  Instant last_event_{};
   int status_;
 };
 

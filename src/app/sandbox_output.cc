@@ -36,8 +36,10 @@ Result<SandboxOutput> SandboxOutput::at(const std::string& path) {
   if (path.empty()) return output;
   std::error_code error;
   const fs::file_status there = fs::status(path, error);
-  if (fs::exists(there) && !fs::is_regular_file(there)) {
-    output.stream_ = sys::Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+  const bool is_descriptor = path.starts_with("/dev/") || path.starts_with("/proc/");
+  if (fs::exists(there) && (is_descriptor || !fs::is_regular_file(there))) {
+    output.stream_ =
+        sys::Descriptor(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
     if (!output.stream_) return fail(fmt::format("{}: {}", path, words()));
     return output;
   }

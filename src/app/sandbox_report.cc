@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -15,6 +16,7 @@
 #include <netinet/in.h>
 
 #include "base/address.h"
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/escape.h"
 #include "cli/options.h"
@@ -26,6 +28,7 @@
 #include "learn/proposal.h"
 #include "learn/record.h"
 #include "policy/egress.h"
+#include "sys/inherited.h"
 #include "wire/name.h"
 #include "wire/types.h"
 
@@ -53,6 +56,10 @@ learn::Existence existence(const engine::Event& event) {
   if (event.rcode == wire::Rcode::kNxDomain) return learn::Existence::kMissing;
   return event.rcode == wire::Rcode::kNoError ? learn::Existence::kExists
                                               : learn::Existence::kFailed;
+}
+
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_';
 }
 
 /// Something told of a name or a connection, if there is room.
@@ -85,6 +92,8 @@ void SandboxReport::note_question(const engine::Event& event) {
   if (Seen* const seen = place(names_, {name, denied ? kDenied : kAllowed}, kMost)) {
     seen->rule = rule_of(reason);
     ++seen->count;
+  } else {
+    note_cut();
   }
   if (denied) {
     const bool unlisted = reason.by == engine::DecidedBy::kDefault;
@@ -116,6 +125,8 @@ void SandboxReport::note_connection(const engine::Event& event) {
     seen->rule = denied || connection.kind == Kind::kFailed ? connection.why : connection.rule;
     seen->sent += connection.kind == Kind::kEnded ? connection.sent : 0;
     seen->received += connection.kind == Kind::kEnded ? connection.received : 0;
+  } else {
+    note_cut();
   }
   if (!denied) {
     const auto known = wire::DomainName::from_text(name);
@@ -125,7 +136,8 @@ void SandboxReport::note_connection(const engine::Event& event) {
   const bool rule_helps =
       !connection.name.empty() && (connection.verdict == ConnectionVerdict::kNameDenied ||
                                    connection.verdict == ConnectionVerdict::kPortDenied);
-  deny(name, fmt::format("{}:{}", name.empty() ? connection.to.address.to_string() : name, port),
+  deny(connection.name.empty() ? "" : name,
+       fmt::format("{}:{}", name.empty() ? connection.to.address.to_string() : name, port),
        rule_helps ? how_to_allow(connection.verdict == ConnectionVerdict::kPortDenied
                                      ? fmt::format("{}:{}", name, port)
                                      : name)
@@ -149,6 +161,8 @@ void SandboxReport::note(const firewall::Refusal& refusal, policy::EgressSets* s
   if (Seen* const seen = place(connections_, {protocol + to, refusal.name, kDenied}, kMost)) {
     seen->rule = why;
     ++seen->count;
+  } else {
+    note_cut();
   }
   if (!tcp && open) return;  // as of a browser that tries QUIC first
   const std::string name = escaped(refusal.name);
@@ -159,18 +173,32 @@ void SandboxReport::note(const firewall::Refusal& refusal, policy::EgressSets* s
 }
 
 std::string SandboxReport::how_to_allow(const std::string& rule) const {
+  // The program chose the name, and what is told may be copied into a shell.
+  const bool plain = is_plain(rule.front()) && std::ranges::all_of(rule, [](char c) {
+                       return is_plain(c) || c == '-' || c == '.' || c == ':';
+                     });
+  if (!plain) return "the name isn't allowed";
   return options_.config ? fmt::format("allow {} in {}", rule, *options_.config)
                          : fmt::format("allow with: --allow {}", rule);
 }
 
 void SandboxReport::note_unknown() {
-  deny("", "more than the firewall notes", "what it was is missing in the report");
+  others_ = true;
+  note_cut();
+}
+
+void SandboxReport::note_cut() {
+  if (!std::exchange(whole_, false)) return;
+  (void)sys::tell("nxgate: the program asked for more than can be noted: the report isn't whole\n");
 }
 
 void SandboxReport::deny(const std::string& name, const std::string& what,
                          const std::string& help) {
-  if (denied_.size() < kMost && !name.empty()) denied_names_.insert(name);
-  if (denied_.size() >= kMost || !denied_.insert(what).second) return;
+  others_ |= !expected_.contains(name);
+  if (denied_names_.size() < kMost && !name.empty()) denied_names_.insert(name);
+  if (denied_.contains(what)) return;
+  if (denied_.size() >= kMost) return note_cut();
+  denied_.insert(what);
   if (options_.run.quiet || expected_.contains(name)) return;
   if (const Instant now = Clock::now(); now >= lately_ + Seconds(1)) {
     lately_ = now;
@@ -180,7 +208,7 @@ void SandboxReport::deny(const std::string& name, const std::string& what,
     ++untold_;
     return;
   }
-  fmt::print(stderr, "nxgate: denied {} — {}\n", what, help);
+  if (!sys::tell(fmt::format("nxgate: denied {} — {}\n", what, help))) ++untold_;
 }
 
 bool SandboxReport::is_wanted() const noexcept {
@@ -193,21 +221,19 @@ void SandboxReport::tell_counts() const {
   if (denied_.empty() || options_.run.quiet) return;
   const auto allowed =
       std::ranges::count(names_, kAllowed, [](const auto& entry) { return entry.first.second; });
-  fmt::print(stderr, "nxgate: {} denied{}, {} name{} allowed\n", denied_.size(),
-             untold_ == 0 ? "" : fmt::format(" ({} not told)", untold_), allowed,
-             allowed == 1 ? "" : "s");
+  (void)sys::tell(fmt::format("nxgate: {} denied{}, {} name{} allowed\n", denied_.size(),
+                              untold_ == 0 ? "" : fmt::format(" ({} not told)", untold_), allowed,
+                              allowed == 1 ? "" : "s"));
 }
 
 int SandboxReport::status_for(int program) const {
   for (const std::string& each : expected_) {
     if (denied_names_.contains(each)) continue;
-    fmt::print(stderr, "nxgate: {} was not denied, as --expect-denied says\n", escaped(each));
+    (void)sys::tell(
+        fmt::format("nxgate: {} was not denied, as --expect-denied says\n", escaped(each)));
     return cli::kDenied;
   }
-  const bool others = std::ranges::any_of(denied_, [this](const std::string& each) {
-    return !expected_.contains(each.substr(0, each.rfind(':'))) && !expected_.contains(each);
-  });
-  return options_.run.fail_on_denied && others ? cli::kDenied : program;
+  return options_.run.fail_on_denied && others_ ? cli::kDenied : program;
 }
 
 std::string SandboxReport::as_json(int status) const {
@@ -233,6 +259,7 @@ std::string SandboxReport::as_json(int status) const {
   return json::serialize(json::object{{"command", std::move(command)},
                                       {"status", status},
                                       {"denied", denied_.size()},
+                                      {"whole", whole_},
                                       {"names", std::move(names)},
                                       {"connections", std::move(connections)}}) +
          "\n";

@@ -34,6 +34,8 @@ class SandboxReport {
 
   /// More was refused than could be noted.
   void note_unknown();
+  /// There was more than could be noted.
+  void note_cut();
 
   /// Whether the options ask for anything that rests on it being whole.
   [[nodiscard]] bool is_wanted() const noexcept;
@@ -68,6 +70,8 @@ class SandboxReport {
   std::set<std::string> denied_;  ///< as they were told
   std::set<std::string> denied_names_;
   std::set<std::string> expected_;
+  bool others_ = false;  ///< something was denied that wasn't expected to be
+  bool whole_ = true;
   std::size_t untold_ = 0;
   std::size_t told_lately_ = 0;
   Instant lately_{};

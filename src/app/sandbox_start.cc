@@ -22,6 +22,7 @@
 #include "cli/options.h"
 #include "sandbox/environment.h"
 #include "sandbox/sandbox.h"
+#include "sys/inherited.h"
 #include "sys/privileges.h"
 
 extern char** environ;
@@ -42,7 +43,7 @@ void mark_prompt(std::vector<std::string>& environment) {
 }  // namespace
 
 int not_run(const std::string& why) {
-  fmt::print(stderr, "nxgate: {}\n", why);
+  (void)sys::tell(fmt::format("nxgate: {}\n", why));
   return cli::kNotRun;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <expected>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -145,10 +146,9 @@ int with_sandbox(const cli::Options& options, sandbox::Sandbox& made, helper::He
   if (auto running = workers.run(plan.rights.calls); !running) {
     return not_run(running.error().message);
   }
-  const int status =
-      serve_and_run({options, made, helper, plan, policy_store, shared, workers, relay, report});
-  workers.stop();
-  return status;
+  const auto stop = [](workers::Workers* running) { running->stop(); };
+  const std::unique_ptr<workers::Workers, decltype(stop)> running(&workers, stop);
+  return serve_and_run({options, made, helper, plan, policy_store, shared, workers, relay, report});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import subprocess
 import time
 
 import pytest
@@ -288,6 +289,75 @@ def test_what_was_asked_last_counts_too(fence):
            "s.sendto(bytes.fromhex('123401000001000000000000') + b'\\3bad\\4test\\0\\0\\1\\0\\1', ('127.0.0.11', 53))")
     for _ in range(8):
         assert fence.run("--deny-all", "--fail-on-denied", "--", "/usr/bin/python3", "-c", ask).returncode == 3
+
+
+LATE = f"""
+import socket, ssl
+
+def hello(name):
+    said = ssl.MemoryBIO()
+    client = ssl._create_unverified_context().wrap_bio(ssl.MemoryBIO(), said, server_hostname=name)
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        return said.read()
+
+socket.gethostbyname("good.test")
+connections = [socket.create_connection(("{SITE}", 443)) for _ in range(400)]
+for each in connections:
+    each.sendall(hello("good.test" if each is not connections[-1] else "bad.test"))
+"""
+
+
+def test_what_was_said_last_counts_behind_all_that_was_said_before(fence, page):
+    done = fence.run("--allow", "good.test", "--fail-on-denied", "--", "/usr/bin/python3", "-c", LATE)
+    assert done.returncode == 3, done.stderr
+
+
+QUERIES = """
+import socket, sys
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.settimeout(5)
+asking.connect(("127.0.0.11", 53))
+names = sys.argv[1:]
+if names[0].isdigit():
+    names = [f"name{i}.test" for i in range(int(names[0]))]
+for name in names:
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    asking.send(b"\\x12\\x34\\x01\\0\\0\\x01\\0\\0\\0\\0\\0\\0" + labels + b"\\0\\0\\x01\\0\\x01")
+    asking.recv(600)
+"""
+
+
+def test_a_name_is_no_command(fence):
+    """What is told may be copied into a shell."""
+    for name in ("$(id).test", "a;id.test", "`id`.test", "*.wild.test", "=x.test"):
+        done = fence.run("--deny-all", "--", "/usr/bin/python3", "-c", QUERIES, name)
+        assert "the name isn't allowed" in done.stderr and "--allow" not in done.stderr
+
+
+def test_a_report_says_that_it_is_not_whole(fence, directory):
+    directory.chmod(0o777)
+    done = fence.run("--deny-all", "-q", "--report", directory / "report", "--", "/usr/bin/python3", "-c", QUERIES,
+                     16390)
+    assert json.loads((directory / "report").read_text())["whole"] is False
+    assert "the report isn't whole" in done.stderr
+
+
+def test_a_report_into_a_file_that_is_open(fence, directory):
+    """It stands behind what the program wrote there."""
+    with (directory / "out").open("w") as out:
+        subprocess.run(fence.command("--deny-all", "--report", "/proc/self/fd/1", "--", "echo", "first", user=None),
+                       stdout=out, check=True, timeout=60, cwd="/")
+    first, report = (directory / "out").read_text().splitlines()
+    assert first == "first" and json.loads(report)["whole"] is True
+
+
+def test_an_expected_denial_of_a_port_is_no_other(fence, sites):
+    for name, address in (("other.test", OTHER), ("six.test", SITE6)):
+        done = fence.run("--allow", f"{name}:7777", "--expect-denied", name, "--fail-on-denied", "--",
+                         "/usr/bin/python3", "-c", CONNECT, name, 444)
+        assert done.returncode == 0, (address, done.stderr)
 
 
 def test_statuses_of_denials(fence):

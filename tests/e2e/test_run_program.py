@@ -1,5 +1,7 @@
 """`nxgate run`: the program, its terminal and its end."""
+import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -55,6 +57,46 @@ def test_streams_and_directory():
     done = subprocess.run([*as_user(), BINARY, "run", "--deny-all", "--", "sh", "-c", "cat; pwd; echo e >&2"],
                           input="in\n", capture_output=True, text=True, timeout=60, check=True, cwd="/usr")
     assert (done.stdout, done.stderr) == ("in\n/usr\n", "e\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(directory, closed):
+    """No other file of nxgate's comes to stand there."""
+    directory.chmod(0o777)
+    report = directory / "report"
+    done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *as_user(), BINARY, "run", "--deny-all", "--report",
+                           report, "--", "sh", "-c", "exit 7"], capture_output=True, timeout=60, check=False, cwd="/")
+    assert done.returncode == 7 and json.loads(report.read_text())["status"] == 7
+
+
+@pytest.mark.parametrize("broken", ["2>/dev/full", "2> >(exec true)"])
+def test_a_stream_for_denials_that_is_broken(broken):
+    done = subprocess.run(["bash", "-c", f'exec "$@" {broken}', "bash", *as_user(), BINARY, "run", "--deny-all", "--",
+                           "sh", "-c", "sleep 0.5; getent hosts a.test; getent hosts b.test; exit 7"],
+                          timeout=60, check=False, cwd="/")
+    assert done.returncode == 7
+
+
+STOP_OUTPUT = """
+import socket, termios
+termios.tcflow(2, termios.TCOOFF)
+try:
+    socket.gethostbyname("bad.test")
+except OSError:
+    pass
+"""
+
+
+def test_a_terminal_that_the_program_stops():
+    ours, theirs = pty.openpty()
+    try:
+        with subprocess.Popen([*as_user(), BINARY, "run", "--deny-all", "--fail-on-denied", "--", "/usr/bin/python3",
+                               "-c", STOP_OUTPUT], stdin=theirs, stdout=theirs, stderr=theirs, cwd="/",
+                              start_new_session=True) as running:
+            assert running.wait(timeout=60) == 3
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_a_closed_output_is_closed():
