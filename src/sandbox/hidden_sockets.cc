@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <expected>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sandbox/step.h"
@@ -101,7 +103,22 @@ std::string_view socket_in(std::string_view address) {
   return address.starts_with('/') ? address : std::string_view();
 }
 
-std::set<fs::path> directories_to_hide() {
+/// The first directory on the way to `path` that its owner, who we are, keeps himself out of: he
+/// can let himself in again.
+std::optional<fs::path> locked_by_us(const fs::path& path) {
+  fs::path way;
+  for (const fs::path& step : path.parent_path()) {
+    way /= step;
+    if (::access(way.c_str(), X_OK) == 0) continue;
+    struct stat status{};
+    const bool ours = errno == EACCES && ::stat(way.c_str(), &status) == 0 &&
+                      S_ISDIR(status.st_mode) && status.st_uid == ::geteuid();
+    return ours ? without_links(way) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::set<fs::path> directories_to_hide(const std::vector<std::string>& bound) {
   std::set<fs::path> all;
   const auto add = [&all](const fs::path& path) {
     std::error_code error;
@@ -110,7 +127,13 @@ std::set<fs::path> directories_to_hide() {
     if (found && fs::is_directory(*found, error)) all.insert(*found);
   };
   for (const std::string_view path : kDirectories) add(path);
-  for (const fs::path& path : directories_of_user()) add(path);
+  for (const fs::path& path : directories_of_user()) {
+    add(path);
+    if (const auto locked = locked_by_us(path)) all.insert(*locked);
+  }
+  for (const std::string& path : bound) {
+    if (const auto locked = locked_by_us(path)) all.insert(*locked);
+  }
   return all;
 }
 
@@ -186,7 +209,8 @@ std::vector<std::string> bound_paths(const std::string& table) {
 std::expected<Hidden, Failure> what_to_hide() {
   const auto table = sys::read_file("/proc/net/unix", kLargestTable);
   if (!table) return failed("read which sockets there are");
-  return Hidden{directories_to_hide(), sockets_to_hide(bound_paths(*table))};
+  const std::vector<std::string> bound = bound_paths(*table);
+  return Hidden{directories_to_hide(bound), sockets_to_hide(bound)};
 }
 
 }  // namespace nxgate::sandbox

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from harness.fenced import OTHER, SITE, Fence, as_user, environment, needs_sandbox
+from harness.fenced import OTHER, SITE, USER, Fence, as_user, environment, needs_sandbox
 from harness.nxgate import BINARY
 from harness.sites import Sites
 from harness.upstream import answer, by_type
@@ -126,6 +126,18 @@ def test_a_socket_that_was_moved_is_hidden_too(fence, listener, directory, move)
         (directory / f"link{number}").symlink_to("nowhere")
     move(directory / "bound", directory / "moved")
     assert fence.script(ASK.format(path=str(directory / "moved"))) == "held"
+
+
+def test_a_directory_that_its_owner_locked_is_hidden(fence, listener, directory):
+    """Its owner can open it again."""
+    locked = directory / "locked"
+    locked.mkdir()
+    path = str(locked / "bound")
+    fence.host.call(listener, path)
+    os.chown(locked, USER, USER)
+    locked.chmod(0)
+    unlock = f"import os; os.chmod({str(locked)!r}, 0o700)\n"
+    assert fence.script(unlock + ASK.format(path=path)) == "held"
 
 
 def test_where_it_starts_is_no_way_below_a_cover(fence, listener):
