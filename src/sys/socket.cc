@@ -330,7 +330,7 @@ std::expected<Descriptor, std::error_code> open_upstream_socket(SocketKind kind,
 bool is_own_address(const RemoteEndpoint& server, const NetnsRef& netns) {
   if (server.address.is_loopback()) return true;
   const auto socket = open_upstream_socket(SocketKind::kUdp, server, netns);
-  if (!socket) return false;
+  if (!socket) return is_local_lack(socket.error().value());
   // The source for an address of our own is that address; in IPv4 it may also be another address
   // of the same network.
   return local_endpoint(*socket).address == server.address ||

@@ -87,7 +87,8 @@ enum class Sharing : std::uint8_t {
     SocketKind kind, const RemoteEndpoint& server, const NetnsRef& netns);
 
 /// Whether what is sent there from inside the namespace comes back to it: the address is one of
-/// its own. Sends nothing. False if that can't be found out.
+/// its own. Sends nothing. If that can't be found out it isn't, unless for want of descriptors or
+/// memory: then nothing is to rest on it.
 [[nodiscard]] bool is_own_address(const RemoteEndpoint& server, const NetnsRef& netns);
 
 /// Whether an errno means a local lack of descriptors, memory or buffers, not a network error.
