@@ -317,7 +317,7 @@ def test_what_was_said_last_counts_behind_all_that_was_said_before(fence, page):
 QUERIES = """
 import socket, sys
 asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-asking.settimeout(5)
+asking.settimeout(30)
 asking.connect(("127.0.0.11", 53))
 names = sys.argv[1:]
 if names[0].isdigit():
@@ -339,7 +339,7 @@ def test_a_name_is_no_command(fence):
 def test_a_report_says_that_it_is_not_whole(fence, directory):
     directory.chmod(0o777)
     done = fence.run("--deny-all", "-q", "--report", directory / "report", "--", "/usr/bin/python3", "-c", QUERIES,
-                     16390)
+                     16390, timeout=300)
     assert json.loads((directory / "report").read_text())["whole"] is False
     assert "the report isn't whole" in done.stderr
 
