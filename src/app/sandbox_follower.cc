@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -30,9 +31,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr Milliseconds kLook{50};
-/// What the program asked for last is judged by then: there has been nothing for so long, or never
-/// is.
+/// What the program asked for last has been judged once there is no event for so long.
 constexpr Milliseconds kSettling{200};
+/// After that it is given up, and what is missing counts as denied.
 constexpr Milliseconds kLongestSettling{5000};
 constexpr std::size_t kMostEvents = 65536;
 
@@ -66,18 +67,18 @@ int SandboxFollower::to_the_end() {
     loop_.restart();
     settle();
   }
-  take_events();
+  (void)take_events();
   attachments_.take_reports();
   return status_;
 }
 
 void SandboxFollower::settle() {
+  look_.cancel();
   const Instant end = Clock::now() + kLongestSettling;
-  // Counted in looks: a machine that is busy lets nobody else go on meanwhile.
-  for (Milliseconds quiet{0}; quiet < kSettling; quiet += kLook) {
-    const Instant before = last_event_;
+  // Counted in looks: on a busy machine the other threads had no turn in the time between.
+  for (Milliseconds quiet{0}; quiet < kSettling;) {
     loop_.run_for(kLook);
-    if (last_event_ != before) quiet = Milliseconds(0);
+    quiet = take_events() ? Milliseconds(0) : quiet + kLook;
     if (Clock::now() > end) return report_.note_unknown();
   }
 }
@@ -122,17 +123,18 @@ void SandboxFollower::await_look() {
   look_.expires_after(kLook);
   look_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    take_events();
+    (void)take_events();
     await_look();
   });
 }
 
-void SandboxFollower::take_events() {
-  for (const engine::Event& event : tap_->take()) {
-    report_.note(event);
-    last_event_ = Clock::now();
-  }
-  if (tap_->take_dropped() != 0) report_.note_unknown();
+/// Whether there were any.
+bool SandboxFollower::take_events() {
+  const std::vector<engine::Event> events = tap_->take();
+  for (const engine::Event& event : events) report_.note(event);
+  const bool dropped = tap_->take_dropped() != 0;
+  if (dropped) report_.note_unknown();
+  return dropped || !events.empty();
 }
 
 }  // namespace nxgate::app

@@ -11,7 +11,6 @@
 
 #include "app/sandbox_report.h"
 #include "attach/attachments.h"
-#include "base/clock.h"
 #include "helper/helper.h"
 #include "observe/hub.h"
 #include "sandbox/sandbox.h"
@@ -35,7 +34,7 @@ class SandboxFollower {
   void await_event();
   bool take_event();
   void await_look();
-  void take_events();
+  bool take_events();
 
   sandbox::Sandbox& made_;
   attach::Attachments& attachments_;
@@ -46,7 +45,6 @@ class SandboxFollower {
   boost::asio::posix::stream_descriptor events_;
   boost::asio::posix::stream_descriptor helper_gone_;
   boost::asio::steady_timer look_;
-  Instant last_event_{};
   int status_;
 };
 

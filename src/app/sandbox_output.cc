@@ -24,6 +24,12 @@ std::string words() { return std::generic_category().message(errno); }
 
 std::string name_in(const std::string& path) { return fs::path(path).filename(); }
 
+/// One of our own, by its name: what it leads to is no file at this path.
+bool is_descriptor(const std::string& path) {
+  return path == "/dev/stdout" || path == "/dev/stderr" || path.starts_with("/dev/fd/") ||
+         path.starts_with("/proc/");
+}
+
 bool write_all(const sys::Descriptor& file, const std::string& text) {
   return ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
@@ -36,8 +42,7 @@ Result<SandboxOutput> SandboxOutput::at(const std::string& path) {
   if (path.empty()) return output;
   std::error_code error;
   const fs::file_status there = fs::status(path, error);
-  const bool is_descriptor = path.starts_with("/dev/") || path.starts_with("/proc/");
-  if (fs::exists(there) && (is_descriptor || !fs::is_regular_file(there))) {
+  if (fs::exists(there) && (is_descriptor(path) || !fs::is_regular_file(there))) {
     output.stream_ =
         sys::Descriptor(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
     if (!output.stream_) return fail(fmt::format("{}: {}", path, words()));

@@ -58,19 +58,16 @@ learn::Existence existence(const engine::Event& event) {
                                               : learn::Existence::kFailed;
 }
 
-bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_';
-}
+}  // namespace
 
-/// Something told of a name or a connection, if there is room.
 template <class Map>
-typename Map::mapped_type* place(Map& map, const typename Map::key_type& key, std::size_t most) {
+SandboxReport::Seen* SandboxReport::place(Map& map, const typename Map::key_type& key) {
   const auto found = map.find(key);
   if (found != map.end()) return &found->second;
-  return map.size() < most ? &map[key] : nullptr;
+  if (map.size() < kMost) return &map[key];
+  note_cut();
+  return nullptr;
 }
-
-}  // namespace
 
 SandboxReport::SandboxReport(const cli::Options& options)
     : options_(options), record_(options.policy, seconds_now()) {
@@ -89,11 +86,9 @@ void SandboxReport::note_question(const engine::Event& event) {
   const bool denied = event.outcome == Outcome::kDeny || event.outcome == Outcome::kProhibited;
   const std::string name = event.question.name.to_text();
   const engine::Reason reason = reason_of(event);
-  if (Seen* const seen = place(names_, {name, denied ? kDenied : kAllowed}, kMost)) {
+  if (Seen* const seen = place(names_, {name, denied ? kDenied : kAllowed})) {
     seen->rule = rule_of(reason);
     ++seen->count;
-  } else {
-    note_cut();
   }
   if (denied) {
     const bool unlisted = reason.by == engine::DecidedBy::kDefault;
@@ -120,13 +115,11 @@ void SandboxReport::note_connection(const engine::Event& event) {
   const std::string_view verdict = denied                             ? kDenied
                                    : connection.kind == Kind::kFailed ? kFailed
                                                                       : kAllowed;
-  if (Seen* const seen = place(connections_, {connection.to.to_string(), name, verdict}, kMost)) {
+  if (Seen* const seen = place(connections_, {connection.to.to_string(), name, verdict})) {
     if (connection.kind != Kind::kEnded) ++seen->count;
     seen->rule = denied || connection.kind == Kind::kFailed ? connection.why : connection.rule;
     seen->sent += connection.kind == Kind::kEnded ? connection.sent : 0;
     seen->received += connection.kind == Kind::kEnded ? connection.received : 0;
-  } else {
-    note_cut();
   }
   if (!denied) {
     const auto known = wire::DomainName::from_text(name);
@@ -158,11 +151,9 @@ void SandboxReport::note(const firewall::Refusal& refusal, policy::EgressSets* s
   const std::string why = !tcp                   ? "only TCP and DNS are carried"
                           : refusal.name.empty() ? "no allowed name led to this address"
                                                  : "not at this port";
-  if (Seen* const seen = place(connections_, {protocol + to, refusal.name, kDenied}, kMost)) {
+  if (Seen* const seen = place(connections_, {protocol + to, refusal.name, kDenied})) {
     seen->rule = why;
     ++seen->count;
-  } else {
-    note_cut();
   }
   if (!tcp && open) return;  // as of a browser that tries QUIC first
   const std::string name = escaped(refusal.name);
@@ -174,9 +165,9 @@ void SandboxReport::note(const firewall::Refusal& refusal, policy::EgressSets* s
 
 std::string SandboxReport::how_to_allow(const std::string& rule) const {
   // The program chose the name, and what is told may be copied into a shell.
-  const bool plain = is_plain(rule.front()) && std::ranges::all_of(rule, [](char c) {
-                       return is_plain(c) || c == '-' || c == '.' || c == ':';
-                     });
+  const bool plain =
+      !rule.starts_with('-') && !rule.starts_with('.') &&
+      std::ranges::all_of(rule, [](char c) { return is_host_character(c) || c == ':'; });
   if (!plain) return "the name isn't allowed";
   return options_.config ? fmt::format("allow {} in {}", rule, *options_.config)
                          : fmt::format("allow with: --allow {}", rule);

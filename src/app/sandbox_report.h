@@ -34,8 +34,6 @@ class SandboxReport {
 
   /// More was refused than could be noted.
   void note_unknown();
-  /// There was more than could be noted.
-  void note_cut();
 
   /// Whether the options ask for anything that rests on it being whole.
   [[nodiscard]] bool is_wanted() const noexcept;
@@ -58,6 +56,10 @@ class SandboxReport {
   using NameKey = std::pair<std::string, std::string_view>;  ///< and the verdict
   using ConnectionKey = std::tuple<std::string, std::string, std::string_view>;  ///< to, name
 
+  /// What is told of a name or a connection; null if there is no room for it, which is noted.
+  template <class Map>
+  Seen* place(Map& map, const typename Map::key_type& key);
+  void note_cut();
   void note_question(const engine::Event& event);
   void note_connection(const engine::Event& event);
   void deny(const std::string& name, const std::string& what, const std::string& help);
