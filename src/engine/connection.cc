@@ -54,12 +54,14 @@ bool always_covers(const policy::Egress& egress, const Endpoint& to) {
   });
 }
 
-ConnectionVerdict judge_unnamed(const policy::Policy& policy, const Endpoint& to, Instant now) {
+/// With the name for which the address is open in `opener`, if it is.
+ConnectionVerdict judge_unnamed(const policy::Policy& policy, const Endpoint& to, Instant now,
+                                std::optional<wire::DomainName>& opener) {
   const policy::ConnectionChecks& checks = policy.egress->checks;
   const bool expected = checks.at(to.port) != policy::NameIn::kNowhere;
   if (expected && checks.unnamed == policy::Unnamed::kDeny) return ConnectionVerdict::kNoName;
-  return policy.sets->opener(to.address, {IPPROTO_TCP, to.port}, now) ? ConnectionVerdict::kAllowed
-                                                                      : ConnectionVerdict::kNotTold;
+  opener = policy.sets->opener(to.address, {IPPROTO_TCP, to.port}, now);
+  return opener ? ConnectionVerdict::kAllowed : ConnectionVerdict::kNotTold;
 }
 
 /// With what the name may open in `openable`, if it is kAllowed.
@@ -97,8 +99,8 @@ ConnectionDecision judge_connection(const policy::Policy* policy,
     decision.judgement = judge(*policy, *question.name, now);
     decision.verdict = judge_named(*policy, decision.judgement, question, decision.always, now);
   } else {
-    decision.verdict =
-        decision.always ? ConnectionVerdict::kAllowed : judge_unnamed(*policy, question.to, now);
+    decision.verdict = decision.always ? ConnectionVerdict::kAllowed
+                                       : judge_unnamed(*policy, question.to, now, decision.opener);
   }
   return decision;
 }

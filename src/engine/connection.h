@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -36,6 +37,8 @@ struct ConnectionDecision {
   Judgement judgement;  ///< of the name; without a policy if there is none
   ConnectionVerdict verdict = ConnectionVerdict::kNoPolicy;
   bool always = false;  ///< `always` covers the address, so that no answer is needed
+  std::optional<wire::DomainName>
+      opener{};  ///< of the address, if that alone was judged and is open
 
   [[nodiscard]] bool allowed() const noexcept { return verdict == ConnectionVerdict::kAllowed; }
 };

@@ -215,9 +215,7 @@ bool Session::decide(const peek::ServerName& name, bool encrypted) {
     return refuse(ConnectionVerdict::kAddressDenied, "it is the host itself");
   }
   event_.verdict = decision.verdict;
-  if (!has_name && !decision.always) {
-    opener_ = policy->sets->opener(event_.to.address, {IPPROTO_TCP, event_.to.port}, Clock::now());
-  }
+  opener_ = decision.opener;
   verdict_ = {decision.always, checks.dial, policy->sets};
   return true;
 }
@@ -312,7 +310,8 @@ void Session::review() {
   const policy::Policy* const policy = snapshot->policies.find(place_->policy);
   if (policy != nullptr && policy->egress && !policy->egress->checks.closes_on_change) return;
   engine::ConnectionDecision decision = judge(policy);
-  if (decision.verdict != ConnectionVerdict::kNoName && opener_ && !opener_->is_root()) {
+  const bool by_address = decision.opener || decision.verdict == ConnectionVerdict::kNotTold;
+  if (by_address && opener_ && !opener_->is_root()) {
     decision = engine::judge_name(policy, *opener_, event_.to.port, Clock::now());
   }
   // That an answer's time is over ends nothing.
