@@ -17,10 +17,6 @@ namespace {
 /// RFC 1035 section 2.3.4, as text without the last dot.
 constexpr std::size_t kLongestHost = wire::kLongestName - 2;
 
-constexpr bool is_letter(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 bool is_number(std::string_view label) {
   if (label.starts_with("0x") || label.starts_with("0X")) return true;
   return std::ranges::all_of(label, is_digit);
@@ -35,8 +31,7 @@ ServerName of_address(const std::optional<IpAddress>& address, ServerName said) 
 /// What is neither of IPv6 nor in brackets.
 ServerName read_name(std::string_view text, ServerName said) {
   if (text.ends_with('.')) text.remove_suffix(1);
-  const bool has_syntax = std::ranges::all_of(
-      text, [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.'; });
+  const bool has_syntax = std::ranges::all_of(text, is_host_character);
   if (!has_syntax || text.empty() || text.size() > kLongestHost) return said;
   if (is_number(text.substr(text.rfind('.') + 1))) {
     return of_address(IpAddress::parse(text), std::move(said));

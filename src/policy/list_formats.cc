@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "base/address.h"
+#include "base/ascii.h"
 #include "base/escape.h"
 #include "policy/list_builder.h"
 #include "policy/rule.h"
@@ -47,12 +48,9 @@ void add(ListBuilder& list, std::string_view name, Scope scope, const Word& at) 
 
 /// Whether it may be a name of its own, and not a part of one.
 bool is_whole_name(std::string_view text) {
-  const auto is_plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-  };
   return text.find('.') != std::string_view::npos && !text.starts_with('.') &&
-         !text.starts_with('-') && !text.ends_with('-') && std::ranges::all_of(text, is_plain);
+         !text.starts_with('-') && !text.ends_with('-') &&
+         std::ranges::all_of(text, is_host_character);
 }
 
 /// Options of a filter that leave it about every question for a name, or that lists for DNS leave
