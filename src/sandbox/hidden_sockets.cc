@@ -106,6 +106,7 @@ std::string_view socket_in(std::string_view address) {
 /// The first directory on the way to `path` that its owner, who we are, keeps himself out of: he
 /// can let himself in again.
 std::optional<fs::path> locked_by_us(const fs::path& path) {
+  if (::access(path.c_str(), F_OK) == 0 || errno != EACCES) return std::nullopt;
   fs::path way;
   for (const fs::path& step : path.parent_path()) {
     way /= step;
