@@ -6,7 +6,7 @@ import stat
 import subprocess
 import tarfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from harness.upstream import Upstream, answer, by_type
 
@@ -22,24 +22,26 @@ FILES, PACKAGES = 2_000, 60
 RESOLVED = 'exec "$0" "$(getent ahostsv4 "$1" | sed -n "1s/ .*//p")" "${@:2}"'
 
 
-class Plain:
+class Sandbox:
+    needs = ()       # programs, and files that users may write
+    offline = False  # gives the program no network at all
+
+
+class Plain(Sandbox):
     name = "plain"
-    needs = ()
 
     def command(self, _bench):
         return []
 
 
-class Ours:
+class Ours(Sandbox):
     name = "nxgate run"
-    needs = ()
 
     def command(self, bench):
         return [bench.options.nxgate, "run", "--allow", NAME, "--"]
 
 
-class Bubblewrap:
-    """Which gives the program no network at all."""
+class Bubblewrap(Sandbox):
     name = "bubblewrap, no network"
     needs = ("bwrap",)
     offline = True
@@ -48,7 +50,7 @@ class Bubblewrap:
         return ["bwrap", "--dev-bind", "/", "/", "--unshare-all", "--die-with-parent", "--"]
 
 
-class Pasta:
+class Pasta(Sandbox):
     """bubblewrap for the processes and files, passt's pasta for the network. Neither looks at names."""
     name = "bubblewrap, pasta"
     needs = ("pasta", "bwrap", "/dev/net/tun")
@@ -58,7 +60,7 @@ class Pasta:
                 "--die-with-parent", "--"]
 
 
-class Slirp:
+class Slirp(Sandbox):
     """As its manual says: beside a program that waits until it is ready."""
     name = "slirp4netns"
     needs = ("slirp4netns", "/dev/net/tun")
@@ -178,16 +180,12 @@ def sandboxed(bench):
             (GIT, ["git", "daemon", "--reuseaddr", f"--base-path={_repository(bench.directory).parent}"]),
             (REGISTRY, ["/usr/bin/python3", "-m", "http.server", REGISTRY, "--protocol", "HTTP/1.1", "--directory",
                         _registry(bench.directory)])]
-        servers = [TcpServer([*enter(outside), *map(str, command)], port, address=address(0), namespace=inside)
-                   for port, command in served]
-        try:
-            for each in servers:
-                each.__enter__()
+        with ExitStack() as running:
+            running.callback(upstream.stop)
+            for port, command in served:
+                running.enter_context(TcpServer([*enter(outside), *map(str, command)], port, address=address(0),
+                                                namespace=inside))
             yield Sandboxed(bench, inside)
-        finally:
-            for each in servers:
-                each.__exit__(None, None, None)
-            upstream.stop()
 
 
 def lacking(sandbox):

@@ -16,7 +16,7 @@ def _measured(bench, table, measure, online=True):
     for each in all_sandboxes():
         if reason := lacking(each):
             table.leave_out(each.name, reason)
-        elif not (online and getattr(each, "offline", False)):
+        elif not (online and each.offline):
             able.append(each)
     with sandboxed(bench) as world:
         return bench.interleaved(able, lambda sandbox: measure(world, sandbox))
@@ -26,15 +26,12 @@ def run_start(bench):
     table = Table("run_start", "Start and end of `true`", [("median", "{:.1f} ms"), ("added", "{:.1f} ms")])
     figures = _measured(bench, table, lambda world, sandbox: [world.seconds(sandbox, "true") for _ in range(STARTS)],
                         online=False)
-    _add(table, {name: 1000 * median([each for run in runs for each in run]) for name, runs in figures.items()})
+    medians = {name: 1000 * median([each for run in runs for each in run]) for name, runs in figures.items()}
+    for name, figure in medians.items():
+        table.add(name, figure, None if name == "plain" else figure - medians["plain"])
     table.notes.append("bubblewrap, pasta and slirp4netns check no names. docker run isn't among them: it takes an "
                        "engine, which runs as root.")
     return table
-
-
-def _add(table, figures):
-    for name, figure in figures.items():
-        table.add(name, figure, None if name == "plain" else figure - figures["plain"])
 
 
 def run_latency(bench):
@@ -61,9 +58,9 @@ def run_throughput(bench):
 
 def run_programs(bench):
     table = Table("run_programs", "Programs in a sandbox", [("git clone", "{:.0f} ms"), ("npm ci", "{:.0f} ms")])
-    clone, project = bench.directory / "home/clone", bench.directory / "home/project"
 
     def measure(world, sandbox):
+        clone, project = world.home / "clone", world.home / "project"
         for each in (clone, project, world.home / ".npm"):
             shutil.rmtree(each, ignore_errors=True)
         shutil.copytree(bench.directory / "project", project)
