@@ -24,9 +24,11 @@ set(below "\"config/settings.h\"" "\"engine/engine.h\""
   <boost/asio/ip/tcp.hpp> <boost/asio/local/stream_protocol.hpp>)
 set(tests <gmock/gmock.h> <gtest/gtest.h>)
 
-nxgate_precompiled(precompiled_for_rooms LINK nxgate_options Boost::headers Threads::Threads HEADERS ${precompiled})
-nxgate_precompiled(precompiled_for_tests LINK nxgate_test_options Boost::headers GTest::gmock HEADERS ${precompiled} ${tests})
-nxgate_precompiled(precompiled_for_upper_rooms LINK nxgate_options Boost::headers
-  Threads::Threads HEADERS ${precompiled} ${below})
+nxgate_precompiled(precompiled_for_rooms LINK nxgate_options Boost::headers Threads::Threads
+  HEADERS ${precompiled})
+nxgate_precompiled(precompiled_for_tests LINK nxgate_test_options Boost::headers GTest::gmock
+  HEADERS ${precompiled} ${tests})
+nxgate_precompiled(precompiled_for_upper_rooms LINK nxgate_options Boost::headers Threads::Threads
+  HEADERS ${precompiled} ${below})
 nxgate_precompiled(precompiled_for_upper_tests LINK nxgate_test_options Boost::headers GTest::gmock
   HEADERS ${precompiled} ${below} ${tests})

@@ -20,7 +20,7 @@ enum class OnDeath : std::uint8_t {
   kOpens,            ///< the kernel removes the rules
 };
 
-/// The flags of a table of nf_tables for that.
+/// The flags of a table of nf_tables that does so.
 [[nodiscard]] std::uint32_t table_flags(OnDeath on_death) noexcept;
 
 /// Whether the kernel must delete the flows of sockets that have sent queries. If there are any,

@@ -7,6 +7,7 @@
 
 namespace nxgate::netfilter {
 
+/// The port of DNS, by UDP and TCP.
 inline constexpr std::uint16_t kDns = 53;
 
 /// Where nxgate listens on 127.0.0.1 and ::1 inside; 0 where it doesn't, and then such questions

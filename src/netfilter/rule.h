@@ -14,6 +14,7 @@
 
 namespace nxgate::netfilter {
 
+/// What octets of a packet are compared with.
 template <std::size_t N>
 using Octets = std::array<std::uint8_t, N>;
 

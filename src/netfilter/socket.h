@@ -45,6 +45,7 @@ class Socket {
   sys::NetlinkSocket socket_;
 };
 
+/// An errno, whose words the system has.
 [[nodiscard]] inline std::error_code system_error(int number) {
   return {number, std::system_category()};
 }
